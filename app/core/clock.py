@@ -1,0 +1,23 @@
+"""Times: integer milliseconds inside, RFC 3339 in UTC outside. No wait and no sleep happens here."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+REDIS_TIME = 0  # passed as `now_ms` to a script: read Redis TIME, so all hosts share one clock
+
+
+def now_ms() -> int:
+    """This host's wall clock in ms; only for things no other host compares (token ages, log lines)."""
+    return time.time_ns() // 1_000_000
+
+
+def to_ms(at: datetime | None) -> int:
+    """Milliseconds since the epoch; 0 stands for None, the form Redis fields take."""
+    return 0 if at is None else round(at.timestamp() * 1000)
+
+
+def from_ms(ms: int | None) -> datetime | None:
+    """The aware UTC datetime of a millisecond count; None for None and 0."""
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None

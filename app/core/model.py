@@ -1,0 +1,185 @@
+"""The nouns of Fairgate as frozen structs. Times are integer ms (`*_ms`), money integer minor units."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, NewType
+
+import msgspec
+from msgspec import Meta
+
+RoomId = NewType("RoomId", str)
+EventId = NewType("EventId", str)
+TicketTypeId = NewType("TicketTypeId", str)
+VisitorId = NewType("VisitorId", str)
+ReservationId = NewType("ReservationId", str)
+
+SLUG = r"^(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*\Z"
+Slug = Annotated[str, Meta(pattern=SLUG)]
+NAME = r"^[^\x00-\x1f\x7f]*\Z"  # emoji yes, control characters (NUL breaks Postgres text) no
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
+Text = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z")]
+At = Annotated[datetime, Meta(tz=True)]
+
+RoomState = Literal["scheduled", "prequeue", "open", "paused", "sold_out", "closed"]
+PlaceState = Literal[
+    "prequeue", "waiting", "called", "active", "done", "expired", "no_show", "left", "removed"
+]
+ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired"]
+Role = Literal["user", "operator", "admin"]
+QueueingMethod = Literal["fifo", "lottery"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen record; the one base of everything that crosses a boundary."""
+
+
+# --- the waiting room -------------------------------------------------------------------------------------
+class RoomSettings(Struct, frozen=True):
+    """What staff may set on a room (api.md, "Room settings"); kept as one JSON document in Postgres."""
+
+    name: Name
+    admission_rate_per_minute: Annotated[int, Meta(ge=0, le=60_000_000)] = 600
+    burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # None: one second of the rate
+    active_visitors_max: Annotated[int, Meta(ge=1, le=10_000_000)] | None = 1000  # None: no cap
+    claim_window_s: Annotated[int, Meta(ge=2, le=86_400)] = 120
+    session_ttl_s: Annotated[int, Meta(ge=2, le=86_400)] = 600
+    visitors_per_ticket_max: Annotated[float, Meta(ge=0.1, le=100)] = 1.0
+    session_ends_on_confirm: bool = True
+    restore_window_s: Annotated[int, Meta(ge=0, le=300)] = 10
+    queueing_method: QueueingMethod = "fifo"
+    prequeue_at: At | None = None
+    opens_at: At | None = None
+    closes_at: At | None = None
+    message: Text = ""
+    locale: Annotated[str, Meta(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z")] = ""
+    theme: dict[str, str] = {}
+    public: bool = True
+    target_url: Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z")] = ""
+    allowed_return_hosts: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z")]], Meta(max_length=50)
+    ] = []
+
+
+class Room(Struct, frozen=True):
+    """A room as Postgres remembers it."""
+
+    room_id: RoomId
+    event_id: EventId | None
+    settings: RoomSettings
+    state: RoomState
+    version: int  # grows with each staff change; orders conf writes to Redis
+    epoch: int  # grows each time the Redis side was rebuilt
+    seed: bytes  # 32 random bytes from the creation on; published only after the opening
+    serving_position: int
+    numbers_reserved: int  # no queue number above this one was ever handed out
+    opened_at_ms: int  # 0: never opened
+    closed_at_ms: int
+
+
+class RoomStatus(Struct, frozen=True):
+    """The live part of a room, one reply of `status.lua`."""
+
+    now_ms: int
+    version: int
+    epoch: int
+    state: RoomState
+    serving_position: int
+    last_number: int  # highest queue number given out
+    waiting: int  # waiting + prequeue
+    called: int
+    active: int
+    outflow_per_minute: int  # measured: admissions over the last minute
+    available: int | None  # free tickets; None for a room without an event
+    opened_at_ms: int
+
+
+class Place(Struct, frozen=True):
+    """Where one visitor stands. `ahead` counts the people really in front while waiting, else None."""
+
+    visitor_id: VisitorId
+    state: PlaceState
+    queue_number: int | None
+    ahead: int | None
+    claim_by_ms: int  # 0 unless called
+    session_expires_at_ms: int  # 0 unless active
+    new: bool = False  # this join made it
+
+
+# --- tokens -----------------------------------------------------------------------------------------------
+class PlaceClaims(Struct, frozen=True):
+    """What a place token says: who, in which room, which number, in which epoch of the room."""
+
+    room_id: RoomId
+    visitor_id: VisitorId
+    queue_number: int | None
+    epoch: int
+
+
+class BookingClaims(Struct, frozen=True):
+    """What a booking token says (api.md, "Credentials"); times in whole seconds as in RFC 7519."""
+
+    room_id: RoomId  # aud
+    visitor_id: VisitorId  # sub
+    jti: str
+    iat: int
+    exp: int  # also the session: `active` holds exp * 1000 as score
+
+
+class Account(Struct, frozen=True):
+    """Who an access token speaks for."""
+
+    subject: str
+    role: Role
+
+
+# --- events and reservations ------------------------------------------------------------------------------
+class Event(Struct, frozen=True):
+    """An event as Postgres keeps it."""
+
+    event_id: EventId
+    room_id: RoomId
+    name: str
+    venue: str
+    artist: str
+    starts_at: datetime
+    currency: str
+    max_tickets_per_visitor: int
+    hold_ttl_s: int
+    published: bool
+
+
+class TicketType(Struct, frozen=True):
+    """A counted ticket type with its Postgres counters; free = total - held - sold."""
+
+    ticket_type_id: TicketTypeId
+    name: str
+    price: int
+    total: int
+    held: int
+    sold: int
+
+
+class Item(Struct, frozen=True):
+    """So many tickets of one type; `price` is each, decided by the stock when the hold was taken."""
+
+    ticket_type_id: TicketTypeId
+    quantity: int
+    price: int = 0
+
+
+class Reservation(Struct, frozen=True):
+    """A durable row."""
+
+    reservation_id: ReservationId
+    event_id: EventId
+    room_id: RoomId
+    visitor_id: VisitorId
+    status: ReservationStatus
+    items: list[Item]
+    amount: int
+    currency: str
+    created_at_ms: int
+    expires_at_ms: int
+    confirmed_at_ms: int
+    tickets: list[dict[str, Any]]  # [{ticket_id, ticket_type_id, seat_id, code}] once confirmed

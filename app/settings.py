@@ -1,0 +1,69 @@
+"""Settings: the only reader of the environment. A bad value is refused by name."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _store_url(name: str) -> Any:
+    """A store address: `FAIRGATE_NAME`, or `NAME` alone as most platforms set it."""
+    return Field(default="", validation_alias=AliasChoices(f"FAIRGATE_{name}", name))
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. Empty store addresses mean: embedded."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAIRGATE_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    redis_url: str = _store_url("REDIS_URL")
+    queue_redis_url: str = _store_url("QUEUE_REDIS_URL")
+    database_url: str = _store_url("DATABASE_URL")
+    data: Path = Field(default_factory=lambda: user_data_path("fairgate"))
+    public_url: str = ""  # our own address as visitors see it; derived from the request when empty
+    secret: SecretStr = SecretStr("")  # signs place tokens; embedded mode keeps its own, 0600
+    cors_origins: Annotated[list[str], NoDecode] = []
+    trusted_proxies: Annotated[list[str], NoDecode] = []
+    rate_limits: Literal["on", "off"] = "on"
+    join_rate_per_address: int = Field(default=600, ge=0, le=60_000_000)  # a minute; 0 = off
+    join_burst_per_address: int = Field(default=200, ge=1, le=1_000_000)
+    place_rate_per_minute: int = Field(default=120, ge=1, le=1_000_000)
+    place_burst: int = Field(default=30, ge=1, le=1_000_000)
+    staff_rate_per_minute: int = Field(default=1200, ge=1, le=1_000_000)
+    backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)  # submissions waiting per room
+    reserve_wait_s: float = Field(default=10.0, gt=0, le=60)  # a reserve call's deadline
+    store_timeout_s: float = Field(default=2.0, gt=0, le=60)  # any one round trip
+    postgres_pool_max: int = Field(default=10, ge=1, le=1000)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for part in value:
+            ipaddress.ip_network(part, strict=False)
+        return value
+
+    @property
+    def throttled(self) -> bool:
+        """Whether request throttles are on at all."""
+        return self.rate_limits == "on"
+
+    @property
+    def queue_url(self) -> str:
+        """Where arq keeps its jobs; the same server unless told otherwise."""
+        return self.queue_redis_url or self.redis_url

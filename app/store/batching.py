@@ -1,0 +1,69 @@
+"""The coalescer: callers of the same turn of the event loop share one round trip.
+
+Append to a list, one flush in flight per key, futures resolved from the reply. A lone caller is sent at
+once; what arrives while a flush is in flight goes with the next one. So batches grow with load and latency
+does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+R = TypeVar("R")
+
+BATCH_MAX = 500  # records per call: keeps one script run well under a few ms
+WAITING_MAX = 50_000  # records waiting per key; beyond it the caller is refused
+
+
+class CoalescerFull(Exception):
+    """More callers wait than can be answered soon."""
+
+
+class Coalescer(Generic[K, T, R]):
+    """Batches `submit(key, item)` into `flush(key, items)`, which answers in the order of the items.
+
+    An item may be answered with an exception instance: that caller gets it raised, the others their replies.
+    """
+
+    def __init__(
+        self, flush: Callable[[K, list[T]], Awaitable[Sequence[R | Exception]]], batch_max: int = BATCH_MAX
+    ) -> None:
+        self._flush = flush
+        self._batch_max = batch_max
+        self._waiting: dict[K, list[tuple[T, asyncio.Future[R]]]] = {}
+        self._flushing: dict[K, asyncio.Task[None]] = {}
+
+    def submit(self, key: K, item: T) -> asyncio.Future[R]:
+        """Add an item to the next batch of `key`. Raises CoalescerFull at once when too many wait."""
+        waiting = self._waiting.setdefault(key, [])
+        if len(waiting) >= WAITING_MAX:
+            raise CoalescerFull
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        waiting.append((item, future))
+        if key not in self._flushing:
+            self._flushing[key] = asyncio.create_task(self._drain(key))
+        return future
+
+    async def _drain(self, key: K) -> None:
+        while waiting := self._waiting.get(key):
+            batch, self._waiting[key] = waiting[: self._batch_max], waiting[self._batch_max :]
+            await self._send(key, batch)
+        self._waiting.pop(key, None)
+        del self._flushing[key]
+
+    async def _send(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            replies = await self._flush(key, [item for item, _ in batch])
+        except Exception as error:  # each caller gets the error; the loop goes on with the next batch
+            replies = [error] * len(batch)
+        for (_, future), reply in zip(batch, replies, strict=True):
+            if future.done():  # the caller went away
+                continue
+            if isinstance(reply, Exception):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)

@@ -1,0 +1,136 @@
+"""Connections to Redis (single or Cluster) and Postgres. Drivers are known in the store, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from app.settings import Settings
+
+RedisClient = Redis | RedisCluster  # the commands we use are the same on both
+
+# A refused command or a violated constraint is a decision, not an absence; so both lists name what they mean.
+REDIS_AWAY: tuple[type[Exception], ...] = (
+    RedisConnectionError,  # also: server is loading its data
+    RedisTimeoutError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    OSError,
+    TimeoutError,
+)
+POSTGRES_AWAY: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+STORE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY)
+
+REDIS_VERSION_MIN = (7, 0)
+POSTGRES_VERSION_MIN = 15
+
+
+class StoreRefused(Exception):
+    """A store cannot be used; the message is one line that says which, why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What operations are handed: the two stores."""
+
+    redis: RedisClient
+    postgres: asyncpg.Pool
+
+
+async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) -> RedisClient:
+    """A client for `url`; a Cluster client where the server says it is one. Replies are decoded to str."""
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+    }
+    # One more try on a fresh connection: a pooled one is stale after a restart, and every step may run twice.
+    single: Redis = Redis.from_url(
+        url,
+        max_connections=connections_max,
+        retry=Retry(NoBackoff(), 1),
+        retry_on_error=[RedisConnectionError],
+        **options,
+    )
+    try:
+        server = await single.info("server")
+        cluster = await single.info("cluster")
+    except (RedisError, OSError, ValueError) as error:
+        await single.aclose()
+        raise StoreRefused(f"Redis at {_plain(url)} cannot be reached: {error}") from None
+    version = tuple(int(part) for part in str(server["redis_version"]).split(".")[:2])
+    if version < REDIS_VERSION_MIN:
+        await single.aclose()
+        raise StoreRefused(f"Redis at {_plain(url)} is {server['redis_version']}; 7.0 or newer is needed")
+    if not cluster.get("cluster_enabled"):
+        return single
+    await single.aclose()
+    clustered: RedisCluster = RedisCluster.from_url(url, **options)
+    await clustered.initialize()
+    return clustered
+
+
+async def connect_postgres(url: str, timeout_s: float, connections_max: int) -> asyncpg.Pool:
+    """A pool for `url`. Holds no server-side prepared statements, so PgBouncer may stand in between."""
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections_max,
+            statement_cache_size=0,
+            timeout=timeout_s,
+            command_timeout=max(timeout_s, 5.0),
+        )
+        async with pool.acquire(timeout=timeout_s) as connection:
+            version = connection.get_server_version()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise StoreRefused(f"PostgreSQL at {_plain(url)} cannot be used: {error}") from None
+    if version.major < POSTGRES_VERSION_MIN:
+        await pool.close()
+        raise StoreRefused(f"PostgreSQL at {_plain(url)} is {version.major}; 15 or newer is needed")
+    return pool
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Stores]:
+    """Both stores for the length of a process or a command. Raises StoreRefused."""
+    redis = await connect_redis(settings.redis_url, settings.store_timeout_s)
+    try:
+        postgres = await connect_postgres(
+            settings.database_url, settings.store_timeout_s, settings.postgres_pool_max
+        )
+        try:
+            yield Stores(redis, postgres)
+        finally:
+            postgres.terminate()
+    finally:
+        await redis.aclose()
+
+
+def _plain(url: str) -> str:
+    """The address without user and password, fit for a message."""
+    return url.rsplit("@", 1)[-1].split("://")[-1]

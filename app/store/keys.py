@@ -1,0 +1,137 @@
+"""Every key name there is. One hash tag per room, so that each script finds its keys on one Cluster node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.core.model import RoomId
+
+ROOMS = "fairgate:rooms"  # set of the room_ids that are loaded
+WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
+STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
+OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class RoomKeys:
+    """The keys of one room. A script's `-- KEYS` line names attributes of this class.
+
+    `day` (days since the epoch) picks the pair of hashes that remember submissions: two of them, each with a
+    TTL, keep an outcome for 24 to 48 hours without a second index to clean up.
+    """
+
+    room_id: RoomId
+    day: int = 0
+
+    def _key(self, name: str) -> str:
+        return f"{{{self.room_id}}}:{name}"
+
+    # the waiting room -----------------------------------------------------------------------------------
+    @property
+    def conf(self) -> str:
+        """Hash: settings, state, epoch, version (see `configure.lua`)."""
+        return self._key("conf")
+
+    @property
+    def meter(self) -> str:
+        """Hash: bucket level, last tick, serving position, last number, counters."""
+        return self._key("meter")
+
+    @property
+    def prequeue(self) -> str:
+        """Sorted set: visitor_id, score = draw (lottery) or order of arrival (fifo)."""
+        return self._key("prequeue")
+
+    @property
+    def waiting(self) -> str:
+        """Sorted set: visitor_id, score = queue number."""
+        return self._key("waiting")
+
+    @property
+    def called(self) -> str:
+        """Sorted set: visitor_id, score = claim deadline (ms)."""
+        return self._key("called")
+
+    @property
+    def active(self) -> str:
+        """Sorted set: visitor_id, score = session expiry (ms, a whole second)."""
+        return self._key("active")
+
+    @property
+    def turns(self) -> str:
+        """Hash: visitor_id -> queue number, for called and active visitors."""
+        return self._key("turns")
+
+    @property
+    def ended(self) -> str:
+        """Sorted set: visitor_id, score = when the place ended (ms); kept an hour."""
+        return self._key("ended")
+
+    @property
+    def endings(self) -> str:
+        """Hash: visitor_id -> done | expired | no_show | left; trimmed with `ended`."""
+        return self._key("endings")
+
+    @property
+    def removed(self) -> str:
+        """Set: visitors staff removed; grows by hand only."""
+        return self._key("removed")
+
+    @property
+    def buyers(self) -> str:
+        """Set: active visitors who hold or bought something; written by the reservation half."""
+        return self._key("buyers")
+
+    @property
+    def outflow(self) -> str:
+        """Hash: second of the minute -> admissions, for the measured outflow."""
+        return self._key("outflow")
+
+    @property
+    def throttle(self) -> str:
+        """Sorted set: client address, score = its theoretical arrival time (ms; GCRA)."""
+        return self._key("throttle")
+
+    @property
+    def polls(self) -> str:
+        """Sorted set: visitor_id, score = its theoretical arrival time (ms; GCRA)."""
+        return self._key("polls")
+
+    # reservations ---------------------------------------------------------------------------------------
+    @property
+    def stock(self) -> str:
+        """Hash: total:TYPE free:TYPE held:TYPE sold:TYPE price:TYPE, and free held sold total over all."""
+        return self._key("stock")
+
+    @property
+    def holds(self) -> str:
+        """Hash: reservation_id -> visitor_id|amount|expires_ms|TYPE:QUANTITY:PRICE,... while it lives."""
+        return self._key("holds")
+
+    @property
+    def allowance(self) -> str:
+        """Hash: visitor_id -> tickets held + confirmed; visitor_id:sold -> tickets confirmed."""
+        return self._key("allowance")
+
+    @property
+    def submissions(self) -> str:
+        """Stream: reservation requests that were accepted and not yet settled."""
+        return self._key("submissions")
+
+    @property
+    def outcomes(self) -> str:
+        """Hash: reservation_id -> fingerprint|word|..., submissions of this day; TTL 48 h."""
+        return self._key(f"outcomes:{self.day}")
+
+    @property
+    def outcomes_before(self) -> str:
+        """The same of the day before."""
+        return self._key(f"outcomes:{self.day - 1}")
+
+
+# Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
+PERMANENT = frozenset(
+    "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
+    "stock holds allowance submissions".split()
+)

@@ -1,0 +1,90 @@
+"""Real stores for every test: an embedded Valkey and PostgreSQL per session, a fresh database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from app import embedded, migrate
+from app.store.connections import Stores, connect_postgres, connect_redis
+from app.store.keys import PERMANENT
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The addresses of the session's stores; `template` is a migrated database to clone."""
+
+    redis_url: str
+    postgres_url: str
+    template: str
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    folder = Path(tempfile.mkdtemp(prefix="fairgate-test-"))
+    folder.chmod(0o711)
+    valkey = embedded.start_valkey(folder / "valkey")
+    postgres = embedded.start_postgres(folder / "postgres")
+
+    async def prepare() -> None:
+        await asyncio.gather(embedded.ready(valkey), embedded.ready(postgres))
+        connection = await asyncpg.connect(postgres.url)
+        await connection.execute("CREATE DATABASE template_fairgate")
+        await connection.close()
+
+    try:
+        asyncio.run(prepare())
+        migrate.up(_database(postgres.url, "template_fairgate"))
+        yield Servers(valkey.url, postgres.url, "template_fairgate")
+    finally:
+        embedded.stop(valkey)
+        embedded.stop(postgres)
+        shutil.rmtree(folder)
+
+
+def _database(url: str, name: str) -> str:
+    return url.rsplit("/", 1)[0] + "/" + name
+
+
+@pytest.fixture
+async def redis(servers: Servers) -> AsyncIterator[Redis]:
+    """An empty Redis; afterwards every key left has to be on the permanent list or carry a TTL."""
+    client = await connect_redis(servers.redis_url, timeout_s=5)
+    assert isinstance(client, Redis)
+    await client.flushall()
+    yield client
+    leaked = [
+        key
+        async for key in client.scan_iter(count=1000)
+        if key.startswith("{") and key.partition("}:")[2] not in PERMANENT and await client.ttl(key) < 0
+    ]
+    await client.flushall()
+    await client.aclose()
+    assert not leaked, f"keys without TTL that are not on the permanent list: {leaked}"
+
+
+@pytest.fixture
+async def database_url(servers: Servers) -> AsyncIterator[str]:
+    """A fresh migrated database."""
+    name = f"test_{id(object()):x}"
+    admin = await asyncpg.connect(servers.postgres_url)
+    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {servers.template}')
+    yield _database(servers.postgres_url, name)
+    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await admin.close()
+
+
+@pytest.fixture
+async def stores(redis: Redis, database_url: str) -> AsyncIterator[Stores]:
+    """Both stores, empty."""
+    pool = await connect_postgres(database_url, timeout_s=5, connections_max=10)
+    yield Stores(redis, pool)
+    pool.terminate()

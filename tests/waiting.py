@@ -1,0 +1,22 @@
+"""Waiting in tests: for a condition, never for a duration."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def wait_until(
+    condition: Callable[[], Awaitable[T]], what: str, *, timeout_s: float = 10.0, every_s: float = 0.02
+) -> T:
+    """The first truthy value of `condition()`. Fails naming `what` when the time is up."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := await condition():
+            return value
+        await asyncio.sleep(every_s)
+    raise AssertionError(f"{what} did not happen within {timeout_s} s")
