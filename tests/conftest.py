@@ -11,10 +11,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from redis.asyncio import Redis
 
 from app import embedded, migrate
-from app.store.connections import Stores, connect_postgres, connect_redis
+from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 from app.store.keys import PERMANENT
 
 
@@ -55,10 +54,9 @@ def _database(url: str, name: str) -> str:
 
 
 @pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
+async def redis(servers: Servers) -> AsyncIterator[RedisClient]:
     """An empty Redis; afterwards every key left has to be on the permanent list or carry a TTL."""
     client = await connect_redis(servers.redis_url, timeout_s=5)
-    assert isinstance(client, Redis)
     await client.flushall()
     yield client
     leaked = [
@@ -83,7 +81,7 @@ async def database_url(servers: Servers) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def stores(redis: Redis, database_url: str) -> AsyncIterator[Stores]:
+async def stores(redis: RedisClient, database_url: str) -> AsyncIterator[Stores]:
     """Both stores, empty."""
     pool = await connect_postgres(database_url, timeout_s=5, connections_max=10)
     yield Stores(redis, pool)
