@@ -14,6 +14,7 @@ class Refusal(Exception):
 
     status: ClassVar[int]
     code: ClassVar[str]
+    replayed = False  # set on an instance: the answer of an earlier equal call (Idempotent-Replay)
 
     def __init__(self, detail: str = "", **members: Any) -> None:
         super().__init__(detail or self.title())

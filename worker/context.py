@@ -1,0 +1,19 @@
+"""What every job of the worker is handed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from app.settings import Settings
+from app.store.connections import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """One worker process: its name, its stores, and the event that asks its jobs to come to an end."""
+
+    settings: Settings
+    stores: Stores
+    worker_id: str  # unique per start of a process; also its consumer name in the streams
+    stopping: asyncio.Event
