@@ -103,7 +103,8 @@ class Place(Struct, frozen=True):
     ahead: int | None
     claim_by_ms: int  # 0 unless called
     session_expires_at_ms: int  # 0 unless active
-    new: bool = False  # this join made it
+    new: bool = False  # this call made it: a join the place, a claim the session
+    token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be told
 
 
 # --- tokens -----------------------------------------------------------------------------------------------
