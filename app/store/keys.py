@@ -10,6 +10,7 @@ ROOMS = "fairgate:rooms"  # set of the room_ids that are loaded
 WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
+CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended
 DAY_MS = 86_400_000
 
 
@@ -106,7 +107,7 @@ class RoomKeys:
 
     @property
     def holds(self) -> str:
-        """Hash: reservation_id -> visitor_id|amount|expires_ms|TYPE:QUANTITY:PRICE,... while it lives."""
+        """Hash: reservation_id -> held or sold|visitor_id|amount|created_ms|expires_ms|items."""
         return self._key("holds")
 
     @property
@@ -116,12 +117,12 @@ class RoomKeys:
 
     @property
     def submissions(self) -> str:
-        """Stream: reservation requests that were accepted and not yet settled."""
+        """Stream: requests not yet settled; `s` = reservation_id|visitor_id|fingerprint|instance|items."""
         return self._key("submissions")
 
     @property
     def outcomes(self) -> str:
-        """Hash: reservation_id -> fingerprint|word|..., submissions of this day; TTL 48 h."""
+        """Hash: reservation_id -> fingerprint|word|..., visitor_id:refused -> the last refusal; TTL 48 h."""
         return self._key(f"outcomes:{self.day}")
 
     @property

@@ -1,0 +1,29 @@
+-- Turns paid holds into sold tickets, and ends the session of a buyer who is done. Once each, by what `holds` says.
+-- KEYS conf, stock, holds, allowance, buyers, active, turns, ended, endings
+-- ARGV now_ms:clock, channel
+-- RECORD reservation_id
+-- USES stock
+-- REPLY unknown | restoring | confirmed COUNT
+local room = redis.call('HMGET', conf, 'version', 'restoring', 'ends_on_confirm', 'max_tickets')
+if not room[1] then return {'unknown'} end
+if room[2] == '1' then return {'restoring'} end
+local function end_session(visitor_id)
+  if redis.call('ZREM', active, visitor_id) == 0 then return end
+  redis.call('HDEL', turns, visitor_id)
+  redis.call('SREM', buyers, visitor_id)
+  redis.call('ZADD', ended, now_ms, visitor_id)
+  redis.call('HSET', endings, visitor_id, 'done')
+end
+local confirmed = {}
+for reservation_id in records() do
+  local entry = redis.call('HGET', holds, reservation_id)
+  local visitor_id, rest = string.match(entry or '', '^held|([^|]*)(|.*)$')
+  if visitor_id then
+    redis.call('HSET', holds, reservation_id, 'sold|' .. visitor_id .. rest)
+    local bought = tally(visitor_id .. ':sold', move(string.match(rest, '[^|]*$'), 'held', 'sold'))
+    if room[3] == '1' or bought >= tonumber(room[4]) then end_session(visitor_id) end
+    confirmed[#confirmed + 1] = reservation_id
+  end
+end
+if #confirmed > 0 then redis.call('PUBLISH', channel, table.concat(confirmed, '\n')) end
+return {'confirmed', #confirmed}

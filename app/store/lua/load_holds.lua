@@ -1,0 +1,23 @@
+-- Loads reservations from Postgres into a room that is being restored: those that live (entry) with their stock
+-- and allowance, and the recent ones (outcome) so that a repeated request gets its old answer. Once each.
+-- KEYS conf, stock, holds, allowance, buyers, active, outcomes
+-- ARGV epoch
+-- RECORD reservation_id, entry, outcome
+-- USES stock
+-- REPLY superseded | loaded COUNT: only the restore that began last, and only while it lasts
+local room = redis.call('HMGET', conf, 'epoch', 'restoring')
+if room[1] ~= epoch or room[2] ~= '1' then return {'superseded'} end
+local loaded = 0
+for reservation_id, entry, outcome in records() do
+  if entry ~= '' and redis.call('HSETNX', holds, reservation_id, entry) == 1 then
+    local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|[^|]*|[^|]*|[^|]*|(.*)$')
+    local count = move(items, 'free', state)
+    tally(visitor_id, count)
+    if state == 'sold' then tally(visitor_id .. ':sold', count) end
+    if redis.call('ZSCORE', active, visitor_id) then redis.call('SADD', buyers, visitor_id) end
+    loaded = loaded + 1
+  end
+  if outcome ~= '' then redis.call('HSET', outcomes, reservation_id, outcome) end
+end
+redis.call('EXPIRE', outcomes, 172800)
+return {'loaded', loaded}

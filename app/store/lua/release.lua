@@ -1,0 +1,24 @@
+-- Gives back what ended reservations had, held or sold: stock, allowance, the buyer's mark. Once each: only what
+-- `holds` still has. Postgres says first that it ended.
+-- KEYS conf, stock, holds, allowance, buyers
+-- ARGV channel
+-- RECORD reservation_id
+-- USES stock
+-- REPLY unknown | restoring | released COUNT
+local room = redis.call('HMGET', conf, 'version', 'restoring')
+if not room[1] then return {'unknown'} end
+if room[2] == '1' then return {'restoring'} end
+local released = {}
+for reservation_id in records() do
+  local entry = redis.call('HGET', holds, reservation_id)
+  if entry then
+    local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|[^|]*|[^|]*|[^|]*|(.*)$')
+    redis.call('HDEL', holds, reservation_id)
+    local count = move(items, state, 'free')
+    if state == 'sold' then tally(visitor_id .. ':sold', -count) end
+    if tally(visitor_id, -count) <= 0 then redis.call('SREM', buyers, visitor_id) end
+    released[#released + 1] = reservation_id
+  end
+end
+if #released > 0 then redis.call('PUBLISH', channel, table.concat(released, '\n')) end
+return {'released', #released}

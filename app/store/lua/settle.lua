@@ -1,0 +1,25 @@
+-- Makes the outcomes of a batch known: remembers them, takes the submissions out of the stream, tells the
+-- instances that wait, one message each. Called after the COMMIT; twice does no harm.
+-- KEYS submissions, outcomes
+-- ARGV group, channel
+-- RECORD message_id, reservation_id, fingerprint, instance, outcome
+-- REPLY how many submissions were taken out
+local messages, told, instances = {}, {}, {}
+for message_id, reservation_id, fingerprint, instance, outcome in records() do
+  messages[#messages + 1] = message_id
+  redis.call('HSET', outcomes, reservation_id, fingerprint .. '|' .. outcome)
+  if instance ~= '' then
+    if not told[instance] then
+      told[instance] = {}
+      instances[#instances + 1] = instance
+    end
+    table.insert(told[instance], reservation_id .. '|' .. outcome)
+  end
+end
+if #messages == 0 then return 0 end
+redis.call('EXPIRE', outcomes, 172800)
+for _, instance in ipairs(instances) do
+  redis.call('PUBLISH', channel .. instance, table.concat(told[instance], '\n'))
+end
+redis.call('XACK', submissions, group, unpack(messages))
+return redis.call('XDEL', submissions, unpack(messages))

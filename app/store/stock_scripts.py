@@ -1,0 +1,185 @@
+"""The reservation half's scripts as typed functions: one function a script, the reply as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from app.core.clock import REDIS_TIME
+from app.core.model import TicketType
+from app.store.connections import RedisClient
+from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, RoomKeys
+from app.store.lua import call
+
+GROUP = "processors"  # the consumer group of every room's stream
+
+SUBMIT_WORDS = frozenset(
+    "unknown other_event restoring queued pending known reused session_ended unknown_type backlog_full "
+    "limit_exceeded sold_out".split()
+)
+ALLOCATE_WORDS = frozenset("held known settled sold_out limit_exceeded".split())
+ROOM_WORDS = frozenset("unknown other_event restoring superseded".split())  # said once, for the whole batch
+
+
+class RoomNotReady(Exception):
+    """The room is not loaded, is being restored, or was restored by somebody else; `word` says which."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+class Submission(NamedTuple):
+    """One record of `submit`; a tuple, because thousands a second become ARGV."""
+
+    reservation_id: str
+    visitor_id: str
+    session_ms: int  # the expiry the booking token was signed with
+    fingerprint: str
+    instance: str  # who waits for the outcome; empty: nobody
+    quantity: int
+    items: str  # TYPE:QUANTITY,...
+
+
+class Submitted(NamedTuple):
+    """What became of a submission; `detail` is the outcome (known) or the ticket type (unknown_type)."""
+
+    word: str
+    detail: str
+
+
+class Request(NamedTuple):
+    """One record of `allocate`."""
+
+    reservation_id: str
+    visitor_id: str
+    items: str
+
+
+class Decision(NamedTuple):
+    """held, known: `terms` = amount|created_ms|expires_ms|items; settled: the outcome; else nothing."""
+
+    word: str
+    terms: str
+
+
+class Allocation(NamedTuple):
+    """The decisions of one batch, and what they were made under."""
+
+    epoch: int
+    event_id: str
+    currency: str
+    decisions: list[Decision]
+
+
+class Settlement(NamedTuple):
+    """One record of `settle`."""
+
+    message_id: str
+    reservation_id: str
+    fingerprint: str
+    instance: str
+    outcome: str  # held|amount|created_ms|expires_ms|items, or WORD|visitor_id
+
+
+class LoadedHold(NamedTuple):
+    """One record of `load_holds`; empty when there is nothing to load of that kind."""
+
+    reservation_id: str
+    entry: str
+    outcome: str
+
+
+async def submit(
+    redis: RedisClient,
+    keys: RoomKeys,
+    submissions: Sequence[Submission],
+    *,
+    event_id: str,
+    backlog_max: int,
+    now_ms: int = REDIS_TIME,
+) -> list[Submitted]:
+    """Take requests in; the answers are in the order of the submissions."""
+    reply = await call(
+        redis,
+        "submit",
+        keys,
+        chain.from_iterable(submissions),
+        event_id=event_id,
+        backlog_max=backlog_max,
+        now_ms=now_ms,
+    )
+    if len(reply) == 1:
+        reply = [_known(reply[0], ROOM_WORDS), ""] * len(submissions)
+    return [
+        Submitted(_known(word, SUBMIT_WORDS), detail)
+        for word, detail in zip(reply[::2], reply[1::2], strict=True)
+    ]
+
+
+async def allocate(
+    redis: RedisClient, keys: RoomKeys, requests: Iterable[Request], *, now_ms: int = REDIS_TIME
+) -> Allocation:
+    """Decide a batch. Raises RoomNotReady, and then nothing was decided."""
+    reply = _ready(await call(redis, "allocate", keys, chain.from_iterable(requests), now_ms=now_ms))
+    decisions = [
+        Decision(_known(word, ALLOCATE_WORDS), terms)
+        for word, terms in zip(reply[3::2], reply[4::2], strict=True)
+    ]
+    return Allocation(int(reply[0]), reply[1], reply[2], decisions)
+
+
+async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement]) -> int:
+    """Make outcomes known and take their submissions out of the stream; how many were still in it."""
+    taken: int = await call(
+        redis, "settle", keys, chain.from_iterable(settlements), group=GROUP, channel=OUTCOME_CHANNEL
+    )
+    return taken
+
+
+async def release(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str]) -> int:
+    """Give back what these had; how many still had something. Raises RoomNotReady."""
+    reply = _ready(await call(redis, "release", keys, reservation_ids, channel=CHANGE_CHANNEL))
+    return int(reply[1])
+
+
+async def confirm(
+    redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str], *, now_ms: int = REDIS_TIME
+) -> int:
+    """Turn held into sold; how many were held. Raises RoomNotReady."""
+    reply = _ready(await call(redis, "confirm", keys, reservation_ids, now_ms=now_ms, channel=CHANGE_CHANNEL))
+    return int(reply[1])
+
+
+async def load_stock(redis: RedisClient, keys: RoomKeys, ticket_types: Iterable[TicketType]) -> int:
+    """Set totals and prices from Postgres; what Redis says is held and sold stays. The free tickets.
+
+    Raises RoomNotReady when the room is not loaded; loading it loads the stock as well.
+    """
+    records = ((it.ticket_type_id, it.total, it.price) for it in ticket_types)
+    reply = _ready(await call(redis, "load_stock", keys, chain.from_iterable(records)))
+    return int(reply[1])
+
+
+async def clear_stock(redis: RedisClient, keys: RoomKeys, *, epoch: int) -> None:
+    """Empty the reservation half of a room under restoration. Raises RoomNotReady."""
+    _ready(await call(redis, "clear_stock", keys, epoch=epoch))
+
+
+async def load_holds(redis: RedisClient, keys: RoomKeys, holds: Iterable[LoadedHold], *, epoch: int) -> int:
+    """Load reservations into a room under restoration; how many were new to it. Raises RoomNotReady."""
+    reply = _ready(await call(redis, "load_holds", keys, chain.from_iterable(holds), epoch=epoch))
+    return int(reply[1])
+
+
+def _ready(reply: Any) -> Any:
+    if reply[0] in ROOM_WORDS:
+        raise RoomNotReady(reply[0])
+    return reply
+
+
+def _known(word: str, words: frozenset[str]) -> str:
+    if word not in words:
+        raise ValueError(f"a script answered {word!r}")
+    return word
