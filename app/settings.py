@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     store_timeout_s: float = Field(default=2.0, gt=0, le=60)  # any one round trip
     postgres_pool_max: int = Field(default=10, ge=1, le=1000)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
 
     @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod

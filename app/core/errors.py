@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 
+class CannotRun(Exception):
+    """A command or a process cannot go on; the message is the one line its operator reads."""
+
+
 class Refusal(Exception):
     """The request was refused."""
 

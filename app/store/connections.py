@@ -16,6 +16,7 @@ from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from app.core.errors import CannotRun
 from app.settings import Settings
 
 RedisClient = Redis | RedisCluster  # the commands we use are the same on both
@@ -36,7 +37,9 @@ POSTGRES_AWAY: tuple[type[Exception], ...] = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
+    asyncpg.DeadlockDetectedError,  # nothing was written: the same again will do
+    asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
@@ -49,7 +52,7 @@ REDIS_VERSION_MIN = (7, 0)
 POSTGRES_VERSION_MIN = 15
 
 
-class StoreRefused(Exception):
+class StoreRefused(CannotRun):
     """A store cannot be used; the message is one line that says which, why and what to do."""
 
 
@@ -69,13 +72,16 @@ async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) 
         "socket_connect_timeout": timeout_s,
     }
     # One more try on a fresh connection: a pooled one is stale after a restart, and every step may run twice.
-    single: Redis = Redis.from_url(
-        url,
-        max_connections=connections_max,
-        retry=Retry(NoBackoff(), 1),
-        retry_on_error=[RedisConnectionError],
-        **options,
-    )
+    try:
+        single: Redis = Redis.from_url(
+            url,
+            max_connections=connections_max,
+            retry=Retry(NoBackoff(), 1),
+            retry_on_error=[RedisConnectionError],
+            **options,
+        )
+    except ValueError as error:
+        raise StoreRefused(f"REDIS_URL cannot be used: {error}") from None
     try:
         server = await single.info("server")
         cluster = await single.info("cluster")

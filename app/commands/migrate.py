@@ -1,0 +1,45 @@
+"""migrate up | down | new NAME: the database schema. Alembic loads slowly, so only its own commands load it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.commands.settled import CommandFailed, Data, settings_of
+
+app = typer.Typer(help="Bring the database schema up, take a step back, or begin a new migration.")
+
+
+def _database_url(data: Data) -> str:
+    settings = settings_of(data)
+    if not settings.database_url:
+        raise CommandFailed(
+            f"nothing runs in {settings.data}: start `fairgate up`, give its folder with --data, "
+            "or set DATABASE_URL"
+        )
+    return settings.database_url
+
+
+@app.command()
+def up(*, data: Data = None) -> None:
+    """Bring the database to the newest revision."""
+    from app import migrate
+
+    migrate.up(_database_url(data))
+
+
+@app.command()
+def down(*, data: Data = None) -> None:
+    """Take the newest revision back, with the data in what it made."""
+    from app import migrate
+
+    migrate.down(_database_url(data))
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="What it changes, in a few words.")]) -> None:
+    """Begin an empty migration; prints its path."""
+    from app import migrate
+
+    print(migrate.new(name))

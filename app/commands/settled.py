@@ -1,0 +1,77 @@
+"""What every command begins with: the settings, and the stores of the running installation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from app import installation
+from app.core.errors import CannotRun
+from app.settings import Settings
+from app.store.connections import Stores, connected
+
+T = TypeVar("T")
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Data folder. Default: FAIRGATE_DATA, or a per-user data folder.", show_default=False
+    ),
+]
+
+
+class CommandFailed(CannotRun):
+    """The command could not be done; the message is one line that says what to do."""
+
+
+def settings_of(data: Path | None) -> Settings:
+    """The settings; what the environment leaves open comes from the installation running in `data`."""
+    return installation.resolve(read_settings(data))
+
+
+def read_settings(data: Path | None) -> Settings:
+    """The settings as the environment gives them, `--data` first."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise CommandFailed(_bad_setting(error)) from None
+    return settings if data is None else settings.model_copy(update={"data": data})
+
+
+def _bad_setting(error: ValidationError) -> str:
+    wrong = error.errors(include_input=False, include_url=False)[0]
+    name = str(wrong["loc"][0]).upper()
+    return (
+        f"the setting {name if name.startswith('FAIRGATE_') else f'FAIRGATE_{name}'} is wrong: {wrong['msg']}"
+    )
+
+
+def with_addresses(settings: Settings) -> Settings:
+    """The settings, complete enough to reach both stores; raises CommandFailed when they are not."""
+    missing = [
+        name
+        for name, value in (("REDIS_URL", settings.redis_url), ("DATABASE_URL", settings.database_url))
+        if not value
+    ]
+    if missing:
+        raise CommandFailed(
+            f"nothing runs in {settings.data}: start `fairgate up`, give its folder with --data, "
+            f"or set {' and '.join(missing)}"
+        )
+    return settings
+
+
+def on_stores(data: Path | None, operation: Callable[[Stores, Settings], Awaitable[T]]) -> T:
+    """Run one operation on the stores of the installation, and let go of them."""
+    settings = with_addresses(settings_of(data))
+
+    async def connect_and_run() -> T:
+        async with connected(settings) as stores:
+            return await operation(stores, settings)
+
+    return asyncio.run(connect_and_run())

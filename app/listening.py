@@ -1,0 +1,52 @@
+"""The listening socket, which we bind ourselves and hand to the server.
+
+So a taken port is told in the same words for both servers, several web processes of one `fairgate up` accept
+from the same socket, and connections wait in it while a process is started again.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Literal
+
+from app.core.errors import CannotRun
+
+ServerName = Literal["hypercorn", "granian"]
+
+BACKLOG = 4096  # connections the kernel keeps for us in a rush
+
+
+class CannotListen(CannotRun):
+    """The address cannot be listened on; the message is one line that says why and what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises CannotListen."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}: {error.strerror}; give another --host") from None
+    family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotListen(
+            f"cannot listen on {host} port {port}: {error.strerror}; give another with --port"
+        ) from None
+    return listener
+
+
+def inherited(number: int) -> socket.socket:
+    """The listening socket our supervisor left us as file descriptor `number`."""
+    return socket.socket(fileno=number)
+
+
+def url_of(host: str, listener: socket.socket) -> str:
+    """The address to print: the host as it was given, the port as it is."""
+    port = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

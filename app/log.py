@@ -1,0 +1,57 @@
+"""Logging: structlog, to stderr. Readable on a terminal, JSON otherwise. No line per request, ever."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from app.settings import Settings
+
+# Libraries that write at `info` what we tell ourselves, or that nobody needs twice.
+QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn.error", "quart.serving")
+
+
+def configure(settings: Settings, role: str) -> None:
+    """Set logging up for this process; `role` (web, worker, up) is on every line."""
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        lambda _logger, _method, event: {"role": role, **event},
+    ]
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendering(settings.log_format),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def get(name: str) -> Any:
+    """The logger of a module: `log.get(__name__).info("event", key=value)`."""
+    return structlog.get_logger(name)
+
+
+def _rendering(log_format: str) -> list[Any]:
+    if log_format == "json" or (log_format == "auto" and not sys.stderr.isatty()):
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

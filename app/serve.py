@@ -1,0 +1,120 @@
+"""Serves the app with Hypercorn or Granian. The only place that knows either; the app knows neither.
+
+One process, one event loop, one listening socket that is bound already (see `listening`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+from granian._granian import SocketHolder
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server as EmbeddedGranian
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config as HypercornConfig
+from quart import Quart
+
+from app import log
+from app.listening import BACKLOG, ServerName
+from app.main import create_app
+from app.settings import Settings
+from app.store.connections import connected
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+OPEN_FILES = 1_000_000
+REQUESTS_AT_ONCE = 20_000  # Granian's backpressure; each SSE viewer is one of them
+KEEP_ALIVE_S = 75.0  # above the poll interval of a waiting page
+GRACE_S = 1.5  # requests in flight at shutdown
+STOP_TIMEOUT_S = 2.2
+
+
+def run(settings: Settings, listener: socket.socket, server: ServerName) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StoreRefused when a store cannot be used at the start."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, listener, server))
+
+
+async def _run(settings: Settings, listener: socket.socket, server: ServerName) -> None:
+    async with connected(settings):
+        pass  # refuses in one line what would be a traceback inside the app's start
+    app = create_app(settings)
+    await app.startup()
+    # Open streams end when they see this event; the servers only know how to wait for them.
+    stopping: asyncio.Event = app.shutdown_event
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    serve = _hypercorn if server == "hypercorn" else _granian
+    serving = asyncio.create_task(serve(app, listener, stopping))
+    stopped = asyncio.create_task(stopping.wait())
+    log.get(__name__).info("serving", server=server, address=listener.getsockname()[:2])
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
+    ended = serving.done()
+    serving.cancel()
+    await asyncio.wait_for(app.shutdown(), GRACE_S)
+    if ended:
+        await serving  # raises what ended it, if it was not the signal
+
+
+async def _hypercorn(app: Quart, listener: socket.socket, stopping: asyncio.Event) -> None:
+    config = HypercornConfig()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.backlog = BACKLOG
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.keep_alive_max_requests = 1_000_000
+    config.h2_max_concurrent_streams = 1000
+    config.graceful_timeout = GRACE_S
+    config.include_server_header = False
+    config.errorlog = logging.getLogger("hypercorn.error")
+
+    async def serving(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        for step in ("startup", "shutdown"):  # we start and stop the app ourselves
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+
+    await hypercorn_serve(serving, config, shutdown_trigger=stopping.wait, mode="asgi")
+
+
+class _Granian(EmbeddedGranian):
+    """Granian in our event loop, on a socket that is bound already."""
+
+    def __init__(self, listener: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketHolder  # its stub leaves the constructor out
+        self._shd = holder(self._listener.fileno(), False, BACKLOG)
+
+
+async def _granian(app: Quart, listener: socket.socket, stopping: asyncio.Event) -> None:
+    server: Any = _Granian(
+        listener,
+        app.asgi_app,
+        interface=Interfaces.ASGINL,  # without lifespan: we start and stop the app ourselves
+        backlog=BACKLOG,
+        backpressure=REQUESTS_AT_ONCE,
+        websockets=False,
+        log_level=LogLevels.error,
+        log_dictconfig={"loggers": {}, "handlers": {}, "formatters": {}},
+    )
+    serving = asyncio.create_task(server.serve())
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    await serving

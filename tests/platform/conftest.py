@@ -1,0 +1,50 @@
+"""Data folders for installations started from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import Servers
+from tests.platform.outside import Up, up
+
+
+@contextlib.contextmanager
+def new_folder() -> Iterator[Path]:
+    """A data folder that does not exist yet; whatever still runs from it is ended in the end."""
+    parent = Path(tempfile.mkdtemp(prefix="fairgate-up-"))
+    parent.chmod(0o711)
+    yield parent / "data"
+    for process in psutil.process_iter(["cmdline"]):
+        if str(parent) in " ".join(process.info["cmdline"] or []):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    shutil.rmtree(parent)
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A data folder for one test."""
+    with new_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+async def installation() -> AsyncIterator[Up]:
+    """One `fairgate up` with embedded stores for the tests after which it still runs."""
+    with new_folder() as folder:
+        running = await up(folder)
+        yield running
+        await running.stop()
+
+
+@pytest.fixture
+def redis_server_url(servers: Servers) -> str:
+    """A Redis somebody else runs."""
+    return servers.redis_url

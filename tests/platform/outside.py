@@ -1,0 +1,123 @@
+"""Fairgate as its operator has it: the installed program, its processes, its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sysconfig
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.waiting import wait_until
+
+FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")
+START_TIMEOUT_S = 60.0
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Our environment without anybody's Fairgate settings, plus these."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not re.match(r"FAIRGATE_|(QUEUE_)?REDIS_URL$|DATABASE_URL$", name)
+    }
+    return kept | settings
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def fairgate(*arguments: str, **settings: str) -> Ended:
+    """Run one command to its end."""
+    process = await asyncio.create_subprocess_exec(
+        FAIRGATE,
+        *arguments,
+        env=environment(**settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), START_TIMEOUT_S)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+@dataclass
+class Up:
+    """A `fairgate up` (or `demo`) that runs."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    data: Path
+    log: Path
+    out: list[str] = field(default_factory=list)
+
+    @property
+    def supervisor(self) -> psutil.Process:
+        return psutil.Process(self.process.pid)
+
+    def pids(self, words: str) -> set[int]:
+        """Children whose command line has these words in it, as `pgrep -f` finds them."""
+        found = set()
+        for child in self.supervisor.children():
+            try:
+                if words in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                    found.add(child.pid)
+            except psutil.NoSuchProcess:
+                continue
+        return found
+
+    async def stop(self, number: int = signal.SIGINT) -> float:
+        """Stop it as Ctrl-C does; returns the seconds it took. Asserts a clean end that leaves nothing."""
+        family = [self.supervisor, *self.supervisor.children(recursive=True)]
+        began = time.monotonic()
+        self.process.send_signal(number)
+        code = await asyncio.wait_for(self.process.wait(), 20)
+        took_s = time.monotonic() - began
+        assert code == 0, self.log.read_text()
+        assert [left for left in family if left.is_running()] == []
+        return took_s
+
+
+async def up(data: Path, *arguments: str, command: str = "up", **settings: str) -> Up:
+    """Start an installation on a free port and wait for its `ready` line."""
+    log = data.with_suffix(".log")
+    with log.open("ab") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            FAIRGATE,
+            command,
+            *("--data", str(data), "--port", "0", *arguments),
+            env=environment(**settings),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+        )
+    assert process.stdout is not None
+    try:
+        line = (await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT_S)).decode()
+    except TimeoutError:
+        process.kill()
+        raise AssertionError(f"not ready:\n{log.read_text()}") from None
+    assert re.fullmatch(r"ready http://\S+:\d+\n", line), f"{line!r}\n{log.read_text()}"
+    return Up(process, line.split()[1], data, log, [line])
+
+
+async def gone(pid: int) -> None:
+    """Wait until no such process is left."""
+
+    async def is_gone() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    await wait_until(is_gone, f"the end of process {pid}")

@@ -1,0 +1,199 @@
+"""`fairgate up` from outside: it comes up, keeps everything alive, and goes down without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+import pytest
+from redis.asyncio import Redis
+
+from app.store.connections import REDIS_AWAY
+from tests.platform.outside import Up, fairgate, gone, up
+from tests.waiting import wait_until
+
+RESTART_WITHIN_S = 2.0
+
+
+async def addresses(data: Path) -> dict[str, str]:
+    """What `fairgate env` says."""
+    ended = await fairgate("env", "--data", str(data))
+    assert ended.code == 0, ended.err
+    return dict(line.split("=", 1) for line in ended.out.splitlines())
+
+
+async def test_up_serves_and_env_tells_where_the_stores_are(installation: Up) -> None:
+    async with httpx.AsyncClient(base_url=installation.url) as client:
+        assert (await client.get("/readyz")).status_code == 200
+    told = await addresses(installation.data)
+    assert list(told) == ["REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL"]
+    async with Redis.from_url(told["REDIS_URL"]) as redis:
+        assert await redis.ping()
+    connection = await asyncpg.connect(told["DATABASE_URL"])
+    assert await connection.fetchval("SELECT count(*) FROM rooms") == 0
+    await connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+async def test_it_stops_within_5_s_and_leaves_nothing(data: Path, number: int) -> None:
+    installation = await up(data)
+    assert await installation.stop(number) < 5
+    assert not (installation.data / "run.json").exists()
+    ended = await fairgate("env", "--data", str(installation.data))
+    assert ended.code == 1
+    assert "fairgate up" in ended.err
+
+
+async def test_a_second_up_goes_on_with_the_same_data(data: Path) -> None:
+    first = await up(data)
+    told = await addresses(data)
+    async with Redis.from_url(told["REDIS_URL"]) as redis:
+        await redis.set("kept", "yes", ex=600)
+    secret = (data / "secret").read_text()
+    await first.stop()
+
+    second = await up(data, "--web", "2", "--workers", "2")
+    assert await addresses(data) == told
+    async with Redis.from_url(told["REDIS_URL"]) as redis:
+        assert await redis.get("kept") == b"yes"
+    assert (data / "secret").read_text() == secret
+    assert len(second.pids("fairgate web")) == len(second.pids("fairgate worker")) == 2
+    await second.stop()
+
+
+async def test_what_it_keeps_secret_is_readable_by_its_owner_alone(installation: Up) -> None:
+    folder = installation.data
+    for path in (
+        folder / "secret",
+        folder / "run.json",
+        *folder.glob("*/password"),
+        *folder.glob("*/*.conf"),
+    ):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+async def test_two_ups_on_one_folder_are_refused(installation: Up) -> None:
+    ended = await fairgate("up", "--data", str(installation.data), "--port", "0")
+    assert ended.code == 1
+    assert f"pid {installation.process.pid}" in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert await addresses(installation.data)  # the first one goes on
+
+
+@pytest.mark.parametrize("role", ["fairgate web", "fairgate worker"])
+async def test_a_killed_role_is_started_again_within_2_s(installation: Up, role: str) -> None:
+    (pid,) = installation.pids(role)
+
+    async def others() -> set[int]:
+        return installation.pids(role) - {pid}
+
+    os.kill(pid, signal.SIGKILL)
+    await wait_until(others, f"a new {role}", timeout_s=RESTART_WITHIN_S)
+    async with httpx.AsyncClient(base_url=installation.url, timeout=20) as client:
+
+        async def ready() -> bool:
+            # The listening socket outlives the process: a request waits, it is not refused.
+            return (await client.get("/readyz")).status_code == 200
+
+        await wait_until(ready, "ready again", timeout_s=20)
+
+
+async def test_a_role_that_is_killed_again_and_again_comes_back_each_time(installation: Up) -> None:
+    for _ in range(3):
+        (pid,) = installation.pids("fairgate worker")
+        os.kill(pid, signal.SIGKILL)
+
+        async def another(old: int = pid) -> set[int]:
+            return installation.pids("fairgate worker") - {old}
+
+        await wait_until(another, "a new worker", timeout_s=RESTART_WITHIN_S)
+
+
+async def test_a_killed_valkey_answers_again_at_its_address(installation: Up) -> None:
+    told = await addresses(installation.data)
+    async with Redis.from_url(told["REDIS_URL"]) as redis:
+        pid = int((await redis.info("server"))["process_id"])
+        os.kill(pid, signal.SIGKILL)
+
+        async def answers() -> bool:
+            try:
+                return int((await redis.info("server"))["process_id"]) != pid
+            except REDIS_AWAY:
+                return False
+
+        await wait_until(answers, "Valkey back", timeout_s=RESTART_WITHIN_S + 1)
+
+
+async def test_a_killed_postgres_answers_again_at_its_address(installation: Up) -> None:
+    told = await addresses(installation.data)
+    pid = int((installation.data / "postgres/data/postmaster.pid").read_text().splitlines()[0])
+    os.kill(pid, signal.SIGKILL)
+
+    async def answers() -> bool:
+        try:
+            connection = await asyncpg.connect(told["DATABASE_URL"], timeout=2)
+        except (OSError, asyncpg.PostgresError):
+            return False
+        await connection.close()
+        return True
+
+    await gone(pid)
+    await wait_until(answers, "Postgres back", timeout_s=RESTART_WITHIN_S + 2)
+
+
+async def test_nothing_survives_a_killed_supervisor_and_the_next_up_works(data: Path) -> None:
+    first = await up(data)
+    family = [child.pid for child in first.supervisor.children(recursive=True)]
+    assert len(family) >= 4
+    first.process.kill()
+    await first.process.wait()
+    for pid in family:
+        await gone(pid)
+    second = await up(data)
+    await second.stop()
+
+
+async def test_it_serves_with_granian_too(data: Path) -> None:
+    running = await up(data, "--server", "granian", "--host", "::1")
+    assert running.url.startswith("http://[::1]:")
+    async with httpx.AsyncClient(base_url=running.url) as client:
+        assert (await client.get("/readyz")).status_code == 200
+    assert await running.stop() < 5
+
+
+async def test_only_the_store_without_an_address_is_embedded(data: Path, redis_server_url: str) -> None:
+    running = await up(data, REDIS_URL=redis_server_url)
+    told = await addresses(data)
+    assert told["REDIS_URL"] == told["QUEUE_REDIS_URL"] == redis_server_url
+    assert not (data / "valkey").exists()
+    assert (data / "postgres").exists()
+    await running.stop()
+
+
+async def test_a_ctrl_c_while_it_starts_is_a_clean_end(data: Path) -> None:
+    starting = asyncio.create_task(up(data))
+
+    async def begun() -> bool:
+        return (data / "valkey" / "port").exists()
+
+    await wait_until(begun, "the first store", timeout_s=20)
+    (pid,) = (
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if process.info["cmdline"] and {"up", str(data)} <= set(process.info["cmdline"])
+    )
+    family = psutil.Process(pid).children(recursive=True)
+    began = time.monotonic()
+    os.kill(pid, signal.SIGINT)
+    with pytest.raises(AssertionError, match="stopped"):
+        await starting
+    assert time.monotonic() - began < 5
+    for process in family:
+        await gone(process.pid)
