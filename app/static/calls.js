@@ -1,0 +1,36 @@
+// Calls to our own API. A failure of the network is an answer like any other: status 0.
+const AGAIN = new Set([0, 429, 502, 503, 504]);
+const DEADLINE_MS = 15000;
+
+export const jittered = (ms) => ms * (0.75 + Math.random() / 2);
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// {status, body, retryAfterMs}; body is null unless the answer was JSON.
+export async function call(method, url, { body, key } = {}) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  try {
+    const response = await fetch(url, {
+      method, headers, credentials: "same-origin", signal: AbortSignal.timeout(DEADLINE_MS),
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const isJson = (response.headers.get("Content-Type") ?? "").includes("json");
+    const retryAfterMs = 1000 * Number(response.headers.get("Retry-After") ?? 0);
+    return { status: response.status, body: isJson ? await response.json() : null, retryAfterMs };
+  } catch {
+    return { status: 0, body: null, retryAfterMs: 0 };
+  }
+}
+
+// The same call with the same key until it is answered, so that a lost answer never makes a second one.
+export async function persist(method, url, options, { tries = 5, onRetry = () => {} } = {}) {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await call(method, url, options);
+    if (!AGAIN.has(answer.status) || attempt === tries) return answer;
+    onRetry(answer);
+    await sleep(jittered(Math.max(answer.retryAfterMs, 500 * 2 ** attempt)));
+  }
+}
+
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");

@@ -1,0 +1,59 @@
+// The page of one reservation: its countdown, its payment, and the answer of the bank when it comes.
+import { jittered, newKey, persist } from "./calls.js";
+import { heard, localTimes, now, tick } from "./clock.js";
+import { hideProblems, showProblem, whileBusy } from "./form.js";
+
+const root = document.querySelector("[data-reservation]");
+const { reservation, status } = root.dataset;
+const url = `/v1/reservations/${reservation}`;
+const form = document.querySelector("[data-pay]");
+const LOOK_MS = 3000, LOOK_AFTER_END_MS = 1500;
+let paying = false;
+
+async function pay() {
+  hideProblems();
+  paying = true;
+  const body = { payment: { method: "card", token: form.elements.token.value } };
+  const key = form.elements.idempotency_key.value;
+  const answer = await persist("POST", `${url}/confirm`, { body, key }, { onRetry: () => showProblem("retrying") });
+  paying = false;
+  if ([200, 202, 404, 409, 410].includes(answer.status)) return location.reload(); // the page tells what became of it
+  if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();
+  const away = answer.status === 0 || answer.status >= 500 || answer.status === 429;
+  showProblem(answer.status === 402 ? "payment_declined" : away ? "store_unavailable" : "refused");
+}
+
+// A status other than the one on the page: show the page again.
+function became(document) {
+  if (document.status !== status && !paying) location.reload();
+}
+
+async function look() {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(8000) });
+    if (response.ok) became(await response.json());
+  } catch {
+    // away: the next look or the stream will tell
+  }
+}
+
+function watch() {
+  const source = new EventSource(`${url}/events`);
+  source.addEventListener("reservation", (event) => became(JSON.parse(event.data)));
+  (function again() {
+    if (status === "paying") look();
+    setTimeout(again, jittered(LOOK_MS));
+  })();
+}
+
+function everySecond() {
+  if (tick().includes("expires_at") && now() % (2 * LOOK_AFTER_END_MS) < LOOK_AFTER_END_MS) look();
+}
+
+heard(Number(root.dataset.now));
+localTimes();
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+form?.addEventListener("submit", (event) => whileBusy(event, pay));
+if (status === "held" || status === "paying") watch();
+setInterval(everySecond, 1000);
+everySecond();

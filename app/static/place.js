@@ -1,0 +1,31 @@
+// Our own place in the room: join, ask, claim. Each answer becomes {place} or {againMs}; nothing throws.
+import { call, jittered } from "./calls.js";
+
+const AGAIN_MS = 2000;
+const OVER = { no_show: "no_show", session_expired: "expired", left: "left", done: "done", removed: "removed" };
+
+const again = (answer) => ({ againMs: jittered(Math.max(answer.retryAfterMs, AGAIN_MS)) });
+
+export async function join(url) {
+  const answer = await call("POST", `${url}/places`, { body: {} });
+  if (answer.status === 200 || answer.status === 201) return { place: answer.body };
+  if (answer.body?.code === "removed") return { place: { state: "removed" } };
+  return again(answer); // not open, closed, sold out: the shared document tells; throttled or away: later
+}
+
+export async function ask(url) {
+  const answer = await call("GET", `${url}/places/me`);
+  if (answer.status === 200) return { place: answer.body };
+  if (answer.status === 404 || answer.status === 401) return { place: null }; // forgotten: join again, number and all
+  if (answer.body?.code === "removed") return { place: { state: "removed" } };
+  return again(answer);
+}
+
+export async function claim(url) {
+  const answer = await call("POST", `${url}/places/me/booking-token`, { body: {} });
+  if (answer.status === 200 || answer.status === 201) return { claimed: true };
+  if (answer.status === 202) return { place: answer.body, againMs: AGAIN_MS };
+  if (answer.status === 404 || answer.status === 401) return { place: null };
+  const state = OVER[answer.body?.code];
+  return state ? { place: { state } } : again(answer);
+}

@@ -1,0 +1,112 @@
+// The queue page. It lives on the shared document and asks about its own place rarely. Everything is decided by
+// level, not by edge: each document and each second look at what is known and do what is due.
+import { heard, localTimes, now, tick } from "./clock.js";
+import { jittered } from "./calls.js";
+import { isTurn, panelOf, positionOf } from "./line.js";
+import { follow } from "./live.js";
+import { ask, claim, join } from "./place.js";
+import { show, showJoining, showLink } from "./show.js";
+
+const root = document.querySelector("[data-room]");
+const start = JSON.parse(root.dataset.start);
+const url = `/v1/rooms/${start.room_id}`;
+const POLL_AFTER_S = 30;
+const STEP_MS = 1000; // between questions about our own place
+
+let { status, place } = start;
+let began = start.began, askedAt = positionNow();
+let link = "polling", documentAt = Date.now();
+let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
+
+function positionNow() {
+  return place?.state === "waiting" ? positionOf(status, place) : 0;
+}
+
+// The last exact estimate, scaled to where we stand by now.
+function estimateNow() {
+  const exact = place?.wait_s;
+  if (!exact) return null;
+  const share = askedAt ? positionNow() / askedAt : 1;
+  return { p50: exact.p50 * share, p90: exact.p90 * share };
+}
+
+function setPlace(next) {
+  const sameNumber = next && place && next.queue_number === place.queue_number;
+  place = next;
+  askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
+  if (place?.state === "waiting") {
+    askedAt = positionNow();
+    if (!sameNumber || !began) remember(askedAt);
+  }
+}
+
+// Where the progress bar began is kept in a cookie, so that a refresh, with or without script, draws the same bar.
+function remember(position) {
+  began = position;
+  document.cookie = `fairgate_began_${start.room_id}=${place.queue_number}.${began}; path=/rooms/${start.room_id}; max-age=86400; samesite=lax`;
+}
+
+function setStatus(next) {
+  if (Date.parse(next.updated_at) < Date.parse(status.updated_at)) return;
+  heard(Date.parse(next.updated_at));
+  documentAt = Date.now();
+  const moved = next.opens_at !== status.opens_at || next.prequeue_at !== status.prequeue_at;
+  const backwards = next.serving_position < status.serving_position || next.epoch !== status.epoch;
+  status = next;
+  if (moved) setTimeout(() => location.reload(), Math.random() * 3000); // the page's words depend on the schedule
+  if (backwards && place) askAt = Math.min(askAt, Date.now() + Math.random() * 4000); // restored: show our number soon
+  react();
+}
+
+async function once(step) {
+  if (busy || Date.now() < notBefore) return;
+  busy = true;
+  const answer = await step(url);
+  busy = false;
+  notBefore = Date.now() + (answer.againMs ?? (step === join ? 0 : STEP_MS));
+  if (answer.claimed) return goOn();
+  if ("place" in answer) setPlace(answer.place);
+  react();
+}
+
+function goOn() {
+  busy = true; // nothing more is asked while the browser moves on
+  location.assign(start.go_on);
+}
+
+// Link previews and pages prepared ahead run scripts too; only somebody who looks at the page takes a place.
+const isLookedAt = () => !document.prerendering && document.visibilityState === "visible";
+
+function react() {
+  show({ status, place, estimate: estimateNow(), began, lost: link === "lost" });
+  const panel = panelOf(status, place);
+  showJoining(panel === "door");
+  if (isTurn(status, place) || place?.state === "called") {
+    if (isLookedAt()) return once(claim);
+    if (place.state !== "called") return once(ask);
+  }
+  if (!isLookedAt()) return;
+  if (panel === "door") return once(join);
+  if (panel === "drawing" && !drawn) {
+    drawn = true; // everybody of the pre-queue sees the opening in the same moment: spread the questions
+    askAt = Date.now() + Math.random() * Math.min(10000, 500 + status.waiting / 100);
+  }
+  if (["prequeue", "drawing", "waiting", "called", "active"].includes(panel) && Date.now() >= askAt) once(ask);
+}
+
+function everySecond() {
+  const over = tick();
+  if (over.includes("claim_by") || over.includes("session_expires_at")) askAt = Math.min(askAt, Date.now() + 1500);
+  showLink(link, Date.now() - documentAt);
+  react();
+}
+
+heard(start.now_ms);
+localTimes();
+if (place?.state === "waiting" && !began) remember(askedAt);
+follow(url, setStatus, (next) => { link = next; react(); });
+setInterval(everySecond, 1000);
+document.addEventListener("visibilitychange", react);
+document.addEventListener("prerenderingchange", react);
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+everySecond();

@@ -1,0 +1,86 @@
+// Puts what is known on the page: which panel, which notice, which figures. All words come from the template.
+import { setCountdown } from "./clock.js";
+import { panelOf, noticeOf, positionOf, progressOf } from "./line.js";
+import { counted, number, wait } from "./words.js";
+
+const SAY_AGAIN_MS = 60000; // the live region repeats the wait at most this often
+const all = (selector) => document.querySelectorAll(selector);
+const stub = document.querySelector("[data-shown]");
+const live = document.querySelector("[data-live]");
+const name = document.querySelector("[data-title]").dataset.title;
+let shown = { panel: stub.dataset.shown, notice: visibleNotice(), wait: "" }, saidAt = 0;
+
+function visibleNotice() {
+  return document.querySelector("[data-notice]:not([hidden])")?.dataset.notice ?? "";
+}
+
+function fill(slot, text) {
+  for (const element of all(`[data-fill="${slot}"]`)) {
+    const value = typeof text === "function" ? text(element.dataset) : text;
+    if (element.textContent !== value) element.textContent = value;
+  }
+}
+
+const only = (attribute, wanted) => {
+  for (const element of all(`[data-${attribute}]`)) element.hidden = element.dataset[attribute] !== wanted;
+};
+
+function say(text) {
+  live.textContent = text;
+  saidAt = Date.now();
+}
+
+export function show({ status, place, estimate, began, lost }) {
+  const panel = panelOf(status, place), notice = noticeOf(status, place, lost);
+  fill("message", status.message);
+  for (const element of all('[data-fill="message"]')) element.hidden = !status.message;
+  fill("waiting", (patterns) => counted(status.waiting, patterns));
+  setCountdown("claim_by", Date.parse(place?.claim_by) || 0);
+  setCountdown("session_expires_at", Date.parse(place?.session_expires_at) || 0);
+  if (panel === "waiting") showLine(status, place, ["paused", "held"].includes(notice) ? null : estimate, began);
+  document.title = titleOf(panel, status, place);
+  for (const element of all('[data-when="joinable"]')) element.hidden = ["sold_out", "closed"].includes(status.state);
+  if (panel !== shown.panel) showPanel(panel);
+  if (notice !== shown.notice) {
+    only("notice", (shown.notice = notice));
+    if (notice) say(document.querySelector(`[data-notice="${notice}"]`).textContent.trim());
+  }
+}
+
+function showPanel(panel) {
+  only("panel", (shown.panel = panel));
+  stub.dataset.shown = panel;
+  const parts = document.querySelectorAll(`[data-panel="${panel}"] h2, [data-panel="${panel}"] .lead`);
+  say(Array.from(parts, (part) => part.textContent.trim()).join(". "));
+}
+
+function showLine(status, place, estimate, began) {
+  const position = positionOf(status, place);
+  fill("position", number(position));
+  fill("ahead", (patterns) => counted(position - 1, patterns));
+  fill("queue_number", number(place.queue_number));
+  fill("serving_position", number(status.serving_position));
+  let told = "";
+  fill("wait", (patterns) => (told = wait(estimate, patterns)));
+  for (const bar of all('[data-fill="progress"]')) bar.value = Math.max(bar.value, progressOf(position, began));
+  if (told !== shown.wait && Date.now() - saidAt > SAY_AGAIN_MS) {
+    say(`${document.getElementById("ahead").textContent}. ${told}.`);
+    shown.wait = told;
+  }
+}
+
+function titleOf(panel, status, place) {
+  if (panel === "waiting") return `#${number(positionOf(status, place))} · ${name}`;
+  return `${document.querySelector(`[data-panel="${panel}"] h2`).textContent.trim()} · ${name}`;
+}
+
+// The sign of life: live, or how old the figures are.
+export function showLink(link, ageMs) {
+  for (const dot of all('[data-fill="dot"]')) dot.classList.toggle("on", link === "live");
+  fill("updated", ({ liveText, just, ago }) =>
+    link === "live" ? liveText : ageMs < 10000 ? just : ago.replace("{t}", `${Math.round(ageMs / 1000)} s`));
+}
+
+export function showJoining(joining) {
+  for (const element of all('[data-fill="joining"]')) element.hidden = !joining;
+}

@@ -1,0 +1,55 @@
+// How numbers, waits, times and money are written. `page_words.py` writes the same forms on the server.
+const locale = document.documentElement.lang || "en";
+const MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400;
+const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are told in hours: nobody counts 137 minutes
+const plain = new Intl.NumberFormat(locale);
+const units = {
+  minute: new Intl.NumberFormat(locale, { style: "unit", unit: "minute", unitDisplay: "long" }),
+  hour: new Intl.NumberFormat(locale, { style: "unit", unit: "hour", unitDisplay: "long" }),
+};
+const plurals = new Intl.PluralRules(locale);
+
+export const number = (value) => plain.format(value);
+
+// What is left: 4:05, 1:02:09, 3 d 4 h. Never below zero.
+export function clock(leftMs) {
+  const left = Math.max(0, Math.ceil(leftMs / 1000));
+  if (left >= DAY_S) return `${Math.floor(left / DAY_S)} d ${Math.floor((left % DAY_S) / HOUR_S)} h`;
+  const two = (n) => String(n).padStart(2, "0");
+  const minutes = Math.floor(left / 60), seconds = two(left % 60);
+  return minutes < 60 ? `${minutes}:${seconds}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${seconds}`;
+}
+
+const rounded = (seconds) =>
+  seconds < MINUTE_S ? [0, "minute"]
+  : seconds < HOURS_FROM_S ? [Math.round(seconds / MINUTE_S), "minute"]
+  : [Math.round(seconds / HOUR_S), "hour"];
+
+// An honest range, in the patterns the template carries: data-under, data-about, data-range, data-unknown.
+export function wait(estimate, patterns) {
+  if (!estimate) return patterns.unknown;
+  let [low, high] = [rounded(estimate.p50), rounded(estimate.p90)];
+  if (high[0] === 0) return patterns.under;
+  if (low[0] === 0) low = [1, "minute"];
+  const [a, b] = [units[low[1]].format(low[0]), units[high[1]].format(high[0])];
+  if (a === b) return patterns.about.replace("{a}", a);
+  if (low[1] === high[1]) return `${plain.format(low[0])}–${b}`;
+  return patterns.range.replace("{a}", a).replace("{b}", b);
+}
+
+// One of the patterns data-zero, data-one, data-few, ..., data-other, by the plural rules of the page's language.
+export function counted(count, patterns) {
+  const pattern = count === 0 && patterns.zero !== undefined ? patterns.zero : patterns[plurals.select(count)] ?? patterns.other;
+  return pattern.replace("{n}", plain.format(count));
+}
+
+export function money(amount, currency) {
+  const format = new Intl.NumberFormat(locale, { style: "currency", currency });
+  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+}
+
+// A time in the visitor's own zone and habits.
+export function when(at, style) {
+  const options = style === "short" ? { timeStyle: "short" } : { dateStyle: "full", timeStyle: "short" };
+  return new Intl.DateTimeFormat(undefined, options).format(at);
+}

@@ -1,0 +1,61 @@
+"""Our own scripts and styles, read once and kept in memory, compressed.
+
+Every file is served under the digest of all of them (`/static/<digest>/queue.js`). So browsers and CDNs may
+keep them for good, a module's relative imports stay in its own version, and a deploy changes the address.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "static"
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+FOR_GOOD = "public, max-age=31536000, immutable"
+FOR_A_MINUTE = "public, max-age=60"  # asked for under an older digest: a page from before the deploy
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file, ready to send."""
+
+    content_type: str
+    plain: bytes
+    gzipped: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """All files and the digest they are served under."""
+
+    digest: str
+    files: dict[str, Asset]
+
+    def url(self, name: str) -> str:
+        """The address of a file. A name there is no file for is a mistake in a template: KeyError."""
+        self.files[name]
+        return f"/static/{self.digest}/{name}"
+
+    def cache_control(self, digest: str) -> str:
+        """How long an answer for this digest may be kept."""
+        return FOR_GOOD if digest == self.digest else FOR_A_MINUTE
+
+
+@cache
+def load_assets(folder: Path = FOLDER) -> Assets:
+    """Read every file of a known kind in `folder`."""
+    total = hashlib.sha256()
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in KINDS:
+            body = path.read_bytes()
+            total.update(path.name.encode() + b"\0" + body)
+            files[path.name] = Asset(KINDS[path.suffix], body, gzip.compress(body, 9, mtime=0))
+    return Assets(total.hexdigest()[:12], files)

@@ -1,0 +1,172 @@
+"""What the pages show, as frozen documents: everything is decided here, templates only lay out.
+
+The queue page has its own module, `queue_document.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.core.clock import to_ms
+from app.core.model import Event, Item, Reservation, TicketType
+
+
+@dataclass(frozen=True)
+class EventHead:
+    """The event as every page names it."""
+
+    event_id: str
+    room_id: str
+    name: str
+    artist: str
+    venue: str
+    starts_at_ms: int
+    currency: str
+    max_tickets_per_visitor: int
+
+
+def event_head(event: Event) -> EventHead:
+    """The head of an event's pages."""
+    return EventHead(
+        event_id=event.event_id,
+        room_id=event.room_id,
+        name=event.name,
+        artist=event.artist,
+        venue=event.venue,
+        starts_at_ms=to_ms(event.starts_at),
+        currency=event.currency,
+        max_tickets_per_visitor=event.max_tickets_per_visitor,
+    )
+
+
+@dataclass(frozen=True)
+class NamedItem:
+    """A line of a reservation with the name of its ticket type."""
+
+    name: str
+    quantity: int
+    price: int
+
+
+@dataclass(frozen=True)
+class ReservationView:
+    """A reservation as pages show it."""
+
+    reservation_id: str
+    status: str
+    items: Sequence[NamedItem]
+    amount: int
+    currency: str
+    expires_at_ms: int
+
+
+def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> ReservationView:
+    """The reservation with its ticket types named."""
+    return ReservationView(
+        reservation_id=reservation.reservation_id,
+        status=reservation.status,
+        items=[_named(item, names) for item in reservation.items],
+        amount=reservation.amount,
+        currency=reservation.currency,
+        expires_at_ms=reservation.expires_at_ms,
+    )
+
+
+def _named(item: Item, names: Mapping[str, str]) -> NamedItem:
+    return NamedItem(names.get(item.ticket_type_id, item.ticket_type_id), item.quantity, item.price)
+
+
+@dataclass(frozen=True)
+class TypeView:
+    """A ticket type with what is left of it."""
+
+    ticket_type_id: str
+    name: str
+    price: int
+    free: int
+    sold: int
+    total: int
+
+
+def type_view(ticket_type: TicketType) -> TypeView:
+    """The ticket type with what is left of it."""
+    free = ticket_type.total - ticket_type.held - ticket_type.sold
+    return TypeView(
+        ticket_type.ticket_type_id,
+        ticket_type.name,
+        ticket_type.price,
+        free,
+        ticket_type.sold,
+        ticket_type.total,
+    )
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """The booking page; without a running session it points to the line."""
+
+    event: EventHead
+    now_ms: int
+    session_expires_at_ms: int
+    ticket_types: Sequence[TypeView]
+    reservations: Sequence[ReservationView]
+    idempotency_key: str
+    problem: str = ""
+    chosen: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TicketView:
+    """A ticket with its code, also as a QR picture (SVG, ours, so it may stand unescaped)."""
+
+    name: str
+    code: str
+    qr: str
+
+
+@dataclass(frozen=True)
+class ReservationPage:
+    """One reservation, from the hold to the tickets."""
+
+    event: EventHead
+    reservation: ReservationView
+    heading: str
+    now_ms: int
+    refresh_s: int
+    tickets: Sequence[TicketView]
+    payment_choices: Sequence[tuple[str, str]]
+    payment_chosen: str
+    idempotency_key: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class SaleView:
+    """A line of the front page."""
+
+    room_id: str
+    name: str
+    state: str
+    opens_at_ms: int
+    event: EventHead | None
+
+
+@dataclass(frozen=True)
+class SalesPage:
+    """The front page."""
+
+    sales: Sequence[SaleView]
+
+
+@dataclass(frozen=True)
+class ErrorPage:
+    """A page for what could not be shown."""
+
+    status: int
+    heading: str
+    text: str
+    back: str
+    back_label: str
+    request_id: str
+    retry_after_s: int = 0

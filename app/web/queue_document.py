@@ -1,0 +1,167 @@
+"""The queue page as a frozen document: which panel, which notice, which figures.
+
+`panel_of` and `notice_of` have twins in `static/line.js`; a browser test compares them over all combinations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from app.core.clock import to_ms
+from app.core.model import Event, Place, Room, RoomStatus
+from app.web import page_words
+from app.web.page_documents import EventHead, event_head
+
+REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
+REFRESH_QUIET_S = 60  # nothing is expected soon
+STAYS = ("removed", "active", "called", "done")  # tell these whatever became of the room
+OVER = ("no_show", "expired", "left", "done", "removed")
+
+
+def panel_of(room_state: str, place_state: str | None) -> str:
+    """Which part of the queue page is shown."""
+    if place_state in STAYS:
+        return place_state
+    if room_state in ("sold_out", "closed"):
+        return room_state
+    if place_state is None:
+        return "scheduled" if room_state == "scheduled" else "door"
+    if place_state == "prequeue":
+        return "prequeue" if room_state in ("scheduled", "prequeue") else "drawing"
+    return place_state
+
+
+def notice_of(room_state: str, panel: str, available: int | None) -> str:
+    """Which strip stands above it, if any."""
+    if room_state == "paused" and panel in ("door", "drawing", "waiting", "called"):
+        return "paused"
+    return "held" if available == 0 and panel == "waiting" else ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One visitor before one room; `place_document` and `status_document` are what the API would answer."""
+
+    room: Room
+    status: RoomStatus
+    place: Place | None
+    event: Event | None
+    status_document: Mapping[str, Any]
+    place_document: Mapping[str, Any] | None
+    began: int = 0  # the position this visitor was first seen at; 0: not seen yet
+
+
+@dataclass(frozen=True)
+class RoomPage:
+    """The queue page."""
+
+    room_id: str
+    name: str
+    title: str
+    event: EventHead | None
+    message: str
+    panel: str
+    notice: str
+    now_ms: int
+    opens_at_ms: int
+    prequeue_at_ms: int
+    claim_by_ms: int
+    session_expires_at_ms: int
+    position: int
+    progress: int
+    queue_number: int | None
+    serving_position: int
+    waiting: int
+    wait: str
+    lottery: Mapping[str, Any] | None
+    joinable: bool
+    refresh_s: int
+    start_json: str
+
+
+def go_on_path(room: Room) -> str:
+    """Where a called visitor goes: somebody else's site, or our booking page."""
+    return room.settings.target_url or (f"/events/{room.event_id}" if room.event_id else "/")
+
+
+def position_of(status: RoomStatus, place: Place | None) -> int:
+    """People ahead + 1 while waiting, else 0; the exact count or the bound, whichever is better."""
+    if place is None or place.state != "waiting" or place.queue_number is None:
+        return 0
+    bound = max(1, place.queue_number - status.serving_position)
+    return bound if place.ahead is None else min(bound, place.ahead + 1)
+
+
+def room_page(standing: Standing) -> RoomPage:
+    """The queue page of one visitor."""
+    room, status, place = standing.room, standing.status, standing.place
+    panel = panel_of(status.state, place.state if place else None)
+    position = position_of(status, place)
+    notice = notice_of(status.state, panel, status.available)
+    # Nobody is called while the line is paused or nothing is free: an estimate would be made up.
+    estimate = None if notice else (standing.place_document or {}).get("wait_s")
+    page = RoomPage(
+        room_id=room.room_id,
+        name=standing.event.name if standing.event else room.settings.name,
+        title=f"{f'#{position:,} · ' if position else ''}{room.settings.name}",
+        event=event_head(standing.event) if standing.event else None,
+        message=room.settings.message,
+        panel=panel,
+        notice=notice,
+        now_ms=status.now_ms,
+        opens_at_ms=to_ms(room.settings.opens_at),
+        prequeue_at_ms=to_ms(room.settings.prequeue_at),
+        claim_by_ms=place.claim_by_ms if place else 0,
+        session_expires_at_ms=place.session_expires_at_ms if place else 0,
+        position=position,
+        progress=_progress(position, standing.began),
+        queue_number=place.queue_number if place else None,
+        serving_position=status.serving_position,
+        waiting=status.waiting,
+        wait=page_words.wait((estimate["p50"], estimate["p90"]) if estimate else None),
+        lottery=standing.status_document.get("draw"),
+        joinable=status.state not in ("sold_out", "closed"),
+        refresh_s=0,
+        start_json=_start(standing),
+    )
+    return replace(page, refresh_s=_refresh_s(page, standing))
+
+
+def _progress(position: int, began: int) -> int:
+    return round(1000 * (began - position) / began) if began > 1 and position <= began else 0
+
+
+def _refresh_s(page: RoomPage, standing: Standing) -> int:
+    """How soon a page without script looks again; 0: nothing will change by itself."""
+    if page.panel in OVER:
+        return 0
+    if page.panel in ("sold_out", "closed"):
+        return REFRESH_QUIET_S
+    due_s = REFRESH_MAX_S
+    if page.panel in ("scheduled", "prequeue"):
+        instants = (at for at in (page.prequeue_at_ms, page.opens_at_ms) if at > page.now_ms)
+        due_s = (min(instants, default=page.now_ms + REFRESH_MAX_S * 1000) - page.now_ms) // 1000 + 1
+    elif page.panel == "waiting":
+        due_s = (standing.place_document or {}).get("poll_after_s") or REFRESH_MAX_S
+    return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)
+
+
+def _start(standing: Standing) -> str:
+    """What the script begins with: the two documents it would otherwise have to ask for."""
+    place = dict(standing.place_document) if standing.place_document else None
+    if place:
+        place.pop("place_token", None)  # stays in the HttpOnly cookie
+    return msgspec.json.encode(
+        {
+            "room_id": standing.room.room_id,
+            "go_on": go_on_path(standing.room),
+            "now_ms": standing.status.now_ms,
+            "began": standing.began,
+            "status": standing.status_document,
+            "place": place,
+        }
+    ).decode()
