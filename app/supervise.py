@@ -28,7 +28,7 @@ from app.embedded import EmbeddedStore
 from app.installation import Installation, InstallationRefused, Member
 from app.listening import ServerName, listen, url_of
 from app.settings import Settings
-from app.store.connections import connect_postgres, connect_redis
+from app.store.connections import ask
 
 WATCH_EVERY_S = 0.1
 READY_TIMEOUT_S = 60.0
@@ -135,10 +135,7 @@ async def _start_stores(crew: Crew) -> None:
             "secret": given.secret if given.secret.get_secret_value() else installation.secret(data),
         }
     )
-    if given.redis_url:  # asked first: a wrong address is told before anything is started
-        await (await connect_redis(given.redis_url, given.store_timeout_s)).aclose()
-    if given.database_url:
-        (await connect_postgres(given.database_url, given.store_timeout_s, 1)).terminate()
+    await ask(given)  # first: a wrong address is told before anything is started
     if not given.redis_url:
         store = await _embed(crew, "valkey", embedded.start_valkey)
         settings = settings.model_copy(update={"redis_url": store.url})

@@ -116,9 +116,24 @@ async def connect_postgres(url: str, timeout_s: float, connections_max: int) -> 
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise StoreRefused(f"PostgreSQL at {_plain(url)} cannot be used: {error}") from None
     if version.major < POSTGRES_VERSION_MIN:
-        await pool.close()
+        pool.terminate()
         raise StoreRefused(f"PostgreSQL at {_plain(url)} is {version.major}; 15 or newer is needed")
     return pool
+
+
+async def ask(settings: Settings) -> None:
+    """Ask every store that has an address, and let go again. Raises StoreRefused."""
+    if settings.redis_url:
+        await (await connect_redis(settings.redis_url, settings.store_timeout_s)).aclose()
+    if settings.queue_url:
+        queue = await connect_redis(settings.queue_url, settings.store_timeout_s)
+        await queue.aclose()
+        if isinstance(queue, RedisCluster):
+            raise StoreRefused(
+                "the job queue cannot be a Redis Cluster; set QUEUE_REDIS_URL to a single server"
+            )
+    if settings.database_url:
+        (await connect_postgres(settings.database_url, settings.store_timeout_s, 1)).terminate()
 
 
 @asynccontextmanager
