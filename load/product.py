@@ -1,0 +1,157 @@
+"""The product under test: `fairgate up` as a child process on a data folder of its own, and its staff."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from app import installation
+from app.core.errors import CannotRun
+from app.listening import ServerName
+from app.settings import Settings
+from app.store.connections import Stores, connected
+
+READY_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 15.0
+ASK_TIMEOUT_S = 30.0
+JUDGE_TIMEOUT_S = 60.0  # the verdict reads every reservation in one query
+
+
+class NotStarted(CannotRun):
+    """The product did not come up; the message is one line, with what it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A running installation: its address, a client with an admin's credential, its stores and its folder."""
+
+    url: str
+    data: Path
+    staff: httpx.AsyncClient
+    stores: Stores
+
+    async def post(self, path: str, document: Mapping[str, object] | None = None) -> None:
+        """One call of the staff API that has to succeed."""
+        response = await self.staff.post(path, json=document)
+        if response.is_error:
+            raise NotStarted(f"POST {path}: {response.status_code} {response.text[:300]}")
+
+    def cpu_s(self) -> dict[str, float]:
+        """Seconds of CPU each role and store has used so far; Postgres with all its processes."""
+        found = installation.saved(self.data)
+        used: defaultdict[str, float] = defaultdict(float)
+        for member in found.children if found else ():
+            process = member.find()
+            for one in [process, *process.children(recursive=True)] if process else ():
+                used[member.name] += _cpu_s(one)
+        return dict(used)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """A data folder of our own, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="fairgate-bench-"))
+    folder.chmod(0o711)  # as root, Postgres runs as another user
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def running(data: Path, server: ServerName, **environment: str) -> AsyncIterator[Product]:
+    """`fairgate up` on `data` and a free port, with these settings and no others; stopped on the way out."""
+    command = [sys.executable, str(_program()), "up", "--server", server, "--port", "0", "--data", str(data)]
+    clean = {name: value for name, value in os.environ.items() if not _ours(name)}
+    process = _launch(command, {**clean, **environment}, data / "up.log")
+    try:
+        url = await asyncio.to_thread(_ready, process, data / "up.log")
+        settings = installation.resolve(Settings(data=data, store_timeout_s=JUDGE_TIMEOUT_S))
+        async with _staff(url, data) as staff, connected(settings) as stores:
+            yield Product(url, data, staff, stores)
+    finally:
+        await asyncio.to_thread(_stop, process)
+
+
+def _program() -> Path:
+    return Path(sysconfig.get_path("scripts")) / "fairgate"
+
+
+def _ours(name: str) -> bool:
+    """Settings of whoever runs the benchmark: they are no part of what is measured."""
+    return name.startswith("FAIRGATE_") or name in ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
+
+
+def _launch(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with open(log, "wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # a Ctrl-C reaches the benchmark alone, which stops it in order
+        )
+
+
+def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    lines: list[str] = []
+    while time.monotonic() < deadline:
+        ended = process.poll() is not None
+        lines = log.read_text(errors="replace").splitlines()
+        for line in lines:
+            if line.startswith("ready http"):
+                return line.removeprefix("ready ")
+        if ended:
+            break
+        time.sleep(0.05)
+    raise NotStarted(f"`fairgate up` did not become ready: {lines[-1] if lines else 'it said nothing'}")
+
+
+@asynccontextmanager
+async def _staff(url: str, data: Path) -> AsyncIterator[httpx.AsyncClient]:
+    command = [sys.executable, str(_program()), "token", "--role", "admin", "--sub", "benchmark"]
+    made = await asyncio.create_subprocess_exec(
+        *command, "--data", str(data), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    token, said = await asyncio.wait_for(made.communicate(), ASK_TIMEOUT_S)
+    if made.returncode:
+        raise NotStarted(f"`fairgate token` failed: {said.decode().strip()}")
+    headers = {"Authorization": f"Bearer {token.decode().strip()}"}
+    async with httpx.AsyncClient(
+        base_url=url, headers=headers, timeout=ASK_TIMEOUT_S, trust_env=False
+    ) as staff:
+        yield staff
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

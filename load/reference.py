@@ -1,0 +1,64 @@
+"""What the stores do on this machine without us: the same script and the same table, at the same batch size.
+
+One caller, one call after the other, as the product's own coalescer and processor do it. The ratio to these
+figures says how much of what the stores can do reaches the visitors.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.core.clock import REDIS_TIME
+from app.core.model import EventId, RoomId, VisitorId
+from app.core.tokens import new_visitor_id
+from app.store import lua
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+
+VISITORS_MAX = 200_000
+INSERT = """
+    INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency,
+                              fingerprint, expires_at)
+    SELECT id, $2, id, 'held', '[{"ticket_type_id": "floor", "quantity": 1, "price": 4500}]', 4500, 'EUR',
+           'reference', $3
+    FROM unnest($1::text[]) AS id
+"""
+
+
+async def joins_per_s(stores: Stores, room_id: RoomId, batch: int, seconds: float) -> float:
+    """New visitors a second through `join.lua` alone. Spoils the room: Postgres does not know its numbers."""
+    keys = RoomKeys(room_id)
+    client: Any = stores.redis  # redis-py types these for its sync and async clients at once
+    await client.hset(keys.meter, "numbers_reserved", 10**9)
+
+    async def join(visitors: Sequence[VisitorId]) -> None:
+        records = [value for visitor_id in visitors for value in (visitor_id, "", 0, 0, 0)]
+        await lua.call(stores.redis, "join", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
+
+    return await _per_s(join, batch, seconds)
+
+
+async def inserts_per_s(stores: Stores, event_id: EventId, batch: int, seconds: float) -> float:
+    """Rows a second into `reservations`, one committed multi-row INSERT after the other; removed again."""
+    expires_at = datetime.now(UTC) + timedelta(days=1)
+    async with stores.postgres.acquire() as connection:
+
+        async def insert(visitors: Sequence[VisitorId]) -> None:
+            await connection.execute(INSERT, visitors, event_id, expires_at)
+
+        try:
+            return await _per_s(insert, batch, seconds)
+        finally:
+            await connection.execute("DELETE FROM reservations WHERE event_id = $1", event_id)
+
+
+async def _per_s(once: Callable[[Sequence[VisitorId]], Awaitable[None]], batch: int, seconds: float) -> float:
+    visitors = [new_visitor_id() for _ in range(VISITORS_MAX)]
+    done, begun = 0, time.perf_counter()
+    while done + batch <= len(visitors) and time.perf_counter() - begun < seconds:
+        await once(visitors[done : done + batch])
+        done += batch
+    return done / (time.perf_counter() - begun)

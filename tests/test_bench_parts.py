@@ -1,0 +1,191 @@
+"""The parts of the benchmark: wrk is sent out with prepared requests, and a row is made of what came back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from app.core.errors import CannotRun
+from app.core.model import RoomId
+from app.embedded import free_port
+from load import bench, crowd, report, wrk
+from load.crowd import Sale
+from load.halves import Outcome
+from load.rows import Reference, Row
+from load.verdict import Verdict
+from load.wrk import How, Requests
+
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+SHORT = How(connections=8, threads=2, seconds=10)
+
+
+@dataclass
+class Counting:
+    """A server that answers every request and remembers what it was asked; it refuses every third."""
+
+    url: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+    heads: list[str] = field(default_factory=list)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection until it is closed."""
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                headers = dict(line.split(": ", 1) for line in head.strip().splitlines()[1:])
+                body = (await reader.readexactly(int(headers.get("Content-Length", 0)))).decode()
+                self.heads.append(head)
+                self.seen[headers.get("Authorization", "") + body] += 1
+                number = len(self.heads)
+                status = "409 Conflict" if number % 3 == 0 else "201 Created"
+                said = json.dumps({"reservation_id": f"r{number}"}, separators=(",", ":"))
+                echo = headers.get("X-Request-Id", "none")
+                writer.write(f"HTTP/1.1 {status}\r\nx-request-id: {echo}\r\n".encode())
+                writer.write(f"content-length: {len(said)}\r\n\r\n{said}".encode())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+@asynccontextmanager
+async def counting() -> AsyncIterator[Counting]:
+    told, port = Counting(), free_port()
+    told.url = f"http://127.0.0.1:{port}"
+    async with await asyncio.start_server(told.answer, "127.0.0.1", port):
+        yield told
+
+
+def some_reservations(count: int) -> Requests:
+    return crowd.reservations(Sale("gala"), [f"token-{number}" for number in range(count)])
+
+
+@needs_wrk
+async def test_each_prepared_request_is_sent_once_and_wrk_ends_when_they_are_used_up() -> None:
+    async with counting() as server:
+        answers = await wrk.send(server.url, some_reservations(300), SHORT)
+    assert len(server.seen) == 300
+    assert set(server.seen.values()) == {1}
+    assert answers.answered == {201: 200, 409: 100}
+    assert answers.broken == 0
+    assert answers.seconds < SHORT.seconds
+
+
+@needs_wrk
+async def test_what_good_answers_said_is_collected() -> None:
+    async with counting() as server:
+        answers = await wrk.send(server.url, some_reservations(30), SHORT)
+    assert set(answers.captured) == {f"r{number}" for number in range(1, 31) if number % 3}
+
+
+@needs_wrk
+async def test_paced_requests_leave_once_each_and_are_recognised_by_their_request_id() -> None:
+    async with counting() as server:
+        how = How(connections=8, threads=2, seconds=10, rate=400)
+        answers = await wrk.send(server.url, some_reservations(100), how)
+    assert len(server.seen) == 100
+    assert all("X-Request-Id: " in head for head in server.heads)
+    assert answers.total == 100
+    assert 0 < answers.p50_ms <= answers.p99_ms
+    assert answers.per_s(201, 409) < 450  # not faster than asked for
+
+
+@needs_wrk
+async def test_lines_may_be_used_again_until_the_time_is_up() -> None:
+    requests = crowd.places(RoomId("hall"), ["p1.a", "p1.b", "p1.c"])
+    async with counting() as server:
+        answers = await wrk.send(server.url, requests, How(connections=2, threads=1, seconds=1))
+    assert set(server.seen) == {"Bearer p1.a", "Bearer p1.b", "Bearer p1.c"}
+    assert answers.total > 3
+
+
+@needs_wrk
+async def test_a_server_that_is_away_is_told_in_one_line() -> None:
+    with pytest.raises(CannotRun, match="unable to connect"):
+        await wrk.send(f"http://127.0.0.1:{free_port()}", some_reservations(3), SHORT)
+
+
+def test_without_wrk_one_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(CannotRun, match="apt-get install wrk"):
+        wrk.program()
+
+
+def test_every_buyer_has_a_token_a_key_and_a_body_of_its_own_length() -> None:
+    requests = some_reservations(50)
+    tokens, keys, lengths, bodies = zip(*requests.lines, strict=True)
+    assert len(set(tokens)) == len(set(keys)) == 50
+    assert [str(len(body)) for body in bodies] == list(lengths)
+    asked = [json.loads(body)["items"][0] for body in bodies]
+    assert {item["ticket_type_id"] for item in asked} == set(crowd.TICKET_TYPES)
+
+
+def test_throttled_joins_come_from_many_addresses() -> None:
+    lines = crowd.joins_by_address(RoomId("hall"), 70_000).lines
+    assert len({address for (address,) in lines}) == 65_536
+
+
+def a_row() -> Row:
+    return Row(
+        name="joins",
+        target=15_000,
+        per_s=20_000.0,
+        p50_ms=2.5,
+        p99_ms=9.0,
+        answered={201: 40_000, 503: 2},
+        broken=1,
+        seconds=2.0,
+        cpu={"web": 95.0, "wrk": 20.0},
+        batch=40.0,
+        reference=Reference("join.lua", 40, 80_000.0),
+    )
+
+
+CONDITIONS = report.Conditions(
+    at=datetime(2026, 11, 21, tzinfo=UTC),
+    cpu="a processor",
+    cores=2,
+    memory_gib=24,
+    python="3.11.2",
+    redis="valkey 9.1.0",
+    postgres="18.0",
+    fsync="on",
+    server="granian",
+    connections=64,
+    threads=1,
+    seconds=2,
+)
+
+
+def test_the_report_names_figure_target_errors_ratio_and_verdict(tmp_path: Path) -> None:
+    outcome = Outcome([a_row()], {"joins": Verdict(oversold=["floor: rows hold 11 of 10"])})
+    console = Console(width=report.WIDTH, record=True, file=StringIO())
+    report.show(console, CONDITIONS, outcome)
+    said = console.export_text()
+    for words in ("20,000", "15,000", "2 x 503", "1 broken", "25% of join.lua alone", "floor: rows hold 11"):
+        assert words in said
+    assert not outcome.good
+    report.write(tmp_path / "bench.json", CONDITIONS, outcome)
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["rows"][0]["answered"] == {"201": 40_000, "503": 2}
+    assert written["conditions"]["fsync"] == "on"
+
+
+@needs_wrk
+@pytest.mark.timeout(240)
+async def test_the_benchmark_runs_from_nothing_to_its_verdict() -> None:
+    how = How(connections=8, threads=1, seconds=1)
+    _, outcome = await bench.bench("granian", how, Console(quiet=True))
+    assert {name: str(verdict) for name, verdict in outcome.verdicts.items() if not verdict.good} == {}
+    assert len(outcome.rows) == 7
+    for row in outcome.rows:
+        assert set(row.answered) <= {200, 201, 409}, row
