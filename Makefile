@@ -1,0 +1,54 @@
+# make run: see it work.  make test: all checks.  make install: .venv with .venv/bin/fairgate
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
+ARGS ?=
+
+.PHONY: run install test lint format browser clean
+
+run: install
+	@exec $(VENV)/bin/fairgate demo $(ARGS)
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "[1/3] making $(VENV) with $$($(PYTHON) --version)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "[2/3] installing $$(grep -c == requirements.lock) packages; the first time takes a minute or two"
+	@$(PIP) install --progress-bar off -r requirements.lock | { \
+	  count=0; while read -r word name _; do case "$$word" in \
+	    Collecting) count=$$((count + 1)); ((count % 10)) || echo "      $$count: $${name%%=*}" ;; \
+	    Installing) echo "      unpacking" ;; \
+	  esac; done; }
+	@echo "[3/3] installing fairgate"
+	@$(PIP) install --quiet --no-deps -e .
+	@touch $(INSTALLED)
+
+test: install browser lint
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: install
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# The browser tests drive the system's Chromium. Root on Debian gets it; others are told and go on without.
+browser:
+	@command -v chromium >/dev/null || \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing chromium for the browser tests" && \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else echo "no chromium: the browser tests will be skipped (apt-get install chromium)" >&2; fi
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
