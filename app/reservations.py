@@ -1,18 +1,66 @@
-"""The reservation half, as the rest of the program calls it: reserve, get, watch, confirm, cancel, check."""
+"""The reservation half, as the rest of the program calls it: reserve, get, watch, confirm, cancel, check.
+
+Paying is in `checkout.py`, the work behind the stream in `holds.py`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
-from app.core.model import BookingClaims, EventId, Item, Reservation, ReservationId, RoomId
-from app.settings import Settings
-from app.store.connections import Stores
+from app.checkout import Confirmation, Payment, cancel, confirm
+from app.conservation import check
+from app.core.errors import (
+    BacklogFull,
+    EventNotFound,
+    IdempotencyKeyReused,
+    LimitExceeded,
+    Refusal,
+    ReservationNotFound,
+    Restoring,
+    SessionEnded,
+    SoldOut,
+    ValidationFailed,
+    WrongRoom,
+)
+from app.core.model import BookingClaims, EventId, Item, PlaceClaims, Reservation, ReservationId, VisitorId
+from app.desk import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk, stores_needed
+from app.holds import keys_of
+from app.store import reservations, stream
+from app.store.batching import CoalescerFull
+from app.store.stock_scripts import Submission
 
+__all__ = [
+    "Confirmation",
+    "Desk",
+    "Payment",
+    "Reserved",
+    "cancel",
+    "check",
+    "confirm",
+    "get",
+    "open_desk",
+    "reserve",
+    "watch",
+]
 
-class Desk:
-    """One process's end of the reservation path; made by `open_desk`."""
+WATCH_S = 15.0  # a watcher looks for itself after so long without news
+
+REFUSALS: dict[str, type[Refusal]] = {
+    "sold_out": SoldOut,
+    "limit_exceeded": LimitExceeded,
+    "reused": IdempotencyKeyReused,
+    "session_ended": SessionEnded,
+    "backlog_full": BacklogFull,
+    "restoring": Restoring,
+    "unknown": Restoring,  # the room is not loaded: wiped, and about to be restored
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +70,6 @@ class Reserved:
     reservation_id: ReservationId
     reservation: Reservation | None
     replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """How the buyer wants to pay; the token is the gateway's, the amount is ours."""
-
-    method: str
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """The answer to a confirm: status `confirmed`, or `paying` while the gateway is still asked (202)."""
-
-    reservation: Reservation
-    replayed: bool
-
-
-def open_desk(stores: Stores, settings: Settings) -> AbstractAsyncContextManager[Desk]:
-    """The desk of this process, for as long as it serves."""
-    raise NotImplementedError
 
 
 async def reserve(
@@ -56,43 +83,164 @@ async def reserve(
 ) -> Reserved:
     """Take the tickets, all or none; returns when the row is committed (or, without `wait`, submitted).
 
-    Items as the body gave them; prices in them are ignored. The room is that of the token: an event of another room is
-    WrongRoom, an unknown one EventNotFound. Raises also SoldOut, LimitExceeded, SessionEnded, BacklogFull,
-    Restoring, IdempotencyKeyReused, ValidationFailed (naming `items[i].ticket_type_id`), StoreUnavailable.
-    A refusal that is the answer of an earlier equal call has `replayed` set.
+    Items as the body gave them; prices in them are ignored. The room is that of the token: an event of
+    another room is WrongRoom, an unknown one EventNotFound. Raises also SoldOut, LimitExceeded, SessionEnded,
+    BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming `items[i].ticket_type_id`),
+    StoreUnavailable. A refusal that is the answer of an earlier equal call has `replayed` set.
     """
-    raise NotImplementedError
+    wish = _wish(tuple([(it.ticket_type_id, it.quantity) for it in items]))
+    reservation_id = _reservation_id(desk, claims.visitor_id, event_id, idempotency_key)
+    instance = desk.instance if wait else ""
+    submission = Submission(
+        reservation_id,
+        claims.visitor_id,
+        claims.exp * 1000,
+        wish.fingerprint,
+        instance,
+        wish.quantity,
+        wish.items,
+    )
+    waiter = desk.wait_for(claims.room_id, reservation_id) if wait else None
+    try:
+        word, outcome = await _submit(desk, claims, event_id, submission)
+        if word == "unknown_type":
+            field = f"items[{wish.names.index(outcome)}].ticket_type_id"
+            raise ValidationFailed(field, "is not on sale here")
+        replayed = word != "queued"
+        if word != "known":
+            if waiter is None:
+                return Reserved(reservation_id, None, replayed)
+            outcome = await _outcome(waiter, word)
+        return Reserved(reservation_id, _told(claims, event_id, reservation_id, outcome, replayed), replayed)
+    finally:
+        if waiter is not None:
+            desk.forget(reservation_id, waiter)
 
 
-async def get(desk: Desk, reservation_id: ReservationId, room_id: RoomId | None = None) -> Reservation | None:
+class _Wish(NamedTuple):
+    names: list[str]  # in the order of the body
+    items: str
+    quantity: int
+    fingerprint: str
+
+
+@lru_cache(maxsize=4096)
+def _wish(lines: tuple[tuple[str, int], ...]) -> _Wish:
+    """The canonical form of a body, the same for equal bodies. Most bodies of a sale are the same few."""
+    if not lines:
+        raise ValidationFailed("items", "names no tickets")
+    names = [name for name, _ in lines]
+    for i, (name, quantity) in enumerate(lines):
+        if name in names[:i]:
+            raise ValidationFailed(f"items[{i}].ticket_type_id", "is named twice")
+        if quantity < 1:
+            raise ValidationFailed(f"items[{i}].quantity", "has to be 1 or more")
+    items = ",".join(f"{name}:{quantity}" for name, quantity in sorted(lines))
+    digest = hashlib.blake2b(items.encode(), digest_size=12).digest()
+    return _Wish(
+        names, items, sum(quantity for _, quantity in lines), base64.urlsafe_b64encode(digest).decode()
+    )
+
+
+def _reservation_id(desk: Desk, visitor_id: VisitorId, event_id: EventId, key: str) -> ReservationId:
+    """The same for the same asker, event and Idempotency-Key; not to be guessed by anyone else."""
+    return ReservationId(desk.signed(f"{visitor_id}|{event_id}|{key}"))
+
+
+async def _submit(
+    desk: Desk, claims: BookingClaims, event_id: EventId, submission: Submission
+) -> tuple[str, str]:
+    """Into the stream, or refused: queued, pending, known with the outcome, unknown_type with the type."""
+    try:
+        with stores_needed():
+            word, detail = await desk.submissions.submit((claims.room_id, event_id), submission)
+    except CoalescerFull:
+        raise BacklogFull from None
+    if word in ("queued", "pending", "known", "unknown_type"):
+        return word, detail
+    if word == "other_event":
+        with stores_needed():
+            room_id = await reservations.room_of(desk.stores.postgres, event_id)
+        if room_id is None:
+            raise EventNotFound
+        if room_id != claims.room_id:
+            raise WrongRoom
+    raise REFUSALS.get(word, Restoring)
+
+
+async def _outcome(waiter: Waiter, word: str) -> str:
+    """Wait for the outcome; for that of a repeat, which perhaps another process is told, look it up soon."""
+    if word == "pending":
+        waiter.look_up_every_s = LOOK_UP_OTHERS_S
+        waiter.look_up_at = 0.0
+    outcome = await waiter.outcome
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
+
+
+def _told(
+    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, outcome: str, replayed: bool
+) -> Reservation:
+    """The reservation as it was made, the same at each repeat; or the refusal it came to."""
+    word, *terms = outcome.split("|")
+    if word != "held":
+        refusal = REFUSALS[word]()
+        refusal.replayed = replayed
+        raise refusal
+    amount, currency, created_ms, expires_ms, items = terms
+    return Reservation(
+        reservation_id=reservation_id,
+        event_id=event_id,
+        room_id=claims.room_id,
+        visitor_id=claims.visitor_id,
+        status="held",
+        items=list(reservations.items_of(items)),
+        amount=int(amount),
+        currency=currency,
+        created_at_ms=int(created_ms),
+        expires_at_ms=int(expires_ms),
+        confirmed_at_ms=0,
+        tickets=[],
+    )
+
+
+async def get(
+    desk: Desk, reservation_id: ReservationId, asker: BookingClaims | PlaceClaims | None = None
+) -> Reservation | None:
     """The reservation as it is now; whose it is (`visitor_id`, `room_id`) is for the caller to compare.
 
-    With the `room_id` of the asker's token also one that is not decided yet is known: None means
-    "ask again". Raises ReservationNotFound, or the refusal that an accepted submission ended in.
+    With the asker's token also their own submission is known that was not waited for: None while it is not
+    decided ("ask again"), the refusal it came to. Raises ReservationNotFound, StoreUnavailable.
     """
-    raise NotImplementedError
+    with stores_needed():
+        found = await reservations.fetch_one(desk.stores.postgres, reservation_id)
+        if found is not None:
+            return found
+        if asker is None:
+            raise ReservationNotFound
+        known = await stream.outcomes(desk.stores.redis, keys_of(asker.room_id), [reservation_id])
+    _, word, visitor_id = (known[reservation_id] or "||").split("|", 2)
+    if visitor_id != asker.visitor_id:
+        raise ReservationNotFound
+    if word != "pending":
+        raise REFUSALS[word]
+    return None
 
 
-async def confirm(
-    desk: Desk, reservation_id: ReservationId, payment: Payment, idempotency_key: str
-) -> Confirmation:
-    """Pay for a hold. Raises PaymentDeclined, HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed.
-
-    The caller has checked who owns it. Waits up to 3 s for the gateway.
-    """
-    raise NotImplementedError
-
-
-async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
-    """Give the tickets back, and the money if they were paid; a second time changes nothing."""
-    raise NotImplementedError
-
-
-def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Reservation]:
-    """The reservation now and at each change, until it has ended for good."""
-    raise NotImplementedError
-
-
-async def check(stores: Stores, event_id: EventId) -> list[str]:
-    """Conservation: what does not add up, one line each; an empty list is good."""
-    raise NotImplementedError
+async def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Reservation]:
+    """The reservation now and at each change, until it is cancelled or expired."""
+    seen: Reservation | None = None
+    with desk.changes(reservation_id) as changed:
+        while seen is None or seen.status not in ("cancelled", "expired"):
+            changed.clear()
+            with stores_needed():
+                found = await reservations.fetch_one(desk.stores.postgres, reservation_id)
+            if found is None:
+                raise ReservationNotFound
+            if found != seen:
+                seen = found
+                yield found
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), WATCH_S)

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-from app.core.model import RoomId, TicketType, TicketTypeId
+from pydantic import SecretStr
+
+from app.core.model import (
+    BookingClaims,
+    EventId,
+    Item,
+    RoomId,
+    TicketType,
+    TicketTypeId,
+    VisitorId,
+)
+from app.desk import Desk, open_desk
+from app.reservations import Reserved, reserve
+from app.settings import Settings
 from app.store import stock_scripts
-from app.store.connections import RedisClient
-from app.store.keys import RoomKeys
+from app.store.connections import RedisClient, Stores
+from app.store.keys import ROOMS, RoomKeys
 from app.store.stock_scripts import Submission
+from tests.waiting import wait_until
+from worker.context import WorkerContext
+from worker.processor import drain
 
 NOW = 1_000_000_000_000  # the pinned time of the script tests
 SESSION = NOW + 600_000
@@ -73,3 +94,116 @@ async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys =
     for it in types:
         assert counts[f"free:{it}"] + counts[f"held:{it}"] + counts[f"sold:{it}"] == counts[f"total:{it}"]
     return tuple(counts[f"{word}:{ticket_type}"] for word in ("free", "held", "sold"))
+
+
+# --- both stores ------------------------------------------------------------------------------------------
+HALL = RoomId("hall")
+GALA = EventId("gala")
+LIVE = RoomKeys(HALL)  # the keys that do not depend on the day
+SETTINGS = Settings(secret=SecretStr("only for tests"), reserve_wait_s=5)
+_numbers = itertools.count(1)
+
+
+async def a_sale(
+    stores: Stores, totals: Mapping[str, int] = TOTALS, *, hold_ttl_s: int = 300, **conf: int
+) -> None:
+    """The sale in both stores, nobody inside yet."""
+    await stores.postgres.execute(
+        "INSERT INTO rooms (room_id, settings, state, epoch, seed) VALUES ($1, $2, 'open', 1, $3)",
+        HALL,
+        '{"name": "Hall"}',
+        bytes(32),
+    )
+    await stores.postgres.execute(
+        "INSERT INTO events (event_id, room_id, name, starts_at, hold_ttl_s) "
+        "VALUES ($1, $2, 'Gala', now() + interval '1 day', $3)",
+        GALA,
+        HALL,
+        hold_ttl_s,
+    )
+    await stores.postgres.executemany(
+        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total) VALUES ($1, $2, $3, $4, $5)",
+        [(GALA, it.ticket_type_id, it.name, it.price, it.total) for it in ticket_types(totals)],
+    )
+    await on_sale(stores.redis, LIVE, totals, **{"hold_ttl_ms": hold_ttl_s * 1000, **conf})
+    await stores.redis.sadd(ROOMS, HALL)
+
+
+async def a_session(stores: Stores, visitor_id: str = "", seconds: int = 600) -> BookingClaims:
+    """A visitor inside, in Redis and in Postgres, and what their booking token says."""
+    visitor_id = visitor_id or f"visitor{next(_numbers)}"
+    now_s = int(time.time())
+    await let_in(stores.redis, visitor_id, keys=LIVE, session_ms=(now_s + seconds) * 1000)
+    await stores.postgres.execute(
+        "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
+        "VALUES ($1, $2, 1, to_timestamp($3)) ON CONFLICT DO NOTHING",
+        HALL,
+        visitor_id,
+        now_s + seconds,
+    )
+    return BookingClaims(
+        room_id=HALL, visitor_id=VisitorId(visitor_id), jti="jti", iat=now_s, exp=now_s + seconds
+    )
+
+
+def wanted(text: str) -> list[Item]:
+    """The items of a body, written `floor:2,balcony:1`."""
+    lines = (line.split(":") for line in text.split(","))
+    return [Item(ticket_type_id=TicketTypeId(name), quantity=int(quantity)) for name, quantity in lines]
+
+
+async def ask(
+    desk: Desk, claims: BookingClaims, items: str = "floor:2", *, key: str = "", wait: bool = True
+) -> Reserved:
+    """Reserve, by default under a key of its own."""
+    key = key or f"key{next(_numbers)}"
+    return await reserve(desk, claims, GALA, wanted(items), idempotency_key=key, wait=wait)
+
+
+@asynccontextmanager
+async def at_desk(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[Desk]:
+    """A desk whose subscription stands, and no worker."""
+    async with open_desk(stores, settings) as desk:
+        await wait_until(lambda: _listening(stores, desk), "the subscription")
+        yield desk
+
+
+async def _listening(stores: Stores, desk: Desk) -> bool:
+    client: Any = stores.redis
+    return bool(await client.publish(f"fairgate:outcomes:{desk.instance}", ""))
+
+
+@asynccontextmanager
+async def working(stores: Stores, worker_id: str = "worker1") -> AsyncIterator[asyncio.Task[None]]:
+    """A worker's drain beside the test, stopped politely in the end."""
+    ctx = WorkerContext(SETTINGS, stores, worker_id, asyncio.Event())
+    job = asyncio.create_task(drain(ctx))
+    try:
+        yield job
+    finally:
+        ctx.stopping.set()
+        with suppress(asyncio.CancelledError):
+            await job
+
+
+@asynccontextmanager
+async def a_shop(stores: Stores, totals: Mapping[str, int] = TOTALS, **sale: int) -> AsyncIterator[Desk]:
+    """A sale with a desk and a worker."""
+    await a_sale(stores, totals, **sale)
+    async with at_desk(stores) as desk, working(stores):
+        yield desk
+
+
+async def rows(stores: Stores) -> dict[str, str]:
+    """reservation_id -> status, of all there are."""
+    found = await stores.postgres.fetch("SELECT reservation_id, status FROM reservations")
+    return {row["reservation_id"]: row["status"] for row in found}
+
+
+async def counters(stores: Stores, ticket_type: str = "floor") -> tuple[int, int]:
+    """(held, sold) of a ticket type in Postgres."""
+    row = await stores.postgres.fetchrow(
+        "SELECT held, sold FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2", GALA, ticket_type
+    )
+    assert row is not None
+    return row["held"], row["sold"]

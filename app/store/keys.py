@@ -107,7 +107,7 @@ class RoomKeys:
 
     @property
     def holds(self) -> str:
-        """Hash: reservation_id -> held or sold|visitor_id|amount|created_ms|expires_ms|items."""
+        """Hash: reservation_id -> held or sold|visitor_id|the terms of `allocate.lua`."""
         return self._key("holds")
 
     @property

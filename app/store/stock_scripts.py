@@ -58,7 +58,7 @@ class Request(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """held, known: `terms` = amount|created_ms|expires_ms|items; settled: the outcome; else nothing."""
+    """held, known: amount|currency|created_ms|expires_ms|items; settled: the outcome; else nothing."""
 
     word: str
     terms: str
@@ -69,7 +69,6 @@ class Allocation(NamedTuple):
 
     epoch: int
     event_id: str
-    currency: str
     decisions: list[Decision]
 
 
@@ -80,7 +79,7 @@ class Settlement(NamedTuple):
     reservation_id: str
     fingerprint: str
     instance: str
-    outcome: str  # held|amount|created_ms|expires_ms|items, or WORD|visitor_id
+    outcome: str  # held|amount|currency|created_ms|expires_ms|items, or WORD|visitor_id
 
 
 class LoadedHold(NamedTuple):
@@ -125,9 +124,9 @@ async def allocate(
     reply = _ready(await call(redis, "allocate", keys, chain.from_iterable(requests), now_ms=now_ms))
     decisions = [
         Decision(_known(word, ALLOCATE_WORDS), terms)
-        for word, terms in zip(reply[3::2], reply[4::2], strict=True)
+        for word, terms in zip(reply[2::2], reply[3::2], strict=True)
     ]
-    return Allocation(int(reply[0]), reply[1], reply[2], decisions)
+    return Allocation(int(reply[0]), reply[1], decisions)
 
 
 async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement]) -> int:

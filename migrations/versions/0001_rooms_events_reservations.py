@@ -23,17 +23,21 @@ CREATE TABLE rooms (
     seed             bytea NOT NULL CHECK (length(seed) = 32),
     serving_position bigint NOT NULL DEFAULT 0,
     numbers_reserved bigint NOT NULL DEFAULT 0 CHECK (numbers_reserved >= serving_position),
+    draw_first       bigint NOT NULL DEFAULT 0,  -- the numbers kept for a draw, from the opening on
+    draw_last        bigint NOT NULL DEFAULT 0,
     opened_at        timestamptz,
     closed_at        timestamptz,
     created_at       timestamptz NOT NULL DEFAULT now()
 );
 
--- How far the line had been called, and when: tells after a wiped Redis whose call was still running.
+-- How far the line had been called, and how long it was, second by second while either moved: tells after a
+-- wiped Redis whose call was still running, and how long people waited.
 CREATE TABLE calls (
     room_id          text NOT NULL REFERENCES rooms ON DELETE CASCADE,
-    serving_position bigint NOT NULL,
     called_at        timestamptz NOT NULL,
-    PRIMARY KEY (room_id, serving_position)
+    serving_position bigint NOT NULL,
+    last_number      bigint NOT NULL,
+    PRIMARY KEY (room_id, called_at)
 );
 
 -- The numbers a draw gave to those who stood in the pre-queue.
@@ -41,7 +45,8 @@ CREATE TABLE drawn_places (
     room_id          text NOT NULL REFERENCES rooms ON DELETE CASCADE,
     visitor_id       text NOT NULL,
     queue_number     bigint NOT NULL,
-    PRIMARY KEY (room_id, visitor_id)
+    PRIMARY KEY (room_id, visitor_id),
+    CONSTRAINT one_visitor_a_number UNIQUE (room_id, queue_number)
 );
 
 -- A claimed turn, written before the booking token is handed over: nobody gets a second one.
@@ -127,11 +132,12 @@ CREATE TABLE payments (
     method           text NOT NULL,
     token            text NOT NULL,
     amount           bigint NOT NULL,
-    status           text NOT NULL CHECK (status IN ('asked','succeeded','declined','failed','refunded')),
+    status           text NOT NULL CHECK (status IN ('asked','succeeded','declined','failed','refunding','refunded')),
     created_at       timestamptz NOT NULL DEFAULT now(),
     settled_at       timestamptz
 );
 CREATE INDEX payments_of_reservation ON payments (reservation_id);
+CREATE INDEX payments_open ON payments (created_at) WHERE status IN ('asked','refunding');
 CREATE UNIQUE INDEX payments_one_asked ON payments (reservation_id) WHERE status = 'asked';
 
 -- The books of the simulated gateway: what it will answer, and when.

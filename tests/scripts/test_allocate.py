@@ -19,9 +19,9 @@ async def test_a_hold_takes_stock_and_allowance_and_names_the_price(redis: Redis
     await on_sale(redis)
     await let_in(redis, "ann")
     allocation = await allocate(redis, KEYS, [Request("r1", "ann", "floor:2,balcony:1")], now_ms=NOW)
-    assert (allocation.epoch, allocation.event_id, allocation.currency) == (1, "gala", "EUR")
+    assert (allocation.epoch, allocation.event_id) == (1, "gala")
     assert allocation.decisions == [
-        Decision("held", f"13000|{NOW}|{NOW + 300_000}|floor:2:5000,balcony:1:3000")
+        Decision("held", f"13000|EUR|{NOW}|{NOW + 300_000}|floor:2:5000,balcony:1:3000")
     ]
     assert await stock(redis, "floor") == (8, 2, 0)
     assert await stock(redis, "balcony") == (4, 1, 0)

@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 from app.store.stock_scripts import LoadedHold, RoomNotReady, load_holds, release
 from tests.sales import KEYS, let_in, on_sale, stock
 
-HELD = LoadedHold("r1", "held|ann|10000|1|2|floor:2:5000", "print|held|10000|1|2|floor:2:5000")
-SOLD = LoadedHold("r2", "sold|ann|3000|1|2|balcony:1:3000", "")
-ENDED = LoadedHold("r3", "", "print|held|10000|1|2|floor:2:5000")
+HELD = LoadedHold("r1", "held|ann|10000|EUR|1|2|floor:2:5000", "print|held|10000|EUR|1|2|floor:2:5000")
+SOLD = LoadedHold("r2", "sold|ann|3000|EUR|1|2|balcony:1:3000", "")
+ENDED = LoadedHold("r3", "", "print|held|10000|EUR|1|2|floor:2:5000")
 
 
 async def test_live_reservations_take_their_stock_and_recent_ones_their_outcome(redis: Redis) -> None:

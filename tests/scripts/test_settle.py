@@ -9,7 +9,7 @@ from app.store.stock_scripts import GROUP, Settlement, settle, submit
 from tests.sales import KEYS, NOW, let_in, on_sale, submission
 from tests.waiting import wait_until
 
-OUTCOME = "held|10000|1|2|floor:2:5000"
+OUTCOME = "held|10000|EUR|1|2|floor:2:5000"
 
 
 async def submitted(redis: Redis, *reservation_ids: str) -> list[str]:

@@ -4,14 +4,15 @@
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
 -- USES stock, outcomes
--- REPLY unknown | restoring for all; else epoch event_id currency, then for each a word and a detail:
--- REPLY held|known AMOUNT|CREATED_MS|EXPIRES_MS|ITEMS (with prices) | settled OUTCOME | sold_out | limit_exceeded
+-- REPLY unknown | restoring for all; else epoch event_id, then for each a word and a detail:
+-- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices) | settled OUTCOME
+-- REPLY sold_out | limit_exceeded
 local room = redis.call('HMGET', conf,
   'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local expires_ms, max_tickets = now_ms + tonumber(room[6]), tonumber(room[7])
-local replies = {room[3], room[4] or '', room[5] or ''}
+local replies = {room[3], room[4] or ''}
 
 -- The items with their prices, amount and quantity; nil when there is too little of one of them.
 local function priced(items)
@@ -33,7 +34,7 @@ local function decide(reservation_id, visitor_id, items)
   local lines, amount, count = priced(items)
   if not lines then return 'sold_out', '' end
   if (redis.call('HGET', allowance, visitor_id) or 0) + count > max_tickets then return 'limit_exceeded', '' end
-  local terms = string.format('%.0f|%.0f|%.0f|', amount, now_ms, expires_ms) .. lines
+  local terms = string.format('%.0f|%s|%.0f|%.0f|%s', amount, room[5], now_ms, expires_ms, lines)
   redis.call('HSET', holds, reservation_id, 'held|' .. visitor_id .. '|' .. terms)
   move(items, 'free', 'held')
   redis.call('HINCRBY', allowance, visitor_id, count)

@@ -10,7 +10,7 @@ if room[1] ~= epoch or room[2] ~= '1' then return {'superseded'} end
 local loaded = 0
 for reservation_id, entry, outcome in records() do
   if entry ~= '' and redis.call('HSETNX', holds, reservation_id, entry) == 1 then
-    local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|[^|]*|[^|]*|[^|]*|(.*)$')
+    local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|.*|([^|]*)$')
     local count = move(items, 'free', state)
     tally(visitor_id, count)
     if state == 'sold' then tally(visitor_id .. ':sold', count) end

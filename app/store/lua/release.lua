@@ -12,7 +12,7 @@ local released = {}
 for reservation_id in records() do
   local entry = redis.call('HGET', holds, reservation_id)
   if entry then
-    local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|[^|]*|[^|]*|[^|]*|(.*)$')
+    local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|.*|([^|]*)$')
     redis.call('HDEL', holds, reservation_id)
     local count = move(items, state, 'free')
     if state == 'sold' then tally(visitor_id .. ':sold', -count) end

@@ -1,0 +1,228 @@
+"""Paying for a hold, and giving it up: confirm and cancel, and what the worker does for unfinished payments.
+
+Postgres says what is being paid (`paying`) before the gateway is asked, and the gateway is asked under an id
+that it charges once. So whatever is cut off in between is found and asked again by `settle_payments`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from app import holds
+from app.core.clock import now_ms
+from app.core.errors import (
+    Conflict,
+    HoldExpired,
+    IdempotencyKeyReused,
+    PaymentDeclined,
+    Refusal,
+    ReservationNotFound,
+)
+from app.core.model import Reservation, ReservationId
+from app.desk import Desk, stores_needed
+from app.payments import Charge, Gateway, GatewayFailed
+from app.store import endings, payments, reservations, stream
+from app.store.connections import REDIS_AWAY, Stores
+from app.store.payments import Attempt, Bill, PaymentState
+
+CHARGE_TIMEOUT_S = 3.0  # one answer of the gateway
+CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
+POLL_S = 0.25
+ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment is at it
+LOST_AFTER_S = CHARGE_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """How the buyer wants to pay; the token is the gateway's, the amount is ours."""
+
+    method: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The answer to a confirm: status `confirmed`, or `paying` while the gateway is still asked (202)."""
+
+    reservation: Reservation
+    replayed: bool
+
+
+async def confirm(
+    desk: Desk, reservation_id: ReservationId, payment: Payment, idempotency_key: str
+) -> Confirmation:
+    """Pay for a hold. Raises PaymentDeclined, HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed.
+
+    The caller has checked who owns it. Waits up to 3 s for the gateway.
+    """
+    desk.gateway.accept(payment.method, payment.token)
+    body = f"{payment.method}\n{payment.token}"
+    attempt = Attempt(
+        desk.signed(f"pay|{reservation_id}|{idempotency_key}"),
+        reservation_id,
+        hashlib.blake2b(body.encode(), digest_size=12).hexdigest(),
+        payment.method,
+        payment.token,
+    )
+    with stores_needed():
+        bill = await payments.begin(desk.stores.postgres, attempt)
+        if bill is None:
+            return await _standing(desk, attempt)
+        await _announce(desk.stores, reservation_id)
+        await _ask(desk, attempt, bill)
+        return await _answer(desk, attempt, replayed=False)
+
+
+async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> None:
+    """Charge, and act on the answer if there is one; without one the worker asks again."""
+    try:
+        async with asyncio.timeout(CHARGE_TIMEOUT_S):
+            charge = await desk.gateway.charge(attempt, bill)
+    except (GatewayFailed, TimeoutError):
+        return
+    if charge.status == "succeeded" and charge.settled_at_ms <= bill.expires_at_ms:
+        await desk.paid.submit("", attempt.payment_id)
+    else:
+        await _conclude(desk.stores, desk.gateway, attempt.payment_id, charge)
+        await _announce(desk.stores, attempt.reservation_id)
+
+
+async def _conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: Charge) -> None:
+    """Act on an answer of the gateway that does not confirm: declined, or paid too late."""
+    if charge.status == "declined":
+        await payments.give_up(stores.postgres, payment_id, "declined")
+    elif charge.status == "succeeded":
+        late = await endings.expire_late(stores.postgres, payment_id)
+        await holds.tell_redis(stores, late)
+        await _refund(stores, gateway, payment_id)
+
+
+async def _refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
+    with suppress(GatewayFailed, TimeoutError):
+        async with asyncio.timeout(CHARGE_TIMEOUT_S):
+            await gateway.refund(payment_id)
+        await payments.mark_refunded(stores.postgres, payment_id)
+
+
+async def _standing(desk: Desk, attempt: Attempt) -> Confirmation:
+    """The hold could not be taken for this attempt: a repeat, or paid, or over."""
+    made = await payments.state(desk.stores.postgres, attempt.payment_id)
+    if made is not None:
+        if made.fingerprint != attempt.fingerprint:
+            raise IdempotencyKeyReused
+        return await _answer(desk, attempt, replayed=True)
+    deadline = time.monotonic() + CONFIRM_WAIT_S
+    while True:
+        found = await _fetch(desk, attempt.reservation_id)
+        if found.status == "confirmed" or (found.status == "paying" and time.monotonic() > deadline):
+            return Confirmation(found, replayed=False)
+        if found.status == "cancelled":
+            raise Conflict("This reservation was cancelled.")
+        if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+            raise HoldExpired
+        if found.status == "held":
+            raise Conflict("Another payment for this reservation just ended; send this one again.")
+        await _change(desk, attempt.reservation_id)
+
+
+async def _answer(desk: Desk, attempt: Attempt, *, replayed: bool) -> Confirmation:
+    """What became of the attempt; after a while, that it is still being asked."""
+    deadline = time.monotonic() + CONFIRM_WAIT_S
+    while True:
+        made = await payments.state(desk.stores.postgres, attempt.payment_id)
+        assert made is not None
+        if made.status not in ("asked", "succeeded"):
+            refusal = _refusal(made)
+            refusal.replayed = replayed
+            raise refusal
+        if made.status == "succeeded" or time.monotonic() > deadline:
+            return Confirmation(await _fetch(desk, attempt.reservation_id), replayed)
+        await _change(desk, attempt.reservation_id)
+
+
+def _refusal(made: PaymentState) -> Refusal:
+    if made.status == "declined":
+        return PaymentDeclined()
+    if made.status == "failed":
+        return PaymentDeclined(
+            "The gateway failed and charged nothing; pay again with a new Idempotency-Key."
+        )
+    if made.reservation == "cancelled":
+        return Conflict("This reservation was cancelled; what was paid is given back.")
+    return HoldExpired("The payment came after the hold had ended; it is given back.")
+
+
+async def _fetch(desk: Desk, reservation_id: str) -> Reservation:
+    found = await reservations.fetch_one(desk.stores.postgres, reservation_id)
+    if found is None:
+        raise ReservationNotFound
+    return found
+
+
+async def _change(desk: Desk, reservation_id: str) -> None:
+    """Wait until the reservation changes, or a moment."""
+    with desk.changes(reservation_id) as changed, suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), POLL_S)
+
+
+async def _announce(stores: Stores, reservation_id: str) -> None:
+    with suppress(*REDIS_AWAY):  # whoever watches looks for itself after a while
+        await stream.announce(stores.redis, reservation_id)
+
+
+async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
+    """Give the tickets back, and the money if they were paid; a second time changes nothing.
+
+    Raises ReservationNotFound, and Conflict while a payment is under way.
+    """
+    with stores_needed():
+        ended = await endings.cancel(desk.stores.postgres, reservation_id)
+        found = await _fetch(desk, reservation_id)
+        if found.status == "paying":
+            raise Conflict("A payment is under way; wait for its outcome.")
+        await holds.tell_redis(desk.stores, ended)
+        for payment_id in await payments.owed(desk.stores.postgres, reservation_id) if ended else ():
+            await _refund(desk.stores, desk.gateway, payment_id)
+    return found
+
+
+async def settle_payments(stores: Stores, gateway: Gateway) -> int:
+    """Ask the gateway about payments without an outcome, pay back what is owed; how many there were."""
+    unsettled = await payments.unsettled(stores.postgres, ASK_AGAIN_AFTER_S)
+    paid = []
+    for made in unsettled:
+        if made.status == "refunding":
+            await _refund(stores, gateway, made.payment_id)
+            continue
+        try:
+            async with asyncio.timeout(CHARGE_TIMEOUT_S):
+                charge = await gateway.look_up(made.payment_id)
+        except (GatewayFailed, TimeoutError):
+            continue
+        if charge is None:
+            await _give_up(stores, gateway, made)
+        elif charge.status == "succeeded" and charge.settled_at_ms <= made.expires_at_ms:
+            paid.append(made.payment_id)
+        else:
+            await _conclude(stores, gateway, made.payment_id, charge)
+            await _announce(stores, made.reservation_id)
+    if paid:
+        await holds.sell(stores, paid)
+    return len(unsettled)
+
+
+async def _give_up(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
+    """The gateway never heard of it. First make sure that it never will, then free the hold."""
+    if made.age_s < LOST_AFTER_S:
+        return
+    try:
+        async with asyncio.timeout(CHARGE_TIMEOUT_S):
+            await gateway.refund(made.payment_id)
+    except (GatewayFailed, TimeoutError):
+        return
+    await payments.give_up(stores.postgres, made.payment_id, "failed")
+    await _announce(stores, made.reservation_id)

@@ -1,0 +1,145 @@
+"""Conservation: per ticket type free + held + sold = total, in Redis and in Postgres, and the two agree.
+
+Unsold is as wrong as oversold, so both directions are looked at, down to the single reservation. While
+traffic runs the two stores differ by what is on its way; a moment later that is something else. Only what is
+found at every look is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from app.core.errors import EventNotFound
+from app.core.model import EventId
+from app.holds import keys_of
+from app.store import balances, ledger, reservations
+from app.store.connections import Stores
+
+LOOKS = 12
+PAUSE_S = 0.5  # together longer than `mend` takes to finish what a crash left
+LINES_MAX = 20
+
+Finding = tuple[str, str]  # what kind, and of which ticket type, reservation or visitor
+
+
+class _Side(NamedTuple):
+    """What one look at Redis says. `quiet`: nothing moved during the look, so its sums are exact."""
+
+    stock: dict[str, int]
+    holds: dict[str, ledger.Entry]
+    allowance: dict[str, int]
+    quiet: bool
+
+
+async def check(stores: Stores, event_id: EventId) -> list[str]:
+    """What does not add up, one line each; an empty list is good. Raises EventNotFound."""
+    room_id = await reservations.room_of(stores.postgres, event_id)
+    if room_id is None:
+        raise EventNotFound
+    keys = keys_of(room_id)
+    found: dict[Finding, str] = {}
+    for look in range(LOOKS):
+        if look:
+            await asyncio.sleep(PAUSE_S)
+        before = await ledger.stock(stores.redis, keys)
+        holds = await ledger.holds(stores.redis, keys)
+        allowance = await ledger.allowance(stores.redis, keys)
+        after = await ledger.stock(stores.redis, keys)
+        redis = _Side(after, holds, allowance, quiet=before == after)
+        counted = await balances.balances(stores.postgres, event_id)
+        live = await balances.live_states(stores.postgres, event_id)
+        now = dict(_findings(redis, counted, live))
+        found = {finding: line for finding, line in now.items() if not look or finding in found}
+        if not found:
+            return []
+    lines = sorted(found.values())
+    more = len(lines) - LINES_MAX
+    return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]
+
+
+def _findings(
+    redis: _Side, counted: list[balances.Balance], live: dict[str, str]
+) -> Iterator[tuple[Finding, str]]:
+    yield from _postgres(counted)
+    yield from _stock(redis.stock, counted)
+    differing = list(_reservations(redis.holds, live))
+    yield from differing
+    yield from _allowance(redis)
+    if redis.quiet:
+        yield from _sums(redis)
+        if not differing:
+            yield from _counters(redis.stock, counted)
+
+
+def _postgres(counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """The counters of Postgres against its own rows."""
+    for it in counted:
+        if it.held + it.sold > it.total:
+            yield ("oversold", it.ticket_type_id), f"Postgres: {it} is oversold"
+        if (it.held, it.sold) != (it.rows_held, it.rows_sold):
+            yield ("rows", it.ticket_type_id), f"Postgres: counters and rows of {it} differ"
+
+
+def _stock(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """Redis' stock in itself, and its totals against Postgres."""
+    for it in counted:
+        name = it.ticket_type_id
+        parts = [stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold")]
+        total = stock.get(f"total:{name}")
+        if total != sum(parts):
+            yield ("stock", name), f"Redis: {name}: free + held + sold = {parts}, total = {total}"
+        if total != it.total:
+            yield ("total", name), f"{name}: total is {total} in Redis, {it.total} in Postgres"
+        if min(parts) < 0:
+            yield ("negative", name), f"Redis: {name}: free, held, sold = {parts}"
+    for word in ("free", "held", "sold", "total"):
+        parts = [number for field, number in stock.items() if field.startswith(f"{word}:")]
+        if stock.get(word, 0) != sum(parts):
+            yield ("sum", word), f"Redis: {word} over all is {stock.get(word)}, its parts make {sum(parts)}"
+
+
+def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Iterator[tuple[Finding, str]]:
+    """Each reservation in the one store against the other."""
+    for reservation_id in holds.keys() | live.keys():
+        entry = holds.get(reservation_id)
+        ours, theirs = (entry.state if entry else "gone"), live.get(reservation_id, "gone")
+        if ours != theirs:
+            line = f"reservation {reservation_id} is {ours} in Redis, {theirs} in Postgres"
+            yield (f"reservation {ours} {theirs}", reservation_id), line
+
+
+def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:
+    """What each visitor may still have against what they do have."""
+    due: Counter[str] = Counter()
+    for entry in redis.holds.values():
+        count = sum(entry.quantities.values())
+        due[entry.visitor_id] += count
+        if entry.state == "sold":
+            due[f"{entry.visitor_id}:sold"] += count
+    for name in due.keys() | redis.allowance.keys():
+        if due[name] != redis.allowance.get(name, 0):
+            line = f"Redis: allowance of {name} is {redis.allowance.get(name, 0)}, holds make {due[name]}"
+            yield ("allowance", name), line
+
+
+def _sums(redis: _Side) -> Iterator[tuple[Finding, str]]:
+    """Redis' counters against its holds."""
+    sums: Counter[str] = Counter()
+    for entry in redis.holds.values():
+        for name, quantity in entry.quantities.items():
+            sums[f"{entry.state}:{name}"] += quantity
+    for field, number in redis.stock.items():
+        if field.startswith(("held:", "sold:")) and number != sums[field]:
+            yield ("holds", field), f"Redis: {field} is {number}, its holds make {sums[field]}"
+
+
+def _counters(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """The counters of the one store against the other, when nothing is on its way."""
+    for it in counted:
+        ours = (stock.get(f"held:{it.ticket_type_id}", 0), stock.get(f"sold:{it.ticket_type_id}", 0))
+        if ours != (it.held, it.sold):
+            line = f"{it.ticket_type_id}: held, sold are {ours} in Redis, {(it.held, it.sold)} in Postgres"
+            yield ("counters", it.ticket_type_id), line

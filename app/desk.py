@@ -1,0 +1,192 @@
+"""One process's end of the reservation path: what it submits, and who in it waits for which outcome.
+
+Outcomes come by one Redis subscription. A message may be lost, so whoever has waited for a second is looked
+up; one sweep does that for all of them, because a timer per request would cost more than the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+
+from app import holds
+from app.core.errors import Refusal, Restoring, StoreUnavailable
+from app.core.model import RoomId
+from app.payments import Gateway, SimulatedGateway
+from app.settings import Settings
+from app.store import stock_scripts, stream
+from app.store.batching import Coalescer
+from app.store.channels import listen
+from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
+from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL
+from app.store.stock_scripts import Submission, Submitted
+
+SWEEP_S = 0.1
+LOOK_UP_S = 1.0  # for an outcome that should have come by itself
+LOOK_UP_OTHERS_S = 0.1  # for one that another process is told
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """A request that waits for its outcome: `word|...` as in `settle.lua`, or why there is none."""
+
+    room_id: RoomId
+    outcome: asyncio.Future[str | Refusal]
+    deadline: float
+    look_up_at: float
+    look_up_every_s: float = LOOK_UP_S
+
+
+@dataclass(slots=True)
+class Desk:
+    """Made by `open_desk`."""
+
+    stores: Stores
+    settings: Settings
+    gateway: Gateway
+    secret: bytes
+    instance: str  # names the channel by which outcomes come to this process
+    submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
+    paid: Coalescer[str, str, None] = field(init=False)
+    waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
+    watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
+
+    def __post_init__(self) -> None:
+        self.submissions = Coalescer(self._submit)
+        self.paid = Coalescer(self._sell)
+
+    async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
+        room_id, event_id = key
+        return await stock_scripts.submit(
+            self.stores.redis,
+            holds.keys_of(room_id),
+            batch,
+            event_id=event_id,
+            backlog_max=self.settings.backlog_max,
+        )
+
+    async def _sell(self, _key: str, payment_ids: list[str]) -> Sequence[None]:
+        await holds.sell(self.stores, payment_ids)
+        return [None] * len(payment_ids)
+
+    def signed(self, text: str) -> str:
+        """An id that is always the same for this text, and that nobody without our secret can work out."""
+        digest = hmac.digest(self.secret, text.encode(), "sha256")
+        return base64.urlsafe_b64encode(digest[:16]).decode()[:22]
+
+    def wait_for(self, room_id: RoomId, reservation_id: str) -> Waiter:
+        """Be told the outcome. Called before the submission: the outcome may be quicker than its answer."""
+        now = time.monotonic()
+        outcome: asyncio.Future[str | Refusal] = asyncio.get_running_loop().create_future()
+        waiter = Waiter(room_id, outcome, now + self.settings.reserve_wait_s, now + LOOK_UP_S)
+        self.waiting.setdefault(reservation_id, []).append(waiter)
+        return waiter
+
+    def forget(self, reservation_id: str, waiter: Waiter) -> None:
+        """Wait no longer."""
+        waiters = self.waiting.get(reservation_id)
+        if waiters and waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                del self.waiting[reservation_id]
+
+    def tell(self, reservation_id: str, outcome: str | Refusal) -> None:
+        """Give the outcome to all who wait for it here."""
+        for waiter in self.waiting.pop(reservation_id, ()):
+            if not waiter.outcome.done():  # else the caller went away
+                waiter.outcome.set_result(outcome)
+
+    @contextmanager
+    def changes(self, reservation_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set when this reservation changes."""
+        event = asyncio.Event()
+        self.watching.setdefault(reservation_id, set()).add(event)
+        try:
+            yield event
+        finally:
+            self.watching[reservation_id].discard(event)
+            if not self.watching[reservation_id]:
+                del self.watching[reservation_id]
+
+
+@asynccontextmanager
+async def open_desk(stores: Stores, settings: Settings) -> AsyncIterator[Desk]:
+    """The desk of this process, for as long as it serves."""
+    secret = settings.secret.get_secret_value().encode()
+    if not secret:
+        raise ValueError("a desk needs FAIRGATE_SECRET")
+    gateway = SimulatedGateway(stores.postgres)
+    desk = Desk(stores, settings, gateway, secret, instance=secrets.token_urlsafe(9))
+    tasks = [asyncio.create_task(_listen(desk)), asyncio.create_task(_sweep(desk))]
+    try:
+        yield desk
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for reservation_id in list(desk.waiting):
+            desk.tell(reservation_id, StoreUnavailable("The server is stopping; send the same again."))
+
+
+@contextmanager
+def stores_needed() -> Iterator[None]:
+    """A store that is away inside is StoreUnavailable outside."""
+    try:
+        yield
+    except STORE_AWAY as error:
+        raise StoreUnavailable from error
+
+
+async def _listen(desk: Desk) -> None:
+    """Take outcomes and changes as they come; while Redis is away the sweep looks them up."""
+    own = OUTCOME_CHANNEL + desk.instance
+    while True:
+        with suppress(*REDIS_AWAY):
+            async for channel, message in listen(desk.stores.redis, own, CHANGE_CHANNEL):
+                if channel == own:
+                    for line in message.split("\n"):
+                        reservation_id, _, outcome = line.partition("|")
+                        desk.tell(reservation_id, outcome)
+                elif desk.watching:
+                    for reservation_id in message.split("\n"):
+                        for event in desk.watching.get(reservation_id, ()):
+                            event.set()
+        await asyncio.sleep(SWEEP_S)
+
+
+async def _sweep(desk: Desk) -> None:
+    """Refuse those whose time is up, and look up the outcomes that did not come."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        overdue: dict[RoomId, set[str]] = {}
+        now = time.monotonic()
+        for reservation_id, waiter in [(key, it) for key, waiters in desk.waiting.items() for it in waiters]:
+            if waiter.deadline <= now:
+                desk.forget(reservation_id, waiter)
+                if not waiter.outcome.done():
+                    waiter.outcome.set_result(
+                        StoreUnavailable("Not decided yet; the same again tells what became of it.")
+                    )
+            elif waiter.look_up_at <= now:
+                waiter.look_up_at = now + waiter.look_up_every_s
+                overdue.setdefault(waiter.room_id, set()).add(reservation_id)
+        for room_id, reservation_ids in overdue.items():
+            with suppress(*REDIS_AWAY):
+                await _look_up(desk, room_id, list(reservation_ids))
+
+
+async def _look_up(desk: Desk, room_id: RoomId, reservation_ids: list[str]) -> None:
+    found = await stream.outcomes(desk.stores.redis, holds.keys_of(room_id), reservation_ids)
+    for reservation_id, known in found.items():
+        if known is None:  # the submission went with a wiped Redis
+            desk.tell(reservation_id, Restoring())
+            continue
+        outcome = known.partition("|")[2]
+        if not outcome.startswith("pending|"):
+            desk.tell(reservation_id, outcome)

@@ -1,0 +1,197 @@
+"""The life of a hold between the two stores: decided in Redis, written to Postgres, told, given back.
+
+Each function may be cut off at any line and run again: every step is keyed by the reservation id.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.core.clock import now_ms
+from app.core.model import EventId, Reservation, RoomId
+from app.store import balances, endings, payments, reservations, stock_scripts
+from app.store.connections import STORE_AWAY, Stores
+from app.store.endings import CONFIRMED, ENDED, Ended
+from app.store.keys import DAY_MS, RoomKeys
+from app.store.reservations import HoldTerms, NewHold
+from app.store.stock_scripts import Decision, Request, RoomNotReady, Settlement
+from app.store.stream import Message
+
+TELL_LATER: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Submissions of one room as Redis has decided them, not yet in Postgres."""
+
+    room_id: RoomId
+    epoch: int
+    event_id: str
+    decided: list[tuple[Message, Decision]]
+
+
+def keys_of(room_id: RoomId) -> RoomKeys:
+    """The room's keys, with the outcomes of today."""
+    return RoomKeys(room_id, now_ms() // DAY_MS)
+
+
+async def decide(stores: Stores, room_id: RoomId, messages: Sequence[Message]) -> Batch:
+    """Take stock and allowance for a batch. Raises RoomNotReady, and then nothing was taken."""
+    requests = [Request(it.reservation_id, it.visitor_id, it.items) for it in messages]
+    allocation = await stock_scripts.allocate(stores.redis, keys_of(room_id), requests)
+    decided = list(zip(messages, allocation.decisions, strict=True))
+    return Batch(room_id, allocation.epoch, allocation.event_id, decided)
+
+
+async def record(stores: Stores, batch: Batch) -> None:
+    """Write the batch to Postgres, then tell the outcomes: nobody hears of a hold that is not committed."""
+    terms = HoldTerms(batch.room_id, batch.epoch, batch.event_id)
+    holds = {
+        message.reservation_id: _new_hold(message, decision)
+        for message, decision in batch.decided
+        if decision.word in ("held", "known")
+    }
+    written, refused = await _write(stores, terms, list(holds.values()))
+    outcomes = {it: f"held|{decision.terms}" for it, decision in _decisions(batch) if it in written}
+    outcomes |= await _correct(stores, batch, refused)
+    there_before = holds.keys() - written - refused
+    if there_before:
+        outcomes |= await _repeat(stores, batch, there_before)
+    await stock_scripts.settle(
+        stores.redis,
+        keys_of(batch.room_id),
+        [
+            Settlement(
+                message.message_id,
+                message.reservation_id,
+                message.fingerprint,
+                message.instance,
+                outcomes.get(message.reservation_id) or _outcome(message, decision),
+            )
+            for message, decision in batch.decided
+        ],
+    )
+
+
+def _decisions(batch: Batch) -> Iterable[tuple[str, Decision]]:
+    return ((message.reservation_id, decision) for message, decision in batch.decided)
+
+
+def _new_hold(message: Message, decision: Decision) -> NewHold:
+    amount, currency, created_ms, expires_ms, items = decision.terms.split("|")
+    return NewHold(
+        message.reservation_id,
+        message.visitor_id,
+        message.fingerprint,
+        int(amount),
+        currency,
+        int(created_ms),
+        int(expires_ms),
+        items,
+    )
+
+
+def _outcome(message: Message, decision: Decision) -> str:
+    """The outcome of what took no tickets."""
+    return decision.terms if decision.word == "settled" else f"{decision.word}|{message.visitor_id}"
+
+
+async def _write(stores: Stores, terms: HoldTerms, holds: list[NewHold]) -> tuple[set[str], set[str]]:
+    """Insert, and where Postgres refuses look for the refused ones by halves: (written, refused)."""
+    if not holds:
+        return set(), set()
+    try:
+        return await reservations.insert_holds(stores.postgres, terms, holds), set()
+    except reservations.Refused:
+        if len(holds) == 1:
+            return set(), {holds[0].reservation_id}
+    half = len(holds) // 2
+    first = await _write(stores, terms, holds[:half])
+    second = await _write(stores, terms, holds[half:])
+    return first[0] | second[0], first[1] | second[1]
+
+
+async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str, str]:
+    """Postgres has fewer tickets than Redis thought: give back in Redis, and load the totals again."""
+    if not refused:
+        return {}
+    await stock_scripts.release(stores.redis, keys_of(batch.room_id), refused)
+    await load_totals(stores, batch.room_id, EventId(batch.event_id))
+    visitors = {message.reservation_id: message.visitor_id for message, _ in batch.decided}
+    return {it: f"sold_out|{visitors[it]}" for it in refused}
+
+
+async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[str, str]:
+    """Rows that were there before keep their outcome; what Redis took for them anew is brought in line."""
+    rows = await reservations.fetch(stores.postgres, list(there_before))
+    prints = await reservations.fingerprints(stores.postgres, list(there_before))
+    outcomes: dict[str, str] = {}
+    anew = []
+    for message, decision in batch.decided:
+        row = rows.get(message.reservation_id)
+        if row is None:
+            continue
+        same = prints[row.reservation_id] == message.fingerprint
+        outcomes[row.reservation_id] = outcome_of(row) if same else f"reused|{row.visitor_id}"
+        if decision.word == "held":
+            anew.append(Ended(row.reservation_id, batch.room_id, row.status))
+    await tell_redis(stores, anew)
+    return outcomes
+
+
+def outcome_of(row: Reservation) -> str:
+    """The outcome that a reservation was answered with when it was made."""
+    lines = (f"{it.ticket_type_id}:{it.quantity}:{it.price}" for it in row.items)
+    times = f"{row.created_at_ms}|{row.expires_at_ms}"
+    return f"held|{row.amount}|{row.currency}|{times}|{','.join(lines)}"
+
+
+async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId) -> None:
+    """Bring Redis' totals and prices in line with Postgres. Raises RoomNotReady."""
+    ticket_types = await balances.ticket_types(stores.postgres, event_id)
+    await stock_scripts.load_stock(stores.redis, keys_of(room_id), ticket_types)
+
+
+async def expire_due(stores: Stores) -> int:
+    """End the holds whose time is over and give their tickets back; how many."""
+    ended = await endings.expire_due(stores.postgres)
+    await tell_redis(stores, ended)
+    return len(ended)
+
+
+async def sell(stores: Stores, payment_ids: Sequence[str]) -> list[str]:
+    """Confirm the reservations these attempts paid for in time; the ids of those confirmed by this call."""
+    sold = await payments.confirm(stores.postgres, payment_ids)
+    await tell_redis(stores, [Ended(*it, "confirmed") for it in sold])
+    return [it.reservation_id for it in sold]
+
+
+async def tell_redis(stores: Stores, changed: Iterable[Ended]) -> None:
+    """Tell Redis what Postgres has said. With a store away, or a room not ready, `mend` tells it later."""
+    by_room = itertools.groupby(
+        sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_kind),
+        key=_room_and_kind,
+    )
+    for (room_id, confirmed), group in by_room:
+        ids = [it.reservation_id for it in group]
+        try:
+            if confirmed:
+                await stock_scripts.confirm(stores.redis, keys_of(room_id), ids)
+            else:
+                await stock_scripts.release(stores.redis, keys_of(room_id), ids)
+            await endings.mark_released(stores.postgres, ids, CONFIRMED if confirmed else ENDED)
+        except TELL_LATER:
+            continue
+
+
+def _room_and_kind(it: Ended) -> tuple[RoomId, bool]:
+    return it.room_id, it.status in CONFIRMED
+
+
+async def mend(stores: Stores, older_than_s: float = 2.0) -> int:
+    """Tell Redis again what a crash may have kept from it; how many reservations."""
+    left = await endings.unreleased(stores.postgres, older_than_s)
+    await tell_redis(stores, left)
+    return len(left)

@@ -1,0 +1,85 @@
+"""The payment gateway as we need one, and a simulated one to sell with before there is a contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import asyncpg
+
+from app.core.clock import now_ms
+from app.core.errors import ValidationFailed
+from app.store import simulated_charges
+from app.store.payments import Attempt, Bill
+
+SLOW_MS = 5_000  # tok_slow
+LATE_MS = 1_000  # tok_late: so long after the hold has ended
+
+
+class GatewayFailed(Exception):
+    """The gateway did not answer; whether it charged is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What the gateway says of a payment; `settled_at_ms` is when it succeeded."""
+
+    status: Literal["pending", "succeeded", "declined"]
+    settled_at_ms: int = 0
+
+
+class Gateway(Protocol):
+    """What we ask of a gateway. `payment_id` is its idempotency key: nothing is charged twice."""
+
+    def accept(self, method: str, token: str) -> None:
+        """Raise ValidationFailed for a payment this gateway cannot even be asked for."""
+
+    async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
+        """Ask for the money. Raises GatewayFailed."""
+
+    async def look_up(self, payment_id: str) -> Charge | None:
+        """What became of it; None: it never arrived. Raises GatewayFailed."""
+
+    async def refund(self, payment_id: str) -> None:
+        """Give back what was charged, or make sure that nothing will be. Raises GatewayFailed."""
+
+
+class SimulatedGateway:
+    """A gateway that answers by the token, and keeps its books in Postgres so that it remembers."""
+
+    def __init__(self, postgres: asyncpg.Pool) -> None:
+        self._postgres = postgres
+
+    def accept(self, method: str, token: str) -> None:
+        """Refuse tokens it does not know."""
+        if token not in ("tok_ok", "tok_declined", "tok_slow", "tok_error", "tok_late"):
+            raise ValidationFailed("payment.token", "is not known to the payment gateway")
+
+    async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
+        """Book the charge; tok_error fails before it reaches the books."""
+        if attempt.token == "tok_error":
+            raise GatewayFailed("tok_error")
+        settles_at_ms = 0
+        if attempt.token == "tok_slow":
+            settles_at_ms = now_ms() + SLOW_MS
+        elif attempt.token == "tok_late":
+            settles_at_ms = bill.expires_at_ms + LATE_MS
+        await simulated_charges.book(
+            self._postgres, attempt.payment_id, bill.amount, attempt.token != "tok_declined", settles_at_ms
+        )
+        booked = await self.look_up(attempt.payment_id)
+        assert booked is not None
+        return booked
+
+    async def look_up(self, payment_id: str) -> Charge | None:
+        """What the books say."""
+        booked = await simulated_charges.look_up(self._postgres, payment_id)
+        if booked is None:
+            return None
+        if not booked.approved or booked.refunded:
+            return Charge("declined")
+        return Charge("succeeded", booked.settles_at_ms) if booked.settled else Charge("pending")
+
+    async def refund(self, payment_id: str) -> None:
+        """Note it in the books."""
+        await simulated_charges.refund(self._postgres, payment_id)

@@ -1,0 +1,19 @@
+"""Forgets rows that are past their time."""
+
+from __future__ import annotations
+
+import asyncpg
+
+# Calls: the longest claim window is a day. Draws: place tokens live 30 days after the room closed.
+_FORGET = (
+    "DELETE FROM idempotent_replies WHERE created_at < now() - interval '24 hours'",
+    "DELETE FROM calls WHERE called_at < now() - interval '2 days'",
+    "DELETE FROM drawn_places USING rooms WHERE rooms.room_id = drawn_places.room_id "
+    "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",
+)
+
+
+async def forget(postgres: asyncpg.Pool) -> None:
+    """Delete what nobody can ask for any more."""
+    for statement in _FORGET:
+        await postgres.execute(statement, timeout=60)

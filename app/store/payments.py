@@ -1,0 +1,191 @@
+"""Payments in Postgres: one row per attempt, and the one statement that turns a paid hold into tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import asyncpg
+
+from app.core.clock import to_ms
+from app.core.model import ReservationStatus, RoomId
+
+PaymentStatus = Literal["asked", "succeeded", "declined", "failed", "refunding", "refunded"]
+OPEN_MAX = 200  # payments looked after in one go
+
+
+class Attempt(NamedTuple):
+    """One attempt to pay, as the buyer made it."""
+
+    payment_id: str
+    reservation_id: str
+    fingerprint: str
+    method: str
+    token: str
+
+
+class Bill(NamedTuple):
+    """What the gateway is to be asked for."""
+
+    amount: int
+    currency: str
+    expires_at_ms: int
+
+
+class PaymentState(NamedTuple):
+    """An attempt as it stands; `reservation` is the state of what it pays for."""
+
+    payment_id: str
+    reservation_id: str
+    fingerprint: str
+    status: PaymentStatus
+    reservation: ReservationStatus
+    expires_at_ms: int
+    age_s: float
+
+
+class Sold(NamedTuple):
+    """A reservation that was confirmed just now."""
+
+    reservation_id: str
+    room_id: RoomId
+
+
+_BEGIN = """
+WITH taken AS (
+    UPDATE reservations SET status = 'paying'
+    WHERE reservation_id = $2 AND status = 'held' AND expires_at > now()
+      AND NOT EXISTS (SELECT 1 FROM payments WHERE payment_id = $1)
+    RETURNING amount, currency, expires_at
+), asked AS (
+    INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status)
+    SELECT $1, $2, $3, $4, $5, amount, 'asked' FROM taken
+)
+SELECT amount, currency, expires_at FROM taken
+"""
+
+# Paid in time: the row, the payment, the counters, the tickets, and the session's end where the room says so.
+_CONFIRM = """
+WITH confirmed AS (
+    UPDATE reservations it SET status = 'confirmed', confirmed_at = now(), released = false
+    FROM payments WHERE payments.payment_id = ANY($1) AND payments.status = 'asked'
+      AND it.reservation_id = payments.reservation_id AND it.status = 'paying'
+    RETURNING it.reservation_id, it.event_id, it.visitor_id, it.items, payments.payment_id
+), paid AS (
+    UPDATE payments SET status = 'succeeded', settled_at = now()
+    FROM confirmed WHERE payments.payment_id = confirmed.payment_id
+), lines AS (
+    SELECT reservation_id, event_id, visitor_id, line.ticket_type_id, line.quantity
+    FROM confirmed, jsonb_to_recordset(confirmed.items) AS line (ticket_type_id text, quantity bigint)
+), counted AS (
+    UPDATE ticket_types it SET held = it.held - locked.quantity, sold = it.sold + locked.quantity
+    FROM (SELECT event_id, ticket_type_id, sums.quantity
+          FROM ticket_types JOIN (SELECT event_id, ticket_type_id, sum(quantity)::bigint AS quantity
+                                  FROM lines GROUP BY 1, 2) AS sums USING (event_id, ticket_type_id)
+          ORDER BY 1, 2 FOR UPDATE OF ticket_types) AS locked
+    WHERE it.event_id = locked.event_id AND it.ticket_type_id = locked.ticket_type_id
+), made AS (
+    INSERT INTO tickets (ticket_id, reservation_id, ticket_type_id, code)
+    SELECT replace(gen_random_uuid()::text, '-', ''), reservation_id, ticket_type_id,
+           upper(replace(gen_random_uuid()::text, '-', ''))
+    FROM lines, generate_series(1, quantity)
+), bought AS (
+    SELECT event_id, visitor_id, sum(quantity) AS now,
+           (SELECT coalesce(sum(line.quantity), 0)
+            FROM reservations before, jsonb_to_recordset(before.items) AS line (quantity bigint)
+            WHERE before.event_id = lines.event_id AND before.visitor_id = lines.visitor_id
+              AND before.status = 'confirmed') AS earlier
+    FROM lines GROUP BY event_id, visitor_id
+), done AS (
+    UPDATE sessions SET ended_at = now()
+    FROM bought JOIN events USING (event_id) JOIN rooms USING (room_id)
+    WHERE sessions.room_id = rooms.room_id AND sessions.visitor_id = bought.visitor_id
+      AND sessions.ended_at IS NULL AND sessions.expires_at > now()
+      AND (coalesce((rooms.settings ->> 'session_ends_on_confirm')::boolean, true)
+           OR bought.now + bought.earlier >= events.max_tickets_per_visitor)
+)
+SELECT confirmed.reservation_id, events.room_id FROM confirmed JOIN events USING (event_id)
+"""
+
+_GIVE_UP = """
+WITH given_up AS (
+    UPDATE reservations it SET status = 'held'
+    FROM payments WHERE payments.payment_id = $1 AND payments.status = 'asked'
+      AND it.reservation_id = payments.reservation_id AND it.status = 'paying'
+    RETURNING payments.payment_id
+)
+UPDATE payments SET status = $2, settled_at = now() FROM given_up
+WHERE payments.payment_id = given_up.payment_id
+"""
+
+_STATE = """
+SELECT payment_id, reservation_id, payments.fingerprint, payments.status,
+       reservations.status AS reservation, reservations.expires_at,
+       extract(epoch FROM now() - payments.created_at)::float8 AS age_s
+FROM payments JOIN reservations USING (reservation_id)
+"""
+
+
+async def begin(postgres: asyncpg.Pool, attempt: Attempt) -> Bill | None:
+    """Take the hold for this attempt: `paying`, until the gateway has spoken. None: nothing was taken."""
+    try:
+        row = await postgres.fetchrow(_BEGIN, *attempt)
+    except asyncpg.UniqueViolationError:  # the same attempt, at the same moment
+        return None
+    return Bill(row["amount"], row["currency"], to_ms(row["expires_at"])) if row else None
+
+
+async def confirm(postgres: asyncpg.Pool, payment_ids: Sequence[str]) -> list[Sold]:
+    """Confirm the reservations these attempts paid for in time; those that were still waiting for it."""
+    return [Sold(*row) for row in await postgres.fetch(_CONFIRM, payment_ids)]
+
+
+async def give_up(postgres: asyncpg.Pool, payment_id: str, status: Literal["declined", "failed"]) -> None:
+    """Nothing was charged: the reservation is a hold again, for as long as it has left."""
+    await postgres.execute(_GIVE_UP, payment_id, status)
+
+
+async def owed(postgres: asyncpg.Pool, reservation_id: str) -> list[str]:
+    """The payments of a reservation that have to be given back."""
+    rows = await postgres.fetch(
+        "SELECT payment_id FROM payments WHERE reservation_id = $1 AND status = 'refunding'", reservation_id
+    )
+    return [row["payment_id"] for row in rows]
+
+
+async def mark_refunded(postgres: asyncpg.Pool, payment_id: str) -> None:
+    """The gateway has given the money back, or never took any."""
+    await postgres.execute(
+        "UPDATE payments SET status = 'refunded', settled_at = now() "
+        "WHERE payment_id = $1 AND status = 'refunding'",
+        payment_id,
+    )
+
+
+async def state(postgres: asyncpg.Pool, payment_id: str) -> PaymentState | None:
+    """The attempt as it stands; None when it was never made."""
+    row = await postgres.fetchrow(f"{_STATE} WHERE payment_id = $1", payment_id)
+    return _payment(row) if row else None
+
+
+async def unsettled(postgres: asyncpg.Pool, older_than_s: float) -> list[PaymentState]:
+    """Attempts whose outcome is not known yet, and money that is owed back."""
+    rows = await postgres.fetch(
+        f"{_STATE} WHERE payments.status IN ('asked', 'refunding') "
+        "AND payments.created_at < now() - make_interval(secs => $1) ORDER BY payments.created_at LIMIT $2",
+        older_than_s,
+        OPEN_MAX,
+    )
+    return [_payment(row) for row in rows]
+
+
+def _payment(row: asyncpg.Record) -> PaymentState:
+    return PaymentState(
+        row["payment_id"],
+        row["reservation_id"],
+        row["fingerprint"],
+        row["status"],
+        row["reservation"],
+        to_ms(row["expires_at"]),
+        row["age_s"],
+    )

@@ -1,0 +1,182 @@
+"""Reservations in Postgres: the batch insert behind every 201, and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+
+from app.core.clock import to_ms
+from app.core.model import (
+    EventId,
+    Item,
+    Reservation,
+    ReservationId,
+    RoomId,
+    TicketTypeId,
+    VisitorId,
+)
+
+_read_items = msgspec.json.Decoder(list[Item]).decode
+_read_tickets = msgspec.json.Decoder(list[dict[str, str | None]]).decode
+
+
+class Refused(Exception):
+    """Postgres refused what Redis had allowed; nothing of the batch was written."""
+
+
+class Superseded(Exception):
+    """The room has been restored since the batch was decided; nothing of it was written."""
+
+
+class NewHold(NamedTuple):
+    """A hold as Redis decided it; `items` = TYPE:QUANTITY:PRICE,..."""
+
+    reservation_id: str
+    visitor_id: str
+    fingerprint: str
+    amount: int
+    currency: str
+    created_ms: int
+    expires_ms: int
+    items: str
+
+
+class HoldTerms(NamedTuple):
+    """What the holds of one batch have in common."""
+
+    room_id: RoomId
+    epoch: int  # of the room when Redis decided; another one now: the decision is void
+    event_id: str
+
+
+@lru_cache(maxsize=4096)
+def items_of(text: str) -> tuple[Item, ...]:
+    """The items of TYPE:QUANTITY:PRICE,...; few different texts make up a whole sale."""
+    lines = (line.split(":") for line in text.split(","))
+    return tuple(
+        Item(ticket_type_id=TicketTypeId(name), quantity=int(quantity), price=int(price))
+        for name, quantity, price in lines
+    )
+
+
+@lru_cache(maxsize=4096)
+def _items_json(text: str) -> str:
+    return msgspec.json.encode(items_of(text)).decode()
+
+
+# The fence: a restore raises the room's epoch first and reads afterwards. So a batch is either committed
+# before that, and restored, or finds another epoch, and writes nothing. Counters follow the rows that were
+# really written; ticket types are locked in order, everywhere, so that no two statements wait for each other.
+_INSERT = """
+WITH fence AS (
+    SELECT 1 FROM rooms WHERE room_id = $1 AND epoch = $2 FOR SHARE
+), inserted AS (
+    INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency,
+                              fingerprint, created_at, expires_at)
+    SELECT hold.reservation_id, $3, hold.visitor_id, 'held', hold.items::jsonb, hold.amount, hold.currency,
+           hold.fingerprint, to_timestamp(hold.created_ms / 1000.0), to_timestamp(hold.expires_ms / 1000.0)
+    FROM fence, unnest($4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[],
+                       $10::bigint[], $11::text[])
+         AS hold (reservation_id, visitor_id, fingerprint, amount, currency, created_ms, expires_ms, items)
+    ON CONFLICT (reservation_id) DO NOTHING
+    RETURNING reservation_id
+), sums AS (
+    SELECT line.ticket_type_id, sum(line.quantity)::bigint AS quantity
+    FROM unnest($12::text[], $13::text[], $14::bigint[]) AS line (reservation_id, ticket_type_id, quantity)
+    JOIN inserted USING (reservation_id)
+    GROUP BY 1
+), counted AS (
+    UPDATE ticket_types it SET held = it.held + locked.quantity
+    FROM (SELECT ticket_type_id, sums.quantity FROM ticket_types JOIN sums USING (ticket_type_id)
+          WHERE event_id = $3 ORDER BY 1 FOR UPDATE OF ticket_types) AS locked
+    WHERE it.event_id = $3 AND it.ticket_type_id = locked.ticket_type_id
+)
+SELECT (SELECT count(*) FROM fence) AS fence,
+       ARRAY(SELECT reservation_id FROM inserted) AS inserted
+"""
+
+
+async def insert_holds(postgres: asyncpg.Pool, terms: HoldTerms, holds: Sequence[NewHold]) -> set[str]:
+    """Write a batch of holds in one statement and commit; the ids that were new.
+
+    Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold` would break)
+    and Superseded.
+    """
+    lines = [
+        (hold.reservation_id, item.ticket_type_id, item.quantity)
+        for hold in holds
+        for item in items_of(hold.items)
+    ]
+    *columns, items = zip(*holds, strict=True)
+    try:
+        row = await postgres.fetchrow(
+            _INSERT,
+            *terms,
+            *columns,
+            [_items_json(text) for text in items],
+            *zip(*lines, strict=True),
+        )
+    except (asyncpg.CheckViolationError, asyncpg.ForeignKeyViolationError) as error:
+        raise Refused(str(error)) from None
+    assert row is not None
+    if not row["fence"]:
+        raise Superseded
+    return set(row["inserted"])
+
+
+_SELECT = """
+SELECT reservations.*, events.room_id,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_id', ticket_id, 'ticket_type_id', ticket_type_id,
+                                                     'seat_id', seat_id, 'code', code)
+                                  ORDER BY ticket_type_id, ticket_id)
+                 FROM tickets WHERE tickets.reservation_id = reservations.reservation_id), '[]') AS tickets
+FROM reservations JOIN events USING (event_id)
+"""
+
+
+async def fetch(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[str, Reservation]:
+    """The reservations there are among these ids."""
+    rows = await postgres.fetch(f"{_SELECT} WHERE reservation_id = ANY($1)", reservation_ids)
+    return {row["reservation_id"]: _reservation(row) for row in rows}
+
+
+async def fetch_one(postgres: asyncpg.Pool, reservation_id: str) -> Reservation | None:
+    """The reservation, None when there is none."""
+    return (await fetch(postgres, [reservation_id])).get(reservation_id)
+
+
+async def fingerprints(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[str, str]:
+    """With which body each of these was first asked for."""
+    rows = await postgres.fetch(
+        "SELECT reservation_id, fingerprint FROM reservations WHERE reservation_id = ANY($1)", reservation_ids
+    )
+    return {row["reservation_id"]: row["fingerprint"] for row in rows}
+
+
+async def room_of(postgres: asyncpg.Pool, event_id: str) -> RoomId | None:
+    """The room in front of an event, None when there is no such event."""
+    room_id: RoomId | None = await postgres.fetchval(
+        "SELECT room_id FROM events WHERE event_id = $1", event_id
+    )
+    return room_id
+
+
+def _reservation(row: asyncpg.Record) -> Reservation:
+    return Reservation(
+        reservation_id=ReservationId(row["reservation_id"]),
+        event_id=EventId(row["event_id"]),
+        room_id=RoomId(row["room_id"]),
+        visitor_id=VisitorId(row["visitor_id"]),
+        status=row["status"],
+        items=_read_items(row["items"]),
+        amount=row["amount"],
+        currency=row["currency"],
+        created_at_ms=to_ms(row["created_at"]),
+        expires_at_ms=to_ms(row["expires_at"]),
+        confirmed_at_ms=to_ms(row["confirmed_at"]),
+        tickets=_read_tickets(row["tickets"]) if row["status"] == "confirmed" else [],
+    )

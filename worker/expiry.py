@@ -1,0 +1,24 @@
+"""Ends holds whose time is over: the row first, then the stock and the allowance."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from app import holds
+from app.store.endings import EXPIRE_MAX
+from worker.context import WorkerContext
+from worker.pace import repeat
+
+EVERY_S = 0.5
+
+
+async def expire_holds(ctx: WorkerContext) -> None:
+    """Until the worker stops. Any number of workers may do so at once."""
+
+    async def once() -> bool:
+        return await holds.expire_due(ctx.stores) == EXPIRE_MAX  # then more are due already
+
+    await repeat(ctx.stopping, "expire_holds", once, EVERY_S)
+
+
+JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (expire_holds,)

@@ -1,0 +1,64 @@
+"""The pace of permanent jobs: wait a while or until the worker stops; wait longer after trouble."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from app.store.connections import STORE_AWAY
+
+log = structlog.get_logger(__name__)
+
+FIRST_S = 0.05
+LONGEST_S = 1.0  # a store that is back is noticed within this time
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait; at once when the worker is asked to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
+
+
+class Backoff:
+    """Waits that double from 50 ms to 1 s while trouble lasts."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    @property
+    def first(self) -> bool:
+        """Whether there was no trouble until now."""
+        return self._seconds == 0.0
+
+    def next(self) -> float:
+        """How long to wait this time."""
+        self._seconds = min(max(self._seconds * 2, FIRST_S), LONGEST_S)
+        return self._seconds
+
+    def reset(self) -> None:
+        """The trouble is over."""
+        self._seconds = 0.0
+
+
+async def repeat(
+    stopping: asyncio.Event, name: str, once: Callable[[], Awaitable[bool]], every_s: float
+) -> None:
+    """Call `once` again and again until the worker stops; without a pause while it says there is more.
+
+    While a store is away it is tried at least each second, and told in the log once.
+    """
+    backoff = Backoff()
+    while not stopping.is_set():
+        try:
+            more = await once()
+            backoff.reset()
+        except STORE_AWAY as error:
+            if backoff.first:
+                log.warning("a store is away", job=name, why=repr(error))
+            await pause(stopping, backoff.next())
+            continue
+        if not more:
+            await pause(stopping, every_s)

@@ -1,0 +1,26 @@
+"""Finishes payments that were cut off, or whose gateway takes its time, and pays back what is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from app.checkout import settle_payments as settle
+from app.payments import SimulatedGateway
+from worker.context import WorkerContext
+from worker.pace import repeat
+
+EVERY_S = 0.5
+
+
+async def settle_payments(ctx: WorkerContext) -> None:
+    """Until the worker stops. Any number of workers may do so at once: each step is taken once."""
+    gateway = SimulatedGateway(ctx.stores.postgres)
+
+    async def once() -> bool:
+        await settle(ctx.stores, gateway)
+        return False
+
+    await repeat(ctx.stopping, "settle_payments", once, EVERY_S)
+
+
+JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (settle_payments,)

@@ -1,0 +1,116 @@
+"""The reservation processor: works off the stream of every room that sells.
+
+Any number of workers may do so at once. A batch stays pending in the stream until it is settled, so what a
+killed worker leaves is taken over by another one, and what a store's outage interrupts is simply done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from app import holds
+from app.core.model import RoomId
+from app.store import stream
+from app.store.connections import REDIS_AWAY, STORE_AWAY
+from app.store.reservations import Superseded
+from app.store.stock_scripts import RoomNotReady
+from worker.context import WorkerContext
+from worker.pace import Backoff, pause
+
+log = structlog.get_logger(__name__)
+
+DISCOVER_S = 1.0  # a new room is picked up within this time
+WAIT_MS = 500  # one wait for submissions; also how soon the drain notices that it should stop
+TAKE_OVER_S = 0.5
+IDLE_MS = 2_000  # a batch that lies for so long is another worker's; less would double work, more would stall
+
+TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
+
+
+async def drain(ctx: WorkerContext) -> None:
+    """One lane per room with an event, until the worker stops."""
+    lanes: dict[RoomId, asyncio.Task[None]] = {}
+    try:
+        while not ctx.stopping.is_set():
+            try:
+                rooms = await stream.rooms_on_sale(ctx.stores.redis, known=lanes.keys())
+            except REDIS_AWAY:
+                rooms = []
+            for room_id in rooms:
+                lanes[room_id] = asyncio.create_task(Lane(ctx, room_id).run(), name=f"drain {room_id}")
+            await pause(ctx.stopping, DISCOVER_S)
+            for room_id in [it for it, lane in lanes.items() if lane.done()]:
+                lane = lanes.pop(room_id)
+                if not ctx.stopping.is_set():
+                    log.error("a lane broke; it is started again", room_id=room_id, exc_info=lane.exception())
+    finally:
+        await asyncio.gather(*lanes.values(), return_exceptions=True)
+
+
+class Lane:
+    """One worker's work on one room: while a batch is committed, the next one is read and decided."""
+
+    def __init__(self, ctx: WorkerContext, room_id: RoomId) -> None:
+        self._ctx = ctx
+        self._room_id = room_id
+        self._keys = holds.keys_of(room_id)
+        self._recording: asyncio.Task[None] | None = None
+        self._behind = True  # there may be submissions we have read and not settled
+        self._took_over_at = 0.0
+
+    async def run(self) -> None:
+        """Work until the worker stops; then finish the batch in hand."""
+        backoff = Backoff()
+        try:
+            while not self._ctx.stopping.is_set():
+                try:
+                    await self.step()
+                    backoff.reset()
+                except TROUBLE as error:
+                    self._behind = True
+                    if backoff.first:
+                        log.warning("reservations wait", room_id=self._room_id, why=repr(error))
+                    await pause(self._ctx.stopping, backoff.next())
+            await self._finish()
+            if not self._behind:
+                await stream.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+        except TROUBLE:
+            pass  # stopping while a store is away: the batch stays pending, another worker takes it over
+        finally:
+            if self._recording is not None:
+                self._recording.cancel()
+
+    async def step(self) -> None:
+        """Read one batch and decide it; its predecessor is committed meanwhile. Raises TROUBLE."""
+        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
+        if self._behind:
+            await self._finish()
+            messages = await stream.read_own(redis, self._keys, consumer)
+            self._behind = bool(messages)
+        else:
+            messages = await stream.read_new(redis, self._keys, consumer, WAIT_MS)
+        if messages:
+            batch = await holds.decide(self._ctx.stores, self._room_id, messages)
+            await self._finish()
+            self._recording = asyncio.create_task(holds.record(self._ctx.stores, batch))
+        await self._take_over()
+
+    async def _finish(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            await recording
+
+    async def _take_over(self) -> None:
+        if time.monotonic() - self._took_over_at < TAKE_OVER_S:
+            return
+        self._took_over_at = time.monotonic()
+        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
+        if await stream.take_over(redis, self._keys, consumer, IDLE_MS):
+            self._behind = True
+
+
+JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (drain,)
