@@ -90,16 +90,7 @@ async def reserve(
     """
     wish = _wish(tuple([(it.ticket_type_id, it.quantity) for it in items]))
     reservation_id = _reservation_id(desk, claims.visitor_id, event_id, idempotency_key)
-    instance = desk.instance if wait else ""
-    submission = Submission(
-        reservation_id,
-        claims.visitor_id,
-        claims.exp * 1000,
-        wish.fingerprint,
-        instance,
-        wish.quantity,
-        wish.items,
-    )
+    submission = _submission(desk, claims, reservation_id, wish, wait)
     waiter = desk.wait_for(claims.room_id, reservation_id) if wait else None
     try:
         word, outcome = await _submit(desk, claims, event_id, submission)
@@ -145,6 +136,20 @@ def _wish(lines: tuple[tuple[str, int], ...]) -> _Wish:
 def _reservation_id(desk: Desk, visitor_id: VisitorId, event_id: EventId, key: str) -> ReservationId:
     """The same for the same asker, event and Idempotency-Key; not to be guessed by anyone else."""
     return ReservationId(desk.signed(f"{visitor_id}|{event_id}|{key}"))
+
+
+def _submission(
+    desk: Desk, claims: BookingClaims, reservation_id: ReservationId, wish: _Wish, wait: bool
+) -> Submission:
+    return Submission(
+        reservation_id,
+        claims.visitor_id,
+        claims.exp * 1000,
+        wish.fingerprint,
+        desk.instance if wait else "",
+        wish.quantity,
+        wish.items,
+    )
 
 
 async def _submit(

@@ -86,18 +86,25 @@ class Lane:
 
     async def step(self) -> None:
         """Read one batch and decide it; its predecessor is committed meanwhile. Raises TROUBLE."""
-        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
         if self._behind:
-            await self._finish()
-            messages = await stream.read_own(redis, self._keys, consumer)
-            self._behind = bool(messages)
-        else:
-            messages = await stream.read_new(redis, self._keys, consumer, WAIT_MS)
-        if messages:
+            await self._catch_up()
+        elif messages := await stream.read_new(
+            self._ctx.stores.redis, self._keys, self._ctx.worker_id, WAIT_MS
+        ):
             batch = await holds.decide(self._ctx.stores, self._room_id, messages)
             await self._finish()
             self._recording = asyncio.create_task(holds.record(self._ctx.stores, batch))
         await self._take_over()
+
+    async def _catch_up(self) -> None:
+        """Do again what was interrupted, or taken over: one batch, to its end."""
+        await self._finish()
+        messages = await stream.read_own(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+        if messages:
+            await holds.record(
+                self._ctx.stores, await holds.decide(self._ctx.stores, self._room_id, messages)
+            )
+        self._behind = bool(messages)
 
     async def _finish(self) -> None:
         recording, self._recording = self._recording, None

@@ -1,0 +1,54 @@
+"""A wire between a client and a store that a test can cut and mend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+
+class Wire:
+    """Forwards a loopback port; while it is cut, connections break and new ones are refused."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def mend(self) -> None:
+        """Forward, at the same port as before."""
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Break every connection and listen no more."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(*self._target)
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        with suppress(OSError):
+            while sent := await reader.read(65536):
+                writer.write(sent)
+                await writer.drain()
+        self._writers.discard(writer)
+        writer.transport.abort()
+
+
+@asynccontextmanager
+async def wired(host: str, port: int) -> AsyncIterator[Wire]:
+    """A wire for the length of a test, whole at first."""
+    wire = Wire(host, port)
+    await wire.mend()
+    try:
+        yield wire
+    finally:
+        await wire.cut()

@@ -1,0 +1,244 @@
+"""The processor: every step may be the last one of a worker, every store may be away, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from app import holds
+from app.reservations import check
+from app.store import stream
+from app.store.connections import Stores, connect_postgres
+from app.store.reservations import HoldTerms, NewHold, insert_holds
+from app.store.stock_scripts import GROUP, submit
+from tests.conftest import Servers
+from tests.sales import (
+    GALA,
+    HALL,
+    LIVE,
+    a_sale,
+    a_session,
+    ask,
+    at_desk,
+    counters,
+    rows,
+    stock,
+    submission,
+    working,
+)
+from tests.waiting import wait_until
+from tests.wire import wired
+
+
+async def dies_after(stores: Stores, steps: int) -> None:
+    """A worker that reads, decides, writes, and is killed after so many of these steps."""
+    await stream.open_group(stores.redis, LIVE)
+    messages = await stream.read_new(stores.redis, LIVE, "dead", 500)
+    assert messages
+    if steps < 1:
+        return
+    batch = await holds.decide(stores, HALL, messages)
+    if steps < 2:
+        return
+    terms = HoldTerms(HALL, batch.epoch, batch.event_id)
+    new = [
+        NewHold(message.reservation_id, message.visitor_id, message.fingerprint, int(amount), *rest)
+        for message, decision in batch.decided
+        for amount, currency, created, expires, items in [decision.terms.split("|")]
+        for rest in [(currency, int(created), int(expires), items)]
+    ]
+    await insert_holds(stores.postgres, terms, new)
+    if steps < 3:
+        return
+    await holds.record(stores, batch)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, steps: int) -> None:
+    await a_sale(stores)
+    async with at_desk(stores) as desk:
+        asked = [asyncio.create_task(ask(desk, await a_session(stores))) for _ in range(3)]
+        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "a submission")
+        await dies_after(stores, steps)
+        async with working(stores, "heir"):
+            answers = await asyncio.wait_for(asyncio.gather(*asked), 5)
+        assert len({it.reservation_id for it in answers}) == 3
+        assert await counters(stores) == (6, 0)
+        assert await stock(stores.redis, "floor", LIVE) == (4, 6, 0)
+        assert await check(stores, GALA) == []
+        assert await stores.redis.xlen(LIVE.submissions) == 0
+
+
+async def test_a_worker_started_again_under_its_name_goes_on_at_once(stores: Stores) -> None:
+    await a_sale(stores)
+    async with at_desk(stores) as desk:
+        asked = asyncio.create_task(ask(desk, await a_session(stores)))
+        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
+        await dies_after(stores, 1)
+        async with working(stores, "dead"):
+            await asyncio.wait_for(asked, 1.5)
+
+
+async def test_two_workers_with_the_same_batch_do_it_once(stores: Stores) -> None:
+    await a_sale(stores)
+    ann = await a_session(stores)
+    request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
+    await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
+    await stream.open_group(stores.redis, LIVE)
+    messages = await stream.read_new(stores.redis, LIVE, "slow", 500)
+    slow = await holds.decide(stores, HALL, messages)
+    quick = await holds.decide(stores, HALL, messages)
+    await asyncio.gather(holds.record(stores, slow), holds.record(stores, quick))
+    await holds.record(stores, slow)
+    assert await counters(stores) == (2, 0)
+    assert await check(stores, GALA) == []
+
+
+async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Stores) -> None:
+    await a_sale(stores)
+    ann = await a_session(stores)
+    request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
+    await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
+    await stream.open_group(stores.redis, LIVE)
+    messages = await stream.read_new(stores.redis, LIVE, "slow", 500)
+    slow = await holds.decide(stores, HALL, messages)
+    await holds.record(stores, slow)
+    await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
+    assert await holds.expire_due(stores) == 1
+    await holds.record(stores, slow)
+    await holds.record(stores, await holds.decide(stores, HALL, messages))
+    assert await rows(stores) == {"r1": "expired"}
+    assert await check(stores, GALA) == []
+
+
+async def test_a_row_older_than_what_redis_remembers_is_repeated_and_takes_nothing(stores: Stores) -> None:
+    await a_sale(stores)
+    async with at_desk(stores) as desk, working(stores):
+        ann = await a_session(stores)
+        first = await ask(desk, ann, key="old")
+        await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
+        await holds.expire_due(stores)
+        await stores.redis.delete(holds.keys_of(HALL).outcomes)
+        again = await ask(desk, ann, key="old")
+        assert again.reservation_id == first.reservation_id
+        await wait_until(lambda: _balanced(stores), "the stock given back")
+
+
+async def _balanced(stores: Stores) -> bool:
+    return await check(stores, GALA) == []
+
+
+async def test_what_postgres_refuses_is_sold_out_and_redis_is_corrected(stores: Stores) -> None:
+    await a_sale(stores)
+    await stores.postgres.execute("UPDATE ticket_types SET total = 3 WHERE ticket_type_id = 'floor'")
+    async with at_desk(stores) as desk, working(stores):
+        visitors = [await a_session(stores) for _ in range(5)]
+        answers = await asyncio.gather(*(ask(desk, it, "floor:1") for it in visitors), return_exceptions=True)
+        assert sum(not isinstance(it, Exception) for it in answers) == 3
+        assert {getattr(it, "code", "held") for it in answers} == {"held", "sold_out"}
+        assert await stock(stores.redis, "floor", LIVE) == (0, 3, 0)
+        assert await check(stores, GALA) == []
+
+
+async def test_a_wiped_stream_is_read_from_its_beginning(stores: Stores) -> None:
+    async with working(stores):
+        await a_sale(stores)
+        async with at_desk(stores) as desk:
+            await ask(desk, await a_session(stores))
+            await stores.redis.delete(LIVE.submissions)
+            await ask(desk, await a_session(stores))
+            assert await counters(stores) == (4, 0)
+
+
+async def test_a_stopping_worker_leaves_nothing_behind(stores: Stores) -> None:
+    await a_sale(stores)
+    async with at_desk(stores) as desk:
+        async with working(stores, "leaving"):
+            await ask(desk, await a_session(stores))
+        assert await stores.redis.xinfo_consumers(LIVE.submissions, GROUP) == []
+
+
+async def test_a_new_room_is_picked_up(stores: Stores) -> None:
+    async with working(stores):
+        await a_sale(stores)
+        async with at_desk(stores) as desk:
+            assert (await asyncio.wait_for(ask(desk, await a_session(stores)), 3)).reservation
+
+
+async def test_postgres_away_keeps_everything_and_doubles_nothing(stores: Stores, database_url: str) -> None:
+    await a_sale(stores, {"floor": 100})
+    address = urlsplit(database_url)
+    async with wired(str(address.hostname), address.port or 0) as wire:
+        through = database_url.replace(f":{address.port}/", f":{wire.port}/")
+        pool: asyncpg.Pool = await connect_postgres(through, timeout_s=1, connections_max=4)
+        cut = Stores(stores.redis, pool)
+        async with at_desk(stores) as desk, working(cut):
+            await ask(desk, await a_session(stores), "floor:1")
+            await wire.cut()
+            asked = [asyncio.create_task(ask(desk, await a_session(stores), "floor:1")) for _ in range(20)]
+            await wait_until(lambda: _backlog(stores, 20), "the backlog")
+            assert len(await rows(stores)) == 1
+            await wire.mend()
+            answers = await asyncio.wait_for(asyncio.gather(*asked), 5)
+        pool.terminate()
+        assert all(it.reservation for it in answers)
+        assert await counters(stores) == (21, 0)
+        assert await check(stores, GALA) == []
+
+
+async def _backlog(stores: Stores, count: int) -> bool:
+    return bool(await stores.redis.xlen(LIVE.submissions) == count)
+
+
+WORKER = """
+import asyncio, sys
+from app.settings import Settings
+from app.store.connections import Stores, connect_postgres, connect_redis
+from worker.context import WorkerContext
+from worker.processor import drain
+
+async def main(redis_url: str, database_url: str, worker_id: str) -> None:
+    stores = Stores(await connect_redis(redis_url, 2), await connect_postgres(database_url, 2, 4))
+    await drain(WorkerContext(Settings(), stores, worker_id, asyncio.Event()))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.chaos
+async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
+    stores: Stores, servers: Servers, database_url: str
+) -> None:
+    await a_sale(stores, {"floor": 100_000}, max_tickets=100)
+    crowd = [await a_session(stores) for _ in range(50)]
+    workers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WORKER, servers.redis_url, database_url, name
+        )
+        for name in ("first", "second")
+    ]
+    try:
+        async with at_desk(stores) as desk:
+            await asyncio.gather(*(ask(desk, it, "floor:1") for it in crowd))
+            await wait_until(lambda: _consumers(stores, 2), "both workers at work")
+            asked = [asyncio.create_task(ask(desk, it, "floor:1")) for it in crowd * 20]
+            await wait_until(lambda: stores.redis.xlen(LIVE.submissions), "submissions")
+            workers[0].kill()
+            answers = await asyncio.wait_for(asyncio.gather(*asked), 5)
+    finally:
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                worker.kill()
+            await worker.wait()
+    assert len({it.reservation_id for it in answers}) == 1000
+    assert len(await rows(stores)) == 1050
+    assert await check(stores, GALA) == []
+
+
+async def _consumers(stores: Stores, count: int) -> bool:
+    return len(await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)) == count
