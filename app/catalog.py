@@ -1,0 +1,234 @@
+"""Events and ticket types: what staff put on sale. Postgres first, then the room in Redis is told."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from app import room_control
+from app.core import rules
+from app.core.definitions import (
+    TICKET_TYPES_MAX,
+    EventDefinition,
+    EventPatch,
+    NewEvent,
+    NewTicketType,
+    TicketTypePatch,
+)
+from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound, ValidationFailed
+from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
+from app.loading import stores_answer
+from app.store import events, rooms, stock_scripts
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from app.store.rooms import Connection
+from app.store.stock_scripts import RoomNotReady
+
+
+async def create_event(stores: Stores, new: NewEvent) -> Event:
+    """Make an event and its room, which is scheduled. Raises AlreadyExists, ValidationFailed."""
+    event = _event(new)
+    async with _transaction(stores) as connection:
+        await _insert_event(connection, event, new)
+    await _tell_room(stores, event)
+    return event
+
+
+async def change_event(stores: Stores, event_id: EventId, patch: EventPatch) -> Event:
+    """Change an event; new limits hold for whoever reserves from now on. Raises EventNotFound, Conflict."""
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        changed = msgspec.structs.replace(event, **_sent(patch))
+        if changed.currency != event.currency and await events.has_reservations(connection, event_id):
+            raise Conflict("The currency is fixed once something was reserved.")
+        await events.update_event(connection, changed)
+        await rooms.touch_room(connection, event.room_id)
+    await _tell_room(stores, changed)
+    return changed
+
+
+async def delete_event(stores: Stores, event_id: EventId) -> None:
+    """Forget an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
+    with stores_answer():
+        async with _transaction(stores) as connection:
+            event = await _locked(connection, event_id)
+            if await events.has_reservations(connection, event_id):
+                raise Conflict("Something was reserved already; unpublish the event and close its room.")
+            await events.delete_event(connection, event_id)
+        await room_control.delete_room(stores, event.room_id)
+
+
+async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:
+    """The event with its ticket types. Raises EventNotFound."""
+    with stores_answer():
+        found = await events.select_event(stores.postgres, event_id)
+        if found is None:
+            raise EventNotFound
+        return found, await events.select_ticket_types(stores.postgres, event_id)
+
+
+async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
+    """The room before an event. Raises EventNotFound."""
+    with stores_answer():
+        room_id = await events.room_of(stores.postgres, event_id)
+    if room_id is None:
+        raise EventNotFound
+    return room_id
+
+
+async def create_ticket_type(stores: Stores, event_id: EventId, new: NewTicketType) -> TicketType:
+    """Put more on sale. Raises EventNotFound, AlreadyExists, Conflict when there are too many types."""
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        made = await _insert_ticket_type(connection, event_id, new)
+        await rooms.touch_room(connection, event.room_id)
+    await _tell_room(stores, event)
+    return made
+
+
+async def change_ticket_type(
+    stores: Stores, event_id: EventId, ticket_type_id: TicketTypeId, patch: TicketTypePatch
+) -> TicketType:
+    """Change name, price (of holds taken from now on) or quantity.
+
+    Raises EventNotFound, TicketTypeNotFound, and Conflict when fewer than held and sold would be left.
+    """
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
+        if before is None:
+            raise TicketTypeNotFound
+        changed = await _update_ticket_type(connection, event_id, before, _sent(patch))
+        await rooms.touch_room(connection, event.room_id)
+    await _tell_room(stores, event)
+    return changed
+
+
+async def import_event(stores: Stores, definition: EventDefinition) -> tuple[Event, bool]:
+    """Make the event with its ticket types, or bring the one there is up to the definition; True: made.
+
+    Settings of a room that exists stay as staff left them. Raises Conflict, AlreadyExists, ValidationFailed.
+    """
+    async with _transaction(stores) as connection:
+        event = _event(definition)
+        before = await events.lock_event(connection, event.event_id)
+        if before is None:
+            await _insert_event(connection, event, definition)
+        else:
+            event = msgspec.structs.replace(event, room_id=before.room_id)
+            await events.update_event(connection, event)
+            await rooms.touch_room(connection, event.room_id)
+        for new in definition.ticket_types:
+            it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
+            if it is None:
+                await _insert_ticket_type(connection, event.event_id, new)
+            else:
+                terms = {"name": new.name, "price": new.price, "quantity": new.quantity}
+                await _update_ticket_type(connection, event.event_id, it, terms)
+    await _tell_room(stores, event)
+    return event, before is None
+
+
+def read_definition(path: Path) -> EventDefinition:
+    """The definition in a YAML or JSON file. Raises ValidationFailed naming the field, OSError."""
+    text = path.read_bytes()
+    try:
+        if path.suffix == ".json":
+            return msgspec.json.decode(text, type=EventDefinition)
+        return msgspec.yaml.decode(text, type=EventDefinition)
+    except msgspec.DecodeError as error:
+        raise ValidationFailed(str(path), str(error)) from None
+
+
+def _event(new: NewEvent) -> Event:
+    return Event(
+        event_id=EventId(new.event_id),
+        room_id=RoomId(new.room.room_id or new.event_id),
+        name=new.name,
+        venue=new.venue,
+        artist=new.artist,
+        starts_at=new.starts_at,
+        currency=new.currency,
+        max_tickets_per_visitor=new.max_tickets_per_visitor,
+        hold_ttl_s=new.hold_ttl_s,
+        published=new.published,
+    )
+
+
+async def _insert_event(connection: Connection, event: Event, new: NewEvent) -> None:
+    fields = {name: getattr(new.room, name) for name in RoomSettings.__struct_fields__}
+    settings = RoomSettings(**{**fields, "name": new.room.name or new.name})
+    rules.check_times(settings)
+    if not await rooms.insert_room(connection, event.room_id, settings, secrets.token_bytes(32)):
+        raise AlreadyExists(f"There is a room {event.room_id} already; name another one in room.room_id.")
+    if not await events.insert_event(connection, event):
+        raise AlreadyExists(f"There is an event {event.event_id} already.")
+
+
+async def _insert_ticket_type(connection: Connection, event_id: EventId, new: NewTicketType) -> TicketType:
+    if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
+        raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
+    made = TicketType(
+        ticket_type_id=TicketTypeId(new.ticket_type_id),
+        name=new.name,
+        price=new.price,
+        total=new.quantity,
+        held=0,
+        sold=0,
+    )
+    if not await events.insert_ticket_type(connection, event_id, made):
+        raise AlreadyExists(f"There is a ticket type {new.ticket_type_id} already.")
+    return made
+
+
+async def _update_ticket_type(
+    connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any]
+) -> TicketType:
+    changed = TicketType(
+        ticket_type_id=before.ticket_type_id,
+        name=terms.get("name", before.name),
+        price=terms.get("price", before.price),
+        total=terms.get("quantity", before.total),
+        held=before.held,
+        sold=before.sold,
+    )
+    if changed.total < before.held + before.sold:
+        raise Conflict(f"{before.held} are held and {before.sold} are sold; quantity cannot be less.")
+    await events.update_ticket_type(connection, event_id, changed)
+    return changed
+
+
+async def _locked(connection: Connection, event_id: EventId) -> Event:
+    event = await events.lock_event(connection, event_id)
+    if event is None:
+        raise EventNotFound
+    return event
+
+
+@asynccontextmanager
+async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            yield connection
+
+
+async def _tell_room(stores: Stores, event: Event) -> None:
+    """Bring terms and stock to Redis. A room that is not loaded loads both by itself."""
+    with stores_answer():
+        await room_control.refresh(stores, event.room_id)
+        ticket_types = await events.select_ticket_types(stores.postgres, event.event_id)
+        try:
+            await stock_scripts.load_stock(stores.redis, RoomKeys(event.room_id), ticket_types)
+        except RoomNotReady:
+            return
+
+
+def _sent(patch: Struct) -> dict[str, Any]:
+    """The fields that were sent."""
+    return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}

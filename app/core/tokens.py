@@ -1,0 +1,287 @@
+"""Tokens: who a visitor is, that a visitor is inside, whom an account speaks for. No I/O, time comes in.
+
+Place tokens are HMACs: only Fairgate reads them, and one is signed on every join. Booking and access tokens
+are EdDSA JWTs: anyone can check them with the public keys of `/.well-known/jwks.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from app.core.errors import BookingTokenExpired, CredentialInvalid
+from app.core.model import Account, BookingClaims, PlaceClaims, Role, RoomId, VisitorId
+
+ISSUER = "fairgate"
+ACCESS_TTL_S = 12 * 3600
+SESSION_TTL_MAX_S = 86_400  # the upper bound of the room setting `session_ttl_s`
+KEY_OVERLAP_S = SESSION_TTL_MAX_S + 3600  # a replaced key verifies until every token it signed has run out
+CLOCK_SKEW_MAX_S = 60  # between the hosts that issue and check; applied to `nbf` only, never to `exp`
+CACHE_MAX = 131_072  # verified tokens remembered; about 50 MB when full
+TOKEN_LENGTH_MAX = 4096
+_PLACE = "p1"
+_ACCESS_TYPE = "at+jwt"  # RFC 9068; keeps a booking token of a room named "fairgate" from passing as one
+
+
+class UnknownKey(CredentialInvalid):
+    """The token names a signing key this process has not loaded; it may have been made a moment ago."""
+
+
+def new_visitor_id() -> VisitorId:
+    """A fresh unguessable visitor_id: 16 random bytes as 22 characters."""
+    return VisitorId(_text(secrets.token_bytes(16)))
+
+
+class PlaceSigner:
+    """Signs and reads place tokens, and derives what has to come out the same in every process."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 16:
+            raise ValueError("the secret that signs place tokens needs at least 16 bytes")
+        self._token_key = _derived(secret, b"place token")
+        self._jti_key = _derived(secret, b"booking token id")
+        self._account_key = _derived(secret, b"visitor of an account")
+
+    def sign(self, claims: PlaceClaims) -> str:
+        """The place token that says `claims`."""
+        number = "" if claims.queue_number is None else claims.queue_number
+        text = f"{claims.room_id} {claims.visitor_id} {number} {claims.epoch}"
+        payload = _text(text.encode())
+        return f"{_PLACE}.{payload}.{self._mac(payload)}"
+
+    def read(self, token: str) -> PlaceClaims:
+        """What the token says. Raises CredentialInvalid unless it is exactly a token signed here."""
+        prefix, _, rest = token.partition(".")
+        payload, _, mac = rest.partition(".")
+        if prefix != _PLACE or not token.isascii() or len(token) > TOKEN_LENGTH_MAX:
+            raise CredentialInvalid("This is not a place token.")
+        # The MAC covers the encoded text and is compared encoded: no second spelling of a token is accepted.
+        if not hmac.compare_digest(self._mac(payload), mac):
+            raise CredentialInvalid("The place token is not one of ours. Join again for a new one.")
+        room_id, visitor_id, number, epoch = _bytes(payload).decode().split(" ")
+        return PlaceClaims(
+            room_id=RoomId(room_id),
+            visitor_id=VisitorId(visitor_id),
+            queue_number=int(number) if number else None,
+            epoch=int(epoch),
+        )
+
+    def jti(self, room_id: RoomId, visitor_id: VisitorId, exp: int) -> str:
+        """The id of a session's booking token: claiming again gives the same one."""
+        text = f"{room_id} {visitor_id} {exp}".encode()
+        return _text(hmac.digest(self._jti_key, text, "sha256")[:16])
+
+    def account_visitor(self, room_id: RoomId, subject: str) -> VisitorId:
+        """The visitor an account is in a room: the same one on every device."""
+        text = f"{room_id} {subject}".encode()
+        return VisitorId(_text(hmac.digest(self._account_key, text, "sha256")[:16]))
+
+    def _mac(self, payload: str) -> str:
+        return _text(hmac.digest(self._token_key, payload.encode(), "sha256"))
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One Ed25519 key; `kid` names it in token headers and in the JWKS."""
+
+    kid: str
+    private: Ed25519PrivateKey
+
+    @classmethod
+    def new(cls) -> SigningKey:
+        """A fresh key. Its `kid` is the start of the public key's digest."""
+        private = Ed25519PrivateKey.generate()
+        return cls(_text(hashlib.sha256(_public_bytes(private)).digest()[:12]), private)
+
+    @classmethod
+    def from_pem(cls, kid: str, pem: str) -> SigningKey:
+        """The key kept as `pem`."""
+        private = load_pem_private_key(pem.encode(), password=None)
+        assert isinstance(private, Ed25519PrivateKey)
+        return cls(kid, private)
+
+    def pem(self) -> str:
+        """The private key as PKCS 8, to be kept."""
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    def jwk(self) -> dict[str, str]:
+        """The public key as RFC 8037 JWK."""
+        x = _text(_public_bytes(self.private))
+        return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.kid, "x": x}
+
+
+class BookingSigner:
+    """Signs and reads booking and access tokens with the keys it is given; the first one signs."""
+
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        self._known: dict[bytes, BookingClaims | Account] = {}
+        self._expiries: dict[bytes, int] = {}
+        self.replace_keys(keys)
+
+    def replace_keys(self, keys: Sequence[SigningKey]) -> None:
+        """Use these keys from now on. Tokens of a key that is gone are no longer believed."""
+        if not keys:
+            raise ValueError("there has to be a signing key")
+        self._newest = keys[0]
+        by_kid = {key.kid: key for key in keys}
+        if by_kid.keys() != getattr(self, "_keys", {}).keys():
+            self._known.clear()
+            self._expiries.clear()
+        self._keys = by_kid
+        self._public = {key.kid: key.private.public_key() for key in keys}
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys as RFC 7517 JWK set, newest first."""
+        return {"keys": [key.jwk() for key in self._keys.values()]}
+
+    def sign(self, claims: BookingClaims) -> str:
+        """The booking token that says `claims`."""
+        payload = {
+            "iss": ISSUER,
+            "aud": claims.room_id,
+            "sub": claims.visitor_id,
+            "jti": claims.jti,
+            "iat": claims.iat,
+            "nbf": claims.iat,
+            "exp": claims.exp,
+        }
+        token = self._encode(payload, "JWT")
+        self._remember(_digest(token), claims, claims.exp)
+        return token
+
+    def sign_access(self, account: Account, now_s: int) -> tuple[str, int]:
+        """An access token for the account, and when it ends."""
+        exp = now_s + ACCESS_TTL_S
+        payload = {
+            "iss": ISSUER,
+            "aud": ISSUER,
+            "sub": account.subject,
+            "role": account.role,
+            "iat": now_s,
+            "nbf": now_s,
+            "exp": exp,
+        }
+        return self._encode(payload, _ACCESS_TYPE), exp
+
+    def read(self, token: str, now_s: int) -> BookingClaims:
+        """What a booking token says. Raises BookingTokenExpired, UnknownKey, CredentialInvalid."""
+        claims = self.read_any(token, now_s)
+        if not isinstance(claims, BookingClaims):
+            raise CredentialInvalid("This is an access token; a booking token is needed here.")
+        return claims
+
+    def read_access(self, token: str, now_s: int) -> Account:
+        """Whom an access token speaks for. Raises CredentialInvalid, UnknownKey."""
+        account = self.read_any(token, now_s)
+        if not isinstance(account, Account):
+            raise CredentialInvalid("This is a booking token; an access token is needed here.")
+        return account
+
+    def read_any(self, token: str, now_s: int) -> BookingClaims | Account:
+        """What a JWT of ours says, of either kind; its signature is checked once per process."""
+        digest = _digest(token)
+        claims = self._known.get(digest)
+        if claims is None:
+            claims, exp = self._verified(token, now_s)
+            self._remember(digest, claims, exp)
+        if self._expiries[digest] <= now_s:
+            if isinstance(claims, BookingClaims):
+                raise BookingTokenExpired("The booking token has run out. Join again for a new turn.")
+            raise CredentialInvalid("The access token has run out. Log in again.")
+        return claims
+
+    def _encode(self, payload: dict[str, Any], token_type: str) -> str:
+        headers = {"kid": self._newest.kid, "typ": token_type}
+        return jwt.encode(payload, self._newest.private, "EdDSA", headers)
+
+    def _remember(self, digest: bytes, claims: BookingClaims | Account, exp: int) -> None:
+        while len(self._known) >= CACHE_MAX:
+            oldest = next(iter(self._known))
+            del self._known[oldest], self._expiries[oldest]
+        self._known[digest] = claims
+        self._expiries[digest] = exp
+
+    def _verified(self, token: str, now_s: int) -> tuple[BookingClaims | Account, int]:
+        refused = CredentialInvalid("The token is not one of ours.")
+        if not token.isascii() or len(token) > TOKEN_LENGTH_MAX or not _canonical(token):
+            raise refused
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+            if not isinstance(kid, str) or kid not in self._public:
+                raise UnknownKey("The token is not one of ours.")
+            it = jwt.decode_complete(
+                token,
+                self._public[kid],
+                ["EdDSA"],
+                {
+                    "require": ["iss", "aud", "sub", "iat", "nbf", "exp"],
+                    "verify_aud": False,  # the room; looked at after the expiry, by whoever knows the room
+                    "verify_exp": False,  # looked at by `read_any`, with its own clock and its own refusal
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
+                issuer=ISSUER,
+            )
+        except jwt.PyJWTError:
+            raise refused from None
+        payload = it["payload"]
+        if payload["nbf"] > now_s + CLOCK_SKEW_MAX_S:
+            raise CredentialInvalid("The token is not valid yet; a clock is wrong.")
+        return _claims(it["header"], payload), payload["exp"]
+
+
+def _claims(header: dict[str, Any], payload: dict[str, Any]) -> BookingClaims | Account:
+    """The claims of a payload whose signature was good: what is in it, we put there."""
+    if header["typ"] == _ACCESS_TYPE:
+        assert payload["role"] in get_args(Role)
+        return Account(subject=payload["sub"], role=payload["role"])
+    return BookingClaims(
+        room_id=payload["aud"],
+        visitor_id=payload["sub"],
+        jti=payload["jti"],
+        iat=payload["iat"],
+        exp=payload["exp"],
+    )
+
+
+def _public_bytes(private: Ed25519PrivateKey) -> bytes:
+    return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(secret, b"fairgate " + purpose, "sha256")
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.blake2b(token.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _canonical(token: str) -> bool:
+    """Whether each part is the one base64url spelling of its bytes (decoders ignore spare bits)."""
+    try:
+        return all(_text(_bytes(part)) == part for part in token.split("."))
+    except ValueError:
+        return False

@@ -1,0 +1,73 @@
+"""The only wiring: settings in, a Quart app out. Stores are opened when the server starts the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from quart import Quart
+
+from app import reservations, signing, waiting_room
+from app.core.errors import CannotRun
+from app.core.tokens import PlaceSigner
+from app.settings import Settings
+from app.store.connections import connected
+from app.web import rooms as _rooms  # noqa: F401  (declares its calls)
+from app.web.addresses import trusted_networks
+from app.web.board import Board
+from app.web.cold import register_endpoints
+from app.web.hot import HotLane
+from app.web.http import ENDPOINTS, App
+from app.web.throttles import Throttles
+
+
+def create_app(settings: Settings) -> Quart:
+    """The web app. Raises CannotRun when a setting it cannot do without is missing."""
+    secret = settings.secret.get_secret_value().encode()
+    if not secret:
+        raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
+    places = PlaceSigner(secret)
+    quart = Quart("fairgate", static_folder=None)
+    quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
+    quart.config["MAX_CONTENT_LENGTH"] = None  # each call has its own limit
+    register_endpoints(quart, ENDPOINTS)
+
+    @quart.while_serving
+    async def serving() -> AsyncGenerator[None, None]:
+        closing: Any = quart.shutdown_event  # an asyncio.Event, typed as the protocol of one
+        async with _opened(settings, places, closing) as app:
+            quart.extensions["fairgate"] = app
+            yield
+
+    lane: Any = HotLane(quart, ENDPOINTS)
+    quart.asgi_app = lane  # type: ignore[method-assign]  # the way Quart documents for ASGI middleware
+    return quart
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Event) -> AsyncIterator[App]:
+    """Everything a process holds while it serves. Raises CannotRun."""
+    async with connected(settings) as stores, reservations.open_desk(stores, settings) as desk:
+        line = waiting_room.open_line(stores, settings)
+        keyring = await signing.open_keyring(stores.postgres)
+        board = Board(line, stores.redis, closing)
+        tasks = [asyncio.create_task(board.keep()), asyncio.create_task(keyring.keep_fresh())]
+        try:
+            yield App(
+                settings=settings,
+                stores=stores,
+                line=line,
+                desk=desk,
+                places=places,
+                keyring=keyring,
+                board=board,
+                throttles=Throttles(stores, settings),
+                trusted=trusted_networks(settings.trusted_proxies),
+                closing=closing,
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,96 @@
+"""What Fairgate counts. One registry per process; the worker's numbers reach `/metrics` through Redis.
+
+A web process answers a scrape with its own counters, with those each living worker published, and with
+the rooms as Redis has them now. Whatever has to be true for the installation (joins, admissions) is counted
+in Redis.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import Metric
+from prometheus_client.samples import Sample
+
+from app.store.connections import RedisClient
+from app.store.keys import WORKERS
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+REQUESTS = Counter("fairgate_requests", "Calls answered.", ["call", "status"], registry=REGISTRY)
+SECONDS = Histogram(
+    "fairgate_request_seconds",
+    "Time from the complete request to its answer.",
+    ["call"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+REFUSALS = Counter("fairgate_refusals", "Refused requests by code.", ["code"], registry=REGISTRY)
+RESERVATIONS = Counter(
+    "fairgate_reservations",
+    "Reservations by outcome: held, confirmed, cancelled, expired, sold_out, limit_exceeded ...",
+    ["outcome"],
+    registry=REGISTRY,
+)
+STORE_FAILURES = Counter(
+    "fairgate_store_failures", "Times a store was away when it was needed.", ["where"], registry=REGISTRY
+)
+VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
+
+WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value
+WORKER_TTL_S = 10  # a worker that has not published for so long is gone
+
+
+@cache
+def _answered(call: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(call, str(status)), SECONDS.labels(call)
+
+
+def answered(call: str, status: int, seconds: float) -> None:
+    """A call was answered."""
+    requests, durations = _answered(call, status)
+    requests.inc()
+    durations.observe(seconds)
+
+
+@cache
+def _refused(code: str) -> Counter:
+    return REFUSALS.labels(code)
+
+
+def refused(code: str) -> None:
+    """A request was refused."""
+    _refused(code).inc()
+
+
+async def publish(redis: RedisClient, worker_id: str) -> None:
+    """Make this process's own counters visible to whoever is scraped; called about each second."""
+    fields = {
+        json.dumps([metric.name, metric.type, metric.documentation, sample.name, sample.labels]): sample.value
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if metric.name.startswith("fairgate_") and not sample.name.endswith("_created")
+    }
+    if not fields:
+        return
+    key = WORKER_METRICS + worker_id
+    client: Any = redis  # redis-py types its commands for its sync and async clients at once
+    await client.hset(key, mapping=fields)
+    await client.expire(key, WORKER_TTL_S)
+
+
+async def of_workers(redis: RedisClient) -> list[Metric]:
+    """What the living workers published, each series labelled with its worker."""
+    found: dict[str, Metric] = {}
+    client: Any = redis
+    for worker_id in await client.zrange(WORKERS, 0, -1):
+        fields = await client.hgetall(WORKER_METRICS + worker_id)
+        for field, value in fields.items():
+            name, kind, documentation, sample, labels = json.loads(field)
+            metric = found.setdefault(name, Metric(name, documentation, kind))
+            metric.samples.append(Sample(sample, {**labels, "worker": worker_id}, float(value)))
+    return list(found.values())

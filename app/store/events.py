@@ -1,0 +1,180 @@
+"""SQL of events and their ticket types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from app.core.model import Event, EventId, RoomId, TicketType, TicketTypeId
+from app.store.rooms import Connection, Queries
+
+_COLUMNS = """
+    event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,
+    published
+"""
+_TYPE_COLUMNS = "ticket_type_id, name, price, total, held, sold"
+
+
+class EventFilter(NamedTuple):
+    """Which events a list is made of; None leaves a side open."""
+
+    text: str | None = None
+    starts_from: datetime | None = None
+    starts_to: datetime | None = None
+    published_only: bool = True
+
+
+def _event(row: Any) -> Event:
+    return Event(**dict(row.items()))
+
+
+def _ticket_type(row: Any) -> TicketType:
+    return TicketType(**{name: row[name] for name in TicketType.__struct_fields__})
+
+
+async def select_event(queries: Queries, event_id: EventId) -> Event | None:
+    """The event, None if there is none."""
+    row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM events WHERE event_id = $1", event_id)
+    return _event(row) if row else None
+
+
+async def lock_event(connection: Connection, event_id: EventId) -> Event | None:
+    """The event, locked until the transaction ends: staff change it one after the other."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM events WHERE event_id = $1 FOR UPDATE", event_id)
+    return _event(row) if row else None
+
+
+async def select_events(
+    postgres: asyncpg.Pool, wanted: EventFilter, *, limit: int, offset: int
+) -> tuple[list[Event], int]:
+    """A part of the events in the order they start, and how many there are in all."""
+    rows = await postgres.fetch(
+        f"""
+        SELECT {_COLUMNS}, count(*) OVER () AS matching FROM events
+        WHERE (published OR NOT $1)
+          AND ($2::text IS NULL OR strpos(lower(concat_ws(' ', name, artist, venue)), lower($2)) > 0)
+          AND ($3::timestamptz IS NULL OR starts_at >= $3)
+          AND ($4::timestamptz IS NULL OR starts_at <= $4)
+        ORDER BY starts_at, event_id LIMIT $5 OFFSET $6
+        """,
+        wanted.published_only,
+        wanted.text,
+        wanted.starts_from,
+        wanted.starts_to,
+        limit,
+        offset,
+    )
+    if not rows and offset:
+        _, total = await select_events(postgres, wanted, limit=1, offset=0)
+        return [], total
+    events = [_event({k: v for k, v in row.items() if k != "matching"}) for row in rows]
+    return events, rows[0]["matching"] if rows else 0
+
+
+async def select_ticket_types(queries: Queries, event_id: EventId) -> list[TicketType]:
+    """The ticket types in the order they were made."""
+    rows = await queries.fetch(
+        f"SELECT {_TYPE_COLUMNS} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
+        event_id,
+    )
+    return [_ticket_type(row) for row in rows]
+
+
+async def select_types_of_events(
+    queries: Queries, event_ids: Sequence[EventId]
+) -> dict[EventId, list[TicketType]]:
+    """The ticket types of several events."""
+    rows = await queries.fetch(
+        f"SELECT event_id, {_TYPE_COLUMNS} FROM ticket_types WHERE event_id = ANY($1) "
+        "ORDER BY created_at, ticket_type_id",
+        event_ids,
+    )
+    found: dict[EventId, list[TicketType]] = {event_id: [] for event_id in event_ids}
+    for row in rows:
+        found[row["event_id"]].append(_ticket_type(row))
+    return found
+
+
+async def insert_event(connection: Connection, event: Event) -> bool:
+    """A new event; False when the event_id is taken."""
+    row = await connection.fetchrow(
+        f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+        "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
+        *(getattr(event, name) for name in Event.__struct_fields__),
+    )
+    return row is not None
+
+
+async def update_event(connection: Connection, event: Event) -> None:
+    """Write everything of the event that can change."""
+    await connection.execute(
+        """
+        UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
+            max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9
+        WHERE event_id = $1
+        """,
+        *(getattr(event, name) for name in Event.__struct_fields__ if name != "room_id"),
+    )
+
+
+async def has_reservations(queries: Queries, event_id: EventId) -> bool:
+    """Whether anything was ever reserved."""
+    found: bool = await queries.fetchval(
+        "SELECT EXISTS (SELECT FROM reservations WHERE event_id = $1)", event_id
+    )
+    return found
+
+
+async def delete_event(connection: Connection, event_id: EventId) -> None:
+    """Forget an event nothing was reserved of, with its ticket types."""
+    await connection.execute("DELETE FROM events WHERE event_id = $1", event_id)
+
+
+async def insert_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> bool:
+    """A new ticket type; False when the event has one with this id."""
+    row = await connection.fetchrow(
+        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, clock_timestamp()) ON CONFLICT DO NOTHING RETURNING ticket_type_id",
+        event_id,
+        it.ticket_type_id,
+        it.name,
+        it.price,
+        it.total,
+    )
+    return row is not None
+
+
+async def lock_ticket_type(
+    connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId
+) -> TicketType | None:
+    """The ticket type, locked until the transaction ends."""
+    row = await connection.fetchrow(
+        f"SELECT {_TYPE_COLUMNS} FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 FOR UPDATE",
+        event_id,
+        ticket_type_id,
+    )
+    return _ticket_type(row) if row else None
+
+
+async def update_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> None:
+    """Write name, price and total."""
+    await connection.execute(
+        "UPDATE ticket_types SET name = $3, price = $4, total = $5 "
+        "WHERE event_id = $1 AND ticket_type_id = $2",
+        event_id,
+        it.ticket_type_id,
+        it.name,
+        it.price,
+        it.total,
+    )
+
+
+async def room_of(queries: Queries, event_id: EventId) -> RoomId | None:
+    """The room before an event; it never changes."""
+    room_id: RoomId | None = await queries.fetchval(
+        "SELECT room_id FROM events WHERE event_id = $1", event_id
+    )
+    return room_id

@@ -1,0 +1,102 @@
+"""Request bodies and query strings as typed structs; what is wrong is refused by the name of its field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
+from app.web.http import Endpoint, NoQuery, Request
+
+_AT = re.compile(r" - at `(?:key in )?\$?(.*?)`$")
+_NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
+_JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
+_NUL = b"\\u0000"  # the only way to write a NUL in JSON
+QUERY_FIELDS_MAX = 50
+
+
+def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
+    """The body as the endpoint's struct. Raises MalformedJson, UnsupportedMediaType, ValidationFailed."""
+    content_type = request.headers.get(b"content-type")
+    if content_type != b"application/json" and body:
+        if not _JSON_TYPES.match((content_type or b"").decode("latin-1")):
+            raise UnsupportedMediaType("Send the body as `Content-Type: application/json`.")
+        if request.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise UnsupportedMediaType("Send the body without Content-Encoding.")
+    try:
+        document = endpoint.body_decoder.decode(body or b"{}")
+    except msgspec.ValidationError as error:
+        if not body:
+            raise MalformedJson("This call needs a JSON object as its body.") from None
+        raise invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedJson(f"The body is not JSON: {error}.") from None
+    if _NUL in body:
+        _refuse_nul(msgspec.json.decode(body), "")
+    return document
+
+
+def parse_query(endpoint: Endpoint, request: Request) -> Any:
+    """The query string as the endpoint's struct. Raises ValidationFailed naming the parameter."""
+    if not request.query:
+        return _EMPTY if endpoint.query is NoQuery else endpoint.query()
+    try:
+        pairs = parse_qsl(
+            request.query.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=QUERY_FIELDS_MAX,
+        )
+    except ValueError:
+        raise ValidationFailed("query", "cannot be read as UTF-8 name=value pairs") from None
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValidationFailed(name, "is given twice")
+        if "\0" in value:
+            raise ValidationFailed(name, "must not contain NUL")
+        found[name] = value
+    try:
+        return msgspec.convert(found, endpoint.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(error, "query") from None
+
+
+_EMPTY = NoQuery()
+
+
+def invalid(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
+    """msgspec's message as ours: the field apart, the rest as the message."""
+    text = str(error)
+    path = ""
+    if at := _AT.search(text):
+        path, text = at[1].removeprefix("."), text[: at.start()]
+    if named := _NAMED.search(text):
+        path = f"{path}.{named[1]}" if path else named[1]
+        text = "is not known here" if "unknown" in text else "is required"
+    return ValidationFailed(path or whole, text[:1].lower() + text[1:])
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key; an empty one counts as none. Raises BadHeader."""
+    value = request.headers.get(b"idempotency-key")
+    if not value:
+        return None
+    if len(value) > 128 or not all(0x20 <= byte < 0x7F for byte in value):
+        raise BadHeader("Idempotency-Key has to be 1 to 128 printable ASCII characters.")
+    return value.decode()
+
+
+def _refuse_nul(found: Any, path: str) -> None:
+    if isinstance(found, str) and "\0" in found:
+        raise ValidationFailed(path or "body", "must not contain NUL")
+    if isinstance(found, dict):
+        for name, value in found.items():
+            _refuse_nul(name, f"{path}.{name}".strip(".\0"))
+            _refuse_nul(value, f"{path}.{name}".lstrip("."))
+    elif isinstance(found, list):
+        for i, value in enumerate(found):
+            _refuse_nul(value, f"{path}[{i}]")

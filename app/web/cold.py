@@ -1,0 +1,102 @@
+"""The Quart side: every call of the contract as a Quart route, all ending in the same `answer`.
+
+One view per path knows its methods, so OPTIONS and 405 are told the same way everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from quart import Quart, request
+from quart import Response as QuartResponse
+
+from app.core.errors import BodyTooLarge, MethodNotAllowed
+from app.web import cors
+from app.web.dispatch import answer, refuse, request_of
+from app.web.http import METHODS, App, Endpoint, Response
+
+View = Callable[..., Awaitable[QuartResponse]]
+
+
+def register_endpoints(quart: Quart, endpoints: Iterable[Endpoint]) -> None:
+    """Make a Quart route of every path, and problem documents of every error."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for it in endpoints:
+        by_path.setdefault(it.path, {})[it.method] = it
+    for path, by_method in by_path.items():
+        quart.add_url_rule(
+            path.replace("{", "<").replace("}", ">"),
+            endpoint=path.replace(".", "_"),
+            view_func=_view(quart, by_method),
+            methods=list(METHODS),
+            provide_automatic_options=False,
+        )
+    quart.register_error_handler(Exception, _on_error)
+
+
+def allowed(by_method: dict[str, Endpoint]) -> str:
+    """The Allow header of a path."""
+    methods = set(by_method) | {"OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
+    return ", ".join(method for method in METHODS if method in methods)
+
+
+def quart_response(response: Response) -> QuartResponse:
+    """Our answer as Quart's."""
+    found = QuartResponse(response.body, response.status)
+    found.headers.clear()
+    for name, value in response.headers:
+        found.headers.add(name.decode(), value.decode("latin-1"))
+    if response.status != 204:
+        found.headers["Content-Type"] = response.content_type.decode()
+        if isinstance(response.body, bytes):
+            found.headers["Content-Length"] = str(len(response.body))
+    if request.method == "HEAD":
+        found.set_data(b"")
+        if isinstance(response.body, bytes) and response.status != 204:
+            found.headers["Content-Length"] = str(len(response.body))
+    found.timeout = None
+    return found
+
+
+def _view(quart: Quart, by_method: dict[str, Endpoint]) -> View:
+    allow = allowed(by_method)
+
+    async def view(**params: str) -> QuartResponse:
+        app: App = quart.extensions["fairgate"]
+        method = "GET" if request.method == "HEAD" and "GET" in by_method else request.method
+        if method == "OPTIONS":
+            return quart_response(_options(app, allow))
+        it = by_method.get(method)
+        if it is None:
+            return quart_response(refuse(MethodNotAllowed(allow)))
+        scope: Any = request.scope
+        body = await _body(it.body_max)
+        return quart_response(await answer(it, request_of(app, scope, params), body))
+
+    return view
+
+
+def _options(app: App, allow: str) -> Response:
+    headers = [(b"allow", allow.encode())]
+    if app.settings.cors_origins and "Access-Control-Request-Method" in request.headers:
+        headers += cors.preflight(allow)
+    return Response(204, b"", headers)
+
+
+async def _body(body_max: int) -> bytes:
+    """The whole body; refused while it is read, whatever length it was said to have."""
+    if request.content_length is not None and request.content_length > body_max:
+        raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.body:
+        size += len(chunk)
+        if size > body_max:
+            raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _on_error(error: Exception) -> QuartResponse:
+    return quart_response(refuse(error))

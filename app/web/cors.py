@@ -1,0 +1,37 @@
+"""CORS, for the origins of FAIRGATE_CORS_ORIGINS and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXPOSED = b"X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replay, Allow"
+TAKEN = b"Authorization, Content-Type, Idempotency-Key, Prefer, X-Place-Token, X-Request-Id"
+PREFLIGHT_MAX_AGE_S = b"600"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def headers(origins: Sequence[str], origin: bytes | None) -> Headers:
+    """What any answer carries. `Vary` always, so that a cache keeps the answers of two origins apart."""
+    found: Headers = [(b"vary", b"Origin")]
+    if origin is None:
+        return found
+    if origin.decode("latin-1") in origins:
+        # By name, hence with cookies allowed; `*` in the list lets anyone read, without them.
+        found.append((b"access-control-allow-credentials", b"true"))
+    elif "*" in origins:
+        origin = b"*"
+    else:
+        return found
+    found.append((b"access-control-allow-origin", origin))
+    found.append((b"access-control-expose-headers", EXPOSED))
+    return found
+
+
+def preflight(methods: str) -> Headers:
+    """What the answer to a preflight adds to `headers`."""
+    return [
+        (b"access-control-allow-methods", methods.encode()),
+        (b"access-control-allow-headers", TAKEN),
+        (b"access-control-max-age", PREFLIGHT_MAX_AGE_S),
+    ]

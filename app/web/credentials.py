@@ -1,0 +1,259 @@
+"""Who asks: tokens read off a request, and the cookies that carry them.
+
+A header beats a cookie, and a header that is wrong is refused, never replaced by a cookie. Expiry is looked
+at first, then the kind, then the room.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import msgspec
+
+from app import catalog
+from app.core.clock import now_ms
+from app.core.errors import (
+    BookingTokenExpired,
+    CredentialInvalid,
+    CredentialMissing,
+    RateLimited,
+    RoleRequired,
+    WrongRoom,
+)
+from app.core.model import Account, BookingClaims, EventId, PlaceClaims, Reservation, Role, RoomId
+from app.web.http import Auth, Request
+
+PLACE_COOKIE = "fairgate_place_"  # + room_id
+BOOKING_COOKIE = "fairgate_booking_"  # + room_id
+PLACE_COOKIE_S = 180 * 86_400
+PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
+COOKIES_MAX = 20  # place cookies tried for one reservation
+PLACE_PREFIX = "p1."
+STAFF: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
+TOKEN_ERRORS = (CredentialMissing, CredentialInvalid)
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Who asks for a reservation: the visitors they are shown to be, and the account if there is one."""
+
+    visitors: tuple[PlaceClaims | BookingClaims, ...]
+    account: Account | None
+
+    def owns(self, request: Request, reservation: Reservation) -> bool:
+        """Whether it is theirs."""
+        for it in self.visitors:
+            if (it.room_id, it.visitor_id) == (reservation.room_id, reservation.visitor_id):
+                return True
+        if self.account is None:
+            return False
+        visitor_id = request.app.places.account_visitor(reservation.room_id, self.account.subject)
+        return visitor_id == reservation.visitor_id
+
+    def is_staff(self) -> bool:
+        """Whether staff asks."""
+        return self.account is not None and STAFF[self.account.role] >= STAFF["operator"]
+
+
+def bearer(request: Request) -> str | None:
+    """The token of the Authorization header. Raises CredentialInvalid when there is something else in it."""
+    value = request.header(b"authorization")
+    if value is None:
+        return None
+    scheme, _, token = value.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise CredentialInvalid("Send `Authorization: Bearer TOKEN`.")
+    return token
+
+
+def cookies(request: Request, prefix: str) -> dict[str, str]:
+    """The cookies whose name begins with `prefix`, by the rest of the name."""
+    found = {}
+    for part in (request.header(b"cookie") or "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix)] = value.strip('"')
+    return found
+
+
+def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
+    """A place token of this room. Raises CredentialInvalid, WrongRoom."""
+    claims = request.app.places.read(token)
+    if claims.room_id != room_id:
+        raise WrongRoom(f"This place token is for the room {claims.room_id}.")
+    closed_at_ms = request.app.board.closed_at_ms(room_id)
+    if closed_at_ms and now_ms() - closed_at_ms > PLACE_TOKEN_OUTLIVES_ROOM_MS:
+        raise CredentialInvalid("The room closed more than 30 days ago.")
+    return claims
+
+
+async def sent_place(request: Request) -> PlaceClaims | None:
+    """The place the request speaks for in the room of its path; None when it names none."""
+    room_id = RoomId(request.params["room_id"])
+    token, beside = bearer(request), request.header(b"x-place-token")
+    if token is not None and token.startswith(PLACE_PREFIX):
+        return read_place(request, room_id, token)
+    if token is not None:
+        account = await _account(request, token, "a place token")
+        if beside:
+            return read_place(request, room_id, beside)
+        return await _place_of_account(request, room_id, account)
+    if beside:
+        return read_place(request, room_id, beside)
+    cookie = cookies(request, PLACE_COOKIE + room_id).get("")
+    return read_place(request, room_id, cookie) if cookie else None
+
+
+async def _place_of_account(request: Request, room_id: RoomId, account: Account) -> PlaceClaims:
+    """The account's place. Its cookie, when it is of the same visitor, also tells the queue number."""
+    visitor_id = request.app.places.account_visitor(room_id, account.subject)
+    cookie = cookies(request, PLACE_COOKIE + room_id).get("")
+    if cookie:
+        try:
+            claims = read_place(request, room_id, cookie)
+        except (CredentialInvalid, WrongRoom):
+            pass  # somebody else used this browser before; the account is who asks
+        else:
+            if claims.visitor_id == visitor_id:
+                return claims
+    # In the room's present epoch: a place nobody has a token for is not there to be restored.
+    epoch = (await request.app.board.current(room_id)).status.epoch
+    return PlaceClaims(room_id=room_id, visitor_id=visitor_id, queue_number=None, epoch=epoch)
+
+
+async def _place(request: Request) -> PlaceClaims:
+    claims = await sent_place(request)
+    if claims is None:
+        raise CredentialMissing("Join the room first, then send the place token as `Authorization: Bearer`.")
+    return claims
+
+
+async def read_booking(request: Request, token: str) -> BookingClaims:
+    """A booking token, of any room. Raises BookingTokenExpired, CredentialInvalid."""
+    if token.startswith(PLACE_PREFIX):
+        raise CredentialInvalid("This is a place token; a booking token is needed here.")
+    claims = await request.app.keyring.read(token)
+    if not isinstance(claims, BookingClaims):
+        raise CredentialInvalid("This is an access token; a booking token is needed here.")
+    return claims
+
+
+async def booking_of_room(request: Request, room_id: RoomId) -> BookingClaims:
+    """The booking token for this room, from header or cookie."""
+    token = bearer(request) or cookies(request, BOOKING_COOKIE + room_id).get("")
+    if not token:
+        raise CredentialMissing("Claim a booking token first, then send it as `Authorization: Bearer`.")
+    claims = await read_booking(request, token)
+    if claims.room_id != room_id:
+        raise WrongRoom(f"This booking token is for the room {claims.room_id}.")
+    return claims
+
+
+async def _booking(request: Request) -> BookingClaims:
+    """The booking token for the event of the path. Its cookie is named after the event's room."""
+    token = bearer(request)
+    if token is not None:
+        return await read_booking(request, token)
+    if not cookies(request, BOOKING_COOKIE):
+        raise CredentialMissing("Claim a booking token first, then send it as `Authorization: Bearer`.")
+    event_id = EventId(request.params["event_id"])
+    return await booking_of_room(request, await catalog.room_of_event(request.app.stores, event_id))
+
+
+async def _account(request: Request, token: str, wanted: str) -> Account:
+    account = await request.app.keyring.read(token)
+    if not isinstance(account, Account):
+        raise CredentialInvalid(f"This is a booking token; {wanted} is needed here.")
+    return account
+
+
+async def asker(request: Request) -> Asker:
+    """Who asks for a reservation. Raises CredentialMissing & Co."""
+    token, beside = bearer(request), request.header(b"x-place-token")
+    if token is None and beside is None:
+        return _asker_of_cookies(request)
+    visitors: list[PlaceClaims | BookingClaims] = []
+    account = None
+    if token is not None and not token.startswith(PLACE_PREFIX):
+        found = await request.app.keyring.read(token)
+        if isinstance(found, Account):
+            account = found
+        else:
+            visitors.append(found)
+    elif token is not None:
+        beside = token
+    if beside is not None:
+        visitors.append(request.app.places.read(beside))
+    return Asker(tuple(visitors), account)
+
+
+def _asker_of_cookies(request: Request) -> Asker:
+    sent = list(cookies(request, PLACE_COOKIE).values())[:COOKIES_MAX]
+    if not sent:
+        raise CredentialMissing("Send the place token or the booking token as `Authorization: Bearer`.")
+    visitors: list[PlaceClaims | BookingClaims] = []
+    for token in sent:
+        with suppress(CredentialInvalid):
+            visitors.append(request.app.places.read(token))
+    if not visitors:
+        raise CredentialInvalid("The cookie is not one of ours. Join again.")
+    return Asker(tuple(visitors), None)
+
+
+async def _staff(request: Request, role: Role) -> Account:
+    token = bearer(request)
+    if token is None:
+        raise CredentialMissing(
+            "Send an access token as `Authorization: Bearer`; `fairgate token` makes one."
+        )
+    if token.startswith(PLACE_PREFIX):
+        raise CredentialInvalid("This is a place token; an access token is needed here.")
+    account = await _account(request, token, "an access token")
+    await request.app.throttles.staff(account)
+    if STAFF[account.role] < STAFF[role]:
+        raise RoleRequired(f"The role {role} is needed here; this token has the role {account.role}.")
+    return account
+
+
+async def _operator(request: Request) -> Account:
+    return await _staff(request, "operator")
+
+
+async def _admin(request: Request) -> Account:
+    return await _staff(request, "admin")
+
+
+async def shows_staff(request: Request) -> bool:
+    """Whether a public call is made by staff. Any other token, a good or a bad one, makes no difference."""
+    try:
+        token = bearer(request)
+        if token is None or token.startswith(PLACE_PREFIX):
+            return False
+        found = await request.app.keyring.read(token)
+    except (CredentialInvalid, BookingTokenExpired):
+        return False
+    return isinstance(found, Account) and STAFF[found.role] >= STAFF["operator"]
+
+
+PLACE = Auth("place", ("placeToken", "placeHeader", "accessToken"), _place, (*TOKEN_ERRORS, WrongRoom))
+BOOKING = Auth("booking", ("bookingToken",), _booking, (*TOKEN_ERRORS, BookingTokenExpired, WrongRoom))
+OWNER = Auth("owner", ("placeToken", "placeHeader", "bookingToken", "accessToken"), asker, TOKEN_ERRORS)
+OPERATOR = Auth("operator", ("accessToken",), _operator, (*TOKEN_ERRORS, RoleRequired, RateLimited))
+ADMIN = Auth("admin", ("accessToken",), _admin, (*TOKEN_ERRORS, RoleRequired, RateLimited))
+
+
+def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, bytes]:
+    """Set-Cookie for a place token."""
+    return _cookie(request, PLACE_COOKIE + room_id, token, PLACE_COOKIE_S)
+
+
+def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:
+    """Set-Cookie for a booking token; it goes when the session does."""
+    return _cookie(request, BOOKING_COOKIE + room_id, token, max(0, exp - int(time.time())))
+
+
+def _cookie(request: Request, name: str, value: str, max_age_s: int) -> tuple[bytes, bytes]:
+    secure = "; Secure" if request.is_secure() else ""
+    text = f"{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
+    return b"set-cookie", text.encode()

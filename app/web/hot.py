@@ -1,0 +1,170 @@
+"""The lane around Quart: plain ASGI. It serves the hot calls itself and marks every answer.
+
+A call declared `hot` never reaches Quart: its path is split once and looked up in a dict. Everything else
+goes on to Quart, with X-Request-Id and CORS headers added to whatever comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from quart import Quart
+
+from app.core.errors import BodyTooLarge, MalformedJson
+from app.web import cors
+from app.web.dispatch import answer, refuse, request_id_of, request_of
+from app.web.http import App, Endpoint, Request, Response, param_names
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
+BODY_TIMEOUT_S = 30.0
+DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so that its sender sees our answer
+
+
+class Disconnected(Exception):
+    """The client went away before its request was complete."""
+
+
+class HotLane:
+    """An ASGI app around Quart's."""
+
+    def __init__(self, quart: Quart, endpoints: Iterable[Endpoint]) -> None:
+        self._quart = quart
+        self._inner: Asgi = quart.asgi_app
+        self._calls: dict[tuple[str, str], Endpoint] = {}
+        for it in endpoints:
+            if it.hot:
+                parts = it.path.split("/")
+                assert parts[PARAM_AT].startswith("{"), it.path
+                assert len(param_names(it.path)) == 1, it.path
+                parts[PARAM_AT] = "*"
+                self._calls[it.method, "/".join(parts)] = it
+                if it.method == "GET":
+                    self._calls["HEAD", "/".join(parts)] = it
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or pass it on."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        parts = scope["path"].split("/")
+        if len(parts) > PARAM_AT:
+            param, parts[PARAM_AT] = parts[PARAM_AT], "*"
+            endpoint = self._calls.get((scope["method"], "/".join(parts)))
+            if endpoint is not None:
+                await self._serve(endpoint, param, scope, receive, send)
+                return
+        await self._pass_on(scope, receive, send)
+
+    async def _serve(
+        self, endpoint: Endpoint, param: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        app: App = self._quart.extensions["fairgate"]
+        name = endpoint.path.split("/")[PARAM_AT][1:-1]
+        request = request_of(app, scope, {name: param})
+        try:
+            body = await _body(receive, endpoint.body_max)
+        except Disconnected:
+            return
+        except (BodyTooLarge, MalformedJson) as error:
+            await _send(request, refuse(error), receive, send)
+            return
+        await _send(request, await answer(endpoint, request, body), receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        request_id = request_id_of(headers.get(b"x-request-id"))
+        scope["fairgate.request_id"] = request_id
+        app: App = self._quart.extensions["fairgate"]
+        added = [(b"x-request-id", request_id.encode())]
+        if app.settings.cors_origins:
+            added += cors.headers(app.settings.cors_origins, headers.get(b"origin"))
+
+        async def marked(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await self._inner(scope, receive, marked)
+
+
+async def _body(receive: Receive, body_max: int) -> bytes:
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):  # all of it at once, as a rule
+        body: bytes = message.get("body", b"")
+        if len(body) > body_max:
+            raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+        return body
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await _rest_of_body(message, receive, body_max)
+    except TimeoutError:
+        raise MalformedJson(f"The body was not complete after {BODY_TIMEOUT_S:.0f} s.") from None
+
+
+async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, body_max: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= body_max:
+            chunks.append(chunk)
+        if not message.get("more_body") or size > DRAIN_MAX:
+            break
+        message = await receive()
+    if size > body_max:
+        raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+    return b"".join(chunks)
+
+
+async def _send(request: Request, response: Response, receive: Receive, send: Send) -> None:
+    body = response.body
+    headers = [(b"x-request-id", request.request_id.encode()), *response.headers]
+    if response.status != 204:
+        headers.append((b"content-type", response.content_type))
+    if isinstance(body, bytes) and response.status != 204:
+        headers.append((b"content-length", str(len(body)).encode()))
+    origins = request.app.settings.cors_origins
+    if origins:
+        headers += cors.headers(origins, request.headers.get(b"origin"))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if request.method == "HEAD":
+        body = b""
+    if isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+    else:
+        await _stream(body, receive, send)
+
+
+async def _stream(chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send until the stream ends or its reader has gone."""
+
+    async def sending() -> None:
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    task = asyncio.create_task(sending())
+    gone = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        task.cancel()
+        with suppress(asyncio.CancelledError, OSError):  # the reader left while we were sending
+            await task
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,196 @@
+"""What a route is handed, what it answers, and how it is declared. Knows neither Quart nor a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from app.core.errors import Refusal
+from app.core.tokens import PlaceSigner
+from app.desk import Desk
+from app.settings import Settings
+from app.signing import Keyring
+from app.store.connections import Stores
+from app.waiting_room import Line
+from app.web.addresses import Network
+
+if TYPE_CHECKING:
+    from app.web.board import Board
+    from app.web.throttles import Throttles
+
+BODY_MAX = 64 * 1024
+JSON = b"application/json"
+STREAM = b"text/event-stream"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything a request may need, made once per process by `main`; on Quart: `extensions["fairgate"]`."""
+
+    settings: Settings
+    stores: Stores
+    line: Line
+    desk: Desk
+    places: PlaceSigner
+    keyring: Keyring
+    board: Board
+    throttles: Throttles
+    trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
+    closing: asyncio.Event  # set when the process is asked to end: open streams finish
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request. Header names are lower-case bytes as in ASGI; values are decoded when asked for."""
+
+    app: App
+    method: str
+    path: str
+    params: dict[str, str]
+    query: bytes
+    headers: dict[bytes, bytes]
+    scheme: str
+    client: str  # where the visitor is, behind trusted proxies too; "" when unknown
+    request_id: str
+
+    def header(self, name: bytes) -> str | None:
+        """The header's value; None when absent. The last one when it was sent twice."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def origin(self) -> str:
+        """Our own address as visitors see it, without a slash at the end."""
+        if self.app.settings.public_url:
+            return self.app.settings.public_url.rstrip("/")
+        return f"{self.scheme}://{self.header(b'host') or 'localhost'}"
+
+    def is_secure(self) -> bool:
+        """Whether the visitor's browser speaks TLS, so that cookies may be marked Secure."""
+        return self.scheme == "https" or self.app.settings.public_url.startswith("https:")
+
+
+class Response(msgspec.Struct, frozen=True):
+    """One answer; a stream when the body is an iterator."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes] = b""
+    headers: list[tuple[bytes, bytes]] = []
+    content_type: bytes = JSON
+
+
+class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a call takes that takes no body: nothing, or an empty object."""
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a call takes that knows no query parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Which credential a call needs: its name in the contract and how to read it off a request.
+
+    What `read` returns is the first argument of the route after the request. Raises CredentialMissing & Co.
+    """
+
+    name: str
+    schemes: tuple[str, ...]  # security schemes of the OpenAPI document, any of them will do
+    read: Callable[[Request], Awaitable[Any]]
+    errors: tuple[type[Refusal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One call of the contract: declared once, served by the hot lane and by Quart, told in OpenAPI."""
+
+    method: str
+    path: str
+    run: Callable[..., Awaitable[Response]]
+    summary: str
+    tag: str
+    auth: Auth | None  # None: anyone may call it
+    hot: bool
+    body: type[msgspec.Struct]
+    query: type[msgspec.Struct]
+    answers: Mapping[int, Any]  # status -> type of the body, None for none, bytes for a media type
+    errors: tuple[type[Refusal], ...]
+    body_max: int
+    headers: tuple[str, ...]  # request headers it reads, for the contract
+    body_decoder: msgspec.json.Decoder[Any]
+
+    @property
+    def name(self) -> str:
+        """A short unique name, for metrics and as OpenAPI operationId."""
+        return str(getattr(self.run, "__name__", self.path))
+
+
+ENDPOINTS: list[Endpoint] = []  # filled when the modules of routes are imported, in the order of the contract
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    tag: str,
+    answers: Mapping[int, Any],
+    auth: Auth | None = None,
+    hot: bool = False,
+    body: type[msgspec.Struct] = NoBody,
+    query: type[msgspec.Struct] = NoQuery,
+    errors: tuple[type[Refusal], ...] = (),
+    body_max: int = BODY_MAX,
+    headers: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Declare a call. Its function takes the request, then what `auth` reads, the body and the query,
+    each only where one is declared; the first line of its docstring is its summary."""
+
+    def declare(run: F) -> F:
+        summary = (run.__doc__ or "").strip().partition("\n")[0]
+        assert summary, f"{method} {path} needs a docstring"
+        ENDPOINTS.append(
+            Endpoint(
+                method=method,
+                path=path,
+                run=run,
+                summary=summary.rstrip("."),
+                tag=tag,
+                auth=auth,
+                hot=hot,
+                body=body,
+                query=query,
+                answers=answers,
+                errors=errors,
+                body_max=body_max,
+                headers=headers,
+                body_decoder=msgspec.json.Decoder(body),
+            )
+        )
+        return run
+
+    return declare
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def json_response(
+    status: int, document: object, headers: list[tuple[bytes, bytes]] | None = None
+) -> Response:
+    """An answer with `document` as JSON."""
+    return Response(status, _encoder.encode(document), headers or [])
+
+
+def empty(status: int = 204) -> Response:
+    """An answer without a body."""
+    return Response(status)
+
+
+def param_names(path: str) -> list[str]:
+    """The names in braces of a path template."""
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]

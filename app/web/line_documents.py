@@ -1,0 +1,184 @@
+"""Documents of the waiting room: status, place, booking token, room."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from app.core import rules
+from app.core.clock import from_ms
+from app.core.model import (
+    Place,
+    PlaceClaims,
+    PlaceState,
+    Room,
+    RoomId,
+    RoomSettings,
+    RoomState,
+    RoomStatus,
+)
+from app.core.tokens import PlaceSigner
+
+
+class Draw(msgspec.Struct, frozen=True):
+    """What is published of a lottery: the commitment from the creation on, the seed after the opening."""
+
+    commitment: str
+    seed: str | None
+
+
+class StatusDocument(msgspec.Struct, frozen=True):
+    """The shared status document of a room: the same for everyone."""
+
+    room_id: str
+    name: str
+    event_id: str | None
+    state: RoomState
+    serving_position: int
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    admission_rate_per_minute: int
+    prequeue_at: datetime | None
+    opens_at: datetime | None
+    closes_at: datetime | None
+    message: str
+    available: int | None
+    draw: Draw | None
+    updated_at: datetime | None
+    epoch: int  # grew: the line was rebuilt, and who waits asks for their place once so that it is put back
+    stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is away
+
+
+class WaitRange(msgspec.Struct, frozen=True):
+    """How long it will take: even odds, and nine in ten; seconds."""
+
+    p50: int
+    p90: int
+
+
+class PlaceDocument(msgspec.Struct, frozen=True):
+    """Where one visitor stands."""
+
+    room_id: str
+    visitor_id: str
+    state: PlaceState
+    queue_number: int | None
+    queue_position: int | None
+    wait_s: WaitRange | None
+    poll_after_s: int
+    claim_by: datetime | None
+    session_expires_at: datetime | None
+    place_token: str
+
+
+class BookingTokenDocument(msgspec.Struct, frozen=True):
+    """A claimed booking token."""
+
+    booking_token: str
+    expires_at: datetime | None
+    token_type: Literal["Bearer"] = "Bearer"
+
+
+class RoomDocument(RoomSettings, frozen=True, kw_only=True):
+    """A room as staff see it: its settings and what became of it."""
+
+    room_id: str
+    event_id: str | None
+    state: RoomState
+    opened_at: datetime | None
+    closed_at: datetime | None
+    draw: Draw | None
+
+
+def draw_document(room: Room, opened: bool) -> Draw | None:
+    """The draw of a lottery room; None for any other."""
+    if room.settings.queueing_method != "lottery":
+        return None
+    return Draw(rules.commitment(room.seed), room.seed.hex() if opened else None)
+
+
+def status_document(room: Room, status: RoomStatus) -> StatusDocument:
+    """The status document of a room."""
+    settings = room.settings
+    return StatusDocument(
+        room_id=room.room_id,
+        name=settings.name,
+        event_id=room.event_id,
+        state=status.state,
+        serving_position=status.serving_position,
+        waiting=status.waiting,
+        called=status.called,
+        active=status.active,
+        outflow_per_minute=status.outflow_per_minute,
+        admission_rate_per_minute=settings.admission_rate_per_minute,
+        prequeue_at=utc(settings.prequeue_at),
+        opens_at=utc(settings.opens_at),
+        closes_at=utc(settings.closes_at),
+        message=settings.message,
+        available=status.available,
+        draw=draw_document(room, opened=status.opened_at_ms > 0),
+        updated_at=from_ms(status.now_ms),
+        epoch=status.epoch,
+    )
+
+
+def place_token(signer: PlaceSigner, place: Place, status: RoomStatus, room_id: RoomId) -> str:
+    """A fresh place token: it carries the number and the epoch it was read in."""
+    claims = PlaceClaims(
+        room_id=room_id,
+        visitor_id=place.visitor_id,
+        queue_number=place.token_number,
+        epoch=status.epoch,
+    )
+    return signer.sign(claims)
+
+
+def place_document(
+    room_id: str, place: Place, status: RoomStatus, rate_per_minute: int, token: str
+) -> PlaceDocument:
+    """The exact place. `rate_per_minute` is the room's admission rate as far as this process knows it."""
+    wait = position = None
+    if place.ahead is not None:
+        position = place.ahead + 1
+        wait = rules.wait_range_s(place.ahead, status.outflow_per_minute, rate_per_minute)
+    poll_after_s = rules.poll_after_s(place.ahead or 0, wait[0] if wait else None, random.random())
+    return PlaceDocument(
+        room_id,
+        place.visitor_id,
+        place.state,
+        place.queue_number,
+        position,
+        WaitRange(*wait) if wait else None,
+        poll_after_s,
+        from_ms(place.claim_by_ms),
+        from_ms(place.session_expires_at_ms),
+        token,
+    )
+
+
+def room_document(room: Room) -> RoomDocument:
+    """A room as staff see it."""
+    settings = {name: _in_utc(getattr(room.settings, name)) for name in RoomSettings.__struct_fields__}
+    return RoomDocument(
+        **settings,
+        room_id=room.room_id,
+        event_id=room.event_id,
+        state=room.state,
+        opened_at=from_ms(room.opened_at_ms),
+        closed_at=from_ms(room.closed_at_ms),
+        draw=draw_document(room, opened=room.opened_at_ms > 0),
+    )
+
+
+def utc(at: datetime | None) -> datetime | None:
+    """The same instant with the offset Z."""
+    return None if at is None else at.astimezone(UTC)
+
+
+def _in_utc(value: Any) -> Any:
+    return utc(value) if isinstance(value, datetime) else value

@@ -1,0 +1,218 @@
+"""The waiting room's public calls."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from app import waiting_room
+from app.core.clock import from_ms
+from app.core.errors import (
+    CredentialInvalid,
+    LeftTheLine,
+    NoShow,
+    PlaceNotFound,
+    RateLimited,
+    RemovedByStaff,
+    RemovedFromLine,
+    Restoring,
+    RoomClosed,
+    RoomNotFound,
+    RoomNotOpen,
+    RoomSoldOut,
+    SessionDone,
+    SessionExpired,
+    StoreUnavailable,
+    WrongRoom,
+)
+from app.core.model import BookingClaims, Place, PlaceClaims, RoomId, RoomStatus, Struct
+from app.core.tokens import new_visitor_id
+from app.waiting_room import Joining
+from app.web.addresses import throttle_key
+from app.web.credentials import PLACE, bearer, booking_cookie, place_cookie, sent_place
+from app.web.http import STREAM, Request, Response, empty, endpoint, json_response
+from app.web.line_documents import (
+    BookingTokenDocument,
+    PlaceDocument,
+    StatusDocument,
+    place_document,
+    place_token,
+    status_document,
+)
+from app.web.paging import PageQuery, page_response
+from app.web.sale_documents import Page
+
+TAG = "Waiting room"
+AWAY = (StoreUnavailable,)
+_PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
+_PRIVATE = (b"cache-control", b"no-store")
+
+
+class JoinBody(Struct, frozen=True):
+    """What may be said on joining; all of it optional."""
+
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z")] | None = None
+    locale: Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")] | None = None
+    invite: Annotated[str, Meta(max_length=200)] | None = None
+    proof: Annotated[str, Meta(max_length=2000)] | None = None
+
+
+@endpoint("GET", "/v1/rooms", tag=TAG, answers={200: Page[StatusDocument]}, query=PageQuery, errors=AWAY)
+async def list_rooms(request: Request, query: PageQuery) -> Response:
+    """List the public rooms."""
+    found = await waiting_room.rooms(request.app.line, public_only=True)
+    documents = [status_document(room, status) for room, status in found]
+    return page_response(request, query, documents)
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}",
+    tag=TAG,
+    hot=True,
+    answers={200: StatusDocument},
+    errors=(RoomNotFound, *AWAY),
+)
+async def status(request: Request) -> Response:
+    """Read the shared status document, the same for everyone."""
+    room_id = RoomId(request.params["room_id"])
+    board = request.app.board
+    return Response(200, board.peek(room_id) or await board.body(room_id), _PUBLIC_FOR_A_SECOND)
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/events",
+    tag=TAG,
+    hot=True,
+    answers={200: STREAM},
+    errors=(RoomNotFound, *AWAY),
+)
+async def room_stream(request: Request) -> Response:
+    """Follow the status document as server-sent events: `event: status` at each change."""
+    stream = await request.app.board.watch(RoomId(request.params["room_id"]))
+    headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+    return Response(200, stream, headers, STREAM)
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/places",
+    tag=TAG,
+    hot=True,
+    body=JoinBody,
+    answers={201: PlaceDocument, 200: PlaceDocument},
+    headers=("X-Place-Token",),
+    errors=(
+        CredentialInvalid,
+        WrongRoom,
+        RemovedByStaff,
+        RoomNotFound,
+        RoomNotOpen,
+        RoomClosed,
+        RoomSoldOut,
+        RateLimited,
+        *AWAY,
+    ),
+)
+async def join(request: Request, body: JoinBody) -> Response:
+    """Join the line: 201 a new place, 200 the one you have."""
+    app, room_id = request.app, RoomId(request.params["room_id"])
+    known = await _known(request)
+    joining = Joining(
+        visitor_id=known.visitor_id if known else new_visitor_id(),
+        known=known if known and known.epoch >= 0 else None,
+        address=throttle_key(request.client),
+    )
+    place, now = await waiting_room.join(app.line, room_id, joining)
+    return await _place_response(request, place, now, 201 if place.new else 200)
+
+
+async def _known(request: Request) -> PlaceClaims | None:
+    """Who joins, as far as they say. A cookie that is no good is forgotten: a browser cannot mend it."""
+    try:
+        return await sent_place(request)
+    except (CredentialInvalid, WrongRoom):
+        if bearer(request) is not None or request.header(b"x-place-token") is not None:
+            raise
+        return None
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/places/me",
+    tag=TAG,
+    hot=True,
+    auth=PLACE,
+    answers={200: PlaceDocument},
+    errors=(PlaceNotFound, RoomNotFound, RateLimited, *AWAY),
+)
+async def place(request: Request, claims: PlaceClaims) -> Response:
+    """Read my exact place."""
+    found, now = await waiting_room.place(request.app.line, RoomId(request.params["room_id"]), claims)
+    return await _place_response(request, found, now, 200)
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/places/me/booking-token",
+    tag=TAG,
+    hot=True,
+    auth=PLACE,
+    answers={201: BookingTokenDocument, 200: BookingTokenDocument, 202: PlaceDocument},
+    errors=(
+        NoShow,
+        SessionExpired,
+        LeftTheLine,
+        SessionDone,
+        RemovedFromLine,
+        PlaceNotFound,
+        RoomNotFound,
+        Restoring,
+        RateLimited,
+        *AWAY,
+    ),
+)
+async def claim(request: Request, claims: PlaceClaims) -> Response:
+    """Claim the booking token: 201 it starts your session, 200 the same again, 202 still waiting."""
+    app, room_id = request.app, RoomId(request.params["room_id"])
+    found, now = await waiting_room.claim(app.line, room_id, claims)
+    if found.state != "active":
+        return await _place_response(request, found, now, 202)
+    exp = found.session_expires_at_ms // 1000
+    booking = BookingClaims(
+        room_id=room_id,
+        visitor_id=found.visitor_id,
+        jti=app.places.jti(room_id, found.visitor_id, exp),
+        iat=min(now.now_ms // 1000, exp - 1),
+        exp=exp,
+    )
+    token = app.keyring.signer.sign(booking)
+    document = BookingTokenDocument(token, expires_at=from_ms(exp * 1000))
+    return json_response(
+        201 if found.new else 200, document, [booking_cookie(request, room_id, token, exp), _PRIVATE]
+    )
+
+
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}/places/me",
+    tag=TAG,
+    auth=PLACE,
+    answers={204: None},
+    errors=(RoomNotFound, *AWAY),
+)
+async def leave(request: Request, claims: PlaceClaims) -> Response:
+    """Leave the line, or end the session."""
+    await waiting_room.leave(request.app.line, RoomId(request.params["room_id"]), claims)
+    return empty()
+
+
+async def _place_response(request: Request, found: Place, now: RoomStatus, status: int) -> Response:
+    app, room_id = request.app, RoomId(request.params["room_id"])
+    room = await app.line.rooms.of(room_id, now)
+    token = place_token(app.places, found, now, room_id)
+    rate = room.settings.admission_rate_per_minute
+    document = place_document(room_id, found, now, rate, token)
+    return json_response(status, document, [place_cookie(request, room_id, token), _PRIVATE])

@@ -1,0 +1,139 @@
+"""Documents of events and reservations, and the form of lists."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from app.core.clock import from_ms
+from app.core.model import Event, Item, Reservation, ReservationStatus, TicketType
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A part of a list."""
+
+    items: list[T]
+    total: int
+    page: int
+    per_page: int
+
+
+class TicketTypeDocument(msgspec.Struct, frozen=True):
+    """A ticket type with what is left of it."""
+
+    ticket_type_id: str
+    name: str
+    price: int
+    free: int
+    held: int
+    sold: int
+    total: int
+
+
+class EventDocument(msgspec.Struct, frozen=True):
+    """An event."""
+
+    event_id: str
+    room_id: str
+    name: str
+    venue: str
+    artist: str
+    starts_at: datetime
+    currency: str
+    max_tickets_per_visitor: int
+    hold_ttl_s: int
+    ticket_types: list[TicketTypeDocument]
+    seated: bool
+    published: bool
+
+
+class AvailabilityDocument(msgspec.Struct, frozen=True):
+    """How many tickets of each type are left."""
+
+    event_id: str
+    ticket_types: list[TicketTypeDocument]
+    updated_at: datetime
+
+
+class ReservedItem(msgspec.Struct, frozen=True):
+    """So many tickets of one type; `price` is each."""
+
+    ticket_type_id: str
+    quantity: int
+    price: int
+
+
+class TicketDocument(msgspec.Struct, frozen=True):
+    """A ticket of a confirmed reservation."""
+
+    ticket_id: str
+    ticket_type_id: str
+    seat_id: str | None
+    code: str
+
+
+class ReservationDocument(msgspec.Struct, frozen=True):
+    """A reservation."""
+
+    reservation_id: str
+    event_id: str
+    visitor_id: str
+    status: ReservationStatus
+    items: list[ReservedItem]
+    seat_ids: list[str]
+    amount: int
+    currency: str
+    created_at: datetime | None
+    expires_at: datetime | None
+    confirmed_at: datetime | None
+    tickets: list[TicketDocument]
+
+
+def ticket_type_document(it: TicketType) -> TicketTypeDocument:
+    """A ticket type."""
+    free = it.total - it.held - it.sold
+    return TicketTypeDocument(it.ticket_type_id, it.name, it.price, free, it.held, it.sold, it.total)
+
+
+def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocument:
+    """An event."""
+    return EventDocument(
+        event_id=event.event_id,
+        room_id=event.room_id,
+        name=event.name,
+        venue=event.venue,
+        artist=event.artist,
+        starts_at=event.starts_at.astimezone(UTC),
+        currency=event.currency,
+        max_tickets_per_visitor=event.max_tickets_per_visitor,
+        hold_ttl_s=event.hold_ttl_s,
+        ticket_types=[ticket_type_document(it) for it in ticket_types],
+        seated=False,
+        published=event.published,
+    )
+
+
+def reservation_document(it: Reservation) -> ReservationDocument:
+    """A reservation."""
+    return ReservationDocument(
+        it.reservation_id,
+        it.event_id,
+        it.visitor_id,
+        it.status,
+        [_item(item) for item in it.items],
+        [],
+        it.amount,
+        it.currency,
+        from_ms(it.created_at_ms),
+        from_ms(it.expires_at_ms),
+        from_ms(it.confirmed_at_ms),
+        [TicketDocument(**ticket) for ticket in it.tickets],
+    )
+
+
+def _item(item: Item) -> ReservedItem:
+    return ReservedItem(item.ticket_type_id, item.quantity, item.price)
