@@ -8,8 +8,9 @@ installed and the tests are not.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +26,10 @@ TYPES = """
     FROM ticket_types t WHERE t.event_id = $1
 """
 ROWS = """
-    SELECT reservation_id, visitor_id, status, released, i ->> 'ticket_type_id' AS ticket_type_id,
-        (i ->> 'quantity')::bigint AS quantity
-    FROM reservations, jsonb_array_elements(items) AS i WHERE event_id = $1
+    SELECT reservation_id, visitor_id, status, released,
+        (SELECT json_object_agg(i ->> 'ticket_type_id', (i ->> 'quantity')::bigint)
+         FROM jsonb_array_elements(items) AS i) AS items
+    FROM reservations WHERE event_id = $1
 """
 MISSING = "SELECT id FROM unnest($1::text[]) AS id EXCEPT SELECT reservation_id FROM reservations"
 
@@ -48,10 +50,11 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """Who holds what, as one store tells it."""
+class Owned:
+    """Tickets that somebody holds, or has bought, as one store tells it."""
 
     visitor_id: str
+    sold: bool
     items: Mapping[str, int]
 
 
@@ -61,16 +64,14 @@ class Books:
 
     # Redis
     stock: Mapping[str, Count]
-    holds: Mapping[str, Hold]
-    allowance: Mapping[str, int]  # visitor_id -> tickets held + confirmed
+    holds: Mapping[str, Owned]
+    allowance: Mapping[str, int]  # visitor_id -> tickets held + bought
     in_flight: frozenset[str]  # submitted, outcome not yet settled
     # Postgres
     counters: Mapping[str, Count]
+    rows: Mapping[str, Owned]  # held, paying, confirmed
     issued: Mapping[str, int]  # tickets with a code
-    live: Mapping[str, Hold]  # held, paying
-    unreleased: frozenset[str]  # ended in Postgres, not yet told to Redis
-    sold: Mapping[str, int]  # sums over confirmed rows
-    owned: Mapping[str, int]  # visitor_id -> tickets held + confirmed
+    unreleased: frozenset[str]  # ended or confirmed, Redis perhaps not yet told
     missing: frozenset[str]  # reservations somebody was promised and that are not there
 
 
@@ -105,15 +106,15 @@ class Verdict:
         return "\n".join([head, *(f"  {name}: {line}" for name in names for line in found[name][:20])])
 
 
-# the four lists -------------------------------------------------------------------------------------------
+# the lists ------------------------------------------------------------------------------------------------
 def oversold(books: Books) -> Iterator[str]:
     """More tickets promised than there are, by any of the counts."""
-    held = _tickets(books.live.values())
+    promised = _sums(books.rows.values())
     for kind, count in books.counters.items():
         if count.held + count.sold > count.total:
             yield f"{kind}: Postgres counts {count}"
-        if held[kind] + books.sold.get(kind, 0) > count.total:
-            yield f"{kind}: rows hold {held[kind]} and sold {books.sold.get(kind, 0)} of {count.total}"
+        if (owned := promised[kind, True] + promised[kind, False]) > count.total:
+            yield f"{kind}: rows hold or sold {owned} of {count.total}"
         if books.issued.get(kind, 0) > count.total:
             yield f"{kind}: {books.issued[kind]} tickets issued of {count.total}"
     for kind, count in books.stock.items():
@@ -125,48 +126,51 @@ def lost(books: Books) -> Iterator[str]:
     """Promises that a store no longer knows."""
     for reservation_id in sorted(books.missing):
         yield f"reservation {reservation_id} was promised and is not in Postgres"
-    for reservation_id in sorted(books.live.keys() - books.holds.keys()):
-        yield f"reservation {reservation_id} is live and its tickets are not set aside in Redis"
-    for kind, count in books.counters.items():
-        if books.issued.get(kind, 0) != books.sold.get(kind, 0):
-            yield f"{kind}: {books.sold.get(kind, 0)} sold, {books.issued.get(kind, 0)} tickets issued"
-        if count.sold != books.sold.get(kind, 0):
-            yield f"{kind}: Postgres counts {count.sold} sold, its rows {books.sold.get(kind, 0)}"
+    for reservation_id in sorted(books.rows.keys() - books.holds.keys()):
+        yield f"reservation {reservation_id} lives and its tickets are not set aside in Redis"
+    promised = _sums(books.rows.values())
+    for kind in books.counters:
+        if books.issued.get(kind, 0) != promised[kind, True]:
+            yield f"{kind}: {promised[kind, True]} sold, {books.issued.get(kind, 0)} tickets issued"
 
 
 def stranded(books: Books) -> Iterator[str]:
     """Tickets or allowances that nobody has and nobody can get."""
-    yield from _unbalanced("Redis", books.stock, _tickets(books.holds.values()))
-    yield from _unbalanced("Postgres", books.counters, _tickets(books.live.values()))
-    for kind in books.stock.keys() | books.counters.keys():
+    yield from _unbalanced("Redis", books.stock, _sums(books.holds.values()))
+    yield from _unbalanced("Postgres", books.counters, _sums(books.rows.values()))
+    for kind in sorted(books.stock.keys() | books.counters.keys()):
         in_redis, in_postgres = _total(books.stock, kind), _total(books.counters, kind)
         if in_redis != in_postgres:
             yield f"{kind}: {in_redis} in all by Redis, {in_postgres} by Postgres"
-    known = books.live.keys() | books.in_flight | books.unreleased
-    for reservation_id in sorted(books.holds.keys() - known):
-        yield f"reservation {reservation_id} is held in Redis and lives nowhere else"
-    unsettled = {books.holds[found].visitor_id for found in books.holds.keys() - books.live.keys()}
-    for visitor_id in sorted((books.allowance.keys() | books.owned.keys()) - unsettled):
-        spent, owned = books.allowance.get(visitor_id, 0), books.owned.get(visitor_id, 0)
-        if spent != owned:
-            yield f"visitor {visitor_id}: allowance spent {spent}, tickets held or bought {owned}"
+    for reservation_id in sorted(books.holds.keys() - books.rows.keys() - books.in_flight - books.unreleased):
+        yield f"reservation {reservation_id} is set aside in Redis and lives nowhere else"
+    for reservation_id in sorted((books.holds.keys() & books.rows.keys()) - books.unreleased):
+        if books.holds[reservation_id].sold != books.rows[reservation_id].sold:
+            yield f"reservation {reservation_id} is sold in one store and held in the other"
+    spent = _by_visitor(books.holds.values())
+    for visitor_id in sorted(books.allowance.keys() | spent.keys()):
+        if books.allowance.get(visitor_id, 0) != spent[visitor_id]:
+            told = books.allowance.get(visitor_id, 0)
+            yield f"visitor {visitor_id}: allowance spent {told}, tickets held or bought {spent[visitor_id]}"
 
 
 def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:
-    """Windows with more admissions than rate x window + burst, no-shows given back not counted.
+    """Windows with more admissions than rate x window + burst + what no-shows gave back.
 
-    One pass: a window is too full when the surplus rose by more than the burst since its lowest point.
+    One pass: a window is too full when the surplus rose by more than the burst since its lowest point. What
+    was given back in the very ms a window begins is still to be spent in it.
     """
     lowest: tuple[float, int] | None = None
-    for moment in moments:
-        surplus = moment.admitted - moment.given_back - moment.earned
-        if lowest is None or surplus < lowest[0]:
-            lowest = surplus, moment.at_ms
-        if surplus - lowest[0] > burst + 1e-6:
-            yield (
-                f"from {lowest[1]} to {moment.at_ms} ms: "
-                f"{surplus - lowest[0]:.3f} admissions above the rate, burst {burst:.3f}"
-            )
+    at_ms, back_now, back_before = -1, 0, 0
+    for it in moments:
+        if it.at_ms > at_ms:
+            at_ms, back_before = it.at_ms, back_now
+        back_now = it.given_back
+        if lowest is None or it.admitted - it.earned - back_before < lowest[0]:
+            lowest = it.admitted - it.earned - back_before, it.at_ms
+        surplus = it.admitted - it.earned - it.given_back - lowest[0]
+        if surplus > burst + 1e-6:
+            yield f"{lowest[1]} to {it.at_ms} ms: {surplus:.3f} admissions above the rate, burst {burst:.3f}"
 
 
 def agreement(books: Books) -> Iterator[str]:
@@ -191,10 +195,18 @@ def judge(books: Books, moments: Iterable[Admitted] = (), burst: float = 0) -> V
     )
 
 
-def _tickets(holds: Iterable[Hold]) -> Counter[str]:
+def _sums(owned: Iterable[Owned]) -> Counter[tuple[str, bool]]:
+    counted: Counter[tuple[str, bool]] = Counter()
+    for it in owned:
+        for kind, quantity in it.items.items():
+            counted[kind, it.sold] += quantity
+    return counted
+
+
+def _by_visitor(owned: Iterable[Owned]) -> Counter[str]:
     counted: Counter[str] = Counter()
-    for hold in holds:
-        counted.update(hold.items)
+    for it in owned:
+        counted[it.visitor_id] += sum(it.items.values())
     return counted
 
 
@@ -202,12 +214,15 @@ def _total(counts: Mapping[str, Count], kind: str) -> int:
     return counts[kind].total if kind in counts else 0
 
 
-def _unbalanced(store: str, counts: Mapping[str, Count], held: Counter[str]) -> Iterator[str]:
+def _unbalanced(store: str, counts: Mapping[str, Count], owned: Counter[tuple[str, bool]]) -> Iterator[str]:
     for kind, count in counts.items():
         if not count.balanced:
             yield f"{kind}: {store} counts {count}"
-        if count.held != held[kind]:
-            yield f"{kind}: {store} counts {count.held} held, its holds sum to {held[kind]}"
+        if (count.held, count.sold) != (owned[kind, False], owned[kind, True]):
+            yield (
+                f"{kind}: {store} counts {count.held} held and {count.sold} sold, "
+                f"one by one they are {owned[kind, False]} and {owned[kind, True]}"
+            )
 
 
 # reading the stores ---------------------------------------------------------------------------------------
@@ -232,9 +247,9 @@ async def _read_redis(redis: RedisClient, room_id: RoomId) -> dict[str, Any]:
             for name in stock
             if name.startswith("total:")
         },
-        "holds": {reservation_id: _hold(text) for reservation_id, text in holds.items()},
+        "holds": {reservation_id: _owned(text) for reservation_id, text in holds.items()},
         "allowance": {who: int(count) for who, count in allowance.items() if not who.endswith(":sold")},
-        "in_flight": frozenset(fields["reservation_id"] for _, fields in submissions),
+        "in_flight": frozenset(fields["s"].partition("|")[0] for _, fields in submissions),
     }
 
 
@@ -242,18 +257,16 @@ def _count(stock: Mapping[str, str], kind: str) -> Count:
     return Count(*(int(stock[f"{name}:{kind}"]) for name in ("total", "free", "held", "sold")))
 
 
-def _hold(text: str) -> Hold:
-    visitor_id, _, _, items = text.split("|")
-    return Hold(visitor_id, {kind: int(count) for kind, count, _ in (i.split(":") for i in items.split(","))})
+def _owned(text: str) -> Owned:
+    state, visitor_id, *_, lines = text.split("|")
+    items = (line.split(":") for line in lines.split(","))
+    return Owned(visitor_id, state == "sold", {kind: int(quantity) for kind, quantity, _ in items})
 
 
 async def _read_postgres(stores: Stores, event_id: EventId, promised: Collection[str]) -> dict[str, Any]:
     types = await stores.postgres.fetch(TYPES, event_id)
     rows = await stores.postgres.fetch(ROWS, event_id)
     missing = await stores.postgres.fetch(MISSING, list(promised)) if promised else []
-    live = [row for row in rows if row["status"] in ("held", "paying")]
-    ended = [row for row in rows if row["status"] not in ("held", "paying")]
-    confirmed = [row for row in rows if row["status"] == "confirmed"]
     return {
         "counters": {
             row["ticket_type_id"]: Count(
@@ -261,26 +274,18 @@ async def _read_postgres(stores: Stores, event_id: EventId, promised: Collection
             )
             for row in types
         },
+        "rows": {
+            row["reservation_id"]: Owned(
+                row["visitor_id"], row["status"] == "confirmed", json.loads(row["items"])
+            )
+            for row in rows
+            if row["status"] in ("held", "paying", "confirmed")
+        },
         "issued": {row["ticket_type_id"]: row["issued"] for row in types},
-        "live": _holds(live),
-        "unreleased": frozenset(row["reservation_id"] for row in ended if not row["released"]),
-        "sold": _sum(confirmed, "ticket_type_id"),
-        "owned": _sum([*live, *confirmed], "visitor_id"),
+        "unreleased": frozenset(
+            row["reservation_id"]
+            for row in rows
+            if row["status"] not in ("held", "paying") and not row["released"]
+        ),
         "missing": frozenset(row["id"] for row in missing),
     }
-
-
-def _holds(rows: Sequence[Any]) -> dict[str, Hold]:
-    holds: dict[str, Hold] = {}
-    for row in rows:
-        hold = holds.setdefault(row["reservation_id"], Hold(row["visitor_id"], Counter()))
-        assert isinstance(hold.items, Counter)
-        hold.items[row["ticket_type_id"]] += row["quantity"]
-    return holds
-
-
-def _sum(rows: Sequence[Any], by: str) -> Counter[str]:
-    counted: Counter[str] = Counter()
-    for row in rows:
-        counted[row[by]] += row["quantity"]
-    return counted

@@ -1,0 +1,137 @@
+"""What must hold in a room after every step, whatever the steps were. Each yields what is wrong, in words.
+
+The invariants of the stock, which a load test checks too, are the lists of `load/verdict.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from app.store.keys import PERMANENT
+from load.verdict import Admitted, over_admitted
+from tests.simulation.view import View
+
+
+@dataclass
+class History:
+    """What a run remembers besides the last two views."""
+
+    given: dict[int, str] = field(default_factory=dict)  # queue number -> who got it, ever
+    passed_over: int = 0  # numbers a draw had for somebody who left meanwhile
+    moments: list[Admitted] = field(default_factory=list)
+    burst: float = 0  # the largest bucket there ever was
+    turns_of: dict[int, str] = field(default_factory=dict)  # queue number -> who claimed it
+    wiped: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything an invariant may look at."""
+
+    before: View
+    now: View
+    history: History
+    active_max: int
+    visitors_per_ticket: float
+    lottery: bool
+    keys_without_ttl: frozenset[str]
+
+
+def serving_follows_the_numbers(look: Look) -> Iterator[str]:
+    """(2) The serving position never falls and never runs ahead of the numbers given out."""
+    if look.now.serving < look.before.serving:
+        yield f"the serving position fell from {look.before.serving} to {look.now.serving}"
+    if look.now.serving > look.now.last:
+        yield f"the serving position {look.now.serving} is above the last number {look.now.last}"
+    called = max(look.now.turns.values(), default=0)
+    if called > look.now.serving:
+        yield f"number {called} was called, the serving position is {look.now.serving}"
+    told = max(chain(look.now.waiting.values(), look.now.turns.values()), default=0)
+    if told > look.now.reserved:
+        yield f"number {told} was given out, Postgres knows of {look.now.reserved}"
+
+
+def admissions_keep_the_rate(look: Look) -> Iterator[str]:
+    """(3) In any window: no more than rate x window + burst, no-shows given back not counted."""
+    yield from over_admitted(look.history.moments, look.history.burst)
+
+
+def admissions_keep_the_limits(look: Look) -> Iterator[str]:
+    """Whoever is called finds the room open, a slot free and a ticket not spoken for."""
+    calls = look.now.admitted - look.before.admitted
+    if calls <= 0:
+        return
+    inside = len(look.now.called) + len(look.now.active)
+    if look.now.state != "open":
+        yield f"{calls} were called while the room was {look.now.state}"
+    if look.active_max and inside > look.active_max:
+        yield f"{inside} inside, at most {look.active_max} may be"
+    if look.now.tickets is not None:
+        undecided = inside - len(look.now.buyers & look.now.active.keys())
+        if undecided > look.visitors_per_ticket * look.now.tickets[0]:
+            yield f"{undecided} inside without a hold, {look.now.tickets[0]} tickets free"
+
+
+def calls_keep_the_order(look: Look) -> Iterator[str]:
+    """Nobody is called past somebody who waits with a smaller number."""
+    fresh = look.now.turns.keys() - look.before.turns.keys()
+    if fresh and look.now.admitted > look.before.admitted and look.now.waiting:
+        first = min(look.now.waiting.values())
+        for visitor in sorted(fresh & look.now.called.keys()):
+            if look.now.turns[visitor] > first:
+                yield f"{visitor} was called with {look.now.turns[visitor]}, {first} waits"
+
+
+def one_place_a_visitor(look: Look) -> Iterator[str]:
+    """(4) Nobody stands in two places, and a turn belongs to whoever is called or active."""
+    now = look.now
+    standings = (now.prequeue, now.waiting, now.called, now.active)
+    everyone = list(chain.from_iterable(standings))
+    for visitor in sorted({it for it in everyone if everyone.count(it) > 1}):
+        yield f"{visitor} stands in more than one place"
+    inside = now.called.keys() | now.active.keys()
+    if now.turns.keys() != inside:
+        yield f"turns of {sorted(now.turns)}, called or active {sorted(inside)}"
+    for visitor in sorted(now.removed & set(everyone)):
+        yield f"{visitor} was removed and is there"
+
+
+def numbers_are_unique_and_dense(look: Look) -> Iterator[str]:
+    """(4) A number belongs to one visitor for ever; without a wipe and without leavers none is left out."""
+    numbers = chain(look.now.waiting.items(), look.now.turns.items())
+    for visitor, number in chain(numbers, () if look.lottery else look.now.prequeue.items()):
+        if look.history.given.setdefault(number, visitor) != visitor:
+            yield f"number {number} of {look.history.given[number]} was given to {visitor}"
+    kept = look.now.draw_last - look.now.draw_next + 1 if look.now.draw_next else 0
+    given = len(look.history.given) + kept + look.history.passed_over
+    if not look.history.wiped and given != look.now.last:
+        yield f"{given} numbers were given, kept for a draw or passed over, the last is {look.now.last}"
+
+
+def a_turn_happens_once(look: Look) -> Iterator[str]:
+    """(8) Nobody claims with a number that somebody, or they, claimed before; also across a wipe."""
+    for visitor in sorted(look.now.active.keys() - look.before.active.keys()):
+        number = look.now.turns[visitor]
+        if number in look.history.turns_of:
+            yield f"{visitor} has a second turn with number {number}"
+
+
+def keys_are_permanent_or_end(look: Look) -> Iterator[str]:
+    """(7) Every key is on the list of permanent ones or carries a TTL."""
+    for key in sorted(look.keys_without_ttl):
+        if key.startswith("{") and key.partition("}:")[2] not in PERMANENT:
+            yield f"key {key} has no TTL"
+
+
+ROOM = (
+    serving_follows_the_numbers,
+    admissions_keep_the_rate,
+    admissions_keep_the_limits,
+    calls_keep_the_order,
+    one_place_a_visitor,
+    numbers_are_unique_and_dense,
+    a_turn_happens_once,
+    keys_are_permanent_or_end,
+)

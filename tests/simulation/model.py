@@ -1,0 +1,260 @@
+"""The waiting room as dicts: what the design says, in one process, without batches, stores or locks.
+
+Written from the design, not from the scripts, so that the two can disagree. Time is an argument; the bucket
+counts in units of 1/60000 admission (elapsed ms x admissions a minute), so nothing is rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+UNIT = 60_000
+ENDING_KEPT_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings of a room that decide something. 0: no cap, the default burst, no such time."""
+
+    rate: int = 600
+    burst: int = 0
+    active_max: int = 0
+    claim_window_s: int = 5
+    session_ttl_s: int = 20
+    visitors_per_ticket: float = 1.0
+    lottery: bool = False
+    ends_on_confirm: bool = True
+    restore_window_s: int = 3
+    prequeue_at_ms: int = 0
+    opens_at_ms: int = 0
+    closes_at_ms: int = 0
+
+    @property
+    def capacity(self) -> int:
+        """How much the bucket holds: the burst, never less than one second of the rate or one admission."""
+        return max(self.burst * UNIT, self.rate * 1_000, UNIT)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one visitor is told; `until_ms` is the claim deadline or the end of the session."""
+
+    state: str
+    number: int = 0
+    ahead: int = -1
+    until_ms: int = 0
+    new: bool = False
+
+
+@dataclass
+class RoomModel:
+    """One waiting room. `draws` maps each visitor to their published draw."""
+
+    rules: Rules
+    draws: dict[str, int]
+    tickets: tuple[int, ...] | None = None  # free, held, total; None: a room without an event
+    state: str = "scheduled"
+    opened: bool = False
+    level: int = 0
+    tick_ms: int = 0
+    serving: int = 0
+    last: int = 0
+    reserved: int = 0  # numbers that may be given out
+    draw_next: int = 0
+    draw_last: int = 0
+    admitted: int = 0
+    given_back: int = 0
+    prequeue: dict[str, int] = field(default_factory=dict)  # draw, or queue number
+    waiting: dict[str, int] = field(default_factory=dict)  # queue number
+    called: dict[str, int] = field(default_factory=dict)  # claim deadline
+    active: dict[str, int] = field(default_factory=dict)  # session expiry
+    turns: dict[str, int] = field(default_factory=dict)  # queue number of called and active
+    endings: dict[str, tuple[str, int]] = field(default_factory=dict)  # how, when
+    removed: set[str] = field(default_factory=set)
+    buyers: set[str] = field(default_factory=set)
+
+    @property
+    def shown(self) -> str:
+        """The state as visitors see it: an open room whose last ticket is sold is sold out."""
+        gone = self.tickets is not None and self.tickets[:2] == (0, 0) and self.tickets[2] > 0
+        return "sold_out" if self.state == "open" and gone else self.state
+
+    # visitors -----------------------------------------------------------------------------------------
+    def join(self, visitors: Sequence[str], now_ms: int) -> list[Standing]:
+        """The place each has, or a new one; called at once as long as there is room and no crowd."""
+        self._refill(now_ms)
+        before, room = self.admitted, self._room(now_ms)
+        return [self._join(visitor, room - (self.admitted - before), now_ms) for visitor in visitors]
+
+    def _join(self, visitor: str, room: int, now_ms: int) -> Standing:
+        if visitor in self.removed:
+            return Standing("removed")
+        there = self._standing(visitor, now_ms)
+        if there is not None:
+            return there
+        refusal = {"scheduled": "not_open", "closed": "closed", "sold_out": "sold_out"}.get(self.shown)
+        if refusal:
+            return Standing(refusal)
+        drawn_later = self.state == "prequeue" and self.rules.lottery
+        if not drawn_later and self.last >= self.reserved:
+            return Standing("numbers_exhausted")
+        crowd = self.waiting or self.prequeue
+        if drawn_later:
+            self.prequeue[visitor] = self.draws[visitor]
+        else:
+            self.last += 1
+            line = self.prequeue if self.state == "prequeue" else self.waiting
+            line[visitor] = self.last
+        if not crowd and room > 0:
+            self._call(visitor, now_ms)
+        told = self._standing(visitor, now_ms)
+        assert told is not None
+        return replace(told, new=True)
+
+    def place(self, visitor: str, now_ms: int) -> Standing:
+        """Where they stand, or how it ended, for an hour."""
+        if visitor in self.removed:
+            return Standing("removed")
+        there = self._standing(visitor, now_ms)
+        if there is not None:
+            return there
+        return Standing(self.endings[visitor][0] if visitor in self.endings else "absent")
+
+    def claim(self, visitor: str, now_ms: int) -> Standing:
+        """Start the session of a called visitor; anyone else is told where they stand."""
+        there = self.place(visitor, now_ms)
+        if there.state != "called":
+            return there
+        del self.called[visitor]
+        self.active[visitor] = (now_ms // 1000 + self.rules.session_ttl_s) * 1000
+        return replace(self.place(visitor, now_ms), new=True)
+
+    def leave(self, visitor: str, now_ms: int) -> None:
+        """Out of the line, or the session is done. The call of one who leaves is free again."""
+        there = self._standing(visitor, now_ms)
+        if there is not None and there.state == "called":
+            self._give_back()
+        if there is not None:
+            self._end(visitor, "done" if there.state == "active" else "left", now_ms)
+
+    def remove(self, visitor: str, now_ms: int) -> None:
+        """Staff take a visitor out for good."""
+        self.leave(visitor, now_ms)
+        self.removed.add(visitor)
+
+    # the controller -----------------------------------------------------------------------------------
+    def admit(self, now_ms: int) -> None:
+        """One tick: the schedule, what has run out, then as many calls as there may be."""
+        self._refill(now_ms)
+        self._act_on_schedule(now_ms)
+        for visitor in [*self.called, *self.active]:
+            self._standing(visitor, now_ms)
+        for visitor in [it for it, (_, at) in self.endings.items() if at <= now_ms - ENDING_KEPT_MS]:
+            del self.endings[visitor]
+        complete = [it for it, number in self.waiting.items() if not self.prequeue or number < self.draw_next]
+        for visitor in sorted(complete, key=self.waiting.__getitem__)[: self._room(now_ms)]:
+            self._call(visitor, now_ms)
+        self.level = min(self.level, self.rules.capacity)
+
+    def undrawn(self, count: int) -> list[str]:
+        """The next of the draw; none before Postgres knows of the numbers the opening kept for them."""
+        if not self.opened or self.reserved <= self.draw_last:
+            return []
+        order = sorted(self.prequeue, key=lambda visitor: (self.prequeue[visitor], visitor))
+        return order[: max(0, min(count, self.draw_last - self.draw_next + 1))]
+
+    def draw(self, visitors: list[str], expected: int) -> None:
+        """Number these from `expected` on, unless another worker did; who left meanwhile is passed over."""
+        if self.draw_next == expected:
+            for visitor in visitors:
+                if self.prequeue.pop(visitor, None) is not None:
+                    self.waiting[visitor] = self.draw_next
+                self.draw_next += 1
+
+    def change(self, rules: Rules, state: str, now_ms: int) -> None:
+        """What staff decided; what was earned until now was earned by the old settings."""
+        self._refill(now_ms)
+        self.rules = rules
+        if state not in (self.state, "scheduled") and (state != "prequeue" or self.state == "scheduled"):
+            self._enter(state, now_ms)
+        self.level = min(self.level, rules.capacity)
+
+    def _enter(self, state: str, now_ms: int) -> None:
+        self._refill(now_ms)
+        self.state = state
+        if state != "open" or self.opened:
+            return
+        self.opened = True
+        self.level, self.tick_ms = self.rules.capacity, now_ms
+        if self.rules.lottery:
+            self.draw_next, self.draw_last = self.last + 1, self.last + len(self.prequeue)
+            self.last = self.draw_last
+            self.reserved = min(self.reserved, self.draw_last)  # none behind the draw before it is known
+        else:
+            self.waiting.update(self.prequeue)
+            self.prequeue.clear()
+
+    # inside -------------------------------------------------------------------------------------------
+    def _standing(self, visitor: str, now_ms: int) -> Standing | None:
+        """A deadline that has passed ends the turn for whoever looks first."""
+        if self.called.get(visitor, now_ms + 1) <= now_ms:
+            self._give_back()
+            self._end(visitor, "no_show", now_ms)
+        if self.active.get(visitor, now_ms + 1) <= now_ms:
+            self._end(visitor, "expired", now_ms)
+        for state, deadlines in (("called", self.called), ("active", self.active)):
+            if visitor in deadlines:
+                return Standing(state, self.turns[visitor], until_ms=deadlines[visitor])
+        if visitor in self.prequeue:
+            return Standing("prequeue", 0 if self.rules.lottery else self.prequeue[visitor])
+        if visitor not in self.waiting:
+            return None
+        number = self.waiting[visitor]
+        ahead = sum(other < number for other in self.waiting.values())
+        return Standing("waiting", number, ahead + (len(self.prequeue) if number >= self.draw_next else 0))
+
+    def _refill(self, now_ms: int) -> None:
+        if self.state == "open" and now_ms > self.tick_ms:
+            earned = (now_ms - self.tick_ms) * self.rules.rate
+            self.level = min(self.rules.capacity, self.level + earned)
+        self.tick_ms = max(self.tick_ms, now_ms)
+
+    def _room(self, now_ms: int) -> int:
+        """How many may be called now: by the bucket, by the cap, by the stock."""
+        if self.shown != "open" or self.rules.rate == 0:
+            return 0
+        limits = [self.level // UNIT]
+        if self.rules.active_max:
+            limits.append(self.rules.active_max - len(self.called) - len(self.active))
+        if self.tickets is not None:
+            undecided = len(self.called) + len(self.active) - len(self.buyers)
+            limits.append(int(self.tickets[0] * self.rules.visitors_per_ticket + 1e-9) - undecided)
+        return max(0, min(limits))
+
+    def _call(self, visitor: str, now_ms: int) -> None:
+        number = self.waiting.pop(visitor)
+        self.called[visitor] = now_ms + self.rules.claim_window_s * 1000
+        self.turns[visitor] = number
+        self.serving = max(self.serving, number)
+        self.level -= UNIT
+        self.admitted += 1
+
+    def _give_back(self) -> None:
+        self.level += UNIT
+        self.given_back += 1
+
+    def _act_on_schedule(self, now_ms: int) -> None:
+        rules, before = self.rules, self.state in ("scheduled", "prequeue")
+        if 0 < rules.closes_at_ms <= now_ms and self.state != "closed":
+            self._enter("closed", now_ms)
+        elif before and 0 < rules.opens_at_ms <= now_ms:
+            self._enter("open", now_ms)
+        elif self.state == "scheduled" and 0 < rules.prequeue_at_ms <= now_ms:
+            self._enter("prequeue", now_ms)
+
+    def _end(self, visitor: str, word: str, now_ms: int) -> None:
+        for standing in (self.prequeue, self.waiting, self.called, self.active, self.turns):
+            standing.pop(visitor, None)
+        self.buyers.discard(visitor)
+        self.endings[visitor] = word, now_ms

@@ -1,0 +1,148 @@
+"""What can happen, as plain values: a seed yields them, a failure prints them, `shortest` cuts them down.
+
+A step makes sense in any state (claiming without a place is a step like any other), so any part of a list of
+steps is a list of steps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tests.simulation.model import Rules
+
+STEPS = 200
+VISITORS = tuple(f"v{number:02}" for number in range(12))
+WAITS_MS = (1, 7, 90, 250, 250, 250, 999, 1_000, 2_500, 5_000, 5_001, 21_000, 61_000)
+STATES = ("open", "open", "open", "paused", "paused", "closed", "prequeue", "scheduled")
+RATES = (0, 1, 60, 600, 601, 6_000, 90_007)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens. `repr` is code: a printed list can be pasted into a test."""
+
+    verb: str
+    arguments: tuple[object, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Step({self.verb!r}, {self.arguments!r})"
+
+
+def rules_of(random: Random, *, start_ms: int) -> Rules:
+    """The settings a run begins with: small numbers, so that every limit is met."""
+    scheduled = random.random() < 0.3
+    return Rules(
+        rate=random.choice(RATES[1:]),
+        burst=random.choice((0, 0, 1, 3, 10)),
+        active_max=random.choice((0, 0, 1, 2, 4)),
+        claim_window_s=random.choice((2, 5)),
+        session_ttl_s=random.choice((2, 20, 60)),
+        visitors_per_ticket=random.choice((0.5, 1.0, 1.0, 2.0)),
+        lottery=random.random() < 0.3,
+        ends_on_confirm=random.random() < 0.7,
+        restore_window_s=random.choice((0, 3)),
+        prequeue_at_ms=start_ms + 500 if scheduled and random.random() < 0.5 else 0,
+        opens_at_ms=start_ms + 3_000 if scheduled else 0,
+        closes_at_ms=start_ms + 200_000 if scheduled and random.random() < 0.3 else 0,
+    )
+
+
+def room_steps(random: Random, count: int = STEPS) -> list[Step]:
+    """Steps of the waiting room alone. Most runs open early, half of them after a pre-queue."""
+    beginning = [Step("wait", (250,)), Step("numbers", (8,))]
+    if random.random() < 0.5:
+        beginning += [Step("state", ("prequeue",)), *(_join(random) for _ in range(3))]
+    if random.random() < 0.8:
+        beginning.append(Step("state", ("open",)))
+    makers = list(ROOM_STEPS)
+    chosen = random.choices(makers, [weight for _, weight in ROOM_STEPS.items()], k=count - len(beginning))
+    return beginning + [make(random) for make in chosen]
+
+
+def _wait(random: Random) -> Step:
+    rare = 3_700_000 if random.random() < 0.01 else random.choice(WAITS_MS)
+    return Step("wait", (rare,))
+
+
+def _join(random: Random) -> Step:
+    return Step("join", tuple(random.sample(VISITORS, random.choice((1, 1, 2, 5)))))
+
+
+def _of_one(verb: str) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (random.choice(VISITORS),))
+
+
+def _admit(random: Random) -> Step:
+    return Step("admit", (random.choice((1, 1, 2)),))
+
+
+def _draw_look(random: Random) -> Step:
+    return Step("draw_look", (random.randint(1, 4),))
+
+
+def _draw(_: Random) -> Step:
+    return Step("draw")
+
+
+def _state(random: Random) -> Step:
+    return Step("state", (random.choice(STATES),))
+
+
+def _settings(random: Random) -> Step:
+    changes: dict[str, object] = {
+        "rate": random.choice(RATES),
+        "burst": random.choice((0, 1, 5)),
+        "active_max": random.choice((0, 1, 3)),
+        "claim_window_s": random.choice((2, 5)),
+        "session_ttl_s": random.choice((2, 20)),
+        "visitors_per_ticket": random.choice((0.5, 1.0, 2.0)),
+    }
+    return Step("settings", tuple(random.sample(sorted(changes.items()), 2)))
+
+
+def _numbers(verb: str) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (random.choice((1, 5, 20)),))
+
+
+def _stock(random: Random) -> Step:
+    free = random.choice((0, 0, 1, 2, 5))
+    return Step("stock", (free, random.choice((0, 0, 1)), random.choice((5, 6, 6, 0))))
+
+
+ROOM_STEPS: dict[Callable[[Random], Step], int] = {
+    _wait: 30,
+    _admit: 30,
+    _join: 25,
+    _of_one("place"): 6,
+    _of_one("claim"): 25,
+    _of_one("leave"): 4,
+    _of_one("remove"): 1,
+    _of_one("buy"): 4,
+    _draw_look: 7,
+    _draw: 8,
+    _state: 4,
+    _settings: 4,
+    _numbers("numbers"): 6,
+    _numbers("numbers_late"): 1,
+    _stock: 5,
+}
+
+
+async def shortest(
+    steps: Sequence[Step], fails: Callable[[Sequence[Step]], Awaitable[bool]], *, limit_s: float = 20.0
+) -> list[Step]:
+    """The fewest steps found within the time that still fail: ever smaller pieces are left out."""
+    left, piece, deadline = list(steps), max(1, len(steps) // 2), time.monotonic() + limit_s
+    while piece and time.monotonic() < deadline:
+        at = 0
+        while at < len(left) and time.monotonic() < deadline:
+            shorter = left[:at] + left[at + piece :]
+            if await fails(shorter):
+                left = shorter
+            else:
+                at += piece
+        piece //= 2
+    return left

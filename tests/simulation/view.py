@@ -1,0 +1,132 @@
+"""One look at a room: what the model says and what the engine says, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from tests.simulation.model import RoomModel
+
+METER = "level tick_ms serving_position last_number numbers_reserved draw_next draw_last admitted".split()
+SETS = ("prequeue", "waiting", "called", "active")
+
+# Everything of a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a room of ten.
+LOOK = """
+local reply = {redis.call('HGET', KEYS[1], 'state'), redis.call('HMGET', KEYS[2], unpack(ARGV))}
+for i = 3, 6 do reply[i] = redis.call('ZRANGE', KEYS[i], 0, -1, 'WITHSCORES') end
+reply[7] = redis.call('HGETALL', KEYS[7])
+reply[8] = redis.call('HGETALL', KEYS[8])
+reply[9] = redis.call('ZRANGE', KEYS[9], 0, -1, 'WITHSCORES')
+reply[10] = redis.call('SMEMBERS', KEYS[10])
+reply[11] = redis.call('SMEMBERS', KEYS[11])
+reply[12] = redis.call('HMGET', KEYS[12], 'free', 'held', 'total')
+reply[13] = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if redis.call('PTTL', key) == -1 then table.insert(reply[13], key) end
+end
+return reply
+"""
+KEYS = ("conf", "meter", *SETS, "turns", "endings", "ended", "removed", "buyers", "stock")
+
+
+@dataclass(frozen=True)
+class View:
+    """A room at one moment. Of endings only those that are told: not of whoever is back, or was removed."""
+
+    state: str
+    level: int
+    tick_ms: int
+    serving: int
+    last: int
+    reserved: int
+    draw_next: int
+    draw_last: int
+    admitted: int
+    prequeue: Mapping[str, int]
+    waiting: Mapping[str, int]
+    called: Mapping[str, int]
+    active: Mapping[str, int]
+    turns: Mapping[str, int]
+    endings: Mapping[str, tuple[str, int]]
+    removed: frozenset[str]
+    buyers: frozenset[str]
+    tickets: tuple[int, ...] | None  # free, held, total
+
+    def differences(self, other: View) -> list[str]:
+        """Field by field, what is not the same."""
+        return [
+            f"{it.name}: model {getattr(self, it.name)}, engine {getattr(other, it.name)}"
+            for it in fields(self)
+            if getattr(self, it.name) != getattr(other, it.name)
+        ]
+
+
+def of_model(model: RoomModel) -> View:
+    """What the model says."""
+    return View(
+        state=model.shown,
+        level=model.level,
+        tick_ms=model.tick_ms,
+        serving=model.serving,
+        last=model.last,
+        reserved=model.reserved,
+        draw_next=model.draw_next,
+        draw_last=model.draw_last,
+        admitted=model.admitted,
+        prequeue=dict(model.prequeue),
+        waiting=dict(model.waiting),
+        called=dict(model.called),
+        active=dict(model.active),
+        turns=dict(model.turns),
+        endings=_told(model.endings, model.prequeue, model.waiting, model.turns, model.removed),
+        removed=frozenset(model.removed),
+        buyers=frozenset(model.buyers),
+        tickets=model.tickets,
+    )
+
+
+async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset[str]]:
+    """What Redis says, and the keys that carry no TTL."""
+    client: Any = redis  # redis-py types EVAL for its sync and async clients at once
+    reply = await client.eval(LOOK, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
+    state, values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
+    meter = {name: int(value) for name, value in zip(METER, values, strict=True)}
+    standing, numbers, at = (_scores(prequeue), _scores(waiting)), _scores(turns), _scores(ended)
+    told = {visitor: (word, at[visitor]) for visitor, word in _pairs(endings)}
+    tickets = tuple(int(count) for count in reply[11] if count is not None)
+    gone = tickets[:2] == (0, 0) and tickets[2] > 0
+    return View(
+        state="sold_out" if state == "open" and gone else state,
+        level=meter["level"],
+        tick_ms=meter["tick_ms"],
+        serving=meter["serving_position"],
+        last=meter["last_number"],
+        reserved=meter["numbers_reserved"],
+        draw_next=meter["draw_next"],
+        draw_last=meter["draw_last"],
+        admitted=meter["admitted"],
+        prequeue=standing[0],
+        waiting=standing[1],
+        called=_scores(called),
+        active=_scores(active),
+        turns=numbers,
+        endings=_told(told, *standing, numbers, removed),
+        removed=frozenset(removed),
+        buyers=frozenset(buyers),
+        tickets=tickets or None,
+    ), frozenset(reply[12])
+
+
+def _told(endings: Mapping[str, tuple[str, int]], *there: Container[str]) -> dict[str, tuple[str, int]]:
+    return {who: ending for who, ending in endings.items() if not any(who in standing for standing in there)}
+
+
+def _pairs(flat: list[str]) -> Iterator[tuple[str, str]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _scores(flat: list[str]) -> dict[str, int]:
+    return {member: int(score) for member, score in _pairs(flat)}
