@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import migrate, running
+from app.commands import event, migrate, operating, room, running
 from app.core.errors import CannotRun, Refusal
 from app.store.connections import STORE_AWAY
 
@@ -21,7 +21,13 @@ app = typer.Typer(name="fairgate", add_completion=False, rich_markup_mode=None)
 app.command()(running.up)
 app.command()(running.web)
 app.command()(running.worker)
+app.command()(running.demo)
 app.command()(running.env)
+app.command()(operating.check)
+app.command()(operating.token)
+app.add_typer(operating.keys, name="keys")
+app.add_typer(room.app, name="room")
+app.add_typer(event.app, name="event")
 app.add_typer(migrate.app, name="migrate")
 
 

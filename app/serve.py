@@ -27,6 +27,7 @@ from app.listening import BACKLOG, ServerName
 from app.main import create_app
 from app.settings import Settings
 from app.store.connections import connected
+from app.web.http import App
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -50,8 +51,10 @@ async def _run(settings: Settings, listener: socket.socket, server: ServerName) 
         pass  # refuses in one line what would be a traceback inside the app's start
     app = create_app(settings)
     await app.startup()
-    # Open streams end when they see this event; the servers only know how to wait for them.
-    stopping: asyncio.Event = app.shutdown_event
+    running: App = app.extensions["fairgate"]
+    stopping = (
+        running.closing
+    )  # open streams end when they see it; the servers only know how to wait for them
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

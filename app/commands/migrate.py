@@ -1,4 +1,4 @@
-"""migrate up | down | new NAME: the database schema. Alembic loads slowly, so only its own commands load it."""
+"""migrate up | down | new NAME: the database schema. Alembic loads slowly, so nothing else loads it."""
 
 from __future__ import annotations
 

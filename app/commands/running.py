@@ -36,6 +36,25 @@ def up(
     asyncio.run(supervise.run(supervise.Plan(settings, host, port, server, web, workers)))
 
 
+def demo(
+    *,
+    fans: Annotated[int, typer.Option(min=0, max=20_000, help="Simulated fans.")] = 400,
+    host: Host = HOST,
+    port: Port = PORT,
+    server: Server = "hypercorn",
+    web: Web = 1,
+    workers: Workers = 1,
+    data: Data = None,
+) -> None:
+    """What `up` does, plus a concert on sale and a crowd of simulated fans."""
+    from app import demo, supervise
+
+    settings = read_settings(data)
+    log.configure(settings, "up")
+    plan = supervise.Plan(settings, host, port, server, web, workers)
+    asyncio.run(supervise.run(plan, lambda url, running: demo.run(url, running, fans)))
+
+
 def web(
     *,
     host: Host = HOST,

@@ -1,0 +1,41 @@
+"""event import FILE: put an event on sale from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import catalog
+from app.commands.settled import CommandFailed, Data, on_stores
+from app.core.model import Event
+from app.settings import Settings
+from app.store.connections import Stores
+
+app = typer.Typer(help="Events and what is on sale for them.", rich_markup_mode=None)
+
+
+@app.callback()
+def _event() -> None:
+    """Keeps `import` a word of its own while it is the only one."""
+
+
+@app.command("import")
+def import_event(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML, or JSON in a file named .json.")],
+    *,
+    data: Data = None,
+) -> None:
+    """Make an event with its ticket types, or bring it up to the file."""
+    try:
+        definition = catalog.read_definition(file)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+
+    async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
+        return await catalog.import_event(stores, definition)
+
+    event, made = on_stores(data, put)
+    done = "made" if made else "brought up to the file"
+    print(f"event {event.event_id} {done}; its room is {event.room_id}")

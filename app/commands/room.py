@@ -1,0 +1,122 @@
+"""room list | show | open | pause | resume | close | set: what an operator does to a sale that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+
+from app import room_control, waiting_room
+from app.commands.settled import Data, on_stores
+from app.core.model import Room, RoomId, RoomSettings, RoomStatus
+from app.core.rules import RoomAction
+from app.settings import Settings
+from app.store.connections import Stores
+from app.waiting_room import Line
+
+T = TypeVar("T")
+RoomArgument = Annotated[str, typer.Argument(metavar="ROOM", help="The room_id.")]
+
+TEXTS = {
+    field.encode_name
+    for field in msgspec.inspect.type_info(RoomSettings).fields  # type: ignore[attr-defined]
+    if isinstance(field.type, msgspec.inspect.StrType)
+}
+
+app = typer.Typer(help="See the rooms; open, pause, resume, close and set one.", rich_markup_mode=None)
+
+
+def _on_line(data: Data, operation: Callable[[Line], Awaitable[T]]) -> T:
+    async def with_line(stores: Stores, settings: Settings) -> T:
+        return await operation(waiting_room.open_line(stores, settings))
+
+    return on_stores(data, with_line)
+
+
+@app.command("list")
+def list_rooms(*, data: Data = None) -> None:
+    """All rooms, one a line: who waits, who is inside, how fast they go in."""
+    rooms = _on_line(data, lambda line: waiting_room.rooms(line, False))
+    rows = [("ROOM", "STATE", "WAITING", "CALLED", "ACTIVE", "PER MINUTE", "AVAILABLE")]
+    rows += [_row(room, status) for room, status in rooms]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _row(room: Room, status: RoomStatus) -> tuple[str, str, str, str, str, str, str]:
+    available = "-" if status.available is None else str(status.available)
+    rate = str(room.settings.admission_rate_per_minute)
+    inside = str(status.called), str(status.active)
+    return room.room_id, status.state, str(status.waiting), *inside, rate, available
+
+
+@app.command()
+def show(room: RoomArgument, *, data: Data = None) -> None:
+    """One room: where it stands, and its settings, as JSON."""
+    shown, status = _on_line(data, lambda line: waiting_room.status(line, RoomId(room)))
+    document: dict[str, Any] = {"room_id": shown.room_id, "event_id": shown.event_id, "state": status.state}
+    for name in ("serving_position", "last_number", "waiting", "called", "active", "outflow_per_minute"):
+        document[name] = getattr(status, name)
+    document["available"] = status.available
+    document["settings"] = msgspec.to_builtins(shown.settings)
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _act(room: str, action: RoomAction, data: Data) -> None:
+    changed = _on_line(data, lambda line: room_control.set_state(line, RoomId(room), action))
+    print(f"{changed.room_id} is {changed.state}")
+
+
+@app.command("open")
+def open_room(room: RoomArgument, *, data: Data = None) -> None:
+    """Open the sale: visitors are called."""
+    _act(room, "open", data)
+
+
+@app.command()
+def pause(room: RoomArgument, *, data: Data = None) -> None:
+    """Call nobody for now; joining goes on."""
+    _act(room, "pause", data)
+
+
+@app.command()
+def resume(room: RoomArgument, *, data: Data = None) -> None:
+    """Go on calling visitors after a pause."""
+    _act(room, "resume", data)
+
+
+@app.command()
+def close(room: RoomArgument, *, data: Data = None) -> None:
+    """End the sale: nobody joins, nobody is called; sessions go on to their end."""
+    _act(room, "close", data)
+
+
+@app.command("set")
+def set_room(
+    room: RoomArgument,
+    changes: Annotated[list[str], typer.Argument(metavar="key=value ...", help="Room settings.")],
+    *,
+    data: Data = None,
+) -> None:
+    """Change settings; acts on the next tick. Example: room set demo admission_rate_per_minute=900"""
+    patch = dict(_change(change) for change in changes)
+    changed = _on_line(data, lambda line: room_control.configure(line, RoomId(room), patch))
+    values = msgspec.to_builtins(changed.settings)
+    print(f"{changed.room_id}: " + ", ".join(f"{name}={values[name]}" for name in patch))
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """A setting and its value: text as it is, anything else as JSON (`null`, 5, true) if it is JSON."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"{text!r} is not key=value")
+    if name in TEXTS:
+        return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,186 @@
+"""Simulated fans: ordinary API clients that know nothing but HTTP, one visitor each, no more than asked for.
+
+They look at the line through one shared event stream, as waiting pages behind a CDN do, so a crowd of them
+costs the server little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from random import Random
+from typing import Any
+
+import httpx
+import msgspec
+
+ARRIVE_WITHIN_S = 90.0
+AT_ONCE_SHARE = 0.5  # so many of them stand at the door when it opens
+AT_ONCE_S = 15.0
+NO_SHOW_SHARE, CANCEL_SHARE, FORGET_SHARE, DECLINED_SHARE = 0.05, 0.10, 0.10, 0.10
+LOOK_S = (1.0, 8.0)  # how long one looks at the tickets, and then for the card
+TICKETS = (1, 1, 2, 2, 2, 3, 4)
+CLAIM_AGAIN_S = 1.0
+ATTEMPTS_MAX = 60  # calls repeated on 429 and 503
+RECONNECT_S = 1.0
+TIMEOUT_S = 20.0
+
+
+class GaveUp(Exception):
+    """A fan's way ended early: sold out, closed, not called in time, or the server is gone."""
+
+
+@dataclass
+class Board:
+    """The room's status document, as the stream last told it."""
+
+    serving_position: int = 0
+    state: str = ""
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def follow(self, client: httpx.AsyncClient, room_id: str) -> None:
+        """Read the stream for ever, over and over when it breaks."""
+        while True:
+            with suppress(httpx.HTTPError):
+                async with client.stream("GET", f"/v1/rooms/{room_id}/events", timeout=None) as stream:
+                    async for line in stream.aiter_lines():
+                        if line.startswith("data:"):
+                            await self._read(msgspec.json.decode(line[5:]))
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _read(self, document: dict[str, Any]) -> None:
+        async with self.changed:
+            self.serving_position, self.state = document["serving_position"], document["state"]
+            self.changed.notify_all()
+
+    async def called(self, queue_number: int) -> None:
+        """Wait until the line has come to this number. Raises GaveUp when nobody will be called any more."""
+        async with self.changed:
+            await self.changed.wait_for(
+                lambda: self.serving_position >= queue_number or self.state in ("sold_out", "closed")
+            )
+            if self.serving_position < queue_number:
+                raise GaveUp(self.state)
+
+
+@dataclass
+class Crowd:
+    """All fans of one sale. `tally` counts how far each of them got."""
+
+    client: httpx.AsyncClient
+    room_id: str
+    event_id: str
+    ticket_type_ids: list[str]
+    random: Random
+    board: Board = field(default_factory=Board)
+    tally: Counter[str] = field(default_factory=Counter)
+
+    async def come(self, fans: int) -> None:
+        """Let so many fans arrive, wait and buy; returns when the last one is through."""
+        following = asyncio.create_task(self.board.follow(self.client, self.room_id))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(fans):
+                    tasks.create_task(self._fan(self._arrival_s(number / fans)))
+        finally:
+            following.cancel()
+
+    def _arrival_s(self, share: float) -> float:
+        if share < AT_ONCE_SHARE:
+            return AT_ONCE_S * share / AT_ONCE_SHARE
+        return AT_ONCE_S + ARRIVE_WITHIN_S * (share - AT_ONCE_SHARE) / (1 - AT_ONCE_SHARE)
+
+    async def _fan(self, arrives_in_s: float) -> None:
+        await asyncio.sleep(arrives_in_s)
+        try:
+            place_token = await self._queue()
+            if self.random.random() < NO_SHOW_SHARE:
+                raise GaveUp("no_show")
+            booking_token = await self._claim(place_token)
+            await self._buy(booking_token, place_token)
+        except GaveUp as end:
+            self.tally[str(end)] += 1
+        except httpx.HTTPError:
+            self.tally["disconnected"] += 1
+
+    async def _queue(self) -> str:
+        place = (await self._call("POST", f"/v1/rooms/{self.room_id}/places")).json()
+        self.tally["joined"] += 1
+        token: str = place["place_token"]
+        while place["queue_number"] is None:  # in the pre-queue: the draw gives the number
+            await asyncio.sleep(place["poll_after_s"])
+            place = (await self._call("GET", f"/v1/rooms/{self.room_id}/places/me", token)).json()
+            token = place["place_token"] or token
+        if place["state"] == "waiting":
+            await self.board.called(place["queue_number"])
+        return token
+
+    async def _claim(self, place_token: str) -> str:
+        for _ in range(ATTEMPTS_MAX):
+            answer = await self._call(
+                "POST", f"/v1/rooms/{self.room_id}/places/me/booking-token", place_token
+            )
+            if answer.status_code != 202:
+                self.tally["admitted"] += 1
+                token: str = answer.json()["booking_token"]
+                return token
+            await asyncio.sleep(CLAIM_AGAIN_S)
+        raise GaveUp("never_called")
+
+    async def _buy(self, booking_token: str, place_token: str) -> None:
+        await asyncio.sleep(self.random.uniform(*LOOK_S))
+        quantity = self.random.choice(TICKETS)
+        items = [{"ticket_type_id": self.random.choice(self.ticket_type_ids), "quantity": quantity}]
+        path = f"/v1/events/{self.event_id}/reservations"
+        held = (await self._call("POST", path, booking_token, {"items": items})).json()
+        self.tally["held"] += 1
+        await asyncio.sleep(self.random.uniform(*LOOK_S))
+        path, mood = f"/v1/reservations/{held['reservation_id']}", self.random.random()
+        if mood < FORGET_SHARE:
+            raise GaveUp("forgot")
+        if mood < FORGET_SHARE + CANCEL_SHARE:
+            await self._call("POST", f"{path}/cancel", place_token)
+            raise GaveUp("cancelled")
+        if self.random.random() < DECLINED_SHARE:
+            with suppress(GaveUp):
+                await self._pay(path, place_token, "tok_declined")
+        await self._pay(path, place_token, "tok_ok")
+        self.tally["bought"] += 1
+        self.tally["tickets"] += quantity
+
+    async def _pay(self, path: str, place_token: str, card: str) -> None:
+        await self._call(
+            "POST", f"{path}/confirm", place_token, {"payment": {"method": "card", "token": card}}
+        )
+
+    async def _call(
+        self, method: str, path: str, token: str = "", body: dict[str, Any] | None = None
+    ) -> httpx.Response:
+        """One call, repeated with the same key while the server asks for patience. Raises GaveUp on a no."""
+        headers = {"Idempotency-Key": secrets.token_hex(8)}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        for _ in range(ATTEMPTS_MAX):
+            answer = await self.client.request(method, path, headers=headers, json=body)
+            if answer.status_code not in (429, 503):
+                if answer.is_success:
+                    return answer
+                raise GaveUp(answer.json()["code"])
+            await asyncio.sleep(float(answer.headers.get("Retry-After", "1")) + self.random.random())
+        raise GaveUp("out_of_patience")
+
+
+@asynccontextmanager
+async def a_client(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for many visitors at once: it keeps no cookies, which would make one visitor of them all."""
+    limits = httpx.Limits(max_connections=50, max_keepalive_connections=50)
+    async with httpx.AsyncClient(
+        base_url=url, limits=limits, timeout=httpx.Timeout(TIMEOUT_S, pool=None), trust_env=False
+    ) as client:
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        yield client

@@ -1,0 +1,173 @@
+"""The commands of an operator, on stores that run: each does one thing and says it in a line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.store.connections import Stores
+from tests.conftest import Servers
+from tests.platform.outside import Ended, fairgate
+
+CONCERT = """
+event_id: concert
+name: A Concert
+starts_at: 2030-06-01T19:00:00Z
+room: {admission_rate_per_minute: 60}
+ticket_types:
+  - {ticket_type_id: standing, name: Standing, price: 5000, quantity: 100}
+  - {ticket_type_id: seated, name: Seated, price: 8000, quantity: 50}
+"""
+
+write = Path.write_text  # a few bytes, in tests that are not in a hurry
+Run = Callable[..., Awaitable[Ended]]
+
+
+@pytest.fixture
+def run(stores: Stores, servers: Servers, database_url: str, tmp_path: Path) -> Run:
+    """A command on empty stores of its own."""
+
+    async def on_stores(*arguments: str, code: int = 0) -> Ended:
+        ended = await fairgate(
+            *arguments, REDIS_URL=servers.redis_url, DATABASE_URL=database_url, FAIRGATE_DATA=str(tmp_path)
+        )
+        assert "Traceback" not in ended.err
+        assert ended.code == code, ended.err
+        assert len(ended.err.splitlines()) == (code != 0)
+        return ended
+
+    return on_stores
+
+
+@pytest.fixture
+async def concert(run: Run, tmp_path: Path) -> Path:
+    """A file with an event that has been imported."""
+    file = tmp_path / "concert.yaml"
+    file.write_text(CONCERT)
+    assert (await run("event", "import", str(file))).out == "event concert made; its room is concert\n"
+    return file
+
+
+async def test_an_event_is_imported_and_imported_again(run: Run, concert: Path, database_url: str) -> None:
+    changed = concert.with_name("changed.yaml")
+    write(changed, CONCERT.replace("quantity: 100", "quantity: 120"))
+    assert "brought up to the file" in (await run("event", "import", str(changed))).out
+    connection = await asyncpg.connect(database_url)
+    totals = await connection.fetch("SELECT total FROM ticket_types ORDER BY total")
+    await connection.close()
+    assert [row["total"] for row in totals] == [50, 120]
+
+
+async def test_a_json_file_does_too(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "concert.json"
+    event = {"event_id": "talk", "name": "A Talk", "starts_at": "2030-06-01T19:00:00Z"}
+    file.write_text(json.dumps(event))
+    assert "event talk made" in (await run("event", "import", str(file))).out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("event_id: [", "concert.yaml"),
+        (CONCERT.replace("price: 5000", "price: -1"), "price"),
+        (CONCERT.replace("venue", "place") + "colour: red\n", "colour"),
+        ("just words", "concert.yaml"),
+    ],
+)
+async def test_a_wrong_file_is_refused_naming_what_is_wrong(
+    run: Run, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "concert.yaml"
+    file.write_text(text)
+    assert said in (await run("event", "import", str(file), code=1)).err
+
+
+async def test_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    assert "No such file" in (await run("event", "import", str(tmp_path / "none.yaml"), code=1)).err
+
+
+@pytest.mark.usefixtures("concert")
+async def test_a_room_is_listed_opened_paused_resumed_and_closed(run: Run) -> None:
+    assert re.search(r"^concert +scheduled +0 +0 +0 +60 +150$", (await run("room", "list")).out, re.MULTILINE)
+    for action, state in (("open", "open"), ("pause", "paused"), ("resume", "open"), ("close", "closed")):
+        assert (await run("room", action, "concert")).out == f"concert is {state}\n"
+    assert "concert" in (await run("room", "list")).out
+    ended = await run("room", "resume", "concert", code=1)
+    assert ended.err.startswith("fairgate: ")
+
+
+@pytest.mark.usefixtures("concert")
+async def test_settings_of_a_room_are_set_and_shown(run: Run) -> None:
+    await run(
+        "room", "set", "concert",
+        *("admission_rate_per_minute=900", "active_visitors_max=null", "message=Doors at 7", "public=false"),
+    )  # fmt: skip
+    shown = json.loads((await run("room", "show", "concert")).out)
+    settings = shown["settings"]
+    assert (settings["admission_rate_per_minute"], settings["active_visitors_max"]) == (900, None)
+    assert (settings["message"], settings["public"]) == ("Doors at 7", False)
+    assert shown["available"] == 150
+
+
+@pytest.mark.usefixtures("concert")
+@pytest.mark.parametrize("change", ["colour=red", "admission_rate_per_minute=fast", "claim_window_s=1"])
+async def test_a_wrong_setting_is_refused_by_name(run: Run, change: str) -> None:
+    assert change.partition("=")[0] in (await run("room", "set", "concert", change, code=1)).err
+
+
+async def test_a_setting_without_a_value_is_wrong_usage(run: Run) -> None:
+    await run("room", "set", "concert", "message", code=2)
+
+
+@pytest.mark.parametrize("command", ["show", "open", "pause", "resume", "close"])
+async def test_an_unknown_room(run: Run, command: str) -> None:
+    assert "no such room" in (await run("room", command, "none", code=1)).err
+
+
+@pytest.mark.usefixtures("concert")
+async def test_check_says_whether_both_stores_agree(run: Run, database_url: str) -> None:
+    await run("room", "open", "concert")
+    for which in ("concert", "--all"):
+        assert (await run("check", which)).out.startswith("concert: free + held + sold = total")
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE ticket_types SET sold = 1 WHERE ticket_type_id = 'seated'")
+    await connection.close()
+    ended = await run("check", "concert", code=1)
+    assert "seated" in ended.out
+    assert "concert" in ended.err
+
+
+async def test_check_of_an_unknown_event_and_of_none(run: Run) -> None:
+    assert "no such event" in (await run("check", "none", code=1)).err
+    await run("check", code=2)
+    await run("check", "concert", "--all", code=2)
+    assert (await run("check", "--all")).out == ""
+
+
+async def test_a_token_stands_alone_on_stdout(run: Run) -> None:
+    ended = await run("token", "--role", "operator", "--sub", "me")
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", ended.out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--role", "king", "--sub", "me"], ["--role", "user"], ["--sub", "me"], ["--role", "user", "--sub", ""]],
+    ids=" ".join,
+)
+async def test_a_token_needs_a_role_and_a_subject(run: Run, arguments: list[str]) -> None:
+    await run("token", *arguments, code=2)
+
+
+async def test_keys_rotate_with_overlap(run: Run, database_url: str) -> None:
+    await run("token", "--role", "user", "--sub", "me")  # makes the first key
+    new = (await run("keys", "rotate")).out.strip()
+    connection = await asyncpg.connect(database_url)
+    rows = await connection.fetch("SELECT kid, retired_at FROM signing_keys ORDER BY created_at")
+    await connection.close()
+    assert rows[-1]["kid"] == new
+    assert [row["retired_at"] is None for row in rows] == [False, True]
