@@ -24,6 +24,14 @@ export function positionOf(status, place) {
   return Math.min(bound, place.queue_position ?? bound);
 }
 
+// How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in rules.py is its twin.
+export function waitOf(status, position) {
+  const rate = status.admission_rate_per_minute;
+  if (!rate) return null;
+  const seconds = (position * 60) / (Math.min(status.outflow_per_minute, rate) || rate);
+  return { p50: Math.ceil(seconds), p90: Math.ceil(seconds * 1.5) + 5 };
+}
+
 // Thousandths of the way from where one began to the front.
 export function progressOf(position, began) {
   return began > 1 ? Math.round((1000 * (began - position)) / began) : 0;

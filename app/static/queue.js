@@ -1,6 +1,6 @@
 // The queue page. It lives on the shared document and asks about its own place rarely. Everything is decided by
 // level, not by edge: each document and each second look at what is known and do what is due.
-import { heard, localTimes, now, tick } from "./clock.js";
+import { heard, localTimes, tick } from "./clock.js";
 import { jittered } from "./calls.js";
 import { isTurn, panelOf, positionOf } from "./line.js";
 import { follow } from "./live.js";
@@ -14,35 +14,20 @@ const POLL_AFTER_S = 30;
 const STEP_MS = 1000; // between questions about our own place
 
 let { status, place } = start;
-let began = start.began, askedAt = positionNow();
+let began = start.began;
 let link = "polling", documentAt = Date.now();
 let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
-
-function positionNow() {
-  return place?.state === "waiting" ? positionOf(status, place) : 0;
-}
-
-// The last exact estimate, scaled to where we stand by now.
-function estimateNow() {
-  const exact = place?.wait_s;
-  if (!exact) return null;
-  const share = askedAt ? positionNow() / askedAt : 1;
-  return { p50: exact.p50 * share, p90: exact.p90 * share };
-}
 
 function setPlace(next) {
   const sameNumber = next && place && next.queue_number === place.queue_number;
   place = next;
   askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
-  if (place?.state === "waiting") {
-    askedAt = positionNow();
-    if (!sameNumber || !began) remember(askedAt);
-  }
+  if (place?.state === "waiting" && (!sameNumber || !began)) remember();
 }
 
 // Where the progress bar began is kept in a cookie, so that a refresh, with or without script, draws the same bar.
-function remember(position) {
-  began = position;
+function remember() {
+  began = positionOf(status, place);
   document.cookie = `fairgate_began_${start.room_id}=${place.queue_number}.${began}; path=/rooms/${start.room_id}; max-age=86400; samesite=lax`;
 }
 
@@ -78,7 +63,7 @@ function goOn() {
 const isLookedAt = () => !document.prerendering && document.visibilityState === "visible";
 
 function react() {
-  show({ status, place, estimate: estimateNow(), began, lost: link === "lost" });
+  show({ status, place, began, lost: link === "lost" });
   const panel = panelOf(status, place);
   showJoining(panel === "door");
   if (isTurn(status, place) || place?.state === "called") {
@@ -103,7 +88,7 @@ function everySecond() {
 
 heard(start.now_ms);
 localTimes();
-if (place?.state === "waiting" && !began) remember(askedAt);
+if (place?.state === "waiting" && !began) remember();
 follow(url, setStatus, (next) => { link = next; react(); });
 setInterval(everySecond, 1000);
 document.addEventListener("visibilitychange", react);

@@ -1,6 +1,6 @@
 // Puts what is known on the page: which panel, which notice, which figures. All words come from the template.
 import { setCountdown } from "./clock.js";
-import { panelOf, noticeOf, positionOf, progressOf } from "./line.js";
+import { panelOf, noticeOf, positionOf, progressOf, waitOf } from "./line.js";
 import { counted, number, wait } from "./words.js";
 
 const SAY_AGAIN_MS = 60000; // the live region repeats the wait at most this often
@@ -30,14 +30,14 @@ function say(text) {
   saidAt = Date.now();
 }
 
-export function show({ status, place, estimate, began, lost }) {
+export function show({ status, place, began, lost }) {
   const panel = panelOf(status, place), notice = noticeOf(status, place, lost);
   fill("message", status.message);
   for (const element of all('[data-fill="message"]')) element.hidden = !status.message;
   fill("waiting", (patterns) => counted(status.waiting, patterns));
   setCountdown("claim_by", Date.parse(place?.claim_by) || 0);
   setCountdown("session_expires_at", Date.parse(place?.session_expires_at) || 0);
-  if (panel === "waiting") showLine(status, place, ["paused", "held"].includes(notice) ? null : estimate, began);
+  if (panel === "waiting") showLine(status, place, began, ["paused", "held"].includes(notice));
   document.title = titleOf(panel, status, place);
   for (const element of all('[data-when="joinable"]')) element.hidden = ["sold_out", "closed"].includes(status.state);
   if (panel !== shown.panel) showPanel(panel);
@@ -54,8 +54,9 @@ function showPanel(panel) {
   say(Array.from(parts, (part) => part.textContent.trim()).join(". "));
 }
 
-function showLine(status, place, estimate, began) {
+function showLine(status, place, began, stopped) {
   const position = positionOf(status, place);
+  const estimate = stopped ? null : waitOf(status, position); // while nobody is called any figure is made up
   fill("position", number(position));
   fill("ahead", (patterns) => counted(position - 1, patterns));
   fill("queue_number", number(place.queue_number));

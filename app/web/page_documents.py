@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import segno
+from markupsafe import Markup
 
 from app.core.clock import to_ms
 from app.core.model import Event, Item, Reservation, TicketType
@@ -122,7 +126,14 @@ class TicketView:
 
     name: str
     code: str
-    qr: str
+    qr: Markup
+
+
+def ticket_view(names: Mapping[str, str], ticket: Mapping[str, Any]) -> TicketView:
+    """A ticket of a confirmed reservation."""
+    picture = segno.make(ticket["code"], micro=False).svg_inline(omitsize=True, border=2)
+    type_id = ticket["ticket_type_id"]
+    return TicketView(names.get(type_id, type_id), ticket["code"], Markup(picture))
 
 
 @dataclass(frozen=True)
@@ -131,14 +142,12 @@ class ReservationPage:
 
     event: EventHead
     reservation: ReservationView
-    heading: str
     now_ms: int
     refresh_s: int
     tickets: Sequence[TicketView]
-    payment_choices: Sequence[tuple[str, str]]
-    payment_chosen: str
     idempotency_key: str
     problem: str = ""
+    chosen: str = "tok_ok"  # the test card
 
 
 @dataclass(frozen=True)
@@ -161,12 +170,10 @@ class SalesPage:
 
 @dataclass(frozen=True)
 class ErrorPage:
-    """A page for what could not be shown."""
+    """A page for what could not be shown; the words for each code are in its template."""
 
     status: int
-    heading: str
-    text: str
+    code: str
     back: str
-    back_label: str
     request_id: str
     retry_after_s: int = 0

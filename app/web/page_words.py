@@ -77,8 +77,8 @@ def _rounded(seconds: int) -> tuple[int, str]:
     if seconds < MINUTE_S:
         return 0, "minute"
     if seconds < HOURS_FROM_S:
-        return round(seconds / MINUTE_S), "minute"
-    return round(seconds / HOUR_S), "hour"
+        return (seconds + MINUTE_S // 2) // MINUTE_S, "minute"  # halves up, as Math.round does
+    return (seconds + HOUR_S // 2) // HOUR_S, "hour"
 
 
 def _counted(count: int, unit: str) -> str:

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
 from app.core.clock import to_ms
-from app.core.model import Event, Place, Room, RoomStatus
+from app.core.model import Place, Room, RoomStatus
 from app.web import page_words
-from app.web.page_documents import EventHead, event_head
+from app.web.line_documents import Draw, PlaceDocument, StatusDocument
+from app.web.page_documents import EventHead
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
 REFRESH_QUIET_S = 60  # nothing is expected soon
@@ -49,9 +48,9 @@ class Standing:
     room: Room
     status: RoomStatus
     place: Place | None
-    event: Event | None
-    status_document: Mapping[str, Any]
-    place_document: Mapping[str, Any] | None
+    event: EventHead | None
+    status_document: StatusDocument
+    place_document: PlaceDocument | None
     began: int = 0  # the position this visitor was first seen at; 0: not seen yet
 
 
@@ -77,8 +76,9 @@ class RoomPage:
     serving_position: int
     waiting: int
     wait: str
-    lottery: Mapping[str, Any] | None
+    lottery: Draw | None
     joinable: bool
+    go_on: str
     refresh_s: int
     start_json: str
 
@@ -103,12 +103,12 @@ def room_page(standing: Standing) -> RoomPage:
     position = position_of(status, place)
     notice = notice_of(status.state, panel, status.available)
     # Nobody is called while the line is paused or nothing is free: an estimate would be made up.
-    estimate = None if notice else (standing.place_document or {}).get("wait_s")
+    estimate = standing.place_document.wait_s if standing.place_document and not notice else None
     page = RoomPage(
         room_id=room.room_id,
         name=standing.event.name if standing.event else room.settings.name,
         title=f"{f'#{position:,} · ' if position else ''}{room.settings.name}",
-        event=event_head(standing.event) if standing.event else None,
+        event=standing.event,
         message=room.settings.message,
         panel=panel,
         notice=notice,
@@ -122,9 +122,10 @@ def room_page(standing: Standing) -> RoomPage:
         queue_number=place.queue_number if place else None,
         serving_position=status.serving_position,
         waiting=status.waiting,
-        wait=page_words.wait((estimate["p50"], estimate["p90"]) if estimate else None),
-        lottery=standing.status_document.get("draw"),
+        wait=page_words.wait((estimate.p50, estimate.p90) if estimate else None),
+        lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
+        go_on=go_on_path(room),
         refresh_s=0,
         start_json=_start(standing),
     )
@@ -145,16 +146,16 @@ def _refresh_s(page: RoomPage, standing: Standing) -> int:
     if page.panel in ("scheduled", "prequeue"):
         instants = (at for at in (page.prequeue_at_ms, page.opens_at_ms) if at > page.now_ms)
         due_s = (min(instants, default=page.now_ms + REFRESH_MAX_S * 1000) - page.now_ms) // 1000 + 1
-    elif page.panel == "waiting":
-        due_s = (standing.place_document or {}).get("poll_after_s") or REFRESH_MAX_S
+    elif page.panel == "waiting" and standing.place_document:
+        due_s = standing.place_document.poll_after_s
     return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)
 
 
 def _start(standing: Standing) -> str:
     """What the script begins with: the two documents it would otherwise have to ask for."""
-    place = dict(standing.place_document) if standing.place_document else None
-    if place:
-        place.pop("place_token", None)  # stays in the HttpOnly cookie
+    place = standing.place_document
+    if place is not None:
+        place = msgspec.structs.replace(place, place_token="")  # it stays in the HttpOnly cookie
     return msgspec.json.encode(
         {
             "room_id": standing.room.room_id,

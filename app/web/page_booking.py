@@ -1,0 +1,116 @@
+"""The booking page and the page of a reservation: as GET shows them, and as a refused form does again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from quart import Response
+
+from app import catalog, reservations
+from app.core.clock import now_ms
+from app.core.errors import EventNotFound, RateLimited, ReservationNotFound
+from app.core.model import Event, EventId, Reservation, ReservationId
+from app.web.credentials import asker
+from app.web.http import Request
+from app.web.page_documents import (
+    EventPage,
+    ReservationPage,
+    event_head,
+    reservation_view,
+    ticket_view,
+    type_view,
+)
+from app.web.page_render import respond
+from app.web.page_visitors import NOT_A_CREDENTIAL, place_of, session_of, visitor_of
+
+PAYING_REFRESH_S = 2
+HELD_REFRESH_MIN_S = 2
+
+
+async def event(request: Request) -> Response:
+    """The booking page."""
+    return await event_page(request)
+
+
+async def event_page(
+    request: Request, problem: str = "", chosen: Mapping[str, int] | None = None, status: int = 200
+) -> Response:
+    """The booking page, with what went wrong and what had been chosen."""
+    found, ticket_types = await catalog.event(request.app.stores, EventId(request.params["event_id"]))
+    if not found.published:
+        raise EventNotFound
+    visitor = visitor_of(request, found.room_id)
+    mine = []
+    if visitor is not None:
+        mine = await reservations.of_visitor(request.app.desk, found.event_id, visitor.visitor_id)
+    names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
+    document = EventPage(
+        event=event_head(found),
+        now_ms=now_ms(),
+        session_expires_at_ms=await _session_expires_at_ms(request, found),
+        ticket_types=[type_view(it) for it in ticket_types],
+        reservations=[reservation_view(it, names) for it in mine],
+        idempotency_key=secrets.token_urlsafe(16),
+        problem=problem,
+        chosen=chosen or {},
+    )
+    return respond("event.html", document, status)
+
+
+async def _session_expires_at_ms(request: Request, found: Event) -> int:
+    """Until when this visitor may choose; 0 outside a session. The room knows sessions that ended early."""
+    claims = await session_of(request, found.room_id)
+    if claims is None:
+        return 0
+    try:
+        answer = await place_of(request, found.room_id)
+    except RateLimited:
+        answer = None  # the token itself is good; whether the session still is, reserving will tell
+    ended = answer is not None and answer[0].state != "active"
+    return 0 if ended else claims.exp * 1000
+
+
+async def reservation(request: Request) -> Response:
+    """The page of a reservation."""
+    return await reservation_page(request, await owned(request))
+
+
+async def owned(request: Request) -> Reservation:
+    """The reservation of the address, for its owner only. Raises ReservationNotFound."""
+    found = await reservations.get(request.app.desk, ReservationId(request.params["reservation_id"]))
+    try:
+        who = await asker(request)
+    except NOT_A_CREDENTIAL:
+        raise ReservationNotFound from None
+    if found is None or not who.owns(request, found):
+        raise ReservationNotFound
+    return found
+
+
+async def reservation_page(
+    request: Request, it: Reservation, problem: str = "", chosen: str = "tok_ok", status: int = 200
+) -> Response:
+    """The page of a reservation, with what went wrong and what had been chosen."""
+    found, ticket_types = await catalog.event(request.app.stores, it.event_id)
+    names: dict[str, str] = {each.ticket_type_id: each.name for each in ticket_types}
+    document = ReservationPage(
+        event=event_head(found),
+        reservation=reservation_view(it, names),
+        now_ms=now_ms(),
+        refresh_s=_refresh_s(it),
+        tickets=[ticket_view(names, ticket) for ticket in it.tickets],
+        idempotency_key=secrets.token_urlsafe(16),
+        problem=problem,
+        chosen=chosen,
+    )
+    return respond("reservation.html", document, status)
+
+
+def _refresh_s(it: Reservation) -> int:
+    """How soon a page without script looks again: when the hold ends, or for the answer of the bank."""
+    if it.status == "paying":
+        return PAYING_REFRESH_S
+    if it.status == "held":
+        return max(HELD_REFRESH_MIN_S, (it.expires_at_ms - now_ms()) // 1000 + HELD_REFRESH_MIN_S)
+    return 0

@@ -1,0 +1,107 @@
+"""The way into every page: whose form it is, and what is shown when something ends a request.
+
+Forms are protected against other sites in two ways that need nothing in the page. Our cookies are
+`SameSite=Lax`, so a browser does not send them with another site's POST; and a POST is refused unless the
+browser says that one of our own pages sent it: by `Sec-Fetch-Site`, or where it does not send that (plain
+HTTP, older browsers) by `Origin`. A client that sends neither is no browser, and has no cookies to abuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from quart import Response, current_app
+from quart import request as quart_request
+from werkzeug.exceptions import NotFound as NotFoundError
+
+from app.core.errors import NotFound, Refusal, Retryable
+from app.core.model import SLUG
+from app.web.cold import quart_response
+from app.web.dispatch import refuse, request_of
+from app.web.http import Request
+from app.web.page_documents import ErrorPage
+from app.web.page_render import SECURITY_HEADERS, respond
+from app.web.problems import refusal_of
+
+_PARAMS = {
+    "room_id": re.compile(SLUG),
+    "event_id": re.compile(SLUG),
+    "reservation_id": re.compile(r"[\w-]{1,128}"),
+}
+RETRY_MAX_S = 30
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
+    """Make a Quart view of a page. Whatever goes wrong becomes a page too."""
+
+    @wraps(handler)
+    async def view(**params: str) -> Response:
+        request = _request(params)
+        try:
+            if request.method == "OPTIONS":
+                return Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS"})
+            if not all(_PARAMS[name].fullmatch(value) for name, value in params.items()):
+                raise NotFound
+            if request.method == "POST" and not is_our_form(request):
+                return sealed(foreign_form(request))
+            return sealed(await handler(request))
+        except Exception as error:  # the entry point of every page
+            return sealed(error_page(request, refusal_of(error)))
+
+    return view
+
+
+def _request(params: dict[str, str]) -> Request:
+    scope: Any = quart_request.scope
+    return request_of(current_app.extensions["fairgate"], scope, params)
+
+
+async def not_found(error: NotFoundError) -> Response:
+    """An address nobody knows: a page for whoever reads pages, a problem document for everybody else."""
+    request = _request({})
+    if request.path.startswith("/v1/") or "text/html" not in (request.header(b"accept") or ""):
+        return quart_response(refuse(error))
+    return sealed(error_page(request, NotFound()))
+
+
+def is_our_form(request: Request) -> bool:
+    """Whether one of our own pages sent this POST."""
+    site = request.header(b"sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.header(b"origin")
+    return origin is None or urlsplit(origin).netloc in (
+        urlsplit(request.origin()).netloc,
+        request.header(b"host"),
+    )
+
+
+def sealed(response: Response) -> Response:
+    """The answer with the headers every page carries."""
+    response.headers.update(SECURITY_HEADERS)
+    return response
+
+
+def foreign_form(request: Request) -> Response:
+    """The answer to a form that another site sent."""
+    document = ErrorPage(403, "foreign_form", _page_of(request), request.request_id)
+    return respond("error.html", document, 403)
+
+
+def error_page(request: Request, refusal: Refusal) -> Response:
+    """A page for a refusal that no page shows in its own words."""
+    retry_after_s = min(RETRY_MAX_S, max(1, refusal.retry_after_s)) if isinstance(refusal, Retryable) else 0
+    back = _page_of(request) if retry_after_s or refusal.status == 500 else "/"
+    document = ErrorPage(refusal.status, refusal.code, back, request.request_id, retry_after_s)
+    return respond("error.html", document, refusal.status, retry_after_s)
+
+
+def _page_of(request: Request) -> str:
+    """The page a request belongs to: a form is posted to an address below its page."""
+    return request.path if request.method in ("GET", "HEAD") else request.path.rpartition("/")[0] or "/"

@@ -1,0 +1,194 @@
+"""What the pages post: join, go in, leave, reserve, pay, cancel. Each calls the operation the API calls.
+
+A form that worked answers 303, so that a refresh repeats nothing. A refusal the page has words for shows the
+page again; any other ends as an error page (`page_entry.py`, which has also checked whose form it is).
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from urllib.parse import parse_qsl
+
+from quart import Response
+
+from app import catalog, reservations, waiting_room
+from app.core.errors import (
+    Conflict,
+    CredentialMissing,
+    HoldExpired,
+    IdempotencyKeyReused,
+    LimitExceeded,
+    Over,
+    PaymentDeclined,
+    PlaceNotFound,
+    Refusal,
+    RemovedByStaff,
+    RoomClosed,
+    RoomNotOpen,
+    RoomSoldOut,
+    SessionEnded,
+    SoldOut,
+    ValidationFailed,
+)
+from app.core.model import EventId, Item, RoomId, TicketTypeId
+from app.core.tokens import new_visitor_id
+from app.reservations import Payment
+from app.waiting_room import Joining
+from app.web.addresses import throttle_key
+from app.web.cold import read_body
+from app.web.credentials import booking_cookie
+from app.web.http import BODY_MAX, Request
+from app.web.page_booking import event_page, owned, reservation_page
+from app.web.page_visitors import add_cookie, session_of, set_place, visitor_of
+from app.web.queue_document import go_on_path
+from app.web.rooms import booking_token
+
+QUANTITY = "quantity."  # + ticket_type_id: the name of a field
+DIGITS_MAX = 9
+KEY_LENGTH_MAX = 128
+FIELDS_MAX = 250
+RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
+    SoldOut,
+    LimitExceeded,
+    SessionEnded,
+    IdempotencyKeyReused,
+)
+
+
+async def join(request: Request) -> Response:
+    """Take a place, or find the one there is."""
+    room_id = RoomId(request.params["room_id"])
+    back = _see(f"/rooms/{room_id}")
+    try:
+        place, status = await waiting_room.join(request.app.line, room_id, _joining(request, room_id))
+    except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):
+        return back  # the page tells
+    set_place(back, request, place, status)
+    return back
+
+
+def _joining(request: Request, room_id: RoomId) -> Joining:
+    known = visitor_of(request, room_id)
+    return Joining(
+        visitor_id=known.visitor_id if known else new_visitor_id(),
+        known=known,
+        address=throttle_key(request.client),
+    )
+
+
+async def enter(request: Request) -> Response:
+    """Claim the turn and go on; to another site by a link, because our forms lead to ourselves only."""
+    room_id = RoomId(request.params["room_id"])
+    back = _see(f"/rooms/{room_id}")
+    claims = visitor_of(request, room_id)
+    if claims is None:
+        return back
+    try:
+        place, status = await waiting_room.claim(request.app.line, room_id, claims)
+    except (Over, PlaceNotFound):
+        return back
+    if place.state != "active":
+        return back
+    goal = go_on_path(await request.app.line.rooms.of(room_id, status))
+    response = _see(goal) if goal.startswith("/") else back
+    token, exp = booking_token(request.app, room_id, place, status)
+    add_cookie(response, booking_cookie(request, room_id, token, exp))
+    return response
+
+
+async def leave(request: Request) -> Response:
+    """Leave the line, or end the session."""
+    room_id = RoomId(request.params["room_id"])
+    claims = visitor_of(request, room_id)
+    if claims is not None:
+        await waiting_room.leave(request.app.line, room_id, claims)
+    return _see(f"/rooms/{room_id}")
+
+
+async def reserve(request: Request) -> Response:
+    """Take tickets."""
+    form = await _form()
+    event_id = EventId(request.params["event_id"])
+    chosen = _chosen(form)
+    items = [
+        Item(ticket_type_id=TicketTypeId(name), quantity=count) for name, count in chosen.items() if count
+    ]
+    if not items:
+        return await event_page(request, "nothing_chosen", chosen, 422)
+    room_id = await catalog.room_of_event(request.app.stores, event_id)
+    claims = await session_of(request, room_id)
+    if claims is None:
+        return await event_page(request, "session_ended", chosen, CredentialMissing.status)
+    try:
+        reserved = await reservations.reserve(
+            request.app.desk, claims, event_id, items, idempotency_key=_key(form)
+        )
+    except RESERVE_PROBLEMS as refusal:
+        return await event_page(request, refusal.code, chosen, refusal.status)
+    except ValidationFailed as refusal:
+        return await event_page(request, "refused", chosen, refusal.status)
+    return _see(f"/reservations/{reserved.reservation_id}")
+
+
+async def pay(request: Request) -> Response:
+    """Pay for a hold."""
+    form = await _form()
+    it = await owned(request)
+    token = form.get("token", "")
+    payment = Payment("card", token)
+    try:
+        await reservations.confirm(request.app.desk, it.reservation_id, payment, _key(form))
+    except PaymentDeclined as refusal:
+        return await reservation_page(request, it, refusal.code, token, refusal.status)
+    except ValidationFailed as refusal:
+        return await reservation_page(request, it, "refused", status=refusal.status)
+    except (HoldExpired, Conflict):
+        pass  # the page tells what became of it
+    return _see(f"/reservations/{it.reservation_id}")
+
+
+async def cancel(request: Request) -> Response:
+    """Give the tickets back."""
+    it = await owned(request)
+    with suppress(Conflict):
+        await reservations.cancel(request.app.desk, it.reservation_id)
+    return _see(f"/reservations/{it.reservation_id}")
+
+
+async def _form() -> dict[str, str]:
+    """The fields of the form that was sent; of two with one name the last."""
+    text = (await read_body(BODY_MAX)).decode("utf-8", "replace")
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX))
+    except ValueError:
+        raise ValidationFailed("form", f"has more than {FIELDS_MAX} fields") from None
+
+
+def _chosen(form: dict[str, str]) -> dict[str, int]:
+    """How many of each type; what is not a sane number counts as refused later: -1."""
+    return {
+        name.removeprefix(QUANTITY): _count(value.strip())
+        for name, value in form.items()
+        if name.startswith(QUANTITY)
+    }
+
+
+def _count(text: str) -> int:
+    if not text:
+        return 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX else -1
+
+
+def _key(form: dict[str, str]) -> str:
+    """The attempt's key from the page; without one every sending is an attempt of its own."""
+    key = form.get("idempotency_key", "")
+    sane = 0 < len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable()
+    return key if sane else secrets.token_urlsafe(16)
+
+
+def _see(path: str) -> Response:
+    response = Response(status=303)
+    response.headers["Location"] = path
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,100 @@
+"""The pages of visitors: sales, queue, booking, reservation. What they post is in `page_forms.py`.
+
+A GET changes nothing: link previews and prefetching browsers may fetch any page without taking a place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quart import Quart, Response, current_app
+from werkzeug.exceptions import NotFound as NotFoundError
+
+from app import waiting_room
+from app.core.clock import to_ms
+from app.core.errors import StoreUnavailable
+from app.core.model import RoomId
+from app.web import page_booking, page_forms
+from app.web.assets import load_assets
+from app.web.http import Request
+from app.web.page_documents import SalesPage, SaleView
+from app.web.page_entry import not_found, page
+from app.web.page_render import compressed, respond
+from app.web.page_visitors import remember_began, set_place, standing_of
+from app.web.posters import Posters
+from app.web.queue_document import room_page
+
+POSTERS = "fairgate_posters"  # where Quart keeps ours
+
+
+async def sales(request: Request) -> Response:
+    """The public sales."""
+    posters: Posters = current_app.extensions[POSTERS]
+    lines = []
+    for found, status in await waiting_room.rooms(request.app.line, public_only=True):
+        head = await posters.of_room(request.app.stores, found)
+        name = head.name if head else found.settings.name
+        lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))
+    return respond("sales.html", SalesPage(lines))
+
+
+async def room(request: Request) -> Response:
+    """The queue page."""
+    standing = await standing_of(request, RoomId(request.params["room_id"]))
+    if standing.status_document.stale is True:
+        raise StoreUnavailable("The line cannot be read at the moment.", 5)
+    posters: Posters = current_app.extensions[POSTERS]
+    standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
+    document = room_page(standing)
+    response = respond("room.html", document)
+    if standing.place is not None:
+        set_place(response, request, standing.place, standing.status)
+        remember_began(response, request, standing, document.position)
+    return response
+
+
+async def static_file(digest: str, name: str) -> Response:
+    """One of our own files. The digest in its address is that of all of them, so it can be kept for good."""
+    assets = load_assets()
+    asset = assets.files.get(name)
+    if asset is None:
+        raise NotFoundError
+    response = compressed(asset.plain, asset.content_type, asset.gzipped)
+    response.headers["Cache-Control"] = assets.cache_control(digest)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+PAGES = {
+    "/": sales,
+    "/rooms/<room_id>": room,
+    "/events/<event_id>": page_booking.event,
+    "/reservations/<reservation_id>": page_booking.reservation,
+}
+FORMS = {
+    "/rooms/<room_id>/join": page_forms.join,
+    "/rooms/<room_id>/enter": page_forms.enter,
+    "/rooms/<room_id>/leave": page_forms.leave,
+    "/events/<event_id>/reserve": page_forms.reserve,
+    "/reservations/<reservation_id>/pay": page_forms.pay,
+    "/reservations/<reservation_id>/cancel": page_forms.cancel,
+}
+
+
+def register_pages(app: Quart) -> None:
+    """Add the pages, their forms and their files. They use `extensions["fairgate"]`."""
+    app.extensions[POSTERS] = Posters()
+    for path, view in PAGES.items():
+        app.add_url_rule(
+            path,
+            f"page_{view.__name__}",
+            page(view),
+            methods=["GET", "OPTIONS"],
+            provide_automatic_options=False,
+        )
+    for path, form in FORMS.items():
+        app.add_url_rule(
+            path, f"form_{form.__name__}", page(form), methods=["POST"], provide_automatic_options=False
+        )
+    app.add_url_rule("/static/<digest>/<name>", "page_file", static_file)
+    app.register_error_handler(404, not_found)

@@ -1,0 +1,207 @@
+"""A running product and a real browser: `fairgate up` on a folder of its own, Debian's Chromium."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+
+from app import installation
+from app.embedded import free_port
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+FAIRGATE = str(Path(sys.executable).with_name("fairgate"))
+READY_TIMEOUT_S = 90
+EXPECT_TIMEOUT_MS = 15_000  # two cores are shared with a browser, two stores and other tests
+PHONE = {"width": 360, "height": 740}
+
+expect.set_options(timeout=EXPECT_TIMEOUT_MS)
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Product:
+    """`fairgate up`, and the staff's way into it."""
+
+    url: str
+    data: Path
+    token: str
+
+    async def staff(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the staff API; a refusal fails the test."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=20) as client:
+            headers = {"Authorization": f"Bearer {self.token}"}
+            response = await client.request(method, path, json=body, headers=headers)
+        assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
+        return dict(response.json()) if response.content else {}
+
+    async def status(self, room_id: str) -> dict[str, Any]:
+        """The room's shared status document."""
+        return await self.staff("GET", f"/v1/rooms/{room_id}")
+
+    async def a_sale(
+        self, *, tickets: int = 100, opened: bool = True, event: dict[str, Any] | None = None, **room: Any
+    ) -> str:
+        """A sale with one kind of ticket; nobody is called until a rate is set. Returns its room_id."""
+        name = f"sale-{next(_numbers)}"
+        await self.staff(
+            "POST",
+            "/v1/events",
+            {
+                "event_id": name,
+                "name": "Northern Lights",
+                "starts_at": "2030-06-01T18:00:00Z",
+                "venue": "Velodrome",
+                **(event or {}),
+                "room": {"admission_rate_per_minute": 0, **room},
+            },
+        )
+        await self.staff(
+            "POST",
+            f"/v1/events/{name}/ticket-types",
+            {"ticket_type_id": "standing", "name": "Standing", "price": 4500, "quantity": tickets},
+        )
+        if opened:
+            await self.staff("POST", f"/v1/rooms/{name}/open", {})
+        return name
+
+    async def let_in(self, room_id: str) -> None:
+        """Call everybody who waits, from the next tick on."""
+        await self.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 6000})
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """A store that does not answer for a while; its supervisor sees a living process."""
+        found = installation.running(self.data)
+        assert found is not None
+        process = next(child for child in found.children if child.name == name).find()
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+
+def _started(process: subprocess.Popen[str], url: str) -> None:
+    assert process.stdout is not None
+    watchdog = threading.Timer(READY_TIMEOUT_S, process.kill)
+    watchdog.start()
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.strip() == f"ready {url}":
+            break
+    else:
+        pytest.fail(f"fairgate up ended before it was ready:\n{''.join(lines)}")
+    watchdog.cancel()
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[Product]:
+    """The whole product, once per session; tests keep apart by having a sale of their own."""
+    folder = Path(tempfile.mkdtemp(prefix="fairgate-browser-"))
+    folder.chmod(0o711)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FAIRGATE_") and name not in ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
+    } | {"FAIRGATE_DATA": str(folder / "data"), "FAIRGATE_LOG_LEVEL": "warning"}
+    with open(folder / "log", "w") as log:
+        up = subprocess.Popen(
+            [FAIRGATE, "up", "--port", str(port), "--data", str(folder / "data")],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+        )
+    try:
+        _started(up, url)
+        token = subprocess.run(
+            [FAIRGATE, "token", "--role", "admin", "--sub", "browser-tests"],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        yield Product(url, folder / "data", token.stdout.strip())
+    finally:
+        up.send_signal(signal.SIGTERM)
+        up.wait(15)
+        assert up.stdout is not None
+        up.stdout.close()
+        sys.stderr.write((folder / "log").read_text()[-4000:])
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+OpenContext = Callable[..., Awaitable[BrowserContext]]
+
+
+@pytest.fixture
+async def visitor(chromium: Browser) -> AsyncIterator[OpenContext]:
+    """Makes browsers of their own (cookies apart). Whatever they report against our pages fails the test."""
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def listen(page: Page) -> None:
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", hear)
+
+    def hear(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text or "Refused to" in message.text:
+            complaints.append(message.text)
+
+    async def open_context(**options: Any) -> BrowserContext:
+        context = await chromium.new_context(viewport=options.pop("viewport", PHONE), **options)
+        context.on("page", listen)
+        contexts.append(context)
+        return context
+
+    yield open_context
+    for context in contexts:
+        await context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+async def page(visitor: OpenContext) -> Page:
+    """One visitor's page, with scripts."""
+    return await (await visitor()).new_page()
+
+
+@pytest.fixture
+async def plain_page(visitor: OpenContext) -> Page:
+    """One visitor's page, without scripts."""
+    return await (await visitor(java_script_enabled=False)).new_page()
