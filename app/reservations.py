@@ -45,6 +45,7 @@ __all__ = [
     "check",
     "confirm",
     "get",
+    "of_visitor",
     "open_desk",
     "reserve",
     "watch",
@@ -231,6 +232,12 @@ async def get(
     if word != "pending":
         raise REFUSALS[word]
     return None
+
+
+async def of_visitor(desk: Desk, event_id: EventId, visitor_id: VisitorId) -> list[Reservation]:
+    """What a visitor holds, bought and gave up of an event, the newest first. Raises StoreUnavailable."""
+    with stores_needed():
+        return await reservations.of_visitor(desk.stores.postgres, event_id, visitor_id)
 
 
 async def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Reservation]:

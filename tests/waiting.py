@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 async def wait_until(
-    condition: Callable[[], Awaitable[T]], what: str, *, timeout_s: float = 10.0, every_s: float = 0.02
+    condition: Callable[[], Awaitable[T | None]], what: str, *, timeout_s: float = 10.0, every_s: float = 0.02
 ) -> T:
     """The first truthy value of `condition()`. Fails naming `what` when the time is up."""
     deadline = time.monotonic() + timeout_s

@@ -149,6 +149,16 @@ async def fetch_one(postgres: asyncpg.Pool, reservation_id: str) -> Reservation 
     return (await fetch(postgres, [reservation_id])).get(reservation_id)
 
 
+async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> list[Reservation]:
+    """A visitor's reservations for an event, the newest first; no more than a page shows."""
+    rows = await postgres.fetch(
+        f"{_SELECT} WHERE event_id = $1 AND visitor_id = $2 ORDER BY reservations.created_at DESC LIMIT 50",
+        event_id,
+        visitor_id,
+    )
+    return [_reservation(row) for row in rows]
+
+
 async def fingerprints(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[str, str]:
     """With which body each of these was first asked for."""
     rows = await postgres.fetch(
