@@ -1,18 +1,54 @@
-"""What staff do to a room: make it, change it, open and close it, take a visitor out of it, look at its numbers.
+"""What staff do to a room: make it, change it, open and close it, take a visitor out, look at its numbers.
 
-Postgres first, then Redis: an answer of success is a change that survives. Should Redis be away in between, the
-worker brings it there within a second of its return.
+Postgres first, then Redis: an answer of success is a change that survives. Should Redis be away in between,
+the worker brings it there within a second of its return.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
+
+from app.core import rules
+from app.core.clock import now_ms
+from app.core.errors import AlreadyExists, QueueingMethodLocked, RoomNotFound, ValidationFailed
 from app.core.model import EventId, Room, RoomId, RoomSettings, VisitorId
+from app.core.rules import RoomAction
+from app.loading import stores_answer
+from app.rebuild import rebuild_room
+from app.store import control_scripts, room_scripts, rooms, sessions
+from app.store.conf import conf_fields
 from app.store.connections import Stores
+from app.store.keys import ROOMS, RoomKeys
+from app.store.room_scripts import NotLoaded
 from app.waiting_room import Line
 
-RoomAction = Literal["open", "pause", "resume", "close"]
+_AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
+
+
+def new_seed() -> bytes:
+    """What a room's draw is made of; decided at the creation, published at the opening."""
+    return secrets.token_bytes(32)
+
+
+def read_settings(document: dict[str, Any]) -> RoomSettings:
+    """Settings from JSON values. Raises ValidationFailed naming the field."""
+    try:
+        settings = msgspec.convert(document, RoomSettings)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        if unknown := _UNKNOWN.search(text):
+            raise ValidationFailed(unknown["field"], "there is no such setting") from None
+        found = _AT.match(text)
+        assert found is not None
+        raise ValidationFailed(found["field"] or "body", found["message"]) from None
+    rules.check_times(settings)
+    return settings
 
 
 async def create_room(
@@ -20,11 +56,17 @@ async def create_room(
 ) -> Room:
     """A new room, scheduled. Raises AlreadyExists, ValidationFailed (times out of order).
 
-    With an `event_id` the room is for an event whose row is made next: the room comes to life when
-    `refresh` is called (or within a second), so that it never runs without its stock. To make both in one
-    transaction use `app.store.rooms.insert_room(connection, room_id, settings)`, then `refresh`.
+    With an `event_id` the room is for an event whose row is made next: it comes to life with `refresh`, or
+    within a second, so that it never runs without its stock. To make both in one transaction call
+    `store.rooms.insert_room(connection, room_id, settings, new_seed())` in it, and `refresh` after it.
     """
-    raise NotImplementedError
+    rules.check_times(settings)
+    with stores_answer():
+        if not await rooms.insert_room(line.stores.postgres, room_id, settings, new_seed()):
+            raise AlreadyExists(f"There is a room {room_id} already.")
+        if event_id is None:
+            await rebuild_room(line.stores, room_id)
+    return await line.rooms.get(room_id)
 
 
 async def configure(line: Line, room_id: RoomId, patch: dict[str, Any]) -> Room:
@@ -32,29 +74,100 @@ async def configure(line: Line, room_id: RoomId, patch: dict[str, Any]) -> Room:
 
     Raises RoomNotFound, ValidationFailed (naming the field), QueueingMethodLocked.
     """
-    raise NotImplementedError
+
+    def patched(room: Room) -> Room:
+        settings = read_settings(msgspec.to_builtins(room.settings) | patch)
+        if settings.queueing_method != room.settings.queueing_method and room.state != "scheduled":
+            raise QueueingMethodLocked
+        return msgspec.structs.replace(room, settings=settings)
+
+    return await _change(line, room_id, patched)
 
 
 async def set_state(line: Line, room_id: RoomId, action: RoomAction) -> Room:
     """Open, pause, resume or close. Raises RoomNotFound, Conflict when the step makes no sense."""
-    raise NotImplementedError
+
+    def stepped(room: Room) -> Room:
+        state = rules.state_after(room.state, action)
+        if state == room.state:
+            return room
+        at_ms, settings = now_ms(), room.settings
+        if settings.closes_at is not None and rules.due_state("open", settings, at_ms) == "closed":
+            settings = msgspec.structs.replace(settings, closes_at=None)  # it has acted; opened again by hand
+        return msgspec.structs.replace(
+            room,
+            settings=settings,
+            state=state,
+            opened_at_ms=room.opened_at_ms or (at_ms if state == "open" else 0),
+            closed_at_ms=at_ms if state == "closed" else 0,
+        )
+
+    return await _change(line, room_id, stepped)
 
 
 async def refresh(stores: Stores, room_id: RoomId) -> None:
-    """Bring the room in Redis up to what Postgres says: after its event was made or changed."""
-    raise NotImplementedError
+    """Bring the room in Redis up to what Postgres says, as a new version: its event was made or changed."""
+    with stores_answer():
+        await rooms.touch_room(stores.postgres, room_id)
+        await push(stores, room_id)
+
+
+async def push(stores: Stores, room_id: RoomId) -> None:
+    """Bring the room in Redis up to the version Postgres has."""
+    row = await rooms.select_room(stores.postgres, room_id)
+    if row is None:
+        return
+    room, keys = row.room, RoomKeys(room_id)
+    try:
+        await control_scripts.configure(
+            stores.redis, keys, conf_fields(row), version=room.version, to=room.state
+        )
+    except NotLoaded:
+        await rebuild_room(stores, room_id)
 
 
 async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId) -> None:
     """Take a visitor out of the room for ever. Raises RoomNotFound."""
-    raise NotImplementedError
+    await line.rooms.get(room_id)
+    with stores_answer():
+        await sessions.insert_removed(line.stores.postgres, room_id, visitor_id)
+        await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
+        await line.rooms.loaded(
+            room_id, lambda: room_scripts.remove(line.stores.redis, RoomKeys(room_id), visitor_id)
+        )
 
 
-async def delete_room(line: Line, room_id: RoomId) -> None:
+async def delete_room(stores: Stores, room_id: RoomId) -> None:
     """Forget a room whose event is gone: its row and everything in Redis."""
-    raise NotImplementedError
+    redis: Any = stores.redis
+    with stores_answer():
+        await rooms.delete_room(stores.postgres, room_id)
+        await redis.srem(ROOMS, room_id)
+        await control_scripts.forget_room(stores.redis, RoomKeys(room_id, now_ms() // 86_400_000))
 
 
 async def room_stats(line: Line, room_id: RoomId) -> dict[str, Any]:
-    """Counters and percentiles since the opening, JSON values. Raises RoomNotFound."""
-    raise NotImplementedError
+    """Counters, and how long those who were called had waited. JSON values. Raises RoomNotFound."""
+    room = await line.rooms.get(room_id)
+    keys = RoomKeys(room_id)
+    with stores_answer():
+        counted = await line.rooms.loaded(room_id, lambda: control_scripts.counters(line.stores.redis, keys))
+        progress = await rooms.select_progress(line.stores.postgres, room_id)
+    return {"room_id": room.room_id, **counted._asdict(), "wait_s": rules.wait_percentiles_s(progress)}
+
+
+async def _change(line: Line, room_id: RoomId, change: Callable[[Room], Room]) -> Room:
+    """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis."""
+    with stores_answer():
+        async with line.stores.postgres.acquire() as connection, connection.transaction():
+            row = await rooms.lock_room(connection, room_id)
+            if row is None:
+                raise RoomNotFound
+            state = rules.due_state(row.room.state, row.room.settings, now_ms())
+            before = msgspec.structs.replace(row.room, state=state)
+            after = change(before)
+            if after != before:
+                await rooms.update_room(connection, after)
+        if after != before:
+            await push(line.stores, room_id)
+    return await line.rooms.read(room_id)

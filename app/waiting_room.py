@@ -6,11 +6,51 @@ room is in `room_control.py`.
 
 from __future__ import annotations
 
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
+
 import msgspec
 
+from app.core import errors, rules
+from app.core.errors import Refusal, StoreUnavailable
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
+from app.loading import LoadedRooms, stores_answer
+from app.numbers import reserve_numbers
 from app.settings import Settings
+from app.store import room_scripts, sessions
+from app.store import rooms as room_rows
+from app.store.batching import Coalescer, CoalescerFull
 from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from app.store.room_scripts import Answers, AskRecord, JoinRecord, Refused
+
+Answer = tuple[Place, RoomStatus]
+Outcome = Answer | Exception
+Record = JoinRecord | AskRecord
+Item = TypeVar("Item")
+T = TypeVar("T")
+
+ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
+WINDOW_S = 60  # the throttles count by the minute
+
+_JOIN_REFUSALS: dict[str, type[Refusal]] = {
+    "not_open": errors.RoomNotOpen,
+    "closed": errors.RoomClosed,
+    "sold_out": errors.RoomSoldOut,
+    "removed": errors.RemovedByStaff,
+    "restoring": errors.Restoring,
+}
+_ASK_REFUSALS: dict[str, type[Refusal]] = {"absent": errors.PlaceNotFound, "restoring": errors.Restoring}
+_CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
+    "done": errors.SessionDone,
+    "expired": errors.SessionExpired,
+    "no_show": errors.NoShow,
+    "left": errors.LeftTheLine,
+    "removed": errors.RemovedFromLine,
+}
 
 
 class Joining(msgspec.Struct, frozen=True):
@@ -21,45 +61,104 @@ class Joining(msgspec.Struct, frozen=True):
     address: str = ""
 
 
+class Throttle(msgspec.Struct, frozen=True):
+    """A rate a minute with a burst; a rate of 0 is no limit. `policy` is its name in `RateLimit-Policy`."""
+
+    policy: str
+    rate: int
+    burst: int
+
+    def refusal(self, retry_after_ms: int) -> Refusal:
+        """What a throttled caller is told."""
+        return errors.RateLimited(
+            math.ceil(retry_after_ms / 1000), policy=self.policy, quota=self.rate, window_s=WINDOW_S
+        )
+
+
+class Question(NamedTuple):
+    """A script that answers for each record, how it is throttled, and what its refusals are called."""
+
+    script: Callable[..., Awaitable[Answers]]
+    throttle: Throttle
+    refusals: dict[str, type[Refusal]]
+
+    def put(self, stores: Stores, room_id: RoomId, records: Sequence[Record]) -> Awaitable[Answers]:
+        """Ask it."""
+        limits = {"rate": self.throttle.rate, "burst": self.throttle.burst}
+        return self.script(stores.redis, RoomKeys(room_id), records, **limits)
+
+    def outcome(self, answer: Place | Refused, now: RoomStatus) -> Outcome | None:
+        """What the caller is told; None: the script has to be asked again."""
+        if isinstance(answer, Refused):
+            if answer.word == "limited":
+                return self.throttle.refusal(answer.retry_after_ms)
+            refusal = self.refusals.get(answer.word)
+            return refusal() if refusal else None
+        refusal = self.refusals.get(answer.state)
+        return refusal() if refusal else (answer, now)
+
+
 class Line:
     """One process's end of the waiting rooms; made by `open_line`."""
+
+    def __init__(self, stores: Stores, settings: Settings) -> None:
+        self.stores = stores
+        self.rooms = LoadedRooms(stores)
+        on = settings.throttled
+        self.join_throttle = Throttle(
+            "join", settings.join_rate_per_address if on else 0, settings.join_burst_per_address
+        )
+        self.place_throttle = Throttle(
+            "place", settings.place_rate_per_minute if on else 0, settings.place_burst
+        )
+        self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self))
+        self.asks: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_place_batch, self))
+        self.claims: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_claim_batch, self))
+        self.looks: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(partial(_status_batch, self))
 
 
 def open_line(stores: Stores, settings: Settings) -> Line:
     """The line of this process; call it inside the running event loop. Nothing to close."""
-    raise NotImplementedError
+    return Line(stores, settings)
 
 
-async def join(line: Line, room_id: RoomId, joining: Joining) -> tuple[Place, RoomStatus]:
+async def join(line: Line, room_id: RoomId, joining: Joining) -> Answer:
     """The place they have, or a new one (`Place.new`). The token to hand out carries `Place.token_number`.
 
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, StoreUnavailable.
     """
-    raise NotImplementedError
+    return await _submitted(line.joins, room_id, joining)
 
 
-async def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> tuple[Place, RoomStatus]:
+async def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
     """The exact place, also how it ended if that is less than an hour ago (state done, left, removed ...).
 
     Raises RateLimited, RoomNotFound, PlaceNotFound, StoreUnavailable.
     """
-    raise NotImplementedError
+    return await _submitted(line.asks, room_id, claims)
 
 
-async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> tuple[Place, RoomStatus]:
-    """Start the session of a called visitor, or tell the one they have: `session_expires_at_ms` is the token's
-    `exp` * 1000, the same each time; `Place.new` when this call started it (201). Waiting and prequeue come
-    back as they are (202).
+async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
+    """Start the session of a called visitor, or tell the one they have.
+
+    `session_expires_at_ms` is the token's `exp` * 1000, the same each time; `Place.new` when this call
+    started it (201). Waiting and prequeue come back as they are (202).
 
     Raises NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine, PlaceNotFound, RoomNotFound,
     Restoring, RateLimited, StoreUnavailable.
     """
-    raise NotImplementedError
+    return await _submitted(line.claims, room_id, claims)
 
 
 async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
     """Leave the line, or end the session; a second time changes nothing. Raises RoomNotFound."""
-    raise NotImplementedError
+    keys, visitor_id = RoomKeys(room_id), claims.visitor_id
+    with stores_answer():
+        word = await line.rooms.loaded(
+            room_id, lambda: room_scripts.leave(line.stores.redis, keys, visitor_id)
+        )
+        if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
+            await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
 
 
 async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
@@ -68,9 +167,106 @@ async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
     `RoomStatus` is the truth for state, serving position and whether the room has opened; the `Room` is kept
     in memory and read again when its version or epoch changed.
     """
-    raise NotImplementedError
+    return await _submitted(line.looks, room_id, None)
 
 
 async def rooms(line: Line, public_only: bool) -> list[tuple[Room, RoomStatus]]:
     """All rooms, or the public ones, by room_id."""
-    raise NotImplementedError
+    with stores_answer():
+        found = await room_rows.select_rooms(line.stores.postgres, public_only=public_only)
+    return list(await asyncio.gather(*(status(line, room.room_id) for room in found)))
+
+
+async def _submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+    try:
+        return await coalescer.submit(room_id, item)
+    except CoalescerFull:
+        raise StoreUnavailable from None
+
+
+async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
+    with stores_answer():
+        seed = (await line.rooms.get(room_id)).seed
+        records = [
+            JoinRecord(it.visitor_id, it.address, rules.draw_of(seed, it.visitor_id), *_told(it.known))
+            for it in batch
+        ]
+        question = Question(room_scripts.join, line.join_throttle, _JOIN_REFUSALS)
+        return await _decided(line, room_id, records, question)
+
+
+async def _place_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
+    with stores_answer():
+        records = await _ask_records(line, room_id, batch)
+        question = Question(room_scripts.place, line.place_throttle, _ASK_REFUSALS)
+        return await _decided(line, room_id, records, question)
+
+
+async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
+    """Sessions are committed before anybody is told of theirs; old ones too, in case it failed before."""
+    with stores_answer():
+        records = await _ask_records(line, room_id, batch)
+        question = Question(room_scripts.claim, line.place_throttle, _CLAIM_REFUSALS)
+        outcomes = await _decided(line, room_id, records, question)
+        begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
+        if begun:
+            await sessions.insert_sessions(line.stores.postgres, room_id, begun)
+        return outcomes
+
+
+async def _status_batch(line: Line, room_id: RoomId, batch: list[None]) -> Sequence[tuple[Room, RoomStatus]]:
+    with stores_answer():
+        keys = RoomKeys(room_id)
+        now = await line.rooms.loaded(room_id, lambda: room_scripts.status(line.stores.redis, keys))
+        return [(await line.rooms.of(room_id, now), now)] * len(batch)
+
+
+async def _ask_records(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
+    seed = (await line.rooms.get(room_id)).seed
+    return [AskRecord(it.visitor_id, rules.draw_of(seed, it.visitor_id), *_told(it)) for it in batch]
+
+
+def _told(known: PlaceClaims | None) -> tuple[int, int]:
+    """Queue number and epoch of a token, as the scripts take them."""
+    if known is None:
+        return room_scripts.NO_TOKEN, 0
+    return known.queue_number or room_scripts.NUMBERLESS, known.epoch
+
+
+async def _decided(
+    line: Line, room_id: RoomId, records: Sequence[Record], question: Question
+) -> list[Outcome]:
+    """The outcome of each record. What the script cannot decide is asked of Postgres, then asked again."""
+    outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
+    undecided = dict(enumerate(records))
+    for _ in range(ROUNDS_MAX):
+        ask = partial(question.put, line.stores, room_id, list(undecided.values()))
+        answers = await line.rooms.loaded(room_id, ask)
+        again: dict[int, tuple[Record, str]] = {}
+        for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
+            outcome = question.outcome(answer, answers.status)
+            if outcome is not None:
+                outcomes[i] = outcome
+            elif isinstance(answer, Refused):
+                again[i] = record, answer.word
+        if not again:
+            break
+        undecided = dict(zip(again, await _prepared(line, room_id, list(again.values())), strict=True))
+    return outcomes
+
+
+async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
+    """Get what the script lacked: queue numbers, or those a draw gave before the room was restored."""
+    if any(word == "numbers_exhausted" for _, word in again):
+        await line.rooms.loaded(room_id, lambda: reserve_numbers(line.stores, room_id))
+    undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
+    drawn = await room_rows.select_drawn(line.stores.postgres, room_id, undrawn) if undrawn else {}
+    prepared: list[Record] = []
+    for record, word in again:
+        if isinstance(record, JoinRecord):
+            record = record._replace(address="")  # the throttle has counted it already
+        if word == "undrawn":
+            number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
+            record = record._replace(known_number=number)
+        prepared.append(record)
+    return prepared

@@ -1,0 +1,132 @@
+"""Arithmetic and decisions of the waiting room that need no store."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import accumulate
+from typing import Literal
+
+from app.core.clock import to_ms
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import RoomSettings, RoomState
+
+RoomAction = Literal["open", "pause", "resume", "close"]
+
+DRAW_BITS = 52  # a sorted set's score is a double: integers up to 2**53 are exact
+NUMBERS_BLOCK_MIN = 5_000
+WAIT_SAMPLES = 1_000
+
+_AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {
+    "open": {
+        "scheduled": "open",
+        "prequeue": "open",
+        "open": "open",
+        "paused": "open",
+        "closed": "open",
+    },
+    "pause": {"open": "paused", "paused": "paused"},
+    "resume": {"open": "open", "paused": "open"},
+    "close": {
+        "scheduled": "closed",
+        "prequeue": "closed",
+        "open": "closed",
+        "paused": "closed",
+        "closed": "closed",
+    },
+}
+
+
+def draw_of(seed: bytes, visitor_id: str) -> int:
+    """The draw: the first 52 bits of HMAC-SHA256(seed, visitor_id); the lowest goes first."""
+    digest = hmac.digest(seed, visitor_id.encode(), hashlib.sha256)
+    return int.from_bytes(digest[:7]) >> (56 - DRAW_BITS)
+
+
+def commitment(seed: bytes) -> str:
+    """What is published of a seed before the opening."""
+    return hashlib.sha256(seed).hexdigest()
+
+
+def wait_range_s(ahead: int, outflow_per_minute: int, rate_per_minute: int) -> tuple[int, int] | None:
+    """How long a visitor with so many ahead will wait: even odds, and nine in ten. None: nobody is called.
+
+    The measured outflow says what caps, stock and no-shows leave of the configured rate; it is trusted as far
+    as the rate allows, because a rate lowered a moment ago still shows in it.
+    """
+    if rate_per_minute == 0:
+        return None
+    speed = min(outflow_per_minute, rate_per_minute) or rate_per_minute
+    seconds = (ahead + 1) * 60 / speed
+    return math.ceil(seconds), math.ceil(seconds * 1.5) + 5
+
+
+def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
+    """When to ask for the exact place again: a tenth of the wait, 2 s at the front, 5 minutes far behind.
+
+    `jitter01` in 0 to 1 spreads it by a quarter each way, so that those who came together part.
+    """
+    tenth = 15.0 if p50_s is None else p50_s / 10
+    near = min(300.0, max(2.0, tenth if ahead else 2.0))
+    return max(2, round(near * (0.75 + 0.5 * jitter01)))
+
+
+def numbers_block(last_number: int) -> int:
+    """How many queue numbers to reserve at once: enough for a second of the fastest rush seen so far."""
+    return max(NUMBERS_BLOCK_MIN, last_number // 4)
+
+
+def due_state(state: RoomState, settings: RoomSettings, now_ms: int) -> RoomState:
+    """The state after the schedule has acted; `include/schedule.lua` says the same for Redis."""
+
+    def due(at: datetime | None) -> bool:
+        return at is not None and to_ms(at) <= now_ms
+
+    if due(settings.closes_at):
+        return "closed"
+    if state in ("scheduled", "prequeue") and due(settings.opens_at):
+        return "open"
+    if state == "scheduled" and due(settings.prequeue_at):
+        return "prequeue"
+    return state
+
+
+def state_after(state: RoomState, action: RoomAction) -> RoomState:
+    """The state a step of staff leads to. Raises Conflict when the step makes no sense."""
+    after = _AFTER[action].get(state)
+    if after is None:
+        raise Conflict(f"A room that is {state} cannot be told to {action}.")
+    return after
+
+
+def check_times(settings: RoomSettings) -> None:
+    """Pre-queue, opening and closing come in this order. Raises ValidationFailed naming the later field."""
+    begins = settings.prequeue_at
+    if begins and settings.opens_at and settings.opens_at < begins:
+        raise ValidationFailed("opens_at", "has to be at or after prequeue_at")
+    if settings.closes_at and settings.opens_at and settings.closes_at <= settings.opens_at:
+        raise ValidationFailed("closes_at", "has to be after opens_at")
+    if settings.closes_at and begins and settings.closes_at <= begins:
+        raise ValidationFailed("closes_at", "has to be after prequeue_at")
+
+
+def wait_percentiles_s(progress: Sequence[tuple[int, int, int]]) -> dict[str, int] | None:
+    """How long those who were called had waited, from moments (at_ms, serving_position, last_number).
+
+    Nobody's arrival is stored: a number was given when `last_number` reached it, and called when the serving
+    position did. None: nobody was called yet.
+    """
+    serving = list(accumulate((moment[1] for moment in progress), max))
+    given = list(accumulate((max(moment[1:]) for moment in progress), max))
+    if not serving or serving[-1] == 0:
+        return None
+    step = max(1, serving[-1] // WAIT_SAMPLES)
+    waits = sorted(
+        max(0, progress[bisect_left(serving, number)][0] - progress[bisect_left(given, number)][0]) // 1000
+        for number in range(1, serving[-1] + 1, step)
+    )
+    return {f"p{share}": waits[(len(waits) - 1) * share // 100] for share in (50, 90, 99)}

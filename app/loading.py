@@ -1,0 +1,108 @@
+"""The rooms as one process knows them: read from Postgres once a version, restored when not in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
+from app.core.model import Room, RoomId, RoomStatus
+from app.rebuild import rebuild_room
+from app.store import room_scripts, rooms
+from app.store.connections import POSTGRES_AWAY, STORE_AWAY, Stores
+from app.store.keys import RoomKeys
+from app.store.room_scripts import NotLoaded
+
+T = TypeVar("T")
+
+LOADS_MAX = 2  # restores at once in one process; each holds two connections to Postgres
+LOAD_WAIT_S = 2.0  # how long a request waits for a room to come to life
+LOOK_AGAIN_S = 0.02
+
+
+@contextmanager
+def stores_answer() -> Iterator[None]:
+    """A store that is away is told as StoreUnavailable."""
+    try:
+        yield
+    except STORE_AWAY as error:
+        raise StoreUnavailable from error
+
+
+class LoadedRooms:
+    """What one process remembers of rooms, and the restores it has under way."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self._known: dict[RoomId, Room] = {}
+        self._loading: dict[RoomId, asyncio.Task[bool]] = {}
+        self._slots = asyncio.Semaphore(LOADS_MAX)
+
+    async def get(self, room_id: RoomId) -> Room:
+        """The room, possibly of an older version: for what never changes. Raises RoomNotFound."""
+        return self._known.get(room_id) or await self.read(room_id)
+
+    async def of(self, room_id: RoomId, status: RoomStatus) -> Room:
+        """The room in the version `status` tells of, or newer; with Postgres away the one we have."""
+        room = self._known.get(room_id)
+        if room is None:
+            return await self.read(room_id)
+        if room.version < status.version or room.epoch < status.epoch:
+            try:
+                return await self.read(room_id)
+            except POSTGRES_AWAY:
+                return room
+        return room
+
+    async def loaded(self, room_id: RoomId, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` answers; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring."""
+        deadline = time.monotonic() + LOAD_WAIT_S
+        while True:
+            try:
+                return await ask()
+            except NotLoaded:
+                if time.monotonic() > deadline:
+                    raise Restoring from None
+                await self._load(room_id)
+
+    async def read(self, room_id: RoomId) -> Room:
+        """The room as Postgres has it now. Raises RoomNotFound."""
+        row = await rooms.select_room(self.stores.postgres, room_id)
+        if row is None:
+            self._known.pop(room_id, None)
+            raise RoomNotFound
+        self._known[room_id] = row.room
+        return row.room
+
+    async def _load(self, room_id: RoomId) -> None:
+        """Until the room is in Redis, which is long before all of it is restored."""
+        task = self._loading.get(room_id)
+        if task is None:
+            task = self._loading[room_id] = asyncio.create_task(self._rebuild(room_id))
+            task.add_done_callback(lambda done: self._loaded(room_id, done))
+        done, _ = await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
+        if done and not task.result():
+            await asyncio.sleep(LOOK_AGAIN_S)  # another process restores it
+        elif not done:
+            await self._look(room_id, task)
+
+    async def _look(self, room_id: RoomId, task: asyncio.Task[bool]) -> None:
+        while not task.done():
+            try:
+                await room_scripts.status(self.stores.redis, RoomKeys(room_id))
+            except NotLoaded:
+                await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
+            else:
+                return
+
+    async def _rebuild(self, room_id: RoomId) -> bool:
+        async with self._slots:
+            return await rebuild_room(self.stores, room_id)
+
+    def _loaded(self, room_id: RoomId, task: asyncio.Task[bool]) -> None:
+        del self._loading[room_id]
+        if not task.cancelled() and isinstance(task.exception(), RoomNotFound):
+            self._known.pop(room_id, None)

@@ -1,0 +1,54 @@
+"""Queue numbers: none is told before Postgres knows of it; and the draw, which gives them in a lottery."""
+
+from __future__ import annotations
+
+from app.core import rules
+from app.core.clock import from_ms
+from app.core.model import RoomId
+from app.store import control_scripts, rooms
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+
+DRAW_BATCH = 2_000  # visitors: a few ms of script, one INSERT
+
+
+async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
+    """Let another block of numbers be given out, and those kept for a draw. Raises NotLoaded.
+
+    If the room moved on meanwhile nothing is raised, and whoever runs out asks again.
+    """
+    keys = RoomKeys(room_id)
+    now = await control_scripts.numbers(stores.redis, keys)
+    reserved = await rooms.reserve_numbers(
+        stores.postgres,
+        room_id,
+        now.epoch,
+        now.last_number + rules.numbers_block(now.last_number),
+        draw_first=now.draw_first,
+        draw_last=now.draw_last,
+        opened_at=from_ms(now.opened_at_ms),
+    )
+    if reserved is not None:
+        await control_scripts.raise_numbers(
+            stores.redis, keys, epoch=now.epoch, draw_last=now.draw_last, numbers=reserved
+        )
+
+
+async def draw_batch(stores: Stores, room_id: RoomId) -> int:
+    """Number the next of the pre-queue; how many were. First in Postgres, then in the line. Raises NotLoaded.
+
+    Workers may do this at once: a number has one visitor and a visitor one number in Postgres, and only the
+    first to come with the number that is next moves anybody.
+    """
+    keys = RoomKeys(room_id)
+    following = await control_scripts.undrawn(stores.redis, keys, limit=DRAW_BATCH)
+    if not following.visitor_ids:
+        return 0
+    drawn = await rooms.insert_drawn(
+        stores.postgres, room_id, following.visitor_ids, following.draw_next, following.draw_last
+    )
+    draw_next = max(following.draw_next, drawn.highest + 1)
+    await control_scripts.draw(
+        stores.redis, keys, drawn.numbers, expected=following.draw_next, draw_next=draw_next
+    )
+    return len(drawn.numbers)

@@ -1,0 +1,32 @@
+-- Starts the session of each called visitor; claiming again gives the same session, with the same end.
+-- A session ends on a whole second, so that the `exp` of its booking token can say it.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
+-- ARGV now_ms:clock, rate:num, burst:num
+-- RECORD visitor_id, draw, known_number:num, known_epoch:num
+-- USES room, bucket, turns, throttle, place_back, standing
+-- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new
+-- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | absent | restoring
+if not read_room() then return { 'unknown' } end
+local reply, at = head({}), 12
+for visitor_id, draw, known_number, known_epoch in records() do
+  local word, number, ahead, deadline_ms, new = 'restoring', nil, nil, nil, nil
+  if c.restoring == 0 then
+    word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch)
+  end
+  if word == 'called' then
+    word, new = 'active', 1
+    deadline_ms = math.floor(now_ms / 1000) * 1000 + c.session_ttl_ms
+    redis.call('ZREM', called, visitor_id)
+    redis.call('ZADD', active, deadline_ms, visitor_id)
+    n.called = n.called - 1
+    n.active = n.active + 1
+    m.claimed = m.claimed + 1
+    m.changed = true
+  end
+  reply[at + 1] = word; reply[at + 2] = number or 0; reply[at + 3] = ahead or -1
+  reply[at + 4] = deadline_ms or 0; reply[at + 5] = new or 0
+  at = at + 5
+end
+forget_allowances(polls, 1000)
+if m.changed then save_meter() end
+return head(reply)

@@ -1,0 +1,15 @@
+-- Moves visitors from the pre-queue into the line with the numbers the draw gave them. Postgres has them already. Who
+-- left in between is passed over. A worker that was overtaken by another (`expected`) moves nobody.
+-- KEYS conf, meter, prequeue, waiting, called, active, stock
+-- ARGV now_ms:clock, expected:num, draw_next:num
+-- RECORD visitor_id, number
+-- USES room
+-- REPLY unknown | overtaken | drawn
+if not read_room() then return { 'unknown' } end
+if m.draw_next ~= expected then return { 'overtaken' } end
+for visitor_id, number in records() do
+  if redis.call('ZREM', prequeue, visitor_id) == 1 then redis.call('ZADD', waiting, number, visitor_id) end
+end
+m.draw_next = draw_next
+save_meter()
+return { 'drawn' }

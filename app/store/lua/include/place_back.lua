@@ -1,0 +1,26 @@
+-- A visitor who was told a place before the room was restored is put back where they stood; nobody who had their turn
+-- gets a second one. Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
+-- (and asks again with it, or with -2 for none); nil: there is nothing to put back.
+local function place_back(visitor_id, draw, number, epoch)
+  if number == -1 or epoch >= c.epoch or redis.call('HEXISTS', endings, visitor_id) == 1 then return nil end
+  if number < 1 and c.method ~= 'lottery' then return nil end
+  if number == 0 and c.opened_at_ms > 0 then return 'undrawn' end
+  -- Whose turn had come may have a session that is not loaded yet.
+  if c.restoring == 1 and number > 0 and number <= c.restored_serving then return 'restoring' end
+  m.changed = true
+  if c.opened_at_ms == 0 or number == -2 then
+    redis.call('ZADD', prequeue, number > 0 and number or draw, visitor_id)
+    n.prequeue = redis.call('ZCARD', prequeue)
+    return find_place(visitor_id)
+  end
+  local turn_remembered = now_ms - c.restored_at_ms < 3600000 -- how long endings are kept
+  local never_called = number > c.restored_serving and (number > m.serving_position or turn_remembered)
+  local call_running = number > c.restored_settled and number <= c.restored_serving and turn_remembered
+  if call_running and (c.active_max == 0 or n.called + n.active < c.active_max) then
+    return 'called', number, -1, call_in(visitor_id, number)
+  end
+  if not (never_called or call_running) then return nil end
+  redis.call('ZADD', waiting, number, visitor_id)
+  n.waiting = redis.call('ZCARD', waiting)
+  return find_place(visitor_id)
+end

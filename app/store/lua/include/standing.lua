@@ -1,0 +1,13 @@
+-- What a visitor with a token is told: as `find_place`, or how it ended, or a refusal.
+local function standing(visitor_id, draw, number, epoch)
+  local wait_ms = over_limit(polls, visitor_id, rate, burst)
+  if wait_ms then return 'limited', wait_ms end
+  if redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed', math.max(0, number) end
+  local word, its_number, ahead, deadline_ms = find_place(visitor_id)
+  if word then return word, its_number, ahead, deadline_ms end
+  local ending = redis.call('HGET', endings, visitor_id)
+  if ending then return ending, math.max(0, number) end
+  word, its_number, ahead, deadline_ms = place_back(visitor_id, draw, number, epoch)
+  if word then return word, its_number, ahead, deadline_ms end
+  return (number > 0 and epoch < c.epoch) and 'no_show' or 'absent', math.max(0, number)
+end

@@ -1,0 +1,16 @@
+-- GCRA: the sorted set keeps for each member when its allowance will be whole again. Returns the ms to wait, or
+-- nil when the call was allowed and counted. A rate of 0 is no limit.
+local function over_limit(key, member, rate_per_minute, burst)
+  if rate_per_minute == 0 then return nil end
+  local step_ms = 60000 / rate_per_minute
+  local whole_ms = math.max(tonumber(redis.call('ZSCORE', key, member) or now_ms), now_ms)
+  local wait_ms = whole_ms + step_ms - burst * step_ms - now_ms
+  if wait_ms > 0.001 then return math.ceil(wait_ms) end
+  redis.call('ZADD', key, whole_ms + step_ms, member)
+  return nil
+end
+-- An entry whose time has come says the same as none. Twice what one call can add keeps the set small.
+local function forget_allowances(key, limit)
+  local whole = redis.call('ZRANGEBYSCORE', key, '-inf', now_ms, 'LIMIT', 0, limit)
+  if #whole > 0 then redis.call('ZREM', key, unpack(whole)) end
+end

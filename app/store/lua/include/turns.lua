@@ -1,0 +1,53 @@
+-- A visitor's turn: how it starts, and the four ways it ends. What ended is told for an hour.
+local function finish(visitor_id, word)
+  redis.call('ZADD', ended, now_ms, visitor_id)
+  redis.call('HSET', endings, visitor_id, word)
+  m.changed = true
+end
+-- The token of a call nobody came for goes back to the bucket.
+local function end_call(visitor_id, word, counter)
+  redis.call('ZREM', called, visitor_id)
+  redis.call('HDEL', turns, visitor_id)
+  n.called = n.called - 1
+  m.level = m.level + 60000
+  m[counter] = m[counter] + 1
+  finish(visitor_id, word)
+end
+local function end_session(visitor_id, word)
+  redis.call('ZREM', active, visitor_id)
+  redis.call('HDEL', turns, visitor_id)
+  redis.call('SREM', buyers, visitor_id)
+  n.active = n.active - 1
+  m[word] = m[word] + 1
+  finish(visitor_id, word)
+end
+local function call_in(visitor_id, number)
+  local deadline_ms = now_ms + c.claim_window_ms
+  redis.call('ZADD', called, deadline_ms, visitor_id)
+  redis.call('HSET', turns, visitor_id, number)
+  n.called = n.called + 1
+  m.changed = true
+  return deadline_ms
+end
+-- Where a visitor stands: word, number, people ahead, deadline; nil: nowhere. A deadline that has passed ends the
+-- turn for whoever looks first.
+local function find_place(visitor_id)
+  local number = redis.call('HGET', turns, visitor_id)
+  if number then
+    local deadline_ms = tonumber(redis.call('ZSCORE', called, visitor_id))
+    if deadline_ms and deadline_ms > now_ms then return 'called', tonumber(number), -1, deadline_ms end
+    if deadline_ms then end_call(visitor_id, 'no_show', 'no_shows') return nil end
+    deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
+    if deadline_ms > now_ms then return 'active', tonumber(number), -1, deadline_ms end
+    end_session(visitor_id, 'expired')
+    return nil
+  end
+  number = tonumber(redis.call('ZSCORE', waiting, visitor_id))
+  if number then
+    local undrawn = number >= m.draw_next and n.prequeue or 0
+    return 'waiting', number, redis.call('ZRANK', waiting, visitor_id) + undrawn, 0
+  end
+  local score = n.prequeue > 0 and redis.call('ZSCORE', prequeue, visitor_id)
+  if score then return 'prequeue', c.method == 'fifo' and tonumber(score) or 0, -1, 0 end
+  return nil
+end

@@ -1,0 +1,19 @@
+-- Takes a visitor out of the line by their own wish, or ends their session. A second time changes nothing.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock
+-- ARGV now_ms:clock, visitor_id
+-- USES room, turns
+-- REPLY unknown | left|done|expired|no_show|absent
+if not read_room() then return { 'unknown' } end
+local word = find_place(visitor_id)
+if word == 'active' then
+  end_session(visitor_id, 'done')
+elseif word == 'called' then
+  end_call(visitor_id, 'left', 'left')
+elseif word then
+  redis.call('ZREM', waiting, visitor_id)
+  redis.call('ZREM', prequeue, visitor_id)
+  m.left = m.left + 1
+  finish(visitor_id, 'left')
+end
+if m.changed then save_meter() end
+return { redis.call('HGET', endings, visitor_id) or 'absent' }

@@ -1,0 +1,26 @@
+-- Loads claimed turns from Postgres into a room that is being restored: sessions that last, and endings that are still
+-- told. A session that lasts comes before any place its visitor was given since; an ended one does not.
+-- KEYS conf, waiting, called, active, turns, ended, endings
+-- ARGV now_ms:clock, epoch
+-- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num
+-- REPLY superseded | loaded
+local room = redis.call('HMGET', conf, 'epoch', 'restoring')
+if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
+for visitor_id, number, expires_ms, ended_ms in records() do
+  local lasts = ended_ms == 0 and expires_ms > now_ms
+  local place = redis.call('HGET', turns, visitor_id) or redis.call('ZSCORE', waiting, visitor_id)
+  if lasts or (place and tonumber(place) <= number) then
+    redis.call('ZREM', waiting, visitor_id)
+    redis.call('ZREM', called, visitor_id)
+    redis.call('ZREM', active, visitor_id)
+    redis.call('HDEL', turns, visitor_id)
+  end
+  if lasts then
+    redis.call('ZADD', active, expires_ms, visitor_id)
+    redis.call('HSET', turns, visitor_id, number)
+  else
+    redis.call('ZADD', ended, ended_ms > 0 and ended_ms or expires_ms, visitor_id)
+    redis.call('HSET', endings, visitor_id, ended_ms > 0 and 'done' or 'expired')
+  end
+end
+return { 'loaded' }

@@ -1,0 +1,19 @@
+-- Takes a visitor out of the room for ever, by staff; what they held stays theirs to pay or cancel.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock
+-- ARGV now_ms:clock, visitor_id
+-- USES room, turns
+-- REPLY unknown | removed
+if not read_room() then return { 'unknown' } end
+local word = find_place(visitor_id)
+if word == 'active' then
+  end_session(visitor_id, 'done')
+elseif word == 'called' then
+  end_call(visitor_id, 'left', 'left')
+elseif word then
+  redis.call('ZREM', waiting, visitor_id)
+  redis.call('ZREM', prequeue, visitor_id)
+  m.left = m.left + 1
+end
+redis.call('SADD', removed, visitor_id)
+save_meter()
+return { 'removed' }

@@ -1,0 +1,25 @@
+-- Begins to load a room from Postgres, over whatever is left here of it. From now on join and place work; nobody is
+-- admitted, and nothing claimed or reserved, until `finish_restore.lua`. What this server still has is kept, but it may
+-- lack the last second: so numbers start above every old one, and the bucket starts empty.
+-- KEYS conf, meter
+-- ARGV now_ms:clock, epoch:num, last_number:num, numbers_reserved:num, serving_position:num, settled:num
+-- ARGV draw_first:num, draw_next:num, draw_last:num
+-- RECORD field, value
+-- REPLY superseded | restoring
+local was = redis.call('HMGET', conf, 'epoch', 'opened_at_ms', 'state', 'closed_at_ms')
+if tonumber(was[1] or 0) >= epoch then return { 'superseded' } end
+local serving = math.max(serving_position, tonumber(redis.call('HGET', meter, 'serving_position') or 0))
+redis.call('DEL', conf)
+for field, value in records() do redis.call('HSET', conf, field, value) end
+if tonumber(was[2] or 0) > 0 and redis.call('HGET', conf, 'opened_at_ms') == '0' then
+  redis.call('HSET', conf, 'opened_at_ms', was[2], 'state', was[3], 'closed_at_ms', was[4])
+end
+redis.call('HSET', conf, 'epoch', epoch, 'run_id', string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'),
+  'restoring', 1, 'restore_until_ms', 0, 'restored_at_ms', now_ms, 'restored_serving', serving,
+  'restored_settled', settled)
+for _, counter in ipairs({ 'outflow', 'joined', 'admitted', 'no_shows', 'claimed', 'expired', 'left', 'done' }) do
+  redis.call('HSETNX', meter, counter, 0)
+end
+redis.call('HSET', meter, 'level', 0, 'tick_ms', now_ms, 'serving_position', serving, 'last_number', last_number,
+  'numbers_reserved', numbers_reserved, 'draw_first', draw_first, 'draw_next', draw_next, 'draw_last', draw_last)
+return { 'restoring' }

@@ -1,0 +1,11 @@
+-- The next in the draw: the first of the pre-queue, and the number the first of them gets. Waits while the room is
+-- being restored, or whoever came back first would win. Changes nothing.
+-- KEYS conf, meter, prequeue, waiting, called, active, stock
+-- ARGV now_ms:clock, limit:num
+-- USES room
+-- REPLY unknown | draw_next draw_last visitor_id ...
+if not read_room() then return { 'unknown' } end
+local ready = c.opened_at_ms > 0 and c.restoring == 0 and now_ms >= c.restore_until_ms
+local room = math.min(limit, m.draw_last - m.draw_next + 1)
+if not ready or room <= 0 or m.numbers_reserved <= m.draw_last then return { m.draw_next, m.draw_last } end
+return { m.draw_next, m.draw_last, unpack(redis.call('ZRANGE', prequeue, 0, room - 1)) }

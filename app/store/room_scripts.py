@@ -1,0 +1,189 @@
+"""The scripts visitors meet, as typed functions: one function a script, the reply as frozen values.
+
+Those of the controller and of restoring are in `control_scripts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+from typing import Any, NamedTuple, get_args
+
+from app.core.clock import REDIS_TIME
+from app.core.model import Place, PlaceState, RoomStatus, VisitorId
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.lua import call
+
+NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
+
+_STATES = frozenset(get_args(PlaceState))
+_REFUSALS = frozenset("limited not_open closed sold_out numbers_exhausted undrawn absent restoring".split())
+_ENDINGS = frozenset("left done expired no_show absent".split())
+HEAD = 12  # values of `include/room.lua`'s head
+_WIDTH = 5  # values a record
+
+
+class NotLoaded(Exception):
+    """This Redis server has not loaded the room: empty, restarted or new. Restore it, then ask again."""
+
+
+class JoinRecord(NamedTuple):
+    """One record of `join`; a tuple, because thousands a second become ARGV."""
+
+    visitor_id: str
+    address: str
+    draw: int
+    known_number: int
+    known_epoch: int
+
+
+class AskRecord(NamedTuple):
+    """One record of `place` and `claim`."""
+
+    visitor_id: str
+    draw: int
+    known_number: int
+    known_epoch: int
+
+
+class Refused(NamedTuple):
+    """A record was refused; `word` says why."""
+
+    word: str
+    retry_after_ms: int
+
+
+class Answers(NamedTuple):
+    """One reply: the room after the batch, and an answer for each record in order."""
+
+    status: RoomStatus
+    places: list[Place | Refused]
+
+
+def known(word: str, words: Collection[str]) -> str:
+    """The word, if it is one of these; a script that answers another one is a bug."""
+    if word not in words:
+        raise ValueError(f"a script answered {word!r}")
+    return word
+
+
+def loaded(reply: list[Any]) -> list[Any]:
+    """The reply. Raises NotLoaded when it says that there is no room to answer for."""
+    if reply[0] == "unknown":
+        raise NotLoaded
+    return reply
+
+
+def room_status(reply: Sequence[Any]) -> RoomStatus:
+    """The head of a reply."""
+    now_ms, version, epoch, state, serving, last, waiting, called, active, outflow, free, opened = reply[
+        :HEAD
+    ]
+    return RoomStatus(
+        now_ms=now_ms,
+        version=version,
+        epoch=epoch,
+        state=state,
+        serving_position=serving,
+        last_number=last,
+        waiting=waiting,
+        called=called,
+        active=active,
+        outflow_per_minute=outflow,
+        available=None if free < 0 else free,
+        opened_at_ms=opened,
+    )
+
+
+def _answer(
+    visitor_id: Any, word: Any, number: int, ahead: int, deadline_ms: int, new: int
+) -> Place | Refused:
+    if word not in _STATES:
+        return Refused(known(word, _REFUSALS), number)
+    return Place(
+        visitor_id=visitor_id,
+        state=word,
+        queue_number=number if number and word != "prequeue" else None,
+        ahead=ahead if word == "waiting" else None,
+        claim_by_ms=deadline_ms if word == "called" else 0,
+        session_expires_at_ms=deadline_ms if word == "active" else 0,
+        new=new == 1,
+        token_number=number or None,
+    )
+
+
+def _answers(reply: list[Any], records: Sequence[JoinRecord] | Sequence[AskRecord]) -> Answers:
+    values = iter(loaded(reply)[HEAD:])
+    rows = zip(*[values] * _WIDTH, strict=True)
+    places = [_answer(record[0], *row) for record, row in zip(records, rows, strict=True)]
+    return Answers(room_status(reply), places)
+
+
+async def join(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Sequence[JoinRecord],
+    *,
+    rate: int,
+    burst: int,
+    now_ms: int = REDIS_TIME,
+) -> Answers:
+    """A place for each. Throttled by address: `rate` a minute with `burst`; 0: not at all."""
+    reply = await call(
+        redis, "join", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
+    )
+    return _answers(reply, records)
+
+
+async def place(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Sequence[AskRecord],
+    *,
+    rate: int,
+    burst: int,
+    now_ms: int = REDIS_TIME,
+) -> Answers:
+    """Where each stands. Throttled by place."""
+    reply = await call(
+        redis, "place", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
+    )
+    return _answers(reply, records)
+
+
+async def claim(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Sequence[AskRecord],
+    *,
+    rate: int,
+    burst: int,
+    now_ms: int = REDIS_TIME,
+) -> Answers:
+    """A session for each who is called. Throttled with `place`."""
+    reply = await call(
+        redis, "claim", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
+    )
+    return _answers(reply, records)
+
+
+async def leave(
+    redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
+) -> str:
+    """Out of the line, or out of the session; how the place ended, now or before (`absent`: unknown)."""
+    reply = loaded(await call(redis, "leave", keys, visitor_id=visitor_id, now_ms=now_ms))
+    return known(reply[0], _ENDINGS)
+
+
+async def remove(
+    redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
+) -> None:
+    """Out of the room for ever."""
+    reply = loaded(await call(redis, "remove", keys, visitor_id=visitor_id, now_ms=now_ms))
+    known(reply[0], {"removed"})
+
+
+async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME) -> RoomStatus:
+    """The live numbers."""
+    return room_status(loaded(await call(redis, "status", keys, now_ms=now_ms)))

@@ -1,0 +1,248 @@
+"""SQL of rooms: what staff set, how far the line got, which numbers may be given out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+
+from app.core.clock import from_ms, to_ms
+from app.core.model import EventId, Room, RoomId, RoomSettings, RoomStatus, VisitorId
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Queries = asyncpg.Pool | Connection  # a statement of its own, or one in the caller's transaction
+
+PROGRESS_MAX = 100_000  # a day of seconds
+
+_COLUMNS = """
+    r.room_id, r.settings, r.state, r.version, r.epoch, r.seed, r.serving_position, r.numbers_reserved,
+    r.opened_at, r.closed_at, e.event_id, e.hold_ttl_s, e.max_tickets_per_visitor, e.currency
+"""
+_FROM = " FROM rooms r LEFT JOIN events e USING (room_id) "
+
+
+class Terms(NamedTuple):
+    """What a room's event says about holds; kept in `conf` for the reservation half."""
+
+    hold_ttl_s: int = 0
+    max_tickets: int = 0
+    currency: str = ""
+
+
+class RoomRow(NamedTuple):
+    """A room and the terms of its event."""
+
+    room: Room
+    terms: Terms
+
+
+class Drawn(NamedTuple):
+    """Numbers a draw gave; `highest`: of all numbers in its range so far, 0 when there are none."""
+
+    numbers: dict[VisitorId, int]
+    highest: int
+
+
+class Progress(NamedTuple):
+    """Where the line was at one moment."""
+
+    at_ms: int
+    serving_position: int
+    last_number: int
+
+
+def _row(row: Any) -> RoomRow:
+    room = Room(
+        room_id=RoomId(row["room_id"]),
+        event_id=EventId(row["event_id"]) if row["event_id"] else None,
+        settings=msgspec.json.decode(row["settings"], type=RoomSettings),
+        state=row["state"],
+        version=row["version"],
+        epoch=row["epoch"],
+        seed=row["seed"],
+        serving_position=row["serving_position"],
+        numbers_reserved=row["numbers_reserved"],
+        opened_at_ms=to_ms(row["opened_at"]),
+        closed_at_ms=to_ms(row["closed_at"]),
+    )
+    if room.event_id is None:
+        return RoomRow(room, Terms())
+    return RoomRow(room, Terms(row["hold_ttl_s"], row["max_tickets_per_visitor"], row["currency"]))
+
+
+async def select_room(queries: Queries, room_id: RoomId) -> RoomRow | None:
+    """The room, None if there is none."""
+    row = await queries.fetchrow(f"SELECT {_COLUMNS} {_FROM} WHERE r.room_id = $1", room_id)
+    return _row(row) if row else None
+
+
+async def lock_room(connection: Connection, room_id: RoomId) -> RoomRow | None:
+    """The room, locked until the transaction ends: staff change it one after the other."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} {_FROM} WHERE r.room_id = $1 FOR UPDATE OF r", room_id
+    )
+    return _row(row) if row else None
+
+
+async def select_rooms(queries: Queries, *, public_only: bool = False) -> list[Room]:
+    """All rooms by room_id, or the public ones."""
+    rows = await queries.fetch(
+        f"SELECT {_COLUMNS} {_FROM} WHERE NOT $1 OR (r.settings ->> 'public')::boolean ORDER BY r.room_id",
+        public_only,
+    )
+    return [_row(row).room for row in rows]
+
+
+async def select_versions(queries: Queries) -> dict[RoomId, int]:
+    """The version of every room; cheap enough to ask each second."""
+    return {
+        row["room_id"]: row["version"] for row in await queries.fetch("SELECT room_id, version FROM rooms")
+    }
+
+
+async def insert_room(queries: Queries, room_id: RoomId, settings: RoomSettings, seed: bytes) -> bool:
+    """A new room, scheduled; False when the room_id is taken."""
+    row = await queries.fetchrow(
+        "INSERT INTO rooms (room_id, settings, state, seed) VALUES ($1, $2, 'scheduled', $3) "
+        "ON CONFLICT DO NOTHING RETURNING room_id",
+        room_id,
+        _document(settings),
+        seed,
+    )
+    return row is not None
+
+
+async def update_room(queries: Queries, room: Room) -> None:
+    """Write settings, state and times of `room` as its next version."""
+    await queries.execute(
+        "UPDATE rooms SET settings = $2, state = $3, opened_at = $4, closed_at = $5, version = version + 1 "
+        "WHERE room_id = $1",
+        room.room_id,
+        _document(room.settings),
+        room.state,
+        from_ms(room.opened_at_ms),
+        from_ms(room.closed_at_ms),
+    )
+
+
+async def delete_room(queries: Queries, room_id: RoomId) -> None:
+    """Forget the room and its line."""
+    await queries.execute("DELETE FROM rooms WHERE room_id = $1", room_id)
+
+
+async def touch_room(queries: Queries, room_id: RoomId) -> None:
+    """Make a new version of the room, so that every process reads it again."""
+    await queries.execute("UPDATE rooms SET version = version + 1 WHERE room_id = $1", room_id)
+
+
+async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus) -> None:
+    """Remember how far the line got, and a state the schedule brought unless staff changed it since.
+
+    Times are rounded up to the second: a call never seems older than it is.
+    """
+    await queries.execute(
+        """
+        WITH progress AS (
+            UPDATE rooms SET
+                state = CASE WHEN version = $2 THEN $3 ELSE state END,
+                opened_at = COALESCE(opened_at, $4),
+                closed_at = CASE WHEN version = $2 AND $3 = 'closed' THEN COALESCE(closed_at, now())
+                                 ELSE closed_at END,
+                serving_position = GREATEST(serving_position, $5)
+            WHERE room_id = $1 RETURNING serving_position
+        )
+        INSERT INTO calls AS c (room_id, called_at, serving_position, last_number)
+        SELECT $1, date_trunc('second', now()) + interval '1 second', serving_position, $6 FROM progress
+        ON CONFLICT (room_id, called_at) DO UPDATE SET
+            serving_position = GREATEST(c.serving_position, excluded.serving_position),
+            last_number = GREATEST(c.last_number, excluded.last_number)
+        """,
+        room_id,
+        status.version,
+        "open" if status.state == "sold_out" else status.state,  # follows from the stock, is never stored
+        from_ms(status.opened_at_ms),
+        status.serving_position,
+        status.last_number,
+    )
+
+
+async def select_progress(queries: Queries, room_id: RoomId) -> list[Progress]:
+    """How the line moved, oldest first."""
+    rows = await queries.fetch(
+        "SELECT called_at, serving_position, last_number FROM calls WHERE room_id = $1 "
+        "ORDER BY called_at LIMIT $2",
+        room_id,
+        PROGRESS_MAX,
+    )
+    return [Progress(to_ms(row["called_at"]), row["serving_position"], row["last_number"]) for row in rows]
+
+
+async def reserve_numbers(
+    queries: Queries,
+    room_id: RoomId,
+    epoch: int,
+    up_to: int,
+    *,
+    draw_first: int,
+    draw_last: int,
+    opened_at: datetime | None,
+) -> int | None:
+    """Reserve queue numbers, and those of the draw; how far they go now. None when the epoch is over."""
+    reserved: int | None = await queries.fetchval(
+        """
+        UPDATE rooms SET numbers_reserved = GREATEST(numbers_reserved, $3), draw_first = $4, draw_last = $5,
+            opened_at = COALESCE(opened_at, $6),
+            state = CASE WHEN $6::timestamptz IS NOT NULL AND state IN ('scheduled', 'prequeue') THEN 'open'
+                         ELSE state END
+        WHERE room_id = $1 AND epoch = $2 RETURNING numbers_reserved
+        """,
+        room_id,
+        epoch,
+        up_to,
+        draw_first,
+        draw_last,
+        opened_at,
+    )
+    return reserved
+
+
+async def insert_drawn(
+    queries: Queries, room_id: RoomId, visitor_ids: Sequence[VisitorId], first: int, last: int
+) -> Drawn:
+    """Number these from `first` up to at most `last`; who has a number keeps it. What Postgres says then."""
+    numbers = list(range(first, min(last, first + len(visitor_ids) - 1) + 1))
+    await queries.execute(
+        "INSERT INTO drawn_places (room_id, visitor_id, queue_number) "
+        "SELECT $1, * FROM unnest($2::text[], $3::bigint[]) ON CONFLICT DO NOTHING",
+        room_id,
+        visitor_ids[: len(numbers)],
+        numbers,
+    )
+    highest = await queries.fetchval(
+        "SELECT COALESCE(max(queue_number), 0) FROM drawn_places "
+        "WHERE room_id = $1 AND queue_number BETWEEN $2 AND $3",
+        room_id,
+        first,
+        last,
+    )
+    return Drawn(await select_drawn(queries, room_id, visitor_ids), highest)
+
+
+async def select_drawn(
+    queries: Queries, room_id: RoomId, visitor_ids: Sequence[VisitorId]
+) -> dict[VisitorId, int]:
+    """The numbers a draw gave to these; who was not drawn is left out."""
+    rows = await queries.fetch(
+        "SELECT visitor_id, queue_number FROM drawn_places "
+        "WHERE room_id = $1 AND visitor_id = ANY($2) ORDER BY queue_number",
+        room_id,
+        visitor_ids,
+    )
+    return {row["visitor_id"]: row["queue_number"] for row in rows}
+
+
+def _document(settings: RoomSettings) -> str:
+    return msgspec.json.encode(settings).decode()

@@ -1,0 +1,106 @@
+"""Rooms and visitors for tests: defaults a test may override."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from app.core.model import EventId, PlaceClaims, Room, RoomId, RoomSettings, RoomState, VisitorId
+from app.store import control_scripts, rooms
+from app.store.conf import conf_fields, restored_fields
+from app.store.connections import Stores
+from app.store.control_scripts import RestorePoint
+from app.store.keys import RoomKeys
+from app.store.room_scripts import NO_TOKEN, AskRecord, JoinRecord
+from app.store.rooms import RoomRow, Terms
+
+Client = Any  # redis-py types its commands for sync and async clients at once
+NOW = 1_800_000_000_000  # a whole second, so that session ends are easy to say
+SEED = bytes(range(32))
+ROOM = RoomId("hall")
+KEYS = RoomKeys(ROOM)
+
+_numbers = count(1)
+
+
+def a_visitor() -> VisitorId:
+    """A visitor_id nobody has; as long as real ones."""
+    return VisitorId(f"visitor-{next(_numbers):014}")
+
+
+def a_row(event_id: str | None = None, state: RoomState = "scheduled", **settings: Any) -> RoomRow:
+    """A room as Postgres would have it; settings as in `RoomSettings`, with no cap unless asked for."""
+    defaults: dict[str, Any] = {"name": "The Hall", "active_visitors_max": None}
+    room = Room(
+        room_id=ROOM,
+        event_id=EventId(event_id) if event_id else None,
+        settings=RoomSettings(**(defaults | settings)),
+        state=state,
+        version=1,
+        epoch=1,
+        seed=SEED,
+        serving_position=0,
+        numbers_reserved=0,
+        opened_at_ms=0,
+        closed_at_ms=0,
+    )
+    return RoomRow(room, Terms(300, 10, "EUR") if event_id else Terms())
+
+
+async def a_room(
+    redis: Client,
+    state: RoomState = "open",
+    event_id: str | None = None,
+    now_ms: int = NOW,
+    numbers_reserved: int = 1_000_000,
+    **settings: Any,
+) -> RoomKeys:
+    """A room in Redis, brought into `state` at `now_ms`, so that an open one has a full bucket."""
+    row = a_row(event_id, **settings)
+    point = RestorePoint(1, 0, numbers_reserved, 0, 0, 0, 0, 0)
+    await control_scripts.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=now_ms)
+    await control_scripts.finish_restore(redis, KEYS, epoch=1, window_ms=0, now_ms=now_ms)
+    steps: dict[str, tuple[str, ...]] = {"paused": ("open", "paused"), "closed": ("open", "closed")}
+    for version, step in enumerate(steps.get(state, (state,)), 2):
+        await control_scripts.configure(redis, KEYS, {}, version=version, to=step, now_ms=now_ms)
+    return KEYS
+
+
+async def set_up(redis: Client, version: int, to: str = "open", now_ms: int = NOW, **settings: Any) -> None:
+    """Staff change the room: `version` has to grow."""
+    fields = conf_fields(a_row(settings.pop("event_id", None), **settings))
+    await control_scripts.configure(redis, KEYS, fields, version=version, to=to, now_ms=now_ms)
+
+
+async def a_stored_room(stores: Stores, room_id: RoomId = ROOM, **settings: Any) -> RoomId:
+    """A room in Postgres, scheduled; Redis loads it when it is asked for."""
+    defaults: dict[str, Any] = {"name": "The Hall", "active_visitors_max": None}
+    await rooms.insert_room(stores.postgres, room_id, RoomSettings(**(defaults | settings)), SEED)
+    return room_id
+
+
+async def stock(redis: Client, free: int, held: int = 0, sold: int = 0) -> None:
+    """What the reservation half publishes of its stock, as totals."""
+    numbers = {"free": free, "held": held, "sold": sold, "total": free + held + sold}
+    await redis.hset(KEYS.stock, mapping=numbers)
+
+
+def joining(
+    visitor_id: str, known: PlaceClaims | None = None, address: str = "", draw: int = 7
+) -> JoinRecord:
+    """One record of `join`."""
+    return JoinRecord(visitor_id, address, draw, *_told(known))
+
+
+def asking(visitor_id: str, known: PlaceClaims | None = None, draw: int = 7) -> AskRecord:
+    """One record of `place` and `claim`."""
+    return AskRecord(visitor_id, draw, *_told(known))
+
+
+def token(visitor_id: str, number: int | None, epoch: int = 1, room_id: RoomId = ROOM) -> PlaceClaims:
+    """What a place token says."""
+    return PlaceClaims(room_id=room_id, visitor_id=VisitorId(visitor_id), queue_number=number, epoch=epoch)
+
+
+def _told(known: PlaceClaims | None) -> tuple[int, int]:
+    return (NO_TOKEN, 0) if known is None else (known.queue_number or 0, known.epoch)
