@@ -1,0 +1,100 @@
+"""Children: started again at once, after a pause when they keep dying, and never outlived by anything."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from app import children
+from app.children import Child, ends_with_us
+
+
+def a_child(program: str) -> Child:
+    """A Python program as a child; it is ready when it has written a line."""
+
+    def launch() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+
+    return Child("test", launch)
+
+
+@pytest.fixture
+def started() -> Iterator[list[Child]]:
+    """Children to end after the test."""
+    made: list[Child] = []
+    yield made
+    for child in made:
+        if child.process is not None:
+            child.process.kill()
+            child.process.communicate()
+
+
+def ended(child: Child) -> int:
+    """Wait for its end and bury it."""
+    assert child.process is not None
+    child.process.communicate()
+    code = child.bury()
+    assert code is not None
+    return code
+
+
+def test_the_first_deaths_are_answered_at_once_then_comes_a_pause() -> None:
+    child = a_child("raise SystemExit(7)")
+    for _ in range(children.FREE_RESTARTS):
+        child.start()
+        assert not child.due
+        assert ended(child) == 7
+        assert child.due
+    child.start()
+    ended(child)
+    assert not child.due
+    assert child.bury() is None
+
+
+def test_a_pause_never_grows_beyond_what_a_restart_may_take() -> None:
+    pauses = [children._pause_s(deaths) for deaths in range(100)]
+    assert pauses == sorted(pauses)
+    assert max(pauses[: children.GIVING_UP_AFTER]) < 2
+    assert max(pauses) == children.RESTART_DELAY_MAX_S
+
+
+def test_a_polite_stop_and_a_forced_one(started: list[Child]) -> None:
+    polite = a_child("import signal; print(flush=True); signal.pause()")
+    deaf = a_child("import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); signal.pause()")
+    for child in (polite, deaf):
+        child.start()
+        started.append(child)
+        assert child.process is not None
+        assert child.process.stdout is not None
+        child.process.stdout.readline()
+    children.stop([polite, deaf], 0.3)
+    assert ended(polite) == -signal.SIGTERM
+    assert ended(deaf) == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_a_child_ends_with_a_parent_that_is_killed() -> None:
+    program = """
+import subprocess, signal, sys
+from app.children import ends_with_us
+child = subprocess.Popen(["sleep", "60"], preexec_fn=ends_with_us(signal.SIGKILL))
+print(child.pid, flush=True)
+signal.pause()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    orphan = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+    gone, _ = psutil.wait_procs([orphan], timeout=5)
+    assert gone == [orphan]
+
+
+def test_off_linux_there_is_no_such_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "_libc", None)
+    assert ends_with_us(signal.SIGTERM) is None
