@@ -1,4 +1,4 @@
-# make run: see it work.  make test: all checks.  make install: .venv with .venv/bin/fairgate
+# make run: see it work.  make test: all checks.  make bench: measure it.  make install: .venv with .venv/bin/fairgate
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
 ARGS ?=
 
-.PHONY: run install test lint format browser clean
+.PHONY: run install test lint format browser bench clean
 
 run: install
 	@exec $(VENV)/bin/fairgate demo $(ARGS)
@@ -49,6 +49,10 @@ browser:
 	    echo "installing chromium for the browser tests" && \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "no chromium: the browser tests will be skipped (apt-get install chromium)" >&2; fi
+
+# Needs wrk (apt-get install wrk). make bench ARGS='--server hypercorn --json figures.json'
+bench: install
+	@exec $(VENV)/bin/python -m load.bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
