@@ -26,6 +26,7 @@ from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketT
 from app.loading import stores_answer
 from app.store import events, rooms, stock_scripts
 from app.store.connections import Stores
+from app.store.events import EventFilter
 from app.store.keys import RoomKeys
 from app.store.rooms import Connection
 from app.store.stock_scripts import RoomNotReady
@@ -71,6 +72,16 @@ async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketTy
         if found is None:
             raise EventNotFound
         return found, await events.select_ticket_types(stores.postgres, event_id)
+
+
+async def events_page(
+    stores: Stores, wanted: EventFilter, *, limit: int, offset: int
+) -> tuple[list[tuple[Event, list[TicketType]]], int]:
+    """A part of the events with their ticket types, and how many match in all."""
+    with stores_answer():
+        found, total = await events.select_events(stores.postgres, wanted, limit=limit, offset=offset)
+        types = await events.select_types_of_events(stores.postgres, [it.event_id for it in found])
+    return [(it, types[it.event_id]) for it in found], total
 
 
 async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
@@ -221,7 +232,7 @@ async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
 async def _tell_room(stores: Stores, event: Event) -> None:
     """Bring terms and stock to Redis. A room that is not loaded loads both by itself."""
     with stores_answer():
-        await room_control.refresh(stores, event.room_id)
+        await room_control.push(stores, event.room_id)
         ticket_types = await events.select_ticket_types(stores.postgres, event.event_id)
         try:
             await stock_scripts.load_stock(stores.redis, RoomKeys(event.room_id), ticket_types)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 from quart import Quart
 
 from app import reservations, signing, waiting_room
@@ -14,13 +15,20 @@ from app.core.errors import CannotRun
 from app.core.tokens import PlaceSigner
 from app.settings import Settings
 from app.store.connections import connected
-from app.web import rooms as _rooms  # noqa: F401  (declares its calls)
+from app.web import openapi
 from app.web.addresses import trusted_networks
 from app.web.board import Board
+from app.web.calls import CALLS
 from app.web.cold import register_endpoints
+from app.web.docs import register_docs
+from app.web.exposition import Drift
 from app.web.hot import HotLane
-from app.web.http import ENDPOINTS, App
+from app.web.http import App
+from app.web.kept import Kept
+from app.web.pages import register_pages
 from app.web.throttles import Throttles
+
+AVAILABILITY_FRESH_S = 1.0
 
 
 def create_app(settings: Settings) -> Quart:
@@ -31,8 +39,10 @@ def create_app(settings: Settings) -> Quart:
     places = PlaceSigner(secret)
     quart = Quart("fairgate", static_folder=None)
     quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
-    quart.config["MAX_CONTENT_LENGTH"] = None  # each call has its own limit
-    register_endpoints(quart, ENDPOINTS)
+    quart.config["MAX_CONTENT_LENGTH"] = max(it.body_max for it in CALLS)  # each has its own limit below that
+    register_endpoints(quart, CALLS)
+    register_docs(quart)
+    register_pages(quart)
 
     @quart.while_serving
     async def serving() -> AsyncGenerator[None, None]:
@@ -41,7 +51,7 @@ def create_app(settings: Settings) -> Quart:
             quart.extensions["fairgate"] = app
             yield
 
-    lane: Any = HotLane(quart, ENDPOINTS)
+    lane: Any = HotLane(quart, CALLS)
     quart.asgi_app = lane  # type: ignore[method-assign]  # the way Quart documents for ASGI middleware
     return quart
 
@@ -64,7 +74,11 @@ async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Even
                 keyring=keyring,
                 board=board,
                 throttles=Throttles(stores, settings),
+                availability=Kept(AVAILABILITY_FRESH_S),
+                drift=Drift(),
+                contract=msgspec.json.encode(openapi.contract(CALLS)),
                 trusted=trusted_networks(settings.trusted_proxies),
+                creating=asyncio.Semaphore(max(1, settings.postgres_pool_max // 4)),
                 closing=closing,
             )
         finally:

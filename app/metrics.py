@@ -67,6 +67,16 @@ def refused(code: str) -> None:
     _refused(code).inc()
 
 
+@cache
+def _reserved(outcome: str) -> Counter:
+    return RESERVATIONS.labels(outcome)
+
+
+def reserved(outcome: str, count: int = 1) -> None:
+    """So many reservations came to this outcome."""
+    _reserved(outcome).inc(count)
+
+
 async def publish(redis: RedisClient, worker_id: str) -> None:
     """Make this process's own counters visible to whoever is scraped; called about each second."""
     fields = {

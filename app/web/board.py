@@ -23,14 +23,12 @@ from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import STATUS_CHANNEL
 from app.waiting_room import Line
 from app.web.line_documents import StatusDocument, status_document
+from app.web.streams import COMMENT, COMMENT_EVERY_S, RETRY, event
 
 FRESH_S = 1.0
 STALE_MAX_S = 30.0
 TICK_S = 0.25
 VIEWED_EVERY_S = 2.0  # a room that is watched is read this often also when no message came
-COMMENT_EVERY_S = 12.0  # the contract says at least each 15 s
-RETRY = b"retry: 2000\n"
-COMMENT = b": still here\n\n"
 
 _encoder = msgspec.json.Encoder()
 
@@ -148,14 +146,14 @@ class Board:
         audience.viewers += 1
         metrics.VIEWERS.inc()
         try:
-            yield RETRY + _event(shown.body)
+            yield RETRY + event("status", shown.body)
             told = shown.body
             if audience.told is None:
                 audience.told, audience.told_at = shown.document, time.monotonic()
             while not self._closing.is_set():
                 await audience.turned.wait()
                 body = self._shown[room_id].body if room_id in self._shown else told
-                yield COMMENT if body == told else _event(body)
+                yield COMMENT if body == told else event("status", body)
                 told = body
         finally:
             metrics.VIEWERS.dec()
@@ -190,10 +188,6 @@ class Board:
                         shown.fresh_until = min(shown.fresh_until, shown.read_at + TICK_S)
                         self._changed.add(room_id)
             await asyncio.sleep(TICK_S)
-
-
-def _event(body: bytes) -> bytes:
-    return b"event: status\ndata: " + body + b"\n\n"
 
 
 def _is_news(told: StatusDocument | None, document: StatusDocument) -> bool:

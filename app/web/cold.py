@@ -71,7 +71,7 @@ def _view(quart: Quart, by_method: dict[str, Endpoint]) -> View:
         if it is None:
             return quart_response(refuse(MethodNotAllowed(allow)))
         scope: Any = request.scope
-        body = await _body(it.body_max)
+        body = await read_body(it.body_max)
         return quart_response(await answer(it, request_of(app, scope, params), body))
 
     return view
@@ -84,7 +84,7 @@ def _options(app: App, allow: str) -> Response:
     return Response(204, b"", headers)
 
 
-async def _body(body_max: int) -> bytes:
+async def read_body(body_max: int) -> bytes:
     """The whole body; refused while it is read, whatever length it was said to have."""
     if request.content_length is not None and request.content_length > body_max:
         raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")

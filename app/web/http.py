@@ -20,6 +20,8 @@ from app.web.addresses import Network
 
 if TYPE_CHECKING:
     from app.web.board import Board
+    from app.web.exposition import Drift
+    from app.web.kept import Kept
     from app.web.throttles import Throttles
 
 BODY_MAX = 64 * 1024
@@ -42,7 +44,11 @@ class App:
     keyring: Keyring
     board: Board
     throttles: Throttles
+    availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
+    drift: Drift
+    contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
+    creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
     closing: asyncio.Event  # set when the process is asked to end: open streams finish
 
 

@@ -63,6 +63,8 @@ def problem_response(refusal: Refusal) -> Response:
         **refusal.members,
     }
     headers = [(b"cache-control", b"no-store")]
+    if refusal.replayed:
+        headers.append((b"idempotent-replay", b"true"))
     if isinstance(refusal, Retryable):
         headers.append((b"retry-after", str(max(1, refusal.retry_after_s)).encode()))
     if isinstance(refusal, RateLimited):

@@ -31,7 +31,7 @@ from app.core.tokens import new_visitor_id
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
 from app.web.credentials import PLACE, bearer, booking_cookie, place_cookie, sent_place
-from app.web.http import STREAM, Request, Response, empty, endpoint, json_response
+from app.web.http import STREAM, App, Request, Response, empty, endpoint, json_response
 from app.web.line_documents import (
     BookingTokenDocument,
     PlaceDocument,
@@ -180,19 +180,24 @@ async def claim(request: Request, claims: PlaceClaims) -> Response:
     found, now = await waiting_room.claim(app.line, room_id, claims)
     if found.state != "active":
         return await _place_response(request, found, now, 202)
+    token, exp = booking_token(app, room_id, found, now)
+    document = BookingTokenDocument(token, expires_at=from_ms(exp * 1000))
+    return json_response(
+        201 if found.new else 200, document, [booking_cookie(request, room_id, token, exp), _PRIVATE]
+    )
+
+
+def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> tuple[str, int]:
+    """The session of an active visitor as a booking token, and its end (s); the same each time."""
     exp = found.session_expires_at_ms // 1000
-    booking = BookingClaims(
+    claims = BookingClaims(
         room_id=room_id,
         visitor_id=found.visitor_id,
         jti=app.places.jti(room_id, found.visitor_id, exp),
         iat=min(now.now_ms // 1000, exp - 1),
         exp=exp,
     )
-    token = app.keyring.signer.sign(booking)
-    document = BookingTokenDocument(token, expires_at=from_ms(exp * 1000))
-    return json_response(
-        201 if found.new else 200, document, [booking_cookie(request, room_id, token, exp), _PRIVATE]
-    )
+    return app.keyring.signer.sign(claims), exp
 
 
 @endpoint(

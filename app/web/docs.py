@@ -1,0 +1,122 @@
+"""The page at /docs: Swagger UI from the installed package, nothing from another host.
+
+The packaged Swagger UI knows OpenAPI up to 3.0, so the page is given the contract in that form;
+`/openapi.json` stays 3.1.
+"""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from typing import Any
+
+import msgspec
+import swagger_ui_bundle
+from quart import Quart, Response, current_app
+
+from app.web.page_render import compressed
+
+HTML = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Fairgate API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="/docs/favicon-32x32.png">
+<div id="swagger-ui"><p>The contract is at <a href="/openapi.json">/openapi.json</a>.</p></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+"""
+START = b"""window.ui = SwaggerUIBundle({
+  url: "/docs/openapi-3.0.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+  defaultModelsExpandDepth: 0
+});
+"""
+FILES = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
+SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # Swagger UI sets styles on its elements
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+
+
+def register_docs(quart: Quart) -> None:
+    """Add the page and its files."""
+    quart.add_url_rule("/docs", "docs_page", page)
+    quart.add_url_rule("/docs/start.js", "docs_start", start)
+    quart.add_url_rule("/docs/openapi-3.0.json", "docs_contract", contract)
+    for name in FILES:
+        quart.add_url_rule(f"/docs/{name}", "docs_file", file, defaults={"name": name})
+
+
+async def page() -> Response:
+    """The page itself."""
+    response = compressed(HTML, "text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = SECURITY_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+async def start() -> Response:
+    """What starts Swagger UI; a file of its own, because the page allows no script in itself."""
+    return compressed(START, "text/javascript; charset=utf-8")
+
+
+async def contract() -> Response:
+    """The contract in the form Swagger UI reads."""
+    return compressed(_contract_3_0(current_app.extensions["fairgate"].contract), "application/json")
+
+
+async def file(name: str) -> Response:
+    """A file of Swagger UI."""
+    plain, gzipped = _file(name)
+    response = compressed(plain, FILES[name], gzipped)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+@cache
+def _file(name: str) -> tuple[bytes, bytes]:
+    plain = (swagger_ui_bundle.swagger_ui_path / name).read_bytes()
+    return plain, gzip.compress(plain, 9, mtime=0)
+
+
+@cache
+def _contract_3_0(contract_3_1: bytes) -> bytes:
+    document = as_3_0(msgspec.json.decode(contract_3_1))
+    document["openapi"] = "3.0.3"
+    del document["info"]["summary"], document["info"]["license"]["identifier"]
+    return msgspec.json.encode(document)
+
+
+def as_3_0(node: Any) -> Any:
+    """A part of the contract in the words of OpenAPI 3.0: a null among alternatives becomes `nullable`."""
+    if isinstance(node, list):
+        return [as_3_0(it) for it in node]
+    if not isinstance(node, dict):
+        return node
+    node = {name: as_3_0(it) for name, it in node.items()}
+    if "const" in node:
+        node["enum"] = [node.pop("const")]
+    alternatives = node.get("anyOf")
+    if isinstance(alternatives, list) and {"type": "null"} in alternatives:
+        others = [it for it in alternatives if it != {"type": "null"}]
+        del node["anyOf"]
+        only = others[0] if len(others) == 1 and "$ref" not in others[0] else {"anyOf": others}
+        node |= {**only, "nullable": True}
+    return node

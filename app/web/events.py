@@ -1,0 +1,189 @@
+"""What is on sale: the public calls, and those of staff who put it there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app import catalog
+from app.core.definitions import EventPatch, NewEvent, NewTicketType, TicketTypePatch
+from app.core.errors import (
+    AlreadyExists,
+    BadHeader,
+    Conflict,
+    EventNotFound,
+    IdempotencyKeyReused,
+    StoreUnavailable,
+    TicketTypeNotFound,
+)
+from app.core.model import NAME, Account, At, EventId, TicketTypeId
+from app.store.events import EventFilter
+from app.web.credentials import ADMIN, shows_staff
+from app.web.http import Request, Response, empty, endpoint, json_response
+from app.web.idempotency import once
+from app.web.paging import PageQuery, page_response
+from app.web.sale_documents import (
+    AvailabilityDocument,
+    EventDocument,
+    Page,
+    TicketTypeDocument,
+    event_document,
+    ticket_type_document,
+)
+
+TAG = "Events"
+STAFF_TAG = "Staff: events"
+AWAY = (StoreUnavailable,)
+CREATING = (AlreadyExists, IdempotencyKeyReused, BadHeader)
+_PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
+
+
+class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts_to": "to"}):
+    """Which events: words in name, artist or venue, and when they start."""
+
+    q: Annotated[str, Meta(max_length=200, pattern=NAME)] | None = None
+    starts_from: At | None = None
+    starts_to: At | None = None
+
+
+@endpoint("GET", "/v1/events", tag=TAG, query=EventsQuery, answers={200: Page[EventDocument]}, errors=AWAY)
+async def list_events(request: Request, query: EventsQuery) -> Response:
+    """List the published events, soonest first; staff see all."""
+    wanted = EventFilter(
+        query.q or None, query.starts_from, query.starts_to, published_only=not await shows_staff(request)
+    )
+    found, total = await catalog.events_page(
+        request.app.stores, wanted, limit=query.per_page, offset=query.offset
+    )
+    return page_response(request, query, [event_document(*it) for it in found], total)
+
+
+@endpoint(
+    "GET",
+    "/v1/events/{event_id}",
+    tag=TAG,
+    answers={200: EventDocument},
+    errors=(EventNotFound, *AWAY),
+)
+async def read_event(request: Request) -> Response:
+    """Read an event; one that is not published is for staff."""
+    found, ticket_types = await catalog.event(request.app.stores, EventId(request.params["event_id"]))
+    if not found.published and not await shows_staff(request):
+        raise EventNotFound
+    return json_response(200, event_document(found, ticket_types))
+
+
+@endpoint(
+    "GET",
+    "/v1/events/{event_id}/availability",
+    tag=TAG,
+    answers={200: AvailabilityDocument},
+    errors=(EventNotFound, *AWAY),
+)
+async def availability(request: Request) -> Response:
+    """Read how many tickets are free, held and sold."""
+    event_id = EventId(request.params["event_id"])
+
+    async def read() -> tuple[bool, bytes]:
+        found, ticket_types = await catalog.event(request.app.stores, event_id)
+        types = [ticket_type_document(it) for it in ticket_types]
+        now = datetime.now(UTC).replace(microsecond=0)
+        return found.published, msgspec.json.encode(AvailabilityDocument(event_id, types, now))
+
+    published, body = await request.app.availability.get(event_id, read)
+    if not published and not await shows_staff(request):
+        raise EventNotFound
+    return Response(200, body, _PUBLIC_FOR_A_SECOND)
+
+
+@endpoint(
+    "POST",
+    "/v1/events",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    body=NewEvent,
+    answers={201: EventDocument},
+    headers=("Idempotency-Key",),
+    errors=(*CREATING, *AWAY),
+)
+async def create_event(request: Request, account: Account, body: NewEvent) -> Response:
+    """Make an event and the room before it."""
+
+    async def create() -> Response:
+        made = await catalog.create_event(request.app.stores, body)
+        location = [(b"location", f"/v1/events/{made.event_id}".encode())]
+        return json_response(201, event_document(made, []), location)
+
+    return await once(request, account, body, create)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/events/{event_id}",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    body=EventPatch,
+    answers={200: EventDocument},
+    errors=(EventNotFound, Conflict, *AWAY),
+)
+async def change_event(request: Request, account: Account, body: EventPatch) -> Response:
+    """Change an event."""
+    event_id = EventId(request.params["event_id"])
+    await catalog.change_event(request.app.stores, event_id, body)
+    return json_response(200, event_document(*await catalog.event(request.app.stores, event_id)))
+
+
+@endpoint(
+    "DELETE",
+    "/v1/events/{event_id}",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    answers={204: None},
+    errors=(EventNotFound, Conflict, *AWAY),
+)
+async def delete_event(request: Request, account: Account) -> Response:
+    """Delete an event and its room, while nothing was reserved."""
+    await catalog.delete_event(request.app.stores, EventId(request.params["event_id"]))
+    return empty()
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/ticket-types",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    body=NewTicketType,
+    answers={201: TicketTypeDocument},
+    headers=("Idempotency-Key",),
+    errors=(EventNotFound, Conflict, *CREATING, *AWAY),
+)
+async def create_ticket_type(request: Request, account: Account, body: NewTicketType) -> Response:
+    """Put tickets on sale."""
+
+    async def create() -> Response:
+        event_id = EventId(request.params["event_id"])
+        made = await catalog.create_ticket_type(request.app.stores, event_id, body)
+        return json_response(201, ticket_type_document(made))
+
+    return await once(request, account, body, create)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/events/{event_id}/ticket-types/{ticket_type_id}",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    body=TicketTypePatch,
+    answers={200: TicketTypeDocument},
+    errors=(EventNotFound, TicketTypeNotFound, Conflict, *AWAY),
+)
+async def change_ticket_type(request: Request, account: Account, body: TicketTypePatch) -> Response:
+    """Change name, price or quantity; the quantity never below what is sold and held."""
+    event_id, ticket_type_id = request.params["event_id"], request.params["ticket_type_id"]
+    changed = await catalog.change_ticket_type(
+        request.app.stores, EventId(event_id), TicketTypeId(ticket_type_id), body
+    )
+    return json_response(200, ticket_type_document(changed))

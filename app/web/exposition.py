@@ -1,0 +1,180 @@
+"""What `/metrics` says: this process, the workers, and every room as Redis has it at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from app import metrics, waiting_room
+from app.core.errors import StoreUnavailable
+from app.core.model import EventId, Room, RoomStatus, TicketType
+from app.loading import stores_answer
+from app.store import control_scripts, events, ledger
+from app.store.connections import Stores
+from app.store.control_scripts import Counters
+from app.store.keys import RoomKeys
+from app.store.room_scripts import NotLoaded
+from app.waiting_room import Line
+
+STATES = ("scheduled", "prequeue", "open", "paused", "sold_out", "closed")
+AT_ONCE = 20  # rooms asked at the same time
+
+Differences = dict[tuple[str, str], int]
+
+
+class Drift:
+    """By how many tickets the books of an event do not add up, and stay so from one scrape to the next.
+
+    While traffic runs the two stores differ by what is on its way; a difference that was there before too, to
+    the same side, is something else.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, Differences] = {}
+
+    def of(self, event_id: str, stock: dict[str, int], ticket_types: list[TicketType]) -> int:
+        """The tickets that are missing or too many, after this look."""
+        now = _differences(stock, ticket_types)
+        before = self._before.get(event_id, {})
+        self._before[event_id] = now
+        lasting = 0
+        for place, amount in now.items():
+            last = before.get(place, 0)
+            if amount * last > 0:
+                lasting += min(abs(amount), abs(last))
+        return lasting
+
+
+def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Differences:
+    found: Differences = {}
+    for it in ticket_types:
+        name = it.ticket_type_id
+        free, held, sold, total = (
+            stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold", "total")
+        )
+        found[name, "sum"] = total - free - held - sold
+        found[name, "total"] = total - it.total
+        found[name, "held"] = held - it.held
+        found[name, "sold"] = sold - it.sold
+    return found
+
+
+class _Room(NamedTuple):
+    room: Room
+    status: RoomStatus
+    counted: Counters
+    backlog: int
+    stock: dict[str, int]
+
+
+class _Families(list[Metric]):
+    """What generate_latest takes: something that collects."""
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self)
+
+
+async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
+    """The metrics as text. With a store away: those of this process, and which is away."""
+    up = GaugeMetricFamily("fairgate_stores_up", "Whether the stores answered this scrape.")
+    families = _Families(metrics.REGISTRY.collect())
+    families.append(up)
+    try:
+        with stores_answer():
+            found = await _rooms(stores, line)
+            workers = await metrics.of_workers(stores.redis)
+            event_ids = [it.room.event_id for it in found if it.room.event_id]
+            types = await events.select_types_of_events(stores.postgres, event_ids)
+    except StoreUnavailable:
+        up.add_metric([], 0)
+    else:
+        up.add_metric([], 1)
+        _merge(families, workers)
+        families += _of_rooms(found)
+        families.append(_conservation(found, types, drift))
+    return generate_latest(families)  # asks nothing but collect() of it
+
+
+async def _rooms(stores: Stores, line: Line) -> list[_Room]:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def read(room: Room, status: RoomStatus) -> _Room | None:
+        async with slots:
+            keys, redis = RoomKeys(room.room_id), stores.redis
+            client: Any = redis
+            try:
+                counted = await control_scripts.counters(redis, keys)
+            except NotLoaded:  # wiped a moment ago
+                return None
+            stock = await ledger.stock(redis, keys) if room.event_id else {}
+            return _Room(room, status, counted, await client.xlen(keys.submissions), stock)
+
+    found = await asyncio.gather(*(read(*it) for it in await waiting_room.rooms(line, public_only=False)))
+    return [it for it in found if it is not None]
+
+
+def _merge(families: _Families, others: list[Metric]) -> None:
+    """Put the workers' samples with ours of the same name: a name may stand in the text once."""
+    ours = {it.name: it for it in families}
+    for other in others:
+        if other.name in ours:
+            ours[other.name].samples += other.samples
+        else:
+            families.append(other)
+
+
+_GAUGES: tuple[tuple[str, str, Callable[[_Room], int]], ...] = (
+    ("waiting", "Visitors in line, pre-queue included.", lambda it: it.status.waiting),
+    ("called", "Visitors called who have not claimed yet.", lambda it: it.status.called),
+    ("active", "Running sessions.", lambda it: it.status.active),
+    ("serving_position", "Highest queue number called.", lambda it: it.status.serving_position),
+    ("last_queue_number", "Highest queue number given out.", lambda it: it.status.last_number),
+    ("outflow_per_minute", "Admissions over the last minute.", lambda it: it.status.outflow_per_minute),
+    ("stream_backlog", "Reservation requests waiting for a worker.", lambda it: it.backlog),
+)
+_COUNTERS = (
+    ("joined", "Places given out."),
+    ("admitted", "Visitors called."),
+    ("no_shows", "Calls that were not claimed in time."),
+    ("claimed", "Sessions begun."),
+    ("expired", "Sessions that ran out."),
+    ("left", "Places given up."),
+    ("done", "Sessions that were ended."),
+)
+
+
+def _of_rooms(found: list[_Room]) -> Iterator[Metric]:
+    for name, help_text, value in _GAUGES:
+        gauge = GaugeMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
+        for it in found:
+            gauge.add_metric([it.room.room_id], value(it))
+        yield gauge
+    for name, help_text in _COUNTERS:
+        counter = CounterMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
+        for it in found:
+            counter.add_metric([it.room.room_id], int(getattr(it.counted, name)))
+        yield counter
+    states = GaugeMetricFamily(
+        "fairgate_room_state", "1 for the state it is in.", labels=["room_id", "state"]
+    )
+    for it in found:
+        for state in STATES:
+            states.add_metric([it.room.room_id, state], it.status.state == state)
+    yield states
+
+
+def _conservation(found: list[_Room], types: Mapping[EventId, list[TicketType]], drift: Drift) -> Metric:
+    gauge = GaugeMetricFamily(
+        "fairgate_conservation_drift",
+        "Tickets that do not add up; anything but 0 is wrong.",
+        labels=["event_id"],
+    )
+    for it in found:
+        if it.room.event_id:
+            tickets = drift.of(it.room.event_id, it.stock, types[it.room.event_id])
+            gauge.add_metric([it.room.event_id], tickets)
+    return gauge

@@ -1,0 +1,103 @@
+"""What operators ask: alive, ready, metrics, public keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import msgspec
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from app.core.clock import now_ms
+from app.core.errors import StoreUnavailable
+from app.store.connections import STORE_AWAY
+from app.store.keys import WORKERS
+from app.web import exposition
+from app.web.http import Request, Response, endpoint, json_response
+
+TAG = "Operations"
+READY_TIMEOUT_S = 1.0
+WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat each second
+NO_STORE = [(b"cache-control", b"no-store")]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process serves."""
+
+    status: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`ok`, or why not."""
+
+    redis: str
+    postgres: str
+    worker: str
+
+
+class KeySet(msgspec.Struct, frozen=True):
+    """Public keys (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+@endpoint("GET", "/livez", tag=TAG, answers={200: Alive})
+async def livez(request: Request) -> Response:
+    """Tell that this process serves; touches nothing."""
+    return json_response(200, Alive("ok"), NO_STORE)
+
+
+@endpoint("GET", "/readyz", tag=TAG, answers={200: Readiness, 503: Readiness})
+async def readyz(request: Request) -> Response:
+    """Ask each store, with a deadline."""
+    stores = request.app.stores
+    redis: Any = stores.redis
+    found = Readiness(
+        *await asyncio.gather(
+            _checked(_ping(redis)), _checked(_select(stores.postgres)), _checked(_worker(redis))
+        )
+    )
+    ready = {found.redis, found.postgres, found.worker} == {"ok"}
+    return json_response(
+        200 if ready else 503, found, NO_STORE if ready else [*NO_STORE, (b"retry-after", b"1")]
+    )
+
+
+@endpoint("GET", "/metrics", tag=TAG, answers={200: b"text/plain"}, errors=(StoreUnavailable,))
+async def prometheus(request: Request) -> Response:
+    """Read the metrics, in Prometheus' text format."""
+    body = await exposition.render(request.app.stores, request.app.line, request.app.drift)
+    return Response(200, body, NO_STORE, CONTENT_TYPE_LATEST.encode())
+
+
+@endpoint("GET", "/.well-known/jwks.json", tag=TAG, answers={200: KeySet})
+async def jwks(request: Request) -> Response:
+    """Read the public keys that booking and access tokens are checked with."""
+    # Short: a key that was made a moment ago signs already.
+    return json_response(200, request.app.keyring.signer.jwks(), [(b"cache-control", b"public, max-age=60")])
+
+
+async def _checked(check: Awaitable[str]) -> str:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            return await check
+    except TimeoutError:
+        return f"no answer within {READY_TIMEOUT_S:.0f} s"
+    except STORE_AWAY as error:
+        return str(error) or type(error).__name__
+
+
+async def _ping(redis: Any) -> str:
+    await redis.ping()
+    return "ok"
+
+
+async def _select(postgres: Any) -> str:
+    await postgres.fetchval("SELECT 1")
+    return "ok"
+
+
+async def _worker(redis: Any) -> str:
+    alive = await redis.zcount(WORKERS, now_ms() - WORKER_SEEN_MS, "+inf")
+    return "ok" if alive else f"no worker was seen in the last {WORKER_SEEN_MS // 1000} s"

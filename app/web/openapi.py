@@ -1,0 +1,176 @@
+"""The contract as OpenAPI 3.1, made from the declared calls and the types they take and give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from app.core.errors import (
+    BodyTooLarge,
+    IdempotencyKeyRequired,
+    InternalError,
+    MalformedJson,
+    Refusal,
+    Retryable,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from app.web.http import Endpoint, NoBody, NoQuery, Request, Response, endpoint, param_names
+from app.web.problems import PROBLEM, Problem
+
+SECURITY = {
+    "placeToken": ("Place token of one room.", {"type": "http", "scheme": "bearer"}),
+    "placeHeader": (
+        "Place token beside an account's token.",
+        {"type": "apiKey", "in": "header", "name": "X-Place-Token"},
+    ),
+    "bookingToken": (
+        "Booking token: a JWT that /.well-known/jwks.json verifies.",
+        {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    ),
+    "accessToken": (
+        "Access token of an account; `fairgate token` makes one.",
+        {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    ),
+}
+HEADERS = {
+    "Idempotency-Key": "1 to 128 printable ASCII characters; the same one when the call is sent again.",
+    "Prefer": "`respond-async`: answer 202 at once.",
+    "X-Place-Token": "The place token, when Authorization carries an account's.",
+    "X-Original-URL": "The address the visitor asked for (nginx).",
+    "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",
+    "X-Forwarded-Host": "Host of the address the visitor asked for.",
+    "X-Forwarded-Uri": "Path of the address the visitor asked for.",
+}
+ANSWERS = {200: "Done.", 201: "Made.", 202: "Not decided yet.", 204: "Done, nothing to tell."}
+ANSWERS |= {302: "To the queue page.", 503: "Not ready."}
+
+
+@endpoint("GET", "/openapi.json", tag="Operations", answers={200: dict[str, Any]})
+async def openapi(request: Request) -> Response:
+    """Read this contract."""
+    return Response(200, request.app.contract, [(b"cache-control", b"public, max-age=60")])
+
+
+def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI document of these calls."""
+    types = _types(endpoints)
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    refs = dict(zip(map(repr, types), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for it in endpoints:
+        paths.setdefault(it.path, {})[it.method.lower()] = _operation(it, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Fairgate",
+            "version": version("fairgate"),
+            "summary": "A virtual waiting room and reservation engine.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(components),
+            "securitySchemes": {
+                name: {"description": text, **scheme} for name, (text, scheme) in SECURITY.items()
+            },
+        },
+        "tags": [{"name": tag} for tag in dict.fromkeys(it.tag for it in endpoints)],
+    }
+
+
+def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
+    """Every type a body has, each once."""
+    found: dict[str, Any] = {repr(Problem): Problem}
+    for it in endpoints:
+        bodies = [it.body, *it.answers.values()]
+        for body in bodies:
+            if body is not NoBody and body is not None and not isinstance(body, bytes):
+                found.setdefault(repr(body), body)
+    return list(found.values())
+
+
+def _operation(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": it.name,
+        "summary": it.summary,
+        "tags": [it.tag],
+        "parameters": _parameters(it),
+        "responses": _responses(it, refs),
+    }
+    if it.auth is not None:
+        operation["security"] = [{scheme: []} for scheme in it.auth.schemes]
+        if it.auth.name in ("operator", "admin"):
+            operation["description"] = f"Needs the role `{it.auth.name}`."
+    if it.body is not NoBody:
+        required = any(field.required for field in msgspec.structs.fields(it.body))
+        operation["requestBody"] = {
+            "required": required,
+            "content": {"application/json": {"schema": refs[repr(it.body)]}},
+        }
+    return operation
+
+
+def _parameters(it: Endpoint) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in param_names(it.path)
+    ]
+    if it.query is not NoQuery:
+        (_, components) = msgspec.json.schema_components([it.query])
+        properties = components[it.query.__name__]["properties"]
+        found += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+    for name in it.headers:
+        required = name == "Idempotency-Key" and IdempotencyKeyRequired in it.errors
+        found.append(
+            {
+                "name": name,
+                "in": "header",
+                "required": required,
+                "description": HEADERS[name],
+                "schema": {"type": "string", "maxLength": 128} if "Key" in name else {"type": "string"},
+            }
+        )
+    return found
+
+
+def _responses(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for status, body in it.answers.items():
+        found[str(status)] = {"description": ANSWERS[status]}
+        if isinstance(body, bytes):
+            found[str(status)]["content"] = {body.decode(): {"schema": {"type": "string"}}}
+        elif body is not None:
+            found[str(status)]["content"] = {"application/json": {"schema": refs[repr(body)]}}
+    for status, refusals in _refusals(it).items():
+        text = " ".join(f"`{refusal.code}`: {refusal.title()}" for refusal in refusals)
+        answer = found.setdefault(str(status), {"description": text, "content": {}})
+        schema: dict[str, Any] = {
+            "allOf": [refs[repr(Problem)]],
+            "properties": {"code": {"enum": sorted({refusal.code for refusal in refusals})}},
+        }
+        answer["content"][PROBLEM.decode()] = {"schema": schema}
+        if any(issubclass(refusal, Retryable) for refusal in refusals):
+            answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    return dict(sorted(found.items()))
+
+
+def _refusals(it: Endpoint) -> dict[int, list[type[Refusal]]]:
+    """Every refusal the call can answer with, by status."""
+    every: list[type[Refusal]] = [
+        *it.errors,
+        *(it.auth.errors if it.auth else ()),
+        ValidationFailed,
+        InternalError,
+    ]
+    if it.method in ("POST", "PUT", "PATCH", "DELETE"):
+        every += [MalformedJson, UnsupportedMediaType, BodyTooLarge]
+    found: dict[int, list[type[Refusal]]] = {}
+    for refusal in every:
+        if refusal not in found.setdefault(refusal.status, []):
+            found[refusal.status].append(refusal)
+    return found

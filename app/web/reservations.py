@@ -1,0 +1,255 @@
+"""The reservation calls: reserve, read, follow, confirm, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from app import metrics, reservations
+from app.core.errors import (
+    BacklogFull,
+    BadHeader,
+    Conflict,
+    EventNotFound,
+    HoldExpired,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    LimitExceeded,
+    PaymentDeclined,
+    Refusal,
+    ReservationNotFound,
+    Restoring,
+    SessionEnded,
+    SoldOut,
+    StoreUnavailable,
+    WrongRoom,
+)
+from app.core.model import (
+    BookingClaims,
+    EventId,
+    Item,
+    Name,
+    Reservation,
+    ReservationId,
+    Slug,
+    Struct,
+    TicketTypeId,
+)
+from app.reservations import Payment
+from app.web.bodies import idempotency_key
+from app.web.credentials import BOOKING, OWNER, Asker
+from app.web.http import STREAM, Request, Response, endpoint, json_response
+from app.web.sale_documents import ReservationDocument, reservation_document
+from app.web.streams import server_sent
+
+TAG = "Reservations"
+UNDECIDED_EVERY_S = 0.1
+_REPLAYED = (b"idempotent-replay", b"true")
+_PRIVATE = (b"cache-control", b"no-store")
+
+
+class ReserveItem(Struct, frozen=True):
+    """So many tickets of one type."""
+
+    ticket_type_id: Slug
+    quantity: Annotated[int, Meta(ge=1, le=100)]
+
+
+class ReserveBody(Struct, frozen=True):
+    """Which tickets to hold; all of them or none."""
+
+    items: Annotated[list[ReserveItem], Meta(min_length=1, max_length=100)]
+
+
+class PaymentBody(Struct, frozen=True):
+    """How to pay. The amount is ours to say."""
+
+    method: Name
+    token: Name
+
+
+class ConfirmBody(Struct, frozen=True):
+    """A payment for the hold."""
+
+    payment: PaymentBody
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The reservation is on its way; ask again at its address."""
+
+    reservation_id: str
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/reservations",
+    tag=TAG,
+    hot=True,
+    auth=BOOKING,
+    body=ReserveBody,
+    answers={201: ReservationDocument, 202: Accepted},
+    headers=("Idempotency-Key", "Prefer"),
+    errors=(
+        IdempotencyKeyRequired,
+        BadHeader,
+        WrongRoom,
+        SessionEnded,
+        EventNotFound,
+        SoldOut,
+        IdempotencyKeyReused,
+        LimitExceeded,
+        StoreUnavailable,
+        BacklogFull,
+        Restoring,
+    ),
+)
+async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) -> Response:
+    """Hold tickets: 201 when the hold is durable, 202 at once with `Prefer: respond-async`."""
+    key = idempotency_key(request)
+    if key is None:
+        raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
+    items = [Item(ticket_type_id=TicketTypeId(it.ticket_type_id), quantity=it.quantity) for it in body.items]
+    prefer = request.headers.get(b"prefer")
+    wait = prefer is None or b"respond-async" not in prefer
+    try:
+        taken = await reservations.reserve(
+            request.app.desk,
+            claims,
+            EventId(request.params["event_id"]),
+            items,
+            idempotency_key=key,
+            wait=wait,
+        )
+    except Refusal as refusal:
+        metrics.reserved(refusal.code)
+        raise
+    headers = [(b"location", f"/v1/reservations/{taken.reservation_id}".encode()), _PRIVATE]
+    if taken.replayed:
+        headers.append(_REPLAYED)
+    if taken.reservation is None:
+        metrics.reserved("accepted")
+        headers.append((b"preference-applied", b"respond-async"))
+        return json_response(202, Accepted(taken.reservation_id), headers)
+    if not taken.replayed:
+        metrics.reserved("held")
+    return json_response(201, reservation_document(taken.reservation), headers)
+
+
+@endpoint(
+    "GET",
+    "/v1/reservations/{reservation_id}",
+    tag=TAG,
+    auth=OWNER,
+    answers={200: ReservationDocument, 202: Accepted},
+    errors=(ReservationNotFound, SoldOut, LimitExceeded, StoreUnavailable),
+)
+async def read_reservation(request: Request, asker: Asker) -> Response:
+    """Read a reservation; for its owner and for staff. 202 while it is not decided yet."""
+    found = await _found(request, asker, staff_may=True)
+    if found is None:
+        accepted = Accepted(request.params["reservation_id"])
+        return json_response(202, accepted, [(b"retry-after", b"1"), _PRIVATE])
+    return json_response(200, reservation_document(found), [_PRIVATE])
+
+
+@endpoint(
+    "GET",
+    "/v1/reservations/{reservation_id}/events",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    answers={200: STREAM},
+    errors=(ReservationNotFound, SoldOut, LimitExceeded, StoreUnavailable),
+)
+async def reservation_stream(request: Request, asker: Asker) -> Response:
+    """Follow a reservation as server-sent events: `event: reservation` at each change."""
+    deadline = time.monotonic() + request.app.settings.reserve_wait_s
+    while (found := await _found(request, asker, staff_may=True)) is None:
+        if time.monotonic() > deadline:
+            raise StoreUnavailable("The reservation is not decided yet; ask again.")
+        await asyncio.sleep(UNDECIDED_EVERY_S)
+    stream = server_sent("reservation", _documents(request, found.reservation_id), request.app.closing)
+    return Response(200, stream, [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")], STREAM)
+
+
+async def _documents(request: Request, reservation_id: ReservationId) -> AsyncIterator[bytes]:
+    changes: Any = reservations.watch(request.app.desk, reservation_id)
+    async with aclosing(changes):
+        async for it in changes:
+            yield msgspec.json.encode(reservation_document(it))
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/confirm",
+    tag=TAG,
+    auth=OWNER,
+    body=ConfirmBody,
+    answers={200: ReservationDocument, 202: ReservationDocument},
+    headers=("Idempotency-Key",),
+    errors=(
+        IdempotencyKeyRequired,
+        BadHeader,
+        PaymentDeclined,
+        ReservationNotFound,
+        Conflict,
+        IdempotencyKeyReused,
+        HoldExpired,
+        StoreUnavailable,
+    ),
+)
+async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
+    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked."""
+    key = idempotency_key(request)
+    if key is None:
+        raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
+    found = await _decided(request, asker)
+    payment = Payment(body.payment.method, body.payment.token)
+    done = await reservations.confirm(request.app.desk, found.reservation_id, payment, key)
+    status = 202 if done.reservation.status == "paying" else 200
+    headers = [_PRIVATE, _REPLAYED] if done.replayed else [_PRIVATE]
+    return json_response(status, reservation_document(done.reservation), headers)
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/cancel",
+    tag=TAG,
+    auth=OWNER,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, StoreUnavailable),
+)
+async def cancel(request: Request, asker: Asker) -> Response:
+    """Give the tickets back, and the money if they were paid; also the second time 200."""
+    found = await _decided(request, asker)
+    ended = await reservations.cancel(request.app.desk, found.reservation_id)
+    return json_response(200, reservation_document(ended), [_PRIVATE])
+
+
+async def _decided(request: Request, asker: Asker) -> Reservation:
+    found = await _found(request, asker, staff_may=False)
+    if found is None:
+        raise Conflict("The reservation is not decided yet; ask again in a moment.")
+    return found
+
+
+async def _found(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
+    """The asker's reservation, None while it is not decided. Anybody else's: ReservationNotFound."""
+    desk, reservation_id = request.app.desk, ReservationId(request.params["reservation_id"])
+    for claims in asker.visitors:
+        try:
+            found = await reservations.get(desk, reservation_id, claims)
+        except ReservationNotFound:
+            continue
+        break
+    else:
+        found = await reservations.get(desk, reservation_id)
+    if found is not None and not asker.owns(request, found) and not (staff_may and asker.is_staff()):
+        raise ReservationNotFound
+    return found

@@ -1,0 +1,145 @@
+"""What staff do to rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from app import room_control
+from app.core.errors import (
+    AlreadyExists,
+    BadHeader,
+    Conflict,
+    IdempotencyKeyReused,
+    QueueingMethodLocked,
+    RoomNotFound,
+    StoreUnavailable,
+)
+from app.core.model import Account, RoomId, RoomSettings, Slug, VisitorId
+from app.core.rules import RoomAction
+from app.web.credentials import OPERATOR
+from app.web.http import Request, Response, empty, endpoint, json_response
+from app.web.idempotency import once
+from app.web.line_documents import RoomDocument, room_document
+
+TAG = "Staff: rooms"
+AWAY = (StoreUnavailable,)
+STEP: dict[str, Any] = {
+    "tag": TAG,
+    "auth": OPERATOR,
+    "answers": {200: RoomDocument},
+    "errors": (RoomNotFound, Conflict, *AWAY),
+}
+
+
+class NewRoom(RoomSettings, frozen=True, kw_only=True):
+    """A room of its own: settings, all but the name with a default."""
+
+    room_id: Slug
+
+
+RoomPatch = msgspec.defstruct(
+    "RoomPatch",
+    [(it.name, it.type | UnsetType, UNSET) for it in msgspec.structs.fields(RoomSettings)],
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+)
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms",
+    tag=TAG,
+    auth=OPERATOR,
+    body=NewRoom,
+    answers={201: RoomDocument},
+    headers=("Idempotency-Key",),
+    errors=(AlreadyExists, IdempotencyKeyReused, BadHeader, *AWAY),
+)
+async def create_room(request: Request, account: Account, body: NewRoom) -> Response:
+    """Make a room for somebody else's site."""
+
+    async def create() -> Response:
+        settings = RoomSettings(**{name: getattr(body, name) for name in RoomSettings.__struct_fields__})
+        made = await room_control.create_room(request.app.line, RoomId(body.room_id), settings)
+        location = [(b"location", f"/v1/rooms/{made.room_id}".encode())]
+        return json_response(201, room_document(made), location)
+
+    return await once(request, account, body, create)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/rooms/{room_id}",
+    tag=TAG,
+    auth=OPERATOR,
+    body=RoomPatch,
+    answers={200: RoomDocument},
+    errors=(RoomNotFound, QueueingMethodLocked, *AWAY),
+)
+async def change_room(request: Request, account: Account, body: msgspec.Struct) -> Response:
+    """Change settings of a room; they act on the next admission tick."""
+    patch = msgspec.to_builtins(body)
+    changed = await room_control.configure(request.app.line, RoomId(request.params["room_id"]), patch)
+    return json_response(200, room_document(changed))
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/open", **STEP)
+async def open_room(request: Request, account: Account) -> Response:
+    """Open the room now; a closed one again."""
+    return await _step(request, "open")
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/pause", **STEP)
+async def pause_room(request: Request, account: Account) -> Response:
+    """Pause the room: nobody is called, everybody keeps their place."""
+    return await _step(request, "pause")
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/resume", **STEP)
+async def resume_room(request: Request, account: Account) -> Response:
+    """Go on after a pause."""
+    return await _step(request, "resume")
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/close", **STEP)
+async def close_room(request: Request, account: Account) -> Response:
+    """Close the room; sessions that run go on to their end."""
+    return await _step(request, "close")
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/stats",
+    tag=TAG,
+    auth=OPERATOR,
+    answers={200: dict[str, Any]},
+    errors=(RoomNotFound, *AWAY),
+)
+async def room_stats(request: Request, account: Account) -> Response:
+    """Read counters and percentiles since the opening."""
+    found = await room_control.room_stats(request.app.line, RoomId(request.params["room_id"]))
+    return json_response(200, found)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}/visitors/{visitor_id}",
+    tag=TAG,
+    auth=OPERATOR,
+    answers={204: None},
+    errors=(RoomNotFound, *AWAY),
+)
+async def remove_visitor(request: Request, account: Account) -> Response:
+    """Take a visitor out of the room for ever: their place, or their session."""
+    room_id, visitor_id = RoomId(request.params["room_id"]), VisitorId(request.params["visitor_id"])
+    await room_control.remove(request.app.line, room_id, visitor_id)
+    return empty()
+
+
+async def _step(request: Request, action: RoomAction) -> Response:
+    room = await room_control.set_state(request.app.line, RoomId(request.params["room_id"]), action)
+    return json_response(200, room_document(room))
