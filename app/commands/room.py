@@ -98,7 +98,7 @@ def close(room: RoomArgument, *, data: Data = None) -> None:
 @app.command("set")
 def set_room(
     room: RoomArgument,
-    changes: Annotated[list[str], typer.Argument(metavar="key=value ...", help="Room settings.")],
+    changes: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Room settings.")],
     *,
     data: Data = None,
 ) -> None:

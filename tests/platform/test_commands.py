@@ -120,11 +120,7 @@ async def test_a_wrong_setting_is_refused_by_name(run: Run, change: str) -> None
     assert change.partition("=")[0] in (await run("room", "set", "concert", change, code=1)).err
 
 
-async def test_a_setting_without_a_value_is_wrong_usage(run: Run) -> None:
-    await run("room", "set", "concert", "message", code=2)
-
-
-@pytest.mark.parametrize("command", ["show", "open", "pause", "resume", "close"])
+@pytest.mark.parametrize("command", ["show", "open"])
 async def test_an_unknown_room(run: Run, command: str) -> None:
     assert "no such room" in (await run("room", command, "none", code=1)).err
 
@@ -142,25 +138,14 @@ async def test_check_says_whether_both_stores_agree(run: Run, database_url: str)
     assert "concert" in ended.err
 
 
-async def test_check_of_an_unknown_event_and_of_none(run: Run) -> None:
+async def test_check_of_an_unknown_event_and_where_there_is_none(run: Run) -> None:
     assert "no such event" in (await run("check", "none", code=1)).err
-    await run("check", code=2)
-    await run("check", "concert", "--all", code=2)
     assert (await run("check", "--all")).out == ""
 
 
 async def test_a_token_stands_alone_on_stdout(run: Run) -> None:
     ended = await run("token", "--role", "operator", "--sub", "me")
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", ended.out)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["--role", "king", "--sub", "me"], ["--role", "user"], ["--sub", "me"], ["--role", "user", "--sub", ""]],
-    ids=" ".join,
-)
-async def test_a_token_needs_a_role_and_a_subject(run: Run, arguments: list[str]) -> None:
-    await run("token", *arguments, code=2)
 
 
 async def test_keys_rotate_with_overlap(run: Run, database_url: str) -> None:
