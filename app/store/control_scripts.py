@@ -9,7 +9,7 @@ from typing import NamedTuple
 from app.core.clock import REDIS_TIME
 from app.core.model import RoomStatus, VisitorId
 from app.store.connections import RedisClient
-from app.store.keys import RoomKeys
+from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.lua import call
 from app.store.room_scripts import HEAD, known, loaded, room_status
 
@@ -31,7 +31,7 @@ class Tick(NamedTuple):
     more: bool  # its limit was reached: tick again at once
     undrawn: bool  # the pre-queue of an open room is not drawn to its end
     numbers_left: int  # how many may be given out before Postgres has to be asked
-    tell: bool  # this tick is the one that publishes the status
+    tell: bool  # this tick published that the status changed
     calls: int
 
 
@@ -82,8 +82,9 @@ class RestorePoint(NamedTuple):
 
 
 async def admit(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Tick:
-    """One tick of the controller, of at most `limit` calls."""
-    reply = loaded(await call(redis, "admit", keys, limit=limit, now_ms=now_ms))
+    """One tick of the controller, of at most `limit` calls; 0 only looks, and ends nothing."""
+    channel = STATUS_CHANNEL + keys.room_id
+    reply = loaded(await call(redis, "admit", keys, limit=limit, channel=channel, now_ms=now_ms))
     restoring, more, undrawn_, numbers_left, tell, calls = reply[HEAD:]
     return Tick(room_status(reply), restoring == 1, more == 1, undrawn_ == 1, numbers_left, tell == 1, calls)
 

@@ -1,7 +1,7 @@
 -- One tick of the controller: acts on the schedule, ends what has run out, calls whoever may be called. Everything
 -- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
--- ARGV now_ms:clock, limit:num
+-- ARGV now_ms:clock, limit:num, channel
 -- USES room, bucket, turns, throttle, outflow, opening, schedule, ending_due, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
 if not read_room() then return { 'unknown' } end
@@ -24,7 +24,10 @@ local what = table.concat({ version, m.serving_position, n.waiting, n.prequeue, 
 local since_ms = now_ms - (m.told_ms or 0)
 local new = string.match(m.told or '', '^%S*') ~= version
 local tell = new or (what ~= m.told and since_ms >= 225) or (n.waiting + n.prequeue > 0 and since_ms >= 1000)
-if tell then redis.call('HSET', meter, 'told_ms', now_ms, 'told', what) end
+if tell then
+  redis.call('HSET', meter, 'told_ms', now_ms, 'told', what)
+  redis.call('PUBLISH', channel, what)
+end
 save_meter()
 local reply = head({})
 reply[13] = c.restoring; reply[14] = (more or calls == limit) and 1 or 0; reply[15] = undrawn
