@@ -40,8 +40,8 @@ from app.web.cold import read_body
 from app.web.credentials import booking_cookie
 from app.web.http import BODY_MAX, Request
 from app.web.page_booking import event_page, owned, reservation_page
-from app.web.page_visitors import add_cookie, session_of, set_place, visitor_of
-from app.web.queue_document import go_on_path
+from app.web.page_visitors import add_cookie, asked_return, session_of, set_place, visitor_of
+from app.web.queue_document import go_on_path, return_query
 from app.web.rooms import booking_token
 
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
@@ -59,7 +59,7 @@ RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
 async def join(request: Request) -> Response:
     """Take a place, or find the one there is."""
     room_id = RoomId(request.params["room_id"])
-    back = _see(f"/rooms/{room_id}")
+    back = _see_room(request)
     try:
         place, status = await waiting_room.join(request.app.line, room_id, _joining(request, room_id))
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):
@@ -80,7 +80,7 @@ def _joining(request: Request, room_id: RoomId) -> Joining:
 async def enter(request: Request) -> Response:
     """Claim the turn and go on; to another site by a link, because our forms lead to ourselves only."""
     room_id = RoomId(request.params["room_id"])
-    back = _see(f"/rooms/{room_id}")
+    back = _see_room(request)
     claims = visitor_of(request, room_id)
     if claims is None:
         return back
@@ -90,8 +90,8 @@ async def enter(request: Request) -> Response:
         return back
     if place.state != "active":
         return back
-    goal = go_on_path(await request.app.line.rooms.of(room_id, status))
-    response = _see(goal) if goal.startswith("/") else back
+    goal = go_on_path(await request.app.line.rooms.of(room_id, status), asked_return(request))
+    response = see(goal) if goal.startswith("/") else back
     token, exp = booking_token(request.app, room_id, place, status)
     add_cookie(response, booking_cookie(request, room_id, token, exp))
     return response
@@ -103,12 +103,12 @@ async def leave(request: Request) -> Response:
     claims = visitor_of(request, room_id)
     if claims is not None:
         await waiting_room.leave(request.app.line, room_id, claims)
-    return _see(f"/rooms/{room_id}")
+    return _see_room(request)
 
 
 async def reserve(request: Request) -> Response:
     """Take tickets."""
-    form = await _form()
+    form = await read_form()
     event_id = EventId(request.params["event_id"])
     chosen = _chosen(form)
     items = [
@@ -128,12 +128,12 @@ async def reserve(request: Request) -> Response:
         return await event_page(request, refusal.code, chosen, refusal.status)
     except ValidationFailed as refusal:
         return await event_page(request, "refused", chosen, refusal.status)
-    return _see(f"/reservations/{reserved.reservation_id}")
+    return see(f"/reservations/{reserved.reservation_id}")
 
 
 async def pay(request: Request) -> Response:
     """Pay for a hold."""
-    form = await _form()
+    form = await read_form()
     it = await owned(request)
     token = form.get("token", "")
     payment = Payment("card", token)
@@ -145,7 +145,7 @@ async def pay(request: Request) -> Response:
         return await reservation_page(request, it, "refused", status=refusal.status)
     except (HoldExpired, Conflict):
         pass  # the page tells what became of it
-    return _see(f"/reservations/{it.reservation_id}")
+    return see(f"/reservations/{it.reservation_id}")
 
 
 async def cancel(request: Request) -> Response:
@@ -153,10 +153,10 @@ async def cancel(request: Request) -> Response:
     it = await owned(request)
     with suppress(Conflict):
         await reservations.cancel(request.app.desk, it.reservation_id)
-    return _see(f"/reservations/{it.reservation_id}")
+    return see(f"/reservations/{it.reservation_id}")
 
 
-async def _form() -> dict[str, str]:
+async def read_form() -> dict[str, str]:
     """The fields of the form that was sent; of two with one name the last."""
     text = (await read_body(BODY_MAX)).decode("utf-8", "replace")
     try:
@@ -187,7 +187,12 @@ def _key(form: dict[str, str]) -> str:
     return key if sane else secrets.token_urlsafe(16)
 
 
-def _see(path: str) -> Response:
+def _see_room(request: Request) -> Response:
+    return see(f"/rooms/{request.params['room_id']}{return_query(asked_return(request))}")
+
+
+def see(path: str) -> Response:
+    """Go on to another page."""
     response = Response(status=303)
     response.headers["Location"] = path
     response.headers["Cache-Control"] = "no-store"
