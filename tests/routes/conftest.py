@@ -1,0 +1,174 @@
+"""The real app on real stores, asked over HTTP in this process; the worker's jobs run beside it on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from quart import Quart
+
+from app.core.model import Account, Role
+from app.main import create_app
+from app.settings import Settings
+from app.store.connections import Stores
+from app.web.http import App
+from tests.conftest import Servers
+from tests.waiting import wait_until
+from worker.context import WorkerContext
+from worker.main import JOBS
+
+
+@dataclass
+class Web:
+    """A served app and a client of it."""
+
+    quart: Quart
+    http: httpx.AsyncClient
+    settings: Settings
+
+    @property
+    def app(self) -> App:
+        """What the app holds while it serves."""
+        found: App = self.quart.extensions["fairgate"]
+        return found
+
+    def as_(self, role: Role, subject: str = "") -> dict[str, str]:
+        """The header of an account."""
+        account = Account(subject=subject or f"a-{role}", role=role)
+        token, _ = self.app.keyring.signer.sign_access(account, int(time.time()))
+        return bearer(token)
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request. Cookies are sent only when a test names them."""
+        self.http.cookies.clear()
+        response = await self.http.request(method, path, **options)
+        self.http.cookies.clear()
+        return response
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        """GET."""
+        return await self.send("GET", path, **options)
+
+    async def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
+        """POST."""
+        return await self.send("POST", path, json=json, **options)
+
+    async def room(self, room_id: str = "hall", *, opened: bool = True, **settings: Any) -> str:
+        """A room of its own."""
+        body = {"room_id": room_id, "name": "The Hall", **settings}
+        assert (await self.post("/v1/rooms", body, headers=self.as_("operator"))).status_code == 201
+        if opened:
+            opening = await self.post(f"/v1/rooms/{room_id}/open", headers=self.as_("operator"))
+            assert opening.status_code == 200, opening.text
+        return room_id
+
+    async def event(
+        self, event_id: str = "gala", *, opened: bool = True, floor: int = 10, **fields: Any
+    ) -> str:
+        """An event with one ticket type, `floor`, and its room of the same id."""
+        body = {"event_id": event_id, "name": "Gala", "starts_at": "2030-01-01T20:00:00Z", **fields}
+        made = await self.post("/v1/events", body, headers=self.as_("admin"))
+        assert made.status_code == 201, made.text
+        floor_type = {"ticket_type_id": "floor", "name": "Floor", "price": 5000, "quantity": floor}
+        path = f"/v1/events/{event_id}/ticket-types"
+        assert (await self.post(path, floor_type, headers=self.as_("admin"))).status_code == 201
+        if opened:
+            await self.post(f"/v1/rooms/{event_id}/open", headers=self.as_("operator"))
+        return event_id
+
+    async def join(self, room_id: str, **options: Any) -> dict[str, Any]:
+        """A new visitor's place."""
+        response = await self.post(f"/v1/rooms/{room_id}/places", **options)
+        assert response.status_code in (200, 201), response.text
+        place: dict[str, Any] = response.json()
+        return place
+
+    async def inside(self, room_id: str) -> tuple[dict[str, str], dict[str, str]]:
+        """A visitor with a session: the headers of their place token and of their booking token."""
+        place = bearer((await self.join(room_id))["place_token"])
+
+        async def claimed() -> httpx.Response | None:
+            response = await self.post(f"/v1/rooms/{room_id}/places/me/booking-token", headers=place)
+            return response if response.status_code in (200, 201) else None
+
+        response = await wait_until(claimed, "the claim")
+        assert response is not None
+        return place, bearer(response.json()["booking_token"])
+
+    async def reserve(
+        self, event_id: str, booking: dict[str, str], quantity: int = 1, key: str = "k", **headers: str
+    ) -> httpx.Response:
+        """Ask for tickets."""
+        items = [{"ticket_type_id": "floor", "quantity": quantity}]
+        return await self.post(
+            f"/v1/events/{event_id}/reservations",
+            {"items": items},
+            headers={**booking, "Idempotency-Key": key, **headers},
+        )
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The Authorization header."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    """Status and code of a problem; its form is checked on the way."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    problem = response.json()
+    assert {"type", "title", "status", "detail", "code"} <= problem.keys()
+    assert problem["status"] == response.status_code
+    return response.status_code, problem["code"]
+
+
+def field_of(response: httpx.Response) -> str:
+    """The field a 422 names."""
+    assert code(response) == (422, "validation_failed")
+    named: str = response.json()["errors"][0]["field"]
+    return named
+
+
+@asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[Web]:
+    """The app of these settings."""
+    quart = create_app(settings)
+    async with quart.test_app():
+        transport = httpx.ASGITransport(app=quart)
+        async with httpx.AsyncClient(transport=transport, base_url="http://fairgate.test") as http:
+            yield Web(quart, http, settings)
+
+
+@pytest.fixture
+def settings(servers: Servers, database_url: str) -> Settings:
+    """Settings of a served app; throttles are off unless a test is about them."""
+    return Settings(
+        redis_url=servers.redis_url,
+        database_url=database_url,
+        secret=SecretStr("only for tests, 32 characters ..."),
+        rate_limits="off",
+        public_url="",
+    )
+
+
+@pytest.fixture
+async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
+    """The app, without a worker: nothing moves by itself."""
+    async with served(settings) as found:
+        yield found
+
+
+@pytest.fixture
+async def worker(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
+    """All the worker's jobs, running."""
+    ctx = WorkerContext(settings, stores, "worker-of-a-test", asyncio.Event())
+    tasks = [asyncio.create_task(job(ctx)) for job in JOBS]
+    yield ctx
+    ctx.stopping.set()
+    await asyncio.wait_for(asyncio.gather(*tasks), 10)
