@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from app.core.model import EventId, PlaceClaims, Room, RoomId, RoomSettings, RoomState, VisitorId
-from app.store import control_scripts, rooms
+from app.store import control_scripts, room_scripts, rooms
 from app.store.conf import conf_fields, restored_fields
 from app.store.connections import Stores
 from app.store.control_scripts import RestorePoint
@@ -47,6 +49,11 @@ def a_row(event_id: str | None = None, state: RoomState = "scheduled", **setting
     return RoomRow(room, Terms(300, 10, "EUR") if event_id else Terms())
 
 
+def opened(row: RoomRow) -> RoomRow:
+    """The same room, opened at `NOW`."""
+    return row._replace(room=msgspec.structs.replace(row.room, opened_at_ms=NOW))
+
+
 async def a_room(
     redis: Client,
     state: RoomState = "open",
@@ -64,6 +71,13 @@ async def a_room(
     for version, step in enumerate(steps.get(state, (state,)), 2):
         await control_scripts.configure(redis, KEYS, {}, version=version, to=step, now_ms=now_ms)
     return KEYS
+
+
+async def a_lottery(redis: Client, entrants: list[JoinRecord]) -> None:
+    """A lottery room that has just opened, nobody drawn yet, its numbers not known to Postgres."""
+    await a_room(redis, "prequeue", queueing_method="lottery")
+    await room_scripts.join(redis, KEYS, entrants, rate=0, burst=1, now_ms=NOW)
+    await set_up(redis, 3, queueing_method="lottery")
 
 
 async def set_up(redis: Client, version: int, to: str = "open", now_ms: int = NOW, **settings: Any) -> None:

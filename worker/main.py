@@ -1,8 +1,8 @@
 """The worker process: permanent jobs under arq's eye.
 
 Each job runs for the life of the process. arq holds one entry per job in a queue of this worker's own, so
-what a dead worker leaves there concerns nobody; its work is taken over in the stores (every worker ticks every
-room, stale batches are claimed). An arq job attends the work for a shift, starts it again if it broke, and
+what a dead worker leaves there concerns nobody; its work is taken over in the stores (every worker ticks all
+rooms, stale batches are claimed). An arq job attends the work for a shift, starts it again if it broke, and
 asks for the next shift; a queue that is away stops the attendance, not the work.
 """
 

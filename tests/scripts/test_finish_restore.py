@@ -1,0 +1,23 @@
+"""finish_restore.lua: the room is whole again; admission waits for its window."""
+
+from __future__ import annotations
+
+from app.store.conf import restored_fields
+from app.store.control_scripts import RestorePoint, finish_restore, restore
+from tests.builders import KEYS, NOW, Client, a_row
+from tests.line_steps import tick
+
+
+async def test_only_the_restore_that_began_last_ends_it(redis: Client) -> None:
+    for epoch in (2, 3):
+        point = RestorePoint(epoch, 0, 10, 0, 0, 0, 0, 0)
+        await restore(redis, KEYS, restored_fields(a_row(), 0), point, now_ms=NOW)
+    assert not await finish_restore(redis, KEYS, epoch=2, window_ms=0, now_ms=NOW)
+    assert (await tick(redis)).restoring
+    assert await finish_restore(redis, KEYS, epoch=3, window_ms=7_000, now_ms=NOW)
+    assert not (await tick(redis)).restoring
+    assert await redis.hget(KEYS.conf, "restore_until_ms") == str(NOW + 7_000)
+
+
+async def test_a_room_that_is_whole_is_not_finished_again(redis: Client) -> None:
+    assert not await finish_restore(redis, KEYS, epoch=1, window_ms=0, now_ms=NOW)

@@ -1,0 +1,17 @@
+"""forget_room.lua: nothing of a deleted room stays."""
+
+from __future__ import annotations
+
+from app.store.control_scripts import forget_room
+from tests.builders import KEYS, Client, a_room, stock
+from tests.line_steps import claim, crowd
+
+
+async def test_every_key_of_the_room_goes_and_no_other(redis: Client) -> None:
+    await a_room(redis, event_id="gala")
+    await stock(redis, free=1)
+    ann, _ = await crowd(redis, 2)
+    await claim(redis, ann)
+    await redis.set("{other}:conf", 1, ex=60)
+    await forget_room(redis, KEYS)
+    assert await redis.keys("*") == ["{other}:conf"]

@@ -1,0 +1,95 @@
+"""place.lua: the exact place; polling gains nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.model import Place
+from app.store import room_scripts
+from app.store.control_scripts import raise_numbers
+from app.store.room_scripts import NotLoaded, Refused
+from tests.builders import KEYS, NOW, Client, a_room, a_visitor, asking, set_up, token
+from tests.line_steps import ask, claim, crowd, join, only, stand, tick
+
+
+async def test_people_really_ahead_are_counted(redis: Client) -> None:
+    await a_room(redis, "paused")
+    ann, bob, cem = await crowd(redis, 3)
+    assert only(await ask(redis, cem)).ahead == 2
+    await room_scripts.leave(redis, KEYS, bob, now_ms=NOW)
+    place = only(await ask(redis, cem))
+    assert (place.state, place.queue_number, place.ahead) == ("waiting", 3, 1)
+    assert only(await ask(redis, ann)).ahead == 0
+
+
+async def test_called_and_active_tell_their_deadlines(redis: Client) -> None:
+    await a_room(redis, claim_window_s=30, session_ttl_s=60)
+    (ann,) = await crowd(redis, 1)
+    called = only(await ask(redis, ann))
+    assert (called.state, called.queue_number, called.claim_by_ms) == ("called", 1, NOW + 30_000)
+    await claim(redis, ann)
+    active = only(await ask(redis, ann))
+    assert (active.state, active.queue_number, active.session_expires_at_ms) == ("active", 1, NOW + 60_000)
+
+
+async def test_how_a_place_ended_is_told_for_an_hour(redis: Client) -> None:
+    await a_room(redis)
+    (ann,) = await crowd(redis, 1)
+    await room_scripts.leave(redis, KEYS, ann, now_ms=NOW)
+    assert await stand(redis, ann) == ["left"]
+    await tick(redis, NOW + 3_599_999)
+    assert await stand(redis, ann, now_ms=NOW + 3_599_999) == ["left"]
+    await tick(redis, NOW + 3_600_000)
+    assert await stand(redis, ann, now_ms=NOW + 3_600_000) == ["absent"]
+
+
+async def test_a_deadline_that_passed_ends_the_turn_before_any_tick(redis: Client) -> None:
+    await a_room(redis, claim_window_s=30, session_ttl_s=60)
+    ann, bob = await crowd(redis, 2)
+    await claim(redis, bob)
+    assert await stand(redis, ann, now_ms=NOW + 29_999) == ["called"]
+    assert await stand(redis, ann, bob, now_ms=NOW + 30_000) == ["no_show", "active"]
+    assert await stand(redis, bob, now_ms=NOW + 60_000) == ["expired"]
+
+
+async def test_a_place_is_asked_for_at_its_own_pace(redis: Client) -> None:
+    await a_room(redis, "paused")
+    ann, bob = await crowd(redis, 2)
+    records = [asking(ann)] * 4 + [asking(bob)]
+    found = await room_scripts.place(redis, KEYS, records, rate=120, burst=3, now_ms=NOW)
+    assert found.places[3] == Refused("limited", 500)
+    assert isinstance(found.places[4], Place)
+    again = await room_scripts.place(redis, KEYS, [asking(ann)], rate=120, burst=3, now_ms=NOW + 500)
+    assert isinstance(again.places[0], Place)
+
+
+async def test_nothing_is_kept_of_who_asked_long_ago(redis: Client) -> None:
+    await a_room(redis, "paused")
+    ann, bob = await crowd(redis, 2)
+    await room_scripts.place(redis, KEYS, [asking(ann)], rate=120, burst=3, now_ms=NOW)
+    await room_scripts.place(redis, KEYS, [asking(bob)], rate=120, burst=3, now_ms=NOW + 500)
+    assert await redis.zrange(KEYS.polls, 0, -1) == [bob]
+
+
+async def test_a_visitor_nobody_knows_has_no_place_and_gets_none(redis: Client) -> None:
+    await a_room(redis)
+    visitor = a_visitor()
+    found = await ask(redis, asking(visitor, token(visitor, 7)))
+    assert found == [Refused("absent", 7)]
+    assert (await tick(redis)).status.waiting == 0
+
+
+async def test_behind_a_draw_that_goes_on_the_undrawn_are_ahead(redis: Client) -> None:
+    await a_room(redis, "prequeue", queueing_method="lottery")
+    await crowd(redis, 3)
+    await set_up(redis, 3, queueing_method="lottery", admission_rate_per_minute=0)
+    await raise_numbers(redis, KEYS, epoch=1, draw_last=3, numbers=1000)
+    late = a_visitor()
+    place = only(await join(redis, late))
+    assert (place.queue_number, place.ahead) == (4, 3)
+    assert only(await ask(redis, late)).ahead == 3
+
+
+async def test_an_unknown_room_is_not_made_up(redis: Client) -> None:
+    with pytest.raises(NotLoaded):
+        await ask(redis, a_visitor())

@@ -1,0 +1,35 @@
+"""raise_numbers.lua: numbers may be given out once Postgres knows, in the epoch it was asked in."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.store.control_scripts import numbers, raise_numbers
+from app.store.room_scripts import NotLoaded
+from tests.builders import KEYS, Client, a_lottery, a_room, joining
+from tests.line_steps import join, words
+
+
+async def test_more_numbers_and_never_fewer(redis: Client) -> None:
+    await a_room(redis, numbers_reserved=1)
+    assert words(await join(redis, "ann", "bob")) == ["called", "numbers_exhausted"]
+    assert await raise_numbers(redis, KEYS, epoch=1, draw_last=0, numbers=2)
+    assert await raise_numbers(redis, KEYS, epoch=1, draw_last=0, numbers=1)
+    assert words(await join(redis, "bob", "cem")) == ["called", "numbers_exhausted"]
+
+
+async def test_what_was_reserved_in_another_epoch_is_not_raised(redis: Client) -> None:
+    await a_room(redis, numbers_reserved=1)
+    assert not await raise_numbers(redis, KEYS, epoch=2, draw_last=0, numbers=100)
+    assert (await numbers(redis, KEYS)).numbers_reserved == 1
+
+
+async def test_what_was_reserved_before_a_draw_began_does_not_open_it(redis: Client) -> None:
+    await a_lottery(redis, [joining("ann")])
+    assert not await raise_numbers(redis, KEYS, epoch=1, draw_last=0, numbers=100)
+    assert (await numbers(redis, KEYS)).numbers_reserved == 1
+
+
+async def test_an_unknown_room_is_not_made_up(redis: Client) -> None:
+    with pytest.raises(NotLoaded):
+        await raise_numbers(redis, KEYS, epoch=1, draw_last=0, numbers=1)
