@@ -7,6 +7,7 @@ counts as none, and the page shows what anybody sees.
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qsl
 
 from quart import Response
 
@@ -27,6 +28,7 @@ from app.web.credentials import (
     place_cookie,
     read_place,
 )
+from app.web.gate import allowed
 from app.web.http import Request
 from app.web.line_documents import place_document, place_token
 from app.web.queue_document import Standing
@@ -104,6 +106,11 @@ def remember_began(response: Response, request: Request, standing: Standing, pos
     )
 
 
+def asked_return(request: Request) -> str:
+    """Where the gate stopped this visitor, as the address of the page says; not checked yet."""
+    return dict(parse_qsl(request.query.decode("latin-1"))).get("return_to", "")
+
+
 async def standing_of(request: Request, room_id: RoomId) -> Standing:
     """All a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
     shown = await request.app.board.current(room_id)
@@ -119,4 +126,5 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
         status_document=shown.document,
         place_document=place_document(room_id, place, status, rate, "") if place else None,
         began=began_of(request, room, place) if place else 0,
+        return_to=allowed(asked_return(request), room.settings),
     )

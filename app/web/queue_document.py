@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -52,6 +53,7 @@ class Standing:
     status_document: StatusDocument
     place_document: PlaceDocument | None
     began: int = 0  # the position this visitor was first seen at; 0: not seen yet
+    return_to: str = ""  # where the gate stopped them; an address the room allows
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,19 @@ class RoomPage:
     lottery: Draw | None
     joinable: bool
     go_on: str
+    query: str  # what the addresses of forms end with
     refresh_s: int
     start_json: str
 
 
-def go_on_path(room: Room) -> str:
-    """Where a called visitor goes: somebody else's site, or our booking page."""
-    return room.settings.target_url or (f"/events/{room.event_id}" if room.event_id else "/")
+def go_on_path(room: Room, return_to: str = "") -> str:
+    """Where a called visitor goes: where they came from, somebody else's site, or our booking page."""
+    return return_to or room.settings.target_url or (f"/events/{room.event_id}" if room.event_id else "/")
+
+
+def return_query(return_to: str) -> str:
+    """The part of a queue page's address that says where the gate stopped the visitor."""
+    return f"?{urlencode({'return_to': return_to})}" if return_to else ""
 
 
 def position_of(status: RoomStatus, place: Place | None) -> int:
@@ -125,7 +133,8 @@ def room_page(standing: Standing) -> RoomPage:
         wait=page_words.wait((estimate.p50, estimate.p90) if estimate else None),
         lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
-        go_on=go_on_path(room),
+        go_on=go_on_path(room, standing.return_to),
+        query=return_query(standing.return_to),
         refresh_s=0,
         start_json=_start(standing),
     )
@@ -159,7 +168,7 @@ def _start(standing: Standing) -> str:
     return msgspec.json.encode(
         {
             "room_id": standing.room.room_id,
-            "go_on": go_on_path(standing.room),
+            "go_on": go_on_path(standing.room, standing.return_to),
             "now_ms": standing.status.now_ms,
             "began": standing.began,
             "status": standing.status_document,

@@ -61,7 +61,7 @@ async def asked(modules: Page, script: str, cases: list[Any]) -> Any:
 
 
 async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules: Page) -> None:
-    cases = [
+    cases: list[Any] = [
         {"status": {"state": room, "available": free}, "place": {"state": place} if place else None}
         for room, place, free in itertools.product(ROOM_STATES, PLACE_STATES, (None, 0, 5))
     ]
@@ -87,7 +87,7 @@ async def test_clocks_are_written_the_same(modules: Page) -> None:
 
 
 async def test_money_is_written_the_same(modules: Page) -> None:
-    cases = [
+    cases: list[Any] = [
         [amount, currency]
         for amount in (0, 5, 4500, 123_456_789)
         for currency in ("EUR", "USD", "GBP", "JPY", "CHF", "KWD")
@@ -97,7 +97,7 @@ async def test_money_is_written_the_same(modules: Page) -> None:
 
 
 async def test_the_position_only_falls(modules: Page) -> None:
-    cases = [
+    cases: list[Any] = [
         [{"serving_position": serving}, {"queue_number": 100, "queue_position": exact}]
         for serving in (0, 40, 99, 100, 130)
         for exact in (None, 1, 30, 100)

@@ -1,0 +1,215 @@
+"""From the link to the tickets, and every way it can go wrong on the way, with scripts and without."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.browser.conftest import OpenContext, Product
+from tests.browser.test_queue_page import heading, joined, joined_by_hand
+
+pytestmark = pytest.mark.browser
+
+OPEN: dict[str, Any] = {"admission_rate_per_minute": 6000}
+
+
+async def inside(page: Page, product: Product, room_id: str) -> None:
+    """Straight in: nobody waits."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("Choose your tickets")
+
+
+async def inside_by_hand(page: Page, product: Product, room_id: str) -> None:
+    """Straight in, by pressing what there is to press."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_role("button", name="Join the line").click()
+    await page.get_by_role("button", name="Go in now").click()
+    await expect(heading(page)).to_have_text("Choose your tickets")
+
+
+async def reserve(page: Page, quantity: int) -> None:
+    """Ask for so many standing tickets."""
+    await page.get_by_label("Standing", exact=True).fill(str(quantity))
+    await page.get_by_role("button", name="Reserve").click()
+
+
+async def held(page: Page, quantity: int = 1) -> None:
+    """Hold so many tickets."""
+    await reserve(page, quantity)
+    await expect(heading(page)).to_have_text("Held for you")
+
+
+async def pay_with(page: Page, card: str) -> None:
+    """Choose a test card and pay."""
+    await page.get_by_label(card).check()
+    await page.get_by_role("button", name="Pay").click()
+
+
+async def test_from_the_link_to_the_tickets(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await product.let_in(room_id)
+    await expect(heading(page)).to_have_text("Choose your tickets")
+    await page.get_by_label("Standing +1").click()
+    await page.get_by_label("Standing +1").click()
+    await expect(page.locator("[data-total] output")).to_have_text("€90.00")
+    await page.get_by_role("button", name="Reserve").click()
+    await expect(heading(page)).to_have_text("Held for you")
+    await expect(page.locator('[data-countdown="expires_at"]')).to_have_text(re.compile(r"^(5:00|4:\d\d)$"))
+    await page.get_by_role("button", name="Pay €90.00").click()
+    await expect(heading(page)).to_have_text("Confirmed")
+    await expect(page.locator(".ticket")).to_have_count(2)
+    await expect(page.locator(".ticket svg")).to_have_count(2)
+    await page.reload()
+    await expect(page.locator(".ticket")).to_have_count(2)
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("You are done here")
+    await page.get_by_role("link", name="My reservations").first.click()
+    await expect(page.get_by_role("link", name="2 \u00d7 Standing")).to_be_visible()
+
+
+async def test_from_the_link_to_the_tickets_without_scripts(plain_page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined_by_hand(plain_page, product, room_id)
+    await product.let_in(room_id)
+    await plain_page.get_by_role("button", name="Go in now").click()
+    await held(plain_page, 2)
+    await plain_page.get_by_role("button", name="Pay €90.00").click()
+    await expect(heading(plain_page)).to_have_text("Confirmed")
+    await expect(plain_page.locator(".ticket")).to_have_count(2)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_more_than_is_left_is_told_and_the_session_goes_on(
+    visitor: OpenContext, product: Product, scripts: bool
+) -> None:
+    room_id = await product.a_sale(tickets=3, **OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await reserve(page, 5)
+    await expect(page.get_by_text("Fewer tickets are free than you asked for.")).to_be_visible()
+    await expect(page.get_by_label("Standing", exact=True)).to_have_value("5")
+    await held(page, 3)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_the_limit_of_one_person_is_told(visitor: OpenContext, product: Product, scripts: bool) -> None:
+    room_id = await product.a_sale(event={"max_tickets_per_visitor": 2}, **OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await held(page, 2)
+    await page.goto(f"{product.url}/events/{room_id}")
+    await expect(page.get_by_role("link", name="2 \u00d7 Standing")).to_be_visible()
+    await reserve(page, 1)
+    await expect(page.get_by_text("That is more than one person may have.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_choosing_nothing_is_told(visitor: OpenContext, product: Product, scripts: bool) -> None:
+    room_id = await product.a_sale(**OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await page.get_by_role("button", name="Reserve").click()
+    await expect(page.get_by_text("No ticket is chosen yet.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_a_declined_card_leaves_the_hold(visitor: OpenContext, product: Product, scripts: bool) -> None:
+    room_id = await product.a_sale(**OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await held(page)
+    await pay_with(page, "One that is declined")
+    await expect(page.get_by_text("The payment was declined.")).to_be_visible()
+    await pay_with(page, "One that works")
+    await expect(heading(page)).to_have_text("Confirmed")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_a_slow_bank_is_waited_for(visitor: OpenContext, product: Product, scripts: bool) -> None:
+    room_id = await product.a_sale(**OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await held(page)
+    await pay_with(page, "One that takes five seconds")
+    await expect(heading(page)).to_have_text("Your payment is on its way")
+    await expect(heading(page)).to_have_text("Confirmed")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_a_hold_that_ran_out_is_told(visitor: OpenContext, product: Product, scripts: bool) -> None:
+    room_id = await product.a_sale(event={"hold_ttl_s": 3}, **OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await held(page)
+    await expect(heading(page)).to_have_text("The time ran out")
+    await page.get_by_role("link", name="Choose again").click()
+    await held(page)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_cancelling_frees_the_tickets(visitor: OpenContext, product: Product, scripts: bool) -> None:
+    room_id = await product.a_sale(tickets=1, **OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await held(page)
+    await page.get_by_text("Cancel this reservation").click()
+    await page.get_by_role("button", name="Cancel reservation").click()
+    await expect(heading(page)).to_have_text("Cancelled")
+    await page.get_by_role("link", name="Choose again").click()
+    await held(page)
+
+
+async def test_a_session_that_ran_out_is_told(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(session_ttl_s=4, **OPEN)
+    await inside(page, product, room_id)
+    await expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    await page.goto(f"{product.url}/events/{room_id}")
+    await expect(heading(page)).to_have_text("Tickets are sold in order")
+
+
+async def test_without_a_session_the_booking_page_points_to_the_line(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await page.goto(f"{product.url}/events/{room_id}")
+    await page.get_by_role("link", name="Go to the line").click()
+    await expect(heading(page)).to_have_text("You are in line")
+
+
+async def test_a_reservation_is_shown_to_its_owner_only(
+    page: Page, visitor: OpenContext, product: Product
+) -> None:
+    room_id = await product.a_sale(**OPEN)
+    await inside(page, product, room_id)
+    await held(page)
+    stranger = await (await visitor()).new_page()
+    response = await stranger.goto(page.url)
+    assert response is not None
+    assert response.status == 404
+    await expect(stranger.get_by_role("heading", name="This reservation is not here")).to_be_visible()
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_key(
+    page: Page, product: Product
+) -> None:
+    room_id = await product.a_sale(**OPEN)
+    await inside(page, product, room_id)
+    keys: list[str] = []
+
+    async def lose_first(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            await route.fetch()  # it arrives, and its answer is lost
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await page.route("**/reservations", lose_first)
+    await reserve(page, 1)
+    await expect(heading(page)).to_have_text("Held for you")
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+    availability = await product.staff("GET", f"/v1/events/{room_id}/availability")
+    assert availability["ticket_types"][0]["held"] == 1

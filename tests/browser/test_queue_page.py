@@ -1,0 +1,303 @@
+"""The queue page: a place is taken, kept, called and told about, with scripts and without."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.conftest import EXPECT_TIMEOUT_MS, OpenContext, Product
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.browser
+
+TOLD_MS = 5_000  # whoever waits is told within this
+NEVER_CALLED: dict[str, Any] = {"admission_rate_per_minute": 0}
+
+
+def heading(page: Page) -> Locator:
+    """The heading of the panel that is shown."""
+    return page.locator("[data-panel]:not([hidden]) h2")
+
+
+async def number_of(page: Page) -> str:
+    """The visitor's queue number as the page shows it."""
+    return await page.locator('[data-fill="queue_number"]').inner_text()
+
+
+async def joined(page: Page, product: Product, room_id: str) -> None:
+    """Open the link; the script takes the place."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("You are in line")
+
+
+async def joined_by_hand(page: Page, product: Product, room_id: str) -> None:
+    """Open the link and press the button."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_role("button", name="Join the line").click()
+    await expect(heading(page)).to_have_text("You are in line")
+
+
+async def test_opening_the_link_takes_a_place_that_a_refresh_keeps(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    number = await number_of(page)
+    await page.reload()
+    await expect(heading(page)).to_have_text("You are in line")
+    assert await number_of(page) == number
+    assert (await product.status(room_id))["waiting"] == 1
+
+
+async def test_a_link_preview_takes_no_place(plain_page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await plain_page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(plain_page.get_by_role("button", name="Join the line")).to_be_visible()
+    assert (await product.status(room_id))["waiting"] == 0
+
+
+async def test_without_scripts_the_page_goes_on_by_refresh(plain_page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined_by_hand(plain_page, product, room_id)
+    await expect(plain_page.locator("#ahead")).to_have_text("You are next")
+    await product.let_in(room_id)
+    await expect(heading(plain_page)).to_have_text("It is your turn")
+    await plain_page.get_by_role("button", name="Go in now").click()
+    await expect(heading(plain_page)).to_have_text("Choose your tickets")
+
+
+async def test_the_position_falls_and_the_bar_only_rises(
+    visitor: OpenContext, product: Product, page: Page
+) -> None:
+    room_id = await product.a_sale()
+    for _ in range(3):
+        await joined(await (await visitor()).new_page(), product, room_id)
+    await joined(page, product, room_id)
+    await expect(page.locator('[data-fill="position"]')).to_have_text("4")
+    await expect(page.locator("#ahead")).to_have_text("3 people ahead of you")
+    bar = page.locator("progress[data-fill]")
+    await expect(bar).to_have_attribute("value", "0")
+    await product.staff(
+        "PATCH", f"/v1/rooms/{room_id}", {"active_visitors_max": 2, "admission_rate_per_minute": 600}
+    )
+    await expect(page.locator('[data-fill="position"]')).to_have_text("2")
+    await expect(page.locator("#ahead")).to_have_text("One person ahead of you")
+    assert await bar.evaluate("it => it.value") == 500
+    await page.reload()
+    await expect(page.locator('[data-fill="position"]')).to_have_text("2")
+    assert await bar.evaluate("it => it.value") == 500
+
+
+async def test_when_called_one_goes_straight_on_to_the_tickets(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await product.let_in(room_id)
+    await expect(page).to_have_url(f"{product.url}/events/{room_id}")
+    await expect(heading(page)).to_have_text("Choose your tickets")
+
+
+async def hide(context: BrowserContext) -> None:
+    """As if another tab were in front."""
+    await context.add_init_script(
+        "const state = () => globalThis.looking ? 'visible' : 'hidden';"
+        "Object.defineProperty(document, 'visibilityState', {get: state})"
+    )
+
+
+async def look(page: Page) -> None:
+    """As if the tab came to the front."""
+    await page.evaluate("globalThis.looking = true; document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def test_in_a_tab_behind_the_call_counts_down_until_one_looks(
+    visitor: OpenContext, product: Product
+) -> None:
+    room_id = await product.a_sale(claim_window_s=600)
+    context = await visitor()
+    await hide(context)
+    page = await context.new_page()
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.evaluate("globalThis.looking = true")
+    await expect(heading(page)).to_have_text("You are in line")
+    await page.evaluate("globalThis.looking = false")
+    await product.let_in(room_id)
+    await expect(heading(page)).to_have_text("It is your turn")
+    await expect(page).to_have_title(re.compile("^It is your turn"))
+    await expect(page.locator('[data-countdown="claim_by"]')).to_have_text(re.compile(r"^(10:00|9:\d\d)$"))
+    await look(page)
+    await expect(heading(page)).to_have_text("Choose your tickets")
+
+
+async def test_who_does_not_come_is_told_and_can_join_again(plain_page: Page, product: Product) -> None:
+    room_id = await product.a_sale(claim_window_s=2)
+    await joined_by_hand(plain_page, product, room_id)
+    number = await number_of(plain_page)
+    await product.let_in(room_id)
+    await expect(heading(plain_page)).to_have_text("Your turn has passed", timeout=2 * EXPECT_TIMEOUT_MS)
+    await product.staff("PATCH", f"/v1/rooms/{room_id}", NEVER_CALLED)
+    await plain_page.get_by_role("button", name="Join again").click()
+    await expect(heading(plain_page)).to_have_text(re.compile("You are in line|It is your turn"))
+    assert await number_of(plain_page) != number
+
+
+async def test_pause_and_resume_are_told_at_once(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
+    await expect(page.locator('[data-notice="paused"]')).to_be_visible(timeout=TOLD_MS)
+    await expect(page.locator("[data-live]")).to_contain_text("The line is paused.")
+    await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
+    await expect(page.locator('[data-notice="paused"]')).to_be_hidden(timeout=TOLD_MS)
+
+
+async def test_closing_is_told_at_once(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
+    await expect(heading(page)).to_have_text("The sale is closed", timeout=TOLD_MS)
+
+
+async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, product: Product) -> None:
+    room_id = await product.a_sale(tickets=1, admission_rate_per_minute=6000)
+    buyer = await (await visitor()).new_page()
+    await buyer.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(buyer)).to_have_text("Choose your tickets")
+    await buyer.get_by_label("Standing +1").click()
+    await buyer.get_by_role("button", name="Reserve").click()
+    await expect(heading(buyer)).to_have_text("Held for you")
+    await joined(page, product, room_id)
+    await expect(page.locator('[data-notice="held"]')).to_be_visible(timeout=TOLD_MS)
+    await buyer.get_by_role("button", name="Pay €45.00").click()
+    await expect(heading(buyer)).to_have_text("Confirmed")
+    await expect(heading(page)).to_have_text("Sold out", timeout=TOLD_MS)
+
+
+async def test_where_streams_are_blocked_asking_takes_over(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await page.route("**/events", lambda route: route.abort())
+    await joined(page, product, room_id)
+    await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
+    await expect(page.locator('[data-notice="paused"]')).to_be_visible(timeout=TOLD_MS)
+    await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
+    await product.let_in(room_id)
+    await expect(heading(page)).to_have_text("Choose your tickets")
+
+
+async def test_a_lost_connection_is_told_calmly_and_mends(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await page.context.set_offline(True)
+    await expect(page.locator('[data-notice="lost"]')).to_be_visible()
+    await page.context.set_offline(False)
+    await expect(page.locator('[data-notice="lost"]')).to_be_hidden()
+    await expect(heading(page)).to_have_text("You are in line")
+
+
+async def test_the_message_of_the_organiser_appears_and_is_text(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    message = '<b>Doors</b> open at 7 & "sharp"'
+    await product.staff("PATCH", f"/v1/rooms/{room_id}", {"message": message})
+    await expect(page.locator('[data-fill="message"]')).to_have_text(message)
+    await page.reload()
+    await expect(page.locator('[data-fill="message"]')).to_have_text(message)
+
+
+async def test_before_the_opening_one_waits_by_a_countdown(page: Page, product: Product) -> None:
+    opening: dict[str, Any] = {"prequeue_at": "2020-01-01T00:00:00Z", "opens_at": "2035-01-01T12:00:00Z"}
+    room_id = await product.a_sale(opened=False, queueing_method="lottery", **opening)
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("You are in the pre-queue")
+    await expect(page.get_by_text("the order is drawn among everybody")).to_be_visible()
+    await expect(page.locator('[data-panel="prequeue"] .countdown')).to_have_text(
+        re.compile(r"^\d+ d \d+ h$")
+    )
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    await expect(heading(page)).to_have_text("You are in line")
+    await expect(page.locator('[data-fill="queue_number"]')).to_have_text("1")
+
+
+async def test_before_a_pre_queue_nobody_has_a_place(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(opened=False, opens_at="2035-01-01T12:00:00Z")
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("Not open yet")
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    await expect(heading(page)).to_have_text("You are in line", timeout=TOLD_MS + 1000)
+
+
+async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await page.get_by_text("Leave the line").first.click()
+    await page.get_by_role("button", name="Leave the line").click()
+    await expect(heading(page)).to_have_text("You left the line")
+
+    async def empty() -> bool:
+        return bool((await product.status(room_id))["waiting"] == 0)
+
+    await wait_until(empty, "the line to be empty")
+    await page.get_by_role("button", name="Join again").click()
+    await expect(heading(page)).to_have_text("You are in line")
+
+
+async def test_who_was_removed_is_told_what_to_do(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    start = await page.evaluate(
+        "fetch(`/v1/rooms/${location.pathname.split('/')[2]}/places/me`).then(r => r.json())"
+    )
+    await product.staff("DELETE", f"/v1/rooms/{room_id}/visitors/{start['visitor_id']}")
+    await page.reload()
+    await expect(heading(page)).to_have_text("You were taken out of the line")
+
+
+async def test_two_tabs_are_one_visitor(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    second = await page.context.new_page()
+    await joined(page, product, room_id)
+    await joined(second, product, room_id)
+    assert await number_of(page) == await number_of(second)
+
+
+async def test_a_room_of_its_own_leads_to_its_site(plain_page: Page, page: Page, product: Product) -> None:
+    room_id = "somebody-elses"
+    await product.staff(
+        "POST",
+        "/v1/rooms",
+        {
+            "room_id": room_id,
+            "name": "Elsewhere",
+            "target_url": f"{product.url}/livez",
+            "admission_rate_per_minute": 6000,
+        },
+    )
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(page).to_have_url(f"{product.url}/livez")
+    await plain_page.goto(f"{product.url}/rooms/{room_id}")
+    await plain_page.get_by_role("button", name="Join the line").click()
+    await plain_page.get_by_role("button", name="Go in now").click()
+    await plain_page.get_by_role("link", name="Go on").click()
+    await expect(plain_page).to_have_url(f"{product.url}/livez")
+
+
+async def test_a_store_that_is_away_is_told_calmly_and_mends(visitor: OpenContext, product: Product) -> None:
+    room_id = await product.a_sale()
+    live = await (await visitor()).new_page()
+    await joined(live, product, room_id)
+    plain = await (await visitor(java_script_enabled=False)).new_page()
+    await joined_by_hand(plain, product, room_id)
+    with product.frozen("valkey"):
+        await expect(live.locator('[data-notice="lost"]')).to_be_visible()
+        response = await plain.reload()
+        assert response is not None
+        assert response.status == 503
+        assert int(response.headers["retry-after"]) >= 1
+        await expect(plain.get_by_role("heading", name="One moment, please")).to_be_visible()
+    await asyncio.gather(
+        expect(heading(plain)).to_have_text("You are in line", timeout=2 * EXPECT_TIMEOUT_MS),
+        expect(live.locator('[data-notice="lost"]')).to_be_hidden(timeout=2 * EXPECT_TIMEOUT_MS),
+    )
+    assert await number_of(plain) == "2"
