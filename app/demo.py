@@ -6,6 +6,7 @@ import asyncio
 import random
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 
@@ -59,7 +60,7 @@ async def run(url: str, settings: Settings, fans: int) -> None:
     except REFUSED as error:
         _tell(f"the demo event could not be put on sale: {error}")
         return
-    _links(url)
+    _links(url, settings.data)
     if state not in OPEN_STATES:
         _tell(f"the room is {state}, as it was left; open it with: fairgate room open {EVENT}")
         return
@@ -92,10 +93,13 @@ async def _on_sale(settings: Settings) -> tuple[list[str], str]:
         return [it.ticket_type_id for it in ticket_types], state
 
 
-def _links(url: str) -> None:
+def _links(url: str, data: Path) -> None:
     for name, path in (("queue page", f"/rooms/{EVENT}"), ("console", "/admin"), ("API docs", "/docs")):
         print(f"  {name:<12}{url}{path}", flush=True)
-    print("  a token for the console and the API:  fairgate token --role admin --sub me", flush=True)
+    print(
+        f"  a token for the console and the API:  fairgate token --role admin --sub me --data {data}",
+        flush=True,
+    )
 
 
 async def _report(crowd: Crowd) -> None:

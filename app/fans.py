@@ -19,9 +19,8 @@ from typing import Any
 import httpx
 import msgspec
 
-ARRIVE_WITHIN_S = 90.0
-AT_ONCE_SHARE = 0.5  # so many of them stand at the door when it opens
-AT_ONCE_S = 15.0
+AT_ONCE_SHARE = 0.5  # so many of them come together, the others one by one
+AT_ONCE_S, ONE_BY_ONE_S = 0.08, 0.5  # between two of them
 NO_SHOW_SHARE, CANCEL_SHARE, FORGET_SHARE, DECLINED_SHARE = 0.05, 0.10, 0.10, 0.10
 LOOK_S = (1.0, 8.0)  # how long one looks at the tickets, and then for the card
 TICKETS = (1, 1, 2, 2, 2, 3, 4)
@@ -85,15 +84,12 @@ class Crowd:
         following = asyncio.create_task(self.board.follow(self.client, self.room_id))
         try:
             async with asyncio.TaskGroup() as tasks:
+                early = round(fans * AT_ONCE_SHARE)
                 for number in range(fans):
-                    tasks.create_task(self._fan(self._arrival_s(number / fans)))
+                    late = max(0, number - early)
+                    tasks.create_task(self._fan(AT_ONCE_S * (number - late) + ONE_BY_ONE_S * late))
         finally:
             following.cancel()
-
-    def _arrival_s(self, share: float) -> float:
-        if share < AT_ONCE_SHARE:
-            return AT_ONCE_S * share / AT_ONCE_SHARE
-        return AT_ONCE_S + ARRIVE_WITHIN_S * (share - AT_ONCE_SHARE) / (1 - AT_ONCE_SHARE)
 
     async def _fan(self, arrives_in_s: float) -> None:
         await asyncio.sleep(arrives_in_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import stat
 import time
@@ -184,16 +185,50 @@ async def test_a_ctrl_c_while_it_starts_is_a_clean_end(data: Path) -> None:
         return (data / "valkey" / "port").exists()
 
     await wait_until(begun, "the first store", timeout_s=20)
-    (pid,) = (
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if process.info["cmdline"] and {"up", str(data)} <= set(process.info["cmdline"])
-    )
-    family = psutil.Process(pid).children(recursive=True)
+    (supervisor,) = (child for child in psutil.Process().children() if str(data) in child.cmdline())
+    family = supervisor.children(recursive=True)
     began = time.monotonic()
-    os.kill(pid, signal.SIGINT)
+    supervisor.send_signal(signal.SIGINT)
     with pytest.raises(AssertionError, match="stopped"):
         await starting
     assert time.monotonic() - began < 5
     for process in family:
         await gone(process.pid)
+
+
+@pytest.mark.parametrize("server", ["hypercorn", "granian"])
+async def test_open_streams_end_when_it_stops(data: Path, server: str) -> None:
+    running = await up(data, "--server", server, "--fans", "0", command="demo")
+    async with httpx.AsyncClient(base_url=running.url, timeout=10) as client:
+
+        async def on_sale() -> bool:
+            return (await client.get("/v1/rooms/demo")).status_code == 200
+
+        await wait_until(on_sale, "the demo sale")
+        async with client.stream("GET", "/v1/rooms/demo/events") as stream:
+            lines = stream.aiter_lines()
+            while not (await anext(lines)).startswith("data:"):
+                pass
+            stopping = asyncio.create_task(running.stop())
+            async for _ in lines:
+                pass
+        assert await stopping < 5
+
+
+async def test_the_demo_sells_to_a_crowd_and_ends_in_balance(data: Path) -> None:
+    running = await up(data, "--fans", "12", command="demo")
+    assert running.process.stdout is not None
+    links = [(await running.process.stdout.readline()).decode().split()[-1] for _ in range(3)]
+    assert links == [f"{running.url}{path}" for path in ("/rooms/demo", "/admin", "/docs")]
+
+    async def through() -> re.Match[str] | None:
+        return re.search(r"the fans are gone: 12 joined, .*\b(\d+) bought", running.log.read_text())
+
+    bought = int((await wait_until(through, "twelve fans", timeout_s=90))[1])
+    ended = await fairgate("check", "--all", "--data", str(data))
+    assert ended.code == 0, ended.out
+    connection = await asyncpg.connect((await addresses(data))["DATABASE_URL"])
+    confirmed = await connection.fetchval("SELECT count(*) FROM reservations WHERE status = 'confirmed'")
+    await connection.close()
+    assert confirmed == bought > 0
+    await running.stop()
