@@ -157,8 +157,14 @@ async def room_stats(line: Line, room_id: RoomId) -> dict[str, Any]:
 
 
 async def _change(line: Line, room_id: RoomId, change: Callable[[Room], Room]) -> Room:
-    """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis."""
+    """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis.
+
+    The room is loaded before: so an opening happens in Redis, where it fills the bucket, and with Redis away
+    nothing is changed.
+    """
+    keys = RoomKeys(room_id)
     with stores_answer():
+        await line.rooms.loaded(room_id, lambda: room_scripts.status(line.stores.redis, keys))
         async with line.stores.postgres.acquire() as connection, connection.transaction():
             row = await rooms.lock_room(connection, room_id)
             if row is None:

@@ -18,7 +18,7 @@ from app.core.model import RoomSettings, RoomState
 RoomAction = Literal["open", "pause", "resume", "close"]
 
 DRAW_BITS = 52  # a sorted set's score is a double: integers up to 2**53 are exact
-NUMBERS_BLOCK_MIN = 5_000
+NUMBERS_BLOCK_MIN = 1_000  # also the gap a wiped Redis leaves in the numbers of a small sale
 WAIT_SAMPLES = 1_000
 
 _AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {
@@ -77,7 +77,7 @@ def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
 
 def numbers_block(last_number: int) -> int:
     """How many queue numbers to reserve at once: enough for a second of the fastest rush seen so far."""
-    return max(NUMBERS_BLOCK_MIN, last_number // 4)
+    return max(NUMBERS_BLOCK_MIN, last_number // 2)
 
 
 def due_state(state: RoomState, settings: RoomSettings, now_ms: int) -> RoomState:

@@ -1,0 +1,153 @@
+"""The arithmetic and the decisions of the waiting room."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core import rules
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import RoomSettings, RoomState
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ONE = datetime(2026, 11, 21, 13, tzinfo=UTC)
+NOON_MS = 1_795_262_400_000
+
+
+def settings(**fields: Any) -> RoomSettings:
+    return RoomSettings(name="Hall", **fields)
+
+
+def test_a_draw_is_the_first_52_bits_that_anyone_can_check() -> None:
+    seed, visitor_id = bytes(range(32)), "q83vEjRWeJCrze8SNFZ4kA"
+    digest = hmac.new(seed, visitor_id.encode(), hashlib.sha256).hexdigest()
+    assert rules.draw_of(seed, visitor_id) == int(digest[:13], 16)
+    assert rules.commitment(seed) == hashlib.sha256(seed).hexdigest()
+
+
+@given(st.binary(min_size=32, max_size=32), st.text(min_size=1, max_size=30))
+def test_a_draw_is_exact_as_a_score(seed: bytes, visitor_id: str) -> None:
+    draw = rules.draw_of(seed, visitor_id)
+    assert 0 <= draw < 2**52
+    assert int(float(draw)) == draw
+
+
+@pytest.mark.parametrize(
+    ("ahead", "outflow", "rate", "expected"),
+    [
+        (0, 60, 60, (1, 7)),
+        (99, 0, 600, (10, 20)),  # nothing measured yet: the configured rate
+        (99, 300, 600, (20, 35)),  # a cap or the stock slows it down
+        (99, 900, 600, (10, 20)),  # the rate was lowered a moment ago
+        (99, 600, 0, None),
+    ],
+)
+def test_the_wait_range_follows_what_is_measured_within_the_rate(
+    ahead: int, outflow: int, rate: int, expected: tuple[int, int] | None
+) -> None:
+    assert rules.wait_range_s(ahead, outflow, rate) == expected
+
+
+@given(st.integers(0, 10**6), st.one_of(st.none(), st.integers(0, 10**6)), st.floats(0, 1))
+def test_polls_are_two_seconds_to_some_minutes_apart(ahead: int, p50: int | None, jitter: float) -> None:
+    assert 2 <= rules.poll_after_s(ahead, p50, jitter) <= 375
+
+
+def test_whoever_is_far_away_asks_rarely() -> None:
+    waits = [rules.poll_after_s(ahead, p50, 0.5) for ahead, p50 in ((0, 1), (100, 100), (9_999, 9_999))]
+    assert waits == [2, 10, 300]
+
+
+@pytest.mark.parametrize(
+    ("state", "now_ms", "expected"),
+    [
+        ("scheduled", NOON_MS - 1, "scheduled"),
+        ("scheduled", NOON_MS, "open"),
+        ("prequeue", NOON_MS, "open"),
+        ("paused", NOON_MS, "paused"),
+        ("closed", NOON_MS, "closed"),
+        ("paused", NOON_MS + 3_600_000, "closed"),
+        ("scheduled", NOON_MS + 3_600_000, "closed"),
+    ],
+)
+def test_the_schedule_decides_the_state(state: RoomState, now_ms: int, expected: str) -> None:
+    assert rules.due_state(state, settings(opens_at=NOON, closes_at=ONE), now_ms) == expected
+
+
+def test_a_pre_queue_begins_once_from_scheduled() -> None:
+    timed = settings(prequeue_at=NOON)
+    assert rules.due_state("scheduled", timed, NOON_MS) == "prequeue"
+    assert rules.due_state("open", timed, NOON_MS) == "open"
+
+
+@pytest.mark.parametrize(
+    ("action", "allowed"),
+    [
+        (
+            "open",
+            {"scheduled": "open", "prequeue": "open", "open": "open", "paused": "open", "closed": "open"},
+        ),
+        ("pause", {"open": "paused", "paused": "paused"}),
+        ("resume", {"open": "open", "paused": "open"}),
+        (
+            "close",
+            {
+                "scheduled": "closed",
+                "prequeue": "closed",
+                "open": "closed",
+                "paused": "closed",
+                "closed": "closed",
+            },
+        ),
+    ],
+)
+def test_a_step_of_staff_leads_somewhere_or_is_a_conflict(
+    action: rules.RoomAction, allowed: dict[str, str]
+) -> None:
+    states: tuple[RoomState, ...] = ("scheduled", "prequeue", "open", "paused", "closed")
+    for state in states:
+        if state in allowed:
+            assert rules.state_after(state, action) == allowed[state]
+        else:
+            with pytest.raises(Conflict):
+                rules.state_after(state, action)
+
+
+@pytest.mark.parametrize(
+    ("times", "field"),
+    [
+        ({"prequeue_at": ONE, "opens_at": NOON}, "opens_at"),
+        ({"opens_at": NOON, "closes_at": NOON}, "closes_at"),
+        ({"prequeue_at": NOON, "closes_at": NOON}, "closes_at"),
+    ],
+)
+def test_times_out_of_order_are_refused_by_name(times: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        rules.check_times(settings(**times))
+    assert refused.value.members["errors"][0]["field"] == field
+
+
+def test_a_pre_queue_may_begin_with_the_opening() -> None:
+    rules.check_times(settings(prequeue_at=NOON, opens_at=NOON, closes_at=ONE))
+
+
+def test_waits_are_told_from_how_the_line_moved() -> None:
+    """Two a second join for five seconds; one a second is called."""
+    progress = [(second * 1_000, second, min(10, 2 * second)) for second in range(1, 11)]
+    assert rules.wait_percentiles_s(progress) == {"p50": 2, "p90": 4, "p99": 4}
+    assert rules.wait_percentiles_s([(1_000, 0, 5)]) is None
+    assert rules.wait_percentiles_s([]) is None
+
+
+def test_number_blocks_grow_with_the_crowd() -> None:
+    """So a rush from nothing to a million asks Postgres a few dozen times."""
+    last, rounds = 0, 0
+    while last < 1_000_000:
+        last, rounds = last + rules.numbers_block(last), rounds + 1
+    assert rounds < 40
