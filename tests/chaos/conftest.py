@@ -1,0 +1,23 @@
+"""Two installations for all chaos tests: each test has a sale of its own, and what it breaks mends itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.chaos.site import Site, a_site
+
+
+@pytest.fixture(scope="session")
+async def pair() -> AsyncIterator[Site]:
+    """Two web processes on Hypercorn and two workers."""
+    async with a_site("--web", "2", "--workers", "2") as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+async def lone() -> AsyncIterator[Site]:
+    """One web process on Granian and one worker."""
+    async with a_site("--server", "granian") as site:
+        yield site

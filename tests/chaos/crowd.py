@@ -1,0 +1,240 @@
+"""Visitors of a sale as they are: they join, wait, hold, pay or give back, and ask again when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from app.core.model import EventId, RoomId
+from tests.waiting import wait_until
+
+PATIENCE_S = 30.0  # of one visitor with one call, whatever happens meanwhile
+ASK_AGAIN_S = 0.1
+VISITS_MAX = 600
+ENDINGS = ("hold", "confirm", "cancel", "confirm")  # what one visitor after the other does with a hold
+
+
+@dataclass(frozen=True)
+class Sale:
+    """What is on sale."""
+
+    room_id: RoomId
+    event_id: EventId
+    ticket_type_id: str
+    quantity: int
+
+
+@dataclass
+class Crowd:
+    """Everybody before one sale, what they were answered, and what they were promised."""
+
+    client: httpx.AsyncClient
+    sale: Sale
+    promised: dict[str, dict[str, Any]] = field(default_factory=dict)  # by reservation id, from each 201
+    answers: Counter[str] = field(default_factory=Counter)
+    strange: list[str] = field(default_factory=list)  # answers that no visitor should get
+    _reserving: set[object] = field(default_factory=set)  # one for each reserve call that is not answered
+    _fans: list[asyncio.Task[None]] = field(default_factory=list)
+    _visits: itertools.count[int] = field(default_factory=itertools.count)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        key: str = "",
+        body: Any = None,
+    ) -> httpx.Response:
+        """Ask until there is an answer: again after a 503 and after a broken connection."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if key:
+            headers["Idempotency-Key"] = key
+
+        async def answer() -> httpx.Response | None:
+            try:
+                found = await self.client.request(method, path, json=body, headers=headers)
+            except httpx.TransportError:
+                self.answers["broken"] += 1
+                return None
+            return self._noted(found)
+
+        return await wait_until(answer, f"{method} {path}", timeout_s=PATIENCE_S, every_s=ASK_AGAIN_S)
+
+    def _noted(self, found: httpx.Response) -> httpx.Response | None:
+        """The answer; None for a 503. Whatever breaks the contract is strange."""
+        document = found.json() if "json" in found.headers.get("content-type", "") else {}
+        code = document.get("code", "")
+        self.answers[f"{found.status_code} {code}".strip()] += 1
+        asked = f"{found.request.method} {found.request.url.path}: {found.status_code} {code}"
+        if found.status_code >= 400 and found.headers["content-type"] != "application/problem+json":
+            self.strange.append(f"{asked} is no problem document: {found.text[:200]}")
+        if found.status_code >= 500 and found.status_code != 503:
+            self.strange.append(asked)
+        if found.status_code != 503:
+            return found
+        if not found.headers.get("retry-after", "").isdigit():
+            self.strange.append(f"{asked} has no Retry-After")
+        return None
+
+    def expect(self, found: httpx.Response, *statuses: int) -> httpx.Response:
+        """Note an answer that is none of these as strange."""
+        if found.status_code not in statuses:
+            self.strange.append(
+                f"{found.request.method} {found.request.url.path}: {found.status_code} {found.text[:200]}"
+            )
+        return found
+
+    async def visitor(self) -> Visitor:
+        """Somebody who has just joined."""
+        found = await self.ask("POST", f"/v1/rooms/{self.sale.room_id}/places")
+        place = self.expect(found, 201).json()
+        return Visitor(self, place["visitor_id"], place["place_token"], place["queue_number"])
+
+    async def buyer(self) -> Visitor:
+        """Somebody inside."""
+        visitor = await self.visitor()
+        await visitor.enter()
+        return visitor
+
+    async def visit(self) -> None:
+        """One visitor from the door to a hold, a ticket, or the way back."""
+        number = next(self._visits)
+        visitor = await self.buyer()
+        found = await visitor.reserve("only", quantity=1 + number % 3)
+        if self.expect(found, 201, 409).status_code == 201:
+            held = found.json()["reservation_id"]
+            match ENDINGS[number % len(ENDINGS)]:
+                case "confirm":
+                    self.expect(await visitor.confirm(held), 200)
+                case "cancel":
+                    self.expect(await visitor.cancel(held), 200)
+
+    @asynccontextmanager
+    async def traffic(self, fans: int = 10) -> AsyncIterator[None]:
+        """So many fans visit one after the other while the block runs; it ends when all have left."""
+        over = asyncio.Event()
+
+        async def fan() -> None:
+            visits = 0
+            while not over.is_set() and visits < VISITS_MAX // fans:
+                await self.visit()
+                visits += 1
+
+        self._fans = [asyncio.create_task(fan()) for _ in range(fans)]
+        try:
+            yield
+        finally:
+            over.set()
+            ended = await asyncio.gather(*self._fans, return_exceptions=True)
+        for broke in ended:
+            if isinstance(broke, BaseException):
+                raise broke
+
+    @contextmanager
+    def reserving(self) -> Iterator[None]:
+        """Somebody waits for an outcome."""
+        call = object()
+        self._reserving.add(call)
+        try:
+            yield
+        finally:
+            self._reserving.discard(call)
+
+    async def decided(self, *, within_s: float) -> None:
+        """Wait until everybody who waits for a reservation now has been answered."""
+        waiting = self._reserving.copy()
+
+        async def all_answered() -> bool:
+            return not waiting & self._reserving
+
+        await wait_until(all_answered, f"{len(waiting)} outcomes", timeout_s=within_s)
+
+    async def promises(self, more: int, *, within_s: float = 20.0) -> None:
+        """Wait until so many more reservations were answered 201."""
+        wanted = len(self.promised) + more
+
+        async def there() -> bool:
+            for fan in self._fans:
+                if fan.done():
+                    fan.result()  # raises what ended them early
+            return len(self.promised) >= wanted
+
+        try:
+            await wait_until(there, f"{more} more reservations", timeout_s=within_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; so far {self.answers}; strange: {self.strange[:3]}") from None
+
+
+@dataclass
+class Visitor:
+    """One person before a sale."""
+
+    crowd: Crowd
+    visitor_id: str
+    place_token: str
+    queue_number: int
+    booking_token: str = ""
+
+    def _room(self, path: str) -> str:
+        return f"/v1/rooms/{self.crowd.sale.room_id}/{path}"
+
+    async def place(self) -> dict[str, Any]:
+        """Where they stand."""
+        found = await self.crowd.ask("GET", self._room("places/me"), token=self.place_token)
+        document: dict[str, Any] = self.crowd.expect(found, 200).json()
+        self.place_token = document["place_token"]
+        return document
+
+    async def claim(self) -> httpx.Response:
+        """Ask for the booking token once."""
+        return await self.crowd.ask("POST", self._room("places/me/booking-token"), token=self.place_token)
+
+    async def enter(self) -> None:
+        """Wait to be called, and claim."""
+
+        async def inside() -> bool:
+            found = self.crowd.expect(await self.claim(), 200, 201, 202)
+            self.booking_token = found.json().get("booking_token", "")
+            return found.status_code != 202
+
+        await wait_until(inside, "being called", timeout_s=PATIENCE_S, every_s=ASK_AGAIN_S)
+
+    async def reserve(self, key: str, *, quantity: int = 1) -> httpx.Response:
+        """Hold tickets; the same key is the same wish."""
+        sale = self.crowd.sale
+        with self.crowd.reserving():
+            found = await self.crowd.ask(
+                "POST",
+                f"/v1/events/{sale.event_id}/reservations",
+                token=self.booking_token,
+                key=key,
+                body={"items": [{"ticket_type_id": sale.ticket_type_id, "quantity": quantity}]},
+            )
+        if found.status_code == 201:
+            document = found.json()
+            self.crowd.promised.setdefault(document["reservation_id"], document)
+        return found
+
+    async def confirm(self, reservation_id: str, payment: str = "tok_ok") -> httpx.Response:
+        """Pay for a hold."""
+        return await self.crowd.ask(
+            "POST",
+            f"/v1/reservations/{reservation_id}/confirm",
+            token=self.place_token,
+            key=f"pay-{payment}",
+            body={"payment": {"method": "card", "token": payment}},
+        )
+
+    async def cancel(self, reservation_id: str) -> httpx.Response:
+        """Give a hold back."""
+        return await self.crowd.ask(
+            "POST", f"/v1/reservations/{reservation_id}/cancel", token=self.place_token
+        )

@@ -1,0 +1,185 @@
+"""An installation under trouble: the running `fairgate up`, its stores, its staff, and its sales."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from redis.asyncio import Redis
+
+from app import conservation
+from app.core.model import EventId, RoomId
+from app.store.connections import REDIS_AWAY, Stores, connect_postgres, connect_redis
+from load.verdict import Books, judge, read_books
+from tests.chaos.crowd import Crowd, Sale
+from tests.platform.conftest import new_folder
+from tests.platform.outside import Up, fairgate, up
+from tests.waiting import wait_until
+
+STARTS_AT = "2031-06-01T19:00:00Z"
+TICKETS = "standing"
+OPEN_WIDE = {  # a room that holds nobody up
+    "admission_rate_per_minute": 60_000,
+    "active_visitors_max": None,
+    "visitors_per_ticket_max": 100,
+    "restore_window_s": 0,
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """One installation and what an operator of it has at hand."""
+
+    up: Up
+    redis_url: str
+    database_url: str
+    staff_token: str
+
+    @property
+    def folder(self) -> Path:
+        """Its data folder."""
+        return self.up.data
+
+    def client(self) -> httpx.AsyncClient:
+        """A client for its API and pages that keeps no cookies: it stands for many visitors."""
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        limits = httpx.Limits(max_connections=400, max_keepalive_connections=100)
+        return httpx.AsyncClient(
+            base_url=self.up.url, timeout=20, limits=limits, cookies=no_cookies, trust_env=False
+        )
+
+    async def staff(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """One call of staff; asserts that it is answered well."""
+        async with self.client() as client:
+            answer = await client.request(
+                method, path, json=body, headers={"Authorization": f"Bearer {self.staff_token}"}
+            )
+        assert answer.is_success, answer.text
+        return answer
+
+    @asynccontextmanager
+    async def stores(self) -> AsyncIterator[Stores]:
+        """Both stores, through connections of our own."""
+        redis = await connect_redis(self.redis_url, timeout_s=5)
+        postgres = await connect_postgres(self.database_url, timeout_s=5, connections_max=3)
+        try:
+            yield Stores(redis, postgres)
+        finally:
+            postgres.terminate()
+            await redis.aclose()
+
+    async def open_sale(self, *, quantity: int = 5_000, room: Any = None, **event: Any) -> Sale:
+        """An event with one ticket type, its room open."""
+        name = f"sale-{secrets.token_hex(4)}"
+        settings = OPEN_WIDE | (room or {})
+        await self.staff(
+            "POST",
+            "/v1/events",
+            {"event_id": name, "name": name, "starts_at": STARTS_AT, "room": settings} | event,
+        )
+        tickets = {"ticket_type_id": TICKETS, "name": "Standing", "price": 4900, "quantity": quantity}
+        await self.staff("POST", f"/v1/events/{name}/ticket-types", tickets)
+        await self.staff("POST", f"/v1/rooms/{name}/open")
+        return Sale(RoomId(name), EventId(name), TICKETS, quantity)
+
+    @asynccontextmanager
+    async def crowd(self, sale: Sale) -> AsyncIterator[Crowd]:
+        """A crowd before that sale. In the end it got only answers of the contract, and the books balance."""
+        async with self.client() as client:
+            crowd = Crowd(client, sale)
+            yield crowd
+        assert crowd.strange == []
+        await self.judged(sale, crowd)
+
+    async def judged(self, sale: Sale, crowd: Crowd) -> Books:
+        """The books at rest: nothing oversold, lost or stranded, and exactly what was promised is there."""
+        async with self.stores() as stores:
+            found: list[Books] = []
+
+            async def good() -> bool:
+                found[:] = [await read_books(stores, sale.room_id, sale.event_id, set(crowd.promised))]
+                return judge(found[0]).good
+
+            try:
+                await wait_until(good, "a good verdict", every_s=0.2)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{judge(found[0])}") from None
+            assert await conservation.check(stores, sale.event_id) == []
+            rows = await stores.postgres.fetch(
+                "SELECT reservation_id FROM reservations WHERE event_id = $1", sale.event_id
+            )
+            assert {row["reservation_id"] for row in rows} == set(crowd.promised)
+            assert sum(count.held + count.sold for count in found[0].counters.values()) <= sale.quantity
+            return found[0]
+
+    def told(self) -> str:
+        """Everything its processes have logged."""
+        return self.up.log.read_text()
+
+    def tracebacks(self) -> list[str]:
+        """The lines of the log that a developer would have to look at."""
+        words = ("Traceback", "never retrieved", "unexpected error", "broke;")
+        return [line for line in self.told().splitlines() if any(word in line for word in words)]
+
+    # trouble ----------------------------------------------------------------------------------------------
+    def kill_one(self, role: str) -> int:
+        """`kill -9` to one process of a role; its pid."""
+        pid = min(self.up.pids(role))
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    async def valkey_pid(self) -> int:
+        """The process of the embedded Valkey."""
+        async with Redis.from_url(self.redis_url) as redis:
+            return int((await redis.info("server"))["process_id"])
+
+    def postgres_pid(self) -> int:
+        """The first process of the embedded PostgreSQL."""
+        return int((self.folder / "postgres/data/postmaster.pid").read_text().splitlines()[0])
+
+    async def valkey_answers(self) -> bool:
+        """Whether Valkey serves."""
+        try:
+            async with Redis.from_url(self.redis_url, socket_timeout=1) as redis:
+                return bool(await redis.ping())
+        except REDIS_AWAY:
+            return False
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process and its children that do not run for a while; what they keep open stays open."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for process in family:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in reversed(family):
+            process.resume()
+
+
+@asynccontextmanager
+async def a_site(*arguments: str, **settings: str) -> AsyncIterator[Site]:
+    """An installation with throttles off; when it ends its books are checked and its log is calm."""
+    with new_folder() as folder:
+        running = await up(folder, *arguments, FAIRGATE_RATE_LIMITS="off", **settings)
+        env = await fairgate("env", "--data", str(folder))
+        told = dict(line.split("=", 1) for line in env.out.splitlines())
+        token = await fairgate("token", "--role", "admin", "--sub", "chaos", "--data", str(folder))
+        assert token.code == 0, token.err
+        site = Site(running, told["REDIS_URL"], told["DATABASE_URL"], token.out.strip())
+        yield site
+        checked = await fairgate("check", "--all", "--data", str(folder))
+        await running.stop()
+        assert checked.code == 0, checked.out + checked.err
+        assert site.tracebacks() == []

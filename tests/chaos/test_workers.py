@@ -1,0 +1,44 @@
+"""A worker dies in the middle of reservations: none is lost, none is doubled, and it goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.site import Site
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.chaos
+
+GOES_ON_WITHIN_S = 5.0
+RESTART_WITHIN_S = 2.0
+KILLS = 3
+
+
+async def test_a_killed_worker_is_taken_over_by_the_other_one(pair: Site) -> None:
+    sale = await pair.open_sale()
+    async with pair.crowd(sale) as crowd, crowd.traffic():
+        for _ in range(KILLS):
+            await crowd.promises(20)
+            killed = pair.kill_one("fairgate worker")
+            await crowd.decided(within_s=GOES_ON_WITHIN_S)
+            await _another(pair, killed, 2)
+    assert crowd.answers["503 store_unavailable"] == 0
+
+
+async def test_the_only_worker_is_started_again_and_takes_up_what_it_left(lone: Site) -> None:
+    sale = await lone.open_sale()
+    async with lone.crowd(sale) as crowd, crowd.traffic():
+        for _ in range(KILLS):
+            await crowd.promises(20)
+            killed = lone.kill_one("fairgate worker")
+            await _another(lone, killed, 1)
+            await crowd.decided(within_s=GOES_ON_WITHIN_S)
+    assert crowd.answers["503 store_unavailable"] == 0
+
+
+async def _another(site: Site, killed: int, count: int) -> None:
+    async def all_there() -> bool:
+        pids = site.up.pids("fairgate worker")
+        return killed not in pids and len(pids) == count
+
+    await wait_until(all_there, "a new worker", timeout_s=RESTART_WITHIN_S)
