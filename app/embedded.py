@@ -18,6 +18,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from redis.asyncio import Redis
@@ -152,7 +153,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            user=user,
+            **_as_user(user),
             cwd=data,
             start_new_session=True,
             preexec_fn=ends_with_us(STOP_SIGNALS["postgres"]),
@@ -191,6 +192,11 @@ def _os_user() -> str | None:
     return POSTGRES_OS_USER
 
 
+def _as_user(user: str | None) -> dict[str, Any]:
+    """Options of Popen. Without root's groups: a folder closed to the group may be open to others."""
+    return {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
 def _init_postgres(folder: Path, user: str | None) -> None:
     draft = folder / "data.new"  # becomes `data` when whole: an interrupted initdb is begun again
     shutil.rmtree(draft, ignore_errors=True)
@@ -213,7 +219,7 @@ def _init_postgres(folder: Path, user: str | None) -> None:
             check=True,
             capture_output=True,
             text=True,
-            user=user,
+            **_as_user(user),
             cwd="/",
             start_new_session=True,  # a Ctrl-C waits for it
             timeout=120,

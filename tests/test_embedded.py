@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import stat
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 from redis.asyncio import Redis
 
@@ -77,6 +79,21 @@ async def test_a_half_made_database_is_begun_again(folder: Path) -> None:
         await embedded.ready(store)
     finally:
         embedded.stop(store)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another user")
+async def test_postgres_runs_in_a_home_that_is_closed_to_others(folder: Path) -> None:
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    store = embedded.start_postgres(home / "share" / "postgres")
+    try:
+        await embedded.ready(store)
+        owner = psutil.Process(store.process.pid)
+        assert owner.uids().effective != 0
+        assert owner.gids().effective != 0
+    finally:
+        embedded.stop(store)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o701
 
 
 async def test_strangers_are_not_let_in(folder: Path) -> None:
