@@ -26,28 +26,23 @@ TOTAL, MOST, VISITORS = 6, 4, 3
 READ = "worker1"
 
 Step = tuple[str, int, int]
+KINDS = ["reserve"] * 4 + [
+    "ask",
+    "work",
+    "repeat",
+    "decide",
+    "expire",
+    "expire_cut",
+    "cancel",
+    "pay",
+    "pay",
+    "mend",
+    "wipe",
+]
 STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [
-                "ask",
-                "ask",
-                "ask",
-                "work",
-                "work",
-                "decide",
-                "expire",
-                "expire_cut",
-                "cancel",
-                "pay",
-                "mend",
-                "wipe",
-            ]
-        ),
-        st.integers(0, VISITORS - 1),
-        st.integers(1, MOST),
-    ),
-    max_size=25,
+    st.tuples(st.sampled_from(KINDS), st.integers(0, VISITORS - 1), st.integers(1, MOST)),
+    min_size=20,
+    max_size=40,
 )
 
 
@@ -75,15 +70,17 @@ class Sale:
     desk: Desk
     claims: list[BookingClaims]
     model: Model = field(default_factory=Model)
-    asked: list[tuple[ReservationId, int, int]] = field(default_factory=list)
+    asked: list[tuple[ReservationId, int, int, str]] = field(default_factory=list)
     epoch: int = 1
 
     async def take(self, step: Step) -> None:
         """One step, in the engine and in the model."""
         kind, visitor, number = step
-        if kind == "ask":
-            await self.ask(visitor, number)
-        elif kind == "work":
+        if kind in ("ask", "reserve"):
+            await self.ask(visitor, number, f"key{len(self.asked)}")
+        elif kind == "repeat" and self.asked:
+            await self.ask(*self.asked[number % len(self.asked)][1:])
+        if kind in ("work", "reserve"):
             await self.work()
         elif kind == "decide":
             await self.decide_and_die()
@@ -93,16 +90,17 @@ class Sale:
             await self.wipe()
         elif kind == "mend":
             await holds.mend(self.desk.stores, older_than_s=0)
-        else:
+        elif kind in ("pay", "cancel", "cancel_cut"):
             await self.end(kind, number)
 
-    async def ask(self, visitor: int, quantity: int) -> None:
-        """Submit; whether it is accepted or refused at once, the worker has the last word."""
+    async def ask(self, visitor: int, quantity: int, key: str) -> None:
+        """Submit; unless it is refused at once, the worker has the last word."""
+        claims, items = self.claims[visitor], f"floor:{quantity}"
         try:
-            reserved = await ask(self.desk, self.claims[visitor], f"floor:{quantity}", wait=False)
+            reserved = await ask(self.desk, claims, items, key=key, wait=False)
         except Refusal:
             return
-        self.asked.append((reserved.reservation_id, visitor, quantity))
+        self.asked.append((reserved.reservation_id, visitor, quantity, key))
 
     async def work(self) -> None:
         """What a lane does, once; and again, as another worker might."""
@@ -124,7 +122,7 @@ class Sale:
     async def learn(self) -> None:
         """Take over into the model what was decided; rows are never unmade."""
         there = await rows(self.desk.stores)
-        for reservation_id, visitor, quantity in self.asked:
+        for reservation_id, visitor, quantity, _ in self.asked:
             if reservation_id in there and reservation_id not in self.model.status:
                 self.model.quantity[reservation_id] = quantity
                 self.model.visitor[reservation_id] = visitor
@@ -149,13 +147,15 @@ class Sale:
             try:
                 if kind == "pay":
                     await confirm(self.desk, reservation_id, Payment("card", "tok_ok"), "pay")
-                else:
+                elif kind == "cancel":
                     await cancel(self.desk, reservation_id)
+                else:
+                    await endings.cancel(self.desk.stores.postgres, reservation_id)
             except Refusal:
                 continue
         if kind == "pay" and was == "held":
             self.model.status[reservation_id] = "confirmed"
-        elif kind == "cancel" and was in ("held", "confirmed"):
+        elif kind != "pay" and was in ("held", "confirmed"):
             self.model.status[reservation_id] = "cancelled"
 
     async def wipe(self) -> None:
