@@ -34,8 +34,8 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 OPEN_FILES = 1_000_000
 REQUESTS_AT_ONCE = 20_000  # Granian's backpressure; each SSE viewer is one of them
 KEEP_ALIVE_S = 75.0  # above the poll interval of a waiting page
-GRACE_S = 1.5  # requests in flight at shutdown
-STOP_TIMEOUT_S = 2.2
+GRACE_S = 1.0  # requests in flight at shutdown
+STOP_TIMEOUT_S = 1.5
 
 
 def run(settings: Settings, listener: socket.socket, server: ServerName) -> None:

@@ -33,8 +33,8 @@ from app.store.connections import ask
 WATCH_EVERY_S = 0.1
 READY_TIMEOUT_S = 60.0
 READY_ASK_TIMEOUT_S = 3.0
-ROLES_STOP_TIMEOUT_S = 2.8  # together below the 5 s that Ctrl-C may take
-STORES_STOP_TIMEOUT_S = 1.5
+ROLES_STOP_TIMEOUT_S = 2.4  # together below the 5 s that Ctrl-C may take
+STORES_STOP_TIMEOUT_S = 1.3
 
 OnReady = Callable[[str, Settings], Coroutine[None, None, None]]
 
