@@ -7,6 +7,7 @@ const root = document.querySelector("[data-reservation]");
 const { reservation, status } = root.dataset;
 const url = `/v1/reservations/${reservation}`;
 const form = document.querySelector("[data-pay]");
+const here = location.pathname, asked = `${here}?asked=1`; // asked: a hold shown there says that the payment failed
 const LOOK_MS = 3000, LOOK_AFTER_END_MS = 1500;
 let paying = false;
 
@@ -17,7 +18,8 @@ async function pay() {
   const key = form.elements.idempotency_key.value;
   const answer = await persist("POST", `${url}/confirm`, { body, key }, { onRetry: () => showProblem("retrying") });
   paying = false;
-  if ([200, 202, 404, 409, 410].includes(answer.status)) return location.reload(); // the page tells what became of it
+  if (answer.status === 202) return location.replace(asked);
+  if ([200, 404, 409, 410].includes(answer.status)) return location.replace(here); // the page tells what became of it
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();
   const away = answer.status === 0 || answer.status >= 500 || answer.status === 429;
   showProblem(answer.status === 402 ? "payment_declined" : away ? "store_unavailable" : "refused");
@@ -25,7 +27,7 @@ async function pay() {
 
 // A status other than the one on the page: show the page again.
 function became(document) {
-  if (document.status !== status && !paying) location.reload();
+  if (document.status !== status && !paying) location.replace(status === "paying" ? asked : here);
 }
 
 async function look() {

@@ -26,6 +26,7 @@ from app.web.page_visitors import NOT_A_CREDENTIAL, place_of, session_of, visito
 
 PAYING_REFRESH_S = 2
 HELD_REFRESH_MIN_S = 2
+PAYMENT_ASKED = b"asked=1"  # the page is looked at for the outcome of a payment; a hold means that it failed
 
 
 async def event(request: Request) -> Response:
@@ -73,7 +74,9 @@ async def _session_expires_at_ms(request: Request, found: Event) -> int:
 
 async def reservation(request: Request) -> Response:
     """The page of a reservation."""
-    return await reservation_page(request, await owned(request))
+    it = await owned(request)
+    failed = it.status == "held" and request.query == PAYMENT_ASKED
+    return await reservation_page(request, it, "payment_failed" if failed else "")
 
 
 async def owned(request: Request) -> Reservation:

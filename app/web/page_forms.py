@@ -39,7 +39,7 @@ from app.web.addresses import throttle_key
 from app.web.cold import read_body
 from app.web.credentials import booking_cookie
 from app.web.http import BODY_MAX, Request
-from app.web.page_booking import event_page, owned, reservation_page
+from app.web.page_booking import PAYMENT_ASKED, event_page, owned, reservation_page
 from app.web.page_visitors import add_cookie, asked_return, session_of, set_place, visitor_of
 from app.web.queue_document import go_on_path, return_query
 from app.web.rooms import booking_token
@@ -138,14 +138,15 @@ async def pay(request: Request) -> Response:
     token = form.get("token", "")
     payment = Payment("card", token)
     try:
-        await reservations.confirm(request.app.desk, it.reservation_id, payment, _key(form))
+        answer = await reservations.confirm(request.app.desk, it.reservation_id, payment, _key(form))
+        query = f"?{PAYMENT_ASKED.decode()}" if answer.reservation.status == "paying" else ""
     except PaymentDeclined as refusal:
         return await reservation_page(request, it, refusal.code, token, refusal.status)
     except ValidationFailed as refusal:
         return await reservation_page(request, it, "refused", status=refusal.status)
     except (HoldExpired, Conflict):
-        pass  # the page tells what became of it
-    return see(f"/reservations/{it.reservation_id}")
+        query = ""  # the page tells what became of it
+    return see(f"/reservations/{it.reservation_id}{query}")
 
 
 async def cancel(request: Request) -> Response:

@@ -18,7 +18,16 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
+from redis.asyncio import Redis
 
 from app import installation
 from app.embedded import free_port
@@ -35,7 +44,7 @@ ARGUMENTS = [
 FAIRGATE = str(Path(sys.executable).with_name("fairgate"))
 READY_TIMEOUT_S = 90
 EXPECT_TIMEOUT_MS = 15_000  # two cores are shared with a browser, two stores and other tests
-PHONE = {"width": 360, "height": 740}
+PHONE = ViewportSize(width=360, height=740)
 
 expect.set_options(timeout=EXPECT_TIMEOUT_MS)
 _numbers = itertools.count(1)
@@ -91,6 +100,13 @@ class Product:
         """Call everybody who waits, from the next tick on."""
         await self.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 6000})
 
+    async def wipe_redis(self) -> None:
+        """Lose everything that is in Redis."""
+        found = installation.running(self.data)
+        assert found is not None
+        async with Redis.from_url(found.redis_url) as redis:
+            await redis.flushall()
+
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """A store that does not answer for a while; its supervisor sees a living process."""
@@ -119,26 +135,27 @@ def _started(process: subprocess.Popen[str], url: str) -> None:
     watchdog.cancel()
 
 
-@pytest.fixture(scope="session")
-def product() -> Iterator[Product]:
-    """The whole product, once per session; tests keep apart by having a sale of their own."""
+@contextmanager
+def running(**settings: str) -> Iterator[Product]:
+    """`fairgate up` on a folder of its own, with these settings in its environment."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-browser-"))
     folder.chmod(0o711)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = {
+    ours = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("FAIRGATE_") and name not in ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
-    } | {"FAIRGATE_DATA": str(folder / "data"), "FAIRGATE_LOG_LEVEL": "warning"}
+    }
+    environment = {
+        **ours,
+        "FAIRGATE_DATA": str(folder / "data"),
+        "FAIRGATE_LOG_LEVEL": "warning",
+        **settings,
+    }
+    command = [FAIRGATE, "up", "--port", str(port), "--data", str(folder / "data")]
     with open(folder / "log", "w") as log:
-        up = subprocess.Popen(
-            [FAIRGATE, "up", "--port", str(port), "--data", str(folder / "data")],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=environment,
-        )
+        up = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
     try:
         _started(up, url)
         token = subprocess.run(
@@ -156,6 +173,13 @@ def product() -> Iterator[Product]:
         up.stdout.close()
         sys.stderr.write((folder / "log").read_text()[-4000:])
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[Product]:
+    """The whole product, once per session; tests keep apart by having a sale of their own."""
+    with running() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -140,6 +140,32 @@ async def test_a_slow_bank_is_waited_for(visitor: OpenContext, product: Product,
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_a_bank_that_fails_leaves_the_hold(
+    visitor: OpenContext, product: Product, scripts: bool
+) -> None:
+    room_id = await product.a_sale(**OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await held(page)
+    await pay_with(page, "One whose bank fails")
+    await expect(page.get_by_text("The payment did not go through.")).to_be_visible(timeout=30_000)
+    await pay_with(page, "One that works")
+    await expect(heading(page)).to_have_text("Confirmed")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+async def test_a_payment_after_the_end_is_told_as_refunded(
+    visitor: OpenContext, product: Product, scripts: bool
+) -> None:
+    room_id = await product.a_sale(event={"hold_ttl_s": 5}, **OPEN)
+    page = await (await visitor(java_script_enabled=scripts)).new_page()
+    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await held(page)
+    await pay_with(page, "One that answers after the hold has ended")
+    await expect(page.get_by_text("it is refunded")).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
 async def test_a_hold_that_ran_out_is_told(visitor: OpenContext, product: Product, scripts: bool) -> None:
     room_id = await product.a_sale(event={"hold_ttl_s": 3}, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()

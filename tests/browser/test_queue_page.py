@@ -227,6 +227,25 @@ async def test_before_a_pre_queue_nobody_has_a_place(page: Page, product: Produc
     await expect(heading(page)).to_have_text("You are in line", timeout=TOLD_MS + 1000)
 
 
+async def test_a_wiped_redis_costs_nobody_their_place(
+    page: Page, visitor: OpenContext, product: Product
+) -> None:
+    room_id = await product.a_sale(restore_window_s=0)
+    await joined(page, product, room_id)
+    await product.wipe_redis()
+
+    async def back() -> bool:
+        return bool((await product.status(room_id))["waiting"] == 1)
+
+    await wait_until(back, "the page asking for its place again", timeout_s=30)
+    assert await number_of(page) == "1"
+    later = await (await visitor()).new_page()
+    await joined(later, product, room_id)
+    await expect(later.locator("#ahead")).to_have_text("One person ahead of you")
+    await product.let_in(room_id)
+    await expect(heading(page)).to_have_text("Choose your tickets")
+
+
 async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await joined(page, product, room_id)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route
 
+from app.core import rules
 from app.web import page_words
 from app.web.assets import load_assets
 from app.web.queue_document import notice_of, panel_of
@@ -94,6 +95,19 @@ async def test_money_is_written_the_same(modules: Page) -> None:
     ]
     expected = [page_words.money(amount, currency) for amount, currency in cases]
     assert await asked(modules, "words.money(...it)", cases) == expected
+
+
+async def test_waits_are_estimated_the_same(modules: Page) -> None:
+    cases: list[Any] = [
+        [{"admission_rate_per_minute": rate, "outflow_per_minute": outflow}, ahead + 1]
+        for rate, outflow in ((0, 5), (600, 0), (600, 480), (60, 600), (7, 3))
+        for ahead in (0, 1, 37, 20_000)
+    ]
+    estimates = await asked(modules, "line.waitOf(...it)", cases)
+    for (status, position), estimate in zip(cases, estimates, strict=True):
+        rate, outflow = status["admission_rate_per_minute"], status["outflow_per_minute"]
+        expected = rules.wait_range_s(position - 1, outflow, rate)
+        assert estimate == (expected and {"p50": expected[0], "p90": expected[1]}), status
 
 
 async def test_the_position_only_falls(modules: Page) -> None:
