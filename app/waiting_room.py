@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from app.core import errors, rules
-from app.core.errors import Refusal, StoreUnavailable
+from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
 from app.loading import LoadedRooms, stores_answer
 from app.numbers import reserve_numbers
@@ -34,6 +34,7 @@ Item = TypeVar("Item")
 T = TypeVar("T")
 
 ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
+RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 WINDOW_S = 60  # the throttles count by the minute
 
 _JOIN_REFUSALS: dict[str, type[Refusal]] = {
@@ -125,17 +126,18 @@ def open_line(stores: Stores, settings: Settings) -> Line:
 async def join(line: Line, room_id: RoomId, joining: Joining) -> Answer:
     """The place they have, or a new one (`Place.new`). The token to hand out carries `Place.token_number`.
 
-    Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, StoreUnavailable.
+    Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, Restoring,
+    StoreUnavailable.
     """
-    return await _submitted(line.joins, room_id, joining)
+    return await _patiently(line.joins, room_id, joining)
 
 
 async def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
     """The exact place, also how it ended if that is less than an hour ago (state done, left, removed ...).
 
-    Raises RateLimited, RoomNotFound, PlaceNotFound, StoreUnavailable.
+    Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
-    return await _submitted(line.asks, room_id, claims)
+    return await _patiently(line.asks, room_id, claims)
 
 
 async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
@@ -175,6 +177,16 @@ async def rooms(line: Line, public_only: bool) -> list[tuple[Room, RoomStatus]]:
     with stores_answer():
         found = await room_rows.select_rooms(line.stores.postgres, public_only=public_only)
     return list(await asyncio.gather(*(status(line, room.room_id) for room in found)))
+
+
+async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+    """Join and place go on while a room is restored; the few whose turn had come wait until it is known."""
+    for pause_s in RESTORE_PAUSES_S:
+        try:
+            return await _submitted(coalescer, room_id, item)
+        except Restoring:
+            await asyncio.sleep(pause_s)
+    return await _submitted(coalescer, room_id, item)
 
 
 async def _submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
