@@ -21,3 +21,10 @@ async def lone() -> AsyncIterator[Site]:
     """One web process on Granian and one worker."""
     async with a_site("--server", "granian") as site:
         yield site
+
+
+@pytest.fixture(params=["pair", "lone"])
+def site(request: pytest.FixtureRequest) -> Site:
+    """Each of the two: what holds on Hypercorn holds on Granian."""
+    found: Site = request.getfixturevalue(request.param)
+    return found

@@ -182,4 +182,4 @@ async def a_site(*arguments: str, **settings: str) -> AsyncIterator[Site]:
         checked = await fairgate("check", "--all", "--data", str(folder))
         await running.stop()
         assert checked.code == 0, checked.out + checked.err
-        assert site.tracebacks() == []
+        assert site.tracebacks() == [], "\n".join(site.tracebacks()).replace("\\n", "\n")

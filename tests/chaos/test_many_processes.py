@@ -1,0 +1,94 @@
+"""Several workers and web processes at once decide as one."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+
+import httpx
+import pytest
+
+from load.rows import admissions
+from load.verdict import over_admitted
+from tests.chaos.crowd import Crowd
+from tests.chaos.site import Site
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.chaos
+
+RATE = 1_200  # a minute
+BURST = 15
+AT_ONCE = 50
+LAST_TICKETS = 50
+CONTENDERS = 200
+
+
+async def test_two_workers_never_admit_above_the_rate(pair: Site) -> None:
+    room = {
+        "admission_rate_per_minute": RATE,
+        "burst": BURST,
+        "claim_window_s": 2,  # the first are no-shows before the last is called: tokens come back meanwhile
+    }
+    sale = await pair.open_sale(room=room)
+    async with pair.crowd(sale) as crowd, pair.stores() as stores:
+        async with admissions(stores, sale.room_id, RATE) as moments:
+            line = await asyncio.gather(*(crowd.visitor() for _ in range(100)))
+            pair.kill_one("fairgate worker")
+
+            async def all_called() -> bool:
+                status = (await crowd.ask("GET", f"/v1/rooms/{sale.room_id}")).json()
+                return bool(status["waiting"] == 0)
+
+            await wait_until(all_called, "everybody called", timeout_s=20, every_s=0.2)
+        assert moments[-1].admitted >= len(line)
+        assert list(over_admitted(moments, BURST)) == []
+
+
+async def test_one_key_at_once_in_all_processes_is_one_reservation_and_one_first_answer(pair: Site) -> None:
+    sale = await pair.open_sale()
+    rounds = itertools.count()
+    async with pair.crowd(sale) as crowd:
+
+        async def in_both() -> bool:
+            return await _same_key_at_once(crowd, f"key-{next(rounds)}") > 1
+
+        await wait_until(in_both, "the same key in two web processes", timeout_s=20)
+
+
+async def _same_key_at_once(crowd: Crowd, key: str) -> int:
+    """How many processes answered."""
+    buyer = await crowd.buyer()
+    answers = await asyncio.gather(*(buyer.reserve(key) for _ in range(AT_ONCE)))
+    assert Counter(it.status_code for it in answers) == {201: AT_ONCE}
+    assert len({it.content for it in answers}) == 1
+    replays = Counter(it.headers.get("idempotent-replay") for it in answers)
+    assert replays == {None: 1, "true": AT_ONCE - 1}
+    return len({_process(it) for it in answers})
+
+
+def _process(answer: httpx.Response) -> str:
+    """Which process answered: request ids it makes itself begin with its own mark."""
+    return answer.headers["x-request-id"].partition("-")[0]
+
+
+async def test_the_last_tickets_go_to_exactly_as_many(pair: Site) -> None:
+    sale = await pair.open_sale(quantity=LAST_TICKETS)
+    async with pair.crowd(sale) as crowd:
+        buyers = await asyncio.gather(*(crowd.buyer() for _ in range(CONTENDERS)))
+        answers = await asyncio.gather(*(buyer.reserve("mine") for buyer in buyers))
+        told = Counter(f"{it.status_code} {it.json().get('code', '')}".strip() for it in answers)
+        assert told == {"201": LAST_TICKETS, "409 sold_out": CONTENDERS - LAST_TICKETS}
+        repeated = await asyncio.gather(*(buyer.reserve("mine") for buyer in buyers))
+        assert [it.status_code for it in repeated] == [it.status_code for it in answers]
+        assert all(it.headers["idempotent-replay"] == "true" for it in repeated if it.status_code == 201)
+        winners = [(buyer, it) for buyer, it in zip(buyers, answers, strict=True) if it.status_code == 201]
+        paid = await asyncio.gather(*(buyer.confirm(it.json()["reservation_id"]) for buyer, it in winners))
+        assert {it.status_code for it in paid} == {200}
+        assert {it.json()["status"] for it in paid} == {"confirmed"}
+
+        async def sold_out() -> bool:
+            status = (await crowd.ask("GET", f"/v1/rooms/{sale.room_id}")).json()
+            return bool(status["state"] == "sold_out")
+
+        await wait_until(sold_out, "the room told sold out", timeout_s=5, every_s=0.1)

@@ -1,0 +1,114 @@
+"""A store is killed, or stands still, under load: 503 until it is back, and nothing promised is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import httpx
+import pytest
+
+from app.store.connections import POSTGRES_AWAY
+from tests.chaos.crowd import Crowd, Sale
+from tests.chaos.site import Site, frozen
+from tests.platform.outside import gone
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.chaos
+
+GOES_ON_WITHIN_S = 10.0
+HTML = {"Accept": "text/html"}
+
+
+async def test_a_killed_valkey_costs_nothing_that_was_promised(site: Site) -> None:
+    sale = await site.open_sale()
+    async with site.crowd(sale) as crowd, crowd.traffic():
+        await crowd.promises(30)
+        pid = await site.valkey_pid()
+        os.kill(pid, signal.SIGKILL)
+        await gone(pid)
+        await crowd.decided(within_s=GOES_ON_WITHIN_S)
+        await crowd.promises(10, within_s=GOES_ON_WITHIN_S)
+
+
+async def test_a_killed_postgres_costs_nothing_that_was_promised(pair: Site) -> None:
+    sale = await pair.open_sale()
+    async with pair.crowd(sale) as crowd, crowd.traffic():
+        await crowd.promises(30)
+        pid = pair.postgres_pid()
+        os.kill(pid, signal.SIGKILL)
+        await gone(pid)
+        await crowd.decided(within_s=GOES_ON_WITHIN_S + 5)
+        await crowd.promises(10, within_s=GOES_ON_WITHIN_S)
+
+
+async def test_a_backend_that_is_killed_takes_postgres_through_recovery_and_on(lone: Site) -> None:
+    sale = await lone.open_sale()
+    async with lone.crowd(sale) as crowd, crowd.traffic():
+        await crowd.promises(20)
+        async with lone.stores() as stores:
+            try:
+                await stores.postgres.execute("SELECT pg_sleep(0)")
+                pid = await stores.postgres.fetchval("SELECT pg_backend_pid()")
+                os.kill(pid, signal.SIGKILL)
+            except POSTGRES_AWAY:
+                pass
+        await crowd.decided(within_s=GOES_ON_WITHIN_S + 5)
+        await crowd.promises(10, within_s=GOES_ON_WITHIN_S)
+
+
+@pytest.mark.parametrize("store", ["valkey", "postgres"])
+async def test_while_a_store_stands_still_people_are_told_and_it_recovers_by_itself(
+    store: str, pair: Site
+) -> None:
+    sale = await pair.open_sale()
+    async with pair.crowd(sale) as crowd, crowd.traffic():
+        await crowd.promises(20)
+        pid = await pair.valkey_pid() if store == "valkey" else pair.postgres_pid()
+        with frozen(pid):
+            await asyncio.gather(_told_to_wait(crowd), _pages_are_calm(pair, sale), _not_ready(pair, store))
+        await crowd.promises(10, within_s=GOES_ON_WITHIN_S + 5)
+        async with pair.client() as client:
+
+            async def ready() -> bool:
+                return (await client.get("/readyz")).status_code == 200
+
+            await wait_until(ready, "ready again", timeout_s=GOES_ON_WITHIN_S)
+            assert (await client.get(f"/rooms/{sale.room_id}", headers=HTML)).status_code == 200
+
+
+async def _told_to_wait(crowd: Crowd) -> None:
+    """Somebody is answered 503; that it has Retry-After and a problem document, the crowd sees to."""
+
+    async def told() -> bool:
+        return crowd.answers["503 store_unavailable"] > 0
+
+    await wait_until(told, f"a 503 (so far {crowd.answers})", timeout_s=15)
+
+
+async def _pages_are_calm(site: Site, sale: Sale) -> None:
+    """Every page is a page, whatever it can say."""
+    async with site.client() as client:
+        paths = ("/", f"/rooms/{sale.room_id}", f"/events/{sale.event_id}")
+        pages = await asyncio.gather(*(client.get(path, headers=HTML) for path in paths))
+    for page in pages:
+        assert page.status_code in (200, 503), page.text
+        assert page.headers["content-type"].startswith("text/html")
+        assert "</html>" in page.text
+        assert not [word for word in ("Traceback", "Error", "Exception", "None") if word in page.text]
+        if page.status_code == 503:
+            assert page.headers["retry-after"].isdigit()
+
+
+async def _not_ready(site: Site, store: str) -> None:
+    """`/readyz` names the store within its deadline, and `/livez` does not mind."""
+    async with site.client() as client:
+        assert (await client.get("/livez")).status_code == 200
+
+        async def named() -> bool:
+            found: httpx.Response = await client.get("/readyz")
+            name = "redis" if store == "valkey" else store
+            return found.status_code == 503 and found.json()[name] != "ok"
+
+        await wait_until(named, "not ready", timeout_s=10)
