@@ -1,0 +1,243 @@
+"""The controller in the worker: rooms run by themselves, whatever fails around them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from app import room_control
+from app.core.model import Place, RoomStatus
+from app.settings import Settings
+from app.store import rooms
+from app.store.connections import Stores, connect_postgres
+from app.store.keys import WORKERS
+from app.waiting_room import Joining, Line, claim, join, open_line, place, status
+from tests.builders import KEYS, ROOM, Client, a_stored_room, a_visitor, token
+from tests.conftest import Servers
+from tests.waiting import wait_until
+from tests.wire import wired
+from worker.admission import JOBS
+from worker.context import WorkerContext
+from worker.main import JOBS as ALL_JOBS
+
+OFF = Settings(rate_limits="off")
+
+
+@pytest.fixture
+async def line(stores: Stores) -> Line:
+    return open_line(stores, OFF)
+
+
+@asynccontextmanager
+async def controllers(stores: Stores, count: int = 1) -> AsyncIterator[asyncio.Event]:
+    """So many workers' controllers, until the block ends."""
+    stopping = asyncio.Event()
+    contexts = [WorkerContext(OFF, stores, f"worker-{n}", stopping) for n in range(count)]
+    tasks = [asyncio.ensure_future(job(ctx)) for ctx in contexts for job in JOBS]
+    try:
+        yield stopping
+    finally:
+        stopping.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+
+
+async def joined(line: Line, count: int) -> list[Place]:
+    answers = await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(count)))
+    return [found for found, _ in answers]
+
+
+async def until(
+    line: Line, what: str, condition: Callable[[RoomStatus], bool], timeout_s: float = 10
+) -> RoomStatus:
+    """The first status for which the condition holds."""
+
+    async def holds() -> RoomStatus | None:
+        now = (await status(line, ROOM))[1]
+        return now if condition(now) else None
+
+    found = await wait_until(holds, what, timeout_s=timeout_s)
+    assert found is not None
+    return found
+
+
+async def test_the_line_moves_by_itself_and_is_recorded(line: Line) -> None:
+    await a_stored_room(line.stores, admission_rate_per_minute=6_000, burst=100)
+    async with controllers(line.stores):
+        await room_control.set_state(line, ROOM, "open")
+        await joined(line, 300)
+        now = await until(line, "everybody is called", lambda now: now.serving_position == 300)
+        assert now.called == 300
+
+        async def recorded() -> bool:
+            return (await line.rooms.read(ROOM)).serving_position == 300
+
+        await wait_until(recorded, "the serving position in Postgres")
+    progress = await rooms.select_progress(line.stores.postgres, ROOM)
+    assert [it.serving_position for it in progress] == sorted(it.serving_position for it in progress)
+
+
+async def test_four_workers_admit_no_more_than_one_would(line: Line) -> None:
+    await a_stored_room(line.stores, admission_rate_per_minute=12_000, active_visitors_max=None)
+    await room_control.set_state(line, ROOM, "open")
+    opened = (await status(line, ROOM))[1]
+    await joined(line, 2_000)
+    async with controllers(line.stores, 4):
+        now = await until(line, "some seconds of calls", lambda now: now.serving_position > 700)
+    allowed = 200 + (now.now_ms - opened.now_ms) * 12_000 // 60_000
+    assert now.serving_position <= allowed
+    assert now.serving_position == now.called
+
+
+async def test_the_schedule_acts_within_a_second(line: Line) -> None:
+    begins = datetime.now(UTC) + timedelta(seconds=1)
+    opens = begins + timedelta(seconds=1)
+    await a_stored_room(line.stores, prequeue_at=begins, opens_at=opens, admission_rate_per_minute=600)
+    async with controllers(line.stores):
+        in_prequeue = await until(line, "the pre-queue", lambda now: now.state == "prequeue")
+        (ann,) = await joined(line, 1)
+        assert ann.state == "prequeue"
+        open_now = await until(line, "the opening", lambda now: now.state == "open" and now.called == 1)
+    assert in_prequeue.now_ms - begins.timestamp() * 1000 < 1_500
+    assert open_now.now_ms - opens.timestamp() * 1000 < 1_500
+
+
+async def test_a_lottery_is_drawn_and_called_without_anybody_asking(line: Line) -> None:
+    await a_stored_room(line.stores, queueing_method="lottery", admission_rate_per_minute=60_000)
+    async with controllers(line.stores, 2):
+        await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"})
+        await until(line, "the pre-queue", lambda now: now.state == "prequeue")
+        await joined(line, 900)
+        await room_control.set_state(line, ROOM, "open")
+        now = await until(
+            line, "everybody is called", lambda now: now.serving_position == 900 and now.called == 900
+        )
+    assert now.last_number == 900
+    numbers = await line.stores.postgres.fetch("SELECT queue_number FROM drawn_places ORDER BY 1")
+    assert [row["queue_number"] for row in numbers] == list(range(1, 901))
+
+
+async def test_numbers_are_reserved_before_they_run_out(line: Line) -> None:
+    await a_stored_room(line.stores)
+    await room_control.set_state(line, ROOM, "open")
+    await room_control.set_state(line, ROOM, "pause")
+    await joined(line, 900)
+    async with controllers(line.stores):
+
+        async def reserved() -> bool:
+            return (await line.rooms.read(ROOM)).numbers_reserved >= 1_500
+
+        await wait_until(reserved, "another block of numbers")
+
+
+async def test_a_change_that_redis_missed_arrives(line: Line) -> None:
+    await a_stored_room(line.stores)
+    await room_control.set_state(line, ROOM, "open")
+    await line.stores.postgres.execute("UPDATE rooms SET state = 'paused', version = version + 1")
+    async with controllers(line.stores):
+        await until(line, "the pause", lambda now: now.state == "paused")
+
+
+async def test_a_wiped_redis_is_noticed_and_restored_without_visitors(line: Line) -> None:
+    await a_stored_room(line.stores, restore_window_s=1, admission_rate_per_minute=60)
+    await room_control.set_state(line, ROOM, "open")
+    (ann,) = await joined(line, 1)
+    await claim(line, ROOM, token(ann.visitor_id, 1))
+    client: Client = line.stores.redis
+    async with controllers(line.stores, 2):
+        await client.flushall()
+
+        async def restored() -> bool:
+            return str(await client.hget(KEYS.conf, "restoring")) == "0"
+
+        await wait_until(restored, "the restore")
+        assert (await place(line, ROOM, token(ann.visitor_id, 1)))[0].state == "active"
+        assert (await status(line, ROOM))[1].epoch == 2
+
+
+async def test_a_worker_tells_that_it_lives_until_it_stops(line: Line) -> None:
+    client: Client = line.stores.redis
+    async with controllers(line.stores, 2):
+
+        async def alive() -> bool:
+            return bool(await client.zcard(WORKERS) == 2)
+
+        await wait_until(alive, "two heartbeats")
+    assert await client.zcard(WORKERS) == 0
+
+
+async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_url: str) -> None:
+    line = open_line(stores, OFF)
+    await a_stored_room(stores, admission_rate_per_minute=6_000)
+    await room_control.set_state(line, ROOM, "open")
+    await room_control.set_state(line, ROOM, "pause")
+    await joined(line, 5_000)
+    address = urlsplit(database_url)
+    async with wired(address.hostname or "", address.port or 0) as wire:
+        local = f"{address.username}:{address.password}@127.0.0.1:{wire.port}"
+        pool = await connect_postgres(f"postgresql://{local}{address.path}", timeout_s=1, connections_max=4)
+        async with controllers(Stores(stores.redis, pool)):
+            await room_control.set_state(line, ROOM, "resume")
+            await until(line, "calls", lambda now: now.called > 50)
+            await wire.cut()
+            stood = await _standstill(line)
+            await wire.mend()
+            await until(line, "calls again", lambda now: now.serving_position > stood)
+        pool.terminate()
+
+
+async def _standstill(line: Line) -> int:
+    """Where the line stands once it has not moved for more than a second."""
+    seen: list[tuple[int, int]] = []
+
+    async def stands() -> int | None:
+        now = (await status(line, ROOM))[1]
+        seen.append((now.now_ms, now.serving_position))
+        since = [at for at, serving in seen if serving == now.serving_position]
+        return now.serving_position if since[-1] - since[0] > 1_200 else None
+
+    found = await wait_until(stands, "the line stands still", timeout_s=15)
+    assert found is not None
+    return found
+
+
+def test_every_job_has_a_name_of_its_own() -> None:
+    names = [job.__name__ for job in ALL_JOBS]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.chaos
+async def test_two_worker_processes_one_killed_the_line_moves_on_and_the_other_stops_at_once(
+    line: Line, servers: Servers, database_url: str
+) -> None:
+    await a_stored_room(line.stores, admission_rate_per_minute=600)
+    await room_control.set_state(line, ROOM, "open")
+    await joined(line, 500)
+    start = "from app.settings import Settings; from worker import main; main.run(Settings())"
+    environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
+    workers = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=environment) for _ in range(2)
+    ]
+    try:
+        await until(line, "calls", lambda now: now.serving_position > 20, timeout_s=30)
+        workers[0].kill()
+        before = (await status(line, ROOM))[1]
+        after = await until(
+            line, "calls go on", lambda now: now.serving_position > before.serving_position + 10
+        )
+        assert after.now_ms - before.now_ms < 5_000
+        assert after.serving_position - before.serving_position <= 10 + (after.now_ms - before.now_ms) / 100
+        workers[1].send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(workers[1].wait(), 3) == 0
+    finally:
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                worker.kill()
+            await worker.wait()
