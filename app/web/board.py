@@ -87,6 +87,12 @@ class Board:
             metrics.STORE_FAILURES.labels("status").inc()
             return self._stale(room_id)
 
+    def outdated(self, room_id: RoomId) -> None:
+        """The room was changed here: whoever asks next is shown the change."""
+        if room_id in self._shown:
+            self._shown[room_id].fresh_until = 0.0
+            self._changed.add(room_id)
+
     async def read(self, room_id: RoomId) -> Shown:
         """Read the room now; callers of the same time share the reading."""
         task = self._reading.get(room_id)

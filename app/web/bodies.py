@@ -15,6 +15,7 @@ _AT = re.compile(r" - at `(?:key in )?\$?(.*?)`$")
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 _JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
 _NUL = b"\\u0000"  # the only way to write a NUL in JSON
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 QUERY_FIELDS_MAX = 50
 
 
@@ -29,11 +30,11 @@ def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
     try:
         document = endpoint.body_decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
-        if not body:
-            raise MalformedJson("This call needs a JSON object as its body.") from None
+        _check_json(body)  # what is broken further on comes first
         raise invalid(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedJson(f"The body is not JSON: {error}.") from None
+    except _BROKEN:
+        _check_json(body)
+        raise
     if _NUL in body:
         _refuse_nul(msgspec.json.decode(body), "")
     return document
@@ -65,6 +66,16 @@ def parse_query(endpoint: Endpoint, request: Request) -> Any:
         raise invalid(error, "query") from None
 
 
+def _check_json(body: bytes) -> None:
+    """Refuse a body that is not JSON at all. Raises MalformedJson."""
+    if not body:
+        raise MalformedJson("This call needs a JSON object as its body.")
+    try:
+        msgspec.json.decode(body)
+    except _BROKEN as error:
+        raise MalformedJson(f"The body is not JSON: {error}.") from None
+
+
 _EMPTY = NoQuery()
 
 
@@ -85,9 +96,10 @@ def idempotency_key(request: Request) -> str | None:
     value = request.headers.get(b"idempotency-key")
     if not value:
         return None
-    if len(value) > 128 or not all(0x20 <= byte < 0x7F for byte in value):
+    key = value.decode("latin-1")
+    if len(key) > 128 or not (key.isascii() and key.isprintable()):
         raise BadHeader("Idempotency-Key has to be 1 to 128 printable ASCII characters.")
-    return value.decode()
+    return key
 
 
 def _refuse_nul(found: Any, path: str) -> None:

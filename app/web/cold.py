@@ -24,14 +24,18 @@ def register_endpoints(quart: Quart, endpoints: Iterable[Endpoint]) -> None:
     by_path: dict[str, dict[str, Endpoint]] = {}
     for it in endpoints:
         by_path.setdefault(it.path, {})[it.method] = it
+    views = set()
     for path, by_method in by_path.items():
+        views.add(path.replace(".", "_"))
         quart.add_url_rule(
             path.replace("{", "<").replace("}", ">"),
             endpoint=path.replace(".", "_"),
             view_func=_view(quart, by_method),
-            methods=list(METHODS),
             provide_automatic_options=False,
         )
+    for rule in quart.url_map.iter_rules():
+        if rule.endpoint in views:
+            rule.methods = None  # any: the view tells which there are
     quart.register_error_handler(Exception, _on_error)
 
 

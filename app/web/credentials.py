@@ -69,8 +69,11 @@ def bearer(request: Request) -> str | None:
 
 def cookies(request: Request, prefix: str) -> dict[str, str]:
     """The cookies whose name begins with `prefix`, by the rest of the name."""
-    found = {}
-    for part in (request.header(b"cookie") or "").split(";"):
+    found: dict[str, str] = {}
+    header = request.header(b"cookie")
+    if header is None:
+        return found
+    for part in header.split(";"):
         name, _, value = part.strip().partition("=")
         if name.startswith(prefix):
             found[name.removeprefix(prefix)] = value.strip('"')

@@ -38,16 +38,15 @@ class HotLane:
     def __init__(self, quart: Quart, endpoints: Iterable[Endpoint]) -> None:
         self._quart = quart
         self._inner: Asgi = quart.asgi_app
-        self._calls: dict[tuple[str, str], Endpoint] = {}
+        self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
         for it in endpoints:
             if it.hot:
-                parts = it.path.split("/")
-                assert parts[PARAM_AT].startswith("{"), it.path
-                assert len(param_names(it.path)) == 1, it.path
+                parts, [name] = it.path.split("/"), param_names(it.path)
+                assert parts[PARAM_AT] == f"{{{name}}}", it.path
                 parts[PARAM_AT] = "*"
-                self._calls[it.method, "/".join(parts)] = it
+                self._calls[it.method, "/".join(parts)] = it, name
                 if it.method == "GET":
-                    self._calls["HEAD", "/".join(parts)] = it
+                    self._calls["HEAD", "/".join(parts)] = it, name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass it on."""
@@ -57,25 +56,27 @@ class HotLane:
         parts = scope["path"].split("/")
         if len(parts) > PARAM_AT:
             param, parts[PARAM_AT] = parts[PARAM_AT], "*"
-            endpoint = self._calls.get((scope["method"], "/".join(parts)))
-            if endpoint is not None:
-                await self._serve(endpoint, param, scope, receive, send)
+            found = self._calls.get((scope["method"], "/".join(parts)))
+            if found is not None:
+                endpoint, name = found
+                await self._serve(endpoint, {name: param}, scope, receive, send)
                 return
         await self._pass_on(scope, receive, send)
 
     async def _serve(
-        self, endpoint: Endpoint, param: str, scope: Scope, receive: Receive, send: Send
+        self, endpoint: Endpoint, params: dict[str, str], scope: Scope, receive: Receive, send: Send
     ) -> None:
         app: App = self._quart.extensions["fairgate"]
-        name = endpoint.path.split("/")[PARAM_AT][1:-1]
-        request = request_of(app, scope, {name: param})
-        try:
-            body = await _body(receive, endpoint.body_max)
-        except Disconnected:
-            return
-        except (BodyTooLarge, MalformedJson) as error:
-            await _send(request, refuse(error), receive, send)
-            return
+        request = request_of(app, scope, params)
+        body = b""
+        if _has_body(scope, request):
+            try:
+                body = await _body(receive, endpoint.body_max)
+            except Disconnected:
+                return
+            except (BodyTooLarge, MalformedJson) as error:
+                await _send(request, refuse(error), receive, send)
+                return
         await _send(request, await answer(endpoint, request, body), receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,6 +94,14 @@ class HotLane:
             await send(message)
 
         await self._inner(scope, receive, marked)
+
+
+def _has_body(scope: Scope, request: Request) -> bool:
+    """Whether a body may follow. HTTP/1 announces one in its headers; asking for none costs a turn."""
+    length = request.headers.get(b"content-length")
+    if length is None:
+        return b"transfer-encoding" in request.headers or scope["http_version"] not in ("1.1", "1.0")
+    return length != b"0"
 
 
 async def _body(receive: Receive, body_max: int) -> bytes:

@@ -105,6 +105,8 @@ def draw_document(room: Room, opened: bool) -> Draw | None:
 def status_document(room: Room, status: RoomStatus) -> StatusDocument:
     """The status document of a room."""
     settings = room.settings
+    # An event without ticket types has no stock in Redis; it has none free all the same.
+    available = 0 if room.event_id and status.available is None else status.available
     return StatusDocument(
         room_id=room.room_id,
         name=settings.name,
@@ -120,7 +122,7 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
         opens_at=utc(settings.opens_at),
         closes_at=utc(settings.closes_at),
         message=settings.message,
-        available=status.available,
+        available=available,
         draw=draw_document(room, opened=status.opened_at_ms > 0),
         updated_at=from_ms(status.now_ms),
         epoch=status.epoch,

@@ -83,7 +83,9 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
 async def change_room(request: Request, account: Account, body: msgspec.Struct) -> Response:
     """Change settings of a room; they act on the next admission tick."""
     patch = msgspec.to_builtins(body)
-    changed = await room_control.configure(request.app.line, RoomId(request.params["room_id"]), patch)
+    room_id = RoomId(request.params["room_id"])
+    changed = await room_control.configure(request.app.line, room_id, patch)
+    request.app.board.outdated(room_id)
     return json_response(200, room_document(changed))
 
 
@@ -141,5 +143,7 @@ async def remove_visitor(request: Request, account: Account) -> Response:
 
 
 async def _step(request: Request, action: RoomAction) -> Response:
-    room = await room_control.set_state(request.app.line, RoomId(request.params["room_id"]), action)
+    room_id = RoomId(request.params["room_id"])
+    room = await room_control.set_state(request.app.line, room_id, action)
+    request.app.board.outdated(room_id)
     return json_response(200, room_document(room))

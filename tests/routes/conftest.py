@@ -140,7 +140,8 @@ async def served(settings: Settings) -> AsyncIterator[Web]:
     """The app of these settings."""
     quart = create_app(settings)
     async with quart.test_app():
-        transport = httpx.ASGITransport(app=quart)
+        asgi: Any = quart
+        transport = httpx.ASGITransport(app=asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://fairgate.test") as http:
             yield Web(quart, http, settings)
 
@@ -168,7 +169,7 @@ async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
 async def worker(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
     """All the worker's jobs, running."""
     ctx = WorkerContext(settings, stores, "worker-of-a-test", asyncio.Event())
-    tasks = [asyncio.create_task(job(ctx)) for job in JOBS]
+    tasks = [asyncio.ensure_future(job(ctx)) for job in JOBS]
     yield ctx
     ctx.stopping.set()
     await asyncio.wait_for(asyncio.gather(*tasks), 10)

@@ -94,7 +94,7 @@ async def test_not_claiming_in_time_is_a_no_show(web: Web, worker: object) -> No
     token = bearer((await web.join("hall"))["place_token"])
 
     async def gone() -> bool:
-        return (await web.get("/v1/rooms/hall/places/me", headers=token)).json()["state"] == "no_show"
+        return bool((await web.get("/v1/rooms/hall/places/me", headers=token)).json()["state"] == "no_show")
 
     await wait_until(gone, "the end of the claim window")
     assert code(await web.post(CLAIM, headers=token)) == (410, "no_show")
@@ -120,7 +120,7 @@ async def test_the_line_moves_and_the_next_one_is_called(web: Web, worker: objec
     await web.send("DELETE", "/v1/rooms/hall/places/me", headers=first)
 
     async def called() -> bool:
-        return (await web.get("/v1/rooms/hall/places/me", headers=second)).json()["state"] == "called"
+        return bool((await web.get("/v1/rooms/hall/places/me", headers=second)).json()["state"] == "called")
 
     await wait_until(called, "the call of the next visitor")
     status = (await web.get("/v1/rooms/hall")).json()

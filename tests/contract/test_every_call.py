@@ -1,0 +1,156 @@
+"""Every call of the contract, asked: methods, credentials, unknown fields; and the OpenAPI document."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from app.web.calls import CALLS
+from app.web.http import METHODS, Endpoint, NoBody, NoQuery
+from tests.routes.conftest import Web, bearer, code, field_of
+
+PATHS = sorted({it.path for it in CALLS})
+PARAMS = {
+    "{room_id}": "hall",
+    "{event_id}": "gala",
+    "{ticket_type_id}": "floor",
+    "{reservation_id}": "r" * 22,
+    "{visitor_id}": "v" * 22,
+}
+STREAMS = {"room_stream", "reservation_stream"}  # endless: asked in tests/routes/test_streams.py
+
+
+def filled(path: str) -> str:
+    """The path with an id in each of its places."""
+    for name, value in PARAMS.items():
+        path = path.replace(name, value)
+    return path
+
+
+async def headers_for(web: Web, call: Endpoint) -> dict[str, str]:
+    """A good credential for the call."""
+    if call.auth is None:
+        return {}
+    if call.auth.name in ("operator", "admin"):
+        return web.as_("admin")
+    place = bearer((await web.join("hall"))["place_token"])
+    if call.auth.name == "booking":
+        claimed = await web.post("/v1/rooms/hall/places/me/booking-token", headers=place)
+        return bearer(claimed.json()["booking_token"])
+    return place
+
+
+async def test_methods_are_told_alike_everywhere(web: Web) -> None:
+    for path in PATHS:
+        known = {it.method for it in CALLS if it.path == path}
+        expected = known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())
+        options = await web.send("OPTIONS", filled(path))
+        assert options.status_code == 204, path
+        assert options.content == b""
+        assert set(options.headers["allow"].split(", ")) == expected, path
+        for method in {*METHODS, "TRACE", "PURGE"} - expected:
+            refused = await web.send(method, filled(path))
+            assert refused.status_code == 405, (method, path)
+            if method != "HEAD":
+                assert code(refused) == (405, "method_not_allowed")
+            assert set(refused.headers["allow"].split(", ")) == expected, (method, path)
+            assert refused.headers["x-request-id"]
+
+
+async def test_head_is_get_without_its_body(web: Web) -> None:
+    await web.event()
+    await web.room()
+    for call in CALLS:
+        if call.method != "GET" or call.name in STREAMS:
+            continue
+        headers = await headers_for(web, call)
+        got = await web.get(filled(call.path), headers=headers)
+        head = await web.send("HEAD", filled(call.path), headers=headers)
+        assert head.status_code == got.status_code, call.name
+        assert head.content == b"", call.name
+        assert head.headers.get("content-type") == got.headers.get("content-type"), call.name
+
+
+async def test_without_a_credential_protected_calls_say_so(web: Web) -> None:
+    for call in CALLS:
+        if call.auth is not None:
+            answer = await web.send(call.method, filled(call.path))
+            assert code(answer) == (401, "credential_missing"), call.name
+            assert answer.headers["www-authenticate"].startswith("Bearer"), call.name
+            forged = await web.send(call.method, filled(call.path), headers=bearer("a.b.c"))
+            assert code(forged) == (401, "credential_invalid"), call.name
+
+
+async def test_staff_calls_are_closed_to_users(web: Web) -> None:
+    for call in CALLS:
+        if call.auth is not None and call.auth.name in ("operator", "admin"):
+            answer = await web.send(call.method, filled(call.path), headers=web.as_("user"))
+            assert code(answer) == (403, "role_required"), call.name
+
+
+async def test_unknown_parameters_and_fields_are_named(web: Web) -> None:
+    await web.event()
+    await web.room()
+    for call in CALLS:
+        if call.name in STREAMS:
+            continue
+        headers = await headers_for(web, call)
+        query = await web.send(call.method, f"{filled(call.path)}?colour=red", headers=headers)
+        assert field_of(query) == "colour", call.name
+        if call.method in ("POST", "PATCH"):
+            body = await web.send(call.method, filled(call.path), json={"colour": "red"}, headers=headers)
+            assert field_of(body) == "colour", call.name
+
+
+async def test_the_document_tells_every_call_and_every_code(web: Web) -> None:
+    document = (await web.get("/openapi.json")).json()
+    assert document["openapi"] == "3.1.0"
+    told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert told == {(it.method, it.path) for it in CALLS}
+    for call in CALLS:
+        operation = document["paths"][call.path][call.method.lower()]
+        errors = call.errors + (call.auth.errors if call.auth else ())
+        for refusal in errors:
+            problem = operation["responses"][str(refusal.status)]["content"]["application/problem+json"]
+            assert refusal.code in problem["schema"]["properties"]["code"]["enum"], call.name
+        assert ("requestBody" in operation) == (call.body is not NoBody)
+        if call.query is not NoQuery:
+            named = {it["name"] for it in operation["parameters"] if it["in"] == "query"}
+            assert named == {it.encode_name for it in msgspec.structs.fields(call.query)}
+
+
+async def test_every_reference_in_the_document_leads_somewhere(web: Web) -> None:
+    text = (await web.get("/openapi.json")).text
+    document = msgspec.json.decode(text)
+    prefix = '"$ref":"#/components/schemas/'
+    names = {part.partition('"')[0] for part in text.split(prefix)[1:]}
+    assert names <= document["components"]["schemas"].keys()
+    schemes = document["components"]["securitySchemes"].keys()
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert {name for it in operation.get("security", []) for name in it} <= schemes
+
+
+async def test_the_docs_page_loads_nothing_from_another_host(web: Web) -> None:
+    page = await web.get("/docs")
+    assert page.status_code == 200
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    for name in (
+        "swagger-ui.css",
+        "swagger-ui-bundle.js",
+        "start.js",
+        "openapi-3.0.json",
+        "favicon-32x32.png",
+    ):
+        answer = await web.get(f"/docs/{name}")
+        assert answer.status_code == 200, name
+    contract = (await web.get("/docs/openapi-3.0.json")).json()
+    assert contract["openapi"].startswith("3.0")
+    assert '{"type":"null"}' not in (await web.get("/docs/openapi-3.0.json")).text
+    assert code(await web.get("/docs/secrets.txt")) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/.well-known/jwks.json"])
+async def test_operators_need_no_credential(web: Web, path: str) -> None:
+    assert (await web.get(path)).status_code == 200

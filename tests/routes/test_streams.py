@@ -1,0 +1,114 @@
+"""Server-sent events, over a real socket: the present document first, then each change, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+import pytest
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from tests.routes.conftest import Web, code
+from tests.waiting import wait_until
+
+
+@asynccontextmanager
+async def listening(web: Web) -> AsyncIterator[httpx.AsyncClient]:
+    """The app of `web` on a real port: a stream has to be read while it is written."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.graceful_timeout = 1
+    stopping = asyncio.Event()
+
+    async def lane(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await web.quart.asgi_app(scope, receive, send)
+
+    serving = asyncio.create_task(serve(lane, config, shutdown_trigger=stopping.wait, mode="asgi"))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        yield http
+    stopping.set()
+    await serving
+    with suppress(OSError):
+        listener.close()
+
+
+async def next_event(lines: AsyncIterator[str]) -> tuple[str, dict[str, Any]]:
+    """The next event of a stream, comments left out."""
+    name = ""
+    async for line in lines:
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            return name, json.loads(line.removeprefix("data: "))
+    raise AssertionError("the stream ended")
+
+
+async def test_the_room_is_told_at_once_and_at_each_change(web: Web, worker: object) -> None:
+    await web.room()
+    async with listening(web) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
+        assert stream.status_code == 200
+        assert stream.headers["content-type"] == "text/event-stream"
+        assert stream.headers["x-request-id"]
+        lines = stream.aiter_lines()
+        assert (await anext(lines)).startswith("retry: ")
+        name, document = await next_event(lines)
+        assert (name, document["state"], document["serving_position"]) == ("status", "open", 0)
+        await web.join("hall")
+        while document["serving_position"] == 0:
+            name, document = await next_event(lines)
+        assert (name, document["called"]) == ("status", 1)
+        await web.post("/v1/rooms/hall/pause", headers=web.as_("operator"))
+        while document["state"] != "paused":
+            _, document = await next_event(lines)
+
+
+async def test_one_subscription_serves_all_viewers(web: Web) -> None:
+    await web.room()
+    redis: Any = web.app.stores.redis
+
+    async def subscriptions() -> int:
+        return int(await redis.pubsub_numpat())
+
+    before = await wait_until(subscriptions, "the subscription")
+    async with listening(web) as http:
+        async with AsyncExitStack() as stack:
+            for _ in range(5):
+                response = await stack.enter_async_context(http.stream("GET", "/v1/rooms/hall/events"))
+                await next_event(response.aiter_lines())
+            assert await subscriptions() == before
+
+
+async def test_a_stream_ends_when_the_process_is_asked_to(web: Web) -> None:
+    await web.room()
+    async with listening(web) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
+        lines = stream.aiter_lines()
+        await next_event(lines)
+        web.app.closing.set()
+        assert [line async for line in lines if line and not line.startswith(":")] == []
+
+
+async def test_the_owner_follows_a_reservation(web: Web, worker: object) -> None:
+    await web.event()
+    place, booking = await web.inside("gala")
+    path = f"/v1/reservations/{(await web.reserve('gala', booking)).json()['reservation_id']}"
+    async with listening(web) as http, http.stream("GET", f"{path}/events", headers=place) as stream:
+        lines = stream.aiter_lines()
+        name, document = await next_event(lines)
+        assert (name, document["status"]) == ("reservation", "held")
+        await web.post(f"{path}/cancel", headers=place)
+        assert (await next_event(lines))[1]["status"] == "cancelled"
+        assert [line async for line in lines if line and not line.startswith(":")] == []
+
+
+@pytest.mark.parametrize("path", ["/v1/rooms/nowhere/events", "/v1/rooms/BAD/events"])
+async def test_what_cannot_be_followed_is_a_problem_not_a_stream(web: Web, path: str) -> None:
+    assert code(await web.get(path)) == (404, "room_not_found")

@@ -1,0 +1,99 @@
+"""Rules that hold for every call and every refusal, gone over one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.errors import Refusal, Retryable, all_refusals
+from app.web.calls import CALLS
+from app.web.http import Endpoint, NoBody, param_names
+
+# Calls anyone may make; everything else asks for a credential.
+PUBLIC = {
+    ("GET", "/v1/rooms"),
+    ("GET", "/v1/rooms/{room_id}"),
+    ("GET", "/v1/rooms/{room_id}/events"),
+    ("POST", "/v1/rooms/{room_id}/places"),  # throttled by address, in join.lua
+    ("GET", "/v1/rooms/{room_id}/gate"),  # asks for a booking token in its own words
+    ("GET", "/v1/events"),
+    ("GET", "/v1/events/{event_id}"),
+    ("GET", "/v1/events/{event_id}/availability"),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/.well-known/jwks.json"),
+    ("GET", "/openapi.json"),
+}
+HOT = {"join", "place", "status", "claim", "reserve", "room_stream", "reservation_stream"}
+
+every_call = pytest.mark.parametrize("call", CALLS, ids=lambda it: it.name)
+every_refusal = pytest.mark.parametrize("refusal", all_refusals(), ids=lambda it: f"{it.status} {it.code}")
+
+
+@every_call
+def test_every_call_asks_for_a_credential_or_is_named_as_public(call: Endpoint) -> None:
+    assert (call.auth is None) == ((call.method, call.path) in PUBLIC)
+
+
+@every_call
+def test_calls_that_change_something_for_staff_name_a_role(call: Endpoint) -> None:
+    if call.tag.startswith("Staff"):
+        assert call.auth is not None
+        assert call.auth.name in ("operator", "admin")
+
+
+@every_call
+def test_every_body_refuses_unknown_fields(call: Endpoint) -> None:
+    assert call.body.__struct_config__.forbid_unknown_fields
+    assert call.query.__struct_config__.forbid_unknown_fields
+
+
+@every_call
+def test_every_parameter_is_of_a_known_kind(call: Endpoint) -> None:
+    assert set(param_names(call.path)) <= {
+        "room_id",
+        "event_id",
+        "ticket_type_id",
+        "reservation_id",
+        "visitor_id",
+    }
+
+
+def test_calls_have_names_of_their_own() -> None:
+    assert len({it.name for it in CALLS}) == len(CALLS)
+    assert len({(it.method, it.path) for it in CALLS}) == len(CALLS)
+
+
+def test_the_hot_lane_is_what_it_should_be() -> None:
+    assert {it.name for it in CALLS if it.hot} == HOT
+
+
+def test_creating_calls_of_staff_honour_idempotency_keys() -> None:
+    creating = {it.name for it in CALLS if it.tag.startswith("Staff") and 201 in it.answers}
+    assert creating == {"create_event", "create_ticket_type", "create_room"}
+    assert all("Idempotency-Key" in it.headers for it in CALLS if it.name in creating)
+
+
+def test_reading_calls_take_no_body() -> None:
+    assert all(it.body is NoBody for it in CALLS if it.method in ("GET", "DELETE"))
+
+
+@every_refusal
+def test_every_refusal_says_what_it_means(refusal: type[Refusal]) -> None:
+    assert refusal.title().endswith(".")
+    assert refusal.code == refusal.code.lower()
+    assert 400 <= refusal.status < 600
+
+
+@every_refusal
+def test_those_who_may_come_back_are_told_when(refusal: type[Refusal]) -> None:
+    assert issubclass(refusal, Retryable) == (refusal.status in (429, 503))
+
+
+def test_a_code_means_one_thing() -> None:
+    by_code: dict[str, set[int]] = {}
+    for refusal in all_refusals():
+        by_code.setdefault(refusal.code, set()).add(refusal.status)
+    twice = {code for code, statuses in by_code.items() if len(statuses) > 1}
+    assert twice == {"removed"}  # 403 for who joins again, 410 for who claims: the contract has both
+    assert len(all_refusals()) == len({(it.status, it.code) for it in all_refusals()})
