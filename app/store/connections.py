@@ -43,6 +43,7 @@ POSTGRES_AWAY: tuple[type[Exception], ...] = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection broke between two messages of one query
     OSError,
     TimeoutError,
 )
