@@ -13,6 +13,9 @@ from app.settings import Settings
 # Libraries that write at `info` what we tell ourselves, or that nobody needs twice.
 QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn.error", "quart.serving")
 
+# It warns with a traceback each second while Postgres is away; our jobs tell that once, in a line.
+SILENT = ("asyncpg.pool",)
+
 
 def configure(settings: Settings, role: str) -> None:
     """Set logging up for this process; `role` (web, worker, up) is on every line."""
@@ -44,6 +47,8 @@ def configure(settings: Settings, role: str) -> None:
     root.setLevel(settings.log_level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def get(name: str) -> Any:
