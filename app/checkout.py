@@ -32,6 +32,7 @@ from app.store.payments import Attempt, Bill, PaymentState
 CHARGE_TIMEOUT_S = 3.0  # one answer of the gateway
 CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
 POLL_S = 0.25
+ANNOUNCE_TIMEOUT_S = 0.5  # a Redis that stands still must not make a payment late
 ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment is at it
 LOST_AFTER_S = CHARGE_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
 
@@ -171,7 +172,8 @@ async def _change(desk: Desk, reservation_id: str) -> None:
 
 async def _announce(stores: Stores, reservation_id: str) -> None:
     with suppress(*REDIS_AWAY):  # whoever watches looks for itself after a while
-        await stream.announce(stores.redis, reservation_id)
+        async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
+            await stream.announce(stores.redis, reservation_id)
 
 
 async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
