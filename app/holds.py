@@ -94,7 +94,9 @@ def _new_hold(message: Message, decision: Decision) -> NewHold:
 
 
 def _outcome(message: Message, decision: Decision) -> str:
-    """The outcome of what took no tickets."""
+    """The outcome of what took no tickets; none for what nobody waits for any more."""
+    if decision.word == "forgotten":
+        return ""
     return decision.terms if decision.word == "settled" else f"{decision.word}|{message.visitor_id}"
 
 
@@ -128,16 +130,13 @@ async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[
     rows = await reservations.fetch(stores.postgres, list(there_before))
     prints = await reservations.fingerprints(stores.postgres, list(there_before))
     outcomes: dict[str, str] = {}
-    anew = []
-    for message, decision in batch.decided:
+    for message, _ in batch.decided:
         row = rows.get(message.reservation_id)
-        if row is None:
-            continue
-        same = prints[row.reservation_id] == message.fingerprint
-        outcomes[row.reservation_id] = outcome_of(row) if same else f"reused|{row.visitor_id}"
-        if decision.word == "held":
-            anew.append(Ended(row.reservation_id, batch.room_id, row.status))
-    await tell_redis(stores, anew)
+        if row is not None:
+            same = prints[row.reservation_id] == message.fingerprint
+            outcomes[row.reservation_id] = outcome_of(row) if same else f"reused|{row.visitor_id}"
+    # Also those Redis knew: whoever took tickets for them anew may have been killed before this line.
+    await tell_redis(stores, [Ended(it.reservation_id, batch.room_id, it.status) for it in rows.values()])
     return outcomes
 
 

@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.store import stock_scripts
 from app.store.connections import RedisClient, Stores
 from app.store.keys import ROOMS, RoomKeys
-from app.store.stock_scripts import Submission
+from app.store.stock_scripts import Decision, Request, Submission
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 from worker.processor import drain
@@ -83,6 +83,14 @@ def submission(reservation_id: str, visitor_id: str = "ann", items: str = "floor
     """A request for tickets."""
     quantity = sum(int(line.split(":")[1]) for line in items.split(","))
     return Submission(reservation_id, visitor_id, SESSION, f"print-of-{items}", "web1", quantity, items)
+
+
+async def decided(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> list[Decision]:
+    """What `allocate` says to requests that were submitted."""
+    for it in requests:
+        await redis.hsetnx(KEYS.outcomes, it.reservation_id, f"print|pending|{it.visitor_id}")
+    await redis.expire(KEYS.outcomes, 172_800)
+    return (await stock_scripts.allocate(redis, KEYS, requests, now_ms=now_ms)).decisions
 
 
 async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys = KEYS) -> tuple[int, ...]:

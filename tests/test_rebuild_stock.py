@@ -102,6 +102,7 @@ async def test_a_restore_that_was_overtaken_leaves_the_room_alone(stores: Stores
 async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: Stores) -> None:
     async with a_shop(stores, {"floor": 2}) as desk:
         old = Message("1-1", "r-old", "ann", "print", "", "floor:2")
+        await stores.redis.hset(holds.keys_of(HALL).outcomes, "r-old", "print|pending|ann")
         batch = await holds.decide(stores, HALL, [old])
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)

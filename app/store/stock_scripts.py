@@ -18,7 +18,7 @@ SUBMIT_WORDS = frozenset(
     "unknown other_event restoring queued pending known reused session_ended unknown_type backlog_full "
     "limit_exceeded sold_out".split()
 )
-ALLOCATE_WORDS = frozenset("held known settled sold_out limit_exceeded".split())
+ALLOCATE_WORDS = frozenset("held known settled sold_out limit_exceeded forgotten".split())
 ROOM_WORDS = frozenset("unknown other_event restoring superseded".split())  # said once, for the whole batch
 
 
@@ -79,7 +79,7 @@ class Settlement(NamedTuple):
     reservation_id: str
     fingerprint: str
     instance: str
-    outcome: str  # held|amount|currency|created_ms|expires_ms|items, or WORD|visitor_id
+    outcome: str  # held|amount|currency|created_ms|expires_ms|items, WORD|visitor_id, or nothing
 
 
 class LoadedHold(NamedTuple):

@@ -6,42 +6,46 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.stock_scripts import Decision, Request, RoomNotReady, Settlement, allocate, release, settle
-from tests.sales import KEYS, NOW, let_in, on_sale, stock
+from tests.sales import KEYS, NOW, decided, let_in, on_sale, stock
 
 LATER = NOW + 60_000
-
-
-async def decide(redis: Redis, *requests: Request, now_ms: int = NOW) -> list[Decision]:
-    return (await allocate(redis, KEYS, requests, now_ms=now_ms)).decisions
 
 
 async def test_a_hold_takes_stock_and_allowance_and_names_the_price(redis: Redis) -> None:
     await on_sale(redis)
     await let_in(redis, "ann")
-    allocation = await allocate(redis, KEYS, [Request("r1", "ann", "floor:2,balcony:1")], now_ms=NOW)
-    assert (allocation.epoch, allocation.event_id) == (1, "gala")
-    assert allocation.decisions == [
+    request = Request("r1", "ann", "floor:2,balcony:1")
+    assert await decided(redis, request) == [
         Decision("held", f"13000|EUR|{NOW}|{NOW + 300_000}|floor:2:5000,balcony:1:3000")
     ]
     assert await stock(redis, "floor") == (8, 2, 0)
     assert await stock(redis, "balcony") == (4, 1, 0)
     assert await redis.hgetall(KEYS.allowance) == {"ann": "3"}
     assert await redis.smembers(KEYS.buyers) == {"ann"}
+    allocation = await allocate(redis, KEYS, [request], now_ms=NOW)
+    assert (allocation.epoch, allocation.event_id) == (1, "gala")
+
+
+async def test_a_request_from_before_a_wipe_takes_nothing(redis: Redis) -> None:
+    await on_sale(redis)
+    allocation = await allocate(redis, KEYS, [Request("r1", "ann", "floor:2")], now_ms=NOW)
+    assert allocation.decisions == [Decision("forgotten", "")]
+    assert await stock(redis) == (10, 0, 0)
 
 
 async def test_the_same_batch_again_changes_nothing_and_answers_the_same(redis: Redis) -> None:
     await on_sale(redis)
     batch = [Request("r1", "ann", "floor:2"), Request("r1", "ann", "floor:2")]
-    first = await decide(redis, *batch)
+    first = await decided(redis, *batch)
     assert [it.word for it in first] == ["held", "known"]
-    again = await decide(redis, *batch, now_ms=LATER)
+    again = await decided(redis, *batch, now_ms=LATER)
     assert [it.terms for it in again] == [it.terms for it in first]
     assert await stock(redis) == (8, 2, 0)
 
 
 async def test_all_or_nothing(redis: Redis) -> None:
     await on_sale(redis)
-    assert await decide(redis, Request("r1", "ann", "floor:1,balcony:6")) == [Decision("sold_out", "")]
+    assert await decided(redis, Request("r1", "ann", "floor:1,balcony:6")) == [Decision("sold_out", "")]
     assert await stock(redis, "floor") == (10, 0, 0)
     assert not await redis.exists(KEYS.allowance, KEYS.holds)
 
@@ -49,7 +53,7 @@ async def test_all_or_nothing(redis: Redis) -> None:
 async def test_the_last_ticket_goes_to_the_first_and_the_rest_are_told(redis: Redis) -> None:
     await on_sale(redis, totals={"floor": 2})
     batch = [Request(f"r{i}", f"visitor{i}", "floor:1") for i in range(4)]
-    assert [it.word for it in await decide(redis, *batch)] == ["held", "held", "sold_out", "sold_out"]
+    assert [it.word for it in await decided(redis, *batch)] == ["held", "held", "sold_out", "sold_out"]
     assert await stock(redis) == (0, 2, 0)
 
 
@@ -60,30 +64,30 @@ async def test_the_limit_holds_within_a_batch_too(redis: Redis) -> None:
         Request("r2", "ann", "floor:2"),
         Request("r3", "ann", "floor:1"),
     ]
-    assert [it.word for it in await decide(redis, *batch)] == ["held", "limit_exceeded", "held"]
+    assert [it.word for it in await decided(redis, *batch)] == ["held", "limit_exceeded", "held"]
 
 
 async def test_a_settled_request_whose_hold_has_ended_takes_nothing_again(redis: Redis) -> None:
     await on_sale(redis)
     request = Request("r1", "ann", "floor:2")
-    [held] = await decide(redis, request)
+    [held] = await decided(redis, request)
     outcome = f"held|{held.terms}"
     await settle(redis, KEYS, [Settlement("1-1", "r1", "print", "", outcome)])
     await release(redis, KEYS, ["r1"])
-    assert await decide(redis, request) == [Decision("settled", outcome)]
+    assert await decided(redis, request) == [Decision("settled", outcome)]
     assert await stock(redis) == (10, 0, 0)
 
 
 async def test_a_buyer_whose_session_ended_meanwhile_is_not_marked(redis: Redis) -> None:
     await on_sale(redis)
-    await decide(redis, Request("r1", "ann", "floor:2"))
+    await decided(redis, Request("r1", "ann", "floor:2"))
     assert not await redis.exists(KEYS.buyers)
 
 
 async def test_large_amounts_stay_exact(redis: Redis) -> None:
     await on_sale(redis)
     await redis.hset(KEYS.stock, "price:floor", str(10**14 + 1))
-    [held] = await decide(redis, Request("r1", "ann", "floor:3"))
+    [held] = await decided(redis, Request("r1", "ann", "floor:3"))
     assert held.terms.split("|")[0] == str(3 * (10**14 + 1))
 
 
@@ -92,6 +96,6 @@ async def test_nothing_is_decided_in_a_room_that_is_not_ready(redis: Redis, word
     if word == "restoring":
         await on_sale(redis, restoring=1)
     with pytest.raises(RoomNotReady) as refused:
-        await decide(redis, Request("r1", "ann", "floor:2"))
+        await decided(redis, Request("r1", "ann", "floor:2"))
     assert refused.value.word == word
     assert not await redis.exists(KEYS.holds)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, allocate, clear_stock
-from tests.sales import KEYS, NOW, let_in, on_sale
+from app.store.stock_scripts import Request, RoomNotReady, clear_stock
+from tests.sales import KEYS, decided, let_in, on_sale
 
 
 async def test_everything_of_the_reservation_half_goes_and_nothing_else(redis: Redis) -> None:
     await on_sale(redis)
     await let_in(redis, "ann")
-    await allocate(redis, KEYS, [Request("r1", "ann", "floor:4")], now_ms=NOW)
+    await decided(redis, Request("r1", "ann", "floor:4"))
     await redis.hset(KEYS.conf, "restoring", "1")
     await clear_stock(redis, KEYS, epoch=1)
     assert not await redis.exists(KEYS.stock, KEYS.holds, KEYS.allowance, KEYS.buyers)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, allocate, confirm, release
-from tests.sales import KEYS, NOW, TOTALS, let_in, on_sale, stock
+from app.store.stock_scripts import Request, RoomNotReady, confirm, release
+from tests.sales import KEYS, NOW, TOTALS, decided, let_in, on_sale, stock
 
 
 async def hold(redis: Redis, held: dict[str, str], **conf: int) -> None:
     await on_sale(redis, KEYS, TOTALS, **conf)
     await let_in(redis, "ann")
-    await allocate(redis, KEYS, [Request(it, "ann", items) for it, items in held.items()], now_ms=NOW)
+    await decided(redis, *(Request(it, "ann", items) for it, items in held.items()))
 
 
 async def inside(redis: Redis) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, allocate, load_stock
-from tests.sales import KEYS, NOW, on_sale, stock, ticket_types
+from app.store.stock_scripts import Request, RoomNotReady, load_stock
+from tests.sales import KEYS, decided, on_sale, stock, ticket_types
 
 
 async def test_a_total_may_change_while_tickets_are_held(redis: Redis) -> None:
     await on_sale(redis)
-    await allocate(redis, KEYS, [Request("r1", "ann", "floor:4")], now_ms=NOW)
+    await decided(redis, Request("r1", "ann", "floor:4"))
     assert await load_stock(redis, KEYS, ticket_types({"floor": 20})) == 21
     assert await stock(redis) == (16, 4, 0)
     assert await load_stock(redis, KEYS, ticket_types({"floor": 4})) == 5

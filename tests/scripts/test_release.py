@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, allocate, confirm, release
-from tests.sales import KEYS, NOW, let_in, on_sale, stock
+from app.store.stock_scripts import Request, RoomNotReady, confirm, release
+from tests.sales import KEYS, NOW, decided, let_in, on_sale, stock
 
 
 async def hold(redis: Redis, **held: str) -> None:
     """Holds by reservation id, all of ann's."""
     await on_sale(redis, ends_on_confirm=0)
     await let_in(redis, "ann")
-    await allocate(redis, KEYS, [Request(it, "ann", items) for it, items in held.items()], now_ms=NOW)
+    await decided(redis, *(Request(it, "ann", items) for it, items in held.items()))
 
 
 async def test_a_hold_gives_everything_back(redis: Redis) -> None:

@@ -71,3 +71,10 @@ async def test_each_instance_gets_one_message_with_its_own_outcomes(redis: Redis
 
 async def test_an_empty_batch_is_nothing(redis: Redis) -> None:
     assert await settle(redis, KEYS, []) == 0
+
+
+async def test_what_nobody_waits_for_only_leaves_the_stream(redis: Redis) -> None:
+    [message] = await submitted(redis, "r1")
+    before = await redis.hgetall(KEYS.outcomes)
+    assert await settle(redis, KEYS, [Settlement(message, "r1", "print", "web1", "")]) == 1
+    assert await redis.hgetall(KEYS.outcomes) == before

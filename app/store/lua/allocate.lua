@@ -6,7 +6,7 @@
 -- USES stock, outcomes
 -- REPLY unknown | restoring for all; else epoch event_id, then for each a word and a detail:
 -- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices) | settled OUTCOME
--- REPLY sold_out | limit_exceeded
+-- REPLY sold_out | limit_exceeded | forgotten: Redis was wiped since this was submitted, and nobody waits for it
 local room = redis.call('HMGET', conf,
   'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
 if not room[1] then return {'unknown'} end
@@ -29,8 +29,9 @@ local function decide(reservation_id, visitor_id, items)
   local entry = redis.call('HGET', holds, reservation_id)
   if entry then return 'known', string.match(entry, '^[^|]*|[^|]*|(.*)$') end
   local outcome = outcome_of(reservation_id, visitor_id .. ':refused')
-  local told = outcome and string.match(outcome, '^[^|]*|(.*)$')
-  if told and string.sub(told, 1, 8) ~= 'pending|' then return 'settled', told end
+  if not outcome then return 'forgotten', '' end
+  local told = string.match(outcome, '^[^|]*|(.*)$')
+  if string.sub(told, 1, 8) ~= 'pending|' then return 'settled', told end
   local lines, amount, count = priced(items)
   if not lines then return 'sold_out', '' end
   if (redis.call('HGET', allowance, visitor_id) or 0) + count > max_tickets then return 'limit_exceeded', '' end

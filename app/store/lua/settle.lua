@@ -3,12 +3,13 @@
 -- KEYS submissions, outcomes
 -- ARGV group, channel
 -- RECORD message_id, reservation_id, fingerprint, instance, outcome
+-- An empty outcome is told to nobody: the submission only leaves the stream.
 -- REPLY how many submissions were taken out
 local messages, told, instances = {}, {}, {}
 for message_id, reservation_id, fingerprint, instance, outcome in records() do
   messages[#messages + 1] = message_id
-  redis.call('HSET', outcomes, reservation_id, fingerprint .. '|' .. outcome)
-  if instance ~= '' then
+  if outcome ~= '' then redis.call('HSET', outcomes, reservation_id, fingerprint .. '|' .. outcome) end
+  if outcome ~= '' and instance ~= '' then
     if not told[instance] then
       told[instance] = {}
       instances[#instances + 1] = instance
