@@ -154,7 +154,7 @@ def read_definition(path: Path) -> EventDefinition:
             return msgspec.json.decode(text, type=EventDefinition)
         return msgspec.yaml.decode(text, type=EventDefinition)
     except msgspec.DecodeError as error:
-        raise ValidationFailed(str(path), str(error)) from None
+        raise ValidationFailed(str(path), " ".join(str(error).split())) from None
 
 
 def _event(new: NewEvent) -> Event:

@@ -1,0 +1,84 @@
+"""Events from files: what `fairgate event import` does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app import catalog
+from app.core.definitions import EventDefinition
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import EventId
+from app.store.connections import Stores
+
+YAML = """
+event_id: gala
+name: Gala 🎷
+starts_at: 2030-01-01T20:00:00+01:00
+room:
+  admission_rate_per_minute: 60
+ticket_types:
+  - {ticket_type_id: floor, name: Floor, price: 5000, quantity: 10}
+  - {ticket_type_id: balcony, name: Balcony, price: 3000, quantity: 5}
+"""
+
+
+def definition(tmp_path: Path, text: str = YAML, name: str = "gala.yaml") -> EventDefinition:
+    """The definition in a file with this text."""
+    path = tmp_path / name
+    path.write_text(text)
+    return catalog.read_definition(path)
+
+
+async def test_an_import_makes_the_event_its_room_and_its_tickets(stores: Stores, tmp_path: Path) -> None:
+    made, new = await catalog.import_event(stores, definition(tmp_path))
+    assert (made.room_id, new) == ("gala", True)
+    event, ticket_types = await catalog.event(stores, EventId("gala"))
+    assert event.name == "Gala 🎷"
+    assert [(it.ticket_type_id, it.total) for it in ticket_types] == [("floor", 10), ("balcony", 5)]
+
+
+async def test_importing_again_brings_the_event_up_to_the_file(stores: Stores, tmp_path: Path) -> None:
+    await catalog.import_event(stores, definition(tmp_path))
+    changed = YAML.replace("price: 5000, quantity: 10", "price: 6000, quantity: 20")
+    _, new = await catalog.import_event(stores, definition(tmp_path, changed))
+    assert not new
+    _, ticket_types = await catalog.event(stores, EventId("gala"))
+    assert [(it.price, it.total) for it in ticket_types] == [(6000, 20), (3000, 5)]
+
+
+async def test_an_import_that_fails_changes_nothing(stores: Stores, tmp_path: Path) -> None:
+    await catalog.import_event(stores, definition(tmp_path))
+    await stores.postgres.execute("UPDATE ticket_types SET sold = 4 WHERE ticket_type_id = 'balcony'")
+    less = YAML.replace("quantity: 10", "quantity: 11").replace("quantity: 5", "quantity: 3")
+    with pytest.raises(Conflict):
+        await catalog.import_event(stores, definition(tmp_path, less))
+    _, ticket_types = await catalog.event(stores, EventId("gala"))
+    assert [it.total for it in ticket_types] == [10, 5]
+
+
+def test_json_is_read_as_well(tmp_path: Path) -> None:
+    text = json.dumps(
+        msgspec.yaml.decode(YAML.replace("2030-01-01T20:00:00+01:00", "'2030-01-01T19:00:00Z'"))
+    )
+    assert definition(tmp_path, text, "gala.json") == definition(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "object"),
+        ("event_id: [", "gala.yaml"),
+        (YAML.replace("price: 5000", "price: -1"), "ticket_types"),
+        (YAML + "colour: red", "colour"),
+        (YAML.replace("+01:00", ""), "starts_at"),
+    ],
+)
+def test_a_bad_file_is_told_in_one_line(tmp_path: Path, text: str, word: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        definition(tmp_path, text)
+    assert word in refused.value.detail
+    assert "\n" not in refused.value.detail
