@@ -113,7 +113,7 @@ class Crowd:
             held = found.json()["reservation_id"]
             match ENDINGS[number % len(ENDINGS)]:
                 case "confirm":
-                    self.expect(await visitor.confirm(held), 200)
+                    await visitor.pay(held)
                 case "cancel":
                     self.expect(await visitor.cancel(held), 200)
 
@@ -223,14 +223,24 @@ class Visitor:
             self.crowd.promised.setdefault(document["reservation_id"], document)
         return found
 
-    async def confirm(self, reservation_id: str, payment: str = "tok_ok") -> httpx.Response:
-        """Pay for a hold."""
+    async def pay(self, reservation_id: str) -> None:
+        """Pay until it is paid: a gateway that was away charged nothing, so there is another attempt."""
+        attempts = itertools.count()
+
+        async def paid() -> bool:
+            found = await self.confirm(reservation_id, key=f"pay-{next(attempts)}")
+            return self.crowd.expect(found, 200, 402).status_code == 200
+
+        await wait_until(paid, "the payment", timeout_s=PATIENCE_S, every_s=ASK_AGAIN_S)
+
+    async def confirm(self, reservation_id: str, *, key: str = "pay") -> httpx.Response:
+        """Ask to pay for a hold."""
         return await self.crowd.ask(
             "POST",
             f"/v1/reservations/{reservation_id}/confirm",
             token=self.place_token,
-            key=f"pay-{payment}",
-            body={"payment": {"method": "card", "token": payment}},
+            key=key,
+            body={"payment": {"method": "card", "token": "tok_ok"}},
         )
 
     async def cancel(self, reservation_id: str) -> httpx.Response:

@@ -97,7 +97,7 @@ class Site:
         async with self.client() as client:
             crowd = Crowd(client, sale)
             yield crowd
-        assert crowd.strange == []
+        assert crowd.strange == [], "\n".join(crowd.strange)
         await self.judged(sale, crowd)
 
     async def judged(self, sale: Sale, crowd: Crowd) -> Books:
