@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app import metrics
 from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
 from app.store import balances, endings, payments, reservations, stock_scripts
@@ -156,6 +157,7 @@ async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId) -> Non
 async def expire_due(stores: Stores) -> int:
     """End the holds whose time is over and give their tickets back; how many."""
     ended = await endings.expire_due(stores.postgres)
+    metrics.reserved("expired", len(ended))
     await tell_redis(stores, ended)
     return len(ended)
 
@@ -163,6 +165,7 @@ async def expire_due(stores: Stores) -> int:
 async def sell(stores: Stores, payment_ids: Sequence[str]) -> list[str]:
     """Confirm the reservations these attempts paid for in time; the ids of those confirmed by this call."""
     sold = await payments.confirm(stores.postgres, payment_ids)
+    metrics.reserved("confirmed", len(sold))
     await tell_redis(stores, [Ended(*it, "confirmed") for it in sold])
     return [it.reservation_id for it in sold]
 

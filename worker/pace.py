@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import structlog
 
+from app import metrics
 from app.store.connections import STORE_AWAY
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ async def repeat(
             more = await once()
             backoff.reset()
         except STORE_AWAY as error:
+            metrics.STORE_FAILURES.labels("worker").inc()
             if backoff.first:
                 log.warning("a store is away", job=name, why=repr(error))
             await pause(stopping, backoff.next())

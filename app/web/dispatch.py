@@ -19,6 +19,7 @@ from app.core.errors import (
     Refusal,
     ReservationNotFound,
     RoomNotFound,
+    StoreUnavailable,
     TicketTypeNotFound,
 )
 from app.core.model import SLUG
@@ -89,6 +90,8 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
 def refuse(error: Exception) -> Response:
     """The answer to a request that ended in an exception."""
     refusal = refusal_of(error)
+    if isinstance(refusal, StoreUnavailable):
+        metrics.STORE_FAILURES.labels("call").inc()
     metrics.refused(refusal.code)
     return problem_response(refusal)
 

@@ -229,6 +229,8 @@ async def cancel(request: Request, asker: Asker) -> Response:
     """Give the tickets back, and the money if they were paid; also the second time 200."""
     found = await _decided(request, asker)
     ended = await reservations.cancel(request.app.desk, found.reservation_id)
+    if ended.status != found.status:
+        metrics.reserved(ended.status)
     return json_response(200, reservation_document(ended), [_PRIVATE])
 
 
