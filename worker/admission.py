@@ -18,6 +18,7 @@ from app.core import rules
 from app.core.clock import now_ms
 from app.core.errors import RoomNotFound
 from app.core.model import RoomId, RoomStatus
+from app.loading import LOADS_MAX
 from app.numbers import draw_batch, reserve_numbers
 from app.rebuild import rebuild_room
 from app.store import control_scripts, rooms
@@ -65,11 +66,11 @@ class Gate:
         try:
             tick = await control_scripts.admit(self._stores.redis, self._keys, limit=limit)
         except NotLoaded:
-            return await rebuild_room(self._stores, self._room_id)
+            return await self._restore()
         if limit == 0:
             return False
         if tick.restoring:  # whoever began it may have died; if not, this does nothing
-            await rebuild_room(self._stores, self._room_id)
+            await self._restore()
         if tick.status.version < self._watch.versions.get(self._room_id, 0):
             await room_control.push(self._stores, self._room_id)
         if tick.numbers_left < rules.numbers_block(tick.status.last_number) // 2:
@@ -78,6 +79,11 @@ class Gate:
         drawn = await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
         self._rests_until = time.monotonic() + IDLE_TICK_S - TICK_S if _is_idle(tick) else 0.0
         return tick.more or drawn > 0
+
+    async def _restore(self) -> bool:
+        # After a wipe every room is due at once; each restore holds one connection and asks for another.
+        async with self._watch.restores:
+            return await rebuild_room(self._stores, self._room_id)
 
     async def _record(self, now: RoomStatus) -> None:
         """Keep how far the line got, each second while it moves."""
@@ -96,6 +102,7 @@ class Watch:
         self._gates: dict[RoomId, asyncio.Task[None]] = {}
         self.versions: dict[RoomId, int] = {}
         self.postgres_away = False
+        self.restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
         """Keep a gate for every room until the worker stops."""
