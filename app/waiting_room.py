@@ -240,7 +240,7 @@ async def _ask_records(line: Line, room_id: RoomId, batch: list[PlaceClaims]) ->
 
 def _told(known: PlaceClaims | None) -> tuple[int, int]:
     """Queue number and epoch of a token, as the scripts take them."""
-    if known is None:
+    if known is None or known.epoch < 0:  # an account is known without a token
         return room_scripts.NO_TOKEN, 0
     return known.queue_number or room_scripts.NUMBERLESS, known.epoch
 

@@ -29,20 +29,21 @@ local function call_in(visitor_id, number)
   m.changed = true
   return deadline_ms
 end
--- Where a visitor stands: word, number, people ahead, deadline; nil: nowhere. A deadline that has passed ends the
--- turn for whoever looks first.
-local function find_place(visitor_id)
+-- Where a visitor stands whose turn it is: word, number, people ahead (-1: it is their turn), deadline; nil: it is
+-- not. A deadline that has passed ends the turn for whoever looks first.
+local function find_turn(visitor_id)
   local number = redis.call('HGET', turns, visitor_id)
-  if number then
-    local deadline_ms = tonumber(redis.call('ZSCORE', called, visitor_id))
-    if deadline_ms and deadline_ms > now_ms then return 'called', tonumber(number), -1, deadline_ms end
-    if deadline_ms then end_call(visitor_id, 'no_show', 'no_shows') return nil end
-    deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
-    if deadline_ms > now_ms then return 'active', tonumber(number), -1, deadline_ms end
-    end_session(visitor_id, 'expired')
-    return nil
-  end
-  number = tonumber(redis.call('ZSCORE', waiting, visitor_id))
+  if not number then return nil end
+  local deadline_ms = tonumber(redis.call('ZSCORE', called, visitor_id))
+  if deadline_ms and deadline_ms > now_ms then return 'called', tonumber(number), -1, deadline_ms end
+  if deadline_ms then end_call(visitor_id, 'no_show', 'no_shows') return nil end
+  deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
+  if deadline_ms > now_ms then return 'active', tonumber(number), -1, deadline_ms end
+  end_session(visitor_id, 'expired')
+  return nil
+end
+local function find_in_line(visitor_id)
+  local number = tonumber(redis.call('ZSCORE', waiting, visitor_id))
   if number then
     local undrawn = number >= m.draw_next and n.prequeue or 0
     return 'waiting', number, redis.call('ZRANK', waiting, visitor_id) + undrawn, 0
@@ -50,4 +51,9 @@ local function find_place(visitor_id)
   local score = n.prequeue > 0 and redis.call('ZSCORE', prequeue, visitor_id)
   if score then return 'prequeue', c.method == 'fifo' and tonumber(score) or 0, -1, 0 end
   return nil
+end
+local function find_place(visitor_id)
+  local word, number, ahead, deadline_ms = find_turn(visitor_id)
+  if word then return word, number, ahead, deadline_ms end
+  return find_in_line(visitor_id)
 end
