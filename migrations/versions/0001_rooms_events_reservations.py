@@ -132,7 +132,8 @@ CREATE TABLE payments (
     method           text NOT NULL,
     token            text NOT NULL,
     amount           bigint NOT NULL,
-    status           text NOT NULL CHECK (status IN ('asked','succeeded','declined','failed','refunding','refunded')),
+    status           text NOT NULL
+        CHECK (status IN ('asked','succeeded','declined','failed','refunding','refunded')),
     created_at       timestamptz NOT NULL DEFAULT now(),
     settled_at       timestamptz
 );
