@@ -28,6 +28,7 @@ PLACE_COOKIE = "fairgate_place_"  # + room_id
 BOOKING_COOKIE = "fairgate_booking_"  # + room_id
 PLACE_COOKIE_S = 180 * 86_400
 PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
+WITHOUT_TOKEN = -1  # the epoch of an account's place: nothing was told that could be restored
 COOKIES_MAX = 20  # place cookies tried for one reservation
 PLACE_PREFIX = "p1."
 STAFF: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
@@ -101,14 +102,14 @@ async def sent_place(request: Request) -> PlaceClaims | None:
         account = await _account(request, token, "a place token")
         if beside:
             return read_place(request, room_id, beside)
-        return await _place_of_account(request, room_id, account)
+        return _place_of_account(request, room_id, account)
     if beside:
         return read_place(request, room_id, beside)
     cookie = cookies(request, PLACE_COOKIE + room_id).get("")
     return read_place(request, room_id, cookie) if cookie else None
 
 
-async def _place_of_account(request: Request, room_id: RoomId, account: Account) -> PlaceClaims:
+def _place_of_account(request: Request, room_id: RoomId, account: Account) -> PlaceClaims:
     """The account's place. Its cookie, when it is of the same visitor, also tells the queue number."""
     visitor_id = request.app.places.account_visitor(room_id, account.subject)
     cookie = cookies(request, PLACE_COOKIE + room_id).get("")
@@ -120,9 +121,7 @@ async def _place_of_account(request: Request, room_id: RoomId, account: Account)
         else:
             if claims.visitor_id == visitor_id:
                 return claims
-    # In the room's present epoch: a place nobody has a token for is not there to be restored.
-    epoch = (await request.app.board.current(room_id)).status.epoch
-    return PlaceClaims(room_id=room_id, visitor_id=visitor_id, queue_number=None, epoch=epoch)
+    return PlaceClaims(room_id=room_id, visitor_id=visitor_id, queue_number=None, epoch=WITHOUT_TOKEN)
 
 
 async def _place(request: Request) -> PlaceClaims:

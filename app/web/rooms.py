@@ -122,7 +122,7 @@ async def join(request: Request, body: JoinBody) -> Response:
     known = await _known(request)
     joining = Joining(
         visitor_id=known.visitor_id if known else new_visitor_id(),
-        known=known if known and known.epoch >= 0 else None,
+        known=known,
         address=throttle_key(request.client),
     )
     place, now = await waiting_room.join(app.line, room_id, joining)
