@@ -58,14 +58,13 @@ async def is_whole(stores: Stores, room_id: RoomId) -> bool:
 async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
     redis: Any = stores.redis
     keys, epoch = RoomKeys(row.room.room_id), point.epoch
+    async for removed in sessions.removed_visitors(stores.postgres, row.room.room_id):
+        await control_scripts.load_removed(redis, keys, removed)
     if not await control_scripts.restore(redis, keys, restored_fields(row, point.draw_first), point):
         return False
     await redis.sadd(ROOMS, row.room.room_id)
     async for claimed in sessions.recent_sessions(stores.postgres, row.room.room_id):
         if not await control_scripts.load_sessions(redis, keys, claimed, epoch=epoch):
-            return False
-    async for removed in sessions.removed_visitors(stores.postgres, row.room.room_id):
-        if not await control_scripts.load_removed(redis, keys, removed, epoch=epoch):
             return False
     if row.room.event_id is not None:
         try:

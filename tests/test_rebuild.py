@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -149,6 +150,7 @@ async def test_admission_waits_for_its_window_then_goes_on(line: Line) -> None:
     await wipe(line)
     (new,) = await joined(line, 1)
     assert new.state == "waiting"
+    await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")
     now, until = (await status(line, ROOM))[1], await line.stores.redis.hget(KEYS.conf, "restore_until_ms")
     assert until is not None
     assert 290_000 < int(until) - now.now_ms <= 300_000
@@ -224,11 +226,7 @@ async def test_many_processes_notice_at_once_and_one_restores(line: Line) -> Non
     others = [open_line(line.stores, Settings(rate_limits="off")) for _ in range(4)]
     await wipe(line)
     await asyncio.gather(*(back(it, visitor) for it in others for visitor in crowd))
-
-    async def whole() -> bool:
-        return await is_whole(line.stores, ROOM)
-
-    await wait_until(whole, "the restore to end")
+    await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")
     now = (await status(line, ROOM))[1]
     assert (now.epoch, now.waiting) == (2, 20)
     assert await rebuild_room(line.stores, ROOM), "a whole room is left alone"
@@ -276,11 +274,7 @@ async def test_the_stock_comes_back_before_anything_is_claimed(line: Line) -> No
     await room_control.refresh(line.stores, ROOM)
     await wipe(line)
     (ann,) = await joined(line, 1)
-
-    async def whole() -> bool:
-        return await is_whole(line.stores, ROOM)
-
-    await wait_until(whole, "the restore to end")
+    await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")
     now = await admit(line.stores.redis, KEYS, limit=10)
     assert now.status.available == 10
     assert (await claim(line, ROOM, claims(ann, 2)))[0].state in ("waiting", "active")

@@ -125,6 +125,15 @@ async def test_who_has_no_place_is_told_so(line: Line) -> None:
             await ask(line, ROOM, token(a_visitor(), 99))
 
 
+async def test_an_account_that_never_joined_has_no_place_in_a_lottery_either(line: Line) -> None:
+    await a_stored_room(line.stores, queueing_method="lottery")
+    await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"})
+    assert (await tick(line)).status.state == "prequeue"
+    with pytest.raises(errors.PlaceNotFound):
+        await place(line, ROOM, token(a_visitor(), None, epoch=-1))
+    assert (await tick(line)).status.waiting == 0
+
+
 @pytest.mark.parametrize(
     ("state", "refusal"), [("scheduled", errors.RoomNotOpen), ("closed", errors.RoomClosed)]
 )

@@ -184,9 +184,9 @@ async def load_sessions(
     return _going_on(reply, "loaded")
 
 
-async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str], *, epoch: int) -> bool:
-    """Load removed visitors; False when a later restore began."""
-    return _going_on(await call(redis, "load_removed", keys, records, epoch=epoch), "loaded")
+async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str]) -> None:
+    """Load removed visitors."""
+    known((await call(redis, "load_removed", keys, records))[0], {"loaded"})
 
 
 async def finish_restore(

@@ -1,10 +1,8 @@
--- Loads the visitors staff removed into a room that is being restored.
--- KEYS conf, prequeue, waiting, called, active, turns, removed
--- ARGV epoch
+-- Loads the visitors staff removed. They are removed for ever, so this is right at any time, and comes first when a room
+-- is restored: before anybody can come back.
+-- KEYS prequeue, waiting, called, active, turns, removed
 -- RECORD visitor_id
--- REPLY superseded | loaded
-local room = redis.call('HMGET', conf, 'epoch', 'restoring')
-if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
+-- REPLY loaded
 for visitor_id in records() do
   redis.call('SADD', removed, visitor_id)
   redis.call('ZREM', prequeue, visitor_id)
