@@ -8,18 +8,21 @@ in Redis.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
+from collections.abc import Iterator
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from app.store.connections import RedisClient
@@ -29,14 +32,47 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text a
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
-REQUESTS = Counter("fairgate_requests", "Calls answered.", ["call", "status"], registry=REGISTRY)
-SECONDS = Histogram(
-    "fairgate_request_seconds",
-    "Time from the complete request to its answer.",
-    ["call"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-    registry=REGISTRY,
-)
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BOUNDS = (*(str(bound) for bound in BUCKETS_S), "+Inf")
+
+
+class Answers(Collector):
+    """Calls answered, counted in plain integers of the one event loop.
+
+    The library's own counter and histogram take three locks a call, a tenth of what a join costs.
+    """
+
+    def __init__(self) -> None:
+        self._statuses: dict[tuple[str, int], int] = {}
+        self._buckets: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+
+    def count(self, call: str, status: int, seconds: float) -> None:
+        """One more."""
+        statuses, buckets = self._statuses, self._buckets.get(call)
+        if buckets is None:
+            buckets = self._buckets[call] = [0] * (len(BUCKETS_S) + 1)
+            self._seconds[call] = 0.0
+        statuses[call, status] = statuses.get((call, status), 0) + 1
+        buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        self._seconds[call] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """What a scrape is told."""
+        answered = CounterMetricFamily("fairgate_requests", "Calls answered.", labels=["call", "status"])
+        for (call, status), count in self._statuses.items():
+            answered.add_metric([call, str(status)], count)
+        yield answered
+        took = HistogramMetricFamily(
+            "fairgate_request_seconds", "Time from the complete request to its answer.", labels=["call"]
+        )
+        for call, counts in self._buckets.items():
+            took.add_metric([call], list(zip(BOUNDS, accumulate(counts), strict=True)), self._seconds[call])
+        yield took
+
+
+ANSWERS = Answers()
+REGISTRY.register(ANSWERS)
 REFUSALS = Counter("fairgate_refusals", "Refused requests by code.", ["code"], registry=REGISTRY)
 RESERVATIONS = Counter(
     "fairgate_reservations",
@@ -53,16 +89,9 @@ WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value
 WORKER_TTL_S = 10  # a worker that has not published for so long is gone
 
 
-@cache
-def _answered(call: str, status: int) -> tuple[Counter, Histogram]:
-    return REQUESTS.labels(call, str(status)), SECONDS.labels(call)
-
-
 def answered(call: str, status: int, seconds: float) -> None:
     """A call was answered."""
-    requests, durations = _answered(call, status)
-    requests.inc()
-    durations.observe(seconds)
+    ANSWERS.count(call, status, seconds)
 
 
 @cache

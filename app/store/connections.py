@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -83,6 +84,7 @@ async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) 
         )
     except ValueError as error:
         raise StoreRefused(f"REDIS_URL cannot be used: {error}") from None
+    single.connection_pool.connection_class = _packed_by_hiredis(single.connection_pool.connection_class)
     try:
         server = await single.info("server")
         cluster = await single.info("cluster")
@@ -99,6 +101,21 @@ async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) 
     clustered: RedisCluster = RedisCluster.from_url(url, **options)
     await clustered.initialize()
     return clustered
+
+
+def _packed_by_hiredis(connection_class: type[Any]) -> type[Any]:
+    """The connection class, writing commands with hiredis as redis-py's own synchronous client does.
+
+    Its asynchronous one packs in Python, argument by argument: a fifth of what a batch of hundreds costs us.
+    """
+    pack = HiredisRespSerializer().pack
+
+    class Packed(connection_class):  # type: ignore[misc]
+        def pack_command(self, *arguments: Any) -> list[bytes]:
+            packed: list[bytes] = pack(*arguments)
+            return packed
+
+    return Packed
 
 
 async def connect_postgres(url: str, timeout_s: float, connections_max: int) -> asyncpg.Pool:
