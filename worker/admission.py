@@ -108,8 +108,10 @@ class Watch:
         """Keep a gate for every room until the worker stops."""
         try:
             await repeat(self._ctx.stopping, "admit_rooms", self._once, IDLE_TICK_S)
-        finally:
             await asyncio.gather(*self._gates.values(), return_exceptions=True)
+        finally:
+            for gate in self._gates.values():
+                gate.cancel()  # those that a store keeps waiting
 
     async def _once(self) -> bool:
         redis: Any = self._ctx.stores.redis

@@ -57,7 +57,7 @@ class Crew:
         """The job's task; a new one when there is none, or when the last one broke."""
         task = self._running.get(name)
         if task is None or task.done():
-            if task is not None and (error := task.exception()):
+            if task is not None and not task.cancelled() and (error := task.exception()):
                 log.error("a job broke; it is started again", job=name, exc_info=error)
             task = self._running[name] = asyncio.create_task(_run(self._jobs[name], self.ctx), name=name)
         return task

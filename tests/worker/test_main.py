@@ -1,0 +1,103 @@
+"""The worker process: jobs that break are started again, and a queue that is away stops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from app import embedded, room_control
+from app.embedded import EmbeddedStore
+from app.settings import Settings
+from app.store.connections import Stores
+from app.waiting_room import Joining, join, open_line, status
+from tests.builders import ROOM, Client, a_stored_room, a_visitor
+from tests.conftest import Servers
+from tests.waiting import wait_until
+from worker.context import WorkerContext
+from worker.main import JOBS, Crew
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[EmbeddedStore]:
+    """A Redis of its own for arq."""
+    store = embedded.start_valkey(tmp_path / "queue")
+    yield store
+    embedded.stop(store)
+
+
+async def test_a_job_is_started_once_and_again_when_it_broke(stores: Stores) -> None:
+    stopping = asyncio.Event()
+    crew = Crew(WorkerContext(Settings(), stores, "worker", stopping))
+    name = JOBS[0].__name__
+    first = crew.running(name)
+    assert crew.running(name) is first
+    first.cancel()
+    await asyncio.wait({first})
+    second = crew.running(name)
+    assert second is not first
+    stopping.set()
+    await crew.finish()
+    assert second.done()
+
+
+@pytest.mark.chaos
+async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
+    stores: Stores, servers: Servers, database_url: str, queue: EmbeddedStore
+) -> None:
+    line = open_line(stores, Settings(rate_limits="off"))
+    await embedded.ready(queue)
+    await a_stored_room(stores, admission_rate_per_minute=600)
+    await room_control.set_state(line, ROOM, "open")
+    await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(500)))
+
+    async def moves(beyond: int) -> int:
+        async def moved() -> int | None:
+            serving = (await status(line, ROOM))[1].serving_position
+            return serving if serving > beyond else None
+
+        found = await wait_until(moved, f"the line moves beyond {beyond}", timeout_s=30)
+        assert found is not None
+        return found
+
+    start = "from app.settings import Settings; from worker import main; main.run(Settings())"
+    stores_of = {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url, "QUEUE_REDIS_URL": queue.url}
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=os.environ | stores_of)
+    try:
+        serving = await moves(20)
+        queue.process.kill()
+        queue.process.wait()
+        assert await moves(serving + 20) > serving
+        again = embedded.start_valkey(Path(queue_folder(queue)))
+        try:
+            await embedded.ready(again)
+            await wait_until(lambda: attended(again), "arq attends again", timeout_s=15)
+            worker.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(worker.wait(), 3) == 0
+        finally:
+            embedded.stop(again)
+    finally:
+        with suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
+
+
+def queue_folder(store: EmbeddedStore) -> str:
+    """Where the store keeps its data: its only argument is its configuration file."""
+    arguments = store.process.args
+    assert isinstance(arguments, list)
+    return str(Path(str(arguments[1])).parent)
+
+
+async def attended(store: EmbeddedStore) -> bool:
+    """Whether an arq worker has written its health."""
+    client: Client = Redis.from_url(store.url, decode_responses=True)
+    async with client:
+        return any([key async for key in client.scan_iter("*:health-check")])
