@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from pydantic import SecretStr
+from redis.asyncio.cluster import RedisCluster
 
 from app.core.model import (
     BookingClaims,
@@ -177,8 +178,11 @@ async def at_desk(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterato
 
 
 async def _listening(stores: Stores, desk: Desk) -> bool:
+    own = f"fairgate:outcomes:{desk.instance}"
     client: Any = stores.redis
-    return bool(await client.publish(f"fairgate:outcomes:{desk.instance}", ""))
+    where = {"target_nodes": client.get_default_node()} if isinstance(client, RedisCluster) else {}
+    ((_, listeners),) = await client.execute_command("PUBSUB NUMSUB", own, **where)
+    return bool(listeners)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from redis.exceptions import ResponseError
 
 from app.core.model import RoomId
+from app.store.channels import publish
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, ROOMS, RoomKeys
 from app.store.stock_scripts import GROUP
@@ -39,8 +40,7 @@ async def outcomes(
 
 async def announce(redis: RedisClient, reservation_id: str) -> None:
     """Tell those who watch a reservation that it changed; confirm.lua and release.lua do so themselves."""
-    client: Any = redis
-    await client.publish(CHANGE_CHANNEL, reservation_id)
+    await publish(redis, CHANGE_CHANNEL, reservation_id)
 
 
 async def rooms_on_sale(redis: RedisClient, known: Collection[RoomId]) -> list[RoomId]:
