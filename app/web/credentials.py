@@ -95,7 +95,7 @@ def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
 async def sent_place(request: Request) -> PlaceClaims | None:
     """The place the request speaks for in the room of its path; None when it names none."""
     room_id = RoomId(request.params["room_id"])
-    token, beside = bearer(request), request.header(b"x-place-token")
+    token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is not None and token.startswith(PLACE_PREFIX):
         return read_place(request, room_id, token)
     if token is not None:
@@ -172,7 +172,7 @@ async def _account(request: Request, token: str, wanted: str) -> Account:
 
 async def asker(request: Request) -> Asker:
     """Who asks for a reservation. Raises CredentialMissing & Co."""
-    token, beside = bearer(request), request.header(b"x-place-token")
+    token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is None and beside is None:
         return _asker_of_cookies(request)
     visitors: list[PlaceClaims | BookingClaims] = []

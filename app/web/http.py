@@ -157,23 +157,25 @@ def endpoint(
     each only where one is declared; the first line of its docstring is its summary."""
 
     def declare(run: F) -> F:
-        summary = (run.__doc__ or "").strip().partition("\n")[0]
+        summary = (run.__doc__ or "").strip().partition("\n")[0].rstrip(".")
         assert summary, f"{method} {path} needs a docstring"
         ENDPOINTS.append(
             Endpoint(
-                method=method,
-                path=path,
-                run=run,
-                summary=summary.rstrip("."),
-                tag=tag,
-                auth=auth,
-                hot=hot,
-                body=body,
-                query=query,
-                answers=answers,
-                errors=errors,
-                body_max=body_max,
-                headers=headers,
+                *(
+                    method,
+                    path,
+                    run,
+                    summary,
+                    tag,
+                    auth,
+                    hot,
+                    body,
+                    query,
+                    answers,
+                    errors,
+                    body_max,
+                    headers,
+                ),
                 body_decoder=msgspec.json.Decoder(body),
             )
         )

@@ -147,6 +147,7 @@ def place_document(
     wait = position = None
     if place.ahead is not None:
         position = place.ahead + 1
+    if place.ahead is not None and status.state == "open":  # else nobody is called: no estimate would be true
         wait = rules.wait_range_s(place.ahead, status.outflow_per_minute, rate_per_minute)
     poll_after_s = rules.poll_after_s(place.ahead or 0, wait[0] if wait else None, random.random())
     return PlaceDocument(
