@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.core import rules
 from app.core.clock import from_ms
 from app.core.model import RoomId
-from app.store import control_scripts, rooms
+from app.store import control_scripts, rooms, sessions
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 
@@ -37,9 +37,16 @@ async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
 async def draw_batch(stores: Stores, room_id: RoomId) -> int:
     """Number the next of the pre-queue; how many were. First in Postgres, then in the line. Raises NotLoaded.
 
-    Workers may do this at once: a number has one visitor and a visitor one number in Postgres, and only the
-    first to come with the number that is next moves anybody.
+    A lock keeps workers from doing the same work; the order does not hang on it: a number has one visitor and
+    a visitor one number in Postgres, and only the first to come with the number that is next moves anybody.
     """
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        if not await sessions.try_lock(connection, "fairgate draw", room_id):
+            return 0
+        return await _draw_next(stores, room_id)
+
+
+async def _draw_next(stores: Stores, room_id: RoomId) -> int:
     keys = RoomKeys(room_id)
     following = await control_scripts.undrawn(stores.redis, keys, limit=DRAW_BATCH)
     if not following.visitor_ids:

@@ -26,7 +26,7 @@ from app.store.stock_scripts import RoomNotReady
 async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
     """Restore the room unless it is whole; False when somebody else is at it. Raises RoomNotFound."""
     async with stores.postgres.acquire() as connection, connection.transaction():
-        if not await sessions.try_restore_lock(connection, room_id):
+        if not await sessions.try_lock(connection, "fairgate restore", room_id):
             return False
         if await is_whole(stores, room_id):
             return True

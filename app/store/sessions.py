@@ -77,10 +77,10 @@ async def next_epoch(
     return RestorePoint(**row) if row else None
 
 
-async def try_restore_lock(connection: Connection, room_id: RoomId) -> bool:
-    """Be the only one who restores this room until the transaction ends; False when somebody else is."""
+async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> bool:
+    """Be the only one at this in this room until the transaction ends; False when somebody else is."""
     locked: bool = await connection.fetchval(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended('fairgate restore ' || $1, 0))", room_id
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
     )
     return locked
 
