@@ -80,7 +80,7 @@ async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Even
                 drift=Drift(),
                 contract=msgspec.json.encode(openapi.contract(CALLS)),
                 trusted=trusted_networks(settings.trusted_proxies),
-                creating=asyncio.Semaphore(max(1, settings.postgres_pool_max // 4)),
+                creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
                 closing=closing,
             )
         finally:

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)  # submissions waiting per room
     reserve_wait_s: float = Field(default=10.0, gt=0, le=60)  # a reserve call's deadline
     store_timeout_s: float = Field(default=2.0, gt=0, le=60)  # any one round trip
-    postgres_pool_max: int = Field(default=10, ge=1, le=1000)
+    postgres_pool_max: int = Field(default=10, ge=4, le=1000)  # a restore holds two at once
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
 
