@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.cluster import RedisCluster
 
 from app.store.connections import RedisClient
 
@@ -19,10 +18,10 @@ PING_S = 5.0  # a connection that died silently is found within this time
 
 async def publish(redis: RedisClient, channel: str, message: str) -> None:
     """Tell whoever listens at the moment; in a Cluster the node passes it on to all others."""
-    if isinstance(redis, RedisCluster):  # has no publish() of its own
-        await redis.execute_command("PUBLISH", channel, message, target_nodes=redis.get_default_node())
-    else:
+    if isinstance(redis, Redis):
         await redis.publish(channel, message)
+    else:  # the Cluster client has no publish() of its own
+        await redis.execute_command("PUBLISH", channel, message, target_nodes=redis.get_default_node())
 
 
 async def listen(redis: RedisClient, *channels: str) -> AsyncIterator[tuple[str, str]]:
