@@ -112,7 +112,6 @@ async def reserve(
 class _Wish(NamedTuple):
     names: list[str]  # in the order of the body
     items: str
-    quantity: int
     fingerprint: str
 
 
@@ -129,9 +128,7 @@ def _wish(lines: tuple[tuple[str, int], ...]) -> _Wish:
             raise ValidationFailed(f"items[{i}].quantity", "has to be 1 or more")
     items = ",".join(f"{name}:{quantity}" for name, quantity in sorted(lines))
     digest = hashlib.blake2b(items.encode(), digest_size=12).digest()
-    return _Wish(
-        names, items, sum(quantity for _, quantity in lines), base64.urlsafe_b64encode(digest).decode()
-    )
+    return _Wish(names, items, base64.urlsafe_b64encode(digest).decode())
 
 
 def _reservation_id(desk: Desk, visitor_id: VisitorId, event_id: EventId, key: str) -> ReservationId:
@@ -148,7 +145,6 @@ def _submission(
         claims.exp * 1000,
         wish.fingerprint,
         desk.instance if wait else "",
-        wish.quantity,
         wish.items,
     )
 

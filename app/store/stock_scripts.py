@@ -38,7 +38,6 @@ class Submission(NamedTuple):
     session_ms: int  # the expiry the booking token was signed with
     fingerprint: str
     instance: str  # who waits for the outcome; empty: nobody
-    quantity: int
     items: str  # TYPE:QUANTITY,...
 
 

@@ -57,6 +57,16 @@ async def test_the_last_ticket_goes_to_the_first_and_the_rest_are_told(redis: Re
     assert await stock(redis) == (0, 2, 0)
 
 
+async def test_a_refusal_stays_one_for_a_worker_that_takes_the_batch_over(redis: Redis) -> None:
+    await on_sale(redis, totals={"floor": 1})
+    batch = [Request("r1", "ann", "floor:1"), Request("r2", "bob", "floor:1")]
+    assert [it.word for it in await decided(redis, *batch)] == ["held", "sold_out"]
+    await release(redis, KEYS, ["r1"])
+    again = await allocate(redis, KEYS, batch[1:], now_ms=LATER)
+    assert again.decisions == [Decision("settled", "sold_out|bob")]
+    assert await stock(redis) == (1, 0, 0)
+
+
 async def test_the_limit_holds_within_a_batch_too(redis: Redis) -> None:
     await on_sale(redis, max_tickets=3)
     batch = [

@@ -97,6 +97,7 @@ async def test_one_refusal_does_not_spoil_the_rest_of_the_batch(redis: Redis) ->
         submission("r4", items="floor:11"),
         submission("r5", items="balcony:6"),
         submission("r6", "bob"),
+        submission("r7", items="royal-box:2"),
     )
     assert answers == [
         Submitted("queued", ""),
@@ -105,6 +106,7 @@ async def test_one_refusal_does_not_spoil_the_rest_of_the_batch(redis: Redis) ->
         Submitted("limit_exceeded", ""),
         Submitted("sold_out", ""),
         Submitted("queued", ""),
+        Submitted("unknown_type", "royal-box"),
     ]
 
 

@@ -5,10 +5,12 @@
 -- RECORD message_id, reservation_id, fingerprint, instance, outcome
 -- An empty outcome is told to nobody: the submission only leaves the stream.
 -- REPLY how many submissions were taken out
-local messages, told, instances = {}, {}, {}
+local messages, known, told, instances = {}, {}, {}, {}
 for message_id, reservation_id, fingerprint, instance, outcome in records() do
   messages[#messages + 1] = message_id
-  if outcome ~= '' then redis.call('HSET', outcomes, reservation_id, fingerprint .. '|' .. outcome) end
+  if outcome ~= '' then
+    known[#known + 1], known[#known + 2] = reservation_id, fingerprint .. '|' .. outcome
+  end
   if outcome ~= '' and instance ~= '' then
     if not told[instance] then
       told[instance] = {}
@@ -18,7 +20,10 @@ for message_id, reservation_id, fingerprint, instance, outcome in records() do
   end
 end
 if #messages == 0 then return 0 end
-redis.call('EXPIRE', outcomes, 172800)
+if #known > 0 then
+  redis.call('HSET', outcomes, unpack(known))
+  redis.call('EXPIRE', outcomes, 172800)
+end
 for _, instance in ipairs(instances) do
   redis.call('PUBLISH', channel .. instance, table.concat(told[instance], '\n'))
 end

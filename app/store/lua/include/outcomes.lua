@@ -1,11 +1,20 @@
--- What is known of a reservation id: today's outcomes, then yesterday's, then the visitor's last refusal.
--- Of refusals only the last one per visitor is kept: a refusal costs nothing, so its memory has to be bounded.
-local days = {outcomes}
-if redis.call('EXISTS', outcomes_before) == 1 then days[2] = outcomes_before end
-local function outcome_of(id, refused)
-  for _, day in ipairs(days) do
-    local found = redis.call('HMGET', day, id, refused)
-    if found[1] then return found[1] end
-    if found[2] and string.sub(found[2], 1, #id) == id then return string.sub(found[2], #id + 2) end
+-- What is known of many submissions at once: today's outcomes, and where there is none yesterday's.
+local function recall(fields)
+  local found = redis.call('HMGET', outcomes, unpack(fields))
+  if redis.call('EXISTS', outcomes_before) == 1 then
+    for i, before in ipairs(redis.call('HMGET', outcomes_before, unpack(fields))) do
+      found[i] = found[i] or before
+    end
   end
+  return found
+end
+-- Fields and values for `outcomes`, written at once in the end.
+local written = {}
+local function remember(field, value)
+  written[#written + 1], written[#written + 2] = field, value
+end
+local function write_outcomes()
+  if #written == 0 then return end
+  redis.call('HSET', outcomes, unpack(written))
+  redis.call('EXPIRE', outcomes, 172800)
 end

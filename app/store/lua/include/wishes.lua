@@ -1,0 +1,45 @@
+-- What items come to at the prices of the stock: looked up once for all who want the same.
+local free, price, unknown, taken, wishes = {}, {}, {}, {}, {}
+local function wish(items)
+  if wishes[items] then return wishes[items] end
+  local it, lines = {counts = {}, amount = 0, count = 0}, {}
+  for ticket_type, quantity in string.gmatch(items, '([^:,]+):(%d+)') do
+    if not free[ticket_type] then
+      local found = redis.call('HMGET', stock, 'free:' .. ticket_type, 'price:' .. ticket_type)
+      unknown[ticket_type] = not found[1]
+      free[ticket_type], price[ticket_type], taken[ticket_type] = tonumber(found[1] or 0), found[2] or 0, 0
+    end
+    if unknown[ticket_type] then it.unknown = ticket_type end
+    it.counts[ticket_type] = tonumber(quantity)
+    it.amount, it.count = it.amount + quantity * price[ticket_type], it.count + quantity
+    lines[#lines + 1] = ticket_type .. ':' .. quantity .. ':' .. price[ticket_type]
+  end
+  it.priced = table.concat(lines, ',')
+  wishes[items] = it
+  return it
+end
+local function enough(it)
+  for ticket_type, quantity in pairs(it.counts) do
+    if free[ticket_type] < quantity then return false end
+  end
+  return true
+end
+local function take(it)
+  for ticket_type, quantity in pairs(it.counts) do
+    free[ticket_type] = free[ticket_type] - quantity
+    taken[ticket_type] = taken[ticket_type] + quantity
+  end
+end
+local function write_taken()
+  local all = 0
+  for ticket_type, count in pairs(taken) do
+    if count > 0 then
+      redis.call('HINCRBY', stock, 'free:' .. ticket_type, -count)
+      redis.call('HINCRBY', stock, 'held:' .. ticket_type, count)
+      all = all + count
+    end
+  end
+  if all == 0 then return end
+  redis.call('HINCRBY', stock, 'free', -all)
+  redis.call('HINCRBY', stock, 'held', all)
+end

@@ -1,0 +1,298 @@
+"""A whole sale twice: the models, and the real operations on a real Valkey and Postgres at a pinned time.
+
+An operation may be killed between any two calls to a store; then the model has to agree after one of its own
+steps. After a wiped Redis the line is what the visitors bring back: the model takes it over from the engine,
+and `invariants.returning` says what it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app import holds, rebuild
+from app.core.model import EventId, RoomId
+from app.store import endings, payments, stock_scripts, stream
+from app.store.payments import Attempt
+from app.store.reservations import Superseded
+from app.store.stock_scripts import RoomNotReady, Submission
+from app.store.stream import Message
+from load.verdict import Books, lost, oversold, read_books, stranded
+from tests.simulation.pinned import PinnedStores
+from tests.simulation.sale_model import Decided, SaleModel, Wish
+from tests.simulation.watch import Differs, Watch
+
+ROOM, EVENT = RoomId("room"), EventId("event")
+MAX_TICKETS, HOLD_TTL_S, BACKLOG_MAX = 4, 30, 100
+TROUBLE = (RoomNotReady, Superseded)
+IN_POSTGRES = ("counters", "rows", "issued", "statuses", "unreleased")
+
+
+@dataclass
+class Hands:
+    """What a worker has in memory, on both sides. It may be long out of date."""
+
+    messages: list[Message]
+    expected: list[tuple[int, Wish]]
+    batch: holds.Batch | None = None
+    decided: Decided | None = None
+
+
+class SaleWorld:
+    """The reservation half; the line in front of it is `LineWorld`."""
+
+    def __init__(self, pinned: PinnedStores, model: SaleModel, watch: Watch) -> None:
+        self.pinned = pinned
+        self.stores = pinned.stores
+        self.model = model
+        self.watch = watch
+        self.keys = holds.keys_of(ROOM)
+        self.sessions: dict[str, int] = {}  # visitor -> the end of the session they were told
+        self.hands: dict[str, Hands] = {}
+        self.seen: dict[str, int] = {}  # message id -> number of the message in the model
+        self.attempts: dict[str, str] = {}  # reservation_id -> the payment that was begun last
+        self.told: dict[str, str] = {}  # reservation_id -> the outcome somebody was told
+
+    # reserving ----------------------------------------------------------------------------------------
+    async def reserve(self, visitor: str, key: str, *items: tuple[str, int]) -> None:
+        wish = Wish(f"{visitor}-{key}", visitor, items)
+        text = ",".join(f"{kind}:{count}" for kind, count in items)
+        session_ms = self.sessions.get(visitor, 1_000)
+        submission = Submission(wish.reservation_id, visitor, session_ms, text, "", text)
+        told = await stock_scripts.submit(
+            self.stores.redis, self.keys, [submission], event_id=EVENT, backlog_max=BACKLOG_MAX
+        )
+        expected = self.model.submit(wish, session_ms)
+        if told[0].word != expected:
+            raise Differs("told", [f"{wish}: model {expected}, engine {told[0]}"])
+
+    async def read(self, worker: str) -> None:
+        await stream.open_group(self.stores.redis, self.keys)
+        expected = self.model.read(worker, "")
+        if not expected:
+            return  # nothing is there, and to wait for it takes time
+        messages = await stream.read_new(self.stores.redis, self.keys, worker, 1)
+        self.seen |= {it.message_id: number for it, (number, _) in zip(messages, expected, strict=False)}
+        self._take(worker, messages, expected)
+
+    async def read_own(self, worker: str) -> None:
+        await stream.open_group(self.stores.redis, self.keys)
+        messages = await stream.read_own(self.stores.redis, self.keys, worker)
+        self._take(worker, messages, self.model.read(worker, worker))
+
+    def _take(self, worker: str, messages: list[Message], expected: list[tuple[int, Wish]]) -> None:
+        got = [self.seen.get(it.message_id) for it in messages]
+        if got != [number for number, _ in expected]:
+            raise Differs("read", [f"{worker} reads: model {expected}, engine {messages}"])
+        self.hands[worker] = Hands(messages, expected)
+
+    async def take_over(self, worker: str) -> None:
+        await stream.take_over(self.stores.redis, self.keys, worker, 0)
+        self.model.take_over(worker)
+
+    async def decide(self, worker: str) -> None:
+        hands = self.hands.get(worker)
+        if hands is None or not hands.messages:
+            return
+        try:
+            hands.batch = await holds.decide(self.stores, ROOM, hands.messages)
+        except RoomNotReady:
+            hands.batch = None
+        hands.decided = self.model.decide(hands.expected)
+        if (hands.batch is None) != (hands.decided is None):
+            raise Differs("told", [f"decide: model {hands.decided}, engine {hands.batch}"])
+
+    async def record(self, worker: str, calls: int | None = None) -> None:
+        hands = self.hands.get(worker)
+        if hands is not None and hands.batch is not None and hands.decided is not None:
+            await self.do(holds.record(self.stores, hands.batch), self.model.record(hands.decided), calls)
+
+    async def drain(self) -> None:
+        """A worker at its best: everything at once."""
+        for step in (self.read, self.decide, self.record):
+            await step("w0")
+
+    # ending -------------------------------------------------------------------------------------------
+    async def pay(self, visitor: str, key: str) -> None:
+        reservation_id = f"{visitor}-{key}"
+        row = self.model.rows.get(reservation_id)
+        payment_id = f"{reservation_id}-{len(self.attempts)}-{self.watch.now_ms}"
+        attempt = Attempt(payment_id, reservation_id, "print", "card", "tok")
+        taken = row is not None and row.status == "held" and row.expires_ms > self.watch.now_ms
+        bill = await payments.begin(self.stores.postgres, attempt)
+        if (bill is not None) != taken:
+            raise Differs("told", [f"pay {reservation_id}: model {row}, engine {bill}"])
+        if taken:
+            self.attempts[reservation_id] = payment_id
+            self.model.set_status(reservation_id, "paying")
+
+    async def paid(self, visitor: str, key: str, calls: int | None) -> None:
+        reservation_id = f"{visitor}-{key}"
+        ids = [reservation_id] if self._status(reservation_id) == "paying" else []
+        attempt = self.attempts.get(reservation_id, "none")
+        await self.do(holds.sell(self.stores, [attempt]), self.model.end(ids, "confirmed"), calls)
+
+    async def declined(self, visitor: str, key: str) -> None:
+        reservation_id = f"{visitor}-{key}"
+        await payments.give_up(self.stores.postgres, self.attempts.get(reservation_id, "none"), "declined")
+        if self._status(reservation_id) == "paying":
+            self.model.set_status(reservation_id, "held")
+
+    async def paid_late(self, visitor: str, key: str, calls: int | None) -> None:
+        reservation_id = f"{visitor}-{key}"
+        attempt = self.attempts.get(reservation_id, "none")
+
+        async def end() -> None:
+            await holds.tell_redis(self.stores, await endings.expire_late(self.stores.postgres, attempt))
+
+        ids = [reservation_id] if self._status(reservation_id) == "paying" else []
+        await self.do(end(), self.model.end(ids, "expired"), calls)
+
+    async def cancel(self, visitor: str, key: str, calls: int | None) -> None:
+        reservation_id = f"{visitor}-{key}"
+
+        async def end() -> None:
+            await holds.tell_redis(self.stores, await endings.cancel(self.stores.postgres, reservation_id))
+
+        ids = [reservation_id] if self._status(reservation_id) in ("held", "confirmed") else []
+        await self.do(end(), self.model.end(ids, "cancelled"), calls)
+
+    async def expire(self, calls: int | None) -> None:
+        await self.do(holds.expire_due(self.stores), self.model.expire(), calls)
+
+    async def mend(self, calls: int | None) -> None:
+        await self.do(holds.mend(self.stores, older_than_s=-1), self.model.mend(), calls)
+
+    async def totals(self, kind: str, total: int, calls: int | None) -> None:
+        """Staff change how many tickets there are; never below what is held and sold."""
+
+        async def change() -> None:
+            await self.stores.postgres.execute(
+                "UPDATE ticket_types SET total = $1 WHERE ticket_type_id = $2 AND held + sold <= $1",
+                total,
+                kind,
+            )
+            await holds.load_totals(self.stores, ROOM, EVENT)
+
+        await self.do(change(), self.model.change_total(kind, total), calls)
+
+    # Redis lost ---------------------------------------------------------------------------------------
+    async def wipe(self) -> None:
+        await self.pinned.plain.redis.flushall()
+        self.model.wipe()
+        self.told = {it: word for it, word in self.told.items() if word == "held"}
+
+    async def rebuild(self, calls: int | None) -> bool:
+        """Restore the room; killed on the way it is done again later. True: it was not whole, and is."""
+        whole_before = self.model.redis == "whole"
+        with self.pinned.dies_after(calls):
+            await rebuild.rebuild_room(self.stores, ROOM)
+        redis: Any = self.pinned.plain.redis
+        self.model.epoch = await self.pinned.plain.postgres.fetchval("SELECT epoch FROM rooms")
+        restoring, until_ms = await redis.hmget(self.keys.conf, "restoring", "restore_until_ms")
+        self.model.redis = "gone" if restoring is None else "restoring" if restoring == "1" else "whole"
+        if whole_before or self.model.redis != "whole":
+            return False
+        self.model.restore()
+        await self.watch.take_over()
+        self.model.room.restore_until_ms = int(until_ms)
+        return True
+
+    # looking ------------------------------------------------------------------------------------------
+    async def do(self, operation: Awaitable[Any], expected: Iterator[None], calls: int | None) -> None:
+        """Run an operation, killed after so many calls; the model goes as far as the engine got."""
+        with self.pinned.dies_after(calls) as fuse:
+            try:
+                await operation
+            except TROUBLE:
+                pass
+        if not fuse.blown:
+            for _ in expected:
+                pass
+            return
+        while differences := await self.differences():
+            try:
+                next(expected)
+            except StopIteration:
+                raise Differs("killed", differences) from None
+
+    async def differences(self) -> list[str]:
+        """What the two sides do not agree on."""
+        return self._compare(await read_books(self.pinned.plain, ROOM, EVENT), await self._details())
+
+    def _compare(self, books: Books, details: dict[str, object]) -> list[str]:
+        """Of Redis only while the room is whole there."""
+        engine, model = vars(books) | details, self._model()
+        return [
+            f"{name}: model {model[name]}, engine {engine[name]}"
+            for name in (model if self.model.redis == "whole" else IN_POSTGRES)
+            if name != "missing" and engine[name] != model[name]
+        ]
+
+    async def check(self) -> None:
+        """Compare the books. Raises Differs."""
+        books = await read_books(self.pinned.plain, ROOM, EVENT, self.promised)
+        if differences := self._compare(books, await self._details()):
+            raise Differs("state", differences)
+        lists = (oversold, lost, stranded) if self.model.redis == "whole" else (oversold,)
+        for found in lists:
+            if wrong := list(found(books)):
+                raise Differs(found.__name__, wrong)
+        if self.model.redis == "whole":
+            self._hear()
+
+    async def check_room(self) -> None:
+        """Compare the room, while it is whole in Redis. Raises Differs."""
+        if self.model.redis == "whole":
+            self.model.tell_room()
+            await self._check_numbers()
+            await self.watch.check()
+
+    async def _check_numbers(self) -> None:
+        """No more numbers may be given out than Postgres knows of. How many at a time is no matter."""
+        redis: Any = self.pinned.plain.redis
+        reserved = int(await redis.hget(self.keys.meter, "numbers_reserved"))
+        known = await self.pinned.plain.postgres.fetchval("SELECT numbers_reserved FROM rooms")
+        if reserved > known:
+            raise Differs("numbers", [f"{reserved} may be given out, Postgres knows of {known}"])
+        self.watch.model.reserved = reserved
+
+    @property
+    def promised(self) -> list[str]:
+        """Reservations somebody was told are theirs."""
+        return [it for it, word in self.told.items() if word == "held"]
+
+    def _hear(self) -> None:
+        """Whoever asks is told the outcome: always the same one, and the one Postgres knows."""
+        for reservation_id, (_, word) in self.model.outcomes.items():
+            if word == "pending":
+                continue
+            before = self.told.setdefault(reservation_id, word)
+            if before != word:
+                raise Differs("told", [f"{reservation_id} was told {before}, is told {word}"])
+            if (word == "held") != (reservation_id in self.model.rows):
+                raise Differs(
+                    "told", [f"{reservation_id} is told {word}, row: {self._status(reservation_id)!r}"]
+                )
+
+    async def _details(self) -> dict[str, object]:
+        """What Redis knows besides its books."""
+        redis: Any = self.pinned.plain.redis
+        known = await redis.hgetall(self.keys.outcomes)
+        last = {it.partition(":")[0]: text.split("|") for it, text in known.items() if ":" in it}
+        return {
+            "outcomes": {it: text.split("|")[1] for it, text in known.items() if ":" not in it},
+            "refusals": {visitor: (line[0], line[2]) for visitor, line in last.items()},
+        }
+
+    def _model(self) -> dict[str, object]:
+        refusals = self.model.refusals.items()
+        return vars(self.model.books()) | {
+            "outcomes": {it: word for it, (_, word) in self.model.outcomes.items()},
+            "refusals": {visitor: (wish.reservation_id, word) for visitor, (wish, word) in refusals},
+        }
+
+    def _status(self, reservation_id: str) -> str:
+        row = self.model.rows.get(reservation_id)
+        return row.status if row else ""
