@@ -14,6 +14,7 @@ import pytest
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from app.web import board, streams
 from tests.routes.conftest import Web, code
 from tests.waiting import wait_until
 
@@ -112,3 +113,37 @@ async def test_the_owner_follows_a_reservation(web: Web, worker: object) -> None
 @pytest.mark.parametrize("path", ["/v1/rooms/nowhere/events", "/v1/rooms/BAD/events"])
 async def test_what_cannot_be_followed_is_a_problem_not_a_stream(web: Web, path: str) -> None:
     assert code(await web.get(path)) == (404, "room_not_found")
+
+
+async def test_a_quiet_stream_shows_that_it_lives(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "COMMENT_EVERY_S", 0.1)
+    await web.room()
+    async with listening(web) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
+        lines = stream.aiter_lines()
+        await next_event(lines)
+        comments = [line async for line in _first(lines, 2)]
+        assert all(line.startswith(":") for line in comments)
+
+
+async def test_a_quiet_reservation_shows_that_it_lives(
+    web: Web, worker: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "COMMENT_EVERY_S", 0.1)
+    await web.event()
+    place, booking = await web.inside("gala")
+    path = f"/v1/reservations/{(await web.reserve('gala', booking)).json()['reservation_id']}"
+    async with listening(web) as http, http.stream("GET", f"{path}/events", headers=place) as stream:
+        lines = stream.aiter_lines()
+        await next_event(lines)
+        comments = [line async for line in _first(lines, 2)]
+        assert all(line.startswith(":") for line in comments)
+
+
+async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
+    """The first lines that are not empty."""
+    async for line in lines:
+        if line:
+            yield line
+            count -= 1
+        if not count:
+            return
