@@ -25,7 +25,8 @@ def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
     if content_type != b"application/json" and body:
         if not _JSON_TYPES.match((content_type or b"").decode("latin-1")):
             raise UnsupportedMediaType("Send the body as `Content-Type: application/json`.")
-        if request.headers.get(b"content-encoding", b"identity") != b"identity":
+    if b"content-encoding" in request.headers and body:
+        if request.headers[b"content-encoding"] != b"identity":
             raise UnsupportedMediaType("Send the body without Content-Encoding.")
     try:
         document = endpoint.body_decoder.decode(body or b"{}")

@@ -25,11 +25,8 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
 BODY_TIMEOUT_S = 30.0
+BROKEN_OFF = "The body broke off."  # perhaps its sender still listens: Granian tells broken chunks like this
 DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so that its sender sees our answer
-
-
-class Disconnected(Exception):
-    """The client went away before its request was complete."""
 
 
 class HotLane:
@@ -72,8 +69,6 @@ class HotLane:
         if _has_body(scope, request):
             try:
                 body = await _body(receive, endpoint.body_max)
-            except Disconnected:
-                return
             except (BodyTooLarge, MalformedJson) as error:
                 await _send(request, refuse(error), receive, send)
                 return
@@ -105,17 +100,22 @@ def _has_body(scope: Scope, request: Request) -> bool:
 
 
 async def _body(receive: Receive, body_max: int) -> bytes:
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):  # all of it at once, as a rule
-        body: bytes = message.get("body", b"")
-        if len(body) > body_max:
-            raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
-        return body
     try:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):  # all at once, as a rule
+            body: bytes = message.get("body", b"")
+            if len(body) > body_max:
+                raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+            return body
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await _rest_of_body(message, receive, body_max)
     except TimeoutError:
         raise MalformedJson(f"The body was not complete after {BODY_TIMEOUT_S:.0f} s.") from None
+    except asyncio.CancelledError:  # Granian cancels the message, not us, when what follows is no body
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise MalformedJson(BROKEN_OFF) from None
 
 
 async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, body_max: int) -> bytes:
@@ -123,7 +123,7 @@ async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, bod
     size = 0
     while True:
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise MalformedJson(BROKEN_OFF)
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= body_max:

@@ -1,0 +1,216 @@
+"""Bodies and headers as somebody new to the API sends them, and as somebody ill-disposed does."""
+
+from __future__ import annotations
+
+import json
+
+from tests.chaos.bad_requests import (
+    CONFIRM,
+    EVENT,
+    ITEM,
+    JSON,
+    KEY,
+    PAYMENT,
+    PLACES,
+    RESERVE,
+    TICKETS,
+    Bad,
+    an_item,
+    reserving,
+    staff,
+    with_headers,
+)
+
+TYPE = "items[0].ticket_type_id"
+FORM = "application/x-www-form-urlencoded"
+
+BODIES = [
+    reserving("half a body", b'{"items": [', 400, "malformed_json"),
+    reserving("no body", b"", 400, "malformed_json"),
+    reserving("words", b"two tickets please", 400, "malformed_json"),
+    reserving(
+        "not a number", b'{"items": [{"ticket_type_id": "standing", "quantity": NaN}]}', 400, "malformed_json"
+    ),
+    reserving("two documents", b"{}{}", 400, "malformed_json"),
+    reserving("invalid UTF-8", b'{"items": "\xff\xfe"}', 400, "malformed_json"),
+    reserving(
+        "half a surrogate",
+        b'{"items": [{"ticket_type_id": "\\ud800", "quantity": 1}]}',
+        400,
+        "malformed_json",
+    ),
+    reserving("nested without end", b'{"items": ' + b"[" * 60_000, 400, "malformed_json"),
+    reserving("a list", []),
+    reserving("null", None),
+    reserving("a string", "items"),
+    reserving("nothing in it", {}, field="items"),
+    reserving("no items", {"items": []}, field="items"),
+    reserving("items of another type", {"items": {"standing": 1}}, field="items"),
+    reserving("too many lines", {"items": [ITEM] * 101}, field="items"),
+    reserving("an unknown field", {"items": [ITEM], "coupon": "free"}, field="coupon"),
+    reserving("a price", {"items": [ITEM | {"price": 1}]}, field="items[0].price"),
+    reserving("an amount", {"items": [ITEM], "amount": 1}, field="amount"),
+    reserving("the same type twice", {"items": [ITEM, ITEM]}, field="items[1].ticket_type_id"),
+    reserving("70 KB", {"items": [ITEM], "more": "x" * 70_000}, 413, "body_too_large"),
+    reserving("more than one may have", {"items": [ITEM | {"quantity": 11}]}, 422, "limit_exceeded"),
+    an_item("quantity 0", ITEM | {"quantity": 0}, "items[0].quantity"),
+    an_item("quantity -1", ITEM | {"quantity": -1}, "items[0].quantity"),
+    an_item("quantity 10^9", ITEM | {"quantity": 10**9}, "items[0].quantity"),
+    an_item("quantity 10^40", ITEM | {"quantity": 10**40}, "items[0].quantity"),
+    an_item("quantity as text", ITEM | {"quantity": "1"}, "items[0].quantity"),
+    an_item("half a ticket", ITEM | {"quantity": 0.5}, "items[0].quantity"),
+    an_item("quantity true", ITEM | {"quantity": True}, "items[0].quantity"),
+    an_item("quantity null", ITEM | {"quantity": None}, "items[0].quantity"),
+    an_item("no quantity", {"ticket_type_id": "standing"}, "items[0].quantity"),
+    an_item("an unknown type", ITEM | {"ticket_type_id": "throne"}, TYPE),
+    an_item("a type that is none", ITEM | {"ticket_type_id": "x" * 41}, TYPE),
+    an_item("a type with NUL", ITEM | {"ticket_type_id": "stand\0ing"}, TYPE),
+    an_item("a type with emoji", ITEM | {"ticket_type_id": "🎟"}, TYPE),
+    an_item("a type with a colon", ITEM | {"ticket_type_id": "standing:1,standing"}, TYPE),
+]
+HEADERS = [
+    with_headers("plain text", {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
+    with_headers("a form", {"Content-Type": FORM}, 415, "unsupported_media_type"),
+    with_headers("no content type", {}, 415, "unsupported_media_type"),
+    with_headers(
+        "another charset", {"Content-Type": "application/json; charset=utf-16"}, 415, "unsupported_media_type"
+    ),
+    with_headers("compressed", JSON | {"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
+    with_headers("an empty key", JSON | {"Idempotency-Key": ""}, 400, "idempotency_key_required"),
+    with_headers("a long key", JSON | {"Idempotency-Key": "k" * 129}, 400, "bad_header"),
+    with_headers("a key that is not ASCII", JSON | {"Idempotency-Key": "schlüssel"}, 400, "bad_header"),
+    Bad(
+        "no key",
+        "POST",
+        RESERVE,
+        400,
+        "idempotency_key_required",
+        "booking",
+        JSON,
+        b'{"items": [{"ticket_type_id": "standing", "quantity": 1}]}',
+    ),
+    Bad(
+        "no key to pay with",
+        "POST",
+        CONFIRM,
+        400,
+        "idempotency_key_required",
+        "place",
+        JSON,
+        json.dumps(PAYMENT).encode(),
+    ),
+    Bad(
+        "a NUL for an email",
+        "POST",
+        PLACES,
+        422,
+        "validation_failed",
+        "",
+        JSON,
+        b'{"email": "a\\u0000@b.c"}',
+        "email",
+    ),
+]
+PAYMENTS = [
+    Bad(
+        name, "POST", CONFIRM, 422, "validation_failed", "place", KEY | JSON, json.dumps(body).encode(), field
+    )
+    for name, body, field in (
+        (
+            "a payment token nobody knows",
+            {"payment": {"method": "card", "token": "tok_free"}},
+            "payment.token",
+        ),
+        ("no payment", {}, "payment"),
+        ("a payment that is text", {"payment": "cash"}, "payment"),
+        ("the buyer's own amount", PAYMENT | {"amount": 1}, "amount"),
+        (
+            "an amount in the payment",
+            {"payment": {"method": "card", "token": "tok_ok", "amount": 1}},
+            "payment.amount",
+        ),
+        ("NUL in a payment", {"payment": {"method": "ca\0rd", "token": "tok_ok"}}, "payment.method"),
+    )
+]
+STAFF = [
+    staff("an event with NUL in its name", "POST", "/v1/events", EVENT | {"name": "a\0b"}, "name"),
+    staff("an event without a name", "POST", "/v1/events", EVENT | {"name": ""}, "name"),
+    staff("an event with a long name", "POST", "/v1/events", EVENT | {"name": "n" * 201}, "name"),
+    staff("an event with capitals in its id", "POST", "/v1/events", EVENT | {"event_id": "New"}, "event_id"),
+    staff("an event id with a newline", "POST", "/v1/events", EVENT | {"event_id": "new\n"}, "event_id"),
+    staff(
+        "an event that starts never",
+        "POST",
+        "/v1/events",
+        EVENT | {"starts_at": "2031-13-01T00:00:00Z"},
+        "starts_at",
+    ),
+    staff(
+        "an event nobody knows where",
+        "POST",
+        "/v1/events",
+        EVENT | {"starts_at": "2031-06-01T19:00:00"},
+        "starts_at",
+    ),
+    staff(
+        "no ticket each",
+        "POST",
+        "/v1/events",
+        EVENT | {"max_tickets_per_visitor": 0},
+        "max_tickets_per_visitor",
+    ),
+    staff("a hold of a second", "POST", "/v1/events", EVENT | {"hold_ttl_s": 1}, "hold_ttl_s"),
+    staff("a room inside an event", "POST", "/v1/events", EVENT | {"room": {"burst": 0}}, "room.burst"),
+    staff(
+        "fewer tickets than none",
+        "POST",
+        "/v1/events/{event}/ticket-types",
+        TICKETS | {"quantity": -1},
+        "quantity",
+    ),
+    staff(
+        "a price below nothing", "POST", "/v1/events/{event}/ticket-types", TICKETS | {"price": -1}, "price"
+    ),
+    staff(
+        "a rate below nobody",
+        "PATCH",
+        "/v1/rooms/{room}",
+        {"admission_rate_per_minute": -1},
+        "admission_rate_per_minute",
+    ),
+    staff(
+        "a rate above all",
+        "PATCH",
+        "/v1/rooms/{room}",
+        {"admission_rate_per_minute": 60_000_001},
+        "admission_rate_per_minute",
+    ),
+    staff(
+        "a rate in words",
+        "PATCH",
+        "/v1/rooms/{room}",
+        {"admission_rate_per_minute": "fast"},
+        "admission_rate_per_minute",
+    ),
+    staff("a window too short", "PATCH", "/v1/rooms/{room}", {"claim_window_s": 1}, "claim_window_s"),
+    staff("a setting nobody knows", "PATCH", "/v1/rooms/{room}", {"speed": 1}, "speed"),
+    staff("a name that is null", "PATCH", "/v1/rooms/{room}", {"name": None}, "name"),
+    staff(
+        "a page that is a script",
+        "PATCH",
+        "/v1/rooms/{room}",
+        {"target_url": "javascript:alert(1)"},
+        "target_url",
+    ),
+    Bad("to resume what is closed", "POST", "/v1/rooms/{closed}/resume", 409, "conflict", "admin"),
+    Bad(
+        "an event that is there",
+        "POST",
+        "/v1/events",
+        409,
+        "already_exists",
+        "admin",
+        JSON,
+        json.dumps(EVENT | {"event_id": "{event}"}).encode(),
+    ),
+]

@@ -1,0 +1,74 @@
+"""Requests that are wrong, and how each has to be answered. What they are is in `bad_bodies` and `bad_calls`.
+
+`{room}` and `{event}` in a path stand for the sale, `{mine}` and `{theirs}` for a hold of the asker's and of
+somebody else; in a header `{key}` is a key of its own. `who` names the credential that is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+KEY = {"Idempotency-Key": "{key}"}
+JSON = {"Content-Type": "application/json"}
+RESERVE = "/v1/events/{event}/reservations"
+PLACES = "/v1/rooms/{room}/places"
+ME = f"{PLACES}/me"
+CLAIM = f"{ME}/booking-token"
+CONFIRM = "/v1/reservations/{mine}/confirm"
+ITEM = {"ticket_type_id": "standing", "quantity": 1}
+PAYMENT = {"payment": {"method": "card", "token": "tok_ok"}}
+EVENT = {"event_id": "brand-new", "name": "New", "starts_at": "2031-06-01T19:00:00Z"}
+TICKETS = {"ticket_type_id": "seated", "name": "Seated", "price": 100, "quantity": 10}
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One request, and what it has to be answered."""
+
+    name: str
+    method: str
+    path: str
+    status: int
+    code: str
+    who: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    field: str = ""  # of a 422: what is wrong
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def reserving(
+    name: str, body: Any, status: int = 422, code: str = "validation_failed", field: str = ""
+) -> Bad:
+    """A reserve call with this body."""
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Bad(name, "POST", RESERVE, status, code, "booking", KEY | JSON, sent, field)
+
+
+def an_item(name: str, item: dict[str, Any], field: str) -> Bad:
+    """A reserve call for this one line."""
+    return reserving(name, {"items": [item]}, field=field)
+
+
+def staff(name: str, method: str, path: str, body: Any, field: str) -> Bad:
+    """A call of staff that is refused for one field."""
+    sent = json.dumps(body).encode()
+    return Bad(name, method, path, 422, "validation_failed", "admin", JSON, sent, field)
+
+
+def with_headers(name: str, headers: dict[str, str], status: int, code: str) -> Bad:
+    """A good reserve call but for its headers."""
+    return Bad(
+        name, "POST", RESERVE, status, code, "booking", KEY | headers, json.dumps({"items": [ITEM]}).encode()
+    )
+
+
+def asked_by(name: str, who: str, status: int, code: str, *, call: str = f"POST {RESERVE}") -> Bad:
+    """A good call but for who asks."""
+    method, _, path = call.partition(" ")
+    body = json.dumps({"items": [ITEM]}).encode() if path == RESERVE else b""
+    return Bad(name, method, path, status, code, who, KEY | JSON, body)
