@@ -16,7 +16,7 @@ from app.store import balances, endings, payments, reservations, stock_scripts
 from app.store.connections import STORE_AWAY, Stores
 from app.store.endings import CONFIRMED, ENDED, Ended
 from app.store.keys import DAY_MS, RoomKeys
-from app.store.reservations import HoldTerms, NewHold
+from app.store.reservations import NewHold, Origin
 from app.store.stock_scripts import Decision, Request, RoomNotReady, Settlement
 from app.store.stream import Message
 
@@ -48,13 +48,15 @@ async def decide(stores: Stores, room_id: RoomId, messages: Sequence[Message]) -
 
 async def record(stores: Stores, batch: Batch) -> None:
     """Write the batch to Postgres, then tell the outcomes: nobody hears of a hold that is not committed."""
-    terms = HoldTerms(batch.room_id, batch.epoch, batch.event_id)
+    origin = Origin(batch.room_id, batch.epoch, batch.event_id)
     holds = {
-        message.reservation_id: _new_hold(message, decision)
+        message.reservation_id: NewHold(
+            message.reservation_id, message.visitor_id, message.fingerprint, decision.terms
+        )
         for message, decision in batch.decided
         if decision.word in ("held", "known")
     }
-    written, refused = await _write(stores, terms, list(holds.values()))
+    written, refused = await _write(stores, origin, list(holds.values()))
     outcomes = {it: f"held|{decision.terms}" for it, decision in _decisions(batch) if it in written}
     outcomes |= await _correct(stores, batch, refused)
     there_before = holds.keys() - written - refused
@@ -80,20 +82,6 @@ def _decisions(batch: Batch) -> Iterable[tuple[str, Decision]]:
     return ((message.reservation_id, decision) for message, decision in batch.decided)
 
 
-def _new_hold(message: Message, decision: Decision) -> NewHold:
-    amount, currency, created_ms, expires_ms, items = decision.terms.split("|")
-    return NewHold(
-        message.reservation_id,
-        message.visitor_id,
-        message.fingerprint,
-        int(amount),
-        currency,
-        int(created_ms),
-        int(expires_ms),
-        items,
-    )
-
-
 def _outcome(message: Message, decision: Decision) -> str:
     """The outcome of what took no tickets; none for what nobody waits for any more."""
     if decision.word == "forgotten":
@@ -101,18 +89,18 @@ def _outcome(message: Message, decision: Decision) -> str:
     return decision.terms if decision.word == "settled" else f"{decision.word}|{message.visitor_id}"
 
 
-async def _write(stores: Stores, terms: HoldTerms, holds: list[NewHold]) -> tuple[set[str], set[str]]:
+async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[set[str], set[str]]:
     """Insert, and where Postgres refuses look for the refused ones by halves: (written, refused)."""
     if not holds:
         return set(), set()
     try:
-        return await reservations.insert_holds(stores.postgres, terms, holds), set()
+        return await reservations.insert_holds(stores.postgres, origin, holds), set()
     except reservations.Refused:
         if len(holds) == 1:
             return set(), {holds[0].reservation_id}
     half = len(holds) // 2
-    first = await _write(stores, terms, holds[:half])
-    second = await _write(stores, terms, holds[half:])
+    first = await _write(stores, origin, holds[:half])
+    second = await _write(stores, origin, holds[half:])
     return first[0] | second[0], first[1] | second[1]
 
 

@@ -26,6 +26,7 @@ from app.core.errors import (
     Restoring,
     SessionEnded,
     SoldOut,
+    StoreUnavailable,
     ValidationFailed,
     WrongRoom,
 )
@@ -34,6 +35,7 @@ from app.desk import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk, stores_needed
 from app.holds import keys_of
 from app.store import reservations, stream
 from app.store.batching import CoalescerFull
+from app.store.connections import STORE_AWAY
 from app.store.stock_scripts import Submission
 
 __all__ = [
@@ -154,8 +156,9 @@ async def _submit(
 ) -> tuple[str, str]:
     """Into the stream, or refused: queued, pending, known with the outcome, unknown_type with the type."""
     try:
-        with stores_needed():
-            word, detail = await desk.submissions.submit((claims.room_id, event_id), submission)
+        word, detail = await desk.submissions.submit((claims.room_id, event_id), submission)
+    except STORE_AWAY as error:
+        raise StoreUnavailable from error
     except CoalescerFull:
         raise BacklogFull from None
     if word in ("queued", "pending", "known", "unknown_type"):

@@ -33,20 +33,16 @@ class Superseded(Exception):
 
 
 class NewHold(NamedTuple):
-    """A hold as Redis decided it; `items` = TYPE:QUANTITY:PRICE,..."""
+    """A hold as Redis decided it; `terms` = amount|currency|created_ms|expires_ms|TYPE:QUANTITY:PRICE,..."""
 
     reservation_id: str
     visitor_id: str
     fingerprint: str
-    amount: int
-    currency: str
-    created_ms: int
-    expires_ms: int
-    items: str
+    terms: str
 
 
-class HoldTerms(NamedTuple):
-    """What the holds of one batch have in common."""
+class Origin(NamedTuple):
+    """Where the holds of one batch come from."""
 
     room_id: RoomId
     epoch: int  # of the room when Redis decided; another one now: the decision is void
@@ -74,21 +70,26 @@ def _items_json(text: str) -> str:
 _INSERT = """
 WITH fence AS (
     SELECT 1 FROM rooms WHERE room_id = $1 AND epoch = $2 FOR SHARE
+), hold AS (
+    SELECT * FROM unnest($4::text[], $5::text[], $6::text[], $7::int[])
+                  AS hold (reservation_id, visitor_id, fingerprint, terms)
 ), inserted AS (
     INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency,
                               fingerprint, created_at, expires_at)
-    SELECT hold.reservation_id, $3, hold.visitor_id, 'held', hold.items::jsonb, hold.amount, hold.currency,
-           hold.fingerprint, to_timestamp(hold.created_ms / 1000.0), to_timestamp(hold.expires_ms / 1000.0)
-    FROM fence, unnest($4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[],
-                       $10::bigint[], $11::text[])
-         AS hold (reservation_id, visitor_id, fingerprint, amount, currency, created_ms, expires_ms, items)
+    SELECT reservation_id, $3, visitor_id, 'held', items::jsonb, amount, currency,
+           fingerprint, to_timestamp(created_ms / 1000.0), to_timestamp(expires_ms / 1000.0)
+    FROM fence, hold JOIN unnest($8::int[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[],
+                                 $13::text[])
+                          AS their (terms, amount, currency, created_ms, expires_ms, items) USING (terms)
+    ORDER BY reservation_id
     ON CONFLICT (reservation_id) DO NOTHING
     RETURNING reservation_id
 ), sums AS (
-    SELECT line.ticket_type_id, sum(line.quantity)::bigint AS quantity
-    FROM unnest($12::text[], $13::text[], $14::bigint[]) AS line (reservation_id, ticket_type_id, quantity)
-    JOIN inserted USING (reservation_id)
-    GROUP BY 1
+    SELECT ticket_type_id, sum(quantity * times)::bigint AS quantity
+    FROM unnest($14::int[], $15::text[], $16::bigint[]) AS line (terms, ticket_type_id, quantity)
+    JOIN (SELECT terms, count(*) AS times FROM inserted JOIN hold USING (reservation_id) GROUP BY terms)
+         AS written USING (terms)
+    GROUP BY ticket_type_id
 ), counted AS (
     UPDATE ticket_types it SET held = it.held + locked.quantity
     FROM (SELECT ticket_type_id, sums.quantity FROM ticket_types JOIN sums USING (ticket_type_id)
@@ -100,25 +101,20 @@ SELECT (SELECT count(*) FROM fence) AS fence,
 """
 
 
-async def insert_holds(postgres: asyncpg.Pool, terms: HoldTerms, holds: Sequence[NewHold]) -> set[str]:
-    """Write a batch of holds in one statement and commit; the ids that were new.
+async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[NewHold]) -> set[str]:
+    """Write a batch of holds, each id in it once, in one statement and commit; the ids that were new.
 
     Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold` would break)
     and Superseded.
     """
-    lines = [
-        (hold.reservation_id, item.ticket_type_id, item.quantity)
-        for hold in holds
-        for item in items_of(hold.items)
-    ]
-    *columns, items = zip(*holds, strict=True)
+    ids, visitors, prints, terms = zip(*holds, strict=True)
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(terms))}  # most are the same few
     try:
         row = await postgres.fetchrow(
             _INSERT,
-            *terms,
-            *columns,
-            [_items_json(text) for text in items],
-            *zip(*lines, strict=True),
+            *origin,
+            *(ids, visitors, prints, [numbers[text] for text in terms]),
+            *_columns(numbers),
         )
     except (asyncpg.CheckViolationError, asyncpg.ForeignKeyViolationError) as error:
         raise Refused(str(error)) from None
@@ -126,6 +122,16 @@ async def insert_holds(postgres: asyncpg.Pool, terms: HoldTerms, holds: Sequence
     if not row["fence"]:
         raise Superseded
     return set(row["inserted"])
+
+
+def _columns(numbers: dict[str, int]) -> list[Sequence[object]]:
+    """The different terms of a batch, and their lines, as the columns that `_INSERT` takes."""
+    terms, lines = [], []
+    for text, number in numbers.items():
+        amount, currency, created_ms, expires_ms, items = text.split("|")
+        terms.append((number, int(amount), currency, int(created_ms), int(expires_ms), _items_json(items)))
+        lines += [(number, it.ticket_type_id, it.quantity) for it in items_of(items)]
+    return [*zip(*terms, strict=True), *zip(*lines, strict=True)]
 
 
 _SELECT = """

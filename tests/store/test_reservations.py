@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from app.store.connections import Stores
-from app.store.reservations import HoldTerms, NewHold, Refused, Superseded, fetch_one, insert_holds, items_of
+from app.store.reservations import NewHold, Origin, Refused, Superseded, fetch_one, insert_holds, items_of
 from tests.sales import GALA, HALL, a_sale, counters, rows
 from tests.waiting import wait_until
 
-TERMS = HoldTerms(HALL, 1, GALA)
+ORIGIN = Origin(HALL, 1, GALA)
 NOW_MS = 1_790_000_000_123
 
 
@@ -23,11 +23,11 @@ WAITING = """
 
 def new_hold(reservation_id: str, items: str = "floor:2:5000") -> NewHold:
     amount = sum(it.quantity * it.price for it in items_of(items))
-    return NewHold(reservation_id, "ann", "print", amount, "EUR", NOW_MS, NOW_MS + 300_000, items)
+    return NewHold(reservation_id, "ann", "print", f"{amount}|EUR|{NOW_MS}|{NOW_MS + 300_000}|{items}")
 
 
-async def insert(stores: Stores, *holds: NewHold, terms: HoldTerms = TERMS) -> set[str]:
-    return await insert_holds(stores.postgres, terms, holds)
+async def insert(stores: Stores, *holds: NewHold, origin: Origin = ORIGIN) -> set[str]:
+    return await insert_holds(stores.postgres, origin, holds)
 
 
 async def test_rows_and_counters_are_written_together(stores: Stores) -> None:
@@ -94,7 +94,7 @@ async def test_a_batch_decided_before_a_restore_cannot_be_written_after_it(store
         await insert(stores, new_hold("r1"))
     assert await rows(stores) == {}
     assert await counters(stores) == (0, 0)
-    await insert(stores, new_hold("r1"), terms=TERMS._replace(epoch=2))
+    await insert(stores, new_hold("r1"), origin=ORIGIN._replace(epoch=2))
 
 
 async def test_a_restore_waits_for_the_batch_that_is_being_written(stores: Stores) -> None:
@@ -110,4 +110,4 @@ async def test_a_restore_waits_for_the_batch_that_is_being_written(stores: Store
 async def test_a_reservation_for_an_event_that_is_gone_is_refused(stores: Stores) -> None:
     await a_sale(stores)
     with pytest.raises(Refused):
-        await insert(stores, new_hold("r1"), terms=TERMS._replace(event_id="gone"))
+        await insert(stores, new_hold("r1"), origin=ORIGIN._replace(event_id="gone"))

@@ -15,7 +15,7 @@ from app.reservations import check
 from app.settings import Settings
 from app.store import stream
 from app.store.connections import Stores, connect_postgres
-from app.store.reservations import HoldTerms, NewHold, insert_holds
+from app.store.reservations import NewHold, Origin, insert_holds
 from app.store.stock_scripts import GROUP, submit
 from tests.conftest import Servers
 from tests.sales import (
@@ -47,14 +47,11 @@ async def dies_after(stores: Stores, steps: int) -> None:
     batch = await holds.decide(stores, HALL, messages)
     if steps < 2:
         return
-    terms = HoldTerms(HALL, batch.epoch, batch.event_id)
     new = [
-        NewHold(message.reservation_id, message.visitor_id, message.fingerprint, int(amount), *rest)
+        NewHold(message.reservation_id, message.visitor_id, message.fingerprint, decision.terms)
         for message, decision in batch.decided
-        for amount, currency, created, expires, items in [decision.terms.split("|")]
-        for rest in [(currency, int(created), int(expires), items)]
     ]
-    await insert_holds(stores.postgres, terms, new)
+    await insert_holds(stores.postgres, Origin(HALL, batch.epoch, batch.event_id), new)
     if steps < 3:
         return
     await holds.record(stores, batch)
