@@ -114,11 +114,14 @@ class Product:
         assert found is not None
         process = next(child for child in found.children if child.name == name).find()
         assert process is not None
-        process.send_signal(signal.SIGSTOP)
+        family = [process, *process.children(recursive=True)]  # Postgres answers from a process a connection
+        for each in family:
+            each.suspend()
         try:
             yield
         finally:
-            process.send_signal(signal.SIGCONT)
+            for each in family:
+                each.resume()
 
 
 def _started(process: subprocess.Popen[str], url: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.test_queue_page import heading, joined, joined_by_hand
+from tests.browser.steps import heading, joined, joined_by_hand
 
 pytestmark = pytest.mark.browser
 

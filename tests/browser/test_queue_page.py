@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Locator, Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import EXPECT_TIMEOUT_MS, OpenContext, Product
+from tests.browser.steps import TOLD_MS, heading, joined, joined_by_hand, number_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
-TOLD_MS = 5_000  # whoever waits is told within this
 NEVER_CALLED: dict[str, Any] = {"admission_rate_per_minute": 0}
-
-
-def heading(page: Page) -> Locator:
-    """The heading of the panel that is shown."""
-    return page.locator("[data-panel]:not([hidden]) h2")
-
-
-async def number_of(page: Page) -> str:
-    """The visitor's queue number as the page shows it."""
-    return await page.locator('[data-fill="queue_number"]').inner_text()
-
-
-async def joined(page: Page, product: Product, room_id: str) -> None:
-    """Open the link; the script takes the place."""
-    await page.goto(f"{product.url}/rooms/{room_id}")
-    await expect(heading(page)).to_have_text("You are in line")
-
-
-async def joined_by_hand(page: Page, product: Product, room_id: str) -> None:
-    """Open the link and press the button."""
-    await page.goto(f"{product.url}/rooms/{room_id}")
-    await page.get_by_role("button", name="Join the line").click()
-    await expect(heading(page)).to_have_text("You are in line")
 
 
 async def test_opening_the_link_takes_a_place_that_a_refresh_keeps(page: Page, product: Product) -> None:
@@ -174,27 +150,6 @@ async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, pro
     await expect(heading(page)).to_have_text("Sold out", timeout=TOLD_MS)
 
 
-async def test_where_streams_are_blocked_asking_takes_over(page: Page, product: Product) -> None:
-    room_id = await product.a_sale()
-    await page.route("**/events", lambda route: route.abort())
-    await joined(page, product, room_id)
-    await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
-    await expect(page.locator('[data-notice="paused"]')).to_be_visible(timeout=TOLD_MS)
-    await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
-    await product.let_in(room_id)
-    await expect(heading(page)).to_have_text("Choose your tickets")
-
-
-async def test_a_lost_connection_is_told_calmly_and_mends(page: Page, product: Product) -> None:
-    room_id = await product.a_sale()
-    await joined(page, product, room_id)
-    await page.context.set_offline(True)
-    await expect(page.locator('[data-notice="lost"]')).to_be_visible()
-    await page.context.set_offline(False)
-    await expect(page.locator('[data-notice="lost"]')).to_be_hidden()
-    await expect(heading(page)).to_have_text("You are in line")
-
-
 async def test_the_message_of_the_organiser_appears_and_is_text(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await joined(page, product, room_id)
@@ -225,25 +180,6 @@ async def test_before_a_pre_queue_nobody_has_a_place(page: Page, product: Produc
     await expect(heading(page)).to_have_text("Not open yet")
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
     await expect(heading(page)).to_have_text("You are in line", timeout=TOLD_MS + 1000)
-
-
-async def test_a_wiped_redis_costs_nobody_their_place(
-    page: Page, visitor: OpenContext, product: Product
-) -> None:
-    room_id = await product.a_sale(restore_window_s=0)
-    await joined(page, product, room_id)
-    await product.wipe_redis()
-
-    async def back() -> bool:
-        return bool((await product.status(room_id))["waiting"] == 1)
-
-    await wait_until(back, "the page asking for its place again", timeout_s=30)
-    assert await number_of(page) == "1"
-    later = await (await visitor()).new_page()
-    await joined(later, product, room_id)
-    await expect(later.locator("#ahead")).to_have_text("One person ahead of you")
-    await product.let_in(room_id)
-    await expect(heading(page)).to_have_text("Choose your tickets")
 
 
 async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
@@ -300,23 +236,3 @@ async def test_a_room_of_its_own_leads_to_its_site(plain_page: Page, page: Page,
     await plain_page.get_by_role("button", name="Go in now").click()
     await plain_page.get_by_role("link", name="Go on").click()
     await expect(plain_page).to_have_url(f"{product.url}/livez")
-
-
-async def test_a_store_that_is_away_is_told_calmly_and_mends(visitor: OpenContext, product: Product) -> None:
-    room_id = await product.a_sale()
-    live = await (await visitor()).new_page()
-    await joined(live, product, room_id)
-    plain = await (await visitor(java_script_enabled=False)).new_page()
-    await joined_by_hand(plain, product, room_id)
-    with product.frozen("valkey"):
-        await expect(live.locator('[data-notice="lost"]')).to_be_visible()
-        response = await plain.reload()
-        assert response is not None
-        assert response.status == 503
-        assert int(response.headers["retry-after"]) >= 1
-        await expect(plain.get_by_role("heading", name="One moment, please")).to_be_visible()
-    await asyncio.gather(
-        expect(heading(plain)).to_have_text("You are in line", timeout=2 * EXPECT_TIMEOUT_MS),
-        expect(live.locator('[data-notice="lost"]')).to_be_hidden(timeout=2 * EXPECT_TIMEOUT_MS),
-    )
-    assert await number_of(plain) == "2"

@@ -1,0 +1,32 @@
+"""What visitors do in these tests, and where they look."""
+
+from __future__ import annotations
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import Product
+
+TOLD_MS = 5_000  # whoever waits is told within this
+
+
+def heading(page: Page) -> Locator:
+    """The heading of the panel that is shown."""
+    return page.locator("[data-panel]:not([hidden]) h2")
+
+
+async def number_of(page: Page) -> str:
+    """The visitor's queue number as the page shows it."""
+    return await page.locator('[data-fill="queue_number"]').inner_text()
+
+
+async def joined(page: Page, product: Product, room_id: str) -> None:
+    """Open the link; the script takes the place."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("You are in line")
+
+
+async def joined_by_hand(page: Page, product: Product, room_id: str) -> None:
+    """Open the link and press the button."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_role("button", name="Join the line").click()
+    await expect(heading(page)).to_have_text("You are in line")
