@@ -11,6 +11,7 @@ from itertools import chain
 
 from app.store.keys import PERMANENT
 from load.verdict import Admitted, over_admitted
+from tests.simulation.model import ENDING_KEPT_MS, Standing
 from tests.simulation.view import View
 
 
@@ -23,7 +24,22 @@ class History:
     moments: list[Admitted] = field(default_factory=list)
     burst: float = 0  # the largest bucket there ever was
     turns_of: dict[int, str] = field(default_factory=dict)  # queue number -> who claimed it
+    turns_told: set[int] = field(default_factory=set)  # of these the visitor holds a booking token
     wiped: bool = False
+
+    def forget_untold(self) -> None:
+        """Redis is wiped: a claim nobody was told of, and Postgres does not know, has not happened."""
+        self.wiped = True
+        self.turns_of = {it: visitor for it, visitor in self.turns_of.items() if it in self.turns_told}
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Where a visitor with a place token stood when Redis was wiped."""
+
+    state: str
+    number: int
+    at_ms: int
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,20 @@ def keys_are_permanent_or_end(look: Look) -> Iterator[str]:
     for key in sorted(look.keys_without_ttl):
         if key.startswith("{") and key.partition("}:")[2] not in PERMANENT:
             yield f"key {key} has no TTL"
+
+
+def returning(lost: Lost, told: Standing, history: History, now_ms: int) -> Iterator[str]:
+    """(8) What a visitor is told who comes back after a wipe with the token of before."""
+    line = told.state in ("waiting", "called")
+    if line and not told.new and told.number != lost.number and lost.number:
+        yield f"had number {lost.number}, has {told}"
+    if line and told.number in history.turns_of:
+        yield f"has a second turn: {told}"
+    if lost.state == "waiting" and now_ms - lost.at_ms < ENDING_KEPT_MS:
+        if not line or told.number != lost.number:
+            yield f"waited with {lost.number}, is told {told}"
+    if lost.state == "active" and lost.number in history.turns_of and line and not told.new:
+        yield f"had a session, is told {told}"
 
 
 ROOM = (

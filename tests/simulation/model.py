@@ -71,6 +71,7 @@ class RoomModel:
     active: dict[str, int] = field(default_factory=dict)  # session expiry
     turns: dict[str, int] = field(default_factory=dict)  # queue number of called and active
     endings: dict[str, tuple[str, int]] = field(default_factory=dict)  # how, when
+    restore_until_ms: int = 0  # after a wipe admission waits for visitors to come back
     removed: set[str] = field(default_factory=set)
     buyers: set[str] = field(default_factory=set)
 
@@ -142,6 +143,10 @@ class RoomModel:
         """Staff take a visitor out for good."""
         self.leave(visitor, now_ms)
         self.removed.add(visitor)
+
+    def finish(self, visitor: str, now_ms: int) -> None:
+        """The session of a buyer is done."""
+        self._end(visitor, "done", now_ms)
 
     # the controller -----------------------------------------------------------------------------------
     def admit(self, now_ms: int) -> None:
@@ -222,7 +227,7 @@ class RoomModel:
 
     def _room(self, now_ms: int) -> int:
         """How many may be called now: by the bucket, by the cap, by the stock."""
-        if self.shown != "open" or self.rules.rate == 0:
+        if self.shown != "open" or self.rules.rate == 0 or now_ms < self.restore_until_ms:
             return 0
         limits = [self.level // UNIT]
         if self.rules.active_max:

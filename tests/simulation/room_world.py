@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.core.model import Place, RoomId, VisitorId
+from app.core.model import RoomId, VisitorId
 from app.store import control_scripts, room_scripts
 from app.store.connections import RedisClient
 from app.store.control_scripts import Numbers, RestorePoint
 from app.store.keys import RoomKeys
-from app.store.room_scripts import NO_TOKEN, AskRecord, JoinRecord, Refused
-from load.verdict import Admitted
-from tests.simulation import view
-from tests.simulation.invariants import ROOM, History, Look
-from tests.simulation.model import UNIT, RoomModel, Rules, Standing
+from app.store.room_scripts import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
+from tests.simulation.model import RoomModel, Rules
 from tests.simulation.steps import Step
+from tests.simulation.watch import Differs, Watch
 
 START_MS = 2_000_000_000_000  # a whole second, far from any real clock
 TICKETS = (5, 0, 5)
 OFF = {"rate": 0, "burst": 1}  # throttles have tests of their own
-
-
-class Differs(AssertionError):
-    """Model and engine do not agree, or an invariant does not hold; `kind` tells apart what went wrong."""
-
-    def __init__(self, kind: str, lines: Sequence[str]) -> None:
-        super().__init__("; ".join(lines))
-        self.kind = kind
 
 
 def conf_of(rules: Rules, event_id: str) -> dict[str, str | int]:
@@ -55,15 +44,17 @@ class RoomWorld:
     def __init__(self, redis: RedisClient, rules: Rules, draws: dict[str, int], *, event: bool) -> None:
         self.redis = redis
         self.keys = RoomKeys(RoomId("room"))
-        self.now_ms = START_MS
         self.version = 1
         self.event_id = "event" if event else ""
         self.model = RoomModel(rules, draws, TICKETS if event else None, tick_ms=START_MS)
-        self.before = view.of_model(self.model)
-        self.history = History(burst=rules.capacity / UNIT)
-        self.earned = 0.0
+        self.watch = Watch(redis, self.keys, self.model, START_MS)
         self.drawing: tuple[int, list[VisitorId]] = (0, [])
         self.looked: Numbers | None = None
+
+    @property
+    def now_ms(self) -> int:
+        """The pinned time."""
+        return self.watch.now_ms
 
     async def load(self) -> None:
         """Bring the room into an empty Redis."""
@@ -86,60 +77,31 @@ class RoomWorld:
     async def take(self, step: Step) -> None:
         """Do one step on both sides and compare. Raises Differs."""
         await getattr(self, step.verb)(*step.arguments)
-        await self.check()
-
-    async def check(self) -> None:
-        """Both sides look the same, and everything holds that must."""
-        now, lasting = await view.of_engine(self.redis, self.keys)
-        if differences := view.of_model(self.model).differences(now):
-            raise Differs("state", differences)
-        rules = self.model.rules
-        self.history.burst = max(self.history.burst, rules.capacity / UNIT)
-        self.history.moments.append(Admitted(self.now_ms, now.admitted, self.model.given_back, self.earned))
-        look = Look(
-            self.before,
-            now,
-            self.history,
-            rules.active_max,
-            rules.visitors_per_ticket,
-            rules.lottery,
-            lasting,
-        )
-        for invariant in ROOM:
-            if wrong := list(invariant(look)):
-                raise Differs(invariant.__name__, wrong)
-        for visitor in now.active.keys() - self.before.active.keys():
-            self.history.turns_of[now.turns[visitor]] = visitor
-        self.before = now
-
-    def same(self, told: Sequence[Place | Refused], expected: Sequence[Standing]) -> None:
-        """The engine told each visitor what the model says. Raises Differs."""
-        got = [_standing(it) for it in told]
-        if got != list(expected):
-            raise Differs("told", [f"told: model {expected}, engine {got}"])
+        await self.watch.check()
 
     # steps --------------------------------------------------------------------------------------------
     async def wait(self, ms: int) -> None:
-        if self.model.state == "open":
-            self.earned += ms * self.model.rules.rate / UNIT
-        self.now_ms += ms
+        self.watch.pass_time(ms)
 
     async def join(self, *visitors: str) -> None:
-        records = [JoinRecord(it, "", self.model.draws[it], NO_TOKEN, 0) for it in visitors]
+        # Without a token the script looks for a place only while there are numbers to give.
+        plenty = self.model.last + len(visitors) <= self.model.reserved
+        known = (NO_TOKEN, 0) if plenty else (NUMBERLESS, 1)
+        records = [JoinRecord(it, "", self.model.draws[it], *known) for it in visitors]
         answers = await room_scripts.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)
-        self.same(answers.places, self.model.join(visitors, self.now_ms))
+        self.watch.told(answers.places, self.model.join(visitors, self.now_ms))
 
     async def place(self, visitor: str) -> None:
         answers = await room_scripts.place(
             self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms
         )
-        self.same(answers.places, [self.model.place(visitor, self.now_ms)])
+        self.watch.told(answers.places, [self.model.place(visitor, self.now_ms)])
 
     async def claim(self, visitor: str) -> None:
         answers = await room_scripts.claim(
             self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms
         )
-        self.same(answers.places, [self.model.claim(visitor, self.now_ms)])
+        self.watch.told(answers.places, [self.model.claim(visitor, self.now_ms)])
 
     async def leave(self, visitor: str) -> None:
         told = await room_scripts.leave(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
@@ -170,7 +132,7 @@ class RoomWorld:
         draw_next = first + len(visitors)
         await control_scripts.draw(self.redis, self.keys, records, expected=first, draw_next=draw_next)
         if first == self.model.draw_next:
-            self.history.passed_over += len(set(visitors) - self.model.prequeue.keys())
+            self.watch.history.passed_over += len(set(visitors) - self.model.prequeue.keys())
         self.model.draw([*visitors], first)
 
     async def state(self, state: str) -> None:
@@ -219,15 +181,3 @@ class RoomWorld:
 
     def _ask(self, visitor: str) -> AskRecord:
         return AskRecord(visitor, self.model.draws[visitor], NO_TOKEN, 0)
-
-
-def _standing(told: Place | Refused) -> Standing:
-    if isinstance(told, Refused):
-        return Standing(told.word)
-    return Standing(
-        told.state,
-        told.token_number or 0,
-        -1 if told.ahead is None else told.ahead,
-        told.claim_by_ms or told.session_expires_at_ms,
-        told.new,
-    )

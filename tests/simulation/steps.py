@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tests.simulation.model import Rules
@@ -131,8 +131,125 @@ ROOM_STEPS: dict[Callable[[Random], Step], int] = {
 }
 
 
+# the sale ------------------------------------------------------------------------------------------------
+BUYERS = VISITORS[:7]
+KEYS = ("a", "b")
+WISHES: tuple[tuple[tuple[str, int], ...], ...] = (
+    (("floor", 1),),
+    (("floor", 2),),
+    (("balcony", 1),),
+    (("balcony", 1), ("floor", 1)),
+    (("floor", 4),),
+)
+WORKERS = ("w0", "w1", "w2")
+
+
+def sale_rules(random: Random, *, start_ms: int) -> Rules:
+    """Settings under which there is something to buy; a lottery needs a pre-queue, and that a time."""
+    rules = replace(rules_of(random, start_ms=start_ms), opens_at_ms=0, closes_at_ms=0)
+    prequeue = rules.lottery or random.random() < 0.3
+    return replace(rules, prequeue_at_ms=start_ms if prequeue else 0)
+
+
+def sale_steps(random: Random, count: int = STEPS) -> list[Step]:
+    """Steps of a whole sale; redis is wiped in half of the runs, now and then."""
+    beginning = [Step("wait", (250,)), Step("admit", (1,)), Step("join", BUYERS[:3])]
+    if random.random() < 0.9:
+        beginning += [Step("staff", ("open",)), Step("wait", (250,)), Step("join", BUYERS), Step("draw")]
+    weights = dict(SALE_STEPS)
+    if random.random() < 0.5:
+        weights[_wipe] = 0
+    chosen = random.choices(list(weights), list(weights.values()), k=count - len(beginning))
+    return beginning + [make(random) for make in chosen]
+
+
+def _calls(random: Random) -> int | None:
+    """Killed after so many calls to a store; mostly not at all."""
+    return random.choice((None, None, None, 0, 1, 2, 3, 4, 6))
+
+
+def _buyer(verb: str) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (random.choice(BUYERS),))
+
+
+def _buyers_join(random: Random) -> Step:
+    return Step("join", (random.choice(BUYERS),))
+
+
+def _reserve(random: Random) -> Step:
+    return Step("reserve", (random.choice(BUYERS), random.choice(KEYS), *random.choice(WISHES)))
+
+
+def _worker(verb: str) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (random.choice(WORKERS),))
+
+
+def _record(random: Random) -> Step:
+    return Step("record", (random.choice(WORKERS), _calls(random)))
+
+
+def _of_reservation(verb: str) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (random.choice(BUYERS), random.choice(KEYS)))
+
+
+def _ending(verb: str) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (random.choice(BUYERS), random.choice(KEYS), _calls(random)))
+
+
+def _cut(verb: str) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (_calls(random),))
+
+
+def _totals(random: Random) -> Step:
+    return Step("totals", (random.choice(("floor", "balcony")), random.choice((2, 3, 5)), _calls(random)))
+
+
+def _staff(random: Random) -> Step:
+    return Step("staff", (random.choice(("open", "open", "resume", "resume", "pause", "close")),))
+
+
+def _plain(verb: str) -> Callable[[Random], Step]:
+    return lambda _: Step(verb)
+
+
+def _wipe(_: Random) -> Step:
+    return Step("wipe")
+
+
+SALE_STEPS: dict[Callable[[Random], Step], int] = {
+    _wait: 22,
+    _admit: 18,
+    _buyers_join: 12,
+    _buyer("place"): 3,
+    _buyer("claim"): 22,
+    _buyer("claim_untold"): 2,
+    _buyer("leave"): 2,
+    _buyer("remove"): 1,
+    _plain("snapshot"): 5,
+    _plain("draw"): 3,
+    _staff: 3,
+    _reserve: 25,
+    _plain("drain"): 8,
+    _worker("read"): 5,
+    _worker("read_own"): 4,
+    _worker("take_over"): 4,
+    _worker("decide"): 10,
+    _record: 10,
+    _of_reservation("pay"): 14,
+    _ending("paid"): 10,
+    _of_reservation("declined"): 2,
+    _ending("paid_late"): 2,
+    _ending("cancel"): 5,
+    _cut("expire"): 6,
+    _cut("mend"): 4,
+    _totals: 2,
+    _wipe: 2,
+    _cut("rebuild"): 6,
+}
+
+
 async def shortest(
-    steps: Sequence[Step], fails: Callable[[Sequence[Step]], Awaitable[bool]], *, limit_s: float = 20.0
+    steps: Sequence[Step], fails: Callable[[Sequence[Step]], Awaitable[bool]], *, limit_s: float = 45.0
 ) -> list[Step]:
     """The fewest steps found within the time that still fail: ever smaller pieces are left out."""
     left, piece, deadline = list(steps), max(1, len(steps) // 2), time.monotonic() + limit_s

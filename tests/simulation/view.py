@@ -88,6 +88,17 @@ def of_model(model: RoomModel) -> View:
     )
 
 
+def adopt(model: RoomModel, view: View) -> None:
+    """Make the model say what this view says."""
+    model.state = "open" if view.state == "sold_out" else view.state
+    model.opened = model.opened or model.state in ("open", "paused")
+    for name in ("level", "tick_ms", "serving", "last", "reserved", "draw_next", "draw_last", "admitted"):
+        setattr(model, name, getattr(view, name))
+    for name in ("prequeue", "waiting", "called", "active", "turns", "endings"):
+        setattr(model, name, dict(getattr(view, name)))
+    model.removed, model.buyers, model.tickets = set(view.removed), set(view.buyers), view.tickets
+
+
 async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset[str]]:
     """What Redis says, and the keys that carry no TTL."""
     client: Any = redis  # redis-py types EVAL for its sync and async clients at once

@@ -1,0 +1,215 @@
+"""The line in front of a sale, through the operations a visitor's requests end in, wiped Redis and all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from app import numbers, room_control, waiting_room
+from app.core import errors
+from app.core.clock import from_ms, to_ms
+from app.core.errors import Refusal
+from app.core.model import Place, PlaceClaims, RoomSettings, RoomStatus, VisitorId
+from app.core.rules import RoomAction, draw_of
+from app.settings import Settings
+from app.store import control_scripts, room_scripts, rooms
+from app.store.room_scripts import AskRecord
+from app.waiting_room import Joining
+from tests.simulation.invariants import Lost, returning
+from tests.simulation.model import RoomModel, Rules, Standing
+from tests.simulation.sale_world import ROOM, SaleWorld
+from tests.simulation.watch import Differs, standing
+
+WORDS: dict[type[Refusal], str] = {
+    errors.RoomNotOpen: "not_open",
+    errors.RoomClosed: "closed",
+    errors.RoomSoldOut: "sold_out",
+    errors.RemovedByStaff: "removed",
+    errors.RemovedFromLine: "removed",
+    errors.PlaceNotFound: "absent",
+    errors.NoShow: "no_show",
+    errors.SessionExpired: "expired",
+    errors.LeftTheLine: "left",
+    errors.SessionDone: "done",
+    errors.Restoring: "restoring",
+}
+LIVE = ("prequeue", "waiting", "called", "active")
+EVERY_NUMBER = 10**9
+
+
+def rfc3339(at_ms: int) -> str | None:
+    """The time as the API takes it."""
+    at = from_ms(at_ms)
+    return at.isoformat() if at else None
+
+
+def settings_of(rules: Rules) -> RoomSettings:
+    """The settings as staff would set them."""
+    return room_control.read_settings(
+        {
+            "name": "Room",
+            "admission_rate_per_minute": rules.rate,
+            "burst": rules.burst or None,
+            "active_visitors_max": rules.active_max or None,
+            "claim_window_s": rules.claim_window_s,
+            "session_ttl_s": rules.session_ttl_s,
+            "visitors_per_ticket_max": rules.visitors_per_ticket,
+            "session_ends_on_confirm": rules.ends_on_confirm,
+            "restore_window_s": rules.restore_window_s,
+            "queueing_method": "lottery" if rules.lottery else "fifo",
+            "prequeue_at": rfc3339(rules.prequeue_at_ms),
+        }
+    )
+
+
+class LineWorld:
+    """The steps of visitors, staff and the controller. Of Redis they need a room that is not gone."""
+
+    def __init__(self, sale: SaleWorld, seed: bytes) -> None:
+        self.sale = sale
+        self.watch = sale.watch
+        self.stores = sale.stores
+        self.seed = seed
+        self.line = waiting_room.open_line(sale.stores, Settings(rate_limits="off"))
+        self.tokens: dict[str, PlaceClaims] = {}
+        self.lost: dict[str, Lost] = {}
+        self.removed: set[str] = set()
+        self.version = 1
+
+    @property
+    def room(self) -> RoomModel:
+        """The room of the model."""
+        return self.watch.model
+
+    # visitors -----------------------------------------------------------------------------------------
+    async def join(self, *visitors: str) -> None:
+        for visitor in visitors:
+            joining = Joining(VisitorId(visitor), self.tokens.get(visitor))
+            self.room.reserved = EVERY_NUMBER  # the operation asks Postgres for more by itself
+            told = await self._told(visitor, waiting_room.join(self.line, ROOM, joining))
+            if told.new and told.number and told.number < max(self.watch.history.given, default=0):
+                raise Differs("told", [f"{visitor} was given {told.number} after a higher one"])
+            await self._agree(visitor, told, lambda it: self.room.join([it], self.watch.now_ms)[0])
+
+    async def place(self, visitor: str) -> None:
+        if visitor in self.tokens:
+            told = await self._told(visitor, waiting_room.place(self.line, ROOM, self.tokens[visitor]))
+            await self._agree(visitor, told, lambda it: self.room.place(it, self.watch.now_ms))
+
+    async def claim(self, visitor: str) -> None:
+        if visitor in self.tokens:
+            told = await self._told(visitor, waiting_room.claim(self.line, ROOM, self.tokens[visitor]))
+            if told.state == "active":
+                self.sale.sessions[visitor] = told.until_ms
+                self.watch.history.turns_told.add(told.number)
+            await self._agree(visitor, told, lambda it: self.room.claim(it, self.watch.now_ms))
+
+    async def claim_untold(self, visitor: str) -> None:
+        """The process dies after the script: no row in Postgres, and nobody was told."""
+        token = self.tokens.get(visitor)
+        if token is None or visitor in self.lost or self.sale.model.redis != "whole":
+            return
+        number = token.queue_number or room_scripts.NUMBERLESS
+        record = AskRecord(visitor, draw_of(self.seed, visitor), number, token.epoch)
+        await room_scripts.claim(self.stores.redis, self.sale.keys, [record], rate=0, burst=1)
+        self.room.claim(visitor, self.watch.now_ms)
+
+    async def leave(self, visitor: str) -> None:
+        if visitor in self.tokens:
+            await waiting_room.leave(self.line, ROOM, self.tokens[visitor])
+            if self.sale.model.redis == "whole":
+                self.room.leave(visitor, self.watch.now_ms)
+
+    async def _told(self, visitor: str, asked: Awaitable[tuple[Place, RoomStatus]]) -> Standing:
+        try:
+            place, status = await asked
+        except Refusal as refusal:
+            return Standing(WORDS[type(refusal)])
+        if place.state in LIVE:
+            self.tokens[visitor] = PlaceClaims(
+                room_id=ROOM,
+                visitor_id=VisitorId(visitor),
+                queue_number=place.token_number,
+                epoch=status.epoch,
+            )
+        return standing(place)
+
+    async def _agree(self, visitor: str, told: Standing, expect: Callable[[str], Standing]) -> None:
+        """Told what the model says; who comes back after a wipe, what the rules of returning say."""
+        if self.sale.model.redis != "whole":
+            return
+        if visitor in self.lost and not self._is_there(visitor):
+            if wrong := list(returning(self.lost[visitor], told, self.watch.history, self.watch.now_ms)):
+                raise Differs("returning", [f"{visitor}: {line}" for line in wrong])
+            if told.state in LIVE:
+                del self.lost[visitor]
+            await self.watch.take_over()
+            return
+        expected = expect(visitor)
+        if expected.state != told.state or (expected.state in LIVE and expected != told):
+            raise Differs("told", [f"{visitor}: model {expected}, engine {told}"])
+
+    def _is_there(self, visitor: str) -> bool:
+        room = self.room
+        return any(visitor in it for it in (room.prequeue, room.waiting, room.turns, room.removed))
+
+    # the controller and staff -------------------------------------------------------------------------
+    async def admit(self, workers: int) -> None:
+        for _ in range(workers if self.sale.model.redis == "whole" else 0):
+            await control_scripts.admit(self.stores.redis, self.sale.keys, limit=1000)
+            self.room.admit(self.watch.now_ms)
+
+    async def snapshot(self) -> None:
+        """What a worker writes down each second."""
+        now = await room_scripts.status(self.stores.redis, self.sale.keys)
+        await rooms.record_progress(self.stores.postgres, ROOM, now)
+
+    async def draw(self) -> None:
+        await numbers.reserve_numbers(self.stores, ROOM)
+        await numbers.draw_batch(self.stores, ROOM)
+        if self.sale.model.redis == "whole":
+            await self.watch.take_over()
+
+    async def staff(self, action: RoomAction) -> None:
+        if self.sale.model.redis != "whole":
+            return
+        try:
+            room = await room_control.set_state(self.line, ROOM, action)
+        except errors.Conflict:
+            return
+        if room.version != self.version:
+            self.version = room.version
+            self.room.change(self.room.rules, room.state, self.watch.now_ms)
+
+    async def remove(self, visitor: str) -> None:
+        await room_control.remove(self.line, ROOM, VisitorId(visitor))
+        if self.sale.model.redis == "whole":
+            self.room.remove(visitor, self.watch.now_ms)
+        self.removed.add(visitor)
+
+    # Redis lost ---------------------------------------------------------------------------------------
+    def remember_places(self) -> None:
+        """Redis is about to be wiped: who stands where, by what they were told."""
+        room = self.room
+        for visitor, token in self.tokens.items():
+            if not self._is_there(visitor) and visitor in self.lost:
+                self.lost[visitor] = replace(self.lost[visitor], state="long ago")
+                continue
+            state = next((name for name in LIVE if visitor in getattr(room, name)), "ended")
+            number = room.waiting.get(visitor) or room.turns.get(visitor) or token.queue_number or 0
+            self.lost[visitor] = Lost(state, number, self.watch.now_ms)
+        self.watch.history.forget_untold()
+
+    async def check_sessions(self) -> None:
+        """After a restore: whoever was told of a session that lasts has it, with the same end."""
+        rows = await self.sale.pinned.plain.postgres.fetch(
+            "SELECT visitor_id, expires_at FROM sessions WHERE ended_at IS NULL"
+        )
+        lasting = {row["visitor_id"]: to_ms(row["expires_at"]) for row in rows}
+        lasting = {
+            visitor: until_ms
+            for visitor, until_ms in lasting.items()
+            if until_ms > self.watch.now_ms and visitor not in self.removed
+        }
+        if lasting != self.room.active:
+            raise Differs("sessions", [f"{lasting} last, {self.room.active} are active"])

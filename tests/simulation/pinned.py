@@ -1,0 +1,168 @@
+"""The two stores with a clock that is set, and a fuse that kills whoever uses them.
+
+Nothing of ours is replaced: real operations run on real stores. Redis gets the time in the argument every
+script has for it; Postgres finds a `now()` in a schema of ours before its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from typing import Any
+
+import asyncpg
+
+from app.store import lua
+from app.store.connections import RedisClient, Stores, connect_postgres
+
+COUNTED = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
+
+CLOCK = """
+    CREATE SCHEMA simulated;
+    CREATE TABLE simulated.clock (at timestamptz NOT NULL);
+    INSERT INTO simulated.clock VALUES (now());
+    CREATE FUNCTION simulated.now() RETURNS timestamptz LANGUAGE sql STABLE
+        AS 'SELECT at FROM simulated.clock';
+    DO $$ DECLARE it record; BEGIN
+        FOR it IN SELECT table_name, column_name FROM information_schema.columns
+                  WHERE table_schema = 'public' AND column_default = 'now()' LOOP
+            EXECUTE format('ALTER TABLE %I ALTER %I SET DEFAULT simulated.now()',
+                           it.table_name, it.column_name);
+        END LOOP;
+    END $$
+"""
+OPTIONS = "search_path=simulated,public,pg_catalog&synchronous_commit=off"
+EMPTY = """
+    SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') FROM pg_tables
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+"""
+
+
+class Killed(BaseException):
+    """The process died here. Not an Exception: nothing of ours may catch it and go on."""
+
+
+class Fuse:
+    """How many more calls to a store there will be before the process dies; None: as many as it likes."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.blown = False
+
+    def burn(self) -> None:
+        """One more call. Raises Killed."""
+        if self.left == 0:
+            self.blown = True
+            raise Killed
+        if self.left is not None:
+            self.left -= 1
+
+
+class PinnedRedis:
+    """A Redis client whose scripts are told the time; asked for anything else it is the client itself."""
+
+    def __init__(self, redis: RedisClient, fuse: Fuse) -> None:
+        self._redis: Any = redis
+        self._fuse = fuse
+        self.now_ms = 0
+
+    async def evalsha(self, sha: str, count: int, *arguments: Any) -> Any:
+        """As the client's, at our time."""
+        self._fuse.burn()
+        return await self._redis.evalsha(sha, count, *self._at_our_time(_script(sha), count, arguments))
+
+    async def eval(self, text: str, count: int, *arguments: Any) -> Any:
+        """As the client's. What comes here was tried by EVALSHA first, so it is at our time already."""
+        script = next(it for it in _scripts().values() if it.text == text)
+        return await self._redis.eval(text, count, *self._at_our_time(script, count, arguments))
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._redis, name)
+        if not callable(found):
+            return found
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self._fuse.burn()
+            return found(*arguments, **options)
+
+        return counted
+
+    def _at_our_time(self, script: lua.Script, count: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        if "now_ms" not in script.scalars:
+            return arguments
+        at = count + script.scalars.index("now_ms")
+        return (*arguments[:at], self.now_ms, *arguments[at + 1 :])
+
+
+@cache
+def _scripts() -> dict[str, lua.Script]:
+    return {it.sha: it for it in (lua.script(path.stem) for path in lua.SCRIPTS.glob("*.lua"))}
+
+
+def _script(sha: str) -> lua.Script:
+    return _scripts()[sha]
+
+
+class FusedPostgres:
+    """A pool whose statements burn the fuse; a connection taken out of it burns it once."""
+
+    def __init__(self, pool: asyncpg.Pool, fuse: Fuse) -> None:
+        self._pool: Any = pool
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (*COUNTED, "acquire"):
+            self._fuse.burn()
+        return getattr(self._pool, name)
+
+
+class PinnedStores:
+    """Both stores at one settable time, before one fuse."""
+
+    def __init__(self, redis: RedisClient, postgres: asyncpg.Pool, looking: asyncpg.Pool) -> None:
+        self.plain = Stores(redis, looking)
+        self._fuse = Fuse()
+        self._redis = PinnedRedis(redis, self._fuse)
+        fused: tuple[Any, Any] = self._redis, FusedPostgres(postgres, self._fuse)
+        self.stores = Stores(*fused)
+
+    async def set_clock(self, now_ms: int) -> None:
+        """It is `now_ms` in both stores."""
+        self._redis.now_ms = now_ms
+        await self.plain.postgres.execute(
+            "UPDATE simulated.clock SET at = to_timestamp($1::bigint / 1000.0)", now_ms
+        )
+
+    @contextmanager
+    def dies_after(self, calls: int | None) -> Iterator[Fuse]:
+        """Whoever works in here is killed when it has made so many calls; never, with None."""
+        self._fuse.left, self._fuse.blown = calls, False
+        try:
+            yield self._fuse
+        except Killed:
+            pass
+        finally:
+            self._fuse.left = None
+
+    async def empty(self) -> None:
+        """No rows, no keys."""
+        await self.plain.redis.flushall()
+        truncate: str = await self.plain.postgres.fetchval(EMPTY)
+        await self.plain.postgres.execute(truncate)
+
+
+@asynccontextmanager
+async def pinned(redis: RedisClient, database_url: str) -> AsyncIterator[PinnedStores]:
+    """Both stores under one clock. The database gets a schema of its own for it."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(CLOCK)
+    await connection.close()
+    url = f"{database_url}?{OPTIONS}"
+    pool = await connect_postgres(url, timeout_s=5, connections_max=4)
+    looking = await asyncpg.create_pool(url, min_size=1, max_size=2)  # ours, with statements prepared once
+    try:
+        yield PinnedStores(redis, pool, looking)
+    finally:
+        pool.terminate()
+        looking.terminate()

@@ -1,0 +1,301 @@
+"""The reservation half as dicts: what Redis decides, what Postgres remembers, every place between the two.
+
+An operation that makes several steps is a generator that yields after each, because it may be cut off there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from load.verdict import LIVE, Books, Count, Owned
+from tests.simulation.model import RoomModel
+
+
+class Wish(NamedTuple):
+    """A submission: who wants what, under which id."""
+
+    reservation_id: str
+    visitor: str
+    items: tuple[tuple[str, int], ...]
+
+    @property
+    def quantity(self) -> int:
+        """Tickets in all."""
+        return sum(count for _, count in self.items)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Tickets set aside in Redis."""
+
+    wish: Wish
+    expires_ms: int
+    sold: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A reservation in Postgres."""
+
+    wish: Wish
+    expires_ms: int
+    status: str = "held"
+    released: bool = False
+
+
+class Decided(NamedTuple):
+    """A batch as Redis decided it."""
+
+    epoch: int
+    decisions: list[tuple[int, Wish, str, int]]  # message, wish, word, expires_ms
+
+
+@dataclass
+class SaleModel:
+    """One event behind one room. `redis`: whether the room is whole there, being restored, or gone."""
+
+    room: RoomModel
+    totals: dict[str, int]
+    max_tickets: int
+    hold_ttl_ms: int
+    now_ms: int = 0
+    redis: Literal["whole", "restoring", "gone"] = "whole"
+    epoch: int = 1
+    messages: int = 0
+    stock: dict[str, int] = field(default_factory=dict)  # totals as Redis has them
+    holds: dict[str, Hold] = field(default_factory=dict)
+    outcomes: dict[str, tuple[Wish, str]] = field(default_factory=dict)
+    refusals: dict[str, tuple[Wish, str]] = field(default_factory=dict)  # the last one of each visitor
+    stream: dict[int, tuple[Wish, str]] = field(default_factory=dict)  # message -> wish, who has read it
+    rows: dict[str, Row] = field(default_factory=dict)
+
+    def submit(self, wish: Wish, session_ms: int) -> str:
+        """What the visitor is told at once: queued, or what is known, or why not."""
+        if self.redis != "whole":
+            return "unknown" if self.redis == "gone" else "restoring"
+        known = self._known(wish)
+        if known is not None:
+            if known[0] != wish:
+                return "reused"
+            return "pending" if known[1] == "pending" else "known"
+        if session_ms <= self.now_ms or self.room.active.get(wish.visitor) != session_ms:
+            return "session_ended"
+        word = self._refusal(wish, limit_first=True)
+        if word:
+            self.refusals[wish.visitor] = wish, word
+            return word
+        self.messages += 1
+        self.stream[self.messages] = wish, ""
+        self.outcomes[wish.reservation_id] = wish, "pending"
+        return "queued"
+
+    def read(self, worker: str, only: str) -> list[tuple[int, Wish]]:
+        """Messages that `only` has read (nobody: ""), now this worker's."""
+        found = [(message, wish) for message, (wish, reader) in self.stream.items() if reader == only]
+        self.stream.update({message: (wish, worker) for message, wish in found})
+        return found
+
+    def take_over(self, worker: str) -> None:
+        """All that anybody has read is this worker's now."""
+        self.stream = {it: (wish, reader and worker) for it, (wish, reader) in self.stream.items()}
+
+    def decide(self, messages: Iterable[tuple[int, Wish]]) -> Decided | None:
+        """Take stock for a batch, one after the other. None: the room is not ready."""
+        if self.redis != "whole":
+            return None
+        return Decided(self.epoch, [(it, wish, *self._decide(wish)) for it, wish in messages])
+
+    def record(self, batch: Decided) -> Iterator[None]:
+        """Postgres, then what follows from its answer in Redis, then the outcomes."""
+        wanted = [(wish, expires) for _, wish, word, expires in batch.decisions if word in ("held", "known")]
+        if wanted and batch.epoch != self.epoch:
+            return
+        before = [wish for wish, _ in wanted if wish.reservation_id in self.rows]
+        refused = [
+            it.reservation_id for it, expires in wanted if it not in before and not self._insert(it, expires)
+        ]
+        yield
+        if refused:
+            if self.redis != "whole":
+                return
+            self._release(refused)
+            yield
+            self.stock = dict(self.totals)
+            yield
+        yield from self._tell([it.reservation_id for it in before])
+        for message, wish, word, _ in batch.decisions:
+            self.stream.pop(message, None)
+            if word == "forgotten":
+                continue
+            row = self.rows.get(wish.reservation_id)
+            if row is not None and word in ("held", "known"):
+                self.outcomes[wish.reservation_id] = wish, "held" if row.wish == wish else "reused"
+            elif wish.reservation_id in refused:
+                self.outcomes[wish.reservation_id] = wish, "sold_out"
+            elif word != "settled":
+                self.outcomes[wish.reservation_id] = wish, word
+
+    def expire(self) -> Iterator[None]:
+        """End the holds whose time is over."""
+        due = [it for it, row in self.rows.items() if row.status == "held" and row.expires_ms <= self.now_ms]
+        yield from self.end(due, "expired")
+
+    def end(self, ids: Sequence[str], status: str) -> Iterator[None]:
+        """The row first, then the tickets."""
+        for reservation_id in ids:
+            self.rows[reservation_id] = replace(self.rows[reservation_id], status=status, released=False)
+        yield
+        yield from self._tell(ids)
+
+    def set_status(self, reservation_id: str, status: str) -> None:
+        """A payment was begun or has failed; Redis has nothing to do with it."""
+        self.rows[reservation_id] = replace(self.rows[reservation_id], status=status)
+
+    def change_total(self, kind: str, total: int) -> Iterator[None]:
+        """Another number of tickets, never fewer than Postgres has promised."""
+        count = self.books().counters[kind]
+        if count.held + count.sold <= total:
+            self.totals[kind] = total
+        yield
+        if self.redis == "whole":
+            self.stock = dict(self.totals)
+
+    def mend(self) -> Iterator[None]:
+        """Tell Redis of all it may not know."""
+        left = [
+            it for it, row in self.rows.items() if row.status not in ("held", "paying") and not row.released
+        ]
+        yield from self._tell(left)
+
+    def restore(self) -> None:
+        """Redis is what Postgres says; what was submitted and not written is forgotten."""
+        self.redis = "whole"
+        self.stock = dict(self.totals)
+        live = {it: row for it, row in self.rows.items() if row.status in LIVE}
+        self.holds = {
+            it: Hold(row.wish, row.expires_ms, row.status == "confirmed") for it, row in live.items()
+        }
+        self.outcomes.update({it: (row.wish, "held") for it, row in self.rows.items()})
+
+    def wipe(self) -> None:
+        """Everything Redis had is gone."""
+        self.redis = "gone"
+        for lost in (self.stock, self.holds, self.outcomes, self.refusals, self.stream):
+            lost.clear()
+
+    def books(self) -> Books:
+        """Both stores, in the words of the verdict."""
+        live = {it: row for it, row in self.rows.items() if row.status in LIVE}
+        held = {
+            it: Owned(hold.wish.visitor, hold.sold, dict(hold.wish.items)) for it, hold in self.holds.items()
+        }
+        rows = {
+            it: Owned(r.wish.visitor, r.status == "confirmed", dict(r.wish.items)) for it, r in live.items()
+        }
+        spent = Counter[str]()
+        for hold in self.holds.values():
+            spent[hold.wish.visitor] += hold.wish.quantity
+        counters = _counts(self.totals, rows.values())
+        return Books(
+            stock=_counts(self.stock, held.values()),
+            holds=held,
+            allowance=dict(spent),
+            in_flight=frozenset(wish.reservation_id for wish, _ in self.stream.values()),
+            counters=counters,
+            rows=rows,
+            statuses={it: row.status for it, row in self.rows.items()},
+            issued={kind: count.sold for kind, count in counters.items()},
+            unreleased=frozenset(
+                it for it, r in self.rows.items() if r.status not in ("held", "paying") and not r.released
+            ),
+            missing=frozenset(),
+        )
+
+    def tell_room(self) -> None:
+        """The sums the controller of the room goes by."""
+        counts = self.books().stock.values()
+        sums = (sum(it.free for it in counts), sum(it.held for it in counts), sum(it.total for it in counts))
+        self.room.tickets = sums if counts else None
+
+    # inside -------------------------------------------------------------------------------------------
+    def _known(self, wish: Wish) -> tuple[Wish, str] | None:
+        last = self.refusals.get(wish.visitor)
+        if wish.reservation_id in self.outcomes:
+            return self.outcomes[wish.reservation_id]
+        return last if last and last[0].reservation_id == wish.reservation_id else None
+
+    def _refusal(self, wish: Wish, *, limit_first: bool) -> str:
+        free = _counts(self.stock, self.books().holds.values())
+        spent = self.books().allowance.get(wish.visitor, 0)
+        too_many = "limit_exceeded" if spent + wish.quantity > self.max_tickets else ""
+        too_few = "sold_out" if any(free[kind].free < count for kind, count in wish.items) else ""
+        return (too_many or too_few) if limit_first else (too_few or too_many)
+
+    def _decide(self, wish: Wish) -> tuple[str, int]:
+        if wish.reservation_id in self.holds:
+            return "known", self.holds[wish.reservation_id].expires_ms
+        known = self._known(wish)
+        if known is None:
+            return "forgotten", 0
+        if known[1] != "pending":
+            return "settled", 0
+        word = self._refusal(wish, limit_first=False)
+        if word:
+            self.outcomes[wish.reservation_id] = wish, word
+            return word, 0
+        self.holds[wish.reservation_id] = Hold(wish, self.now_ms + self.hold_ttl_ms)
+        if wish.visitor in self.room.active:
+            self.room.buyers.add(wish.visitor)
+        return "held", self.now_ms + self.hold_ttl_ms
+
+    def _insert(self, wish: Wish, expires_ms: int) -> bool:
+        counts = self.books().counters
+        fits = all(counts[kind].free >= count for kind, count in wish.items)
+        if fits:
+            self.rows[wish.reservation_id] = Row(wish, expires_ms)
+        return fits
+
+    def _tell(self, ids: Sequence[str]) -> Iterator[None]:
+        """Redis hears what Postgres has said, the ended first; not while it is being restored."""
+        for statuses in (("cancelled", "expired"), ("confirmed",)):
+            told = [it for it in ids if self.rows[it].status in statuses]
+            if not told or self.redis != "whole":
+                continue
+            if statuses == ("confirmed",):
+                self._confirm(told)
+            else:
+                self._release(told)
+            yield
+            self.rows.update({it: replace(self.rows[it], released=True) for it in told})
+            yield
+
+    def _release(self, ids: Iterable[str]) -> None:
+        for hold in [self.holds.pop(it) for it in ids if it in self.holds]:
+            if hold.wish.visitor not in self.books().allowance:
+                self.room.buyers.discard(hold.wish.visitor)
+
+    def _confirm(self, ids: Iterable[str]) -> None:
+        for it in ids:
+            hold = self.holds.get(it)
+            if hold is None or hold.sold:
+                continue
+            self.holds[it] = replace(hold, sold=True)
+            visitor = hold.wish.visitor
+            bought = sum(h.wish.quantity for h in self.holds.values() if h.sold and h.wish.visitor == visitor)
+            if visitor in self.room.active and (
+                self.room.rules.ends_on_confirm or bought >= self.max_tickets
+            ):
+                self.room.finish(visitor, self.now_ms)
+
+
+def _counts(totals: dict[str, int], owned: Iterable[Owned]) -> dict[str, Count]:
+    held, sold = Counter[str](), Counter[str]()
+    for it in owned:
+        (sold if it.sold else held).update(it.items)
+    return {
+        kind: Count(total, total - held[kind] - sold[kind], held[kind], sold[kind])
+        for kind, total in totals.items()
+    }

@@ -1,0 +1,89 @@
+"""Looks at a room after every step: both sides the same, every invariant held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.model import Place
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.room_scripts import Refused
+from load.verdict import Admitted
+from tests.simulation import view
+from tests.simulation.invariants import ROOM, History, Look
+from tests.simulation.model import UNIT, RoomModel, Standing
+
+
+class Differs(AssertionError):
+    """Model and engine do not agree, or an invariant does not hold; `kind` tells apart what went wrong."""
+
+    def __init__(self, kind: str, lines: Sequence[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.kind = kind
+
+
+class Watch:
+    """One room under watch: its model, the time, and what a run remembers."""
+
+    def __init__(self, redis: RedisClient, keys: RoomKeys, model: RoomModel, now_ms: int) -> None:
+        self.redis = redis
+        self.keys = keys
+        self.model = model
+        self.now_ms = now_ms
+        self.history = History(burst=model.rules.capacity / UNIT)
+        self._before = view.of_model(model)
+        self._earned = 0.0
+        self._admitted_before = 0  # by servers that are no more
+
+    def pass_time(self, ms: int) -> None:
+        """It is later."""
+        if self.model.state == "open":
+            self._earned += ms * self.model.rules.rate / UNIT
+        self.now_ms += ms
+
+    async def check(self) -> None:
+        """Compare the room. Raises Differs."""
+        now, lasting = await view.of_engine(self.redis, self.keys)
+        if differences := view.of_model(self.model).differences(now):
+            raise Differs("state", differences)
+        self._remember(now)
+        rules = self.model.rules
+        limits = rules.active_max, rules.visitors_per_ticket, rules.lottery
+        look = Look(self._before, now, self.history, *limits, lasting)
+        for invariant in ROOM:
+            if wrong := list(invariant(look)):
+                raise Differs(invariant.__name__, wrong)
+        for visitor in now.active.keys() - self._before.active.keys():
+            self.history.turns_of[now.turns[visitor]] = visitor
+        self._before = now
+
+    async def take_over(self) -> None:
+        """After a wipe the line is what the engine has; from here on both go on together."""
+        now, _ = await view.of_engine(self.redis, self.keys)
+        self._admitted_before += max(0, self._before.admitted - now.admitted)
+        view.adopt(self.model, now)
+        self._before = now
+
+    def told(self, told: Sequence[Place | Refused], expected: Sequence[Standing]) -> None:
+        """The engine told each visitor what the model says. Raises Differs."""
+        got = [standing(it) for it in told]
+        if got != list(expected):
+            raise Differs("told", [f"told: model {expected}, engine {got}"])
+
+    def _remember(self, now: view.View) -> None:
+        self.history.burst = max(self.history.burst, self.model.rules.capacity / UNIT)
+        admitted = self._admitted_before + now.admitted
+        self.history.moments.append(Admitted(self.now_ms, admitted, self.model.given_back, self._earned))
+
+
+def standing(told: Place | Refused) -> Standing:
+    """An answer of the engine in the words of the model."""
+    if isinstance(told, Refused):
+        return Standing(told.word)
+    return Standing(
+        told.state,
+        told.token_number or 0,
+        -1 if told.ahead is None else told.ahead,
+        told.claim_by_ms or told.session_expires_at_ms,
+        told.new,
+    )

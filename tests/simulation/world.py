@@ -1,0 +1,107 @@
+"""The whole of it: the line and the sale behind it, step by step, and the reckoning in the end."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+
+from app import holds
+from app.core.rules import draw_of
+from load.verdict import judge, read_books
+from tests.simulation.line_world import LineWorld, settings_of
+from tests.simulation.model import RoomModel, Rules
+from tests.simulation.pinned import PinnedStores
+from tests.simulation.room_world import START_MS
+from tests.simulation.sale_model import SaleModel
+from tests.simulation.sale_world import EVENT, HOLD_TTL_S, MAX_TICKETS, ROOM, SaleWorld
+from tests.simulation.steps import VISITORS, Step
+from tests.simulation.watch import Differs, Watch
+
+TOTALS = {"floor": 5, "balcony": 3}
+SALE = """
+    INSERT INTO rooms (room_id, settings, state, seed) VALUES ('room', $1, 'scheduled', $2)
+"""
+
+
+class World:
+    """One seed's world."""
+
+    def __init__(self, pinned: PinnedStores, rules: Rules, seed: bytes) -> None:
+        draws = {visitor: draw_of(seed, visitor) for visitor in VISITORS}
+        room = RoomModel(rules, draws, tick_ms=START_MS)
+        model = SaleModel(room, dict(TOTALS), MAX_TICKETS, HOLD_TTL_S * 1000, START_MS, "gone")
+        self.pinned = pinned
+        self.watch = Watch(pinned.plain.redis, holds.keys_of(ROOM), room, START_MS)
+        self.sale = SaleWorld(pinned, model, self.watch)
+        self.line = LineWorld(self.sale, seed)
+        self.rules = rules
+        self.seed = seed
+
+    async def load(self) -> None:
+        """The sale in Postgres, the room in Redis."""
+        await self.pinned.empty()
+        await self.pinned.set_clock(START_MS)
+        postgres = self.pinned.plain.postgres
+        settings = msgspec.json.encode(settings_of(self.rules)).decode()
+        await postgres.execute(SALE, settings, self.seed)
+        await postgres.execute(
+            "INSERT INTO events (event_id, room_id, name, starts_at, hold_ttl_s, max_tickets_per_visitor) "
+            "VALUES ($1, $2, 'Event', now(), $3, $4)",
+            EVENT,
+            ROOM,
+            HOLD_TTL_S,
+            MAX_TICKETS,
+        )
+        await postgres.executemany(
+            "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total) "
+            "VALUES ($1, $2, $2, 100, $3)",
+            [(EVENT, kind, total) for kind, total in TOTALS.items()],
+        )
+        await self.sale.rebuild(None)
+
+    async def take(self, step: Step) -> None:
+        """Do one step on both sides and compare. Raises Differs."""
+        if step.verb == "wait":
+            await self.wait(cast(int, *step.arguments))
+        elif step.verb == "wipe":
+            if self.sale.model.redis == "whole":
+                self.line.remember_places()
+            await self.sale.wipe()
+        elif step.verb == "settle":
+            await self.settle()
+        elif step.verb == "rebuild":
+            await self.rebuild(cast("int | None", *step.arguments))
+        elif hasattr(self.line, step.verb):
+            if self.sale.model.redis == "gone":
+                await self.rebuild(None)
+            await getattr(self.line, step.verb)(*step.arguments)
+        else:
+            await getattr(self.sale, step.verb)(*step.arguments)
+            await self.sale.check()
+        await self.sale.check_room()
+
+    async def wait(self, ms: int) -> None:
+        self.watch.pass_time(ms)
+        self.sale.model.now_ms = self.watch.now_ms
+        await self.pinned.set_clock(self.watch.now_ms)
+
+    async def rebuild(self, calls: int | None) -> None:
+        if await self.sale.rebuild(calls):
+            await self.line.check_sessions()
+
+    async def settle(self) -> None:
+        """Everything finds its end: nothing in flight, every hold over; then the verdict has to be good."""
+        payments = [it.rpartition("-") for it, row in self.sale.model.rows.items() if row.status == "paying"]
+        steps = [Step("rebuild", (None,)), Step("read", ("w1",)), Step("take_over", ("w0",))]
+        steps += [Step("read_own", ("w0",)), Step("decide", ("w0",)), Step("record", ("w0",))]
+        steps += [Step("declined", (visitor, key)) for visitor, _, key in payments]
+        steps += [Step("wait", (HOLD_TTL_S * 1000,)), Step("expire", (None,)), Step("mend", (None,))]
+        steps += [Step("totals", (kind, total, None)) for kind, total in self.sale.model.totals.items()]
+        for step in steps:
+            await self.take(step)
+        books = await read_books(self.pinned.plain, ROOM, EVENT, self.sale.promised)
+        verdict = judge(books)
+        held = [kind for kind, count in books.stock.items() if count.held]
+        if not verdict.good or held:
+            raise Differs("verdict", [str(verdict), f"still held: {held}"])
