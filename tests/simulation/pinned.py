@@ -100,6 +100,12 @@ def _scripts() -> dict[str, lua.Script]:
     return {it.sha: it for it in (lua.script(path.stem) for path in lua.SCRIPTS.glob("*.lua"))}
 
 
+def forget_scripts() -> None:
+    """Read the scripts again, from wherever they are now."""
+    lua.script.cache_clear()
+    _scripts.cache_clear()
+
+
 def _script(sha: str) -> lua.Script:
     return _scripts()[sha]
 

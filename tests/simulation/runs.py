@@ -1,0 +1,80 @@
+"""One seed, one run: its world, its steps, and what to tell when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+import pytest
+
+from app.store.connections import RedisClient
+from tests.simulation.pinned import PinnedStores
+from tests.simulation.room_world import START_MS, RoomWorld
+from tests.simulation.steps import (
+    VISITORS,
+    Step,
+    room_steps,
+    rules_of,
+    sale_rules,
+    sale_steps,
+    shortest,
+)
+from tests.simulation.watch import Differs
+from tests.simulation.world import World
+
+Failure = tuple[int, Differs]  # the number of the step, and what it showed
+Run = Callable[[Sequence[Step]], Awaitable[Failure | None]]
+
+
+async def run_room(redis: RedisClient, seed: int, steps: Sequence[Step]) -> Failure | None:
+    """The first step after which room and model differ; None when they never do."""
+    random = Random(seed)
+    draws = {visitor: random.getrandbits(52) for visitor in VISITORS}
+    world = RoomWorld(redis, rules_of(random, start_ms=START_MS), draws, event=random.random() < 0.5)
+    await world.load()
+    return await _take_all(world.take, steps)
+
+
+async def run_sale(stores: PinnedStores, seed: int, steps: Sequence[Step]) -> Failure | None:
+    """The same of a whole sale; after the last step everything is brought to its end and judged."""
+    random = Random(seed)
+    rules = sale_rules(random, start_ms=START_MS)
+    world = World(stores, rules, random.randbytes(32))
+    await world.load()
+    return await _take_all(world.take, [*steps, Step("settle")])
+
+
+def steps_of_room(seed: int) -> list[Step]:
+    """What happens in the room of this seed."""
+    return room_steps(Random(-seed))
+
+
+def steps_of_sale(seed: int) -> list[Step]:
+    """What happens in the sale of this seed."""
+    return sale_steps(Random(-seed))
+
+
+async def pass_or_explain(seed: int, steps: Sequence[Step], run: Run) -> None:
+    """Run the steps; should one fail, look for the fewest that still do, and fail the test with them."""
+    failure = await run(steps)
+    if failure is None:
+        return
+    number, difference = failure
+
+    async def fails(some: Sequence[Step]) -> bool:
+        found = await run(some)
+        return found is not None and found[1].kind == difference.kind
+
+    fewest = await shortest(steps[: number + 1], fails)
+    pytest.fail(
+        f"seed {seed}, step {number}: {difference}\nshortest: {fewest}\nwhich ends: {await run(fewest)}"
+    )
+
+
+async def _take_all(take: Callable[[Step], Awaitable[None]], steps: Sequence[Step]) -> Failure | None:
+    for number, step in enumerate(steps):
+        try:
+            await take(step)
+        except Differs as difference:
+            return number, difference
+    return None

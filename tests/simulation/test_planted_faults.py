@@ -1,0 +1,90 @@
+"""The simulation notices: each fault here is planted into a copy of the scripts, and has to be found.
+
+A check that cannot fail is worth nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from app.store import lua
+from app.store.connections import RedisClient
+from tests.simulation import pinned
+from tests.simulation.pinned import PinnedStores
+from tests.simulation.runs import Failure, run_room, run_sale, steps_of_room, steps_of_sale
+
+SEEDS = range(40)
+
+
+class Fault(NamedTuple):
+    """A line of a script, and what it is changed to."""
+
+    script: str
+    line: str
+    changed: str
+
+
+ROOM_FAULTS = {
+    "the cap is dropped": Fault("include/bucket.lua", "if c.active_max > 0 then", "if false then"),
+    "no-shows are not given back": Fault(
+        "include/turns.lua", "m.level = m.level + 60000", "m.level = m.level"
+    ),
+    "the bucket fills while paused": Fault("include/bucket.lua", "and c.state == 'open' then", "then"),
+    "numbers run past what Postgres knows": Fault(
+        "join.lua", "m.last_number >= m.numbers_reserved", "m.last_number > m.numbers_reserved"
+    ),
+}
+SALE_FAULTS = {
+    "an ended hold keeps its tickets": Fault(
+        "release.lua", "redis.call('HDEL', holds", "redis.call('HGET', holds"
+    ),
+    "an outcome has no end": Fault("include/outcomes.lua", "redis.call('EXPIRE', outcomes, 172800)", ""),
+    "a restored session is forgotten": Fault(
+        "load_sessions.lua", "redis.call('ZADD', active", "redis.call('ZADD', ended"
+    ),
+}
+
+
+@pytest.fixture
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fault], None]]:
+    """Put a fault into a copy of the scripts, and have that copy loaded."""
+
+    def planted(fault: Fault) -> None:
+        copy = Path(shutil.copytree(lua.SCRIPTS, tmp_path / "lua"))
+        text = (copy / fault.script).read_text()
+        assert fault.line in text, "the script was rewritten; plant the fault where it belongs now"
+        (copy / fault.script).write_text(text.replace(fault.line, fault.changed))
+        monkeypatch.setattr(lua, "SCRIPTS", copy)
+        pinned.forget_scripts()
+
+    yield planted
+    monkeypatch.undo()
+    pinned.forget_scripts()
+
+
+@pytest.mark.parametrize("fault", ROOM_FAULTS.values(), ids=ROOM_FAULTS.keys())
+async def test_a_fault_of_the_room_is_found(
+    redis: RedisClient, plant: Callable[[Fault], None], fault: Fault
+) -> None:
+    plant(fault)
+    assert await _is_found(lambda seed: run_room(redis, seed, steps_of_room(seed)))
+
+
+@pytest.mark.parametrize("fault", SALE_FAULTS.values(), ids=SALE_FAULTS.keys())
+async def test_a_fault_of_the_sale_is_found(
+    simulation_stores: PinnedStores, plant: Callable[[Fault], None], fault: Fault
+) -> None:
+    plant(fault)
+    assert await _is_found(lambda seed: run_sale(simulation_stores, seed, steps_of_sale(seed)))
+
+
+async def _is_found(run: Callable[[int], Awaitable[Failure | None]]) -> bool:
+    for seed in SEEDS:
+        if await run(seed) is not None:
+            return True
+    return False
