@@ -172,11 +172,12 @@ async def ask(
 async def at_desk(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[Desk]:
     """A desk whose subscription stands, and no worker."""
     async with open_desk(stores, settings) as desk:
-        await wait_until(lambda: _listening(stores, desk), "the subscription")
+        await wait_until(lambda: listening(stores, desk), "the subscription")
         yield desk
 
 
-async def _listening(stores: Stores, desk: Desk) -> bool:
+async def listening(stores: Stores, desk: Desk) -> bool:
+    """Whether the desk's subscription stands."""
     own = f"fairgate:outcomes:{desk.instance}"
     client: Any = stores.redis
     where = {"target_nodes": client.get_default_node()} if isinstance(client, RedisCluster) else {}

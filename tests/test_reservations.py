@@ -39,6 +39,7 @@ from tests.sales import (
     ask,
     at_desk,
     counters,
+    listening,
     rows,
     stock,
     wanted,
@@ -231,6 +232,13 @@ async def test_an_outcome_whose_message_was_lost_is_looked_up(stores: Stores) ->
     async with a_shop(stores) as desk:
         desk.instance = "somebody-else"
         assert (await ask(desk, await a_session(stores))).reservation
+
+
+async def test_a_subscription_that_broke_is_made_again(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        assert await stores.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub") == 1
+        assert (await ask(desk, await a_session(stores))).reservation
+        await wait_until(lambda: listening(stores, desk), "a new subscription")
 
 
 async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores) -> None:

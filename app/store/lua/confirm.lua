@@ -25,5 +25,6 @@ for reservation_id in records() do
     confirmed[#confirmed + 1] = reservation_id
   end
 end
+write_moves()
 if #confirmed > 0 then redis.call('PUBLISH', channel, table.concat(confirmed, '\n')) end
 return {'confirmed', #confirmed}

@@ -19,5 +19,6 @@ for reservation_id, entry, outcome in records() do
   end
   if outcome ~= '' then redis.call('HSET', outcomes, reservation_id, outcome) end
 end
+write_moves()
 redis.call('EXPIRE', outcomes, 172800)
 return {'loaded', loaded}

@@ -20,5 +20,6 @@ for reservation_id in records() do
     released[#released + 1] = reservation_id
   end
 end
+write_moves()
 if #released > 0 then redis.call('PUBLISH', channel, table.concat(released, '\n')) end
 return {'released', #released}

@@ -1,14 +1,20 @@
--- Moves tickets between two of free, held and sold: per ticket type and in the sums over all types.
+-- Moves tickets between two of free, held and sold: per ticket type and in the sums over all types. The stock
+-- is written once for the whole batch, by write_moves.
+local moves = {}
 local function move(items, from, to)
   local moved = 0
   for ticket_type, quantity in string.gmatch(items, '([^:,]+):(%d+):?%d*') do
-    redis.call('HINCRBY', stock, from .. ':' .. ticket_type, -quantity)
-    redis.call('HINCRBY', stock, to .. ':' .. ticket_type, quantity)
+    moves[from .. ':' .. ticket_type] = (moves[from .. ':' .. ticket_type] or 0) - quantity
+    moves[to .. ':' .. ticket_type] = (moves[to .. ':' .. ticket_type] or 0) + quantity
     moved = moved + quantity
   end
-  redis.call('HINCRBY', stock, from, -moved)
-  redis.call('HINCRBY', stock, to, moved)
+  moves[from], moves[to] = (moves[from] or 0) - moved, (moves[to] or 0) + moved
   return moved
+end
+local function write_moves()
+  for field, change in pairs(moves) do
+    if change ~= 0 then redis.call('HINCRBY', stock, field, change) end
+  end
 end
 -- Adds to a visitor's tally; a tally that comes to nothing is forgotten.
 local function tally(field, change)
