@@ -155,6 +155,7 @@ def settings(servers: Servers, database_url: str) -> Settings:
         secret=SecretStr("only for tests, 32 characters ..."),
         rate_limits="off",
         public_url="",
+        store_timeout_s=10,  # tests share their two cores with others
     )
 
 

@@ -42,7 +42,6 @@ async def wires(stores: Stores, settings: Settings) -> AsyncIterator[Wires]:
             update={
                 "redis_url": _through(settings.redis_url, redis_wire),
                 "database_url": _through(settings.database_url, postgres_wire),
-                "store_timeout_s": 0.5,
             }
         )
         async with served(cut) as web:
