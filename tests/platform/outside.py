@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from app.children import ends_with_us
 from tests.waiting import wait_until
 
 FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")
@@ -100,6 +101,7 @@ async def up(data: Path, *arguments: str, command: str = "up", **settings: str) 
             env=environment(**settings),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
+            preexec_fn=ends_with_us(signal.SIGTERM),  # also when the test run itself is ended
         )
     assert process.stdout is not None
     try:
@@ -120,4 +122,4 @@ async def gone(pid: int) -> None:
         except psutil.NoSuchProcess:
             return True
 
-    await wait_until(is_gone, f"the end of process {pid}")
+    await wait_until(is_gone, f"the end of process {pid}", timeout_s=20)

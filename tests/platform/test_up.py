@@ -184,7 +184,7 @@ async def test_a_ctrl_c_while_it_starts_is_a_clean_end(data: Path) -> None:
     async def begun() -> bool:
         return (data / "valkey" / "port").exists()
 
-    await wait_until(begun, "the first store", timeout_s=20)
+    await wait_until(begun, "the first store", timeout_s=60)
     (supervisor,) = (child for child in psutil.Process().children() if str(data) in child.cmdline())
     family = supervisor.children(recursive=True)
     began = time.monotonic()
