@@ -83,12 +83,18 @@ class HotLane:
         if app.settings.cors_origins:
             added += cors.headers(app.settings.cors_origins, headers.get(b"origin"))
 
+        started = False
+
         async def marked(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await self._inner(scope, receive, marked)
+        if not started:  # Quart takes broken chunks for a reader who left, and says nothing
+            await _send(request_of(app, scope, {}), refuse(MalformedJson(BROKEN_OFF)), receive, send)
 
 
 def _has_body(scope: Scope, request: Request) -> bool:

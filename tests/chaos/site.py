@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from app import conservation
 from app.core.model import EventId, RoomId
 from app.store.connections import REDIS_AWAY, Stores, connect_postgres, connect_redis
+from app.store.keys import WORKERS
 from load.verdict import Books, judge, read_books
 from tests.chaos.crowd import Crowd, Sale
 from tests.platform.conftest import new_folder
@@ -136,6 +137,12 @@ class Site:
         pid = min(self.up.pids(role))
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    async def working(self) -> set[str]:
+        """The workers that have told of themselves."""
+        async with self.stores() as stores:
+            redis: Any = stores.redis
+            return set(await redis.zrange(WORKERS, 0, -1))
 
     async def valkey_pid(self) -> int:
         """The process of the embedded Valkey."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.store.connections import Stores
-from app.store.keys import WORKERS, RoomKeys
+from app.store.keys import RoomKeys
 from tests.chaos.crowd import Sale
 from tests.chaos.site import Site
 from tests.waiting import wait_until
@@ -45,10 +45,10 @@ async def test_they_come_back_at_once_when_the_only_worker_was_down(lone: Site) 
         deadline = max(_seconds(it.json()["expires_at"]) for it in held)
         await _until(deadline - 0.1)
         lone.kill_one("fairgate worker")
-        before = set(await _workers(stores))
+        before = await lone.working()
 
         async def back() -> bool:
-            return bool(set(await _workers(stores)) - before)
+            return bool(await lone.working() - before)
 
         await wait_until(back, "a new worker at work")
         returned_at = max(time.time(), deadline)
@@ -65,12 +65,6 @@ async def _until(moment: float) -> None:
         return time.time() >= moment
 
     await wait_until(reached, "the deadline", every_s=0.005)
-
-
-async def _workers(stores: Stores) -> list[str]:
-    redis: Any = stores.redis
-    found: list[str] = await redis.zrange(WORKERS, 0, -1)
-    return found
 
 
 async def _all_free_at(stores: Stores, sale: Sale) -> float:

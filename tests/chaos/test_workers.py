@@ -30,8 +30,10 @@ async def test_the_only_worker_is_started_again_and_takes_up_what_it_left(lone: 
     async with lone.crowd(sale) as crowd, crowd.traffic():
         for _ in range(KILLS):
             await crowd.promises(20)
+            before = await lone.working()
             killed = lone.kill_one("fairgate worker")
             await _another(lone, killed, 1)
+            await _at_work(lone, before)
             await crowd.decided(within_s=GOES_ON_WITHIN_S)
     assert crowd.answers["503 store_unavailable"] == 0
 
@@ -42,3 +44,10 @@ async def _another(site: Site, killed: int, count: int) -> None:
         return killed not in pids and len(pids) == count
 
     await wait_until(all_there, "a new worker", timeout_s=RESTART_WITHIN_S)
+
+
+async def _at_work(site: Site, before: set[str]) -> None:
+    async def there() -> bool:
+        return bool(await site.working() - before)
+
+    await wait_until(there, "a worker at work")
