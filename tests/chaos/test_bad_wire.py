@@ -37,7 +37,7 @@ DROPPED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", DROPPED)
 async def test_what_is_no_request_changes_nothing(site: Site, name: str) -> None:
-    sale = await _sale(site)
+    sale = await site.open_sale()
     before = await _line(site, sale)
     answer = await _sent(site, DROPPED[name].replace(b"{room}", sale.room_id.encode()))
     assert answer == b"" or _status(answer) == 501 or 400 <= _status(answer) < 500, answer[:200]
@@ -51,7 +51,7 @@ async def test_what_is_no_request_changes_nothing(site: Site, name: str) -> None
     ids=["newline", "folded", "encoded", "markup", "long", "bytes", "empty"],
 )
 async def test_a_request_id_cannot_bring_a_header_or_anything_strange(site: Site, sent: bytes) -> None:
-    sale = await _sale(site)
+    sale = await site.open_sale()
     request = STATUS.replace(b"{room}", sale.room_id.encode()) + b"X-Request-Id: " + sent + b"\r\n\r\n"
     head = await _sent(site, request)
     lines = head.lower().split(b"\r\n")[1:]
@@ -65,7 +65,7 @@ async def test_a_request_id_cannot_bring_a_header_or_anything_strange(site: Site
 
 
 async def test_one_who_sends_slowly_or_leaves_keeps_nobody_up(site: Site) -> None:
-    sale = await _sale(site)
+    sale = await site.open_sale()
     before = await _line(site, sale)
     address = urlsplit(site.up.url)
     half = b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
@@ -78,16 +78,6 @@ async def test_one_who_sends_slowly_or_leaves_keeps_nobody_up(site: Site) -> Non
         writer.transport.abort()
     assert b" 200 " in await _sent(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
     assert await _line(site, sale) == before
-
-
-_sales: dict[str, Sale] = {}
-
-
-async def _sale(site: Site) -> Sale:
-    """One sale for all of these on each site; none of them may leave a trace in it."""
-    if site.up.url not in _sales:
-        _sales[site.up.url] = await site.open_sale()
-    return _sales[site.up.url]
 
 
 def _status(answer: bytes) -> int:
