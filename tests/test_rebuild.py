@@ -83,6 +83,17 @@ async def test_everybody_returns_in_the_old_order_and_new_visitors_stand_behind(
     assert (await place(line, ROOM, token(new.visitor_id, new.queue_number, 2)))[0].ahead == 0
 
 
+async def test_a_place_taken_after_a_session_ended_survives_too(line: Line) -> None:
+    await an_open_room(line)
+    (buyer,) = await joined(line, 1)
+    await call_next(line, 1)
+    await claim(line, ROOM, claims(buyer))
+    await leave(line, ROOM, claims(buyer))
+    second = await back(line, buyer)
+    await wipe(line)
+    assert (await place(line, ROOM, claims(second)))[0].state == "waiting"
+
+
 async def test_nobody_who_had_a_turn_gets_a_second_one(line: Line) -> None:
     await an_open_room(line, claim_window_s=2)
     done, inside, missed, *_ = await joined(line, 5)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from app.store.connections import connect_redis
 from tests.conftest import Servers
 from tests.simulation.pinned import PinnedStores, pinned
 
@@ -17,9 +16,7 @@ async def simulation_stores(servers: Servers) -> AsyncIterator[PinnedStores]:
     """The stores, with a clock that is set; each seed empties them first."""
     admin = await asyncpg.connect(servers.postgres_url)
     await admin.execute(f"CREATE DATABASE simulation TEMPLATE {servers.template}")
-    redis = await connect_redis(servers.redis_url, timeout_s=5)
-    async with pinned(redis, servers.postgres_url.rpartition("/")[0] + "/simulation") as stores:
+    async with pinned(servers.redis_url, servers.postgres_url.rpartition("/")[0] + "/simulation") as stores:
         yield stores
-    await redis.aclose()
     await admin.execute("DROP DATABASE simulation WITH (FORCE)")
     await admin.close()

@@ -202,14 +202,19 @@ class LineWorld:
 
     async def check_sessions(self) -> None:
         """After a restore: whoever was told of a session that lasts has it, with the same end."""
+        self.lost = {visitor: lost for visitor, lost in self.lost.items() if not self._is_there(visitor)}
         rows = await self.sale.pinned.plain.postgres.fetch(
-            "SELECT visitor_id, expires_at FROM sessions WHERE ended_at IS NULL"
+            "SELECT visitor_id, queue_number, expires_at, ended_at FROM sessions"
         )
-        lasting = {row["visitor_id"]: to_ms(row["expires_at"]) for row in rows}
         lasting = {
-            visitor: until_ms
-            for visitor, until_ms in lasting.items()
-            if until_ms > self.watch.now_ms and visitor not in self.removed
+            row["visitor_id"]: to_ms(row["expires_at"])
+            for row in rows
+            if row["ended_at"] is None
+            and to_ms(row["expires_at"]) > self.watch.now_ms
+            and row["visitor_id"] not in self.removed
         }
-        if lasting != self.room.active:
-            raise Differs("sessions", [f"{lasting} last, {self.room.active} are active"])
+        known = {(row["visitor_id"], row["queue_number"]) for row in rows}
+        untold = {it for it in self.room.active if (it, self.room.turns[it]) not in known}
+        active = {it: until_ms for it, until_ms in self.room.active.items() if it not in untold}
+        if lasting != active:
+            raise Differs("sessions", [f"{lasting} last, {active} are active"])

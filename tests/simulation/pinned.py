@@ -12,9 +12,10 @@ from functools import cache
 from typing import Any
 
 import asyncpg
+from redis.asyncio import Redis
 
 from app.store import lua
-from app.store.connections import RedisClient, Stores, connect_postgres
+from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 
 COUNTED = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
 
@@ -126,8 +127,11 @@ class FusedPostgres:
 class PinnedStores:
     """Both stores at one settable time, before one fuse."""
 
-    def __init__(self, redis: RedisClient, postgres: asyncpg.Pool, looking: asyncpg.Pool) -> None:
+    def __init__(
+        self, redis: RedisClient, binary: Redis, postgres: asyncpg.Pool, looking: asyncpg.Pool
+    ) -> None:
         self.plain = Stores(redis, looking)
+        self._binary = binary  # a client that decodes nothing
         self._fuse = Fuse()
         self._redis = PinnedRedis(redis, self._fuse)
         fused: tuple[Any, Any] = self._redis, FusedPostgres(postgres, self._fuse)
@@ -151,6 +155,20 @@ class PinnedStores:
         finally:
             self._fuse.left = None
 
+    async def dump(self) -> dict[str, tuple[int, bytes]]:
+        """Every key with its TTL and its serialized value."""
+        raw: Any = self._binary
+        return {
+            key.decode(): (max(0, await raw.pttl(key)), await raw.dump(key)) for key in await raw.keys("*")
+        }
+
+    async def load(self, dump: dict[str, tuple[int, bytes]]) -> None:
+        """These keys and no others."""
+        raw: Any = self._binary
+        await raw.flushall()
+        for key, (ttl_ms, value) in dump.items():
+            await raw.restore(key, ttl_ms, value)
+
     async def empty(self) -> None:
         """No rows, no keys."""
         await self.plain.redis.flushall()
@@ -159,8 +177,9 @@ class PinnedStores:
 
 
 @asynccontextmanager
-async def pinned(redis: RedisClient, database_url: str) -> AsyncIterator[PinnedStores]:
+async def pinned(redis_url: str, database_url: str) -> AsyncIterator[PinnedStores]:
     """Both stores under one clock. The database gets a schema of its own for it."""
+    redis, binary = await connect_redis(redis_url, timeout_s=5), Redis.from_url(redis_url)
     connection = await asyncpg.connect(database_url)
     await connection.execute(CLOCK)
     await connection.close()
@@ -168,7 +187,10 @@ async def pinned(redis: RedisClient, database_url: str) -> AsyncIterator[PinnedS
     pool = await connect_postgres(url, timeout_s=5, connections_max=4)
     looking = await asyncpg.create_pool(url, min_size=1, max_size=2)  # ours, with statements prepared once
     try:
-        yield PinnedStores(redis, pool, looking)
+        yield PinnedStores(redis, binary, pool, looking)
     finally:
+        await redis.flushall()
+        await redis.aclose()
+        await binary.aclose()
         pool.terminate()
         looking.terminate()

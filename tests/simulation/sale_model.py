@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from load.verdict import LIVE, Books, Count, Owned
 from tests.simulation.model import RoomModel
+
+IN_REDIS = ("stock", "holds", "outcomes", "refusals", "stream")
 
 
 class Wish(NamedTuple):
@@ -55,15 +58,17 @@ class Decided(NamedTuple):
 
 @dataclass
 class SaleModel:
-    """One event behind one room. `redis`: whether the room is whole there, being restored, or gone."""
+    """One event behind one room. `redis`: whether the room is whole there, older than it should be since the
+    server was restarted, being restored, or gone."""
 
     room: RoomModel
     totals: dict[str, int]
     max_tickets: int
     hold_ttl_ms: int
     now_ms: int = 0
-    redis: Literal["whole", "restoring", "gone"] = "whole"
-    epoch: int = 1
+    redis: Literal["whole", "old", "restoring", "gone"] = "whole"
+    epoch: int = 1  # in Postgres
+    redis_epoch: int = 1
     messages: int = 0
     stock: dict[str, int] = field(default_factory=dict)  # totals as Redis has them
     holds: dict[str, Hold] = field(default_factory=dict)
@@ -72,9 +77,14 @@ class SaleModel:
     stream: dict[int, tuple[Wish, str]] = field(default_factory=dict)  # message -> wish, who has read it
     rows: dict[str, Row] = field(default_factory=dict)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the scripts of this half decide anything. An old room does: Postgres has the last word."""
+        return self.redis in ("whole", "old")
+
     def submit(self, wish: Wish, session_ms: int) -> str:
         """What the visitor is told at once: queued, or what is known, or why not."""
-        if self.redis != "whole":
+        if not self.ready:
             return "unknown" if self.redis == "gone" else "restoring"
         known = self._known(wish)
         if known is not None:
@@ -104,9 +114,9 @@ class SaleModel:
 
     def decide(self, messages: Iterable[tuple[int, Wish]]) -> Decided | None:
         """Take stock for a batch, one after the other. None: the room is not ready."""
-        if self.redis != "whole":
+        if not self.ready:
             return None
-        return Decided(self.epoch, [(it, wish, *self._decide(wish)) for it, wish in messages])
+        return Decided(self.redis_epoch, [(it, wish, *self._decide(wish)) for it, wish in messages])
 
     def record(self, batch: Decided) -> Iterator[None]:
         """Postgres, then what follows from its answer in Redis, then the outcomes."""
@@ -119,7 +129,7 @@ class SaleModel:
         ]
         yield
         if refused:
-            if self.redis != "whole":
+            if not self.ready:
                 return
             self._release(refused)
             yield
@@ -160,7 +170,7 @@ class SaleModel:
         if count.held + count.sold <= total:
             self.totals[kind] = total
         yield
-        if self.redis == "whole":
+        if self.ready:
             self.stock = dict(self.totals)
 
     def mend(self) -> Iterator[None]:
@@ -172,7 +182,7 @@ class SaleModel:
 
     def restore(self) -> None:
         """Redis is what Postgres says; what was submitted and not written is forgotten."""
-        self.redis = "whole"
+        self.redis, self.redis_epoch = "whole", self.epoch
         self.stock = dict(self.totals)
         live = {it: row for it, row in self.rows.items() if row.status in LIVE}
         self.holds = {
@@ -180,11 +190,21 @@ class SaleModel:
         }
         self.outcomes.update({it: (row.wish, "held") for it, row in self.rows.items()})
 
+    def in_redis(self) -> dict[str, Any]:
+        """A copy of all that Redis has."""
+        return deepcopy({name: getattr(self, name) for name in (*IN_REDIS, "redis_epoch")})
+
     def wipe(self) -> None:
         """Everything Redis had is gone."""
         self.redis = "gone"
-        for lost in (self.stock, self.holds, self.outcomes, self.refusals, self.stream):
-            lost.clear()
+        for name in IN_REDIS:
+            getattr(self, name).clear()
+
+    def restart(self, saved: dict[str, Any]) -> None:
+        """Redis has what was saved, and not what happened since."""
+        self.redis = "old"
+        for name, kept in deepcopy(saved).items():
+            setattr(self, name, kept)
 
     def books(self) -> Books:
         """Both stores, in the words of the verdict."""
@@ -262,7 +282,7 @@ class SaleModel:
         """Redis hears what Postgres has said, the ended first; not while it is being restored."""
         for statuses in (("cancelled", "expired"), ("confirmed",)):
             told = [it for it in ids if self.rows[it].status in statuses]
-            if not told or self.redis != "whole":
+            if not told or not self.ready:
                 continue
             if statuses == ("confirmed",):
                 self._confirm(told)

@@ -8,6 +8,7 @@ and `invariants.returning` says what it may be.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.simulation.watch import Differs, Watch
 ROOM, EVENT = RoomId("room"), EventId("event")
 MAX_TICKETS, HOLD_TTL_S, BACKLOG_MAX = 4, 30, 100
 TROUBLE = (RoomNotReady, Superseded)
+ANOTHER_RUN = "0" * 40
 IN_POSTGRES = ("counters", "rows", "issued", "statuses", "unreleased")
 
 
@@ -52,6 +54,7 @@ class SaleWorld:
         self.hands: dict[str, Hands] = {}
         self.seen: dict[str, int] = {}  # message id -> number of the message in the model
         self.attempts: dict[str, str] = {}  # reservation_id -> the payment that was begun last
+        self.saved: tuple[dict[str, tuple[int, bytes]], dict[str, Any], dict[str, Any]] = ({}, {}, {})
         self.told: dict[str, str] = {}  # reservation_id -> the outcome somebody was told
 
     # reserving ----------------------------------------------------------------------------------------
@@ -181,6 +184,23 @@ class SaleWorld:
     async def wipe(self) -> None:
         await self.pinned.plain.redis.flushall()
         self.model.wipe()
+        self._forget_refusals()
+
+    async def save(self) -> None:
+        """What a server that is restarted later will still have."""
+        self.saved = (await self.pinned.dump(), self.model.in_redis(), deepcopy(vars(self.watch.model)))
+
+    async def restart(self) -> None:
+        """The server comes back with what was saved, and lacks what happened since."""
+        dump, sale, room = self.saved
+        await self.pinned.load(dump)
+        await self.pinned.plain.redis.hset(self.keys.conf, "run_id", ANOTHER_RUN)
+        self.model.restart(sale)
+        vars(self.watch.model).update(deepcopy(room) | {"given_back": self.watch.model.given_back})
+        self._forget_refusals()
+
+    def _forget_refusals(self) -> None:
+        """Only what was answered 201 is promised to survive."""
         self.told = {it: word for it, word in self.told.items() if word == "held"}
 
     async def rebuild(self, calls: int | None) -> bool:
@@ -190,13 +210,15 @@ class SaleWorld:
             await rebuild.rebuild_room(self.stores, ROOM)
         redis: Any = self.pinned.plain.redis
         self.model.epoch = await self.pinned.plain.postgres.fetchval("SELECT epoch FROM rooms")
-        restoring, until_ms = await redis.hmget(self.keys.conf, "restoring", "restore_until_ms")
-        self.model.redis = "gone" if restoring is None else "restoring" if restoring == "1" else "whole"
-        if whole_before or self.model.redis != "whole":
+        conf = await redis.hgetall(self.keys.conf)
+        if whole_before or not conf or conf["run_id"] == ANOTHER_RUN:
+            return False
+        self.model.redis = "restoring"
+        if conf["restoring"] == "1":
             return False
         self.model.restore()
         await self.watch.take_over()
-        self.model.room.restore_until_ms = int(until_ms)
+        self.model.room.restore_until_ms = int(conf["restore_until_ms"])
         return True
 
     # looking ------------------------------------------------------------------------------------------
@@ -226,7 +248,7 @@ class SaleWorld:
         engine, model = vars(books) | details, self._model()
         return [
             f"{name}: model {model[name]}, engine {engine[name]}"
-            for name in (model if self.model.redis == "whole" else IN_POSTGRES)
+            for name in (model if self.model.ready else IN_POSTGRES)
             if name != "missing" and engine[name] != model[name]
         ]
 

@@ -158,7 +158,7 @@ def sale_steps(random: Random, count: int = STEPS) -> list[Step]:
         beginning += [Step("staff", ("open",)), Step("wait", (250,)), Step("join", BUYERS), Step("draw")]
     weights = dict(SALE_STEPS)
     if random.random() < 0.5:
-        weights[_wipe] = 0
+        weights[_wipe] = weights[_restart] = 0
     chosen = random.choices(list(weights), list(weights.values()), k=count - len(beginning))
     return beginning + [make(random) for make in chosen]
 
@@ -212,8 +212,7 @@ def _plain(verb: str) -> Callable[[Random], Step]:
     return lambda _: Step(verb)
 
 
-def _wipe(_: Random) -> Step:
-    return Step("wipe")
+_wipe, _save, _restart = _plain("wipe"), _plain("save"), _plain("restart")
 
 
 SALE_STEPS: dict[Callable[[Random], Step], int] = {
@@ -244,6 +243,8 @@ SALE_STEPS: dict[Callable[[Random], Step], int] = {
     _cut("mend"): 4,
     _totals: 2,
     _wipe: 2,
+    _save: 4,
+    _restart: 2,
     _cut("rebuild"): 6,
 }
 

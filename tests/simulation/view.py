@@ -106,7 +106,7 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
     state, values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
     meter = {name: int(value) for name, value in zip(METER, values, strict=True)}
     standing, numbers, at = (_scores(prequeue), _scores(waiting)), _scores(turns), _scores(ended)
-    told = {visitor: (word, at[visitor]) for visitor, word in _pairs(endings)}
+    told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
     tickets = tuple(int(count) for count in reply[11] if count is not None)
     gone = tickets[:2] == (0, 0) and tickets[2] > 0
     return View(

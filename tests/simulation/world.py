@@ -64,16 +64,14 @@ class World:
         """Do one step on both sides and compare. Raises Differs."""
         if step.verb == "wait":
             await self.wait(cast(int, *step.arguments))
-        elif step.verb == "wipe":
-            if self.sale.model.redis == "whole":
-                self.line.remember_places()
-            await self.sale.wipe()
+        elif step.verb in ("wipe", "save", "restart"):
+            await self.lose(step.verb)
         elif step.verb == "settle":
             await self.settle()
         elif step.verb == "rebuild":
             await self.rebuild(cast("int | None", *step.arguments))
         elif hasattr(self.line, step.verb):
-            if self.sale.model.redis == "gone":
+            if self.sale.model.redis in ("gone", "old"):
                 await self.rebuild(None)
             await getattr(self.line, step.verb)(*step.arguments)
         else:
@@ -85,6 +83,16 @@ class World:
         self.watch.pass_time(ms)
         self.sale.model.now_ms = self.watch.now_ms
         await self.pinned.set_clock(self.watch.now_ms)
+
+    async def lose(self, verb: str) -> None:
+        """Save what a later restart keeps, restart Redis with that, or wipe it."""
+        whole = self.sale.model.redis == "whole"
+        if verb == "save" and whole:
+            await self.sale.save()
+        elif verb == "wipe" or (verb == "restart" and self.sale.saved[0]):
+            if whole:
+                self.line.remember_places()
+            await getattr(self.sale, verb)()
 
     async def rebuild(self, calls: int | None) -> None:
         if await self.sale.rebuild(calls):

@@ -4,7 +4,7 @@
 -- KEYS throttle
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num
--- USES room, bucket, turns, throttle, outflow, place_back
+-- USES room, bucket, endings, turns, throttle, outflow, place_back
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new
 -- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|undrawn|restoring
 if not read_room() then return { 'unknown' } end

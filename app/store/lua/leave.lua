@@ -1,7 +1,7 @@
 -- Takes a visitor out of the line by their own wish, or ends their session. A second time changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock
 -- ARGV now_ms:clock, visitor_id
--- USES room, turns
+-- USES room, endings, turns
 -- REPLY unknown | left|done|expired|no_show|absent
 if not read_room() then return { 'unknown' } end
 local word = find_place(visitor_id)
@@ -16,4 +16,4 @@ elseif word then
   finish(visitor_id, 'left')
 end
 if m.changed then save_meter() end
-return { redis.call('HGET', endings, visitor_id) or 'absent' }
+return { (ending_of(visitor_id)) or 'absent' }

@@ -1,5 +1,6 @@
 -- Loads claimed turns from Postgres into a room that is being restored: sessions that last, and endings that are still
--- told. A session that lasts comes before any place its visitor was given since; an ended one does not.
+-- told, with the number that ended: who has a later one has it still. A session that lasts comes before any place its
+-- visitor was given since; an ended one does not.
 -- KEYS conf, waiting, called, active, turns, ended, endings
 -- ARGV now_ms:clock, epoch
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num
@@ -18,9 +19,9 @@ for visitor_id, number, expires_ms, ended_ms in records() do
   if lasts then
     redis.call('ZADD', active, expires_ms, visitor_id)
     redis.call('HSET', turns, visitor_id, number)
-  else
+  elseif number >= tonumber(string.match(redis.call('HGET', endings, visitor_id) or '', '%d+$') or 0) then
     redis.call('ZADD', ended, ended_ms > 0 and ended_ms or expires_ms, visitor_id)
-    redis.call('HSET', endings, visitor_id, ended_ms > 0 and 'done' or 'expired')
+    redis.call('HSET', endings, visitor_id, (ended_ms > 0 and 'done|' or 'expired|') .. string.format('%d', number))
   end
 end
 return { 'loaded' }

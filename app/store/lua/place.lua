@@ -2,7 +2,7 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num
--- USES room, bucket, turns, throttle, place_back, standing
+-- USES room, bucket, endings, turns, throttle, place_back, standing
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new(0)
 -- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | absent
 if not read_room() then return { 'unknown' } end

@@ -2,7 +2,9 @@
 -- gets a second one. Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
 -- (and asks again with it, or with -2 for none); nil: there is nothing to put back.
 local function place_back(visitor_id, draw, number, epoch)
-  if number == -1 or epoch >= c.epoch or redis.call('HEXISTS', endings, visitor_id) == 1 then return nil end
+  if number == -1 or epoch >= c.epoch then return nil end
+  local ending, ended_number = ending_of(visitor_id)
+  if ending and number <= ended_number then return nil end
   if number < 1 and c.method ~= 'lottery' then return nil end
   if number == 0 and c.opened_at_ms > 0 then return 'undrawn' end
   -- Whose turn had come may have a session that is not loaded yet.
