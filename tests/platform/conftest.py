@@ -20,12 +20,14 @@ def new_folder() -> Iterator[Path]:
     """A data folder that does not exist yet; whatever still runs from it is ended in the end."""
     parent = Path(tempfile.mkdtemp(prefix="fairgate-up-"))
     parent.chmod(0o711)
-    yield parent / "data"
-    for process in psutil.process_iter(["cmdline"]):
-        if str(parent) in " ".join(process.info["cmdline"] or []):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-    shutil.rmtree(parent)
+    try:
+        yield parent / "data"
+    finally:
+        for process in psutil.process_iter(["cmdline"]):
+            if str(parent) in " ".join(process.info["cmdline"] or []):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        shutil.rmtree(parent)
 
 
 @pytest.fixture
