@@ -22,7 +22,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 from quart import Quart
 
-from app import log
+from app import garbage, log
 from app.listening import BACKLOG, ServerName
 from app.main import create_app
 from app.settings import Settings
@@ -59,6 +59,7 @@ async def _run(settings: Settings, listener: socket.socket, server: ServerName) 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     serve = _hypercorn if server == "hypercorn" else _granian
+    garbage.spare_what_started()
     serving = asyncio.create_task(serve(app, listener, stopping))
     stopped = asyncio.create_task(stopping.wait())
     log.get(__name__).info("serving", server=server, address=listener.getsockname()[:2])

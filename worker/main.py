@@ -25,6 +25,7 @@ from arq.connections import RedisSettings
 from arq.worker import Worker
 from redis.asyncio import RedisCluster
 
+from app import garbage
 from app.core.errors import CannotRun
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, connected
@@ -96,6 +97,7 @@ async def _work(settings: Settings) -> None:
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         crew = Crew(WorkerContext(settings, stores, worker_id, stopping))
         log.info("working", worker_id=worker_id)
+        garbage.spare_what_started()
         attending = asyncio.create_task(_attend(crew))
         await stopping.wait()
         await crew.finish()

@@ -52,13 +52,12 @@ async def drain(ctx: WorkerContext) -> None:
 
 
 class Lane:
-    """One worker's work on one room: while a batch is committed, the next one is read and decided."""
+    """One worker's work on one room, batch after batch: what comes meanwhile makes the next one larger."""
 
     def __init__(self, ctx: WorkerContext, room_id: RoomId) -> None:
         self._ctx = ctx
         self._room_id = room_id
         self._keys = holds.keys_of(room_id)
-        self._recording: asyncio.Task[None] | None = None
         self._behind = True  # there may be submissions we have read and not settled
         self._took_over_at = 0.0
 
@@ -75,41 +74,23 @@ class Lane:
                     if backoff.first:
                         log.warning("reservations wait", room_id=self._room_id, why=repr(error))
                     await pause(self._ctx.stopping, backoff.next())
-            await self._finish()
             if not self._behind:
                 await stream.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
         except TROUBLE:
             pass  # stopping while a store is away: the batch stays pending, another worker takes it over
-        finally:
-            if self._recording is not None:
-                self._recording.cancel()
 
     async def step(self) -> None:
-        """Read one batch and decide it; its predecessor is committed meanwhile. Raises TROUBLE."""
+        """Work off one batch: a new one, or first what was interrupted or taken over. Raises TROUBLE."""
+        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
         if self._behind:
-            await self._catch_up()
-        elif messages := await stream.read_new(
-            self._ctx.stores.redis, self._keys, self._ctx.worker_id, WAIT_MS
-        ):
-            batch = await holds.decide(self._ctx.stores, self._room_id, messages)
-            await self._finish()
-            self._recording = asyncio.create_task(holds.record(self._ctx.stores, batch))
-        await self._take_over()
-
-    async def _catch_up(self) -> None:
-        """Do again what was interrupted, or taken over: one batch, to its end."""
-        await self._finish()
-        messages = await stream.read_own(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+            messages = await stream.read_own(redis, self._keys, consumer)
+        else:
+            messages = await stream.read_new(redis, self._keys, consumer, WAIT_MS)
         if messages:
-            await holds.record(
-                self._ctx.stores, await holds.decide(self._ctx.stores, self._room_id, messages)
-            )
-        self._behind = bool(messages)
-
-    async def _finish(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is not None:
-            await recording
+            batch = await holds.decide(self._ctx.stores, self._room_id, messages)
+            await holds.record(self._ctx.stores, batch)
+        self._behind = self._behind and bool(messages)
+        await self._take_over()
 
     async def _take_over(self) -> None:
         if time.monotonic() - self._took_over_at < TAKE_OVER_S:

@@ -118,6 +118,16 @@ def _packed_by_hiredis(connection_class: type[Any]) -> type[Any]:
     return Packed
 
 
+class _Stateless(asyncpg.Connection):
+    """A connection that is handed on as it is: we leave no setting, lock or cursor behind on one.
+
+    The pool would send a query to clear them at each release, a third of what a batch of holds costs.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 async def connect_postgres(url: str, timeout_s: float, connections_max: int) -> asyncpg.Pool:
     """A pool for `url`. Holds no server-side prepared statements, so PgBouncer may stand in between."""
     try:
@@ -128,6 +138,7 @@ async def connect_postgres(url: str, timeout_s: float, connections_max: int) -> 
             statement_cache_size=0,
             timeout=timeout_s,
             command_timeout=max(timeout_s, 5.0),
+            connection_class=_Stateless,
         )
         async with pool.acquire(timeout=timeout_s) as connection:
             version = connection.get_server_version()

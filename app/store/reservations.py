@@ -64,41 +64,8 @@ def _items_json(text: str) -> str:
     return msgspec.json.encode(items_of(text)).decode()
 
 
-# The fence: a restore raises the room's epoch first and reads afterwards. So a batch is either committed
-# before that, and restored, or finds another epoch, and writes nothing. Counters follow the rows that were
-# really written; ticket types are locked in order, everywhere, so that no two statements wait for each other.
-_INSERT = """
-WITH fence AS (
-    SELECT 1 FROM rooms WHERE room_id = $1 AND epoch = $2 FOR SHARE
-), hold AS (
-    SELECT * FROM unnest($4::text[], $5::text[], $6::text[], $7::int[])
-                  AS hold (reservation_id, visitor_id, fingerprint, terms)
-), inserted AS (
-    INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency,
-                              fingerprint, created_at, expires_at)
-    SELECT reservation_id, $3, visitor_id, 'held', items::jsonb, amount, currency,
-           fingerprint, to_timestamp(created_ms / 1000.0), to_timestamp(expires_ms / 1000.0)
-    FROM fence, hold JOIN unnest($8::int[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[],
-                                 $13::text[])
-                          AS their (terms, amount, currency, created_ms, expires_ms, items) USING (terms)
-    ORDER BY reservation_id
-    ON CONFLICT (reservation_id) DO NOTHING
-    RETURNING reservation_id
-), sums AS (
-    SELECT ticket_type_id, sum(quantity * times)::bigint AS quantity
-    FROM unnest($14::int[], $15::text[], $16::bigint[]) AS line (terms, ticket_type_id, quantity)
-    JOIN (SELECT terms, count(*) AS times FROM inserted JOIN hold USING (reservation_id) GROUP BY terms)
-         AS written USING (terms)
-    GROUP BY ticket_type_id
-), counted AS (
-    UPDATE ticket_types it SET held = it.held + locked.quantity
-    FROM (SELECT ticket_type_id, sums.quantity FROM ticket_types JOIN sums USING (ticket_type_id)
-          WHERE event_id = $3 ORDER BY 1 FOR UPDATE OF ticket_types) AS locked
-    WHERE it.event_id = $3 AND it.ticket_type_id = locked.ticket_type_id
-)
-SELECT (SELECT count(*) FROM fence) AS fence,
-       ARRAY(SELECT reservation_id FROM inserted) AS inserted
-"""
+# One statement, kept in the database with its plan: see migration 0002.
+_INSERT = "SELECT * FROM insert_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16)"
 
 
 async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[NewHold]) -> set[str]:
@@ -125,7 +92,7 @@ async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[N
 
 
 def _columns(numbers: dict[str, int]) -> list[Sequence[object]]:
-    """The different terms of a batch, and their lines, as the columns that `_INSERT` takes."""
+    """The different terms of a batch, and their lines, as the columns that `insert_holds` takes."""
     terms, lines = [], []
     for text, number in numbers.items():
         amount, currency, created_ms, expires_ms, items = text.split("|")

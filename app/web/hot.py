@@ -68,7 +68,7 @@ class HotLane:
         body = b""
         if _has_body(scope, request):
             try:
-                body = await _body(receive, endpoint.body_max)
+                body = await _body(receive, endpoint.body_max, request.headers.get(b"content-length"))
             except (BodyTooLarge, MalformedJson) as error:
                 await _send(request, refuse(error), receive, send)
                 return
@@ -105,11 +105,13 @@ def _has_body(scope: Scope, request: Request) -> bool:
     return length != b"0"
 
 
-async def _body(receive: Receive, body_max: int) -> bytes:
+async def _body(receive: Receive, body_max: int, announced: bytes | None) -> bytes:
     try:
         message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body"):  # all at once, as a rule
-            body: bytes = message.get("body", b"")
+        body: bytes = message.get("body", b"")
+        # Granian always says that there may be more, and asking it costs 15 us.
+        whole = not message.get("more_body") or announced == b"%d" % len(body)
+        if message["type"] == "http.request" and whole:  # all at once, as a rule
             if len(body) > body_max:
                 raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
             return body

@@ -1,0 +1,17 @@
+"""Python's cycle collector, set up for a process that serves thousands of calls a second."""
+
+from __future__ import annotations
+
+import gc
+
+YOUNG = 50_000  # new objects between two looks; a full look at what an import made takes 70 ms, each second
+
+
+def spare_what_started() -> None:
+    """Call once when everything is loaded: what exists then is never looked at again, new objects seldom.
+
+    Our calls make no cycles, so a full collection under load finds nothing and stops every caller meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 100)
