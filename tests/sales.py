@@ -185,6 +185,14 @@ async def listening(stores: Stores, desk: Desk) -> bool:
     return bool(listeners)
 
 
+async def kill_subscriptions(stores: Stores) -> None:
+    """Break the connection of every subscriber, on all nodes of a Cluster."""
+    client: Any = stores.redis
+    where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
+    killed = await client.execute_command("CLIENT KILL", "TYPE", "pubsub", **where)
+    assert sum(killed.values()) if isinstance(killed, dict) else killed
+
+
 @asynccontextmanager
 async def working(stores: Stores, worker_id: str = "worker1") -> AsyncIterator[asyncio.Task[None]]:
     """A worker's drain beside the test, stopped politely in the end."""

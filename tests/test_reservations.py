@@ -39,6 +39,7 @@ from tests.sales import (
     ask,
     at_desk,
     counters,
+    kill_subscriptions,
     listening,
     rows,
     stock,
@@ -236,7 +237,7 @@ async def test_an_outcome_whose_message_was_lost_is_looked_up(stores: Stores) ->
 
 async def test_a_subscription_that_broke_is_made_again(stores: Stores) -> None:
     async with a_shop(stores) as desk:
-        assert await stores.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub") == 1
+        await kill_subscriptions(stores)
         assert (await ask(desk, await a_session(stores))).reservation
         await wait_until(lambda: listening(stores, desk), "a new subscription")
 

@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.chaos
 
 RATE = 1_200  # a minute
-BURST = 15
+BURST = 25  # above a second of the rate, so that it counts
 AT_ONCE = 50
 LAST_TICKETS = 50
 CONTENDERS = 200
