@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -43,6 +44,7 @@ ARGUMENTS = [
 ]
 FAIRGATE = str(Path(sys.executable).with_name("fairgate"))
 READY_TIMEOUT_S = 90
+CLOSE_TIMEOUT_S = 30  # a page that never finished navigating can keep a context from closing
 EXPECT_TIMEOUT_MS = 15_000  # two cores are shared with a browser, two stores and other tests
 PHONE = ViewportSize(width=360, height=740)
 
@@ -190,7 +192,7 @@ async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
-        await browser.close()
+        await asyncio.wait_for(browser.close(), CLOSE_TIMEOUT_S)
 
 
 OpenContext = Callable[..., Awaitable[BrowserContext]]
@@ -218,7 +220,7 @@ async def visitor(chromium: Browser) -> AsyncIterator[OpenContext]:
 
     yield open_context
     for context in contexts:
-        await context.close()
+        await asyncio.wait_for(context.close(), CLOSE_TIMEOUT_S)
     assert not complaints, complaints
 
 

@@ -143,15 +143,16 @@ def keys_are_permanent_or_end(look: Look) -> Iterator[str]:
 
 def returning(lost: Lost, told: Standing, history: History, now_ms: int) -> Iterator[str]:
     """(8) What a visitor is told who comes back after a wipe with the token of before."""
-    line = told.state in ("waiting", "called")
-    if line and not told.new and told.number != lost.number and lost.number:
+    claimed = told.state == "active" and told.new
+    line = told.state in ("waiting", "called") or claimed
+    if line and (claimed or not told.new) and told.number != lost.number and lost.number:
         yield f"had number {lost.number}, has {told}"
     if line and told.number in history.turns_of:
         yield f"has a second turn: {told}"
     if lost.state == "waiting" and now_ms - lost.at_ms < ENDING_KEPT_MS:
         if not line or told.number != lost.number:
             yield f"waited with {lost.number}, is told {told}"
-    if lost.state == "active" and lost.number in history.turns_of and line and not told.new:
+    if lost.state == "active" and lost.number in history.turns_of and line and (claimed or not told.new):
         yield f"had a session, is told {told}"
 
 

@@ -196,7 +196,9 @@ class LineWorld:
                 self.lost[visitor] = replace(self.lost[visitor], state="long ago")
                 continue
             state = next((name for name in LIVE if visitor in getattr(room, name)), "ended")
-            number = room.waiting.get(visitor) or room.turns.get(visitor) or token.queue_number or 0
+            number = token.queue_number or room.waiting.get(visitor) or room.turns.get(visitor) or 0
+            if state == "waiting" and number <= room.serving:
+                state = "behind"  # came back late after an earlier wipe: counts as called from now on
             self.lost[visitor] = Lost(state, number, self.watch.now_ms)
         self.watch.history.forget_untold()
 
@@ -215,6 +217,10 @@ class LineWorld:
         }
         known = {(row["visitor_id"], row["queue_number"]) for row in rows}
         untold = {it for it in self.room.active if (it, self.room.turns[it]) not in known}
-        active = {it: until_ms for it, until_ms in self.room.active.items() if it not in untold}
+        active = {
+            visitor: until_ms
+            for visitor, until_ms in self.room.active.items()
+            if until_ms > self.watch.now_ms and visitor not in untold
+        }
         if lasting != active:
             raise Differs("sessions", [f"{lasting} last, {active} are active"])

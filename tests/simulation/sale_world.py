@@ -183,6 +183,7 @@ class SaleWorld:
     # Redis lost ---------------------------------------------------------------------------------------
     async def wipe(self) -> None:
         await self.pinned.plain.redis.flushall()
+        self.saved = ({}, {}, {})  # its disk, too
         self.model.wipe()
         self._forget_refusals()
 
