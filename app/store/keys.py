@@ -71,7 +71,7 @@ class RoomKeys:
 
     @property
     def endings(self) -> str:
-        """Hash: visitor_id -> done, expired, no_show or left (restored: |NUMBER); trimmed with `ended`."""
+        """Hash: visitor_id -> done, expired, no_show or left |NUMBER (0: none yet); trimmed with `ended`."""
         return self._key("endings")
 
     @property

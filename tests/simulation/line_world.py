@@ -119,6 +119,8 @@ class LineWorld:
             await waiting_room.leave(self.line, ROOM, self.tokens[visitor])
             if self.sale.model.redis == "whole":
                 self.room.leave(visitor, self.watch.now_ms)
+            elif visitor in self.lost:
+                self.lost[visitor] = replace(self.lost[visitor], state="ended")
 
     async def _told(self, visitor: str, asked: Awaitable[tuple[Place, RoomStatus]]) -> Standing:
         try:
@@ -151,7 +153,9 @@ class LineWorld:
 
     def _is_there(self, visitor: str) -> bool:
         room = self.room
-        return any(visitor in it for it in (room.prequeue, room.waiting, room.turns, room.removed))
+        if visitor in room.turns:  # one that has run out ends at the first look
+            return max(room.called.get(visitor, 0), room.active.get(visitor, 0)) > self.watch.now_ms
+        return any(visitor in it for it in (room.prequeue, room.waiting, room.removed))
 
     # the controller and staff -------------------------------------------------------------------------
     async def admit(self, workers: int) -> None:

@@ -9,10 +9,11 @@ if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local function end_session(visitor_id)
   if redis.call('ZREM', active, visitor_id) == 0 then return end
+  local number = redis.call('HGET', turns, visitor_id) or 0
   redis.call('HDEL', turns, visitor_id)
   redis.call('SREM', buyers, visitor_id)
   redis.call('ZADD', ended, now_ms, visitor_id)
-  redis.call('HSET', endings, visitor_id, 'done')
+  redis.call('HSET', endings, visitor_id, 'done|' .. number)
 end
 local confirmed = {}
 for reservation_id in records() do

@@ -4,7 +4,7 @@
 -- USES room, endings, turns
 -- REPLY unknown | left|done|expired|no_show|absent
 if not read_room() then return { 'unknown' } end
-local word = find_place(visitor_id)
+local word, number = find_place(visitor_id)
 if word == 'active' then
   end_session(visitor_id, 'done')
 elseif word == 'called' then
@@ -13,7 +13,7 @@ elseif word then
   redis.call('ZREM', waiting, visitor_id)
   redis.call('ZREM', prequeue, visitor_id)
   m.left = m.left + 1
-  finish(visitor_id, 'left')
+  finish(visitor_id, 'left', number)
 end
 if m.changed then save_meter() end
 return { (ending_of(visitor_id)) or 'absent' }

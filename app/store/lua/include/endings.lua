@@ -1,5 +1,5 @@
--- How a visitor's last place ended, and which number it had if that was before a restore; else it stands for any.
+-- How a visitor's last place ended, and which number it had; 0: it had none yet, and the ending stands for any.
 local function ending_of(visitor_id)
-  local word, number = string.match(redis.call('HGET', endings, visitor_id) or '', '^([^|]+)|?(%d*)$')
-  return word, tonumber(number) or math.huge
+  local word, number = string.match(redis.call('HGET', endings, visitor_id) or '', '^([^|]+)|(%d+)$')
+  return word, number == '0' and math.huge or tonumber(number)
 end

@@ -1,25 +1,26 @@
--- A visitor's turn: how it starts, and the four ways it ends. What ended is told for an hour.
-local function finish(visitor_id, word)
+-- A visitor's turn: how it starts, and the four ways it ends. What ended is told for an hour, with the number it had.
+local function finish(visitor_id, word, number)
   redis.call('ZADD', ended, now_ms, visitor_id)
-  redis.call('HSET', endings, visitor_id, word)
+  redis.call('HSET', endings, visitor_id, word .. '|' .. string.format('%.0f', number))
   m.changed = true
+end
+local function give_up(visitor_id, standing)
+  local number = redis.call('HGET', turns, visitor_id) or 0
+  redis.call('ZREM', standing, visitor_id); redis.call('HDEL', turns, visitor_id)
+  return number
 end
 -- The token of a call nobody came for goes back to the bucket.
 local function end_call(visitor_id, word, counter)
-  redis.call('ZREM', called, visitor_id)
-  redis.call('HDEL', turns, visitor_id)
   n.called = n.called - 1
   m.level = m.level + 60000
   m[counter] = m[counter] + 1
-  finish(visitor_id, word)
+  finish(visitor_id, word, give_up(visitor_id, called))
 end
 local function end_session(visitor_id, word)
-  redis.call('ZREM', active, visitor_id)
-  redis.call('HDEL', turns, visitor_id)
   redis.call('SREM', buyers, visitor_id)
   n.active = n.active - 1
   m[word] = m[word] + 1
-  finish(visitor_id, word)
+  finish(visitor_id, word, give_up(visitor_id, active))
 end
 local function call_in(visitor_id, number)
   local deadline_ms = now_ms + c.claim_window_ms
