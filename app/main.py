@@ -81,6 +81,7 @@ async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Even
                 contract=msgspec.json.encode(openapi.contract(CALLS)),
                 trusted=trusted_networks(settings.trusted_proxies),
                 creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
+                exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),
                 closing=closing,
             )
         finally:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from app.listening import ServerName
 from app.store.connections import Stores
-from load.halves import Outcome
+from load.halves import FROM_MEMORY, Outcome
 from load.rows import Row
 from load.wrk import How
 
@@ -86,6 +86,10 @@ def show(console: Console, under: Conditions, outcome: Outcome) -> None:
             ratio = row.per_s / it.per_s if it.per_s else 0.0
             alone = f"{it.what} alone: {it.per_s:,.0f} a second in batches of {it.batch}"
             console.print(f"{row.name}: {ratio:.0%} of {alone}")
+    plain = next(row.per_s for row in outcome.rows if row.name == FROM_MEMORY)
+    for row in outcome.rows:
+        if row.target:
+            console.print(f"{row.name}: {row.per_s / plain:.0%} of the {FROM_MEMORY}, which asks no store")
     for name, verdict in outcome.verdicts.items():
         console.print(f"verdict on {name}: {'good' if verdict.good else 'NOT GOOD'}: {verdict}")
 

@@ -49,6 +49,7 @@ class App:
     contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
     creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
+    exporting: asyncio.Semaphore  # reports at once: the same
     closing: asyncio.Event  # set when the process is asked to end: open streams finish
 
 
