@@ -86,9 +86,9 @@ def show(console: Console, under: Conditions, outcome: Outcome) -> None:
             ratio = row.per_s / it.per_s if it.per_s else 0.0
             alone = f"{it.what} alone: {it.per_s:,.0f} a second in batches of {it.batch}"
             console.print(f"{row.name}: {ratio:.0%} of {alone}")
-    plain = next(row.per_s for row in outcome.rows if row.name == FROM_MEMORY)
+    plain = next((row.per_s for row in outcome.rows if row.name == FROM_MEMORY), 0.0)
     for row in outcome.rows:
-        if row.target:
+        if row.target and plain:
             console.print(f"{row.name}: {row.per_s / plain:.0%} of the {FROM_MEMORY}, which asks no store")
     for name, verdict in outcome.verdicts.items():
         console.print(f"verdict on {name}: {'good' if verdict.good else 'NOT GOOD'}: {verdict}")

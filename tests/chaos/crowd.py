@@ -224,12 +224,17 @@ class Visitor:
         return found
 
     async def pay(self, reservation_id: str) -> None:
-        """Pay until it is paid: a gateway that was away charged nothing, so there is another attempt."""
+        """Pay until it is paid: a declined attempt charged nothing, so there is another one."""
         attempts = itertools.count()
+        key = f"pay-{next(attempts)}"
 
         async def paid() -> bool:
-            found = await self.confirm(reservation_id, key=f"pay-{next(attempts)}")
-            return self.crowd.expect(found, 200, 402).status_code == 200
+            nonlocal key
+            found = await self.confirm(reservation_id, key=key)
+            if found.status_code == 402:
+                key = f"pay-{next(attempts)}"
+            # 202: the gateway is still being asked. 409: an attempt ended at this moment, ask again.
+            return self.crowd.expect(found, 200, 202, 402, 409).status_code == 200
 
         await wait_until(paid, "the payment", timeout_s=PATIENCE_S, every_s=ASK_AGAIN_S)
 
