@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from random import SystemRandom
+from random import Random
 
 import pytest
 
@@ -19,7 +19,8 @@ from tests.simulation.runs import pass_or_explain, run_room, run_sale, steps_of_
 
 SEEDS = int(os.environ.get("FAIRGATE_SIMULATION_SEEDS", "300"))
 SALES = SEEDS // 5  # a sale takes ten times as long as a room
-FRESH = [SystemRandom().randrange(10**6, 10**9) for _ in range(5)]  # in the name of the test, if one fails
+_run = Random(os.environ.get("PYTEST_XDIST_TESTRUNUID"))  # the same in both processes of a run, another each run
+FRESH = [_run.randrange(10**6, 10**9) for _ in range(5)]  # in the name of the test, if one fails
 
 
 @pytest.mark.parametrize("seed", [*range(SEEDS - SALES), *FRESH])
