@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from app.core.definitions import (
     NewTicketType,
     TicketTypePatch,
 )
-from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound, ValidationFailed
+from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
 from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
 from app.loading import stores_answer
 from app.store import events, rooms, stock_scripts
@@ -144,17 +143,6 @@ async def import_event(stores: Stores, definition: EventDefinition) -> tuple[Eve
                 await _update_ticket_type(connection, event.event_id, it, terms)
     await _tell_room(stores, event)
     return event, before is None
-
-
-def read_definition(path: Path) -> EventDefinition:
-    """The definition in a YAML or JSON file. Raises ValidationFailed naming the field, OSError."""
-    text = path.read_bytes()
-    try:
-        if path.suffix == ".json":
-            return msgspec.json.decode(text, type=EventDefinition)
-        return msgspec.yaml.decode(text, type=EventDefinition)
-    except msgspec.DecodeError as error:
-        raise ValidationFailed(str(path), " ".join(str(error).split())) from None
 
 
 def _event(new: NewEvent) -> Event:

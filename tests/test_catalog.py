@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from app import catalog
+from app.commands import event_file
 from app.core.definitions import EventDefinition
-from app.core.errors import Conflict, ValidationFailed
+from app.core.errors import Conflict
 from app.core.model import EventId
 from app.store.connections import Stores
 
@@ -30,7 +29,7 @@ def definition(tmp_path: Path, text: str = YAML, name: str = "gala.yaml") -> Eve
     """The definition in a file with this text."""
     path = tmp_path / name
     path.write_text(text)
-    return catalog.read_definition(path)
+    return event_file.read(path)
 
 
 async def test_an_import_makes_the_event_its_room_and_its_tickets(stores: Stores, tmp_path: Path) -> None:
@@ -58,27 +57,3 @@ async def test_an_import_that_fails_changes_nothing(stores: Stores, tmp_path: Pa
         await catalog.import_event(stores, definition(tmp_path, less))
     _, ticket_types = await catalog.event(stores, EventId("gala"))
     assert [it.total for it in ticket_types] == [10, 5]
-
-
-def test_json_is_read_as_well(tmp_path: Path) -> None:
-    text = json.dumps(
-        msgspec.yaml.decode(YAML.replace("2030-01-01T20:00:00+01:00", "'2030-01-01T19:00:00Z'"))
-    )
-    assert definition(tmp_path, text, "gala.json") == definition(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [
-        ("", "object"),
-        ("event_id: [", "gala.yaml"),
-        (YAML.replace("price: 5000", "price: -1"), "ticket_types"),
-        (YAML + "colour: red", "colour"),
-        (YAML.replace("+01:00", ""), "starts_at"),
-    ],
-)
-def test_a_bad_file_is_told_in_one_line(tmp_path: Path, text: str, word: str) -> None:
-    with pytest.raises(ValidationFailed) as refused:
-        definition(tmp_path, text)
-    assert word in refused.value.detail
-    assert "\n" not in refused.value.detail

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app import catalog
+from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.model import Event
 from app.settings import Settings
@@ -29,9 +31,13 @@ def import_event(
 ) -> None:
     """Make an event with its ticket types, or bring it up to the file."""
     try:
-        definition = catalog.read_definition(file)
+        definition = event_file.read(file)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+    except event_file.FileWrong as error:
+        for fault in error.faults:
+            print(f"{file}: {fault}", file=sys.stderr)
+        raise
 
     async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
         return await catalog.import_event(stores, definition)

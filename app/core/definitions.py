@@ -10,10 +10,10 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.model import NAME, At, Name, RoomSettings, Slug, Struct
+from app.core.model import CURRENCY, NAME, At, Name, RoomSettings, Slug, Struct
 
 Words = Annotated[str, Meta(max_length=200, pattern=NAME)]  # like Name, but may be empty
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+Currency = Annotated[str, Meta(pattern=CURRENCY)]
 MaxTickets = Annotated[int, Meta(ge=1, le=100)]
 HoldTtl = Annotated[int, Meta(ge=2, le=86_400)]
 Price = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # minor units

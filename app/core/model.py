@@ -15,10 +15,27 @@ VisitorId = NewType("VisitorId", str)
 ReservationId = NewType("ReservationId", str)
 
 SLUG = r"^(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*\Z"
-Slug = Annotated[str, Meta(pattern=SLUG)]
 NAME = r"^[^\x00-\x1f\x7f]*\Z"  # emoji yes, control characters (NUL breaks Postgres text) no
+TEXT = r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z"
+CURRENCY = r"^[A-Z]{3}\Z"
+LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z"
+URL = r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z"
+HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
+EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z"
+PATTERN_MEANS = {  # what a person is told who did not keep to it
+    SLUG: "has to be 1 to 40 lower-case letters and digits, with single hyphens between them",
+    NAME: "must not contain control characters",
+    TEXT: "must not contain control characters other than tab and line feed",
+    CURRENCY: "has to be an ISO 4217 code, as EUR",
+    LOCALE: "has to be a language tag, as de or pt-BR",
+    URL: "has to be an address that begins with http:// or https://",
+    HOST: "has to be a host name, perhaps with a port",
+    EMAIL: "has to be an e-mail address",
+}
+
+Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
-Text = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z")]
+Text = Annotated[str, Meta(max_length=2000, pattern=TEXT)]
 At = Annotated[datetime, Meta(tz=True)]
 
 RoomState = Literal["scheduled", "prequeue", "open", "paused", "sold_out", "closed"]
@@ -52,13 +69,11 @@ class RoomSettings(Struct, frozen=True):
     opens_at: At | None = None
     closes_at: At | None = None
     message: Text = ""
-    locale: Annotated[str, Meta(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z")] = ""
+    locale: Annotated[str, Meta(pattern=LOCALE)] = ""
     theme: dict[str, str] = {}
     public: bool = True
-    target_url: Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z")] = ""
-    allowed_return_hosts: Annotated[
-        list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z")]], Meta(max_length=50)
-    ] = []
+    target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
+    allowed_return_hosts: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=50)] = []
 
 
 class Room(Struct, frozen=True):

@@ -9,10 +9,9 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
+from app.core.wording import misfit
 from app.web.http import Endpoint, NoQuery, Request
 
-_AT = re.compile(r" - at `(?:key in )?\$?(.*?)`$")
-_NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 _JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
 _NUL = b"\\u0000"  # the only way to write a NUL in JSON
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -81,15 +80,9 @@ _EMPTY = NoQuery()
 
 
 def invalid(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
-    """msgspec's message as ours: the field apart, the rest as the message."""
-    text = str(error)
-    path = ""
-    if at := _AT.search(text):
-        path, text = at[1].removeprefix("."), text[: at.start()]
-    if named := _NAMED.search(text):
-        path = f"{path}.{named[1]}" if path else named[1]
-        text = "is not known here" if "unknown" in text else "is required"
-    return ValidationFailed(path or whole, text[:1].lower() + text[1:])
+    """msgspec's refusal as ours."""
+    field, message = misfit(error)
+    return ValidationFailed(field or whole, message)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -19,7 +19,7 @@ from tests.simulation.runs import pass_or_explain, run_room, run_sale, steps_of_
 
 SEEDS = int(os.environ.get("FAIRGATE_SIMULATION_SEEDS", "300"))
 SALES = SEEDS // 5  # a sale takes ten times as long as a room
-_run = Random(os.environ.get("PYTEST_XDIST_TESTRUNUID"))  # the same in both processes of a run, another each run
+_run = Random(os.environ.get("PYTEST_XDIST_TESTRUNUID"))  # one for all processes of a run
 FRESH = [_run.randrange(10**6, 10**9) for _ in range(5)]  # in the name of the test, if one fails
 
 
