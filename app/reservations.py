@@ -39,6 +39,7 @@ from app.store.connections import STORE_AWAY
 from app.store.stock_scripts import Submission
 
 __all__ = [
+    "ENDED",
     "Confirmation",
     "Desk",
     "Payment",
@@ -53,6 +54,7 @@ __all__ = [
     "watch",
 ]
 
+ENDED = ("cancelled", "expired")  # nothing more comes of these
 WATCH_S = 15.0  # a watcher looks for itself after so long without news
 
 REFUSALS: dict[str, type[Refusal]] = {
@@ -243,7 +245,7 @@ async def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Rese
     """The reservation now and at each change, until it is cancelled or expired."""
     seen: Reservation | None = None
     with desk.changes(reservation_id) as changed:
-        while seen is None or seen.status not in ("cancelled", "expired"):
+        while seen is None or seen.status not in ENDED:
             changed.clear()
             with stores_needed():
                 found = await reservations.fetch_one(desk.stores.postgres, reservation_id)

@@ -39,6 +39,7 @@ SECURITY = {
 HEADERS = {
     "Idempotency-Key": "1 to 128 printable ASCII characters; the same one when the call is sent again.",
     "Prefer": "`respond-async`: answer 202 at once.",
+    "Last-Event-ID": "The `id` of the last event seen, when a stream is opened again.",
     "X-Place-Token": "The place token, when Authorization carries an account's.",
     "X-Original-URL": "The address the visitor asked for (nginx).",
     "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",

@@ -41,12 +41,12 @@ from app.core.model import (
     Struct,
     TicketTypeId,
 )
-from app.reservations import Payment
+from app.reservations import ENDED, Payment
 from app.web.bodies import idempotency_key
 from app.web.credentials import BOOKING, OWNER, Asker
-from app.web.http import STREAM, Request, Response, endpoint, json_response
+from app.web.http import STREAM, Request, Response, empty, endpoint, json_response
 from app.web.sale_documents import ReservationDocument, reservation_document
-from app.web.streams import server_sent
+from app.web.streams import event_id_of, server_sent
 
 TAG = "Reservations"
 UNDECIDED_EVERY_S = 0.1
@@ -164,16 +164,24 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     tag=TAG,
     hot=True,
     auth=OWNER,
-    answers={200: STREAM},
+    answers={200: STREAM, 204: None},
+    headers=("Last-Event-ID",),
     errors=(ReservationNotFound, SoldOut, LimitExceeded, StoreUnavailable),
 )
 async def reservation_stream(request: Request, asker: Asker) -> Response:
-    """Follow a reservation as server-sent events: `event: reservation` at each change."""
+    """Follow a reservation as server-sent events: `event: reservation` at each change.
+
+    It begins with the present document, also for who comes back with a Last-Event-ID. Who has seen the last
+    one there will be is told 204, which ends the reconnecting of an EventSource.
+    """
     deadline = time.monotonic() + request.app.settings.reserve_wait_s
     while (found := await _found(request, asker, staff_may=True)) is None:
         if time.monotonic() > deadline:
             raise StoreUnavailable("The reservation is not decided yet; ask again.")
         await asyncio.sleep(UNDECIDED_EVERY_S)
+    seen = request.header(b"last-event-id")
+    if found.status in ENDED and seen == event_id_of(_document(found)):
+        return empty()
     stream = server_sent("reservation", _documents(request, found.reservation_id), request.app.closing)
     return Response(200, stream, [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")], STREAM)
 
@@ -182,7 +190,11 @@ async def _documents(request: Request, reservation_id: ReservationId) -> AsyncIt
     changes: Any = reservations.watch(request.app.desk, reservation_id)
     async with aclosing(changes):
         async for it in changes:
-            yield msgspec.json.encode(reservation_document(it))
+            yield _document(it)
+
+
+def _document(it: Reservation) -> bytes:
+    return msgspec.json.encode(reservation_document(it))
 
 
 @endpoint(

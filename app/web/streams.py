@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,15 +12,23 @@ COMMENT = b": still here\n\n"
 COMMENT_EVERY_S = 12.0  # the contract says at least each 15 s
 
 
-def event(name: str, document: bytes) -> bytes:
-    """One event with a JSON document, which has no line breaks."""
-    return b"event: " + name.encode() + b"\ndata: " + document + b"\n\n"
+def event(name: str, document: bytes, event_id: str = "") -> bytes:
+    """One event with a JSON document, which has no line breaks; with an id, if it has one."""
+    named = b"event: " + name.encode() + b"\n"
+    if event_id:
+        named += b"id: " + event_id.encode() + b"\n"
+    return named + b"data: " + document + b"\n\n"
+
+
+def event_id_of(document: bytes) -> str:
+    """The id of a document: the same for the same bytes, in whichever process."""
+    return hashlib.blake2b(document, digest_size=9).hexdigest()
 
 
 async def server_sent(
     name: str, documents: AsyncIterator[bytes], closing: asyncio.Event
 ) -> AsyncIterator[bytes]:
-    """Each document as an event, a comment when it is quiet; ends with the documents, or when closing."""
+    """Each document as an event with an id, comments while it is quiet; ends with them, or when closing."""
     ending = asyncio.create_task(closing.wait())
     source: Any = documents  # an async generator: closed at the end, whatever ends it
     following: asyncio.Task[bytes] = asyncio.create_task(anext(source))
@@ -34,7 +43,7 @@ async def server_sent(
                     document = following.result()
                 except StopAsyncIteration:
                     return
-                yield prefix + event(name, document)
+                yield prefix + event(name, document, event_id_of(document))
                 prefix = b""
                 following = asyncio.create_task(anext(source))
             elif not ending.done():

@@ -110,6 +110,32 @@ async def test_the_owner_follows_a_reservation(web: Web, worker: object) -> None
         assert [line async for line in lines if line and not line.startswith(":")] == []
 
 
+async def test_who_comes_back_is_told_what_is_now_and_at_the_end_that_there_is_no_more(
+    web: Web, worker: object
+) -> None:
+    await web.event()
+    place, booking = await web.inside("gala")
+    path = f"/v1/reservations/{(await web.reserve('gala', booking)).json()['reservation_id']}"
+    async with listening(web) as http:
+        first = await _first_id(http, path, place)
+        assert await _first_id(http, path, {**place, "Last-Event-ID": first}) == first
+        await web.post(f"{path}/cancel", headers=place)
+        last = await _first_id(http, path, {**place, "Last-Event-ID": first})
+        assert last != first
+        over = await http.get(f"{path}/events", headers={**place, "Last-Event-ID": last})
+        assert (over.status_code, over.content) == (204, b"")
+
+
+async def _first_id(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> str:
+    """The id of the first event of the stream."""
+    async with http.stream("GET", f"{path}/events", headers=headers) as stream:
+        assert stream.status_code == 200
+        async for line in stream.aiter_lines():
+            if line.startswith("id: "):
+                return line.removeprefix("id: ")
+    raise AssertionError("no event came")
+
+
 @pytest.mark.parametrize("path", ["/v1/rooms/nowhere/events", "/v1/rooms/BAD/events"])
 async def test_what_cannot_be_followed_is_a_problem_not_a_stream(web: Web, path: str) -> None:
     assert code(await web.get(path)) == (404, "room_not_found")
