@@ -15,15 +15,15 @@ SCHEMA = """
 """
 
 
-async def test_down_takes_back_what_up_made(servers: Servers, database_url: str) -> None:
-    connection = await asyncpg.connect(database_url)
+async def test_down_takes_back_what_up_made(servers: Servers, own_database_url: str) -> None:
+    connection = await asyncpg.connect(own_database_url)
     before = await connection.fetch(SCHEMA)
     revisions = 0
     while await connection.fetchval("SELECT count(*) FROM alembic_version"):
-        await asyncio.to_thread(migrate.down, database_url)
+        await asyncio.to_thread(migrate.down, own_database_url)
         revisions += 1
     assert await connection.fetch(SCHEMA) == []
-    await asyncio.to_thread(migrate.up, database_url)
+    await asyncio.to_thread(migrate.up, own_database_url)
     assert await connection.fetch(SCHEMA) == before
     assert revisions >= 1
     await connection.close()
