@@ -19,7 +19,7 @@ from app.web import openapi
 from app.web.addresses import trusted_networks
 from app.web.board import Board
 from app.web.calls import CALLS
-from app.web.cold import register_endpoints
+from app.web.cold import DRAIN_MAX, register_endpoints
 from app.web.console import register_console
 from app.web.docs import register_docs
 from app.web.exposition import Drift
@@ -40,7 +40,8 @@ def create_app(settings: Settings) -> Quart:
     places = PlaceSigner(secret)
     quart = Quart("fairgate", static_folder=None)
     quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
-    quart.config["MAX_CONTENT_LENGTH"] = max(it.body_max for it in CALLS)  # each has its own limit below that
+    # Each call has its own limit; Quart's is for what is read past that one.
+    quart.config["MAX_CONTENT_LENGTH"] = max(it.body_max for it in CALLS) + 2 * DRAIN_MAX
     register_endpoints(quart, CALLS)
     register_docs(quart)
     register_pages(quart)

@@ -19,7 +19,7 @@ from rich.console import Console
 from app.core.errors import CannotRun
 from app.core.model import RoomId
 from app.embedded import free_port
-from load import bench, crowd, report, wrk
+from load import bench, crowd, halves, report, wrk
 from load.crowd import Sale
 from load.halves import Outcome
 from load.rows import Reference, Row
@@ -182,7 +182,12 @@ def test_the_report_names_figure_target_errors_ratio_and_verdict(tmp_path: Path)
 
 @needs_wrk
 @pytest.mark.timeout(240)
-async def test_the_benchmark_runs_from_nothing_to_its_verdict() -> None:
+async def test_the_benchmark_runs_from_nothing_to_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it, with a small crowd."""
+    monkeypatch.setattr(halves, "PLACES", 1_000)
+    monkeypatch.setattr(halves, "BUYERS_PER_S_MAX", 2_000)
+    monkeypatch.setattr(halves, "JOINS_PER_S_MAX", 10_000)
+    monkeypatch.setattr(halves, "LAST_TICKETS", 100)
     how = How(connections=8, threads=1, seconds=1)
     _, outcome = await bench.bench("granian", how, Console(quiet=True))
     assert {name: str(verdict) for name, verdict in outcome.verdicts.items() if not verdict.good} == {}

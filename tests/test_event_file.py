@@ -107,5 +107,5 @@ def test_a_file_that_is_no_event_at_all(tmp_path: Path, text: str, name: str, to
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "gala.yaml"
     path.write_bytes(b"name: \xff\xfe")
-    with pytest.raises(event_file.FileWrong, match="1 thing is wrong"):
+    with pytest.raises(event_file.FileWrong, match="line 1: is not UTF-8 text; nothing was imported"):
         event_file.read(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,14 +28,14 @@ def import_event(
     *,
     data: Data = None,
 ) -> None:
-    """Make an event with its ticket types, or bring it up to the file."""
+    """Make an event with its ticket types, or bring it up to the file; or tell all that is wrong with it."""
     try:
         definition = event_file.read(file)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
     except event_file.FileWrong as error:
-        for fault in error.faults:
-            print(f"{file}: {fault}", file=sys.stderr)
+        if len(error.faults) > 1:
+            print("\n".join(f"{file}, {fault}" for fault in error.faults))
         raise
 
     async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:

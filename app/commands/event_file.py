@@ -36,8 +36,8 @@ class FileWrong(CannotRun):
     """The file defines no event; `faults` in the order of its lines."""
 
     def __init__(self, path: Path, faults: list[Fault]) -> None:
-        things = "thing is" if len(faults) == 1 else "things are"
-        super().__init__(f"{path}: {len(faults)} {things} wrong; nothing was imported")
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(f"{path}, {faults[0]}{more}; nothing was imported")
         self.faults = faults
 
 

@@ -5,7 +5,9 @@ One view per path knows its methods, so OPTIONS and 405 are told the same way ev
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from quart import Quart, request
@@ -15,6 +17,9 @@ from app.core.errors import BodyTooLarge, MethodNotAllowed
 from app.web import cors
 from app.web.dispatch import answer, refuse, request_of
 from app.web.http import METHODS, App, Endpoint, Response
+
+DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much more, for so long
+DRAIN_S = 2.0
 
 View = Callable[..., Awaitable[QuartResponse]]
 
@@ -89,17 +94,31 @@ def _options(app: App, allow: str) -> Response:
 
 
 async def read_body(body_max: int) -> bytes:
-    """The whole body; refused while it is read, whatever length it was said to have."""
-    if request.content_length is not None and request.content_length > body_max:
-        raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+    """The whole body; refused while it is read, whatever length it was said to have. Raises BodyTooLarge."""
     chunks: list[bytes] = []
+    size = request.content_length or 0
+    if size <= body_max:
+        size = 0
+        async for chunk in request.body:
+            size += len(chunk)
+            if size > body_max:
+                break
+            chunks.append(chunk)
+    if size > body_max:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await _drain()
+        raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+    return b"".join(chunks)
+
+
+async def _drain() -> None:
+    """Read on for a while: a sender whose connection is cut while it sends does not hear our answer."""
     size = 0
     async for chunk in request.body:
         size += len(chunk)
-        if size > body_max:
-            raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
-        chunks.append(chunk)
-    return b"".join(chunks)
+        if size > DRAIN_MAX:
+            return
 
 
 async def _on_error(error: Exception) -> QuartResponse:
