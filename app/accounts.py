@@ -1,15 +1,134 @@
-"""Accounts: for now, access tokens for staff and for people who have one from elsewhere."""
+"""Accounts: people with an e-mail and a password, and the access tokens that speak for them."""
 
 from __future__ import annotations
 
+import secrets
 import time
+import unicodedata
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
-from app import signing
+from app import audit, signing
+from app.audit import Thing
 from app.core.clock import from_ms
-from app.core.model import Account, Role
+from app.core.definitions import NewAccount
+from app.core.errors import AlreadyExists, CredentialInvalid, NotFound
+from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
+from app.core.tokens import PlaceSigner
+from app.loading import stores_answer
+from app.passwords import Passwords
+from app.store import accounts, balances, reservations
+from app.store.connections import Stores
+
+
+def normalised(email: str) -> str:
+    """The one spelling of an e-mail: `Ann@Example.org` and `ann@example.org` are one mailbox."""
+    return unicodedata.normalize("NFC", email).lower()
+
+
+async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
+    """Make an account with the role `user`. Raises AlreadyExists, BacklogFull."""
+    taken = AlreadyExists("There is an account with this e-mail already; log in.")
+    email = normalised(new.email)
+    with stores_answer():
+        if await accounts.select_by_email(stores.postgres, email) is not None:
+            raise taken
+        password_hash = await passwords.hash(new.password)
+        made = await accounts.insert_account(
+            stores.postgres,
+            new_account_id(),
+            email=email,
+            name=new.name,
+            password_hash=password_hash,
+            role="user",
+        )
+    if made is None:  # somebody was faster
+        raise taken
+    return made
+
+
+async def log_in(stores: Stores, passwords: Passwords, email: str, password: str) -> RegisteredAccount:
+    """Whose e-mail and password these are. Raises CredentialInvalid, BacklogFull.
+
+    An e-mail nobody has is refused in the same words and after the same work as a wrong password.
+    """
+    with stores_answer():
+        found = await accounts.select_by_email(stores.postgres, normalised(email))
+        if not await passwords.verify(found.password_hash if found else None, password) or found is None:
+            raise CredentialInvalid("The e-mail or the password is wrong.")
+        if passwords.is_outdated(found.password_hash):
+            renewed = await passwords.hash(password)
+            await accounts.replace_hash(stores.postgres, found.account_id, found.password_hash, renewed)
+    return found
+
+
+async def account(stores: Stores, subject: str) -> RegisteredAccount:
+    """The account a token speaks for. Raises NotFound: one made by `fairgate token` has none."""
+    with stores_answer():
+        found = await accounts.select_account(stores.postgres, subject)
+    return _there(found)
+
+
+async def rename(stores: Stores, subject: str, name: str) -> RegisteredAccount:
+    """Give the account another name. Raises NotFound."""
+    with stores_answer():
+        found = await accounts.update_name(stores.postgres, subject, name)
+    return _there(found)
+
+
+async def appoint(
+    stores: Stores, passwords: Passwords, new: NewAccount, role: Role, *, by: Author
+) -> tuple[RegisteredAccount, Role | None]:
+    """Make an account of staff, or give the one with this e-mail role, name and password.
+
+    Returns it with the role it had before, None: it is new. The password is replaced because anybody may have
+    registered the e-mail of somebody who becomes staff.
+    """
+    email = normalised(new.email)
+    with stores_answer():
+        password_hash = await passwords.hash(new.password)
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            made = await accounts.insert_account(
+                connection,
+                new_account_id(),
+                email=email,
+                name=new.name,
+                password_hash=password_hash,
+                role=role,
+            )
+            if made is not None:
+                thing = Thing("account", made.account_id)
+                await audit.record(connection, by, "create", thing, after=_fields(made))
+                return made, None
+            before = await accounts.lock_by_email(connection, email)
+            assert before is not None
+            after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
+            await accounts.update_terms(connection, after)
+            thing = Thing("account", after.account_id)
+            await audit.record(
+                connection,
+                by,
+                "appoint",
+                thing,
+                before={**_fields(before), "password": "as it was"},
+                after={**_fields(after), "password": "replaced"},
+            )
+            return after, before.role
+
+
+async def reservations_page(
+    stores: Stores, places: PlaceSigner, subject: str, *, limit: int, offset: int
+) -> tuple[list[Reservation], int]:
+    """A part of the account's reservations, the newest first, and how many there are.
+
+    Nothing is kept of who an account is in which room: its visitor_id there is worked out for every event.
+    """
+    with stores_answer():
+        events = await balances.events_on_sale(stores.postgres)
+        visitors = {event_id: places.account_visitor(room_id, subject) for room_id, event_id in events}
+        return await reservations.of_visitors(stores.postgres, visitors, limit=limit, offset=offset)
 
 
 async def issue_access_token(postgres: asyncpg.Pool, subject: str, role: Role) -> tuple[str, datetime]:
@@ -19,3 +138,19 @@ async def issue_access_token(postgres: asyncpg.Pool, subject: str, role: Role) -
     ends_at = from_ms(exp * 1000)
     assert ends_at is not None
     return token, ends_at
+
+
+def new_account_id() -> str:
+    """A fresh unguessable account_id: 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+def _there(found: RegisteredAccount | None) -> RegisteredAccount:
+    if found is None:
+        raise NotFound("This access token speaks for no registered account.")
+    return found
+
+
+def _fields(it: RegisteredAccount) -> dict[str, str]:
+    """What the audit log tells of an account; of its password only that it was replaced."""
+    return {"email": it.email, "name": it.name, "role": it.role}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from app import room_control
-from app.core import rules
+from app import audit, room_control
+from app.audit import Thing
 from app.core.definitions import (
     TICKET_TYPES_MAX,
     EventDefinition,
@@ -21,9 +20,10 @@ from app.core.definitions import (
     TicketTypePatch,
 )
 from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
-from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
+from app.core.model import Author, Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
 from app.loading import stores_answer
 from app.store import events, rooms, stock_scripts
+from app.store.audit import Fields
 from app.store.connections import Stores
 from app.store.events import EventFilter
 from app.store.keys import RoomKeys
@@ -31,37 +31,41 @@ from app.store.rooms import Connection
 from app.store.stock_scripts import RoomNotReady
 
 
-async def create_event(stores: Stores, new: NewEvent) -> Event:
+async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
     """Make an event and its room, which is scheduled. Raises AlreadyExists, ValidationFailed."""
     event = _event(new)
     async with _transaction(stores) as connection:
-        await _insert_event(connection, event, new)
+        await _insert_event(connection, event, new, by)
     await _tell_room(stores, event)
     return event
 
 
-async def change_event(stores: Stores, event_id: EventId, patch: EventPatch) -> Event:
+async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, by: Author) -> Event:
     """Change an event; new limits hold for whoever reserves from now on. Raises EventNotFound, Conflict."""
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent(patch))
         if changed.currency != event.currency and await events.has_reservations(connection, event_id):
             raise Conflict("The currency is fixed once something was reserved.")
-        await events.update_event(connection, changed)
-        await rooms.touch_room(connection, event.room_id)
+        await _update_event(connection, event, changed, by)
     await _tell_room(stores, changed)
     return changed
 
 
-async def delete_event(stores: Stores, event_id: EventId) -> None:
+async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None:
     """Forget an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
     with stores_answer():
         async with _transaction(stores) as connection:
             event = await _locked(connection, event_id)
             if await events.has_reservations(connection, event_id):
                 raise Conflict("Something was reserved already; unpublish the event and close its room.")
+            for it in await events.select_ticket_types(connection, event_id):
+                thing = _ticket_type_thing(event_id, it)
+                await audit.record(connection, by, "delete", thing, before=_ticket_type_fields(it))
+            before = msgspec.structs.asdict(event)
+            await audit.record(connection, by, "delete", Thing("event", event_id), before=before)
             await events.delete_event(connection, event_id)
-        await room_control.delete_room(stores, event.room_id)
+        await room_control.delete_room(stores, event.room_id, by=by)
 
 
 async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:
@@ -92,18 +96,20 @@ async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
     return room_id
 
 
-async def create_ticket_type(stores: Stores, event_id: EventId, new: NewTicketType) -> TicketType:
+async def create_ticket_type(
+    stores: Stores, event_id: EventId, new: NewTicketType, *, by: Author
+) -> TicketType:
     """Put more on sale. Raises EventNotFound, AlreadyExists, Conflict when there are too many types."""
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
-        made = await _insert_ticket_type(connection, event_id, new)
+        made = await _insert_ticket_type(connection, event_id, new, by)
         await rooms.touch_room(connection, event.room_id)
     await _tell_room(stores, event)
     return made
 
 
 async def change_ticket_type(
-    stores: Stores, event_id: EventId, ticket_type_id: TicketTypeId, patch: TicketTypePatch
+    stores: Stores, event_id: EventId, ticket_type_id: TicketTypeId, patch: TicketTypePatch, *, by: Author
 ) -> TicketType:
     """Change name, price (of holds taken from now on) or quantity.
 
@@ -114,13 +120,13 @@ async def change_ticket_type(
         before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
         if before is None:
             raise TicketTypeNotFound
-        changed = await _update_ticket_type(connection, event_id, before, _sent(patch))
+        changed = await _update_ticket_type(connection, event_id, before, _sent(patch), by)
         await rooms.touch_room(connection, event.room_id)
     await _tell_room(stores, event)
     return changed
 
 
-async def import_event(stores: Stores, definition: EventDefinition) -> tuple[Event, bool]:
+async def import_event(stores: Stores, definition: EventDefinition, *, by: Author) -> tuple[Event, bool]:
     """Make the event with its ticket types, or bring the one there is up to the definition; True: made.
 
     Settings of a room that exists stay as staff left them. Raises Conflict, AlreadyExists, ValidationFailed.
@@ -129,18 +135,17 @@ async def import_event(stores: Stores, definition: EventDefinition) -> tuple[Eve
         event = _event(definition)
         before = await events.lock_event(connection, event.event_id)
         if before is None:
-            await _insert_event(connection, event, definition)
+            await _insert_event(connection, event, definition, by)
         else:
             event = msgspec.structs.replace(event, room_id=before.room_id)
-            await events.update_event(connection, event)
-            await rooms.touch_room(connection, event.room_id)
+            await _update_event(connection, before, event, by)
         for new in definition.ticket_types:
             it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
             if it is None:
-                await _insert_ticket_type(connection, event.event_id, new)
+                await _insert_ticket_type(connection, event.event_id, new, by)
             else:
                 terms = {"name": new.name, "price": new.price, "quantity": new.quantity}
-                await _update_ticket_type(connection, event.event_id, it, terms)
+                await _update_ticket_type(connection, event.event_id, it, terms, by)
     await _tell_room(stores, event)
     return event, before is None
 
@@ -160,17 +165,27 @@ def _event(new: NewEvent) -> Event:
     )
 
 
-async def _insert_event(connection: Connection, event: Event, new: NewEvent) -> None:
+async def _insert_event(connection: Connection, event: Event, new: NewEvent, by: Author) -> None:
     fields = {name: getattr(new.room, name) for name in RoomSettings.__struct_fields__}
     settings = RoomSettings(**{**fields, "name": new.room.name or new.name})
-    rules.check_times(settings)
-    if not await rooms.insert_room(connection, event.room_id, settings, secrets.token_bytes(32)):
+    if not await room_control.insert_room(connection, event.room_id, settings, by=by):
         raise AlreadyExists(f"There is a room {event.room_id} already; name another one in room.room_id.")
     if not await events.insert_event(connection, event):
         raise AlreadyExists(f"There is an event {event.event_id} already.")
+    after = msgspec.structs.asdict(event)
+    await audit.record(connection, by, "create", Thing("event", event.event_id), after=after)
 
 
-async def _insert_ticket_type(connection: Connection, event_id: EventId, new: NewTicketType) -> TicketType:
+async def _update_event(connection: Connection, before: Event, after: Event, by: Author) -> None:
+    await events.update_event(connection, after)
+    await rooms.touch_room(connection, after.room_id)
+    fields = {"before": msgspec.structs.asdict(before), "after": msgspec.structs.asdict(after)}
+    await audit.record(connection, by, "change", Thing("event", after.event_id), **fields)
+
+
+async def _insert_ticket_type(
+    connection: Connection, event_id: EventId, new: NewTicketType, by: Author
+) -> TicketType:
     if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
         raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
     made = TicketType(
@@ -183,11 +198,13 @@ async def _insert_ticket_type(connection: Connection, event_id: EventId, new: Ne
     )
     if not await events.insert_ticket_type(connection, event_id, made):
         raise AlreadyExists(f"There is a ticket type {new.ticket_type_id} already.")
+    thing = _ticket_type_thing(event_id, made)
+    await audit.record(connection, by, "create", thing, after=_ticket_type_fields(made))
     return made
 
 
 async def _update_ticket_type(
-    connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any]
+    connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any], by: Author
 ) -> TicketType:
     changed = TicketType(
         ticket_type_id=before.ticket_type_id,
@@ -200,7 +217,18 @@ async def _update_ticket_type(
     if changed.total < before.held + before.sold:
         raise Conflict(f"{before.held} are held and {before.sold} are sold; quantity cannot be less.")
     await events.update_ticket_type(connection, event_id, changed)
+    fields = {"before": _ticket_type_fields(before), "after": _ticket_type_fields(changed)}
+    await audit.record(connection, by, "change", _ticket_type_thing(event_id, changed), **fields)
     return changed
+
+
+def _ticket_type_thing(event_id: EventId, it: TicketType) -> Thing:
+    return Thing("ticket_type", f"{event_id}/{it.ticket_type_id}")
+
+
+def _ticket_type_fields(it: TicketType) -> Fields:
+    """What the audit log tells of a ticket type: what staff set, by the names they set it by."""
+    return {"name": it.name, "price": it.price, "quantity": it.total}
 
 
 async def _locked(connection: Connection, event_id: EventId) -> Event:

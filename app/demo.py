@@ -13,7 +13,7 @@ import httpx
 from app import catalog, room_control, waiting_room
 from app.core.definitions import EventDefinition, NewRoomOfEvent, NewTicketType
 from app.core.errors import EventNotFound, Refusal
-from app.core.model import EventId, RoomId
+from app.core.model import COMMAND_LINE, EventId, RoomId
 from app.fans import Crowd, a_client
 from app.settings import Settings
 from app.store.connections import STORE_AWAY, connected
@@ -84,12 +84,13 @@ async def _on_sale(settings: Settings) -> tuple[list[str], str]:
         try:
             await catalog.event(stores, EventId(EVENT))
         except EventNotFound:
-            await catalog.import_event(stores, concert())
+            await catalog.import_event(stores, concert(), by=COMMAND_LINE)
         _, ticket_types = await catalog.event(stores, EventId(EVENT))
         _, status = await waiting_room.status(line, RoomId(EVENT))
         state = status.state
         if state == "scheduled":
-            state = (await room_control.set_state(line, RoomId(EVENT), "open")).state
+            room = await room_control.set_state(line, RoomId(EVENT), "open", by=COMMAND_LINE)
+            state = room.state
         return [it.ticket_type_id for it in ticket_types], state
 
 

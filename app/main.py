@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from quart import Quart
 
-from app import reservations, signing, waiting_room
+from app import metrics, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.tokens import PlaceSigner
+from app.passwords import Passwords
 from app.settings import Settings
 from app.store.connections import connected
 from app.web import openapi
@@ -30,6 +31,7 @@ from app.web.pages import register_pages
 from app.web.throttles import Throttles
 
 AVAILABILITY_FRESH_S = 1.0
+RESERVATION_COUNTS_FRESH_S = 5.0  # counted by going over all reservations
 
 
 def create_app(settings: Settings) -> Quart:
@@ -66,7 +68,11 @@ async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Even
         line = waiting_room.open_line(stores, settings)
         keyring = await signing.open_keyring(stores.postgres)
         board = Board(line, stores.redis, closing)
-        tasks = [asyncio.create_task(board.keep()), asyncio.create_task(keyring.keep_fresh())]
+        tasks = [
+            asyncio.create_task(board.keep()),
+            asyncio.create_task(keyring.keep_fresh()),
+            asyncio.create_task(metrics.keep_totals(stores.redis)),
+        ]
         try:
             yield App(
                 settings=settings,
@@ -77,7 +83,9 @@ async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Even
                 keyring=keyring,
                 board=board,
                 throttles=Throttles(stores, settings),
+                passwords=Passwords(),
                 availability=Kept(AVAILABILITY_FRESH_S),
+                reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
                 drift=Drift(),
                 contract=msgspec.json.encode(openapi.contract(CALLS)),
                 trusted=trusted_networks(settings.trusted_proxies),

@@ -7,9 +7,11 @@ in Redis.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from itertools import accumulate
 from typing import Any
@@ -25,8 +27,9 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from app.store.connections import RedisClient
-from app.store.keys import WORKERS
+from app.core.clock import now_ms
+from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.keys import TOTALS, WORKERS
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text and tells nothing
 REGISTRY = CollectorRegistry()
@@ -56,6 +59,10 @@ class Answers(Collector):
         statuses[call, status] = statuses.get((call, status), 0) + 1
         buckets[bisect_left(BUCKETS_S, seconds)] += 1
         self._seconds[call] += seconds
+
+    def total(self) -> int:
+        """How many."""
+        return sum(self._statuses.values())
 
     def collect(self) -> Iterator[Metric]:
         """What a scrape is told."""
@@ -87,6 +94,8 @@ VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTR
 
 WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value
 WORKER_TTL_S = 10  # a worker that has not published for so long is gone
+TOTALS_EVERY_S = 1.0
+LAST_WORD_S = 0.5  # a process that ends does not wait long for Redis
 
 
 def answered(call: str, status: int, seconds: float) -> None:
@@ -141,3 +150,56 @@ async def of_workers(redis: RedisClient) -> list[Metric]:
             metric = found.setdefault(name, Metric(name, documentation, kind))
             metric.samples.append(Sample(sample, {**labels, "worker": worker_id}, float(value)))
     return list(found.values())
+
+
+class Totals:
+    """Adds what this process counts to the sums of all processes in Redis, which outlive it.
+
+    A process that is killed takes the last second with it, and an answer that is lost may count twice: these
+    are figures to look at. What must be true is counted where it is decided.
+    """
+
+    def __init__(self) -> None:
+        self._told = _counted()
+
+    async def tell(self, redis: RedisClient) -> None:
+        """Add what was counted since the last time."""
+        now = _counted()
+        client: Any = redis
+        pipeline = client.pipeline()
+        pipeline.hsetnx(TOTALS, "since_ms", now_ms())
+        for name, count in now.items():
+            if grown := count - self._told.get(name, 0):
+                pipeline.hincrby(TOTALS, name, grown)
+        await pipeline.execute()
+        self._told = now
+
+
+async def keep_totals(redis: RedisClient) -> None:
+    """Tell the totals each second; for ever, and once more at the end."""
+    totals = Totals()
+    try:
+        while True:
+            await asyncio.sleep(TOTALS_EVERY_S)
+            with suppress(*REDIS_AWAY):
+                await totals.tell(redis)
+    finally:
+        with suppress(*REDIS_AWAY):
+            async with asyncio.timeout(LAST_WORD_S):
+                await totals.tell(redis)
+
+
+async def totals(redis: RedisClient) -> dict[str, int]:
+    """The sums of all processes: `requests`, `refused CODE`, `reservations OUTCOME`; and `since_ms`."""
+    client: Any = redis
+    return {name: int(count) for name, count in (await client.hgetall(TOTALS)).items()}
+
+
+def _counted() -> dict[str, int]:
+    """What this process counted so far."""
+    found = {"requests": ANSWERS.total()}
+    for family, word in ((REFUSALS, "code"), (RESERVATIONS, "outcome")):
+        for metric in family.collect():
+            for sample in metric.samples:
+                found[f"{metric.name.removeprefix('fairgate_')} {sample.labels[word]}"] = int(sample.value)
+    return found

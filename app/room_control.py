@@ -13,18 +13,22 @@ from typing import Any
 
 import msgspec
 
+from app import audit
+from app.audit import Thing
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, QueueingMethodLocked, RoomNotFound, ValidationFailed
-from app.core.model import EventId, Room, RoomId, RoomSettings, VisitorId
+from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
 from app.core.rules import RoomAction
 from app.loading import stores_answer
 from app.rebuild import rebuild_room
 from app.store import control_scripts, room_scripts, rooms, sessions
+from app.store.audit import Fields
 from app.store.conf import conf_fields
 from app.store.connections import Stores
 from app.store.keys import ROOMS, RoomKeys
 from app.store.room_scripts import NotLoaded
+from app.store.rooms import Connection
 from app.waiting_room import Line
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
@@ -52,24 +56,34 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
 
 
 async def create_room(
-    line: Line, room_id: RoomId, settings: RoomSettings, event_id: EventId | None = None
+    line: Line, room_id: RoomId, settings: RoomSettings, event_id: EventId | None = None, *, by: Author
 ) -> Room:
     """A new room, scheduled. Raises AlreadyExists, ValidationFailed (times out of order).
 
     With an `event_id` the room is for an event whose row is made next: it comes to life with `refresh`, or
     within a second, so that it never runs without its stock. To make both in one transaction call
-    `store.rooms.insert_room(connection, room_id, settings, new_seed())` in it, and `refresh` after it.
+    `insert_room` in it, and `refresh` after it.
     """
-    rules.check_times(settings)
     with stores_answer():
-        if not await rooms.insert_room(line.stores.postgres, room_id, settings, new_seed()):
-            raise AlreadyExists(f"There is a room {room_id} already.")
+        async with line.stores.postgres.acquire() as connection, connection.transaction():
+            if not await insert_room(connection, room_id, settings, by=by):
+                raise AlreadyExists(f"There is a room {room_id} already.")
         if event_id is None:
             await rebuild_room(line.stores, room_id)
     return await line.rooms.get(room_id)
 
 
-async def configure(line: Line, room_id: RoomId, patch: dict[str, Any]) -> Room:
+async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSettings, *, by: Author) -> bool:
+    """Write a new room; False when the room_id is taken. Raises ValidationFailed (times out of order)."""
+    rules.check_times(settings)
+    if not await rooms.insert_room(connection, room_id, settings, new_seed()):
+        return False
+    after = msgspec.structs.asdict(settings)
+    await audit.record(connection, by, "create", Thing("room", room_id), after=after)
+    return True
+
+
+async def configure(line: Line, room_id: RoomId, patch: dict[str, Any], *, by: Author) -> Room:
     """Change settings; `patch` holds the fields that were sent, JSON values. Acts on the next tick.
 
     Raises RoomNotFound, ValidationFailed (naming the field), QueueingMethodLocked.
@@ -81,10 +95,10 @@ async def configure(line: Line, room_id: RoomId, patch: dict[str, Any]) -> Room:
             raise QueueingMethodLocked
         return msgspec.structs.replace(room, settings=settings)
 
-    return await _change(line, room_id, patched)
+    return await _change(line, room_id, "change", patched, by)
 
 
-async def set_state(line: Line, room_id: RoomId, action: RoomAction) -> Room:
+async def set_state(line: Line, room_id: RoomId, action: RoomAction, *, by: Author) -> Room:
     """Open, pause, resume or close. Raises RoomNotFound, Conflict when the step makes no sense."""
 
     def stepped(room: Room) -> Room:
@@ -102,7 +116,7 @@ async def set_state(line: Line, room_id: RoomId, action: RoomAction) -> Room:
             closed_at_ms=at_ms if state == "closed" else 0,
         )
 
-    return await _change(line, room_id, stepped)
+    return await _change(line, room_id, action, stepped, by)
 
 
 async def refresh(stores: Stores, room_id: RoomId) -> None:
@@ -126,37 +140,37 @@ async def push(stores: Stores, room_id: RoomId) -> None:
         await rebuild_room(stores, room_id)
 
 
-async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId) -> None:
+async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:
     """Take a visitor out of the room for ever. Raises RoomNotFound."""
     await line.rooms.get(room_id)
     with stores_answer():
-        await sessions.insert_removed(line.stores.postgres, room_id, visitor_id)
-        await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
+        async with line.stores.postgres.acquire() as connection, connection.transaction():
+            if await sessions.insert_removed(connection, room_id, visitor_id):
+                thing = Thing("visitor", f"{room_id}/{visitor_id}")
+                await audit.record(connection, by, "remove", thing, after={"removed": True})
+            await sessions.end_sessions(connection, room_id, visitor_id)
         await line.rooms.loaded(
             room_id, lambda: room_scripts.remove(line.stores.redis, RoomKeys(room_id), visitor_id)
         )
 
 
-async def delete_room(stores: Stores, room_id: RoomId) -> None:
+async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
     """Forget a room whose event is gone: its row and everything in Redis."""
     redis: Any = stores.redis
     with stores_answer():
-        await rooms.delete_room(stores.postgres, room_id)
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            row = await rooms.lock_room(connection, room_id)
+            if row is not None:
+                await rooms.delete_room(connection, room_id)
+                before = _fields(row.room)
+                await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
         await redis.srem(ROOMS, room_id)
         await control_scripts.forget_room(stores.redis, RoomKeys(room_id, now_ms() // 86_400_000))
 
 
-async def room_stats(line: Line, room_id: RoomId) -> dict[str, Any]:
-    """Counters, and how long those who were called had waited. JSON values. Raises RoomNotFound."""
-    room = await line.rooms.get(room_id)
-    keys = RoomKeys(room_id)
-    with stores_answer():
-        counted = await line.rooms.loaded(room_id, lambda: control_scripts.counters(line.stores.redis, keys))
-        progress = await rooms.select_progress(line.stores.postgres, room_id)
-    return {"room_id": room.room_id, **counted._asdict(), "wait_s": rules.wait_percentiles_s(progress)}
-
-
-async def _change(line: Line, room_id: RoomId, change: Callable[[Room], Room]) -> Room:
+async def _change(
+    line: Line, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author
+) -> Room:
     """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis.
 
     The room is loaded before: so an opening happens in Redis, where it fills the bucket, and with Redis away
@@ -174,6 +188,13 @@ async def _change(line: Line, room_id: RoomId, change: Callable[[Room], Room]) -
             after = change(before)
             if after != before:
                 await rooms.update_room(connection, after)
+                fields = {"before": _fields(before), "after": _fields(after)}
+                await audit.record(connection, by, action, Thing("room", room_id), **fields)
         if after != before:
             await push(line.stores, room_id)
     return await line.rooms.read(room_id)
+
+
+def _fields(room: Room) -> Fields:
+    """What the audit log tells of a room; not the seed, which is secret until the opening."""
+    return {**msgspec.structs.asdict(room.settings), "state": room.state}

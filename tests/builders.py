@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.core.model import EventId, PlaceClaims, Room, RoomId, RoomSettings, RoomState, VisitorId
+from app.core.model import Author, EventId, PlaceClaims, Room, RoomId, RoomSettings, RoomState, VisitorId
 from app.store import control_scripts, room_scripts, rooms
 from app.store.conf import conf_fields, restored_fields
 from app.store.connections import Stores
@@ -21,6 +21,7 @@ NOW = 1_800_000_000_000  # a whole second, so that session ends are easy to say
 SEED = bytes(range(32))
 ROOM = RoomId("hall")
 KEYS = RoomKeys(ROOM)
+STAFF = Author(subject="ann", role="operator")  # who changes things
 
 _numbers = count(1)
 

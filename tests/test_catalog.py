@@ -12,6 +12,7 @@ from app.core.definitions import EventDefinition
 from app.core.errors import Conflict
 from app.core.model import EventId
 from app.store.connections import Stores
+from tests.builders import STAFF
 
 YAML = """
 event_id: gala
@@ -33,7 +34,7 @@ def definition(tmp_path: Path, text: str = YAML, name: str = "gala.yaml") -> Eve
 
 
 async def test_an_import_makes_the_event_its_room_and_its_tickets(stores: Stores, tmp_path: Path) -> None:
-    made, new = await catalog.import_event(stores, definition(tmp_path))
+    made, new = await catalog.import_event(stores, definition(tmp_path), by=STAFF)
     assert (made.room_id, new) == ("gala", True)
     event, ticket_types = await catalog.event(stores, EventId("gala"))
     assert event.name == "Gala 🎷"
@@ -41,19 +42,19 @@ async def test_an_import_makes_the_event_its_room_and_its_tickets(stores: Stores
 
 
 async def test_importing_again_brings_the_event_up_to_the_file(stores: Stores, tmp_path: Path) -> None:
-    await catalog.import_event(stores, definition(tmp_path))
+    await catalog.import_event(stores, definition(tmp_path), by=STAFF)
     changed = YAML.replace("price: 5000, quantity: 10", "price: 6000, quantity: 20")
-    _, new = await catalog.import_event(stores, definition(tmp_path, changed))
+    _, new = await catalog.import_event(stores, definition(tmp_path, changed), by=STAFF)
     assert not new
     _, ticket_types = await catalog.event(stores, EventId("gala"))
     assert [(it.price, it.total) for it in ticket_types] == [(6000, 20), (3000, 5)]
 
 
 async def test_an_import_that_fails_changes_nothing(stores: Stores, tmp_path: Path) -> None:
-    await catalog.import_event(stores, definition(tmp_path))
+    await catalog.import_event(stores, definition(tmp_path), by=STAFF)
     await stores.postgres.execute("UPDATE ticket_types SET sold = 4 WHERE ticket_type_id = 'balcony'")
     less = YAML.replace("quantity: 10", "quantity: 11").replace("quantity: 5", "quantity: 3")
     with pytest.raises(Conflict):
-        await catalog.import_event(stores, definition(tmp_path, less))
+        await catalog.import_event(stores, definition(tmp_path, less), by=STAFF)
     _, ticket_types = await catalog.event(stores, EventId("gala"))
     assert [it.total for it in ticket_types] == [10, 5]

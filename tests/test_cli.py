@@ -37,6 +37,12 @@ from app.core.errors import CannotRun, RoomNotFound, StoreUnavailable
         ["token", "--role", "user", "--sub", ""],
         ["token", "--role", "user", "--sub", "a\nb"],
         ["keys"],
+        ["admin"],
+        ["admin", "create"],
+        ["admin", "create", "--email", "a@b.c"],
+        ["admin", "create", "--email", "nobody", "--name", "Ann"],
+        ["admin", "create", "--email", "a@b.c", "--name", ""],
+        ["admin", "create", "--email", "a@b.c", "--name", "Ann", "--role", "user"],
     ],
     ids=" ".join,
 )
@@ -55,7 +61,7 @@ COMMANDS = (
     "up", "demo", "web", "worker", "env", "migrate up", "migrate down", "migrate new", "room list",
     "room show",
     "room open", "room pause", "room resume", "room close", "room set", "event import", "check", "token",
-    "keys rotate",
+    "keys rotate", "admin create",
 )  # fmt: skip
 
 

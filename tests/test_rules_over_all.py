@@ -18,6 +18,8 @@ PUBLIC = {
     ("GET", "/v1/events"),
     ("GET", "/v1/events/{event_id}"),
     ("GET", "/v1/events/{event_id}/availability"),
+    ("POST", "/v1/users"),  # throttled by address
+    ("POST", "/v1/login"),  # throttled by account and by address
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

@@ -10,7 +10,7 @@ import typer
 from app import catalog
 from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
-from app.core.model import Event
+from app.core.model import COMMAND_LINE, Event
 from app.settings import Settings
 from app.store.connections import Stores
 
@@ -39,7 +39,7 @@ def import_event(
         raise
 
     async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
-        return await catalog.import_event(stores, definition)
+        return await catalog.import_event(stores, definition, by=COMMAND_LINE)
 
     event, made = on_stores(data, put)
     done = "made" if made else "brought up to the file"

@@ -11,7 +11,7 @@ import typer
 
 from app import room_control, waiting_room
 from app.commands.settled import Data, on_stores
-from app.core.model import Room, RoomId, RoomSettings, RoomStatus
+from app.core.model import COMMAND_LINE, Room, RoomId, RoomSettings, RoomStatus
 from app.core.rules import RoomAction
 from app.settings import Settings
 from app.store.connections import Stores
@@ -67,7 +67,7 @@ def show(room: RoomArgument, *, data: Data = None) -> None:
 
 
 def _act(room: str, action: RoomAction, data: Data) -> None:
-    changed = _on_line(data, lambda line: room_control.set_state(line, RoomId(room), action))
+    changed = _on_line(data, lambda line: room_control.set_state(line, RoomId(room), action, by=COMMAND_LINE))
     print(f"{changed.room_id} is {changed.state}")
 
 
@@ -104,7 +104,7 @@ def set_room(
 ) -> None:
     """Change settings; acts on the next tick. Example: room set demo admission_rate_per_minute=900"""
     patch = dict(_change(change) for change in changes)
-    changed = _on_line(data, lambda line: room_control.configure(line, RoomId(room), patch))
+    changed = _on_line(data, lambda line: room_control.configure(line, RoomId(room), patch, by=COMMAND_LINE))
     values = msgspec.to_builtins(changed.settings)
     print(f"{changed.room_id}: " + ", ".join(f"{name}={values[name]}" for name in patch))
 

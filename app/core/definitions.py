@@ -1,4 +1,4 @@
-"""What staff send to put something on sale: events, ticket types, and the patches of both.
+"""What is sent to put something on sale (events, ticket types, and the patches of both), and for an account.
 
 A definition is an event as `fairgate event import` reads it from a file: what `POST /v1/events` takes, with
 the ticket types in it.
@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.model import CURRENCY, NAME, At, Name, RoomSettings, Slug, Struct
+from app.core.model import CURRENCY, NAME, At, Email, Name, RoomSettings, Slug, Struct
 
 Words = Annotated[str, Meta(max_length=200, pattern=NAME)]  # like Name, but may be empty
 Currency = Annotated[str, Meta(pattern=CURRENCY)]
@@ -18,6 +18,7 @@ MaxTickets = Annotated[int, Meta(ge=1, le=100)]
 HoldTtl = Annotated[int, Meta(ge=2, le=86_400)]
 Price = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # minor units
 Quantity = Annotated[int, Meta(ge=0, le=10_000_000)]
+Password = Annotated[str, Meta(min_length=8, max_length=200, pattern=NAME)]
 
 TICKET_TYPES_MAX = 100  # of one event; each is looked at in the scripts that decide
 
@@ -78,3 +79,11 @@ class TicketTypePatch(Struct, frozen=True):
     name: Name | UnsetType = UNSET
     price: Price | UnsetType = UNSET
     quantity: Quantity | UnsetType = UNSET
+
+
+class NewAccount(Struct, frozen=True):
+    """Who wants an account. The password stands in no log and in no answer."""
+
+    email: Email
+    name: Name
+    password: Password

@@ -37,6 +37,7 @@ Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
 Text = Annotated[str, Meta(max_length=2000, pattern=TEXT)]
 At = Annotated[datetime, Meta(tz=True)]
+Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]
 
 RoomState = Literal["scheduled", "prequeue", "open", "paused", "sold_out", "closed"]
 PlaceState = Literal[
@@ -147,6 +148,28 @@ class Account(Struct, frozen=True):
 
     subject: str
     role: Role
+
+
+class Author(Struct, frozen=True):
+    """Who changes something, for the audit log: staff with an access token, or the command line."""
+
+    subject: str
+    role: Role | Literal["cli"]
+    request_id: str = ""
+
+
+COMMAND_LINE = Author(subject="cli", role="cli")
+
+
+class RegisteredAccount(Struct, frozen=True):
+    """An account as Postgres keeps it; `account_id` is the subject of its access tokens."""
+
+    account_id: str
+    email: str
+    name: str
+    role: Role
+    password_hash: str
+    created_at: datetime
 
 
 # --- events and reservations ------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Counters(NamedTuple):
     claimed: int
     expired: int
     left: int
-    done: int  # sessions ended by their visitor or by staff
+    done: int  # sessions ended by their visitor, by staff, or by a confirmed purchase
 
 
 class RestorePoint(NamedTuple):

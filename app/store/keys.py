@@ -8,6 +8,7 @@ from app.core.model import RoomId
 
 ROOMS = "fairgate:rooms"  # set of the room_ids that are loaded
 WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
+TOTALS = "fairgate:totals"  # hash: what all processes counted, see `metrics.Totals`; since_ms
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
 CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended

@@ -15,6 +15,17 @@ LONG_S = 60.0  # the first chunk sorts all of them
 STALLED_S = 60  # a reader who takes nothing for so long is cut off: the moment must not be kept for ever
 
 
+class ReservationCounts(NamedTuple):
+    """How many reservations stand how, of one moment; `last_minute`: those made in it."""
+
+    held: int
+    paying: int
+    confirmed: int
+    cancelled: int
+    expired: int
+    last_minute: int
+
+
 class Order(NamedTuple):
     """One reservation, as a row of the report. `items`: TYPE:QUANTITY:PRICE, with spaces in between."""
 
@@ -55,3 +66,22 @@ async def orders(postgres: asyncpg.Pool, event_id: EventId, status: str | None) 
         cursor = await connection.cursor(_SELECT, event_id, status, timeout=LONG_S)
         while rows := await cursor.fetch(CHUNK, timeout=LONG_S):
             yield [Order(*row) for row in rows]
+
+
+async def counts(postgres: asyncpg.Pool, event_id: EventId | None) -> ReservationCounts:
+    """The reservations of an event, or of all; counted by going over them, so not to be asked often."""
+    row = await postgres.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE status = 'held') AS held,
+               count(*) FILTER (WHERE status = 'paying') AS paying,
+               count(*) FILTER (WHERE status = 'confirmed') AS confirmed,
+               count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+               count(*) FILTER (WHERE status = 'expired') AS expired,
+               count(*) FILTER (WHERE created_at > now() - interval '1 minute') AS last_minute
+        FROM reservations WHERE $1::text IS NULL OR event_id = $1
+        """,
+        event_id,
+        timeout=LONG_S,
+    )
+    assert row is not None
+    return ReservationCounts(*row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -130,6 +130,22 @@ async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> 
         visitor_id,
     )
     return [_reservation(row) for row in rows]
+
+
+async def of_visitors(
+    postgres: asyncpg.Pool, visitors: Mapping[EventId, VisitorId], *, limit: int, offset: int
+) -> tuple[list[Reservation], int]:
+    """A part of what one person reserved, another visitor for each event; newest first, and how many."""
+    theirs = "JOIN unnest($1::text[], $2::text[]) AS mine (event_id, visitor_id) USING (event_id, visitor_id)"
+    arguments = list(visitors), list(visitors.values())
+    total: int = await postgres.fetchval(f"SELECT count(*) FROM reservations {theirs}", *arguments)
+    rows = await postgres.fetch(
+        f"{_SELECT} {theirs} ORDER BY reservations.created_at DESC, reservation_id LIMIT $3 OFFSET $4",
+        *arguments,
+        limit,
+        offset,
+    )
+    return [_reservation(row) for row in rows], total
 
 
 async def fingerprints(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[str, str]:

@@ -56,13 +56,15 @@ async def end_sessions(queries: Queries, room_id: RoomId, visitor_id: VisitorId)
     )
 
 
-async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> None:
-    """Remember that staff removed the visitor."""
-    await queries.execute(
-        "INSERT INTO removed_visitors (room_id, visitor_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:
+    """Remember that staff removed the visitor; False when that was known."""
+    row = await queries.fetchrow(
+        "INSERT INTO removed_visitors (room_id, visitor_id) VALUES ($1, $2) "
+        "ON CONFLICT DO NOTHING RETURNING visitor_id",
         room_id,
         visitor_id,
     )
+    return row is not None
 
 
 async def next_epoch(

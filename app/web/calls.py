@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from app.web import events, gate, health, openapi, orders, reservations, rooms, staff
+from app.web import (
+    accounts,
+    audit,
+    events,
+    gate,
+    health,
+    openapi,
+    orders,
+    reservations,
+    rooms,
+    staff,
+    stats,
+)
 from app.web.http import ENDPOINTS, Endpoint
 
-_ORDER = [it.__name__ for it in (rooms, gate, events, orders, reservations, staff, health, openapi)]
+_MODULES = (rooms, gate, events, orders, reservations, accounts, staff, stats, audit, health, openapi)
+_ORDER = [it.__name__ for it in _MODULES]
 CALLS: tuple[Endpoint, ...] = tuple(sorted(ENDPOINTS, key=lambda it: _ORDER.index(it.run.__module__)))

@@ -21,7 +21,7 @@ from app.core.errors import (
 )
 from app.core.model import Account, Room, RoomId, RoomStatus
 from app.core.rules import RoomAction
-from app.web.credentials import STAFF, cookies
+from app.web.credentials import STAFF, author, cookies
 from app.web.http import Request
 from app.web.page_entry import page
 from app.web.page_forms import read_form, see
@@ -94,11 +94,12 @@ async def step(request: Request) -> Response:
     asked = next((it for it in STEPS if it == form.get("step")), None)
     if asked is None:
         return await _room(request, account, "There is no such step.", ValidationFailed.status)
+    room_id, by = RoomId(request.params["room_id"]), author(request, account)
     try:
-        await room_control.set_state(request.app.line, RoomId(request.params["room_id"]), asked)
+        await room_control.set_state(request.app.line, room_id, asked, by=by)
     except Conflict as refusal:
         return await _room(request, account, refusal.detail, refusal.status)
-    return see(f"/admin/rooms/{request.params['room_id']}")
+    return see(f"/admin/rooms/{room_id}")
 
 
 async def settings(request: Request) -> Response:
@@ -109,11 +110,12 @@ async def settings(request: Request) -> Response:
     patch: dict[str, Any] = {name: _number(form[name]) for name in NUMBERS if name in form}
     if "message" in form:
         patch["message"] = form["message"].replace("\r\n", "\n")
+    room_id, by = RoomId(request.params["room_id"]), author(request, account)
     try:
-        await room_control.configure(request.app.line, RoomId(request.params["room_id"]), patch)
+        await room_control.configure(request.app.line, room_id, patch, by=by)
     except ValidationFailed as refusal:
         return await _room(request, account, refusal.detail, refusal.status)
-    return see(f"/admin/rooms/{request.params['room_id']}")
+    return see(f"/admin/rooms/{room_id}")
 
 
 async def _room(request: Request, account: Account, problem: str = "", status: int = 200) -> Response:
@@ -130,7 +132,7 @@ async def _staff(request: Request) -> Account | None:
         account = await _read_staff(request, token)
     except NOT_STAFF:
         return None
-    await request.app.throttles.staff(account)
+    await request.app.throttles.account(account)
     return account
 
 

@@ -21,7 +21,7 @@ from app.core.errors import (
     RoleRequired,
     WrongRoom,
 )
-from app.core.model import Account, BookingClaims, EventId, PlaceClaims, Reservation, Role, RoomId
+from app.core.model import Account, Author, BookingClaims, EventId, PlaceClaims, Reservation, Role, RoomId
 from app.web.http import Auth, Request
 
 PLACE_COOKIE = "fairgate_place_"  # + room_id
@@ -203,16 +203,19 @@ def _asker_of_cookies(request: Request) -> Asker:
     return Asker(tuple(visitors), None)
 
 
-async def _staff(request: Request, role: Role) -> Account:
+async def _anybody(request: Request) -> Account:
     token = bearer(request)
     if token is None:
-        raise CredentialMissing(
-            "Send an access token as `Authorization: Bearer`; `fairgate token` makes one."
-        )
+        raise CredentialMissing("Log in, then send the access token as `Authorization: Bearer`.")
     if token.startswith(PLACE_PREFIX):
         raise CredentialInvalid("This is a place token; an access token is needed here.")
     account = await _account(request, token, "an access token")
-    await request.app.throttles.staff(account)
+    await request.app.throttles.account(account)
+    return account
+
+
+async def _staff(request: Request, role: Role) -> Account:
+    account = await _anybody(request)
     if STAFF[account.role] < STAFF[role]:
         raise RoleRequired(f"The role {role} is needed here; this token has the role {account.role}.")
     return account
@@ -224,6 +227,11 @@ async def _operator(request: Request) -> Account:
 
 async def _admin(request: Request) -> Account:
     return await _staff(request, "admin")
+
+
+def author(request: Request, account: Account) -> Author:
+    """Who makes the change that is asked for, as the audit log names them."""
+    return Author(subject=account.subject, role=account.role, request_id=request.request_id)
 
 
 async def shows_staff(request: Request) -> bool:
@@ -241,6 +249,7 @@ async def shows_staff(request: Request) -> bool:
 PLACE = Auth("place", ("placeToken", "placeHeader", "accessToken"), _place, (*TOKEN_ERRORS, WrongRoom))
 BOOKING = Auth("booking", ("bookingToken",), _booking, (*TOKEN_ERRORS, BookingTokenExpired, WrongRoom))
 OWNER = Auth("owner", ("placeToken", "placeHeader", "bookingToken", "accessToken"), asker, TOKEN_ERRORS)
+ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))
 OPERATOR = Auth("operator", ("accessToken",), _operator, (*TOKEN_ERRORS, RoleRequired, RateLimited))
 ADMIN = Auth("admin", ("accessToken",), _admin, (*TOKEN_ERRORS, RoleRequired, RateLimited))
 

@@ -21,7 +21,7 @@ from app.core.errors import (
 )
 from app.core.model import NAME, Account, At, EventId, TicketTypeId
 from app.store.events import EventFilter
-from app.web.credentials import ADMIN, shows_staff
+from app.web.credentials import ADMIN, author, shows_staff
 from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.idempotency import once
 from app.web.paging import PageQuery, page_response
@@ -113,7 +113,7 @@ async def create_event(request: Request, account: Account, body: NewEvent) -> Re
     """Make an event and the room before it."""
 
     async def create() -> Response:
-        made = await catalog.create_event(request.app.stores, body)
+        made = await catalog.create_event(request.app.stores, body, by=author(request, account))
         location = [(b"location", f"/v1/events/{made.event_id}".encode())]
         return json_response(201, event_document(made, []), location)
 
@@ -132,7 +132,7 @@ async def create_event(request: Request, account: Account, body: NewEvent) -> Re
 async def change_event(request: Request, account: Account, body: EventPatch) -> Response:
     """Change an event."""
     event_id = EventId(request.params["event_id"])
-    await catalog.change_event(request.app.stores, event_id, body)
+    await catalog.change_event(request.app.stores, event_id, body, by=author(request, account))
     return json_response(200, event_document(*await catalog.event(request.app.stores, event_id)))
 
 
@@ -146,7 +146,8 @@ async def change_event(request: Request, account: Account, body: EventPatch) -> 
 )
 async def delete_event(request: Request, account: Account) -> Response:
     """Delete an event and its room, while nothing was reserved."""
-    await catalog.delete_event(request.app.stores, EventId(request.params["event_id"]))
+    event_id = EventId(request.params["event_id"])
+    await catalog.delete_event(request.app.stores, event_id, by=author(request, account))
     return empty()
 
 
@@ -165,7 +166,9 @@ async def create_ticket_type(request: Request, account: Account, body: NewTicket
 
     async def create() -> Response:
         event_id = EventId(request.params["event_id"])
-        made = await catalog.create_ticket_type(request.app.stores, event_id, body)
+        made = await catalog.create_ticket_type(
+            request.app.stores, event_id, body, by=author(request, account)
+        )
         return json_response(201, ticket_type_document(made))
 
     return await once(request, account, body, create)
@@ -182,8 +185,9 @@ async def create_ticket_type(request: Request, account: Account, body: NewTicket
 )
 async def change_ticket_type(request: Request, account: Account, body: TicketTypePatch) -> Response:
     """Change name, price or quantity; the quantity never below what is sold and held."""
-    event_id, ticket_type_id = request.params["event_id"], request.params["ticket_type_id"]
+    event_id = EventId(request.params["event_id"])
+    ticket_type_id = TicketTypeId(request.params["ticket_type_id"])
     changed = await catalog.change_ticket_type(
-        request.app.stores, EventId(event_id), TicketTypeId(ticket_type_id), body
+        request.app.stores, event_id, ticket_type_id, body, by=author(request, account)
     )
     return json_response(200, ticket_type_document(changed))

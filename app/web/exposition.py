@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
-from app import metrics, waiting_room
+from app import metrics, stats
 from app.core.errors import StoreUnavailable
-from app.core.model import EventId, Room, RoomStatus, TicketType
+from app.core.model import EventId, TicketType
 from app.loading import stores_answer
-from app.store import control_scripts, events, ledger
+from app.stats import RoomFigures
+from app.store import events
 from app.store.connections import Stores
-from app.store.control_scripts import Counters
-from app.store.keys import RoomKeys
-from app.store.room_scripts import NotLoaded
 from app.waiting_room import Line
 
 STATES = ("scheduled", "prequeue", "open", "paused", "sold_out", "closed")
-AT_ONCE = 20  # rooms asked at the same time
 
 Differences = dict[tuple[str, str], int]
 
@@ -63,14 +58,6 @@ def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Diffe
     return found
 
 
-class _Room(NamedTuple):
-    room: Room
-    status: RoomStatus
-    counted: Counters
-    backlog: int
-    stock: dict[str, int]
-
-
 class _Families(list[Metric]):
     """What generate_latest takes: something that collects."""
 
@@ -85,7 +72,7 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
     families.append(up)
     try:
         with stores_answer():
-            found = await _rooms(stores, line)
+            found = await stats.rooms(line)
             workers = await metrics.of_workers(stores.redis)
             event_ids = [it.room.event_id for it in found if it.room.event_id]
             types = await events.select_types_of_events(stores.postgres, event_ids)
@@ -99,24 +86,6 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
     return generate_latest(families)  # asks nothing but collect() of it
 
 
-async def _rooms(stores: Stores, line: Line) -> list[_Room]:
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def read(room: Room, status: RoomStatus) -> _Room | None:
-        async with slots:
-            keys, redis = RoomKeys(room.room_id), stores.redis
-            client: Any = redis
-            try:
-                counted = await control_scripts.counters(redis, keys)
-            except NotLoaded:  # wiped a moment ago
-                return None
-            stock = await ledger.stock(redis, keys) if room.event_id else {}
-            return _Room(room, status, counted, await client.xlen(keys.submissions), stock)
-
-    found = await asyncio.gather(*(read(*it) for it in await waiting_room.rooms(line, public_only=False)))
-    return [it for it in found if it is not None]
-
-
 def _merge(families: _Families, others: list[Metric]) -> None:
     """Put the workers' samples with ours of the same name: a name may stand in the text once."""
     ours = {it.name: it for it in families}
@@ -127,7 +96,7 @@ def _merge(families: _Families, others: list[Metric]) -> None:
             families.append(other)
 
 
-_GAUGES: tuple[tuple[str, str, Callable[[_Room], int]], ...] = (
+_GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], int]], ...] = (
     ("waiting", "Visitors in line, pre-queue included.", lambda it: it.status.waiting),
     ("called", "Visitors called who have not claimed yet.", lambda it: it.status.called),
     ("active", "Running sessions.", lambda it: it.status.active),
@@ -147,7 +116,7 @@ _COUNTERS = (
 )
 
 
-def _of_rooms(found: list[_Room]) -> Iterator[Metric]:
+def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
     for name, help_text, value in _GAUGES:
         gauge = GaugeMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
         for it in found:
@@ -167,7 +136,9 @@ def _of_rooms(found: list[_Room]) -> Iterator[Metric]:
     yield states
 
 
-def _conservation(found: list[_Room], types: Mapping[EventId, list[TicketType]], drift: Drift) -> Metric:
+def _conservation(
+    found: list[RoomFigures], types: Mapping[EventId, list[TicketType]], drift: Drift
+) -> Metric:
     gauge = GaugeMetricFamily(
         "fairgate_conservation_drift",
         "Tickets that do not add up; anything but 0 is wrong.",

@@ -9,16 +9,15 @@ from typing import Any
 import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from app.core.clock import now_ms
+from app import stats
 from app.core.errors import StoreUnavailable
+from app.stats import WORKER_SEEN_MS
 from app.store.connections import STORE_AWAY
-from app.store.keys import WORKERS
 from app.web import exposition
 from app.web.http import Request, Response, endpoint, json_response
 
 TAG = "Operations"
 READY_TIMEOUT_S = 1.0
-WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat each second
 NO_STORE = [(b"cache-control", b"no-store")]
 
 
@@ -99,5 +98,5 @@ async def _select(postgres: Any) -> str:
 
 
 async def _worker(redis: Any) -> str:
-    alive = await redis.zcount(WORKERS, now_ms() - WORKER_SEEN_MS, "+inf")
+    alive = await stats.workers(redis)
     return "ok" if alive else f"no worker was seen in the last {WORKER_SEEN_MS // 1000} s"

@@ -12,6 +12,7 @@ import msgspec
 from app.core.errors import Refusal
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
+from app.passwords import Passwords
 from app.settings import Settings
 from app.signing import Keyring
 from app.store.connections import Stores
@@ -19,6 +20,7 @@ from app.waiting_room import Line
 from app.web.addresses import Network
 
 if TYPE_CHECKING:
+    from app.store.orders import ReservationCounts
     from app.web.board import Board
     from app.web.exposition import Drift
     from app.web.kept import Kept
@@ -44,7 +46,9 @@ class App:
     keyring: Keyring
     board: Board
     throttles: Throttles
+    passwords: Passwords
     availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
+    reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
     drift: Drift
     contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed

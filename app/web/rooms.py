@@ -26,7 +26,7 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import EMAIL, LOCALE, BookingClaims, Place, PlaceClaims, RoomId, RoomStatus, Struct
+from app.core.model import LOCALE, BookingClaims, Email, Place, PlaceClaims, RoomId, RoomStatus, Struct
 from app.core.tokens import new_visitor_id
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
@@ -52,7 +52,7 @@ _PRIVATE = (b"cache-control", b"no-store")
 class JoinBody(Struct, frozen=True):
     """What may be said on joining; all of it optional."""
 
-    email: Annotated[str, Meta(max_length=254, pattern=EMAIL)] | None = None
+    email: Email | None = None
     locale: Annotated[str, Meta(pattern=LOCALE)] | None = None
     invite: Annotated[str, Meta(max_length=200)] | None = None
     proof: Annotated[str, Meta(max_length=2000)] | None = None

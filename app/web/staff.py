@@ -19,7 +19,7 @@ from app.core.errors import (
 )
 from app.core.model import Account, RoomId, RoomSettings, Slug, VisitorId
 from app.core.rules import RoomAction
-from app.web.credentials import OPERATOR
+from app.web.credentials import OPERATOR, author
 from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.idempotency import once
 from app.web.line_documents import RoomDocument, room_document
@@ -64,7 +64,9 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
 
     async def create() -> Response:
         settings = RoomSettings(**{name: getattr(body, name) for name in RoomSettings.__struct_fields__})
-        made = await room_control.create_room(request.app.line, RoomId(body.room_id), settings)
+        made = await room_control.create_room(
+            request.app.line, RoomId(body.room_id), settings, by=author(request, account)
+        )
         location = [(b"location", f"/v1/rooms/{made.room_id}".encode())]
         return json_response(201, room_document(made), location)
 
@@ -84,7 +86,7 @@ async def change_room(request: Request, account: Account, body: msgspec.Struct) 
     """Change settings of a room; they act on the next admission tick."""
     patch = msgspec.to_builtins(body)
     room_id = RoomId(request.params["room_id"])
-    changed = await room_control.configure(request.app.line, room_id, patch)
+    changed = await room_control.configure(request.app.line, room_id, patch, by=author(request, account))
     request.app.board.outdated(room_id)
     return json_response(200, room_document(changed))
 
@@ -92,39 +94,25 @@ async def change_room(request: Request, account: Account, body: msgspec.Struct) 
 @endpoint("POST", "/v1/rooms/{room_id}/open", **STEP)
 async def open_room(request: Request, account: Account) -> Response:
     """Open the room now; a closed one again."""
-    return await _step(request, "open")
+    return await _step(request, account, "open")
 
 
 @endpoint("POST", "/v1/rooms/{room_id}/pause", **STEP)
 async def pause_room(request: Request, account: Account) -> Response:
     """Pause the room: nobody is called, everybody keeps their place."""
-    return await _step(request, "pause")
+    return await _step(request, account, "pause")
 
 
 @endpoint("POST", "/v1/rooms/{room_id}/resume", **STEP)
 async def resume_room(request: Request, account: Account) -> Response:
     """Go on after a pause."""
-    return await _step(request, "resume")
+    return await _step(request, account, "resume")
 
 
 @endpoint("POST", "/v1/rooms/{room_id}/close", **STEP)
 async def close_room(request: Request, account: Account) -> Response:
     """Close the room; sessions that run go on to their end."""
-    return await _step(request, "close")
-
-
-@endpoint(
-    "GET",
-    "/v1/rooms/{room_id}/stats",
-    tag=TAG,
-    auth=OPERATOR,
-    answers={200: dict[str, Any]},
-    errors=(RoomNotFound, *AWAY),
-)
-async def room_stats(request: Request, account: Account) -> Response:
-    """Read counters and percentiles since the opening."""
-    found = await room_control.room_stats(request.app.line, RoomId(request.params["room_id"]))
-    return json_response(200, found)
+    return await _step(request, account, "close")
 
 
 @endpoint(
@@ -138,12 +126,12 @@ async def room_stats(request: Request, account: Account) -> Response:
 async def remove_visitor(request: Request, account: Account) -> Response:
     """Take a visitor out of the room for ever: their place, or their session."""
     room_id, visitor_id = RoomId(request.params["room_id"]), VisitorId(request.params["visitor_id"])
-    await room_control.remove(request.app.line, room_id, visitor_id)
+    await room_control.remove(request.app.line, room_id, visitor_id, by=author(request, account))
     return empty()
 
 
-async def _step(request: Request, action: RoomAction) -> Response:
+async def _step(request: Request, account: Account, action: RoomAction) -> Response:
     room_id = RoomId(request.params["room_id"])
-    room = await room_control.set_state(request.app.line, room_id, action)
+    room = await room_control.set_state(request.app.line, room_id, action, by=author(request, account))
     request.app.board.outdated(room_id)
     return json_response(200, room_document(room))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import Any
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
@@ -15,38 +16,65 @@ from app.core.errors import RateLimited
 from app.core.model import Account
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, Stores
+from app.web.addresses import throttle_key
 
 WINDOW_S = 60
+LOGINS_PER_ACCOUNT = RateLimitItemPerMinute(10)
+LOGINS_PER_ADDRESS = RateLimitItemPerMinute(60)
+REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
 
 
 class Throttles:
-    """Counts in Redis, for all processes together; on a Cluster, which `limits` would need a second client
-    for, in this process."""
+    """Counts in Redis, for all processes together. In this process alone on a Cluster, which `limits` would
+    need a second client for, and while Redis is away: a password is not to be guessed then either."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
-        storage: Storage = MemoryStorage()
+        self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = self._alone
         if isinstance(stores.redis, Redis):
-            pool: Any = stores.redis.connection_pool  # taken, though the stub knows plain options only
-            storage = RedisStorage(
-                f"async+{settings.redis_url}",
-                implementation="redispy",
-                key_prefix="fairgate:limits",
-                connection_pool=pool,
-            )
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
-        self._staff = RateLimitItemPerMinute(settings.staff_rate_per_minute)
+            self._limiter = SlidingWindowCounterRateLimiter(_shared(stores.redis, settings))
+        self._calls = RateLimitItemPerMinute(settings.staff_rate_per_minute)
         self._on = settings.throttled
 
-    async def staff(self, account: Account) -> None:
-        """Count a call of staff. Raises RateLimited. Without Redis everybody passes, and that is counted."""
+    async def account(self, account: Account) -> None:
+        """Count a call with an access token. Raises RateLimited."""
+        await self._count(self._calls, "staff", account.subject)
+
+    async def login(self, client: str, email: str) -> None:
+        """Count an attempt to log in, for the normalised e-mail and for the address. Raises RateLimited."""
+        await self._count(LOGINS_PER_ADDRESS, "login-address", throttle_key(client))
+        whose = hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
+        await self._count(LOGINS_PER_ACCOUNT, "login", whose)
+
+    async def registration(self, client: str) -> None:
+        """Count a new account, for the address. Raises RateLimited."""
+        await self._count(REGISTRATIONS_PER_ADDRESS, "registration", throttle_key(client))
+
+    async def _count(self, limit: RateLimitItem, policy: str, whose: str) -> None:
         if not self._on:
             return
         try:
-            if await self._limiter.hit(self._staff, "staff", account.subject):
-                return
-            stats = await self._limiter.get_window_stats(self._staff, "staff", account.subject)
+            await _hit(self._limiter, limit, policy, whose)
         except REDIS_AWAY:
             metrics.STORE_FAILURES.labels("throttle").inc()
-            return
-        retry_after_s = min(WINDOW_S, max(1, round(stats.reset_time - time.time())))
-        raise RateLimited(retry_after_s, policy="staff", quota=self._staff.amount, window_s=WINDOW_S)
+            await _hit(self._alone, limit, policy, whose)
+
+
+def _shared(redis: Redis, settings: Settings) -> Storage:
+    pool: Any = redis.connection_pool  # taken, though the stub knows plain options only
+    return RedisStorage(
+        f"async+{settings.redis_url}",
+        implementation="redispy",
+        key_prefix="fairgate:limits",
+        connection_pool=pool,
+    )
+
+
+async def _hit(
+    limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, policy: str, whose: str
+) -> None:
+    if await limiter.hit(limit, policy, whose):
+        return
+    stats = await limiter.get_window_stats(limit, policy, whose)
+    retry_after_s = min(WINDOW_S, max(1, round(stats.reset_time - time.time())))
+    raise RateLimited(retry_after_s, policy=policy, quota=limit.amount, window_s=WINDOW_S)

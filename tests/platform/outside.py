@@ -39,16 +39,18 @@ class Ended:
     err: str
 
 
-async def fairgate(*arguments: str, **settings: str) -> Ended:
-    """Run one command to its end."""
+async def fairgate(*arguments: str, typed: str | None = None, **settings: str) -> Ended:
+    """Run one command to its end; `typed` is all of its standard input, where there is no terminal."""
     process = await asyncio.create_subprocess_exec(
         FAIRGATE,
         *arguments,
         env=environment(**settings),
+        stdin=None if typed is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), START_TIMEOUT_S)
+    sent = None if typed is None else typed.encode()
+    out, err = await asyncio.wait_for(process.communicate(sent), START_TIMEOUT_S)
     assert process.returncode is not None
     return Ended(process.returncode, out.decode(), err.decode())
 

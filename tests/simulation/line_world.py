@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.store import control_scripts, room_scripts, rooms
 from app.store.room_scripts import AskRecord
 from app.waiting_room import Joining
+from tests.builders import STAFF
 from tests.simulation.invariants import Lost, returning
 from tests.simulation.model import RoomModel, Rules, Standing
 from tests.simulation.sale_world import ROOM, SaleWorld
@@ -178,7 +179,7 @@ class LineWorld:
         if self.sale.model.redis != "whole":
             return
         try:
-            room = await room_control.set_state(self.line, ROOM, action)
+            room = await room_control.set_state(self.line, ROOM, action, by=STAFF)
         except errors.Conflict:
             return
         if room.version != self.version:
@@ -186,7 +187,7 @@ class LineWorld:
             self.room.change(self.room.rules, room.state, self.watch.now_ms)
 
     async def remove(self, visitor: str) -> None:
-        await room_control.remove(self.line, ROOM, VisitorId(visitor))
+        await room_control.remove(self.line, ROOM, VisitorId(visitor), by=STAFF)
         if self.sale.model.redis == "whole":
             self.room.remove(visitor, self.watch.now_ms)
         self.removed.add(visitor)

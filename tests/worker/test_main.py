@@ -18,7 +18,7 @@ from app.embedded import EmbeddedStore
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import Joining, join, open_line, status
-from tests.builders import ROOM, Client, a_stored_room, a_visitor
+from tests.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.conftest import Servers
 from tests.waiting import wait_until
 from worker.context import WorkerContext
@@ -55,7 +55,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
     line = open_line(stores, Settings(rate_limits="off"))
     await embedded.ready(queue)
     await a_stored_room(stores, admission_rate_per_minute=600)
-    await room_control.set_state(line, ROOM, "open")
+    await room_control.set_state(line, ROOM, "open", by=STAFF)
     await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(500)))
 
     async def moves(beyond: int) -> int:

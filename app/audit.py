@@ -1,0 +1,56 @@
+"""The audit log: who of the staff changed what, when, from what to what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from app.core.model import Author
+from app.loading import stores_answer
+from app.store import audit
+from app.store.audit import AuditFilter, Change, Entry, Fields
+from app.store.connections import Stores
+from app.store.rooms import Connection
+
+
+class Thing(NamedTuple):
+    """What was changed. The id of something inside another has both: `gala/floor`."""
+
+    kind: str
+    id: str
+
+
+async def record(
+    connection: Connection,
+    by: Author,
+    action: str,
+    thing: Thing,
+    *,
+    before: Fields | None = None,
+    after: Fields | None = None,
+) -> None:
+    """Write down a change, in its own transaction: both are committed, or neither.
+
+    Of something changed only the fields that differ are kept; nothing is written when none does. No `before`:
+    it was made; no `after`: it was deleted. Fields are values as the structs have them, never a secret.
+    """
+    if before is not None and after is not None:
+        names = [name for name in after if before.get(name) != after[name]]
+        if not names:
+            return
+        before = {name: before.get(name) for name in names}
+        after = {name: after[name] for name in names}
+    await audit.insert_change(connection, by, Change(action, *thing, _in_utc(before), _in_utc(after)))
+
+
+async def entries(stores: Stores, wanted: AuditFilter, *, limit: int, offset: int) -> tuple[list[Entry], int]:
+    """A part of the log, the newest first, and how many rows match in all."""
+    with stores_answer():
+        return await audit.select_entries(stores.postgres, wanted, limit=limit, offset=offset)
+
+
+def _in_utc(fields: Fields | None) -> Fields | None:
+    def value(it: Any) -> Any:
+        return it.astimezone(UTC) if isinstance(it, datetime) else it
+
+    return None if fields is None else {name: value(it) for name, it in fields.items()}

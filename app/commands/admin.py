@@ -1,0 +1,74 @@
+"""admin create: an account of staff, who log in with e-mail and password."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+
+from app import accounts
+from app.commands.settled import Data, on_stores
+from app.core.definitions import NewAccount
+from app.core.model import COMMAND_LINE, RegisteredAccount, Role
+from app.passwords import Passwords
+from app.settings import Settings
+from app.store.connections import Stores
+
+app = typer.Typer(help="The accounts of staff.", rich_markup_mode=None)
+
+WRONG = {
+    "email": "--email takes an e-mail address of at most 254 characters",
+    "name": "--name takes 1 to 200 characters, no control characters",
+    "password": "a password has 8 to 200 characters, no control characters",
+}
+
+
+@app.callback()
+def _admin() -> None:
+    """Keeps `create` a word of its own while it is the only one."""
+
+
+@app.command()
+def create(
+    *,
+    email: Annotated[str, typer.Option(help="What they log in with.")],
+    name: Annotated[str, typer.Option(help="Their name.")],
+    role: Annotated[Literal["admin", "operator"], typer.Option(help="What they may do.")] = "admin",
+    data: Data = None,
+) -> None:
+    """Make an account of staff, or give the one with this e-mail the role, the name and a new password.
+
+    The password is asked for; where there is no terminal it is the first line of standard input.
+    """
+    _checked(email, name, password="not asked for yet")
+    new = _checked(email, name, _password())
+
+    async def appoint(stores: Stores, _settings: Settings) -> tuple[RegisteredAccount, Role | None]:
+        return await accounts.appoint(stores, Passwords(), new, role, by=COMMAND_LINE)
+
+    made, before = on_stores(data, appoint)
+    if before is None:
+        print(f"{made.email} has an account now, with the role {made.role}")
+    else:
+        print(f"{made.email} was {before} and is {made.role} now, with the new password")
+
+
+def _checked(email: str, name: str, password: str) -> NewAccount:
+    """The account asked for; what is wrong with it is told by the option's name."""
+    for field, value in (("email", email), ("name", name), ("password", password)):
+        whole = {"email": "a@b", "name": "n", "password": "p" * 8} | {field: value}
+        try:
+            value.encode()  # what the terminal sent may be no text
+            msgspec.convert(whole, NewAccount)
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            raise typer.BadParameter(WRONG[field]) from None
+    return NewAccount(email=email, name=name, password=password)
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return asked
+    return sys.stdin.readline().rstrip("\r\n")

@@ -1,0 +1,75 @@
+"""Passwords: hashed and checked with Argon2id, beside the event loop, a few at a time.
+
+One takes about 64 MiB and 50 ms of a core, so a crowd that logs in is cut into what memory can bear, and
+those who would wait too long are told to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+from app.core.errors import BacklogFull
+
+AT_ONCE = 2
+WAITING_MAX = 100  # about 3 s of work on two cores
+WAIT_S = 5.0
+
+
+class Passwords:
+    """The hasher of one process, with the parameters the library recommends."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+
+    async def hash(self, password: str) -> str:
+        """What to keep of the password; parameters and salt are in it. Raises BacklogFull."""
+        async with self._slot():
+            return await asyncio.to_thread(self._hasher.hash, _one_spelling(password))
+
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        """Whether it is the password. None, for an account that is not there, costs the same and is False.
+
+        Raises BacklogFull.
+        """
+        if password_hash is None:
+            await self.hash(password)
+            return False
+        async with self._slot():
+            try:
+                return await asyncio.to_thread(self._hasher.verify, password_hash, _one_spelling(password))
+            except VerifyMismatchError:
+                return False
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether it was made with other parameters than those of today."""
+        return self._hasher.check_needs_rehash(password_hash)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        if self._waiting >= WAITING_MAX:
+            raise BacklogFull("More people log in than can be checked soon; try again in a moment.")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise BacklogFull("More people log in than can be checked soon; try again in a moment.") from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+
+def _one_spelling(password: str) -> str:
+    """Keyboards write the same letter in different code points (NFKC, as RFC 8265 and NIST say)."""
+    return unicodedata.normalize("NFKC", password)

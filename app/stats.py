@@ -1,0 +1,90 @@
+"""Figures of rooms and of the whole installation, as both stores have them at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple
+
+from app import metrics, waiting_room
+from app.core import rules
+from app.core.clock import now_ms
+from app.core.model import EventId, Room, RoomId, RoomStatus
+from app.loading import stores_answer
+from app.store import control_scripts, ledger, orders
+from app.store.connections import RedisClient, Stores
+from app.store.control_scripts import Counters
+from app.store.keys import WORKERS, RoomKeys
+from app.store.orders import ReservationCounts
+from app.store.room_scripts import NotLoaded
+from app.store.rooms import select_progress
+from app.waiting_room import Line
+
+AT_ONCE = 20  # rooms asked at the same time
+WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat each second
+
+
+class RoomFigures(NamedTuple):
+    """A room with its counters, its requests nobody has settled yet, and its stock ({} without an event)."""
+
+    room: Room
+    status: RoomStatus
+    counted: Counters
+    backlog: int
+    stock: dict[str, int]
+
+
+async def rooms(line: Line) -> list[RoomFigures]:
+    """Every room, by room_id; without one that is being restored. Raises StoreUnavailable."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def read(room: Room, status: RoomStatus) -> RoomFigures | None:
+        async with slots:
+            try:
+                return await _figures(line, room, status)
+            except NotLoaded:  # wiped a moment ago
+                return None
+
+    with stores_answer():
+        known = await waiting_room.rooms(line, public_only=False)
+        found = await asyncio.gather(*(read(*it) for it in known))
+    return [it for it in found if it is not None]
+
+
+async def room(line: Line, room_id: RoomId) -> RoomFigures:
+    """One room. Raises RoomNotFound, Restoring, StoreUnavailable."""
+    with stores_answer():
+        known, status = await waiting_room.status(line, room_id)
+        return await line.rooms.loaded(room_id, lambda: _figures(line, known, status))
+
+
+async def waits_s(line: Line, room_id: RoomId) -> dict[str, int] | None:
+    """How long those who were called had waited: p50, p90, p99. None: nobody was called yet."""
+    with stores_answer():
+        return rules.wait_percentiles_s(await select_progress(line.stores.postgres, room_id))
+
+
+async def reservations(stores: Stores, event_id: EventId | None = None) -> ReservationCounts:
+    """The reservations of an event, or of all. Goes over all of them: not to be asked often."""
+    with stores_answer():
+        return await orders.counts(stores.postgres, event_id)
+
+
+async def totals(stores: Stores) -> dict[str, int]:
+    """What all processes counted; see `metrics.totals`."""
+    with stores_answer():
+        return await metrics.totals(stores.redis)
+
+
+async def workers(redis: RedisClient) -> int:
+    """How many workers were alive a moment ago."""
+    client: Any = redis
+    alive: int = await client.zcount(WORKERS, now_ms() - WORKER_SEEN_MS, "+inf")
+    return alive
+
+
+async def _figures(line: Line, room: Room, status: RoomStatus) -> RoomFigures:
+    keys, client = RoomKeys(room.room_id), line.stores.redis
+    redis: Any = client
+    counted = await control_scripts.counters(client, keys)
+    stock = await ledger.stock(client, keys) if room.event_id else {}
+    return RoomFigures(room, status, counted, await redis.xlen(keys.submissions), stock)

@@ -1,0 +1,147 @@
+"""Accounts: register, log in, who I am, what I reserved."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app import accounts
+from app.accounts import normalised
+from app.core.clock import from_ms
+from app.core.definitions import NewAccount
+from app.core.errors import (
+    AlreadyExists,
+    BacklogFull,
+    CredentialInvalid,
+    NotFound,
+    RateLimited,
+    StoreUnavailable,
+)
+from app.core.model import Account, Email, Name, RegisteredAccount, Role, Struct
+from app.web.credentials import ACCOUNT
+from app.web.http import Request, Response, endpoint, json_response
+from app.web.paging import PageQuery, page_response
+from app.web.sale_documents import Page, ReservationDocument, reservation_document
+
+TAG = "Accounts"
+AWAY = (StoreUnavailable,)
+_PRIVATE = [(b"cache-control", b"no-store")]
+
+
+class LoginBody(Struct, frozen=True):
+    """E-mail and password."""
+
+    email: Email
+    password: Annotated[str, Meta(max_length=200)]
+
+
+class AccountPatch(Struct, frozen=True):
+    """What one can change of one's own account."""
+
+    name: Name
+
+
+class AccountDocument(msgspec.Struct, frozen=True):
+    """An account; `account_id` is the `sub` of its access tokens."""
+
+    account_id: str
+    email: str
+    name: str
+    role: Role
+    created_at: datetime | None
+
+
+class AccessTokenDocument(msgspec.Struct, frozen=True):
+    """An access token, good for 12 hours."""
+
+    access_token: str
+    expires_at: datetime | None
+    token_type: str = "Bearer"
+
+
+def account_document(it: RegisteredAccount) -> AccountDocument:
+    """An account as its holder sees it."""
+    return AccountDocument(it.account_id, it.email, it.name, it.role, it.created_at)
+
+
+@endpoint(
+    "POST",
+    "/v1/users",
+    tag=TAG,
+    body=NewAccount,
+    answers={201: AccountDocument},
+    errors=(AlreadyExists, RateLimited, BacklogFull, *AWAY),
+)
+async def register(request: Request, body: NewAccount) -> Response:
+    """Make an account, with the role `user`."""
+    await request.app.throttles.registration(request.client)
+    made = await accounts.register(request.app.stores, request.app.passwords, body)
+    return json_response(201, account_document(made), [(b"location", b"/v1/users/me"), *_PRIVATE])
+
+
+@endpoint(
+    "POST",
+    "/v1/login",
+    tag=TAG,
+    body=LoginBody,
+    answers={200: AccessTokenDocument},
+    errors=(CredentialInvalid, RateLimited, BacklogFull, *AWAY),
+)
+async def log_in(request: Request, body: LoginBody) -> Response:
+    """Take an access token for e-mail and password."""
+    app = request.app
+    await app.throttles.login(request.client, normalised(body.email))
+    found = await accounts.log_in(app.stores, app.passwords, body.email, body.password)
+    account = Account(subject=found.account_id, role=found.role)
+    token, exp = app.keyring.signer.sign_access(account, int(time.time()))
+    return json_response(200, AccessTokenDocument(token, from_ms(exp * 1000)), _PRIVATE)
+
+
+@endpoint(
+    "GET",
+    "/v1/users/me",
+    tag=TAG,
+    auth=ACCOUNT,
+    answers={200: AccountDocument},
+    errors=(NotFound, *AWAY),
+)
+async def read_account(request: Request, account: Account) -> Response:
+    """Read my account."""
+    found = await accounts.account(request.app.stores, account.subject)
+    return json_response(200, account_document(found), _PRIVATE)
+
+
+@endpoint(
+    "PUT",
+    "/v1/users/me",
+    tag=TAG,
+    auth=ACCOUNT,
+    body=AccountPatch,
+    answers={200: AccountDocument},
+    errors=(NotFound, *AWAY),
+)
+async def change_account(request: Request, account: Account, body: AccountPatch) -> Response:
+    """Give my account another name."""
+    changed = await accounts.rename(request.app.stores, account.subject, body.name)
+    return json_response(200, account_document(changed), _PRIVATE)
+
+
+@endpoint(
+    "GET",
+    "/v1/users/me/reservations",
+    tag=TAG,
+    auth=ACCOUNT,
+    query=PageQuery,
+    answers={200: Page[ReservationDocument]},
+    errors=AWAY,
+)
+async def list_my_reservations(request: Request, account: Account, query: PageQuery) -> Response:
+    """List what I reserved while logged in, the newest first."""
+    found, total = await accounts.reservations_page(
+        request.app.stores, request.app.places, account.subject, limit=query.per_page, offset=query.offset
+    )
+    return page_response(request, query, [reservation_document(it) for it in found], total)

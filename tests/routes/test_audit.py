@@ -1,0 +1,202 @@
+"""The audit log: every call of staff that changes something leaves a row, and nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.web import console
+from app.web.calls import CALLS
+from tests.routes.conftest import Web, code, field_of
+
+EVENT = {"event_id": "opera", "name": "Opera", "starts_at": "2030-01-01T20:00:00Z"}
+TYPE = {"ticket_type_id": "box", "name": "Box", "price": 9000, "quantity": 4}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call that changes something in the event `{e}`: what comes before it, and what its rows say."""
+
+    path: str
+    body: Any = None
+    first: tuple[str, ...] = ()  # steps of the room that have to come before
+    rows: tuple[tuple[str, str, str], ...] = ()  # action, kind, id; the newest first
+
+
+# Every call of staff that changes something. One that is not here fails the first test below.
+STEPS = {
+    "create_event": Step(
+        "/v1/events", EVENT, rows=(("create", "event", "opera"), ("create", "room", "opera"))
+    ),
+    "change_event": Step("/v1/events/{e}", {"name": "Ball"}, rows=(("change", "event", "{e}"),)),
+    "delete_event": Step(
+        "/v1/events/{e}",
+        rows=(("delete", "room", "{e}"), ("delete", "event", "{e}"), ("delete", "ticket_type", "{e}/floor")),
+    ),
+    "create_ticket_type": Step(
+        "/v1/events/{e}/ticket-types", TYPE, rows=(("create", "ticket_type", "{e}/box"),)
+    ),
+    "change_ticket_type": Step(
+        "/v1/events/{e}/ticket-types/floor", {"price": 1}, rows=(("change", "ticket_type", "{e}/floor"),)
+    ),
+    "create_room": Step("/v1/rooms", {"room_id": "shop", "name": "Shop"}, rows=(("create", "room", "shop"),)),
+    "change_room": Step("/v1/rooms/{e}", {"message": "Soon"}, rows=(("change", "room", "{e}"),)),
+    "open_room": Step("/v1/rooms/{e}/open", rows=(("open", "room", "{e}"),)),
+    "pause_room": Step("/v1/rooms/{e}/pause", first=("open",), rows=(("pause", "room", "{e}"),)),
+    "resume_room": Step("/v1/rooms/{e}/resume", first=("open", "pause"), rows=(("resume", "room", "{e}"),)),
+    "close_room": Step("/v1/rooms/{e}/close", rows=(("close", "room", "{e}"),)),
+    "remove_visitor": Step("/v1/rooms/{e}/visitors/ann", rows=(("remove", "visitor", "{e}/ann"),)),
+}
+# The same for the forms of the console; signing in and out changes nothing.
+FORMS = {
+    "step": Step("/admin/rooms/{e}/state", {"step": "open"}, rows=(("open", "room", "{e}"),)),
+    "settings": Step("/admin/rooms/{e}/settings", {"message": "Soon"}, rows=(("change", "room", "{e}"),)),
+}
+CHANGES = [it for it in CALLS if it.auth and it.auth.name in ("operator", "admin") and it.method != "GET"]
+
+
+async def rows(web: Web, query: str = "") -> list[Row]:
+    """The log, the newest first."""
+    answer = await web.get(f"/v1/audit{query}", headers=web.as_("operator"))
+    assert answer.status_code == 200, answer.text
+    found: list[Row] = answer.json()["items"]
+    return found
+
+
+async def prepared(web: Web, step: Step, event_id: str) -> int:
+    """Make the event and bring it to where the step makes sense; how many rows the log has by then."""
+    await web.event(event_id, opened=False)
+    for action in step.first:
+        await web.post(f"/v1/rooms/{event_id}/{action}", headers=web.as_("operator"))
+    return await count(web)
+
+
+async def count(web: Web) -> int:
+    """How many rows the log has."""
+    found: int = await web.app.stores.postgres.fetchval("SELECT count(*) FROM audit")
+    return found
+
+
+def told(found: list[Row]) -> tuple[tuple[str, str, str], ...]:
+    """What the rows are about."""
+    return tuple((it["action"], it["kind"], it["id"]) for it in found)
+
+
+def expected(step: Step, event_id: str) -> tuple[tuple[str, str, str], ...]:
+    """What the rows of the step are about."""
+    return tuple((action, kind, name.replace("{e}", event_id)) for action, kind, name in step.rows)
+
+
+async def test_every_call_of_staff_that_changes_something_is_in_the_log_once(web: Web) -> None:
+    for call in CHANGES:
+        step, event_id = STEPS[call.name], call.name.replace("_", "-")
+        before = await prepared(web, step, event_id)
+        path = step.path.replace("{e}", event_id)
+        refused = await web.send(call.method, path, json=step.body, headers=web.as_("user"))
+        assert code(refused) == (403, "role_required"), call.name
+        assert await count(web) == before, call.name
+        headers = {**web.as_("admin", "boss"), "X-Request-Id": f"asked-{call.name}"}
+        answer = await web.send(call.method, path, json=step.body, headers=headers)
+        assert answer.status_code in (200, 201, 204), answer.text
+        new = await rows(web, f"?per_page={await count(web) - before or 1}")
+        assert told(new) == expected(step, event_id), call.name
+        for row in new:
+            assert (row["who"], row["role"], row["request_id"]) == ("boss", "admin", f"asked-{call.name}")
+            assert (row["before"] is None) == (row["action"] in ("create", "remove")), call.name
+            assert (row["after"] is None) == (row["action"] == "delete"), call.name
+            assert row["before"] != row["after"], call.name
+            age = datetime.now(UTC) - datetime.fromisoformat(row["changed_at"])
+            assert age < timedelta(minutes=5), call.name
+        after = await count(web)
+        again = await web.send(call.method, path, json=step.body, headers=headers)
+        assert again.status_code in (200, 204, 404, 409), again.text
+        assert await count(web) == after, f"{call.name} changed nothing the second time"
+
+
+async def test_the_forms_of_the_console_are_in_the_log(web: Web) -> None:
+    token = web.as_("operator", "ann")["Authorization"].removeprefix("Bearer ")
+    for name in {it.__name__ for it in console.FORMS.values()} - {"sign_in", "sign_out"}:
+        step = FORMS[name]
+        before = await prepared(web, step, name)
+        path = step.path.replace("{e}", name)
+        answer = await web.send("POST", path, data=step.body, headers={"Cookie": f"{console.COOKIE}={token}"})
+        assert answer.status_code == 303, answer.text
+        new = await rows(web, f"?per_page={await count(web) - before or 1}")
+        assert told(new) == expected(step, name)
+        assert (new[0]["who"], new[0]["role"]) == ("ann", "operator")
+        assert new[0]["request_id"]
+
+
+async def test_only_what_differs_is_told_from_what_to_what(web: Web) -> None:
+    await web.event(opened=False)
+    patch = {"name": "Gala", "venue": "Old Hall", "starts_at": "2030-01-01T21:00:00+01:00"}
+    await web.send("PATCH", "/v1/events/gala", json=patch, headers=web.as_("admin"))
+    row = (await rows(web))[0]
+    assert (row["before"], row["after"]) == ({"venue": ""}, {"venue": "Old Hall"})  # the same name and time
+    await web.post("/v1/rooms/gala/open", headers=web.as_("operator"))
+    opened = (await rows(web))[0]
+    assert (opened["before"], opened["after"]) == ({"state": "scheduled"}, {"state": "open"})
+
+
+async def test_nothing_is_told_that_is_secret(web: Web) -> None:
+    await web.room("draw", opened=False, queueing_method="lottery")
+    await web.event()
+    seeds = await web.app.stores.postgres.fetch("SELECT encode(seed, 'hex') AS hex FROM rooms")
+    text = (await web.get("/v1/audit?per_page=200", headers=web.as_("admin"))).text
+    assert not any(row["hex"] in text for row in seeds)
+    assert "seed" not in text
+
+
+async def test_the_log_is_asked_by_thing_by_person_and_by_time(web: Web) -> None:
+    await web.event(opened=False)
+    await web.room("hall", opened=True)
+    assert told(await rows(web, "?kind=room&id=hall")) == (
+        ("open", "room", "hall"),
+        ("create", "room", "hall"),
+    )
+    assert {it["who"] for it in await rows(web, "?who=a-admin")} == {"a-admin"}
+    assert await rows(web, "?who=nobody") == []
+    middle = (await rows(web, "?kind=event"))[0]["changed_at"]
+    earlier, later = await rows(web, f"?to={middle}"), await rows(web, f"?from={middle}")
+    assert told(later)[-1] == told(earlier)[0] == ("create", "event", "gala")
+    assert len(earlier) + len(later) == len(await rows(web)) + 1
+    page = await web.get("/v1/audit?per_page=2&page=2", headers=web.as_("operator"))
+    assert [page.json()[it] for it in ("total", "page", "per_page")] == [5, 2, 2]
+    assert 'rel="prev"' in page.headers["link"]
+    assert (await web.get("/v1/audit?page=9", headers=web.as_("operator"))).json()["total"] == 5
+    for name, value in (("from", "soon"), ("kind", ""), ("colour", "red")):
+        answer = await web.get(f"/v1/audit?{name}={value}", headers=web.as_("operator"))
+        assert field_of(answer) == name
+
+
+async def test_staff_with_an_account_are_told_by_name_and_found_by_email(web: Web) -> None:
+    new = {"email": "boss@example.org", "name": "The Boss", "password": "correct horse"}
+    account = (await web.post("/v1/users", new)).json()
+    await web.room("hall", opened=False)
+    headers = web.as_("operator", account["account_id"])
+    await web.post("/v1/rooms/hall/open", headers=headers)
+    found = await rows(web, "?who=Boss@Example.org")
+    assert [(it["action"], it["who"], it["name"]) for it in found] == [
+        ("open", account["account_id"], "The Boss")
+    ]
+    assert (await rows(web))[-1]["name"] is None  # a token of `fairgate token`
+
+
+async def test_a_change_that_fails_half_way_leaves_no_row(web: Web) -> None:
+    await web.room("hall", opened=False)
+    before = await rows(web)
+    taken = {**EVENT, "room": {"room_id": "hall"}}
+    assert code(await web.post("/v1/events", taken, headers=web.as_("admin"))) == (409, "already_exists")
+    await web.event(opened=False)
+    rows_before = await count(web)
+    twice = {
+        **EVENT,
+        "event_id": "gala",
+        "room": {"room_id": "other"},
+    }  # its room is made, then it is refused
+    assert code(await web.post("/v1/events", twice, headers=web.as_("admin"))) == (409, "already_exists")
+    found = await rows(web)
+    assert len(found) == rows_before
+    assert found[-len(before) :] == before

@@ -1,0 +1,120 @@
+"""Figures of a room and of the whole installation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.model import RoomId
+from app.settings import Settings
+from app.store.rooms import record_progress
+from app.waiting_room import status
+from tests.routes.conftest import Web, code, served
+from tests.waiting import wait_until
+
+
+async def figures(web: Web, path: str = "/v1/stats") -> dict[str, Any]:
+    """What staff are told."""
+    answer = await web.get(path, headers=web.as_("operator"))
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def sold(web: Web) -> None:
+    """One paid, one held, one refused."""
+    await web.event(floor=3)
+    first, booking = await web.inside("gala")
+    held = await web.reserve("gala", booking, 2)
+    body = {"payment": {"method": "card", "token": "tok_ok"}}
+    path = f"/v1/reservations/{held.json()['reservation_id']}/confirm"
+    assert (await web.post(path, body, headers={**first, "Idempotency-Key": "p"})).status_code == 200
+    _, booking = await web.inside("gala")
+    assert (await web.reserve("gala", booking)).status_code == 201
+    assert code(await web.reserve("gala", booking, 5, "more")) == (409, "sold_out")
+
+
+async def test_the_whole_installation(web: Web, worker: object) -> None:
+    await sold(web)
+    await web.room("hall", active_visitors_max=1)
+    for _ in range(3):
+        await web.join("hall")
+
+    async def counted() -> dict[str, Any] | None:
+        """Once the second's totals have reached Redis."""
+        found = await figures(web)
+        return found if found["requests"]["reservations_refused"] else None
+
+    found = await wait_until(counted, "the totals")
+    assert found["reservations"] == {
+        "made": 2,
+        "made_last_minute": 2,
+        "held": 1,
+        "paying": 0,
+        "confirmed": 1,
+        "cancelled": 0,
+        "expired": 0,
+    }
+    lines, rooms = found["lines"], {it["room_id"]: it for it in found["rooms"]}
+    assert rooms.keys() == {"gala", "hall"}
+    assert (rooms["hall"]["waiting"], rooms["hall"]["called"], rooms["hall"]["state"]) == (2, 1, "open")
+    assert (rooms["gala"]["claimed"], rooms["gala"]["done"], rooms["gala"]["active"]) == (2, 1, 1)
+    for name, value in lines.items():
+        assert value == sum(it[name] for it in rooms.values()), name
+    assert (lines["joined"], lines["stream_backlog"]) == (5, 0)
+    assert found["requests"]["reservations_refused"] == {"sold_out": 1}
+    assert found["requests"]["refused"]["sold_out"] == 1
+    assert found["requests"]["answered"] > 10
+    assert found["requests"]["since"] <= found["updated_at"]
+    assert found["workers"] == 1
+    assert found["this_process"]["answered"] >= found["requests"]["answered"]
+    assert found["this_process"]["uptime_s"] >= 0
+
+
+async def test_what_processes_counted_is_added_up_and_outlives_them(web: Web, settings: Settings) -> None:
+    async with served(settings) as other:
+        await other.get("/v1/rooms/nowhere")
+    first = await figures(web)
+    assert first["requests"]["refused"]["room_not_found"] >= 1
+    async with served(settings) as other:
+        await other.get("/v1/rooms/nowhere")
+    second = await figures(web)
+    assert second["requests"]["refused"]["room_not_found"] > first["requests"]["refused"]["room_not_found"]
+    assert second["requests"]["since"] == first["requests"]["since"]
+
+
+async def test_an_empty_installation_has_figures_too(web: Web) -> None:
+    found = await figures(web)
+    assert found["rooms"] == []
+    assert set(found["lines"].values()) == {0}
+    assert set(found["reservations"].values()) == {0}
+    assert found["workers"] == 0
+
+
+async def test_one_room(web: Web, worker: object) -> None:
+    await sold(web)
+    found = await figures(web, "/v1/rooms/gala/stats")
+    assert (found["joined"], found["admitted"], found["claimed"], found["no_shows"]) == (2, 2, 2, 0)
+    assert (found["left"], found["expired"], found["done"]) == (0, 0, 1)
+    assert (found["reservations"]["confirmed"], found["reservations"]["held"]) == (1, 1)
+    assert found["opened_at"] is not None
+
+    async def waits() -> dict[str, int] | None:
+        shown: dict[str, int] | None = (await figures(web, "/v1/rooms/gala/stats"))["wait_s"]
+        return shown
+
+    assert (await wait_until(waits, "the percentiles")).keys() == {"p50", "p90", "p99"}
+
+
+async def test_a_room_without_an_event_has_no_reservations(web: Web) -> None:
+    await web.room("hall")
+    await web.join("hall")
+    hall = RoomId("hall")
+    _, now = await status(web.app.line, hall)
+    await record_progress(web.app.stores.postgres, hall, now)
+    found = await figures(web, "/v1/rooms/hall/stats")
+    assert (found["event_id"], found["reservations"]) == (None, None)
+    assert found["wait_s"] == {"p50": 0, "p90": 0, "p99": 0}
+    assert code(await web.get("/v1/rooms/nowhere/stats", headers=web.as_("operator"))) == (
+        404,
+        "room_not_found",
+    )
