@@ -129,7 +129,14 @@ async def room_stats(request: Request, account: Account) -> Response:
     return json_response(200, document, _NO_STORE)
 
 
-@endpoint("GET", "/v1/stats", tag=TAG, auth=OPERATOR, answers={200: InstallationStats}, errors=AWAY)
+@endpoint(
+    "GET",
+    "/v1/stats",
+    tag=TAG,
+    auth=OPERATOR,
+    answers={200: InstallationStats},
+    errors=(Restoring, *AWAY),
+)
 async def installation_stats(request: Request, account: Account) -> Response:
     """Read the figures of the whole installation."""
     stores = request.app.stores
