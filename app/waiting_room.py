@@ -174,9 +174,17 @@ async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
 
 async def rooms(line: Line, public_only: bool) -> list[tuple[Room, RoomStatus]]:
     """All rooms, or the public ones, by room_id."""
+
+    async def look(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
+        try:
+            return await status(line, room_id)
+        except errors.RoomNotFound:  # deleted a moment ago
+            return None
+
     with stores_answer():
-        found = await room_rows.select_rooms(line.stores.postgres, public_only=public_only)
-    return list(await asyncio.gather(*(status(line, room.room_id) for room in found)))
+        known = await room_rows.select_rooms(line.stores.postgres, public_only=public_only)
+    found = await asyncio.gather(*(look(room.room_id) for room in known))
+    return [it for it in found if it is not None]
 
 
 async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:

@@ -42,8 +42,11 @@ def create(
 
     The password is asked for; where there is no terminal it is the first line of standard input.
     """
-    _checked(email, name, password="not asked for yet")
-    new = _checked(email, name, _password())
+    _check("email", email)
+    _check("name", name)
+    password = _password()
+    _check("password", password)
+    new = NewAccount(email=email, name=name, password=password)
 
     async def appoint(stores: Stores, _settings: Settings) -> tuple[RegisteredAccount, Role | None]:
         return await accounts.appoint(stores, Passwords(), new, role, by=COMMAND_LINE)
@@ -55,16 +58,14 @@ def create(
         print(f"{made.email} was {before} and is {made.role} now, with the new password")
 
 
-def _checked(email: str, name: str, password: str) -> NewAccount:
-    """The account asked for; what is wrong with it is told by the option's name."""
-    for field, value in (("email", email), ("name", name), ("password", password)):
-        whole = {"email": "a@b", "name": "n", "password": "p" * 8} | {field: value}
-        try:
-            value.encode()  # what the terminal sent may be no text
-            msgspec.convert(whole, NewAccount)
-        except (msgspec.ValidationError, UnicodeEncodeError):
-            raise typer.BadParameter(WRONG[field]) from None
-    return NewAccount(email=email, name=name, password=password)
+def _check(field: str, value: str) -> None:
+    """Refuse what no account can have, in the words of the option."""
+    account = {"email": "a@b", "name": "n", "password": "p" * 8} | {field: value}
+    try:
+        value.encode()  # what the terminal sent may be no text
+        msgspec.convert(account, NewAccount)
+    except (msgspec.ValidationError, UnicodeEncodeError):
+        raise typer.BadParameter(WRONG[field]) from None
 
 
 def _password() -> str:

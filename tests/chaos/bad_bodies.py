@@ -214,3 +214,22 @@ STAFF = [
         json.dumps(EVENT | {"event_id": "{event}"}).encode(),
     ),
 ]
+ANN = {"email": "ann@example.org", "name": "Ann", "password": "correct horse"}
+ACCOUNTS = [
+    Bad(name, "POST", "/v1/users", 422, "validation_failed", "", JSON, json.dumps(body).encode(), field)
+    for name, body, field in (
+        ("an account without a password", {"email": "ann@example.org", "name": "Ann"}, "password"),
+        ("an account with a short password", ANN | {"password": "seven77"}, "password"),
+        ("an account with a password without end", ANN | {"password": "p" * 60_000}, "password"),
+        ("an account with NUL in its password", ANN | {"password": "correct\0horse"}, "password"),
+        ("an account with no mailbox", ANN | {"email": "ann"}, "email"),
+        ("an account with two lines for an e-mail", ANN | {"email": "ann@example.org\nBcc: eve"}, "email"),
+        ("an account that makes itself admin", ANN | {"role": "admin"}, "role"),
+    )
+] + [
+    Bad("half a login", "POST", "/v1/login", 400, "malformed_json", "", JSON, b'{"email": '),
+    Bad("a login without a password", "POST", "/v1/login", 422, "validation_failed", "", JSON,
+        b'{"email": "ann@example.org"}', "password"),
+    Bad("a login of nobody", "POST", "/v1/login", 401, "credential_invalid", "", JSON,
+        b'{"email": "nobody@example.org", "password": "correct horse"}'),
+]  # fmt: skip

@@ -31,6 +31,11 @@ CREDENTIALS = [
     asked_by("a buyer as staff", "booking", 401, "credential_invalid", call="POST /v1/rooms/{room}/close"),
     asked_by("a user as staff", "user", 403, "role_required", call="POST /v1/rooms/{room}/close"),
     asked_by("an operator as admin", "operator", 403, "role_required", call="DELETE /v1/events/{event}"),
+    asked_by("nobody's account", "", 401, "credential_missing", call="GET /v1/users/me"),
+    asked_by("a visitor's account", "place", 401, "credential_invalid", call="GET /v1/users/me"),
+    asked_by("a buyer's account", "booking", 401, "credential_invalid", call="GET /v1/users/me/reservations"),
+    asked_by("a user who looks at all", "user", 403, "role_required", call="GET /v1/stats"),
+    asked_by("a user who reads the log", "user", 403, "role_required", call="GET /v1/audit"),
     asked_by("others' hold", "place", 404, "reservation_not_found", call="GET /v1/reservations/{theirs}"),
     asked_by(
         "to cancel others'",

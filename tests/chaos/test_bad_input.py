@@ -29,6 +29,7 @@ ALL = [
     *bad_bodies.HEADERS,
     *bad_bodies.PAYMENTS,
     *bad_bodies.STAFF,
+    *bad_bodies.ACCOUNTS,
     *bad_calls.CREDENTIALS,
     *bad_calls.ADDRESSES,
 ]
@@ -63,6 +64,8 @@ class Stage:
             "payments",
             "sessions",
             "removed_visitors",
+            "accounts",
+            "audit",
         )
         return {
             **{it: await postgres.fetchval(f"SELECT count(*) FROM {it}") for it in tables},

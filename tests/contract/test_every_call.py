@@ -90,6 +90,18 @@ async def test_staff_calls_are_closed_to_users(web: Web) -> None:
             assert code(answer) == (403, "role_required"), call.name
 
 
+async def test_operators_do_rooms_and_read_and_admins_do_all(web: Web) -> None:
+    for call in CALLS:
+        if call.auth is None or call.auth.name not in ("operator", "admin"):
+            continue
+        if call.auth.name == "operator":
+            assert call.method == "GET" or call.path.startswith("/v1/rooms"), call.name
+        for role in ("operator", "admin"):
+            answer = await web.send(call.method, filled(call.path), headers=web.as_(role))
+            allowed = role == "admin" or call.auth.name == "operator"
+            assert (answer.status_code == 403) is not allowed, (call.name, role)
+
+
 async def test_unknown_parameters_and_fields_are_named(web: Web) -> None:
     await web.event()
     await web.room()

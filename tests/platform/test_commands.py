@@ -53,6 +53,15 @@ async def concert(run: Run, tmp_path: Path) -> Path:
     return file
 
 
+async def audited(database_url: str) -> list[str]:
+    """What the audit log says was done at the command line, the oldest first."""
+    connection = await asyncpg.connect(database_url)
+    rows = await connection.fetch("SELECT subject, role, action, kind, id FROM audit ORDER BY audit_id")
+    await connection.close()
+    assert {(row["subject"], row["role"]) for row in rows} == {("cli", "cli")}
+    return [f"{row['action']} {row['kind']} {row['id']}" for row in rows]
+
+
 async def test_an_event_is_imported_and_imported_again(run: Run, concert: Path, database_url: str) -> None:
     changed = concert.with_name("changed.yaml")
     write(changed, CONCERT.replace("quantity: 100", "quantity: 120"))
@@ -61,6 +70,7 @@ async def test_an_event_is_imported_and_imported_again(run: Run, concert: Path, 
     totals = await connection.fetch("SELECT total FROM ticket_types ORDER BY total")
     await connection.close()
     assert [row["total"] for row in totals] == [50, 120]
+    assert (await audited(database_url))[4:] == ["change ticket_type concert/standing"]  # and nothing else
 
 
 async def test_a_json_file_does_too(run: Run, tmp_path: Path) -> None:
@@ -95,17 +105,22 @@ async def test_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("concert")
-async def test_a_room_is_listed_opened_paused_resumed_and_closed(run: Run) -> None:
+async def test_a_room_is_listed_opened_paused_resumed_and_closed(run: Run, database_url: str) -> None:
     assert re.search(r"^concert +scheduled +0 +0 +0 +60 +150$", (await run("room", "list")).out, re.MULTILINE)
     for action, state in (("open", "open"), ("pause", "paused"), ("resume", "open"), ("close", "closed")):
         assert (await run("room", action, "concert")).out == f"concert is {state}\n"
     assert "concert" in (await run("room", "list")).out
     ended = await run("room", "resume", "concert", code=1)
     assert ended.err.startswith("fairgate: ")
+    assert await audited(database_url) == [
+        *("create room concert", "create event concert"),
+        *("create ticket_type concert/standing", "create ticket_type concert/seated"),
+        *("open room concert", "pause room concert", "resume room concert", "close room concert"),
+    ]
 
 
 @pytest.mark.usefixtures("concert")
-async def test_settings_of_a_room_are_set_and_shown(run: Run) -> None:
+async def test_settings_of_a_room_are_set_and_shown(run: Run, database_url: str) -> None:
     await run(
         "room", "set", "concert",
         *("admission_rate_per_minute=900", "active_visitors_max=null", "message=Doors at 7", "public=false"),
@@ -115,6 +130,7 @@ async def test_settings_of_a_room_are_set_and_shown(run: Run) -> None:
     assert (settings["admission_rate_per_minute"], settings["active_visitors_max"]) == (900, None)
     assert (settings["message"], settings["public"]) == ("Doors at 7", False)
     assert shown["available"] == 150
+    assert (await audited(database_url))[-1] == "change room concert"
 
 
 @pytest.mark.usefixtures("concert")

@@ -15,7 +15,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from app.web import board, streams
-from tests.routes.conftest import Web, code
+from tests.routes.conftest import Web, bearer, code
 from tests.waiting import wait_until
 
 
@@ -108,6 +108,18 @@ async def test_the_owner_follows_a_reservation(web: Web, worker: object) -> None
         await web.post(f"{path}/cancel", headers=place)
         assert (await next_event(lines))[1]["status"] == "cancelled"
         assert [line async for line in lines if line and not line.startswith(":")] == []
+
+
+async def test_the_account_that_made_it_follows_it_with_its_access_token(web: Web, worker: object) -> None:
+    await web.event()
+    ann, bob = web.as_("user", "ann"), web.as_("user", "bob")
+    await web.join("gala", headers=ann)
+    claim = await web.post("/v1/rooms/gala/places/me/booking-token", headers=ann)
+    booking = bearer(claim.json()["booking_token"])
+    path = f"/v1/reservations/{(await web.reserve('gala', booking)).json()['reservation_id']}"
+    assert code(await web.get(f"{path}/events", headers=bob)) == (404, "reservation_not_found")
+    async with listening(web) as http, http.stream("GET", f"{path}/events", headers=ann) as stream:
+        assert (await next_event(stream.aiter_lines()))[1]["status"] == "held"
 
 
 async def test_who_comes_back_is_told_what_is_now_and_at_the_end_that_there_is_no_more(
