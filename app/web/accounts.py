@@ -93,12 +93,20 @@ async def register(request: Request, body: NewAccount) -> Response:
 )
 async def log_in(request: Request, body: LoginBody) -> Response:
     """Take an access token for e-mail and password."""
-    app = request.app
-    await app.throttles.login(request.client, normalised(body.email))
-    found = await accounts.log_in(app.stores, app.passwords, body.email, body.password)
-    account = Account(subject=found.account_id, role=found.role)
-    token, exp = app.keyring.signer.sign_access(account, int(time.time()))
+    token, exp = await access_token(request, body)
     return json_response(200, AccessTokenDocument(token, from_ms(exp * 1000)), _PRIVATE)
+
+
+async def access_token(request: Request, login: LoginBody) -> tuple[str, int]:
+    """An access token for e-mail and password, and its end (s).
+
+    Raises CredentialInvalid, RateLimited, BacklogFull.
+    """
+    app = request.app
+    await app.throttles.login(request.client, normalised(login.email))
+    found = await accounts.log_in(app.stores, app.passwords, login.email, login.password)
+    account = Account(subject=found.account_id, role=found.role)
+    return app.keyring.signer.sign_access(account, int(time.time()))
 
 
 @endpoint(

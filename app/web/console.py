@@ -1,7 +1,8 @@
 """The console at `/admin`, in its plain first form: the rooms with their live numbers, and their controls.
 
-Staff sign in with an access token (`fairgate token --role operator --sub NAME`). It is kept in a cookie that
-only `/admin` is sent, HttpOnly and SameSite=Strict; forms are protected as all forms are (`page_entry.py`).
+Staff sign in with e-mail and password (`fairgate admin create`) or with an access token (`fairgate token`).
+The token is kept in a cookie that only `/admin` is sent, HttpOnly and SameSite=Strict; forms are protected as
+all forms are (`page_entry.py`).
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ from typing import Any
 import msgspec
 from quart import Quart, Response
 
-from app import room_control, waiting_room
+from app import accounts, room_control, waiting_room
 from app.core.errors import (
     BookingTokenExpired,
     Conflict,
     CredentialInvalid,
+    NotFound,
     RoleRequired,
     ValidationFailed,
 )
 from app.core.model import Account, Room, RoomId, RoomStatus
 from app.core.rules import RoomAction
+from app.web.accounts import LoginBody, access_token
 from app.web.credentials import STAFF, author, cookies
 from app.web.http import Request
 from app.web.page_entry import page
@@ -35,7 +38,7 @@ NOT_STAFF = (CredentialInvalid, BookingTokenExpired, RoleRequired)
 
 
 class SignInPage(msgspec.Struct, frozen=True):
-    """The sign-in form; `problem` says why the last token was not taken."""
+    """The sign-in form; `problem` says why nobody was signed in."""
 
     problem: str = ""
 
@@ -44,6 +47,7 @@ class RoomsPage(msgspec.Struct, frozen=True):
     """All rooms."""
 
     account: Account
+    who: str
     rooms: list[tuple[Room, RoomStatus]]
 
 
@@ -51,6 +55,7 @@ class RoomPage(msgspec.Struct, frozen=True):
     """One room: its live numbers and its controls."""
 
     account: Account
+    who: str
     room: Room
     status: RoomStatus
     problem: str = ""
@@ -62,13 +67,14 @@ async def rooms(request: Request) -> Response:
     if account is None:
         return respond("console/sign_in.html", SignInPage())
     found = await waiting_room.rooms(request.app.line, public_only=False)
-    return respond("console/rooms.html", RoomsPage(account, found))
+    return respond("console/rooms.html", RoomsPage(account, await _who(request, account), found))
 
 
 async def sign_in(request: Request) -> Response:
-    """Take an access token of staff."""
-    token = (await read_form()).get("token", "").strip()
+    """Take e-mail and password of staff, or an access token."""
+    form = await read_form()
     try:
+        token = form.get("token", "").strip() or await _logged_in(request, form)
         await _read_staff(request, token)
     except NOT_STAFF as refusal:
         return respond("console/sign_in.html", SignInPage(refusal.detail), refusal.status)
@@ -120,7 +126,8 @@ async def settings(request: Request) -> Response:
 
 async def _room(request: Request, account: Account, problem: str = "", status: int = 200) -> Response:
     found, live = await waiting_room.status(request.app.line, RoomId(request.params["room_id"]))
-    return respond("console/room.html", RoomPage(account, found, live, problem), status)
+    shown = RoomPage(account, await _who(request, account), found, live, problem)
+    return respond("console/room.html", shown, status)
 
 
 async def _staff(request: Request) -> Account | None:
@@ -134,6 +141,25 @@ async def _staff(request: Request) -> Account | None:
         return None
     await request.app.throttles.account(account)
     return account
+
+
+async def _who(request: Request, account: Account) -> str:
+    """The name of whoever is signed in; of a token without an account its subject."""
+    try:
+        return (await accounts.account(request.app.stores, account.subject)).name
+    except NotFound:
+        return account.subject
+
+
+async def _logged_in(request: Request, form: dict[str, str]) -> str:
+    """The access token for the e-mail and the password in the form. Raises CredentialInvalid, RateLimited."""
+    sent = {name: form.get(name, "") for name in ("email", "password")}
+    try:
+        login = msgspec.convert(sent, LoginBody)
+    except msgspec.ValidationError:
+        raise CredentialInvalid("The e-mail or the password is wrong.") from None
+    token, _ = await access_token(request, login)
+    return token
 
 
 async def _read_staff(request: Request, token: str) -> Account:

@@ -1,0 +1,83 @@
+"""Staff sign in to the console, with e-mail and password or with an access token."""
+
+from __future__ import annotations
+
+import httpx
+from argon2 import PasswordHasher
+
+from app import accounts
+from app.core.definitions import NewAccount
+from app.core.model import COMMAND_LINE
+from app.settings import Settings
+from app.web.console import COOKIE
+from tests.routes.conftest import Web, served
+
+OP = NewAccount(email="op@example.org", name="Olga <Op>", password="correct horse")
+LOGIN = {"email": "OP@example.org", "password": "correct horse"}
+
+
+async def appoint(web: Web) -> None:
+    """Make an operator, as `fairgate admin create` does."""
+    await accounts.appoint(web.app.stores, web.app.passwords, OP, "operator", by=COMMAND_LINE)
+
+
+async def sign_in(web: Web, **form: str) -> httpx.Response:
+    """Send the form."""
+    return await web.post("/admin/sign-in", data=form)
+
+
+async def test_by_email_and_password_one_comes_to_the_rooms_under_ones_name(web: Web) -> None:
+    await appoint(web)
+    await web.room("hall")
+    answer = await sign_in(web, **LOGIN)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith(f"{COOKIE}=")
+    for word in ("HttpOnly", "Path=/admin", "SameSite=Strict"):
+        assert word in cookie
+    page = await web.get("/admin", headers={"Cookie": cookie.partition(";")[0]})
+    assert "The Hall" in page.text
+    assert "Olga &lt;Op&gt; · operator" in page.text
+    room = await web.get("/admin/rooms/hall", headers={"Cookie": cookie.partition(";")[0]})
+    assert "Olga &lt;Op&gt; · operator" in room.text
+
+
+async def test_by_an_access_token_too(web: Web) -> None:
+    token = web.as_("admin", "me")["Authorization"].removeprefix("Bearer ")
+    answer = await sign_in(web, token=token)
+    assert answer.status_code == 303
+    page = await web.get("/admin", headers={"Cookie": f"{COOKIE}={token}"})
+    assert "me · admin" in page.text
+
+
+async def test_who_is_not_staff_is_told_so_and_not_signed_in(web: Web) -> None:
+    await appoint(web)
+    await web.post("/v1/users", {"email": "fan@example.org", "name": "Fan", "password": "correct horse"})
+    refused = {
+        401: [
+            LOGIN | {"password": "wrong horse"},
+            LOGIN | {"email": "nobody@example.org"},
+            LOGIN | {"email": "no e-mail\0"},
+            {},
+            {"token": "forged"},
+        ],
+        403: [LOGIN | {"email": "fan@example.org"}],
+    }
+    for status, forms in refused.items():
+        for form in forms:
+            answer = await sign_in(web, **form)
+            assert answer.status_code == status, form
+            assert 'role="alert"' in answer.text
+            assert "set-cookie" not in answer.headers
+            assert "correct horse" not in answer.text
+
+
+async def test_guesses_at_the_form_are_throttled_with_those_at_the_api(settings: Settings) -> None:
+    async with served(settings.model_copy(update={"rate_limits": "on"})) as web:
+        web.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # the work is not the matter
+        guess = LOGIN | {"password": "wrong horse"}
+        answers = [await sign_in(web, **guess) for _ in range(5)]
+        answers += [await web.post("/v1/login", guess) for _ in range(5)]
+        assert {it.status_code for it in answers} == {401}
+        assert (await sign_in(web, **guess)).status_code == 429
+        assert (await web.post("/v1/login", guess)).status_code == 429
