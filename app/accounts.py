@@ -21,6 +21,7 @@ from app.loading import stores_answer
 from app.passwords import Passwords
 from app.store import accounts, balances, reservations
 from app.store.connections import Stores
+from app.store.rooms import Connection
 
 
 def normalised(email: str) -> str:
@@ -98,24 +99,11 @@ async def appoint(
                 password_hash=password_hash,
                 role=role,
             )
-            if made is not None:
-                thing = Thing("account", made.account_id)
-                await audit.record(connection, by, "create", thing, after=_fields(made))
-                return made, None
-            before = await accounts.lock_by_email(connection, email)
-            assert before is not None
-            after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
-            await accounts.update_terms(connection, after)
-            thing = Thing("account", after.account_id)
-            await audit.record(
-                connection,
-                by,
-                "appoint",
-                thing,
-                before={**_fields(before), "password": "as it was"},
-                after={**_fields(after), "password": "replaced"},
-            )
-            return after, before.role
+            if made is None:
+                return await _promote(connection, new, role, password_hash, by)
+            thing = Thing("account", made.account_id)
+            await audit.record(connection, by, "create", thing, after=_fields(made))
+    return made, None
 
 
 async def reservations_page(
@@ -143,6 +131,25 @@ async def issue_access_token(postgres: asyncpg.Pool, subject: str, role: Role) -
 def new_account_id() -> str:
     """A fresh unguessable account_id: 22 characters."""
     return secrets.token_urlsafe(16)
+
+
+async def _promote(
+    connection: Connection, new: NewAccount, role: Role, password_hash: str, by: Author
+) -> tuple[RegisteredAccount, Role]:
+    """Give the account with this e-mail role, name and password; and the role it had before."""
+    before = await accounts.lock_by_email(connection, normalised(new.email))
+    assert before is not None
+    after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
+    await accounts.update_terms(connection, after)
+    await audit.record(
+        connection,
+        by,
+        "appoint",
+        Thing("account", after.account_id),
+        before={**_fields(before), "password": "as it was"},
+        after={**_fields(after), "password": "replaced"},
+    )
+    return after, before.role
 
 
 def _there(found: RegisteredAccount | None) -> RegisteredAccount:
