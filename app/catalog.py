@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from app import audit, room_control
+from app import audit, holds, room_control
 from app.audit import Thing
+from app.core import seating
 from app.core.definitions import (
+    SEATS_OF_EVENT_MAX,
     TICKET_TYPES_MAX,
     EventDefinition,
     EventPatch,
     NewEvent,
+    NewSeats,
     NewTicketType,
     TicketTypePatch,
 )
 from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
 from app.core.model import Author, Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
+from app.core.seating import Section
 from app.loading import stores_answer
-from app.store import events, rooms, stock_scripts
+from app.store import events, rooms, seats
 from app.store.audit import Fields
 from app.store.connections import Stores
 from app.store.events import EventFilter
-from app.store.keys import RoomKeys
 from app.store.rooms import Connection
 from app.store.stock_scripts import RoomNotReady
 
@@ -108,6 +111,20 @@ async def create_ticket_type(
     return made
 
 
+async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: Author) -> list[TicketType]:
+    """Put seats on sale, section by section: each is a ticket type whose tickets are its seats; all or none.
+
+    Raises EventNotFound, ValidationFailed, AlreadyExists for a section that is there, Conflict for too many.
+    """
+    sections = seating.sections_of(new)
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        made = [await _insert_section(connection, event_id, section, by) for section in sections]
+        await rooms.touch_room(connection, event.room_id)
+    await _tell_room(stores, event)
+    return made
+
+
 async def change_ticket_type(
     stores: Stores, event_id: EventId, ticket_type_id: TicketTypeId, patch: TicketTypePatch, *, by: Author
 ) -> TicketType:
@@ -126,11 +143,20 @@ async def change_ticket_type(
     return changed
 
 
-async def import_event(stores: Stores, definition: EventDefinition, *, by: Author) -> tuple[Event, bool]:
-    """Make the event with its ticket types, or bring the one there is up to the definition; True: made.
+async def import_event(
+    stores: Stores,
+    definition: EventDefinition,
+    progress: Callable[[Section], None] = lambda _: None,
+    *,
+    by: Author,
+) -> tuple[Event, bool]:
+    """Make the event with all that is sold, or bring the one there is up to the definition; True: made.
 
-    Settings of a room that exists stay as staff left them. Raises Conflict, AlreadyExists, ValidationFailed.
+    Settings of a room that exists stay as staff left them; the seats of a section that exists have to be
+    those of the definition. `progress` is told of each section. Raises Conflict, AlreadyExists,
+    ValidationFailed.
     """
+    sections = seating.whole_sections(definition.sections)
     async with _transaction(stores) as connection:
         event = _event(definition)
         before = await events.lock_event(connection, event.event_id)
@@ -146,6 +172,9 @@ async def import_event(stores: Stores, definition: EventDefinition, *, by: Autho
             else:
                 terms = {"name": new.name, "price": new.price, "quantity": new.quantity}
                 await _update_ticket_type(connection, event.event_id, it, terms, by)
+        for section in sections:
+            await _import_section(connection, event.event_id, section, by)
+            progress(section)
     await _tell_room(stores, event)
     return event, before is None
 
@@ -186,8 +215,6 @@ async def _update_event(connection: Connection, before: Event, after: Event, by:
 async def _insert_ticket_type(
     connection: Connection, event_id: EventId, new: NewTicketType, by: Author
 ) -> TicketType:
-    if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
-        raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
     made = TicketType(
         ticket_type_id=TicketTypeId(new.ticket_type_id),
         name=new.name,
@@ -196,24 +223,60 @@ async def _insert_ticket_type(
         held=0,
         sold=0,
     )
+    await _insert_type(connection, event_id, made, by)
+    return made
+
+
+async def _insert_type(connection: Connection, event_id: EventId, made: TicketType, by: Author) -> None:
+    if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
+        raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
     if not await events.insert_ticket_type(connection, event_id, made):
-        raise AlreadyExists(f"There is a ticket type {new.ticket_type_id} already.")
+        raise AlreadyExists(f"There is a ticket type {made.ticket_type_id} already.")
     thing = _ticket_type_thing(event_id, made)
     await audit.record(connection, by, "create", thing, after=_ticket_type_fields(made))
-    return made
+
+
+async def _insert_section(
+    connection: Connection, event_id: EventId, section: Section, by: Author
+) -> TicketType:
+    if await seats.count_seats(connection, event_id) + section.total > SEATS_OF_EVENT_MAX:
+        raise Conflict(f"An event has at most {SEATS_OF_EVENT_MAX} seats.")
+    new = TicketType(
+        ticket_type_id=section.ticket_type_id,
+        name=section.name,
+        price=section.price,
+        total=section.total,
+        held=0,
+        sold=0,
+        seated=True,
+    )
+    await _insert_type(connection, event_id, new, by)
+    await seats.insert_seats(connection, event_id, section)
+    return new
+
+
+async def _import_section(connection: Connection, event_id: EventId, section: Section, by: Author) -> None:
+    it = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
+    if it is None:
+        await _insert_section(connection, event_id, section, by)
+        return
+    there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
+    if there.get(section.ticket_type_id) != list(section.rows):
+        raise Conflict(f"{section.name} is there with other seats; make a section of another name.")
+    await _update_ticket_type(connection, event_id, it, {"name": section.name, "price": section.price}, by)
 
 
 async def _update_ticket_type(
     connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any], by: Author
 ) -> TicketType:
-    changed = TicketType(
-        ticket_type_id=before.ticket_type_id,
+    changed = msgspec.structs.replace(
+        before,
         name=terms.get("name", before.name),
         price=terms.get("price", before.price),
         total=terms.get("quantity", before.total),
-        held=before.held,
-        sold=before.sold,
     )
+    if before.seated and changed.total != before.total:
+        raise Conflict(f"{before.name} has {before.total} seats; they are its quantity.")
     if changed.total < before.held + before.sold:
         raise Conflict(f"{before.held} are held and {before.sold} are sold; quantity cannot be less.")
     await events.update_ticket_type(connection, event_id, changed)
@@ -249,9 +312,8 @@ async def _tell_room(stores: Stores, event: Event) -> None:
     """Bring terms and stock to Redis. A room that is not loaded loads both by itself."""
     with stores_answer():
         await room_control.push(stores, event.room_id)
-        ticket_types = await events.select_ticket_types(stores.postgres, event.event_id)
         try:
-            await stock_scripts.load_stock(stores.redis, RoomKeys(event.room_id), ticket_types)
+            await holds.load_totals(stores, event.room_id, event.event_id)
         except RoomNotReady:
             return
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from app.core.errors import EventNotFound
 from app.core.model import EventId
+from app.core.seating import FREE, GAP, HELD, SOLD, SeatRow, seat_id
 from app.holds import keys_of
-from app.store import balances, ledger, reservations
+from app.store import balances, ledger, reservations, seats
 from app.store.connections import Stores
 
 LOOKS = 12
@@ -31,7 +32,16 @@ class _Side(NamedTuple):
     stock: dict[str, int]
     holds: dict[str, ledger.Entry]
     allowance: dict[str, int]
+    seat_rows: dict[str, list[SeatRow]]
+    sitters: dict[str, str]
     quiet: bool
+
+
+class _Seats(NamedTuple):
+    """What Postgres says of seats."""
+
+    live: dict[str, seats.LiveSeat]
+    claims: list[seats.Claim]
 
 
 async def check(stores: Stores, event_id: EventId) -> list[str]:
@@ -47,11 +57,16 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
         before = await ledger.stock(stores.redis, keys)
         holds = await ledger.holds(stores.redis, keys)
         allowance = await ledger.allowance(stores.redis, keys)
+        rows = await seats.live_rows(stores.redis, keys)
+        sitters = await ledger.sitters(stores.redis, keys)
         after = await ledger.stock(stores.redis, keys)
-        redis = _Side(after, holds, allowance, quiet=before == after)
+        redis = _Side(after, holds, allowance, rows, sitters, quiet=before == after)
         counted = await balances.balances(stores.postgres, event_id)
         live = await balances.live_states(stores.postgres, event_id)
-        now = dict(_findings(redis, counted, live))
+        seated = _Seats(
+            await seats.live_seats(stores.postgres, event_id), await seats.claims(stores.postgres, event_id)
+        )
+        now = dict(_findings(redis, counted, live)) | dict(_seats(redis, seated, counted))
         found = {finding: line for finding, line in now.items() if not look or finding in found}
         if not found:
             return []
@@ -109,6 +124,47 @@ def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Itera
         if ours != theirs:
             line = f"reservation {reservation_id} is {ours} in Redis, {theirs} in Postgres"
             yield (f"reservation {ours} {theirs}", reservation_id), line
+
+
+def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """Seat by seat: each in one state, the same in both stores, and nobody's twice."""
+    for claim in seated.claims:
+        if claim.kept_by != claim.reservation_id:
+            line = f"Postgres: seat {claim.seat_id} is of {claim.reservation_id}, kept by {claim.kept_by}"
+            yield ("claim", claim.seat_id), line
+    sums = Counter(it.ticket_type_id for it in seated.live.values())
+    for it in counted:
+        if it.ticket_type_id in sums and sums[it.ticket_type_id] != it.total:
+            line = f"Postgres: {it.ticket_type_id} has {sums[it.ticket_type_id]} seats, total = {it.total}"
+            yield ("seats", it.ticket_type_id), line
+    yield from _each_seat(redis, seated.live)
+
+
+def _each_seat(redis: _Side, live: dict[str, seats.LiveSeat]) -> Iterator[tuple[Finding, str]]:
+    states = _states(redis.seat_rows)
+    held = [(seat, entry) for entry in redis.holds.values() for seat in entry.seats]
+    due = {seat: (SOLD if entry.state == "sold" else HELD, entry.visitor_id) for seat, entry in held}
+    times = Counter(seat for seat, _ in held)
+    for seat in states.keys() | live.keys() | due.keys() | redis.sitters.keys():
+        ours, theirs = states.get(seat, "none"), live[seat].state if seat in live else "none"
+        if ours != theirs:
+            yield (f"seat {ours} {theirs}", seat), f"seat {seat} is {ours} in Redis, {theirs} in Postgres"
+        if (ours, redis.sitters.get(seat)) != due.get(seat, (FREE, None)):
+            line = f"Redis: seat {seat} is {ours} of {redis.sitters.get(seat)}, holds say {due.get(seat)}"
+            yield ("seat", seat), line
+        if times[seat] > 1:
+            yield ("twice", seat), f"Redis: seat {seat} is in {times[seat]} holds"
+
+
+def _states(rows: dict[str, list[SeatRow]]) -> dict[str, str]:
+    """The state of each seat in Redis."""
+    return {
+        seat_id(ticket_type_id, row.row, number): state
+        for ticket_type_id, its_rows in rows.items()
+        for row in its_rows
+        for number, state in enumerate(row.states, row.first)
+        if state != GAP
+    }
 
 
 def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:

@@ -6,13 +6,14 @@ Each function may be cut off at any line and run again: every step is keyed by t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app import metrics
 from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
-from app.store import balances, endings, payments, reservations, stock_scripts
+from app.rebuild_stock import load_seats
+from app.store import balances, endings, payments, reservations, seats, stock_scripts
 from app.store.connections import STORE_AWAY, Stores
 from app.store.endings import CONFIRMED, ENDED, Ended
 from app.store.keys import DAY_MS, RoomKeys
@@ -86,7 +87,10 @@ def _outcome(message: Message, decision: Decision) -> str:
     """The outcome of what took no tickets; none for what nobody waits for any more."""
     if decision.word == "forgotten":
         return ""
-    return decision.terms if decision.word == "settled" else f"{decision.word}|{message.visitor_id}"
+    if decision.word == "settled":
+        return decision.terms
+    taken = f"|{decision.terms}" if decision.terms else ""  # the seats
+    return f"{decision.word}|{message.visitor_id}{taken}"
 
 
 async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[set[str], set[str]]:
@@ -105,13 +109,31 @@ async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[
 
 
 async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str, str]:
-    """Postgres has fewer tickets than Redis thought: give back in Redis, and load the totals again."""
+    """Postgres has fewer tickets than Redis thought: give back in Redis, and load the totals again.
+
+    Seats that it says are taken are marked as taken, or they would be offered again and again.
+    """
     if not refused:
         return {}
     await stock_scripts.release(stores.redis, keys_of(batch.room_id), refused)
     await load_totals(stores, batch.room_id, EventId(batch.event_id))
-    visitors = {message.reservation_id: message.visitor_id for message, _ in batch.decided}
-    return {it: f"sold_out|{visitors[it]}" for it in refused}
+    wanted = {
+        message.reservation_id: (message.visitor_id, reservations.seats_of(decision.terms))
+        for message, decision in batch.decided
+        if message.reservation_id in refused
+    }
+    named = [seat for _, theirs in wanted.values() for seat in theirs]
+    taken = await seats.taken(stores.postgres, batch.event_id, named) if named else {}
+    if taken:
+        await stock_scripts.block_seats(stores.redis, keys_of(batch.room_id), taken.items())
+    return {it: _refused(visitor_id, theirs, taken) for it, (visitor_id, theirs) in wanted.items()}
+
+
+def _refused(visitor_id: str, wanted: Sequence[str], taken: Mapping[str, str]) -> str:
+    """The outcome of a hold that Postgres refused: the seats it names as taken, or the tickets."""
+    if not wanted:
+        return f"sold_out|{visitor_id}"
+    return f"seat_taken|{visitor_id}|{'+'.join([it for it in wanted if it in taken] or wanted)}"
 
 
 async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[str, str]:
@@ -131,15 +153,20 @@ async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[
 
 def outcome_of(row: Reservation) -> str:
     """The outcome that a reservation was answered with when it was made."""
-    lines = (f"{it.ticket_type_id}:{it.quantity}:{it.price}" for it in row.items)
     times = f"{row.created_at_ms}|{row.expires_at_ms}"
-    return f"held|{row.amount}|{row.currency}|{times}|{','.join(lines)}"
+    return f"held|{row.amount}|{row.currency}|{times}|{reservations.items_text(row.items)}"
 
 
 async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId) -> None:
-    """Bring Redis' totals and prices in line with Postgres. Raises RoomNotReady."""
+    """Bring Redis' totals and prices in line with Postgres, and the seats it has not. Raises RoomNotReady."""
+    keys = keys_of(room_id)
     ticket_types = await balances.ticket_types(stores.postgres, event_id)
-    await stock_scripts.load_stock(stores.redis, keys_of(room_id), ticket_types)
+    seated = [it.ticket_type_id for it in ticket_types if it.seated]
+    missing = await seats.missing_types(stores.redis, keys, seated)
+    if missing:
+        rows = await seats.select_rows(stores.postgres, event_id, missing)
+        await load_seats(stores.redis, keys, rows)
+    await stock_scripts.load_stock(stores.redis, keys, ticket_types)
 
 
 async def expire_due(stores: Stores) -> int:

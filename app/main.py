@@ -86,6 +86,7 @@ async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Even
                 passwords=Passwords(),
                 availability=Kept(AVAILABILITY_FRESH_S),
                 reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
+                seat_maps=Kept(AVAILABILITY_FRESH_S),
                 drift=Drift(),
                 contract=msgspec.json.encode(openapi.contract(CALLS)),
                 trusted=trusted_networks(settings.trusted_proxies),

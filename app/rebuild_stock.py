@@ -6,15 +6,18 @@ batches decided before cannot be written any more. So what is read here is all t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from app.core.clock import now_ms
 from app.core.model import EventId, RoomId
+from app.core.seating import SeatRow
 from app.store import balances, stock_scripts
-from app.store.connections import Stores
+from app.store.connections import RedisClient, Stores
 from app.store.keys import DAY_MS, RoomKeys
 
 
 async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoch: int) -> int:
-    """Load stock, holds, allowance, buyers and the day's outcomes from Postgres; how many reservations live.
+    """Load seats, stock, holds, allowance, buyers and outcomes from Postgres; how many reservations live.
 
     May be cut off anywhere and run again. Raises RoomNotReady when the room is not under the restoration that
     made this `epoch`: another one began since. Sessions are to be loaded before: they make the buyers.
@@ -23,7 +26,20 @@ async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoc
     loaded = 0
     async with balances.snapshot(stores.postgres, event_id) as snapshot:
         await stock_scripts.clear_stock(stores.redis, keys, epoch=epoch)
-        await stock_scripts.load_stock(stores.redis, keys, await snapshot.ticket_types())
+        ticket_types = await snapshot.ticket_types()
+        seated = [it.ticket_type_id for it in ticket_types if it.seated]
+        if seated:
+            await load_seats(stores.redis, keys, await snapshot.seat_rows(seated))
+        await stock_scripts.load_stock(stores.redis, keys, ticket_types)
         async for chunk in snapshot.reservations():
             loaded += await stock_scripts.load_holds(stores.redis, keys, chunk, epoch=epoch)
     return loaded
+
+
+async def load_seats(redis: RedisClient, keys: RoomKeys, rows: Mapping[str, Sequence[SeatRow]]) -> None:
+    """Make seats known to Redis, all free, a ticket type at a time; before its stock, and before its holds.
+
+    Raises RoomNotReady.
+    """
+    for ticket_type_id, its_rows in rows.items():
+        await stock_scripts.load_seats(redis, keys, its_rows, ticket_type_id=ticket_type_id)

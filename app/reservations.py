@@ -6,13 +6,9 @@ Paying is in `checkout.py`, the work behind the stream in `holds.py`.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
 
 from app.checkout import Confirmation, Payment, cancel, confirm
 from app.conservation import check
@@ -24,19 +20,20 @@ from app.core.errors import (
     Refusal,
     ReservationNotFound,
     Restoring,
+    SeatTaken,
     SessionEnded,
     SoldOut,
     StoreUnavailable,
-    ValidationFailed,
     WrongRoom,
 )
-from app.core.model import BookingClaims, EventId, Item, PlaceClaims, Reservation, ReservationId, VisitorId
+from app.core.model import BookingClaims, EventId, PlaceClaims, Reservation, ReservationId, VisitorId, Wanted
 from app.desk import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk, stores_needed
 from app.holds import keys_of
 from app.store import reservations, stream
 from app.store.batching import CoalescerFull
 from app.store.connections import STORE_AWAY
 from app.store.stock_scripts import Submission
+from app.wishes import Wish, wish_of
 
 __all__ = [
     "ENDED",
@@ -59,6 +56,7 @@ WATCH_S = 15.0  # a watcher looks for itself after so long without news
 
 REFUSALS: dict[str, type[Refusal]] = {
     "sold_out": SoldOut,
+    "seat_taken": SeatTaken,
     "limit_exceeded": LimitExceeded,
     "reused": IdempotencyKeyReused,
     "session_ended": SessionEnded,
@@ -66,6 +64,9 @@ REFUSALS: dict[str, type[Refusal]] = {
     "restoring": Restoring,
     "unknown": Restoring,  # the room is not loaded: wiped, and about to be restored
 }
+
+
+UNKNOWN_WORDS = ("unknown_type", "seated_type", "no_seats", "unknown_seat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +82,29 @@ async def reserve(
     desk: Desk,
     claims: BookingClaims,
     event_id: EventId,
-    items: Sequence[Item],
+    wanted: Wanted,
     *,
     idempotency_key: str,
     wait: bool = True,
 ) -> Reserved:
     """Take the tickets, all or none; returns when the row is committed (or, without `wait`, submitted).
 
-    Items as the body gave them; prices in them are ignored. The room is that of the token: an event of
-    another room is WrongRoom, an unknown one EventNotFound. Raises also SoldOut, LimitExceeded, SessionEnded,
-    BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming `items[i].ticket_type_id`),
-    StoreUnavailable. A refusal that is the answer of an earlier equal call has `replayed` set.
+    Items as the body gave them; prices in them are ignored. A named seat that the visitor has already stays
+    in the reservation it is in, and the new one takes the others; were there none, it is SeatTaken.
+
+    The room is that of the token: an event of another room is WrongRoom, an unknown one EventNotFound. Raises
+    also SoldOut, SeatTaken, LimitExceeded, SessionEnded, BacklogFull, Restoring, IdempotencyKeyReused,
+    ValidationFailed (naming the field), StoreUnavailable. A refusal that is the answer of an earlier equal
+    call has `replayed` set.
     """
-    wish = _wish(tuple([(it.ticket_type_id, it.quantity) for it in items]))
+    wish = wish_of(wanted)
     reservation_id = _reservation_id(desk, claims.visitor_id, event_id, idempotency_key)
     submission = _submission(desk, claims, reservation_id, wish, wait)
     waiter = desk.wait_for(claims.room_id, reservation_id) if wait else None
     try:
         word, outcome = await _submit(desk, claims, event_id, submission)
-        if word == "unknown_type":
-            field = f"items[{wish.names.index(outcome)}].ticket_type_id"
-            raise ValidationFailed(field, "is not on sale here")
+        if word in UNKNOWN_WORDS:
+            raise wish.refusal(word, outcome)
         replayed = word != "queued"
         if word != "known":
             if waiter is None:
@@ -113,35 +116,13 @@ async def reserve(
             desk.forget(reservation_id, waiter)
 
 
-class _Wish(NamedTuple):
-    names: list[str]  # in the order of the body
-    items: str
-    fingerprint: str
-
-
-@lru_cache(maxsize=4096)
-def _wish(lines: tuple[tuple[str, int], ...]) -> _Wish:
-    """The canonical form of a body, the same for equal bodies. Most bodies of a sale are the same few."""
-    if not lines:
-        raise ValidationFailed("items", "names no tickets")
-    names = [name for name, _ in lines]
-    for i, (name, quantity) in enumerate(lines):
-        if name in names[:i]:
-            raise ValidationFailed(f"items[{i}].ticket_type_id", "is named twice")
-        if quantity < 1:
-            raise ValidationFailed(f"items[{i}].quantity", "has to be 1 or more")
-    items = ",".join(f"{name}:{quantity}" for name, quantity in sorted(lines))
-    digest = hashlib.blake2b(items.encode(), digest_size=12).digest()
-    return _Wish(names, items, base64.urlsafe_b64encode(digest).decode())
-
-
 def _reservation_id(desk: Desk, visitor_id: VisitorId, event_id: EventId, key: str) -> ReservationId:
     """The same for the same asker, event and Idempotency-Key; not to be guessed by anyone else."""
     return ReservationId(desk.signed(f"{visitor_id}|{event_id}|{key}"))
 
 
 def _submission(
-    desk: Desk, claims: BookingClaims, reservation_id: ReservationId, wish: _Wish, wait: bool
+    desk: Desk, claims: BookingClaims, reservation_id: ReservationId, wish: Wish, wait: bool
 ) -> Submission:
     return Submission(
         reservation_id,
@@ -156,15 +137,17 @@ def _submission(
 async def _submit(
     desk: Desk, claims: BookingClaims, event_id: EventId, submission: Submission
 ) -> tuple[str, str]:
-    """Into the stream, or refused: queued, pending, known with the outcome, unknown_type with the type."""
+    """Into the stream, or refused: queued, pending, known with the outcome, or what it is that is unknown."""
     try:
         word, detail = await desk.submissions.submit((claims.room_id, event_id), submission)
     except STORE_AWAY as error:
         raise StoreUnavailable from error
     except CoalescerFull:
         raise BacklogFull from None
-    if word in ("queued", "pending", "known", "unknown_type"):
+    if word in ("queued", "pending", "known", *UNKNOWN_WORDS):
         return word, detail
+    if word == "seat_taken":
+        raise _refusal(word, detail)
     if word == "other_event":
         with stores_needed():
             room_id = await reservations.room_of(desk.stores.postgres, event_id)
@@ -192,7 +175,7 @@ def _told(
     """The reservation as it was made, the same at each repeat; or the refusal it came to."""
     word, *terms = outcome.split("|")
     if word != "held":
-        refusal = REFUSALS[word]()
+        refusal = _refusal(word, *terms[1:])
         refusal.replayed = replayed
         raise refusal
     amount, currency, created_ms, expires_ms, items = terms
@@ -212,6 +195,14 @@ def _told(
     )
 
 
+def _refusal(word: str, seats: str = "") -> Refusal:
+    """The refusal a word of the scripts stands for; `seats`: the ones that were taken."""
+    if not seats:
+        return REFUSALS[word]()
+    taken = seats.split("+")
+    return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
+
+
 async def get(
     desk: Desk, reservation_id: ReservationId, asker: BookingClaims | PlaceClaims | None = None
 ) -> Reservation | None:
@@ -227,11 +218,11 @@ async def get(
         if asker is None:
             raise ReservationNotFound
         known = await stream.outcomes(desk.stores.redis, keys_of(asker.room_id), [reservation_id])
-    _, word, visitor_id = (known[reservation_id] or "||").split("|", 2)
+    _, word, visitor_id, *more = (known[reservation_id] or "||").split("|")
     if visitor_id != asker.visitor_id:
         raise ReservationNotFound
     if word != "pending":
-        raise REFUSALS[word]
+        raise _refusal(word, *more)
     return None
 
 

@@ -18,6 +18,7 @@ PUBLIC = {
     ("GET", "/v1/events"),
     ("GET", "/v1/events/{event_id}"),
     ("GET", "/v1/events/{event_id}/availability"),
+    ("GET", "/v1/events/{event_id}/seats"),
     ("POST", "/v1/users"),  # throttled by address
     ("POST", "/v1/login"),  # throttled by account and by address
     ("GET", "/livez"),
@@ -72,7 +73,7 @@ def test_the_hot_lane_is_what_it_should_be() -> None:
 
 def test_creating_calls_of_staff_honour_idempotency_keys() -> None:
     creating = {it.name for it in CALLS if it.tag.startswith("Staff") and 201 in it.answers}
-    assert creating == {"create_event", "create_ticket_type", "create_room"}
+    assert creating == {"create_event", "create_ticket_type", "create_seats", "create_room"}
     assert all("Idempotency-Key" in it.headers for it in CALLS if it.name in creating)
 
 

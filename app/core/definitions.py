@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.model import CURRENCY, NAME, At, Email, Name, RoomSettings, Slug, Struct
+from app.core.model import CURRENCY, NAME, ROW, At, Email, Name, RoomSettings, Slug, Struct
 
 Words = Annotated[str, Meta(max_length=200, pattern=NAME)]  # like Name, but may be empty
 Currency = Annotated[str, Meta(pattern=CURRENCY)]
@@ -20,6 +20,10 @@ Price = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # minor units
 Quantity = Annotated[int, Meta(ge=0, le=10_000_000)]
 Password = Annotated[str, Meta(min_length=8, max_length=200, pattern=NAME)]
 
+SEATS_MAX = 50_000  # made by one call
+SEATS_OF_EVENT_MAX = 200_000
+ROWS_MAX = 5_000  # of one section
+ROW_SEATS_MAX = 1_000  # of one row, gaps included
 TICKET_TYPES_MAX = 100  # of one event; each is looked at in the scripts that decide
 
 
@@ -39,6 +43,32 @@ class NewTicketType(Struct, frozen=True):
     quantity: Quantity
 
 
+class NewSection(Struct, frozen=True):
+    """A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`."""
+
+    name: Name
+    price: Price
+    rows: Annotated[int, Meta(ge=1, le=ROWS_MAX)]
+    seats_per_row: Annotated[int, Meta(ge=1, le=ROW_SEATS_MAX)]
+    ticket_type_id: Slug | None = None  # None: made of the name
+
+
+class NewSeat(Struct, frozen=True):
+    """One seat. Seats of a row are next to each other when their numbers are."""
+
+    section: Name
+    row: Annotated[str, Meta(pattern=ROW)]
+    number: Annotated[int, Meta(ge=1, le=99_999)]
+    price: Price  # the same in the whole section
+
+
+class NewSeats(Struct, frozen=True):
+    """Whole sections, or a list of seats; not both."""
+
+    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
+    seats: Annotated[list[NewSeat], Meta(max_length=SEATS_MAX)] = []  # noqa: RUF012
+
+
 class NewEvent(Struct, frozen=True):
     """An event to be put on sale."""
 
@@ -55,9 +85,10 @@ class NewEvent(Struct, frozen=True):
 
 
 class EventDefinition(NewEvent, frozen=True, kw_only=True):
-    """An event with its ticket types, as a file holds it."""
+    """An event with its ticket types and sections of seats, as a file holds it."""
 
     ticket_types: Annotated[list[NewTicketType], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
+    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
 
 
 class EventPatch(Struct, frozen=True):

@@ -182,6 +182,12 @@ class SoldOut(Conflict):
     code = "sold_out"
 
 
+class SeatTaken(Conflict):
+    """A seat that was asked for is no longer free."""
+
+    code = "seat_taken"
+
+
 class RoomClosed(Conflict):
     """The room is closed."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NewType
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
@@ -22,6 +23,8 @@ LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z"
 URL = r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z"
 HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
 EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z"
+SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]*\Z"
+ROW = r"^[A-Za-z0-9]{1,8}\Z"
 PATTERN_MEANS = {  # what a person is told who did not keep to it
     SLUG: "has to be 1 to 40 lower-case letters and digits, with single hyphens between them",
     NAME: "must not contain control characters",
@@ -31,11 +34,14 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
     URL: "has to be an address that begins with http:// or https://",
     HOST: "has to be a host name, perhaps with a port",
     EMAIL: "has to be an e-mail address",
+    SEAT_ID: "has to be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
+    ROW: "has to be 1 to 8 letters and digits",
 }
 
 Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
 Text = Annotated[str, Meta(max_length=2000, pattern=TEXT)]
+SeatId = Annotated[str, Meta(pattern=SEAT_ID)]
 At = Annotated[datetime, Meta(tz=True)]
 Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]
 
@@ -189,7 +195,7 @@ class Event(Struct, frozen=True):
 
 
 class TicketType(Struct, frozen=True):
-    """A counted ticket type with its Postgres counters; free = total - held - sold."""
+    """A ticket type with its Postgres counters; free = total - held - sold."""
 
     ticket_type_id: TicketTypeId
     name: str
@@ -197,6 +203,7 @@ class TicketType(Struct, frozen=True):
     total: int
     held: int
     sold: int
+    seated: bool = False  # its tickets are seats
 
 
 class Item(Struct, frozen=True):
@@ -205,6 +212,23 @@ class Item(Struct, frozen=True):
     ticket_type_id: TicketTypeId
     quantity: int
     price: int = 0
+    seat_ids: list[str] | UnsetType = UNSET  # of a seated type: as many as `quantity`
+
+
+class NamedSeats(Struct, frozen=True):
+    """These very seats."""
+
+    seat_ids: list[str]
+
+
+class BestAvailable(Struct, frozen=True):
+    """So many seats of one type, the best that are free, together if there are so many together."""
+
+    ticket_type_id: TicketTypeId
+    quantity: int
+
+
+Wanted = Sequence[Item] | NamedSeats | BestAvailable  # what a reservation is asked for
 
 
 class Reservation(Struct, frozen=True):

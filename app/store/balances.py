@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +11,9 @@ import asyncpg
 import msgspec
 
 from app.core.model import EventId, Item, RoomId, TicketType, TicketTypeId
+from app.core.seating import SeatRow
+from app.store import seats
+from app.store.reservations import items_text
 from app.store.stock_scripts import LoadedHold
 
 CHUNK = 1000
@@ -85,6 +88,10 @@ class Snapshot:
         """The ticket types of that moment."""
         return await _ticket_types(self._connection, self._event_id)
 
+    async def seat_rows(self, ticket_type_ids: Sequence[str]) -> dict[str, list[SeatRow]]:
+        """The rows of these ticket types, all seats free."""
+        return await seats.select_rows(self._connection, self._event_id, ticket_type_ids)
+
     async def reservations(self) -> AsyncIterator[list[LoadedHold]]:
         """Those that live and those of the last day, in chunks."""
         cursor = await self._connection.cursor(
@@ -116,7 +123,7 @@ async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[S
 
 async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
     rows = await connection.fetch(
-        "SELECT ticket_type_id, name, price, total, held, sold FROM ticket_types "
+        "SELECT ticket_type_id, name, price, total, held, sold, seated FROM ticket_types "
         "WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,
     )
@@ -128,6 +135,7 @@ async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
             total=row["total"],
             held=row["held"],
             sold=row["sold"],
+            seated=row["seated"],
         )
         for row in rows
     ]
@@ -149,4 +157,4 @@ def _loaded(row: asyncpg.Record) -> LoadedHold:
 
 @lru_cache(maxsize=4096)
 def _items_text(items: str) -> str:
-    return ",".join(f"{it.ticket_type_id}:{it.quantity}:{it.price}" for it in _read_items(items))
+    return items_text(_read_items(items))

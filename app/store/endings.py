@@ -25,7 +25,9 @@ class Ended(NamedTuple):
     status: ReservationStatus
 
 
-# {chosen} locks the rows that end and says what they were; the counters go back in the same statement.
+# {chosen} locks the rows that end and says what they were; counters and seats go back in the same statement.
+# Seats after the counters: they are locked in this order everywhere, so that no two statements wait for each
+# other.
 _END = """
 WITH chosen AS ({chosen}), ended AS (
     UPDATE reservations it SET status = '{status}', ended_at = now(), released = false
@@ -43,6 +45,10 @@ WITH chosen AS ({chosen}), ended AS (
           FROM ticket_types JOIN sums USING (event_id, ticket_type_id)
           ORDER BY 1, 2 FOR UPDATE OF ticket_types) AS locked
     WHERE it.event_id = locked.event_id AND it.ticket_type_id = locked.ticket_type_id
+    RETURNING 1
+), freed AS (
+    DELETE FROM seat_holds USING ended
+    WHERE seat_holds.reservation_id = ended.reservation_id AND (SELECT count(*) FROM counted) > 0
 ){more}
 SELECT ended.reservation_id, events.room_id, ended.status FROM ended JOIN events USING (event_id)
 """

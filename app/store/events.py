@@ -15,7 +15,7 @@ _COLUMNS = """
     event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,
     published
 """
-_TYPE_COLUMNS = "ticket_type_id, name, price, total, held, sold"
+_TYPE_COLUMNS = "ticket_type_id, name, price, total, held, sold, seated"
 
 
 class EventFilter(NamedTuple):
@@ -136,13 +136,14 @@ async def delete_event(connection: Connection, event_id: EventId) -> None:
 async def insert_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> bool:
     """A new ticket type; False when the event has one with this id."""
     row = await connection.fetchrow(
-        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, clock_timestamp()) ON CONFLICT DO NOTHING RETURNING ticket_type_id",
+        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, seated, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) ON CONFLICT DO NOTHING RETURNING ticket_type_id",
         event_id,
         it.ticket_type_id,
         it.name,
         it.price,
         it.total,
+        it.seated,
     )
     return row is not None
 

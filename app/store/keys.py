@@ -103,7 +103,7 @@ class RoomKeys:
     # reservations ---------------------------------------------------------------------------------------
     @property
     def stock(self) -> str:
-        """Hash: total:TYPE free:TYPE held:TYPE sold:TYPE price:TYPE, and free held sold total over all."""
+        """Hash: total:TYPE free:TYPE held:TYPE sold:TYPE price:TYPE seated:TYPE, and sums over all types."""
         return self._key("stock")
 
     @property
@@ -115,6 +115,16 @@ class RoomKeys:
     def allowance(self) -> str:
         """Hash: visitor_id -> tickets held + confirmed; visitor_id:sold -> tickets confirmed."""
         return self._key("allowance")
+
+    @property
+    def seats(self) -> str:
+        """Hash: the seats row by row, with their states (see `include/seats.lua`)."""
+        return self._key("seats")
+
+    @property
+    def sitters(self) -> str:
+        """Hash: seat_id -> visitor_id of whoever holds it or bought it."""
+        return self._key("sitters")
 
     @property
     def submissions(self) -> str:
@@ -135,5 +145,5 @@ class RoomKeys:
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "stock holds allowance submissions".split()
+    "stock holds allowance seats sitters submissions".split()
 )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
+from app.store.reservations import items_of
 
 CHUNK = 1000
 
@@ -16,6 +17,7 @@ class Entry(NamedTuple):
     state: str
     visitor_id: str
     quantities: dict[str, int]  # by ticket type
+    seats: list[str]
 
 
 async def stock(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
@@ -35,6 +37,11 @@ async def allowance(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
     return {name: int(number) for name, number in (await _scan(redis, keys.allowance)).items()}
 
 
+async def sitters(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
+    """Who has each of the seats that are held or sold."""
+    return await _scan(redis, keys.sitters)
+
+
 async def _scan(redis: RedisClient, key: str) -> dict[str, str]:
     client: Any = redis
     found: dict[str, str] = {}
@@ -44,6 +51,7 @@ async def _scan(redis: RedisClient, key: str) -> dict[str, str]:
 
 
 def _entry(text: str) -> Entry:
-    state, visitor_id, *_, items = text.split("|")
-    lines = (line.split(":") for line in items.split(","))
-    return Entry(state, visitor_id, {name: int(quantity) for name, quantity, _ in lines})
+    state, visitor_id, *_, text = text.split("|")
+    items = items_of(text)
+    quantities: dict[str, int] = {it.ticket_type_id: it.quantity for it in items}
+    return Entry(state, visitor_id, quantities, [seat for it in items for seat in it.seat_ids or ()])

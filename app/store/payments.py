@@ -75,8 +75,9 @@ WITH confirmed AS (
     UPDATE payments SET status = 'succeeded', settled_at = now()
     FROM confirmed WHERE payments.payment_id = confirmed.payment_id
 ), lines AS (
-    SELECT reservation_id, event_id, visitor_id, line.ticket_type_id, line.quantity
-    FROM confirmed, jsonb_to_recordset(confirmed.items) AS line (ticket_type_id text, quantity bigint)
+    SELECT reservation_id, event_id, visitor_id, line.ticket_type_id, line.quantity, line.seat_ids
+    FROM confirmed, jsonb_to_recordset(confirmed.items)
+         AS line (ticket_type_id text, quantity bigint, seat_ids jsonb)
 ), counted AS (
     UPDATE ticket_types it SET held = it.held - locked.quantity, sold = it.sold + locked.quantity
     FROM (SELECT event_id, ticket_type_id, sums.quantity
@@ -85,10 +86,10 @@ WITH confirmed AS (
           ORDER BY 1, 2 FOR UPDATE OF ticket_types) AS locked
     WHERE it.event_id = locked.event_id AND it.ticket_type_id = locked.ticket_type_id
 ), made AS (
-    INSERT INTO tickets (ticket_id, reservation_id, ticket_type_id, code)
+    INSERT INTO tickets (ticket_id, reservation_id, ticket_type_id, seat_id, code)
     SELECT replace(gen_random_uuid()::text, '-', ''), reservation_id, ticket_type_id,
-           upper(replace(gen_random_uuid()::text, '-', ''))
-    FROM lines, generate_series(1, quantity)
+           seat_ids ->> (nr - 1)::int, upper(replace(gen_random_uuid()::text, '-', ''))
+    FROM lines, generate_series(1, quantity) AS nr
 ), bought AS (
     SELECT event_id, visitor_id, sum(quantity) AS now,
            (SELECT coalesce(sum(line.quantity), 0)

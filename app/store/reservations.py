@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import asyncpg
 import msgspec
+from msgspec import UNSET
 
 from app.core.clock import to_ms
 from app.core.model import (
@@ -33,7 +34,7 @@ class Superseded(Exception):
 
 
 class NewHold(NamedTuple):
-    """A hold as Redis decided it; `terms` = amount|currency|created_ms|expires_ms|TYPE:QUANTITY:PRICE,..."""
+    """A hold as Redis decided it; `terms` = amount|currency|created_ms|expires_ms|items (see `items_of`)."""
 
     reservation_id: str
     visitor_id: str
@@ -51,11 +52,29 @@ class Origin(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def items_of(text: str) -> tuple[Item, ...]:
-    """The items of TYPE:QUANTITY:PRICE,...; few different texts make up a whole sale."""
-    lines = (line.split(":") for line in text.split(","))
-    return tuple(
-        Item(ticket_type_id=TicketTypeId(name), quantity=int(quantity), price=int(price))
-        for name, quantity, price in lines
+    """The items of TYPE:QUANTITY:PRICE,... or, with seats, TYPE:QUANTITY:PRICE@SEAT+SEAT,...
+
+    Few different texts make up a whole sale of counted tickets.
+    """
+    return tuple(_item_of(line) for line in text.split(","))
+
+
+def _item_of(line: str) -> Item:
+    counted, _, seats = line.partition("@")
+    name, quantity, price = counted.split(":")
+    return Item(
+        ticket_type_id=TicketTypeId(name),
+        quantity=int(quantity),
+        price=int(price),
+        seat_ids=seats.split("+") if seats else UNSET,
+    )
+
+
+def items_text(items: Iterable[Item]) -> str:
+    """The same items as Redis has them; what `items_of` reads."""
+    return ",".join(
+        f"{it.ticket_type_id}:{it.quantity}:{it.price}" + (f"@{'+'.join(it.seat_ids)}" if it.seat_ids else "")
+        for it in items
     )
 
 
@@ -64,26 +83,35 @@ def _items_json(text: str) -> str:
     return msgspec.json.encode(items_of(text)).decode()
 
 
-# One statement, kept in the database with its plan: see migration 0002.
+# One statement, kept in the database with its plan: see migrations 0002, and 0003 for batches with seats.
 _INSERT = "SELECT * FROM insert_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16)"
+_INSERT_SEATED = (
+    "SELECT * FROM insert_seated_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16, $17,$18)"
+)
 
 
 async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[NewHold]) -> set[str]:
     """Write a batch of holds, each id in it once, in one statement and commit; the ids that were new.
 
-    Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold` would break)
-    and Superseded.
+    Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold` or
+    `one_holder_a_seat` would break) and Superseded.
     """
     ids, visitors, prints, terms = zip(*holds, strict=True)
     numbers = {text: number for number, text in enumerate(dict.fromkeys(terms))}  # most are the same few
+    seats = _seat_columns(numbers)
     try:
         row = await postgres.fetchrow(
-            _INSERT,
+            _INSERT_SEATED if seats else _INSERT,
             *origin,
             *(ids, visitors, prints, [numbers[text] for text in terms]),
             *_columns(numbers),
+            *seats,
         )
-    except (asyncpg.CheckViolationError, asyncpg.ForeignKeyViolationError) as error:
+    except (
+        asyncpg.CheckViolationError,
+        asyncpg.ForeignKeyViolationError,
+        asyncpg.UniqueViolationError,
+    ) as error:
         raise Refused(str(error)) from None
     assert row is not None
     if not row["fence"]:
@@ -99,6 +127,17 @@ def _columns(numbers: dict[str, int]) -> list[Sequence[object]]:
         terms.append((number, int(amount), currency, int(created_ms), int(expires_ms), _items_json(items)))
         lines += [(number, it.ticket_type_id, it.quantity) for it in items_of(items)]
     return [*zip(*terms, strict=True), *zip(*lines, strict=True)]
+
+
+def _seat_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
+    """The seats of the different terms, as columns; none for a batch that has no seats."""
+    seats = [(number, seat) for text, number in numbers.items() if "@" in text for seat in seats_of(text)]
+    return [*zip(*seats, strict=True)]
+
+
+def seats_of(terms: str) -> list[str]:
+    """The seats in the terms of a hold."""
+    return [seat for it in items_of(terms.rpartition("|")[2]) for seat in it.seat_ids or ()]
 
 
 _SELECT = """

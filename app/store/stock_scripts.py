@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from app.core.clock import REDIS_TIME
 from app.core.model import TicketType
+from app.core.seating import SeatRow
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, RoomKeys
 from app.store.lua import call
@@ -15,10 +16,10 @@ from app.store.lua import call
 GROUP = "processors"  # the consumer group of every room's stream
 
 SUBMIT_WORDS = frozenset(
-    "unknown other_event restoring queued pending known reused session_ended unknown_type backlog_full "
-    "limit_exceeded sold_out".split()
+    "unknown other_event restoring queued pending known reused session_ended unknown_type seated_type "
+    "no_seats unknown_seat seat_taken backlog_full limit_exceeded sold_out".split()
 )
-ALLOCATE_WORDS = frozenset("held known settled sold_out limit_exceeded forgotten".split())
+ALLOCATE_WORDS = frozenset("held known settled sold_out seat_taken limit_exceeded forgotten".split())
 ROOM_WORDS = frozenset("unknown other_event restoring superseded".split())  # said once, for the whole batch
 
 
@@ -38,11 +39,11 @@ class Submission(NamedTuple):
     session_ms: int  # the expiry the booking token was signed with
     fingerprint: str
     instance: str  # who waits for the outcome; empty: nobody
-    items: str  # TYPE:QUANTITY,...
+    items: str  # TYPE:QUANTITY,... with seats TYPE:QUANTITY@SEAT+SEAT,... the best ones TYPE:QUANTITY@*
 
 
 class Submitted(NamedTuple):
-    """What became of a submission; `detail` is the outcome (known) or the ticket type (unknown_type)."""
+    """What became of a submission; `detail` is the outcome (known), the ticket type or the seats meant."""
 
     word: str
     detail: str
@@ -57,7 +58,7 @@ class Request(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """held, known: amount|currency|created_ms|expires_ms|items; settled: the outcome; else nothing."""
+    """held, known: amount|currency|created_ms|expires_ms|items; settled: the outcome; seat_taken: which."""
 
     word: str
     terms: str
@@ -78,7 +79,7 @@ class Settlement(NamedTuple):
     reservation_id: str
     fingerprint: str
     instance: str
-    outcome: str  # held|amount|currency|created_ms|expires_ms|items, WORD|visitor_id, or nothing
+    outcome: str  # held|amount|currency|created_ms|expires_ms|items, WORD|visitor_id[|seats], or nothing
 
 
 class LoadedHold(NamedTuple):
@@ -155,8 +156,28 @@ async def load_stock(redis: RedisClient, keys: RoomKeys, ticket_types: Iterable[
 
     Raises RoomNotReady when the room is not loaded; loading it loads the stock as well.
     """
-    records = ((it.ticket_type_id, it.total, it.price) for it in ticket_types)
+    records = ((it.ticket_type_id, it.total, it.price, "1" if it.seated else "") for it in ticket_types)
     reply = _ready(await call(redis, "load_stock", keys, chain.from_iterable(records)))
+    return int(reply[1])
+
+
+async def load_seats(
+    redis: RedisClient, keys: RoomKeys, rows: Iterable[SeatRow], *, ticket_type_id: str
+) -> int:
+    """Make the rows of a ticket type known, all seats free; how many rows were new. All of a type at once.
+
+    Raises RoomNotReady when the room is not loaded.
+    """
+    records = ((f"{ticket_type_id}-{it.row}", it.first, it.states) for it in rows)
+    reply = _ready(
+        await call(redis, "load_seats", keys, chain.from_iterable(records), ticket_type_id=ticket_type_id)
+    )
+    return int(reply[1])
+
+
+async def block_seats(redis: RedisClient, keys: RoomKeys, taken: Iterable[tuple[str, str]]) -> int:
+    """Mark seats as taken, each given with its visitor; how many were free. Raises RoomNotReady."""
+    reply = _ready(await call(redis, "block_seats", keys, chain.from_iterable(taken)))
     return int(reply[1])
 
 

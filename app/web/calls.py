@@ -12,11 +12,25 @@ from app.web import (
     orders,
     reservations,
     rooms,
+    seats,
     staff,
     stats,
 )
 from app.web.http import ENDPOINTS, Endpoint
 
-_MODULES = (rooms, gate, events, orders, reservations, accounts, staff, stats, audit, health, openapi)
+_MODULES = (
+    rooms,
+    gate,
+    events,
+    seats,
+    orders,
+    reservations,
+    accounts,
+    staff,
+    stats,
+    audit,
+    health,
+    openapi,
+)
 _ORDER = [it.__name__ for it in _MODULES]
 CALLS: tuple[Endpoint, ...] = tuple(sorted(ENDPOINTS, key=lambda it: _ORDER.index(it.run.__module__)))

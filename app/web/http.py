@@ -48,6 +48,7 @@ class App:
     throttles: Throttles
     passwords: Passwords
     availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
+    seat_maps: Kept[tuple[bool, bytes]]  # the same
     reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
     drift: Drift
     contract: bytes  # the OpenAPI document

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from app import metrics, reservations
 from app.core.errors import (
@@ -25,21 +25,27 @@ from app.core.errors import (
     Refusal,
     ReservationNotFound,
     Restoring,
+    SeatTaken,
     SessionEnded,
     SoldOut,
     StoreUnavailable,
+    ValidationFailed,
     WrongRoom,
 )
 from app.core.model import (
+    BestAvailable,
     BookingClaims,
     EventId,
     Item,
     Name,
+    NamedSeats,
     Reservation,
     ReservationId,
+    SeatId,
     Slug,
     Struct,
     TicketTypeId,
+    Wanted,
 )
 from app.reservations import ENDED, Payment
 from app.web.bodies import idempotency_key
@@ -51,6 +57,7 @@ from app.web.streams import event_id_of, server_sent
 TAG = "Reservations"
 UNDECIDED_EVERY_S = 0.1
 _REPLAYED = (b"idempotent-replay", b"true")
+_ONE_OF = "items, seat_ids and best_available"
 _PRIVATE = (b"cache-control", b"no-store")
 
 
@@ -62,9 +69,27 @@ class ReserveItem(Struct, frozen=True):
 
 
 class ReserveBody(Struct, frozen=True):
-    """Which tickets to hold; all of them or none."""
+    """Which tickets to hold, all of them or none: counted ones, these seats, or the best seats there are."""
 
-    items: Annotated[list[ReserveItem], Meta(min_length=1, max_length=100)]
+    items: Annotated[list[ReserveItem], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    seat_ids: Annotated[list[SeatId], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    best_available: ReserveItem | UnsetType = UNSET
+
+    def wanted(self) -> Wanted:
+        """What is asked for. Raises ValidationFailed unless it is exactly one thing."""
+        sent = [name for name in self.__struct_fields__ if getattr(self, name) is not UNSET]
+        if len(sent) != 1:
+            text = "is one too many" if sent else "is missing"
+            raise ValidationFailed(sent[1] if sent else "items", f"{text}; send one of {_ONE_OF}")
+        if self.seat_ids:
+            return NamedSeats(seat_ids=self.seat_ids)
+        if self.best_available:
+            best = self.best_available
+            return BestAvailable(ticket_type_id=TicketTypeId(best.ticket_type_id), quantity=best.quantity)
+        return [
+            Item(ticket_type_id=TicketTypeId(it.ticket_type_id), quantity=it.quantity)
+            for it in self.items or ()
+        ]
 
 
 class PaymentBody(Struct, frozen=True):
@@ -102,6 +127,7 @@ class Accepted(msgspec.Struct, frozen=True):
         SessionEnded,
         EventNotFound,
         SoldOut,
+        SeatTaken,
         IdempotencyKeyReused,
         LimitExceeded,
         StoreUnavailable,
@@ -110,11 +136,16 @@ class Accepted(msgspec.Struct, frozen=True):
     ),
 )
 async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) -> Response:
-    """Hold tickets: 201 when the hold is durable, 202 at once with `Prefer: respond-async`."""
+    """Hold tickets: 201 when the hold is durable, 202 at once with `Prefer: respond-async`.
+
+    A seat in `seat_ids` that the visitor holds or has bought already is theirs: it stays in the reservation
+    it is in, and the new one takes the others. Were none left to take, it is 409 `seat_taken`, as is any seat
+    of somebody else; `seat_ids` of the problem names them. `best_available` gives seats next to each other in
+    the first row that has so many, else as near to each other as there are.
+    """
     key = idempotency_key(request)
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
-    items = [Item(ticket_type_id=TicketTypeId(it.ticket_type_id), quantity=it.quantity) for it in body.items]
     prefer = request.headers.get(b"prefer")
     wait = prefer is None or b"respond-async" not in prefer
     try:
@@ -122,7 +153,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
             request.app.desk,
             claims,
             EventId(request.params["event_id"]),
-            items,
+            body.wanted(),
             idempotency_key=key,
             wait=wait,
         )
@@ -147,7 +178,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     tag=TAG,
     auth=OWNER,
     answers={200: ReservationDocument, 202: Accepted},
-    errors=(ReservationNotFound, SoldOut, LimitExceeded, StoreUnavailable),
+    errors=(ReservationNotFound, SoldOut, SeatTaken, LimitExceeded, StoreUnavailable),
 )
 async def read_reservation(request: Request, asker: Asker) -> Response:
     """Read a reservation; for its owner and for staff. 202 while it is not decided yet."""
@@ -166,7 +197,7 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     auth=OWNER,
     answers={200: STREAM, 204: None},
     headers=("Last-Event-ID",),
-    errors=(ReservationNotFound, SoldOut, LimitExceeded, StoreUnavailable),
+    errors=(ReservationNotFound, SoldOut, SeatTaken, LimitExceeded, StoreUnavailable),
 )
 async def reservation_stream(request: Request, asker: Asker) -> Response:
     """Follow a reservation as server-sent events: `event: reservation` at each change.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -9,6 +10,7 @@ import msgspec
 
 from app.core.clock import from_ms
 from app.core.model import Event, Item, Reservation, ReservationStatus, TicketType
+from app.core.seating import FREE, HELD, SOLD, SeatRow
 
 T = TypeVar("T")
 
@@ -57,6 +59,54 @@ class AvailabilityDocument(msgspec.Struct, frozen=True):
     event_id: str
     ticket_types: list[TicketTypeDocument]
     updated_at: datetime
+
+
+class SeatRowDocument(msgspec.Struct, frozen=True):
+    """A row: `states` has a character for each seat number from `first` on; - is a gap, no seat."""
+
+    row: str
+    first: int
+    states: str
+
+
+class SeatSectionDocument(msgspec.Struct, frozen=True):
+    """A section, a ticket type; `seat_id` is a pattern: put in the row and the number."""
+
+    ticket_type_id: str
+    name: str
+    price: int
+    seat_id: str
+    free: int
+    held: int
+    sold: int
+    total: int
+    rows: list[SeatRowDocument]
+
+
+class SeatStates(msgspec.Struct, frozen=True):
+    """What the characters of `states` mean."""
+
+    f: str = "free"
+    h: str = "held"
+    s: str = "sold"
+
+
+class SeatMapDocument(msgspec.Struct, frozen=True):
+    """The seats of an event, the best rows of a section first, and the state of each."""
+
+    event_id: str
+    currency: str
+    states: SeatStates
+    sections: list[SeatSectionDocument]
+    updated_at: datetime
+
+
+class SeatsMadeDocument(msgspec.Struct, frozen=True):
+    """The sections that were made, each a ticket type, and how many seats they have in all."""
+
+    event_id: str
+    ticket_types: list[TicketTypeDocument]
+    seats: int
 
 
 class ReservedItem(msgspec.Struct, frozen=True):
@@ -112,7 +162,7 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
         max_tickets_per_visitor=event.max_tickets_per_visitor,
         hold_ttl_s=event.hold_ttl_s,
         ticket_types=[ticket_type_document(it) for it in ticket_types],
-        seated=False,
+        seated=any(it.seated for it in ticket_types),
         published=event.published,
     )
 
@@ -125,13 +175,37 @@ def reservation_document(it: Reservation) -> ReservationDocument:
         it.visitor_id,
         it.status,
         [_item(item) for item in it.items],
-        [],
+        [seat for item in it.items for seat in item.seat_ids or ()],
         it.amount,
         it.currency,
         from_ms(it.created_at_ms),
         from_ms(it.expires_at_ms),
         from_ms(it.confirmed_at_ms),
         [TicketDocument(**ticket) for ticket in it.tickets],
+    )
+
+
+def seat_map_document(
+    event: Event, ticket_types: list[TicketType], rows: Mapping[str, Sequence[SeatRow]]
+) -> SeatMapDocument:
+    """The seat map; `rows` by ticket type, with live states."""
+    sections = [_section(it, rows.get(it.ticket_type_id, ())) for it in ticket_types if it.seated]
+    now = datetime.now(UTC).replace(microsecond=0)
+    return SeatMapDocument(event.event_id, event.currency, SeatStates(), sections, now)
+
+
+def _section(it: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
+    free, held, sold = (sum(row.states.count(state) for row in rows) for state in (FREE, HELD, SOLD))
+    return SeatSectionDocument(
+        ticket_type_id=it.ticket_type_id,
+        name=it.name,
+        price=it.price,
+        seat_id=f"{it.ticket_type_id}-{{row}}-{{number}}",
+        free=free,
+        held=held,
+        sold=sold,
+        total=it.total,
+        rows=[SeatRowDocument(*row) for row in rows],
     )
 
 

@@ -1,12 +1,12 @@
 -- Decides a batch of submissions: takes stock and allowance, all of a submission or none. A known id keeps its
 -- old outcome, so a batch may be decided twice; a refusal is remembered at once, for a worker that was overtaken.
--- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before
+-- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
--- USES outcomes, wishes
+-- USES outcomes, wishes, run_codes, seats, seats_written, named_seats, best_seats
 -- REPLY unknown | restoring for all; else epoch event_id, then for each a word and a detail:
--- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices) | settled OUTCOME | sold_out
--- REPLY limit_exceeded | forgotten: Redis was wiped since this was submitted, and nobody waits for it
+-- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats) | settled OUTCOME | sold_out
+-- REPLY seat_taken SEATS | limit_exceeded | forgotten: Redis was wiped since this was submitted, nobody waits for it
 local room = redis.call('HMGET', conf,
   'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
 if not room[1] then return {'unknown'} end
@@ -23,6 +23,7 @@ local here, spent, new_holds, new_spent, new_buyers = {}, {}, {}, {}, {}
 local function hold(n, reservation_id, visitor_id, it)
   local terms = string.format('%.0f', it.amount) .. times .. it.priced
   take(it)
+  if it.seats then set_seats(it.priced, 'h', visitor_id) end
   here[reservation_id], spent[visitor_id] = terms, (spent[visitor_id] or tonumber(had[n] or 0)) + it.count
   new_holds[#new_holds + 1], new_holds[#new_holds + 2] = reservation_id, 'held|' .. visitor_id .. '|' .. terms
   new_spent[#new_spent + 1], new_spent[#new_spent + 2] = visitor_id, spent[visitor_id]
@@ -35,12 +36,16 @@ local function decide(n, reservation_id, visitor_id, items)
   if not known[n] then return 'forgotten', '' end
   local fingerprint, told = string.match(known[n], '^([^|]*|)(.*)$')
   if string.sub(told, 1, 8) ~= 'pending|' then return 'settled', told end
-  local it = wish(items)
-  local refusal = not enough(it) and 'sold_out'
+  local it, refused, which = name_seats(wish(items), visitor_id)
+  local refusal = refused and 'seat_taken' or not enough(it) and 'sold_out'
     or (spent[visitor_id] or tonumber(had[n] or 0)) + it.count > max_tickets and 'limit_exceeded'
+  if it.best and not refusal then
+    local ids = take_best(it.best, it.count, visitor_id)
+    if ids then it = with_seats({{it.best, ids}}) else refusal = 'sold_out' end
+  end
   if not refusal then return hold(n, reservation_id, visitor_id, it) end
-  remember(reservation_id, fingerprint .. refusal .. '|' .. visitor_id)
-  return refusal, ''
+  remember(reservation_id, fingerprint .. refusal .. '|' .. visitor_id .. (which and '|' .. which or ''))
+  return refusal, which or ''
 end
 
 local replies = {room[3], room[4] or ''}
@@ -51,5 +56,5 @@ if #new_holds > 0 then redis.call('HSET', holds, unpack(new_holds)) end
 if #new_spent > 0 then redis.call('HSET', allowance, unpack(new_spent)) end
 if #new_buyers > 0 then redis.call('SADD', buyers, unpack(new_buyers)) end
 write_taken()
-write_outcomes()
+write_seats() write_outcomes()
 return replies

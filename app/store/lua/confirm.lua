@@ -1,8 +1,8 @@
 -- Turns paid holds into sold tickets, and ends the session of a buyer who is done. Once each, by what `holds` says.
--- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings
+-- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters
 -- ARGV now_ms:clock, channel
 -- RECORD reservation_id
--- USES stock
+-- USES stock, run_codes, seats, seats_written
 -- REPLY unknown | restoring | confirmed COUNT
 local room = redis.call('HMGET', conf, 'version', 'restoring', 'ends_on_confirm', 'max_tickets')
 if not room[1] then return {'unknown'} end
@@ -22,11 +22,13 @@ for reservation_id in records() do
   local visitor_id, rest = string.match(entry or '', '^held|([^|]*)(|.*)$')
   if visitor_id then
     redis.call('HSET', holds, reservation_id, 'sold|' .. visitor_id .. rest)
+    set_seats(rest, 's', visitor_id)
     local bought = tally(visitor_id .. ':sold', move(string.match(rest, '[^|]*$'), 'held', 'sold'))
     if room[3] == '1' or bought >= tonumber(room[4]) then end_session(visitor_id) end
     confirmed[#confirmed + 1] = reservation_id
   end
 end
 write_moves()
+write_seats()
 if #confirmed > 0 then redis.call('PUBLISH', channel, table.concat(confirmed, '\n')) end
 return {'confirmed', #confirmed}

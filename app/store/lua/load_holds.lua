@@ -1,9 +1,9 @@
--- Loads reservations from Postgres into a room that is being restored: those that live (entry) with their stock
--- and allowance, and the recent ones (outcome) so that a repeated request gets its old answer. Once each.
--- KEYS conf, stock, holds, allowance, buyers, active, outcomes
+-- Loads reservations from Postgres into a room that is being restored: those that live (entry) with their stock,
+-- seats and allowance, and the recent ones (outcome) so that a repeated request gets its old answer. Once each.
+-- KEYS conf, stock, holds, allowance, buyers, active, outcomes, seats, sitters
 -- ARGV epoch
 -- RECORD reservation_id, entry, outcome
--- USES stock
+-- USES stock, run_codes, seats, seats_written
 -- REPLY superseded | loaded COUNT: only the restore that began last, and only while it lasts
 local room = redis.call('HMGET', conf, 'epoch', 'restoring')
 if room[1] ~= epoch or room[2] ~= '1' then return {'superseded'} end
@@ -12,6 +12,7 @@ for reservation_id, entry, outcome in records() do
   if entry ~= '' and redis.call('HSETNX', holds, reservation_id, entry) == 1 then
     local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|.*|([^|]*)$')
     local count = move(items, 'free', state)
+    set_seats(items, string.sub(state, 1, 1), visitor_id)
     tally(visitor_id, count)
     if state == 'sold' then tally(visitor_id .. ':sold', count) end
     if redis.call('ZSCORE', active, visitor_id) then redis.call('SADD', buyers, visitor_id) end
@@ -20,5 +21,6 @@ for reservation_id, entry, outcome in records() do
   if outcome ~= '' then redis.call('HSET', outcomes, reservation_id, outcome) end
 end
 write_moves()
+write_seats()
 redis.call('EXPIRE', outcomes, 172800)
 return {'loaded', loaded}

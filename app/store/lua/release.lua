@@ -1,9 +1,9 @@
--- Gives back what ended reservations had, held or sold: stock, allowance, the buyer's mark. Once each: only what
--- `holds` still has. Postgres says first that it ended.
--- KEYS conf, stock, holds, allowance, buyers
+-- Gives back what ended reservations had, held or sold: stock, seats, allowance, the buyer's mark. Once each: only
+-- what `holds` still has. Postgres says first that it ended.
+-- KEYS conf, stock, holds, allowance, buyers, seats, sitters
 -- ARGV channel
 -- RECORD reservation_id
--- USES stock
+-- USES stock, run_codes, seats, seats_written
 -- REPLY unknown | restoring | released COUNT
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end
@@ -15,11 +15,13 @@ for reservation_id in records() do
     local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|.*|([^|]*)$')
     redis.call('HDEL', holds, reservation_id)
     local count = move(items, state, 'free')
+    set_seats(items, 'f')
     if state == 'sold' then tally(visitor_id .. ':sold', -count) end
     if tally(visitor_id, -count) <= 0 then redis.call('SREM', buyers, visitor_id) end
     released[#released + 1] = reservation_id
   end
 end
 write_moves()
+write_seats()
 if #released > 0 then redis.call('PUBLISH', channel, table.concat(released, '\n')) end
 return {'released', #released}

@@ -1,11 +1,11 @@
 -- Takes reservation requests in: repeats what is decided, refuses what has to be, streams the rest once each.
--- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before
+-- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters
 -- ARGV now_ms:clock, event_id, backlog_max:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items
--- USES outcomes, wishes
+-- USES outcomes, wishes, run_codes, seats, named_seats
 -- REPLY unknown | other_event | restoring for all; else for each a word and a detail:
--- REPLY queued | pending | known OUTCOME | reused | session_ended | unknown_type TYPE | backlog_full
--- REPLY limit_exceeded | sold_out
+-- REPLY queued | pending | known OUTCOME | reused | session_ended | unknown_type|seated_type|no_seats TYPE | backlog_full
+-- REPLY unknown_seat|seat_taken SEATS | limit_exceeded | sold_out
 local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
@@ -25,10 +25,12 @@ local function outcome_of(n, id)
   local last = refusals[n]
   if last and string.sub(last, 1, #id) == id then return string.sub(last, #id + 2) end
 end
-local function judge(n, session_ms, items)
+local function judge(n, visitor_id, session_ms, items)
   if session_ms <= now_ms or tonumber(sessions[n] or 0) ~= session_ms then return 'session_ended' end
-  local it = wish(items)
-  if it.unknown then return 'unknown_type', it.unknown end
+  local it, refusal, which = wish(items), nil, nil
+  if it.wrong then return it.wrong, it.about end
+  it, refusal, which = name_seats(it, visitor_id)
+  if refusal then return refusal, which end
   if (had[n] or 0) + it.count > max_tickets then return 'limit_exceeded' end
   if not enough(it) then return 'sold_out' end
   return backlog >= backlog_max and 'backlog_full' or 'queued'
@@ -41,15 +43,15 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items in reco
     word = body ~= fingerprint and 'reused' or string.sub(rest, 1, 8) == 'pending|' and 'pending' or 'known'
     detail = word == 'known' and rest
   else
-    word, detail = judge(n, session_ms, items)
+    word, detail = judge(n, visitor_id, session_ms, items)
   end
   if word == 'queued' then
     redis.call('XADD', submissions, '*', 's',
       table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|'))
     backlog, told[reservation_id] = backlog + 1, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
-  elseif not body and (word == 'sold_out' or word == 'limit_exceeded') then
-    told[reservation_id] = fingerprint .. '|' .. word
+  elseif not body and (word == 'sold_out' or word == 'limit_exceeded' or word == 'seat_taken') then
+    told[reservation_id] = fingerprint .. '|' .. word .. (detail and '|' .. visitor_id .. '|' .. detail or '')
     remember(refused[n], reservation_id .. '|' .. told[reservation_id])
   end
   replies[#replies + 1], replies[#replies + 2] = word, detail or ''

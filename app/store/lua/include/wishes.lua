@@ -1,15 +1,26 @@
--- What items come to at the prices of the stock: looked up once for all who want the same.
-local free, price, unknown, taken, wishes = {}, {}, {}, {}, {}
+-- What items come to at the prices of the stock: looked up once for all who want the same. A line is TYPE:QUANTITY, of a
+-- type with seats TYPE:QUANTITY@SEAT+SEAT, or TYPE:QUANTITY@* for the best there are.
+local free, price, unknown, seated, taken, wishes = {}, {}, {}, {}, {}, {}
 local function wish(items)
   if wishes[items] then return wishes[items] end
   local it, lines = {counts = {}, amount = 0, count = 0}, {}
-  for ticket_type, quantity in string.gmatch(items, '([^:,]+):(%d+)') do
+  for ticket_type, quantity, which in string.gmatch(items, '([^:,]+):(%d+)@?([^,]*)') do
     if not free[ticket_type] then
-      local found = redis.call('HMGET', stock, 'free:' .. ticket_type, 'price:' .. ticket_type)
-      unknown[ticket_type] = not found[1]
+      local found = redis.call('HMGET', stock, 'free:' .. ticket_type, 'price:' .. ticket_type, 'seated:' .. ticket_type)
+      unknown[ticket_type], seated[ticket_type] = not found[1], found[3] and true or false
       free[ticket_type], price[ticket_type], taken[ticket_type] = tonumber(found[1] or 0), found[2] or 0, 0
     end
-    if unknown[ticket_type] then it.unknown = ticket_type end
+    if unknown[ticket_type] then
+      it.wrong, it.about = 'unknown_type', ticket_type
+    elseif seated[ticket_type] ~= (which ~= '') then
+      it.wrong, it.about = seated[ticket_type] and 'seated_type' or 'no_seats', ticket_type
+    end
+    if which == '*' then
+      it.best = ticket_type
+    elseif which ~= '' then
+      it.named = it.named or {}
+      it.named[#it.named + 1] = {ticket_type, which}
+    end
     it.counts[ticket_type] = tonumber(quantity)
     it.amount, it.count = it.amount + quantity * price[ticket_type], it.count + quantity
     lines[#lines + 1] = ticket_type .. ':' .. quantity .. ':' .. price[ticket_type]

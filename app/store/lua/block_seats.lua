@@ -1,0 +1,19 @@
+-- Marks seats as taken that Postgres gave to somebody and Redis lost, until a restore puts everything right. Counters
+-- stay as they are: a seat less to choose from oversells nothing.
+-- KEYS conf, seats, sitters
+-- RECORD seat_id, visitor_id
+-- USES run_codes, seats, seats_written
+-- REPLY unknown | restoring | blocked COUNT
+local room = redis.call('HMGET', conf, 'version', 'restoring')
+if not room[1] then return {'unknown'} end
+if room[2] == '1' then return {'restoring'} end
+local blocked = 0
+for seat_id, visitor_id in records() do
+  local _, _, seat_state = find_seat(seat_id)
+  if seat_state == 'f' then
+    set_seat(seat_id, 'h', visitor_id)
+    blocked = blocked + 1
+  end
+end
+write_seats()
+return {'blocked', blocked}

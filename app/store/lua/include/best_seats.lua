@@ -1,0 +1,43 @@
+-- The best seats of a type: together in the first row that has so many together; else as many as are together anywhere,
+-- and the rest from the rows nearest to them. The work is bounded by the rows of the type, not by its seats.
+-- Takes up to `wanted` seats of a row: of the shortest run that has them all, else run by run, the longest first.
+local function take_in_row(name, wanted, visitor_id, ids)
+  local row = find_row(name)
+  while row and wanted > 0 do
+    local at, length = nil, 0
+    for from, run in string.gmatch(row.states, '()(f+)') do
+      local better = length < wanted and #run > length or #run >= wanted and #run < length
+      if better then at, length = from, #run end
+    end
+    if not at then return end
+    for i = at, at + math.min(length, wanted) - 1 do
+      ids[#ids + 1] = name .. '-' .. (row.first + i - 1)
+      set_seat(ids[#ids], 'h', visitor_id)
+    end
+    wanted = wanted - length
+  end
+end
+local function first_row(text, wanted)
+  for length = math.min(wanted, 100), 1, -1 do
+    local number = string.find(text, '[' .. run_code(length) .. '-\127]')
+    if number then return number end
+  end
+end
+-- The seats, taken; or none, and then nothing is changed.
+local function take_best(ticket_type, wanted, visitor_id)
+  local text, ids = runs_of(ticket_type), {}
+  local first, none = first_row(text, wanted), string.byte(run_code(0))
+  local function take_from(number)
+    if #ids == wanted or number < 1 or number > #text or string.byte(text, number) == none then return end
+    local name = redis.call('HGET', seats, 'label:' .. ticket_type .. ':' .. number)
+    take_in_row(name, wanted - #ids, visitor_id, ids)
+  end
+  if first then take_from(first) end
+  for away = 1, first and #text or 0 do
+    if #ids == wanted then break end
+    take_from(first - away)
+    take_from(first + away)
+  end
+  if #ids == wanted then return ids end
+  for _, seat_id in ipairs(ids) do set_seat(seat_id, 'f') end
+end

@@ -1,0 +1,13 @@
+-- How many seats are together, as one character: the more, the greater. `%` and `^` are left out, because patterns
+-- are made of these characters.
+local function run_code(length)
+  local code = math.min(length, 100) + 1
+  if code >= 37 then code = code + 1 end
+  if code >= 94 then code = code + 1 end
+  return string.char(code)
+end
+local function longest_run(states)
+  local longest = 0
+  for run in string.gmatch(states, 'f+') do longest = math.max(longest, #run) end
+  return longest
+end

@@ -1,0 +1,40 @@
+-- The seats, row by row. In `seats`: row:TYPE-ROW is NUMBER|FIRST|STATES, with a state for each seat number from FIRST on
+-- (f free, h held, s sold, - no such seat); label:TYPE:NUMBER is TYPE-ROW; runs:TYPE has a character for each row, which
+-- says how many free seats are together in it. All is written once for the whole batch, by write_seats.
+local rows, runs, stale, sat = {}, {}, {}, {}
+local function runs_of(ticket_type)
+  for name, row in pairs(stale) do
+    local its_type = string.match(name, '^(.*)%-')
+    local text = runs[its_type] or redis.call('HGET', seats, 'runs:' .. its_type) or ''
+    local code = run_code(longest_run(row.states))
+    runs[its_type] = string.sub(text, 1, row.number - 1) .. code .. string.sub(text, row.number + 1)
+  end
+  stale = {}
+  return runs[ticket_type] or redis.call('HGET', seats, 'runs:' .. ticket_type) or ''
+end
+local function find_row(name)
+  if rows[name] == nil then
+    local text = redis.call('HGET', seats, 'row:' .. name) or ''
+    local number, first, states = string.match(text, '^(%d+)|(%d+)|(.*)$')
+    rows[name] = number and {number = tonumber(number), first = tonumber(first), states = states} or false
+  end
+  return rows[name]
+end
+-- The row of a seat, where in it, its state, and the name of the row; nothing when there is no such seat.
+local function find_seat(seat_id)
+  local name, number = string.match(seat_id, '^(.+)%-(%d+)$')
+  local row = name and find_row(name)
+  local at = row and number - row.first + 1 or 0
+  local seat_state = at >= 1 and string.sub(row.states, at, at) or ''
+  if seat_state ~= '' and seat_state ~= '-' then return row, at, seat_state, name end
+end
+local function sitter_of(seat_id)
+  if sat[seat_id] ~= nil then return sat[seat_id] end
+  return redis.call('HGET', sitters, seat_id)
+end
+local function set_seat(seat_id, new_state, visitor_id)
+  local row, at, _, name = find_seat(seat_id)
+  if not row then return end
+  row.states = string.sub(row.states, 1, at - 1) .. new_state .. string.sub(row.states, at + 1)
+  stale[name], row.changed, sat[seat_id] = row, true, new_state ~= 'f' and visitor_id or false
+end

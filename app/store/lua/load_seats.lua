@@ -1,0 +1,17 @@
+-- Loads the seats of a ticket type from Postgres, all of them free. Those that are here already stay as they are.
+-- KEYS conf, seats
+-- ARGV ticket_type_id
+-- RECORD name, first, states
+-- USES run_codes
+-- REPLY unknown | loaded ROWS
+if redis.call('EXISTS', conf) == 0 then return {'unknown'} end
+if redis.call('HEXISTS', seats, 'runs:' .. ticket_type_id) == 1 then return {'loaded', 0} end
+local codes = {}
+for name, first, states in records() do
+  local number = #codes + 1
+  redis.call('HSET', seats, 'row:' .. name, number .. '|' .. first .. '|' .. states,
+    'label:' .. ticket_type_id .. ':' .. number, name)
+  codes[number] = run_code(longest_run(states))
+end
+if #codes > 0 then redis.call('HSET', seats, 'runs:' .. ticket_type_id, table.concat(codes)) end
+return {'loaded', #codes}

@@ -1,0 +1,90 @@
+"""Seats: what staff put on sale by the seat, and the map that everybody chooses from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app import catalog, seat_map
+from app.core.definitions import NewSeats
+from app.core.errors import (
+    AlreadyExists,
+    BadHeader,
+    Conflict,
+    EventNotFound,
+    IdempotencyKeyReused,
+    Restoring,
+    StoreUnavailable,
+)
+from app.core.model import Account, EventId
+from app.web.credentials import ADMIN, shows_staff
+from app.web.http import Request, Response, endpoint, json_response
+from app.web.idempotency import once
+from app.web.sale_documents import (
+    SeatMapDocument,
+    SeatsMadeDocument,
+    seat_map_document,
+    ticket_type_document,
+)
+
+BODY_MAX = 16 * 1024 * 1024  # 50,000 seats, one by one
+_PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
+
+
+@endpoint(
+    "GET",
+    "/v1/events/{event_id}/seats",
+    tag="Events",
+    answers={200: SeatMapDocument},
+    errors=(EventNotFound, Restoring, StoreUnavailable),
+)
+async def read_seats(request: Request) -> Response:
+    """Read the seat map: every seat, and whether it is free, held or sold."""
+    event_id = EventId(request.params["event_id"])
+
+    async def read() -> tuple[bool, bytes]:
+        found, ticket_types = await catalog.event(request.app.stores, event_id)
+        rows = await seat_map.live_rows(request.app.line.rooms, found.room_id)
+        return found.published, msgspec.json.encode(seat_map_document(found, ticket_types, rows))
+
+    published, body = await request.app.seat_maps.get(event_id, read)
+    if not published and not await shows_staff(request):
+        raise EventNotFound
+    return Response(200, body, _PUBLIC_FOR_A_SECOND)
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/seats",
+    tag="Staff: events",
+    auth=ADMIN,
+    body=NewSeats,
+    body_max=BODY_MAX,
+    answers={201: SeatsMadeDocument},
+    headers=("Idempotency-Key",),
+    errors=(
+        EventNotFound,
+        Conflict,
+        AlreadyExists,
+        IdempotencyKeyReused,
+        BadHeader,
+        StoreUnavailable,
+    ),
+)
+async def create_seats(request: Request, account: Account, body: NewSeats) -> Response:
+    """Put seats on sale, all or none: whole sections, or a list of seats.
+
+    A section becomes a ticket type: its `ticket_type_id` is made of its name (`Upper Circle`:
+    `upper-circle`), its quantity is the number of its seats. Rows are a, b ... z, aa ..., the best first,
+    with seats 1, 2 ...; so a seat is `upper-circle-a-12`. In a list, `row` and `number` name each seat,
+    neighbours by neighbouring numbers.
+    """
+
+    async def create() -> Response:
+        event_id = EventId(request.params["event_id"])
+        made = await catalog.create_seats(request.app.stores, event_id, body, by=by(request, account))
+        document = SeatsMadeDocument(
+            event_id, [ticket_type_document(it) for it in made], sum(it.total for it in made)
+        )
+        return json_response(201, document, [(b"location", request.path.encode())])
+
+    return await once(request, account, body, create)

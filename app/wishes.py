@@ -1,0 +1,92 @@
+"""What a reservation is asked for, in the one form that the scripts, the stream and both stores speak.
+
+TYPE:QUANTITY,... for counted tickets, TYPE:QUANTITY@SEAT+SEAT,... for named seats, TYPE:QUANTITY@* for the
+best ones. It is the same for equal bodies, so its digest is the body's fingerprint.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
+
+from app.core.errors import ValidationFailed
+from app.core.model import BestAvailable, NamedSeats, Wanted
+from app.core.seating import natural_order, type_of
+
+BEST = "*"
+_MESSAGES = {
+    "unknown_type": "is not on sale here",
+    "seated_type": "is sold by the seat; use seat_ids or best_available",
+    "no_seats": "has no seats; use items",
+    "unknown_seat": "is not a seat of this event",
+}
+
+
+class Wish(NamedTuple):
+    """`fields`: what the body names (ticket types, seats), each with the field that names it first."""
+
+    items: str
+    fingerprint: str
+    fields: dict[str, str]
+
+    def refusal(self, word: str, detail: str) -> ValidationFailed:
+        """Why the stock does not know what was asked for; `detail` as `submit.lua` tells it."""
+        for name in detail.split("+"):
+            field = self.fields.get(name)
+            if field is not None:
+                seat = field.startswith("seat_ids[")
+                return ValidationFailed(field, _MESSAGES["unknown_seat" if seat else word])
+        raise ValueError(f"nobody asked for {detail!r}")
+
+
+def wish_of(wanted: Wanted) -> Wish:
+    """The wish. Raises ValidationFailed naming the field."""
+    if isinstance(wanted, NamedSeats):
+        return _named(wanted)
+    if isinstance(wanted, BestAvailable):
+        return _best(wanted.ticket_type_id, wanted.quantity)
+    return _counted(tuple([(it.ticket_type_id, it.quantity) for it in wanted]))
+
+
+@lru_cache(maxsize=4096)
+def _counted(lines: tuple[tuple[str, int], ...]) -> Wish:
+    """Most bodies of a sale are the same few."""
+    if not lines:
+        raise ValidationFailed("items", "names no tickets")
+    names = [name for name, _ in lines]
+    for i, (name, quantity) in enumerate(lines):
+        if name in names[:i]:
+            raise ValidationFailed(f"items[{i}].ticket_type_id", "is named twice")
+        if quantity < 1:
+            raise ValidationFailed(f"items[{i}].quantity", "has to be 1 or more")
+    fields = {name: f"items[{i}].ticket_type_id" for i, name in enumerate(names)}
+    return _wish(",".join(f"{name}:{quantity}" for name, quantity in sorted(lines)), fields)
+
+
+def _named(wanted: NamedSeats) -> Wish:
+    fields: dict[str, str] = {}
+    for i, seat in enumerate(wanted.seat_ids):
+        if seat in fields:
+            raise ValidationFailed(f"seat_ids[{i}]", "is named twice")
+        fields[seat] = f"seat_ids[{i}]"
+        fields.setdefault(type_of(seat), f"seat_ids[{i}]")
+    lines = []
+    for name, group in groupby(sorted(wanted.seat_ids, key=natural_order), key=type_of):
+        seats = list(group)
+        lines.append(f"{name}:{len(seats)}@{'+'.join(seats)}")
+    return _wish(",".join(lines), fields)
+
+
+@lru_cache(maxsize=4096)
+def _best(name: str, quantity: int) -> Wish:
+    if quantity < 1:
+        raise ValidationFailed("best_available.quantity", "has to be 1 or more")
+    return _wish(f"{name}:{quantity}@{BEST}", {name: "best_available.ticket_type_id"})
+
+
+def _wish(items: str, fields: dict[str, str]) -> Wish:
+    digest = hashlib.blake2b(items.encode(), digest_size=12).digest()
+    return Wish(items, base64.urlsafe_b64encode(digest).decode(), fields)

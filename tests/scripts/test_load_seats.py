@@ -1,0 +1,41 @@
+"""load_seats.lua: a section is made known once, all seats free; what is there stays."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis
+
+from app.core.seating import row_of
+from app.store.seats import live_rows
+from app.store.stock_scripts import Request, RoomNotReady, load_seats
+from tests.sales import KEYS, decided, on_sale
+from tests.seating import a_section, seats_on_sale, states
+
+
+async def test_rows_are_known_with_all_seats_free(redis: Redis) -> None:
+    await on_sale(redis)
+    section = a_section(rows=30)
+    assert await load_seats(redis, KEYS, section.rows, ticket_type_id="stalls") == 30
+    assert await live_rows(redis, KEYS) == {"stalls": section.rows}
+    assert list(await states(redis))[25:28] == ["z", "aa", "ab"]
+
+
+async def test_what_is_taken_stays_taken(redis: Redis) -> None:
+    await seats_on_sale(redis)
+    await decided(redis, Request("r1", "ann", "stalls:1@stalls-b-2"))
+    assert await load_seats(redis, KEYS, a_section().rows, ticket_type_id="stalls") == 0
+    assert await states(redis) == {"a": "fffff", "b": "fhfff", "c": "fffff"}
+
+
+async def test_numbers_with_gaps_are_no_neighbours(redis: Redis) -> None:
+    await on_sale(redis)
+    row = row_of("a", [7, 8, 11, 12, 13])
+    assert row.states == "ff--fff"
+    await load_seats(redis, KEYS, [row], ticket_type_id="stalls")
+    assert await states(redis) == {"a": "ff--fff"}
+
+
+async def test_a_room_that_is_not_loaded_gets_its_seats_when_it_is(redis: Redis) -> None:
+    with pytest.raises(RoomNotReady):
+        await load_seats(redis, KEYS, a_section().rows, ticket_type_id="stalls")
+    assert await redis.dbsize() == 0
