@@ -156,7 +156,7 @@ async def import_event(
     those of the definition. `progress` is told of each section. Raises Conflict, AlreadyExists,
     ValidationFailed.
     """
-    sections = seating.whole_sections(definition.sections)
+    sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
     async with _transaction(stores) as connection:
         event = _event(definition)
         before = await events.lock_event(connection, event.event_id)

@@ -12,6 +12,7 @@ from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTa
 from app.core.model import BestAvailable, NamedSeats, TicketTypeId, Wanted
 from app.rebuild_stock import rebuild_stock
 from app.reservations import Payment, Reserved, cancel, check, confirm, get, reserve
+from app.store import stock_scripts
 from app.store.connections import Stores
 from app.store.reservations import NewHold, Origin, Refused, insert_holds
 from tests.sales import GALA, HALL, LIVE, a_session, ask, counters, rows, stock, wanted
@@ -160,7 +161,7 @@ async def test_bought_seats_have_a_ticket_each_and_a_refund_frees_them(stores: S
 async def test_postgres_gives_a_seat_to_one_whatever_redis_says(stores: Stores) -> None:
     async with a_hall(stores) as desk:
         first = await ask_seats(desk, await a_session(stores), A1)
-        assert await holds.stock_scripts.release(stores.redis, LIVE, [first.reservation_id]) == 1
+        assert await stock_scripts.release(stores.redis, LIVE, [first.reservation_id]) == 1
         eve = await a_session(stores)
         with pytest.raises(SeatTaken) as taken:
             await ask_seats(desk, eve, A1, A2)

@@ -11,8 +11,11 @@ from app import catalog
 from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.model import COMMAND_LINE, Event
+from app.core.seating import Section
 from app.settings import Settings
 from app.store.connections import Stores
+
+MANY_SEATS = 5_000  # so many take long enough to want to be told
 
 app = typer.Typer(help="Events and what is on sale for them.", rich_markup_mode=None)
 
@@ -28,7 +31,7 @@ def import_event(
     *,
     data: Data = None,
 ) -> None:
-    """Make an event with its ticket types, or bring it up to the file; or tell all that is wrong with it."""
+    """Make an event with all that is sold, or bring it up to the file; or tell all that is wrong with it."""
     try:
         definition = event_file.read(file)
     except OSError as error:
@@ -38,8 +41,17 @@ def import_event(
             print("\n".join(f"{file}, {fault}" for fault in error.faults))
         raise
 
+    total = sum(it.rows * it.seats_per_row for it in definition.sections)
+    written = 0
+
+    def tell(section: Section) -> None:
+        nonlocal written
+        written += section.total
+        if total >= MANY_SEATS:
+            print(f"seats: {written:,} of {total:,}", file=sys.stderr)
+
     async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
-        return await catalog.import_event(stores, definition, by=COMMAND_LINE)
+        return await catalog.import_event(stores, definition, tell, by=COMMAND_LINE)
 
     event, made = on_stores(data, put)
     done = "made" if made else "brought up to the file"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 import msgspec
 import yaml
 
-from app.core import rules
-from app.core.definitions import EventDefinition
+from app.core import rules, seating
+from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
 from app.core.errors import CannotRun, ValidationFailed
 from app.core.model import RoomSettings
 from app.core.wording import misfit
@@ -101,6 +102,11 @@ def _faults(document: Any) -> Iterator[tuple[Keys, str]]:
         if names[it.ticket_type_id] > 1:
             yield ("ticket_types", i, "ticket_type_id"), "is there twice"
     try:
+        seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
+    except ValidationFailed as error:
+        [wrong] = error.members["errors"]
+        yield _keys(wrong["field"]), wrong["message"]
+    try:
         rules.check_times(_settings(definition))
     except ValidationFailed as error:
         [wrong] = error.members["errors"]
@@ -158,6 +164,11 @@ def _line(tree: Node, keys: Keys) -> int:
             at = at.value[key]
             line = at.start_mark.line
     return line + 1
+
+
+def _keys(field: str) -> Keys:
+    """The way to a field as a refusal names it: `sections[0].name`."""
+    return tuple(int(it) if it.isdigit() else it for it in re.findall(r"\w+", field))
 
 
 def _field(keys: Keys) -> str:

@@ -61,6 +61,12 @@ def natural_order(seat: str) -> tuple[str, int, str, int]:
     return section, len(row), row, int(number)
 
 
+def seat_words(seat: str) -> str:
+    """A seat as people are told it beside the name of its section."""
+    _, row, number = seat.rsplit("-", 2)
+    return f"row {row.upper()} seat {number}"
+
+
 def row_of(row: str, numbers: Sequence[int]) -> SeatRow:
     """The row that has these numbers, in ascending order."""
     first, last = numbers[0], numbers[-1]
@@ -78,7 +84,7 @@ def sections_of(new: NewSeats) -> list[Section]:
     return whole_sections(new.sections) if new.sections else _listed_sections(new.seats)
 
 
-def whole_sections(sections: Sequence[NewSection]) -> list[Section]:
+def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -> list[Section]:
     """Sections of equal rows. Raises ValidationFailed naming the field."""
     made: list[Section] = []
     total = 0
@@ -87,8 +93,8 @@ def whole_sections(sections: Sequence[NewSection]) -> list[Section]:
         if any(ticket_type_id == it.ticket_type_id for it in made):
             raise ValidationFailed(f"sections[{i}].name", f"makes the id {ticket_type_id} a second time")
         total += new.rows * new.seats_per_row
-        if total > SEATS_MAX:
-            raise ValidationFailed(f"sections[{i}].rows", f"more than {SEATS_MAX} seats; send several calls")
+        if total > seats_max:
+            raise ValidationFailed(f"sections[{i}].rows", f"makes more than {seats_max:,} seats at once")
         rows = [SeatRow(_label(number), 1, FREE * new.seats_per_row) for number in range(new.rows)]
         made.append(Section(TicketTypeId(ticket_type_id), new.name, new.price, rows))
     return made

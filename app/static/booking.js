@@ -58,11 +58,14 @@ async function watchStock() {
 }
 
 async function reserve() {
-  const items = [...rows()].map((row) => ({ ticket_type_id: row.dataset.type, quantity: countOf(row) })).filter((item) => item.quantity);
+  const chosen = [...rows()].filter(countOf), seated = chosen.some((row) => "seated" in row.dataset);
+  const items = chosen.map((row) => ({ ticket_type_id: row.dataset.type, quantity: countOf(row) }));
   hideProblems();
   if (!items.length) return showProblem("nothing_chosen");
+  if (seated && items.length > 1) return showProblem("one_section");
+  const body = seated ? { best_available: items[0] } : { items };
   const key = form.elements.idempotency_key.value;
-  const answer = await persist("POST", `${url}/reservations`, { body: { items }, key }, { onRetry: () => showProblem("retrying") });
+  const answer = await persist("POST", `${url}/reservations`, { body, key }, { onRetry: () => showProblem("retrying") });
   if (answer.status === 201) return location.assign(`/reservations/${answer.body.reservation_id}`);
   // An answered attempt is over: the next press is a new one. Without an answer the key stays the same.
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();

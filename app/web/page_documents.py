@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from app.core.clock import to_ms
 from app.core.model import Event, Item, Reservation, TicketType
+from app.core.seating import seat_words
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ def event_head(event: Event) -> EventHead:
 
 @dataclass(frozen=True)
 class NamedItem:
-    """A line of a reservation with the name of its ticket type."""
+    """A line of a reservation with the name of its ticket type, and its seats if it has any."""
 
     name: str
     quantity: int
     price: int
+    seats: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> Rese
 
 
 def _named(item: Item, names: Mapping[str, str]) -> NamedItem:
-    return NamedItem(names.get(item.ticket_type_id, item.ticket_type_id), item.quantity, item.price)
+    name = names.get(item.ticket_type_id, item.ticket_type_id)
+    return NamedItem(name, item.quantity, item.price, [seat_words(it) for it in item.seat_ids or ()])
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class TypeView:
     free: int
     sold: int
     total: int
+    seated: bool
 
 
 def type_view(ticket_type: TicketType) -> TypeView:
@@ -103,6 +107,7 @@ def type_view(ticket_type: TicketType) -> TypeView:
         free,
         ticket_type.sold,
         ticket_type.total,
+        ticket_type.seated,
     )
 
 
@@ -125,6 +130,7 @@ class TicketView:
     """A ticket with its code, also as a QR picture (SVG, ours, so it may stand unescaped)."""
 
     name: str
+    seat: str  # empty for a ticket without a seat
     code: str
     qr: Markup
 
@@ -133,7 +139,8 @@ def ticket_view(names: Mapping[str, str], ticket: Mapping[str, Any]) -> TicketVi
     """A ticket of a confirmed reservation."""
     picture = segno.make(ticket["code"], micro=False).svg_inline(omitsize=True, border=2)
     type_id = ticket["ticket_type_id"]
-    return TicketView(names.get(type_id, type_id), ticket["code"], Markup(picture))
+    seat = seat_words(ticket["seat_id"]) if ticket["seat_id"] else ""
+    return TicketView(names.get(type_id, type_id), seat, ticket["code"], Markup(picture))
 
 
 @dataclass(frozen=True)

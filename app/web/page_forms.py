@@ -27,11 +27,12 @@ from app.core.errors import (
     RoomClosed,
     RoomNotOpen,
     RoomSoldOut,
+    SeatTaken,
     SessionEnded,
     SoldOut,
     ValidationFailed,
 )
-from app.core.model import EventId, Item, RoomId, TicketTypeId
+from app.core.model import BestAvailable, EventId, Item, RoomId, TicketTypeId, Wanted
 from app.core.tokens import new_visitor_id
 from app.reservations import Payment
 from app.waiting_room import Joining
@@ -50,6 +51,7 @@ KEY_LENGTH_MAX = 128
 FIELDS_MAX = 250
 RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
     SoldOut,
+    SeatTaken,
     LimitExceeded,
     SessionEnded,
     IdempotencyKeyReused,
@@ -116,19 +118,31 @@ async def reserve(request: Request) -> Response:
     ]
     if not items:
         return await event_page(request, "nothing_chosen", chosen, 422)
-    room_id = await catalog.room_of_event(request.app.stores, event_id)
-    claims = await session_of(request, room_id)
+    found, ticket_types = await catalog.event(request.app.stores, event_id)
+    wanted = _wanted(items, [it.ticket_type_id for it in ticket_types if it.seated])
+    if wanted is None:
+        return await event_page(request, "one_section", chosen, 422)
+    claims = await session_of(request, found.room_id)
     if claims is None:
         return await event_page(request, "session_ended", chosen, CredentialMissing.status)
     try:
         reserved = await reservations.reserve(
-            request.app.desk, claims, event_id, items, idempotency_key=_key(form)
+            request.app.desk, claims, event_id, wanted, idempotency_key=_key(form)
         )
     except RESERVE_PROBLEMS as refusal:
         return await event_page(request, refusal.code, chosen, refusal.status)
     except ValidationFailed as refusal:
         return await event_page(request, "refused", chosen, refusal.status)
     return see(f"/reservations/{reserved.reservation_id}")
+
+
+def _wanted(items: list[Item], seated: list[TicketTypeId]) -> Wanted | None:
+    """Counted tickets, or the best seats of one section; None for a mixture."""
+    if not any(it.ticket_type_id in seated for it in items):
+        return items
+    if len(items) > 1:
+        return None
+    return BestAvailable(ticket_type_id=items[0].ticket_type_id, quantity=items[0].quantity)
 
 
 async def pay(request: Request) -> Response:
