@@ -209,6 +209,12 @@ class Visitor:
 
     async def reserve(self, key: str, *, quantity: int = 1) -> httpx.Response:
         """Hold tickets; the same key is the same wish."""
+        return await self.ask_for(
+            key, {"items": [{"ticket_type_id": self.crowd.sale.ticket_type_id, "quantity": quantity}]}
+        )
+
+    async def ask_for(self, key: str, wanted: dict[str, Any]) -> httpx.Response:
+        """Hold what the body asks for."""
         sale = self.crowd.sale
         with self.crowd.reserving():
             found = await self.crowd.ask(
@@ -216,7 +222,7 @@ class Visitor:
                 f"/v1/events/{sale.event_id}/reservations",
                 token=self.booking_token,
                 key=key,
-                body={"items": [{"ticket_type_id": sale.ticket_type_id, "quantity": quantity}]},
+                body=wanted,
             )
         if found.status_code == 201:
             document = found.json()

@@ -27,7 +27,7 @@ from tests.platform.outside import Up, fairgate, up
 from tests.waiting import wait_until
 
 STARTS_AT = "2031-06-01T19:00:00Z"
-TICKETS = "standing"
+TICKETS, SEATS = "standing", "stalls"
 OPEN_WIDE = {  # a room that holds nobody up
     "admission_rate_per_minute": 60_000,
     "active_visitors_max": None,
@@ -91,6 +91,16 @@ class Site:
         await self.staff("POST", f"/v1/events/{name}/ticket-types", tickets)
         await self.staff("POST", f"/v1/rooms/{name}/open")
         return Sale(RoomId(name), EventId(name), TICKETS, quantity)
+
+    async def open_hall(self, *, rows: int, seats_per_row: int) -> Sale:
+        """An event with the seats `stalls-a-1` and on, and nothing else, its room open."""
+        name = f"hall-{secrets.token_hex(4)}"
+        event = {"event_id": name, "name": name, "starts_at": STARTS_AT, "room": OPEN_WIDE}
+        await self.staff("POST", "/v1/events", event)
+        section = {"name": SEATS.title(), "price": 4900, "rows": rows, "seats_per_row": seats_per_row}
+        await self.staff("POST", f"/v1/events/{name}/seats", {"sections": [section]})
+        await self.staff("POST", f"/v1/rooms/{name}/open")
+        return Sale(RoomId(name), EventId(name), SEATS, rows * seats_per_row)
 
     @asynccontextmanager
     async def crowd(self, sale: Sale) -> AsyncIterator[Crowd]:
