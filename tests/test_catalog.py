@@ -58,3 +58,33 @@ async def test_an_import_that_fails_changes_nothing(stores: Stores, tmp_path: Pa
         await catalog.import_event(stores, definition(tmp_path, less), by=STAFF)
     _, ticket_types = await catalog.event(stores, EventId("gala"))
     assert [it.total for it in ticket_types] == [10, 5]
+
+
+SECTIONS = """
+sections:
+  - {name: Stalls, price: 7000, rows: 3, seats_per_row: 4}
+  - {name: Circle, price: 4000, rows: 1, seats_per_row: 2}
+"""
+
+
+async def test_an_import_makes_seats_and_brings_their_price_up_to_the_file(
+    stores: Stores, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    whole = definition(tmp_path, YAML + SECTIONS)
+    await catalog.import_event(stores, whole, lambda section: told.append(section.ticket_type_id))
+    assert told == ["stalls", "circle"]
+    dearer = (YAML + SECTIONS).replace("price: 7000", "price: 8000")
+    await catalog.import_event(stores, definition(tmp_path, dearer))
+    _, ticket_types = await catalog.event(stores, EventId("gala"))
+    assert [(it.price, it.total, it.seated) for it in ticket_types] == [
+        (5000, 10, False),
+        (3000, 5, False),
+        (8000, 12, True),
+        (4000, 2, True),
+    ]
+    for change in (("rows: 3", "rows: 4"), ("name: Circle", "name: Floor")):
+        other = (YAML + SECTIONS).replace(*change)
+        with pytest.raises(Conflict):
+            await catalog.import_event(stores, definition(tmp_path, other))
+    assert await stores.postgres.fetchval("SELECT count(*) FROM seats") == 14

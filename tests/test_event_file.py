@@ -42,6 +42,15 @@ def faults(tmp_path: Path, text: str, name: str = "gala.yaml") -> list[str]:
     return [str(it) for it in refused.value.faults]
 
 
+def test_sections_are_read_and_told_by_line(tmp_path: Path) -> None:
+    stalls = "  - {name: Stalls, price: 5000, rows: 10, seats_per_row: 20}\n"
+    [section] = read(tmp_path, f"{GOOD}sections:\n{stalls}").sections
+    assert (section.rows, section.seats_per_row) == (10, 20)
+    assert faults(tmp_path, f"{GOOD}sections:\n{stalls}{stalls}") == [
+        "line 16: sections[1].name: makes the id stalls a second time"
+    ]
+
+
 def test_yaml_and_json_define_the_same(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD).ticket_types[1].quantity == 5
     plain = {**yaml.safe_load(GOOD), "starts_at": "2030-01-01T20:00:00+01:00"}

@@ -40,6 +40,7 @@ class Order(NamedTuple):
     confirmed_at: datetime | None
     ended_at: datetime | None
     codes: str
+    seat_ids: str
 
 
 _SELECT = """
@@ -49,7 +50,9 @@ SELECT reservation_id, visitor_id, status,
              WITH ORDINALITY AS line (ticket_type_id, quantity, price, nr)) AS items,
        amount, currency, created_at, expires_at, confirmed_at, ended_at,
        coalesce((SELECT string_agg(code, ' ' ORDER BY ticket_type_id, ticket_id) FROM tickets
-                 WHERE tickets.reservation_id = reservations.reservation_id), '') AS codes
+                 WHERE tickets.reservation_id = reservations.reservation_id), '') AS codes,
+       coalesce((SELECT string_agg(seat, ' ') FROM jsonb_array_elements(items) AS line,
+                 jsonb_array_elements_text(line -> 'seat_ids') AS seat), '') AS seat_ids
 FROM reservations
 WHERE event_id = $1 AND ($2::text IS NULL OR status = $2)
 ORDER BY reservations.created_at, reservation_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -140,6 +141,11 @@ class Endpoint:
     def name(self) -> str:
         """A short unique name, for metrics and as OpenAPI operationId."""
         return str(getattr(self.run, "__name__", self.path))
+
+    @property
+    def details(self) -> str:
+        """What its docstring says below the summary, for the contract."""
+        return inspect.cleandoc(self.run.__doc__ or "").partition("\n\n")[2]
 
 
 ENDPOINTS: list[Endpoint] = []  # filled when the modules of routes are imported, in the order of the contract

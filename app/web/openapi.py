@@ -103,10 +103,12 @@ def _operation(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(it),
         "responses": _responses(it, refs),
     }
+    if it.details:
+        operation["description"] = it.details
     if it.auth is not None:
         operation["security"] = [{scheme: []} for scheme in it.auth.schemes]
         if it.auth.name in ("operator", "admin"):
-            operation["description"] = f"Needs the role `{it.auth.name}`."
+            operation["description"] = f"Needs the role `{it.auth.name}`. {it.details}".strip()
     if it.body is not NoBody:
         required = any(field.required for field in msgspec.structs.fields(it.body))
         operation["requestBody"] = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import gzip
+import io
 import time
 from typing import Any
 
 import httpx
 
 from app.core.definitions import SEATS_MAX
+from app.web.credentials import BOOKING_COOKIE
 from tests.routes.conftest import Web, code, field_of
 from worker.context import WorkerContext
 
@@ -226,6 +229,35 @@ async def test_not_waiting_tells_the_taken_seats_later(web: Web) -> None:
     assert accepted.status_code == 202
     undecided = await web.get(accepted.headers["location"], headers=place)
     assert undecided.status_code == 202
+
+
+async def test_the_report_of_orders_names_seats(web: Web, worker: WorkerContext) -> None:
+    await a_hall(web)
+    _, booking = await web.inside("gala")
+    await reserve(web, booking, "1", seat_ids=["stalls-b-2", "stalls-a-1"])
+    await web.reserve("gala", booking, 1, "2")
+    answer = await web.get("/v1/events/gala/orders.csv", headers=web.as_("operator"))
+    seated, counted = csv.DictReader(io.StringIO(answer.text))
+    assert (seated["items"], seated["seat_ids"]) == ("stalls:2:7000", "stalls-a-1 stalls-b-2")
+    assert (counted["items"], counted["seat_ids"]) == ("floor:1:5000", "")
+
+
+async def test_the_booking_page_sells_the_best_seats_of_one_section(web: Web, worker: WorkerContext) -> None:
+    await a_hall(web)
+    _, booking = await web.inside("gala")
+    mine = {"cookie": f"{BOOKING_COOKIE}gala={booking['Authorization'].split()[1]}"}
+
+    async def chosen(**counts: str) -> httpx.Response:
+        data = {f"quantity.{name}": count for name, count in counts.items()}
+        return await web.send("POST", "/events/gala/reserve", data=data, headers=mine)
+
+    mixed = await chosen(stalls="2", floor="1")
+    assert mixed.status_code == 422
+    assert "one section at a time" in mixed.text
+    held = await chosen(stalls="2", floor="0")
+    assert held.status_code == 303, held.text
+    found = (await web.get(f"/v1{held.headers['location']}", headers=web.as_("operator"))).json()
+    assert found["seat_ids"] == ["stalls-a-1", "stalls-a-2"]
 
 
 async def test_fifty_thousand_seats_are_made_mapped_and_sold_quickly(web: Web, worker: WorkerContext) -> None:
