@@ -63,9 +63,7 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
         redis = _Side(after, holds, allowance, rows, sitters, quiet=before == after)
         counted = await balances.balances(stores.postgres, event_id)
         live = await balances.live_states(stores.postgres, event_id)
-        seated = _Seats(
-            await seats.live_seats(stores.postgres, event_id), await seats.claims(stores.postgres, event_id)
-        )
+        seated = await _seats_of(stores, event_id)
         now = dict(_findings(redis, counted, live)) | dict(_seats(redis, seated, counted))
         found = {finding: line for finding, line in now.items() if not look or finding in found}
         if not found:
@@ -73,6 +71,11 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
     lines = sorted(found.values())
     more = len(lines) - LINES_MAX
     return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]
+
+
+async def _seats_of(stores: Stores, event_id: EventId) -> _Seats:
+    live = await seats.live_seats(stores.postgres, event_id)
+    return _Seats(live, await seats.claims(stores.postgres, event_id) if live else [])
 
 
 def _findings(
