@@ -23,7 +23,7 @@ LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z"
 URL = r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z"
 HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
 EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z"
-SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]*\Z"
+SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
 PATTERN_MEANS = {  # what a person is told who did not keep to it
     SLUG: "has to be 1 to 40 lower-case letters and digits, with single hyphens between them",

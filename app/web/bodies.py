@@ -15,6 +15,7 @@ from app.web.http import Endpoint, NoQuery, Request
 _JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
 _NUL = b"\\u0000"  # the only way to write a NUL in JSON
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NO_BODY = "This call needs a JSON object as its body."
 QUERY_FIELDS_MAX = 50
 
 
@@ -27,6 +28,8 @@ def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
     if b"content-encoding" in request.headers and body:
         if request.headers[b"content-encoding"] != b"identity":
             raise UnsupportedMediaType("Send the body without Content-Encoding.")
+    if endpoint.body_needed and not body:
+        raise MalformedJson(NO_BODY)
     try:
         document = endpoint.body_decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
@@ -69,7 +72,7 @@ def parse_query(endpoint: Endpoint, request: Request) -> Any:
 def _check_json(body: bytes) -> None:
     """Refuse a body that is not JSON at all. Raises MalformedJson."""
     if not body:
-        raise MalformedJson("This call needs a JSON object as its body.")
+        raise MalformedJson(NO_BODY)
     try:
         msgspec.json.decode(body)
     except _BROKEN as error:

@@ -135,6 +135,7 @@ class Endpoint:
     errors: tuple[type[Refusal], ...]
     body_max: int
     headers: tuple[str, ...]  # request headers it reads, for the contract
+    body_needed: bool  # nothing is not a body for it
     body_decoder: msgspec.json.Decoder[Any]
 
     @property
@@ -163,10 +164,12 @@ def endpoint(
     query: type[msgspec.Struct] = NoQuery,
     errors: tuple[type[Refusal], ...] = (),
     body_max: int = BODY_MAX,
+    body_needed: bool = False,
     headers: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Declare a call. Its function takes the request, then what `auth` reads, the body and the query,
-    each only where one is declared; the first line of its docstring is its summary."""
+    each only where one is declared; the first line of its docstring is its summary. A body is needed where a
+    field of it is required, or where `body_needed` says so."""
 
     def declare(run: F) -> F:
         summary = (run.__doc__ or "").strip().partition("\n")[0].rstrip(".")
@@ -188,6 +191,7 @@ def endpoint(
                     body_max,
                     headers,
                 ),
+                body_needed=body_needed or any(it.required for it in msgspec.structs.fields(body)),
                 body_decoder=msgspec.json.Decoder(body),
             )
         )

@@ -110,9 +110,8 @@ def _operation(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
         if it.auth.name in ("operator", "admin"):
             operation["description"] = f"Needs the role `{it.auth.name}`. {it.details}".strip()
     if it.body is not NoBody:
-        required = any(field.required for field in msgspec.structs.fields(it.body))
         operation["requestBody"] = {
-            "required": required,
+            "required": it.body_needed,
             "content": {"application/json": {"schema": refs[repr(it.body)]}},
         }
     return operation

@@ -118,6 +118,7 @@ class Accepted(msgspec.Struct, frozen=True):
     hot=True,
     auth=BOOKING,
     body=ReserveBody,
+    body_needed=True,
     answers={201: ReservationDocument, 202: Accepted},
     headers=("Idempotency-Key", "Prefer"),
     errors=(

@@ -59,6 +59,7 @@ async def read_seats(request: Request) -> Response:
     auth=ADMIN,
     body=NewSeats,
     body_max=BODY_MAX,
+    body_needed=True,
     answers={201: SeatsMadeDocument},
     headers=("Idempotency-Key",),
     errors=(

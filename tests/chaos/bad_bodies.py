@@ -51,6 +51,16 @@ BODIES = [
     reserving("a price", {"items": [ITEM | {"price": 1}]}, field="items[0].price"),
     reserving("an amount", {"items": [ITEM], "amount": 1}, field="amount"),
     reserving("the same type twice", {"items": [ITEM, ITEM]}, field="items[1].ticket_type_id"),
+    reserving("tickets and seats", {"items": [ITEM], "seat_ids": ["stalls-a-1"]}, field="seat_ids"),
+    reserving("no seats", {"seat_ids": []}, field="seat_ids"),
+    reserving("a seat nobody has", {"seat_ids": ["stalls-a-1"]}, field="seat_ids[0]"),
+    reserving("a seat that is none", {"seat_ids": ["a-1+b-2,standing:1@*"]}, field="seat_ids[0]"),
+    reserving("a seat with a long number", {"seat_ids": ["stalls-a-" + "9" * 30]}, field="seat_ids[0]"),
+    reserving("a seat of nothing", {"seat_ids": [None]}, field="seat_ids[0]"),
+    reserving(
+        "the best of what has no seats", {"best_available": ITEM}, field="best_available.ticket_type_id"
+    ),
+    reserving("the best of a list", {"best_available": [ITEM]}, field="best_available"),
     reserving("70 KB", {"items": [ITEM], "more": "x" * 70_000}, 413, "body_too_large"),
     reserving("more than one may have", {"items": [ITEM | {"quantity": 11}]}, 422, "limit_exceeded"),
     an_item("quantity 0", ITEM | {"quantity": 0}, "items[0].quantity"),

@@ -12,6 +12,8 @@ async def test_every_key_of_the_room_goes_and_no_other(redis: Client) -> None:
     await stock(redis, free=1)
     ann, _ = await crowd(redis, 2)
     await claim(redis, ann)
+    await redis.hset(KEYS.seats, "row:stalls-a", "1|1|h")
+    await redis.hset(KEYS.sitters, "stalls-a-1", ann)
     await redis.set("{other}:conf", 1, ex=60)
     await forget_room(redis, KEYS)
     assert await redis.keys("*") == ["{other}:conf"]
