@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from app import audit, holds, room_control
+from app import audit, holds, room_control, ticket_types
 from app.audit import Thing
 from app.core import seating
 from app.core.definitions import (
     SEATS_OF_EVENT_MAX,
-    TICKET_TYPES_MAX,
     EventDefinition,
     EventPatch,
     NewEvent,
@@ -26,8 +25,7 @@ from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNo
 from app.core.model import Author, Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
 from app.core.seating import Section
 from app.loading import stores_answer
-from app.store import events, rooms, seats
-from app.store.audit import Fields
+from app.store import events, rooms
 from app.store.connections import Stores
 from app.store.events import EventFilter
 from app.store.rooms import Connection
@@ -63,8 +61,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
             if await events.has_reservations(connection, event_id):
                 raise Conflict("Something was reserved already; unpublish the event and close its room.")
             for it in await events.select_ticket_types(connection, event_id):
-                thing = _ticket_type_thing(event_id, it)
-                await audit.record(connection, by, "delete", thing, before=_ticket_type_fields(it))
+                await ticket_types.record_delete(connection, event_id, it, by)
             before = msgspec.structs.asdict(event)
             await audit.record(connection, by, "delete", Thing("event", event_id), before=before)
             await events.delete_event(connection, event_id)
@@ -105,7 +102,7 @@ async def create_ticket_type(
     """Put more on sale. Raises EventNotFound, AlreadyExists, Conflict when there are too many types."""
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
-        made = await _insert_ticket_type(connection, event_id, new, by)
+        made = await ticket_types.insert(connection, event_id, new, by)
         await rooms.touch_room(connection, event.room_id)
     await _tell_room(stores, event)
     return made
@@ -119,7 +116,7 @@ async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: 
     sections = seating.sections_of(new)
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
-        made = [await _insert_section(connection, event_id, section, by) for section in sections]
+        made = [await ticket_types.insert_section(connection, event_id, section, by) for section in sections]
         await rooms.touch_room(connection, event.room_id)
     await _tell_room(stores, event)
     return made
@@ -137,7 +134,7 @@ async def change_ticket_type(
         before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
         if before is None:
             raise TicketTypeNotFound
-        changed = await _update_ticket_type(connection, event_id, before, _sent(patch), by)
+        changed = await ticket_types.update(connection, event_id, before, _sent(patch), by)
         await rooms.touch_room(connection, event.room_id)
     await _tell_room(stores, event)
     return changed
@@ -168,12 +165,12 @@ async def import_event(
         for new in definition.ticket_types:
             it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
             if it is None:
-                await _insert_ticket_type(connection, event.event_id, new, by)
+                await ticket_types.insert(connection, event.event_id, new, by)
             else:
                 terms = {"name": new.name, "price": new.price, "quantity": new.quantity}
-                await _update_ticket_type(connection, event.event_id, it, terms, by)
+                await ticket_types.update(connection, event.event_id, it, terms, by)
         for section in sections:
-            await _import_section(connection, event.event_id, section, by)
+            await ticket_types.bring_section(connection, event.event_id, section, by)
             progress(section)
     await _tell_room(stores, event)
     return event, before is None
@@ -210,88 +207,6 @@ async def _update_event(connection: Connection, before: Event, after: Event, by:
     await rooms.touch_room(connection, after.room_id)
     fields = {"before": msgspec.structs.asdict(before), "after": msgspec.structs.asdict(after)}
     await audit.record(connection, by, "change", Thing("event", after.event_id), **fields)
-
-
-async def _insert_ticket_type(
-    connection: Connection, event_id: EventId, new: NewTicketType, by: Author
-) -> TicketType:
-    made = TicketType(
-        ticket_type_id=TicketTypeId(new.ticket_type_id),
-        name=new.name,
-        price=new.price,
-        total=new.quantity,
-        held=0,
-        sold=0,
-    )
-    await _insert_type(connection, event_id, made, by)
-    return made
-
-
-async def _insert_type(connection: Connection, event_id: EventId, made: TicketType, by: Author) -> None:
-    if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
-        raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
-    if not await events.insert_ticket_type(connection, event_id, made):
-        raise AlreadyExists(f"There is a ticket type {made.ticket_type_id} already.")
-    thing = _ticket_type_thing(event_id, made)
-    await audit.record(connection, by, "create", thing, after=_ticket_type_fields(made))
-
-
-async def _insert_section(
-    connection: Connection, event_id: EventId, section: Section, by: Author
-) -> TicketType:
-    if await seats.count_seats(connection, event_id) + section.total > SEATS_OF_EVENT_MAX:
-        raise Conflict(f"An event has at most {SEATS_OF_EVENT_MAX} seats.")
-    new = TicketType(
-        ticket_type_id=section.ticket_type_id,
-        name=section.name,
-        price=section.price,
-        total=section.total,
-        held=0,
-        sold=0,
-        seated=True,
-    )
-    await _insert_type(connection, event_id, new, by)
-    await seats.insert_seats(connection, event_id, section)
-    return new
-
-
-async def _import_section(connection: Connection, event_id: EventId, section: Section, by: Author) -> None:
-    it = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
-    if it is None:
-        await _insert_section(connection, event_id, section, by)
-        return
-    there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
-    if there.get(section.ticket_type_id) != list(section.rows):
-        raise Conflict(f"{section.name} is there with other seats; make a section of another name.")
-    await _update_ticket_type(connection, event_id, it, {"name": section.name, "price": section.price}, by)
-
-
-async def _update_ticket_type(
-    connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any], by: Author
-) -> TicketType:
-    changed = msgspec.structs.replace(
-        before,
-        name=terms.get("name", before.name),
-        price=terms.get("price", before.price),
-        total=terms.get("quantity", before.total),
-    )
-    if before.seated and changed.total != before.total:
-        raise Conflict(f"{before.name} has {before.total} seats; they are its quantity.")
-    if changed.total < before.held + before.sold:
-        raise Conflict(f"{before.held} are held and {before.sold} are sold; quantity cannot be less.")
-    await events.update_ticket_type(connection, event_id, changed)
-    fields = {"before": _ticket_type_fields(before), "after": _ticket_type_fields(changed)}
-    await audit.record(connection, by, "change", _ticket_type_thing(event_id, changed), **fields)
-    return changed
-
-
-def _ticket_type_thing(event_id: EventId, it: TicketType) -> Thing:
-    return Thing("ticket_type", f"{event_id}/{it.ticket_type_id}")
-
-
-def _ticket_type_fields(it: TicketType) -> Fields:
-    """What the audit log tells of a ticket type: what staff set, by the names they set it by."""
-    return {"name": it.name, "price": it.price, "quantity": it.total}
 
 
 async def _locked(connection: Connection, event_id: EventId) -> Event:

@@ -72,10 +72,10 @@ async def test_an_import_makes_seats_and_brings_their_price_up_to_the_file(
 ) -> None:
     told: list[str] = []
     whole = definition(tmp_path, YAML + SECTIONS)
-    await catalog.import_event(stores, whole, lambda section: told.append(section.ticket_type_id))
+    await catalog.import_event(stores, whole, lambda section: told.append(section.ticket_type_id), by=STAFF)
     assert told == ["stalls", "circle"]
     dearer = (YAML + SECTIONS).replace("price: 7000", "price: 8000")
-    await catalog.import_event(stores, definition(tmp_path, dearer))
+    await catalog.import_event(stores, definition(tmp_path, dearer), by=STAFF)
     _, ticket_types = await catalog.event(stores, EventId("gala"))
     assert [(it.price, it.total, it.seated) for it in ticket_types] == [
         (5000, 10, False),
@@ -86,5 +86,5 @@ async def test_an_import_makes_seats_and_brings_their_price_up_to_the_file(
     for change in (("rows: 3", "rows: 4"), ("name: Circle", "name: Floor")):
         other = (YAML + SECTIONS).replace(*change)
         with pytest.raises(Conflict):
-            await catalog.import_event(stores, definition(tmp_path, other))
+            await catalog.import_event(stores, definition(tmp_path, other), by=STAFF)
     assert await stores.postgres.fetchval("SELECT count(*) FROM seats") == 14

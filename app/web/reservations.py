@@ -6,10 +6,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
 
 from app import metrics, reservations
 from app.core.errors import (
@@ -29,67 +28,28 @@ from app.core.errors import (
     SessionEnded,
     SoldOut,
     StoreUnavailable,
-    ValidationFailed,
     WrongRoom,
 )
 from app.core.model import (
-    BestAvailable,
     BookingClaims,
     EventId,
-    Item,
     Name,
-    NamedSeats,
     Reservation,
     ReservationId,
-    SeatId,
-    Slug,
     Struct,
-    TicketTypeId,
-    Wanted,
 )
 from app.reservations import ENDED, Payment
 from app.web.bodies import idempotency_key
 from app.web.credentials import BOOKING, OWNER, Asker
 from app.web.http import STREAM, Request, Response, empty, endpoint, json_response
+from app.web.reserve_body import ReserveBody
 from app.web.sale_documents import ReservationDocument, reservation_document
 from app.web.streams import event_id_of, server_sent
 
 TAG = "Reservations"
 UNDECIDED_EVERY_S = 0.1
 _REPLAYED = (b"idempotent-replay", b"true")
-_ONE_OF = "items, seat_ids and best_available"
 _PRIVATE = (b"cache-control", b"no-store")
-
-
-class ReserveItem(Struct, frozen=True):
-    """So many tickets of one type."""
-
-    ticket_type_id: Slug
-    quantity: Annotated[int, Meta(ge=1, le=100)]
-
-
-class ReserveBody(Struct, frozen=True):
-    """Which tickets to hold, all of them or none: counted ones, these seats, or the best seats there are."""
-
-    items: Annotated[list[ReserveItem], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
-    seat_ids: Annotated[list[SeatId], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
-    best_available: ReserveItem | UnsetType = UNSET
-
-    def wanted(self) -> Wanted:
-        """What is asked for. Raises ValidationFailed unless it is exactly one thing."""
-        sent = [name for name in self.__struct_fields__ if getattr(self, name) is not UNSET]
-        if len(sent) != 1:
-            text = "is one too many" if sent else "is missing"
-            raise ValidationFailed(sent[1] if sent else "items", f"{text}; send one of {_ONE_OF}")
-        if self.seat_ids:
-            return NamedSeats(seat_ids=self.seat_ids)
-        if self.best_available:
-            best = self.best_available
-            return BestAvailable(ticket_type_id=TicketTypeId(best.ticket_type_id), quantity=best.quantity)
-        return [
-            Item(ticket_type_id=TicketTypeId(it.ticket_type_id), quantity=it.quantity)
-            for it in self.items or ()
-        ]
 
 
 class PaymentBody(Struct, frozen=True):

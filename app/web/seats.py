@@ -16,7 +16,7 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.model import Account, EventId
-from app.web.credentials import ADMIN, shows_staff
+from app.web.credentials import ADMIN, author, shows_staff
 from app.web.http import Request, Response, endpoint, json_response
 from app.web.idempotency import once
 from app.web.sale_documents import (
@@ -82,7 +82,7 @@ async def create_seats(request: Request, account: Account, body: NewSeats) -> Re
 
     async def create() -> Response:
         event_id = EventId(request.params["event_id"])
-        made = await catalog.create_seats(request.app.stores, event_id, body, by=by(request, account))
+        made = await catalog.create_seats(request.app.stores, event_id, body, by=author(request, account))
         document = SeatsMadeDocument(
             event_id, [ticket_type_document(it) for it in made], sum(it.total for it in made)
         )
