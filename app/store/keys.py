@@ -12,6 +12,7 @@ TOTALS = "fairgate:totals"  # hash: what all processes counted, see `metrics.Tot
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
 CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended
+EVENTS = "fairgate:events"  # stream of notices for other systems, each with their own consumer group
 DAY_MS = 86_400_000
 
 

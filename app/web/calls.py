@@ -14,9 +14,23 @@ from app.web import (
     rooms,
     staff,
     stats,
+    webhooks,
 )
 from app.web.http import ENDPOINTS, Endpoint
 
-_MODULES = (rooms, gate, events, orders, reservations, accounts, staff, stats, audit, health, openapi)
+_MODULES = (
+    rooms,
+    gate,
+    events,
+    orders,
+    reservations,
+    accounts,
+    staff,
+    stats,
+    audit,
+    webhooks,
+    health,
+    openapi,
+)
 _ORDER = [it.__name__ for it in _MODULES]
 CALLS: tuple[Endpoint, ...] = tuple(sorted(ENDPOINTS, key=lambda it: _ORDER.index(it.run.__module__)))
