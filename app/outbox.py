@@ -22,7 +22,7 @@ async def relay(stores: Stores) -> int:
         await _mend_stream(stores, connection)
         found = await outbox.waiting(connection)
         if found.notices:
-            entry_id = await notice_stream.add(stores.redis, found.notices)
+            entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
             await outbox.mark_streamed(connection, found.numbers, entry_id)
         return len(found.notices)
 

@@ -13,16 +13,16 @@ from app import holds
 from app.checkout import Payment, cancel, confirm
 from app.core.errors import PaymentDeclined
 from app.outbox import relay
-from app.store import notice_stream, outbox, reservations
+from app.store import outbox, reservations
 from app.store.connections import Stores
-from app.store.keys import EVENTS
+from app.store.notice_stream import KEYS, add_notices
 from tests.sales import GALA, HALL, a_sale, a_session, a_shop, ask
 from tests.store.test_reservations import ORIGIN, new_hold
 
 
 async def streamed(stores: Stores) -> list[dict[str, str]]:
     """What another system reads."""
-    return [fields for _, fields in await stores.redis.xrange(EVENTS)]
+    return [fields for _, fields in await stores.redis.xrange(KEYS.events)]
 
 
 def types(entries: list[dict[str, str]]) -> list[str]:
@@ -114,7 +114,7 @@ async def test_killed_before_the_commit_the_same_is_told_again(stores: Stores) -
     with suppress(ConnectionAbortedError):
         async with outbox.turn(stores.postgres) as connection:
             assert connection is not None
-            await notice_stream.add(stores.redis, (await outbox.waiting(connection)).notices)
+            await add_notices(stores.redis, KEYS, (await outbox.waiting(connection)).notices)
             raise ConnectionAbortedError
     assert await relay(stores) == 2
     ids = [it["id"] for it in await streamed(stores)]
@@ -127,12 +127,12 @@ async def test_a_redis_that_lost_the_stream_gets_it_again(stores: Stores, lost: 
     await a_sale(stores)
     await hold(stores, "r1")
     await relay(stores)
-    saved = await stores.redis.dump(EVENTS)
+    saved = await stores.redis.dump(KEYS.events)
     await hold(stores, "r2")
     await relay(stores)
-    await stores.redis.delete(EVENTS)
+    await stores.redis.delete(KEYS.events)
     if lost == "the end":
-        await stores.redis.restore(EVENTS, 0, saved)
+        await stores.redis.restore(KEYS.events, 0, saved)
     await relay(stores)
     told = {json.loads(it["data"])["reservation_id"] for it in await streamed(stores)}
     assert told == {"r1", "r2"}
@@ -143,13 +143,13 @@ async def test_a_redis_that_lost_the_stream_gets_it_again(stores: Stores, lost: 
 async def test_a_consumer_group_reads_it_and_is_given_what_it_did_not_acknowledge(stores: Stores) -> None:
     await a_sale(stores)
     redis: Any = stores.redis
-    await redis.xgroup_create(EVENTS, "books", "0", mkstream=True)
+    await redis.xgroup_create(KEYS.events, "books", "0", mkstream=True)
     await hold(stores, "r1", "r2")
     await relay(stores)
-    ((_, read),) = await redis.xreadgroup("books", "one", {EVENTS: ">"}, count=10)
+    ((_, read),) = await redis.xreadgroup("books", "one", {KEYS.events: ">"}, count=10)
     assert len(read) == 2
-    await redis.xack(EVENTS, "books", read[0][0])
-    _, again, _ = await redis.xautoclaim(EVENTS, "books", "two", 0)
+    await redis.xack(KEYS.events, "books", read[0][0])
+    _, again, _ = await redis.xautoclaim(KEYS.events, "books", "two", 0)
     assert [fields["id"] for _, fields in again] == [read[1][1]["id"]]
 
 

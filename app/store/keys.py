@@ -12,8 +12,16 @@ TOTALS = "fairgate:totals"  # hash: what all processes counted, see `metrics.Tot
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
 CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended
-EVENTS = "fairgate:events"  # stream of notices for other systems, each with their own consumer group
 DAY_MS = 86_400_000
+
+
+class NoticeKeys:
+    """The keys of what is told to other systems; they belong to no room."""
+
+    @property
+    def events(self) -> str:
+        """Stream: notices, each of its readers with a consumer group of its own; capped."""
+        return "fairgate:events"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,29 @@ keep up with it. Delivery is at least once, in order for each reservation and ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from redis.exceptions import ResponseError
 
 from app.store.connections import RedisClient
-from app.store.keys import EVENTS
+from app.store.keys import NoticeKeys
+from app.store.lua import call
 from app.store.outbox import Notice
 
-EVENTS_MAX = 100_000  # entries, roughly; about 50 MB
+KEYS = NoticeKeys()
+EVENTS_MAX = 100_000  # entries, roughly; about 30 MB
 NOTHING = "0-0"
 
 
-async def add(redis: RedisClient, notices: Sequence[Notice]) -> str:
-    """Add them in order; the id of the last entry."""
-    client: Any = redis
-    pipeline = client.pipeline(transaction=False)
-    for it in notices:
-        fields = {"id": it.notice_id, "type": it.type, "timestamp": it.at, "data": it.data}
-        pipeline.xadd(EVENTS, fields, maxlen=EVENTS_MAX, approximate=True)
-    entry_id: str = (await pipeline.execute())[-1]
+async def add_notices(
+    redis: RedisClient, keys: NoticeKeys, notices: Iterable[Notice], *, entries_max: int = EVENTS_MAX
+) -> str:
+    """Add one or more in order; the id of the last entry."""
+    entry_id: str = await call(
+        redis, "add_notices", keys, chain.from_iterable(notices), entries_max=entries_max
+    )
     return entry_id
 
 
@@ -34,7 +36,7 @@ async def end(redis: RedisClient) -> str:
     """The id of the entry that was added last, also when it is no longer there; `0-0` when there was none."""
     client: Any = redis
     try:
-        entry_id: str = (await client.xinfo_stream(EVENTS))["last-generated-id"]
+        entry_id: str = (await client.xinfo_stream(KEYS.events))["last-generated-id"]
     except ResponseError:  # no such key
         return NOTHING
     return entry_id

@@ -12,8 +12,7 @@ from app.core.model import NoticeType
 from app.store.rooms import Connection
 
 KEPT_DAYS = 3  # what was told can be replayed for so long
-ROWS_MAX = 200
-NOTICES_MAX = 2_000  # one step of the relay; a single row may hold more, as many as were changed at once
+NOTICES_MAX = 500  # one step of the relay; the last row may hold more, as many as were changed at once
 FORGET_MAX = 5_000
 
 
@@ -40,7 +39,7 @@ _NEXT = f"""
 WITH first AS (
     SELECT number, sum(cardinality(subjects)) OVER (ORDER BY number) - cardinality(subjects) AS before
     FROM (SELECT number, subjects FROM outbox
-          WHERE streamed_at IS NULL ORDER BY number LIMIT {ROWS_MAX}) AS it
+          WHERE streamed_at IS NULL ORDER BY number LIMIT {NOTICES_MAX}) AS it
 )
 SELECT number, notice_id, type, {AT} AS at, data::text
 FROM notices WHERE number IN (SELECT number FROM first WHERE before < {NOTICES_MAX})
@@ -66,9 +65,15 @@ ON CONFLICT DO NOTHING
 
 @asynccontextmanager
 async def turn(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
-    """A transaction in which nobody else relays, or None: somebody does. A relay that dies lets go of it."""
+    """A transaction in which nobody else relays, or None: somebody does. A relay that dies lets go of it.
+
+    Its COMMIT does not wait for the disk: one that is lost is done again.
+    """
     async with postgres.acquire() as connection, connection.transaction():
-        mine = await connection.fetchval("SELECT pg_try_advisory_xact_lock(hashtext('fairgate relay'))")
+        mine = await connection.fetchval(
+            "SELECT pg_try_advisory_xact_lock(hashtext('fairgate relay')) "
+            "FROM set_config('synchronous_commit', 'off', true)"
+        )
         yield connection if mine else None
 
 

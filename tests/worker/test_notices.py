@@ -17,7 +17,7 @@ from app.core.clock import now_ms
 from app.store import endings, outbox, payments, reservations
 from app.store import webhooks as stored
 from app.store.connections import Stores
-from app.store.keys import EVENTS
+from app.store.notice_stream import KEYS
 from app.store.payments import Attempt
 from app.store.reservations import NewHold, Origin
 from tests.conftest import Servers
@@ -104,13 +104,13 @@ async def test_killed_again_and_again_it_loses_nothing(
             assert told == LIFE, name
     await _stream_is_complete(stores, names)
     ids = {it.message_id for it in receiver.got}
-    entries: Any = await stores.redis.xrange(EVENTS)
+    entries: Any = await stores.redis.xrange(KEYS.events)
     assert ids == {fields["id"] for _, fields in entries}
 
 
 async def _stream_is_complete(stores: Stores, names: list[str]) -> None:
     """Each change once or, after a kill, again; the first time in order."""
-    entries: Any = await stores.redis.xrange(EVENTS)
+    entries: Any = await stores.redis.xrange(KEYS.events)
     firsts: dict[str, tuple[str, str]] = {}
     for _, fields in entries:
         firsts.setdefault(fields["id"], (fields["type"], fields["data"]))
