@@ -237,10 +237,16 @@ async def test_a_server_that_is_not_there_is_a_failure(stores: Stores) -> None:
         "http://example.com:99999/",
     ],
 )
-async def test_where_a_webhook_must_not_go(stores: Stores, url: str) -> None:
+async def test_where_a_webhook_must_not_go(url: str) -> None:
+    with pytest.raises(AddressRefused):
+        await posting.checked(posting.parse(url), private=False)
+
+
+async def test_such_a_webhook_is_not_made(stores: Stores) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        await webhooks.create(stores, SETTINGS, url, (), "")
+        await webhooks.create(stores, SETTINGS, "http://10.0.0.1/", (), "")
     assert refused.value.members["errors"][0]["field"] == "url"
+    assert await webhooks.page(stores, limit=1, offset=0) == ([], 0)
 
 
 async def test_an_address_is_looked_at_again_at_each_delivery(stores: Stores) -> None:

@@ -64,8 +64,7 @@ CREATE TABLE deliveries (
 )
 """,
     "CREATE INDEX deliveries_due ON deliveries (webhook_id, due_at) WHERE given_up_at IS NULL",
-    "CREATE INDEX deliveries_of_thread ON deliveries (webhook_id, thread, number, ordinal) "
-    "WHERE given_up_at IS NULL",
+    "CREATE INDEX deliveries_of_thread ON deliveries (thread, number, ordinal) WHERE given_up_at IS NULL",
     "CREATE INDEX deliveries_of_number ON deliveries (number)",
     "ALTER TABLE rooms ADD sold_out boolean NOT NULL DEFAULT false, ADD seen_ms bigint NOT NULL DEFAULT 0",
     """

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
-
-import pytest
 
 from app import webhooks
 from app.core.clock import now_ms
@@ -157,9 +154,3 @@ async def test_a_webhook_that_is_deleted_is_told_nothing_more(stores: Stores) ->
 
         await wait_until(relayed, "the relay")
     assert receiver.of("r2") == []
-
-
-@pytest.mark.parametrize("job", notices.JOBS, ids=lambda it: it.__name__)
-async def test_each_job_stops_when_it_is_asked_to(stores: Stores, job: Any) -> None:
-    async with at_work(stores, job, OPEN):
-        await asyncio.sleep(0)
