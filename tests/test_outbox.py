@@ -12,8 +12,9 @@ import pytest
 from app import holds
 from app.checkout import Payment, cancel, confirm
 from app.core.errors import PaymentDeclined
+from app.core.model import RoomState, RoomStatus
 from app.outbox import relay
-from app.store import outbox, reservations
+from app.store import outbox, reservations, rooms
 from app.store.connections import Stores
 from app.store.notice_stream import KEYS, add_notices
 from tests.sales import GALA, HALL, a_sale, a_session, a_shop, ask
@@ -187,6 +188,26 @@ async def test_a_room_tells_what_becomes_of_it(stores: Stores) -> None:
         "admission_rate_per_minute": 900,
         "admission_rate_per_minute_before": 600,
     }
+
+
+async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: Stores) -> None:
+    await a_sale(stores)
+
+    async def seen(state: RoomState, now_ms: int) -> None:
+        zeros = dict.fromkeys("epoch serving_position last_number waiting called active".split(), 0)
+        status = RoomStatus(
+            **zeros, state=state, now_ms=now_ms, version=1, outflow_per_minute=0, available=0, opened_at_ms=0
+        )
+        await rooms.record_progress(stores.postgres, HALL, status)
+
+    await seen("open", 1_000)
+    await seen("sold_out", 2_000)
+    await seen("open", 1_900)  # another worker, a little behind
+    await seen("sold_out", 2_100)
+    await seen("open", 3_000)
+    await seen("sold_out", 4_000)
+    await relay(stores)
+    assert types(await streamed(stores)) == ["room.sold_out"] * 2
 
 
 async def test_what_was_told_is_forgotten_after_days_and_not_before(stores: Stores) -> None:
