@@ -8,25 +8,29 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
 
-from app import log, metrics, posting
+from app import audit, log, metrics, posting
+from app.audit import Thing
 from app.core.delivery import new_secret, retry_after_s
 from app.core.errors import NotFound, ValidationFailed
-from app.core.model import NoticeType
+from app.core.model import Author, NoticeType
 from app.loading import stores_answer
 from app.posting import AddressRefused, NotTaken
 from app.settings import Settings
 from app.store import webhooks
 from app.store.connections import Stores
+from app.store.rooms import Connection
 from app.store.webhooks import Delivery, Target, Webhook
 
 AT_ONCE = 16  # requests to one webhook at the same time, per worker
 WHY_MAX = 300
+NO_WEBHOOK = "There is no such webhook."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,13 @@ class NewWebhook:
 
 
 async def create(
-    stores: Stores, settings: Settings, url: str, types: Sequence[NoticeType], description: str
+    stores: Stores,
+    settings: Settings,
+    url: str,
+    types: Sequence[NoticeType],
+    description: str,
+    *,
+    by: Author,
 ) -> NewWebhook:
     """Tell this address of these changes, of all when there are no types. Raises ValidationFailed (`url`)."""
     try:
@@ -46,8 +56,10 @@ async def create(
     except AddressRefused as error:
         raise ValidationFailed("url", str(error)) from None
     target = Target(f"wh_{secrets.token_hex(10)}", url, new_secret())
-    with stores_answer():
-        made = await webhooks.insert(stores.postgres, target, list(dict.fromkeys(types)), description)
+    after = {"url": url, "types": types, "description": description}
+    async with _transaction(stores) as connection:
+        made = await webhooks.insert(connection, target, types, description)
+        await audit.record(connection, by, "create", _thing(target.webhook_id), after=after)
     return NewWebhook(target, made)
 
 
@@ -57,24 +69,41 @@ async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Webhook
         return await webhooks.select(stores.postgres, limit=limit, offset=offset)
 
 
-async def remove(stores: Stores, webhook_id: str) -> None:
+async def remove(stores: Stores, webhook_id: str, *, by: Author) -> None:
     """Tell it nothing more. Raises NotFound."""
-    with stores_answer():
-        if not await webhooks.delete(stores.postgres, webhook_id):
-            raise NotFound("There is no such webhook.")
+    async with _transaction(stores) as connection:
+        before = await webhooks.delete(connection, webhook_id)
+        if before is None:
+            raise NotFound(NO_WEBHOOK)
+        await audit.record(connection, by, "delete", _thing(webhook_id), before=before)
 
 
-async def replay(stores: Stores, webhook_id: str, since: datetime | None) -> int:
+async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by: Author) -> int:
     """Deliver again what was given up, or all since then that is still kept; how many. Enables it again.
 
     Raises NotFound.
     """
-    with stores_answer():
-        if not await webhooks.enable(stores.postgres, webhook_id):
-            raise NotFound("There is no such webhook.")
+    async with _transaction(stores) as connection:
+        if not await webhooks.enable(connection, webhook_id):
+            raise NotFound(NO_WEBHOOK)
         if since is None:
-            return await webhooks.deliver_given_up(stores.postgres, webhook_id)
-        return await webhooks.deliver_again(stores.postgres, webhook_id, since)
+            count = await webhooks.deliver_given_up(connection, webhook_id)
+        else:
+            count = await webhooks.deliver_again(connection, webhook_id, since)
+        after = {"since": since, "deliveries": count}
+        await audit.record(connection, by, "replay", _thing(webhook_id), after=after)
+    return count
+
+
+def _thing(webhook_id: str) -> Thing:
+    return Thing("webhook", webhook_id)
+
+
+@asynccontextmanager
+async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            yield connection
 
 
 async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, private: bool) -> bool | None:

@@ -11,7 +11,7 @@ import pytest
 
 from app import posting, webhooks
 from app.core.errors import NotFound, ValidationFailed
-from app.core.model import NoticeType
+from app.core.model import COMMAND_LINE, NoticeType
 from app.outbox import relay
 from app.store import webhooks as stored
 from app.store.connections import Stores
@@ -24,7 +24,7 @@ OPEN = SETTINGS.model_copy(update={"webhooks_private": "on"})
 
 
 async def a_webhook(stores: Stores, receiver: Receiver, *types: NoticeType) -> Target:
-    return (await webhooks.create(stores, OPEN, receiver.url, types, "books")).target
+    return (await webhooks.create(stores, OPEN, receiver.url, types, "books", by=COMMAND_LINE)).target
 
 
 @asynccontextmanager
@@ -70,7 +70,9 @@ async def test_a_change_is_delivered_signed_as_standard_webhooks(stores: Stores)
     assert (document["type"], document["data"]["reservation_id"]) == ("reservation.held", "r1")
     assert got.headers["content-type"] == "application/json"
     with pytest.raises(Exception, match="No matching signature"):
-        got.verified((await webhooks.create(stores, OPEN, receiver.url, (), "")).target.secret)
+        got.verified(
+            (await webhooks.create(stores, OPEN, receiver.url, (), "", by=COMMAND_LINE)).target.secret
+        )
 
 
 async def test_only_the_types_that_were_asked_for_and_not_what_was_before(stores: Stores) -> None:
@@ -157,12 +159,14 @@ async def test_after_a_day_it_is_given_up_and_seen_and_ten_in_a_row_disable(stor
 
         receiver.answer = 204
         before = len(receiver.got)
-        assert await webhooks.replay(stores, target.webhook_id, None) == GIVEN_UP_MAX + 1
+        assert await webhooks.replay(stores, target.webhook_id, None, by=COMMAND_LINE) == GIVEN_UP_MAX + 1
         assert (await seen(stores)).disabled_at is None
         await deliver(stores, target, rounds=2)
         assert len(receiver.got) - before == GIVEN_UP_MAX + 1
         yesterday = datetime.now(UTC) - timedelta(days=1)
-        assert await webhooks.replay(stores, target.webhook_id, yesterday) == GIVEN_UP_MAX + 2
+        assert (
+            await webhooks.replay(stores, target.webhook_id, yesterday, by=COMMAND_LINE) == GIVEN_UP_MAX + 2
+        )
         await deliver(stores, target, rounds=2)
     assert receiver.of("while disabled") == ["reservation.held"]
     assert (await seen(stores)).pending == 0
@@ -192,7 +196,7 @@ async def test_gone_is_gone(stores: Stores) -> None:
     assert found.disabled_at is not None
     assert found.failure == "answered 410"
     with pytest.raises(NotFound):
-        await webhooks.replay(stores, "wh_other", None)
+        await webhooks.replay(stores, "wh_other", None, by=COMMAND_LINE)
 
 
 async def test_an_answer_without_an_end_is_cut_off(stores: Stores) -> None:
@@ -214,7 +218,7 @@ async def test_a_server_that_is_not_there_is_a_failure(stores: Stores) -> None:
 
 async def test_such_a_webhook_is_not_made(stores: Stores) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        await webhooks.create(stores, SETTINGS, "http://10.0.0.1/", (), "")
+        await webhooks.create(stores, SETTINGS, "http://10.0.0.1/", (), "", by=COMMAND_LINE)
     assert refused.value.members["errors"][0]["field"] == "url"
     assert await webhooks.page(stores, limit=1, offset=0) == ([], 0)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.commands.settled import Data, on_stores
+from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.store import webhooks as stored
 from app.store.connections import Stores
@@ -57,7 +58,7 @@ def replay(
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
 
     async def again(stores: Stores, _settings: Settings) -> int:
-        return await webhooks.replay(stores, webhook, moment)
+        return await webhooks.replay(stores, webhook, moment, by=COMMAND_LINE)
 
     count = on_stores(data, again)
     print(f"{webhook}: {count} to be delivered again")

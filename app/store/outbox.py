@@ -53,7 +53,7 @@ WITH fresh AS (
 ), marked AS (
     UPDATE outbox SET streamed_at = now(), queued = true WHERE number = ANY($1)
 ), noted AS (
-    UPDATE stream_end SET entry_id = $2
+    INSERT INTO stream_end (entry_id) VALUES ($2) ON CONFLICT (one) DO UPDATE SET entry_id = excluded.entry_id
 )
 INSERT INTO deliveries (webhook_id, number, ordinal, thread)
 SELECT webhook_id, number, ordinal, thread
@@ -90,8 +90,8 @@ async def mark_streamed(connection: Connection, numbers: Sequence[int], entry_id
 
 
 async def stream_end(connection: Connection) -> str:
-    """The last entry that was added to the Redis stream and noted here."""
-    entry_id: str = await connection.fetchval("SELECT entry_id FROM stream_end")
+    """The last entry that was added to the Redis stream and noted here; `0-0` when there was none."""
+    entry_id: str = await connection.fetchval("SELECT coalesce((SELECT entry_id FROM stream_end), '0-0')")
     return entry_id
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from app.store.outbox import AT, Notice
+from app.store.rooms import Connection
 
 LEASE_S = 60.0  # a delivery that was begun is another worker's to do after so long: its worker died
 GIVE_UP_AFTER_S = 86_400.0
@@ -107,9 +108,9 @@ WHERE it.given_up_at IS NOT NULL
 """
 
 
-async def insert(postgres: asyncpg.Pool, target: Target, types: Sequence[str], description: str) -> datetime:
+async def insert(connection: Connection, target: Target, types: Sequence[str], description: str) -> datetime:
     """A new webhook; when it was made."""
-    made: datetime = await postgres.fetchval(
+    made: datetime = await connection.fetchval(
         "INSERT INTO webhooks (webhook_id, url, secret, types, description) VALUES ($1, $2, $3, $4, $5) "
         "RETURNING created_at",
         *target,
@@ -119,9 +120,12 @@ async def insert(postgres: asyncpg.Pool, target: Target, types: Sequence[str], d
     return made
 
 
-async def delete(postgres: asyncpg.Pool, webhook_id: str) -> bool:
-    """Forget a webhook and what was still to be delivered to it; False when there is none."""
-    return bool(await postgres.fetchval("DELETE FROM webhooks WHERE webhook_id = $1 RETURNING 1", webhook_id))
+async def delete(connection: Connection, webhook_id: str) -> dict[str, Any] | None:
+    """Forget a webhook and what was still to be delivered to it; what it was, None when there is none."""
+    row = await connection.fetchrow(
+        "DELETE FROM webhooks WHERE webhook_id = $1 RETURNING url, types, description", webhook_id
+    )
+    return dict(row) if row else None
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
@@ -186,17 +190,17 @@ async def disable(postgres: asyncpg.Pool, webhook_id: str) -> None:
     )
 
 
-async def enable(postgres: asyncpg.Pool, webhook_id: str) -> bool:
+async def enable(connection: Connection, webhook_id: str) -> bool:
     """Deliver to it again; False when there is no such webhook."""
-    done = await postgres.execute(
+    done = await connection.execute(
         "UPDATE webhooks SET disabled_at = NULL, given_up = 0 WHERE webhook_id = $1", webhook_id
     )
     return done == "UPDATE 1"
 
 
-async def deliver_given_up(postgres: asyncpg.Pool, webhook_id: str) -> int:
+async def deliver_given_up(connection: Connection, webhook_id: str) -> int:
     """What was given up is due again; how many."""
-    done = await postgres.execute(
+    done = await connection.execute(
         "UPDATE deliveries SET attempts = 0, due_at = now(), created_at = now(), given_up_at = NULL "
         "WHERE webhook_id = $1 AND given_up_at IS NOT NULL",
         webhook_id,
@@ -205,9 +209,9 @@ async def deliver_given_up(postgres: asyncpg.Pool, webhook_id: str) -> int:
     return int(done.rpartition(" ")[2])
 
 
-async def deliver_again(postgres: asyncpg.Pool, webhook_id: str, since: datetime) -> int:
+async def deliver_again(connection: Connection, webhook_id: str, since: datetime) -> int:
     """Everything it wants that happened since then and is still kept is due again; how many."""
-    done = await postgres.execute(_AGAIN, webhook_id, since, timeout=60)
+    done = await connection.execute(_AGAIN, webhook_id, since, timeout=60)
     return int(done.rpartition(" ")[2])
 
 

@@ -13,7 +13,7 @@ from app.core.definitions import Words
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
 from app.core.model import Account, NoticeType, Struct
 from app.store.webhooks import Webhook
-from app.web.credentials import ADMIN
+from app.web.credentials import ADMIN, author
 from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.idempotency import once
 from app.web.paging import PageQuery, page_response
@@ -72,10 +72,11 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
 
     async def create() -> Response:
         app = request.app
-        made = await webhooks.create(app.stores, app.settings, body.url, body.types, body.description)
+        by, types = author(request, account), list(dict.fromkeys(body.types))
+        made = await webhooks.create(app.stores, app.settings, body.url, types, body.description, by=by)
         it = made.target
         document = MadeWebhook(
-            it.webhook_id, it.url, list(body.types), body.description, made.created_at, it.secret
+            it.webhook_id, it.url, list(types), body.description, made.created_at, it.secret
         )
         return json_response(201, document, _NO_STORE)
 
@@ -107,7 +108,8 @@ async def list_webhooks(request: Request, account: Account, query: PageQuery) ->
 )
 async def delete_webhook(request: Request, account: Account) -> Response:
     """Tell this address nothing more; what was on its way may still come."""
-    await webhooks.remove(request.app.stores, request.params["webhook_id"])
+    by = author(request, account)
+    await webhooks.remove(request.app.stores, request.params["webhook_id"], by=by)
     return empty()
 
 

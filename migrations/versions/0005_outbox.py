@@ -34,7 +34,6 @@ CREATE TABLE outbox (
     "CREATE INDEX outbox_streamed ON outbox (streamed_at) WHERE streamed_at IS NOT NULL",
     # The last entry of the Redis stream that was committed here: one that has less has lost its end.
     "CREATE TABLE stream_end (one boolean PRIMARY KEY DEFAULT true CHECK (one), entry_id text NOT NULL)",
-    "INSERT INTO stream_end (entry_id) VALUES ('0-0')",
     """
 CREATE TABLE webhooks (
     webhook_id      text PRIMARY KEY,

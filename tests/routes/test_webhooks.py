@@ -40,6 +40,9 @@ async def test_the_secret_is_told_once(web: Web) -> None:
         assert gone.status_code == status
     assert code(gone) == (404, "not_found")
     assert (await web.get("/v1/webhooks", headers=staff)).json()["items"] == []
+    log = await web.get("/v1/audit?kind=webhook", headers=staff)
+    assert [it["action"] for it in log.json()["items"]] == ["delete", "create"]
+    assert webhook["secret"] not in log.text
 
 
 async def test_the_same_creation_makes_one(web: Web) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from app import webhooks
 from app.core.clock import now_ms
+from app.core.model import COMMAND_LINE
 from app.store import endings, outbox, payments, reservations
 from app.store import webhooks as stored
 from app.store.connections import Stores
@@ -119,7 +120,7 @@ async def _stream_is_complete(stores: Stores, names: list[str]) -> None:
 @asynccontextmanager
 async def telling(stores: Stores, receiver: Receiver) -> AsyncIterator[str]:
     """The jobs that relay and deliver, beside the test; the id of the one webhook."""
-    target = (await webhooks.create(stores, OPEN, receiver.url, (), "")).target
+    target = (await webhooks.create(stores, OPEN, receiver.url, (), "", by=COMMAND_LINE)).target
     async with at_work(stores, notices.relay_notices, OPEN), at_work(stores, notices.deliver_notices, OPEN):
         yield target.webhook_id
 
@@ -146,7 +147,7 @@ async def test_a_webhook_that_is_deleted_is_told_nothing_more(stores: Stores) ->
             return bool(receiver.got)
 
         await wait_until(first, "the delivery")
-        await webhooks.remove(stores, webhook_id)
+        await webhooks.remove(stores, webhook_id, by=COMMAND_LINE)
         await hold(stores, "r2")
 
         async def relayed() -> bool:
