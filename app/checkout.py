@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,23 +19,23 @@ from app.core.errors import (
     Conflict,
     HoldExpired,
     IdempotencyKeyReused,
+    NotFound,
     PaymentDeclined,
     Refusal,
     ReservationNotFound,
 )
 from app.core.model import Reservation, ReservationId
 from app.desk import Desk, stores_needed
-from app.payments import Charge, Gateway, GatewayFailed
+from app.payments import ANSWER_TIMEOUT_S, Charge, Gateway, GatewayFailed, GatewayNotAsked
 from app.store import endings, payments, reservations, stream
 from app.store.connections import REDIS_AWAY, Stores
 from app.store.payments import Attempt, Bill, PaymentState
 
-CHARGE_TIMEOUT_S = 3.0  # one answer of the gateway
 CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
 POLL_S = 0.25
 ANNOUNCE_TIMEOUT_S = 0.5  # a Redis that stands still must not make a payment late
 ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment is at it
-LOST_AFTER_S = CHARGE_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
+LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,12 @@ async def confirm(
 async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> None:
     """Charge, and act on the answer if there is one; without one the worker asks again."""
     try:
-        async with asyncio.timeout(CHARGE_TIMEOUT_S):
-            charge = await desk.gateway.charge(attempt, bill)
-    except (GatewayFailed, TimeoutError):
+        charge = await desk.gateway.charge(attempt, bill)
+    except GatewayNotAsked:  # this attempt is made once, here: so nothing was charged, and never will be
+        await payments.give_up(desk.stores.postgres, attempt.payment_id, "failed")
+        await _announce(desk.stores, attempt.reservation_id)
+        return
+    except GatewayFailed:
         return
     if charge.status == "succeeded" and charge.settled_at_ms <= bill.expires_at_ms:
         await desk.paid.submit("", attempt.payment_id)
@@ -93,19 +97,22 @@ async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> None:
 
 
 async def _conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: Charge) -> None:
-    """Act on an answer of the gateway that does not confirm: declined, or paid too late."""
+    """Act on an answer of the gateway that does not confirm by itself: declined, or paid too late.
+
+    Paid too late is taken where tickets are left, and paid back where none are.
+    """
     if charge.status == "declined":
         await payments.give_up(stores.postgres, payment_id, "declined")
-    elif charge.status == "succeeded":
-        late = await endings.expire_late(stores.postgres, payment_id)
-        await holds.tell_redis(stores, late)
-        await _refund(stores, gateway, payment_id)
+    elif charge.status == "succeeded" and not await holds.sell_late(stores, payment_id):
+        # Empty: another process has just acted on it, and perhaps confirmed.
+        if late := await endings.expire_late(stores.postgres, payment_id):
+            await holds.tell_redis(stores, late)
+            await _refund(stores, gateway, payment_id)
 
 
 async def _refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
-    with suppress(GatewayFailed, TimeoutError):
-        async with asyncio.timeout(CHARGE_TIMEOUT_S):
-            await gateway.refund(payment_id)
+    with suppress(GatewayFailed):
+        await gateway.refund(payment_id)
         await payments.mark_refunded(stores.postgres, payment_id)
 
 
@@ -195,15 +202,38 @@ async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
 async def settle_payments(stores: Stores, gateway: Gateway) -> int:
     """Ask the gateway about payments without an outcome, pay back what is owed; how many there were."""
     unsettled = await payments.unsettled(stores.postgres, ASK_AGAIN_AFTER_S)
+    await _settle(stores, gateway, unsettled)
+    return len(unsettled)
+
+
+async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: str) -> None:
+    """The gateway says that a payment was decided: ask it now. The same message again does nothing.
+
+    The message is a hint, never a proof: what the gateway's books say decides. So messages may be late,
+    doubled and out of order, and a stolen secret makes us look, and no more. While the books say nothing yet,
+    the worker goes on asking. The caller has checked the signature. Raises NotFound.
+    """
+    with stores_needed():
+        if await payments.is_heard(stores.postgres, message_id):
+            return
+        made = await payments.state(stores.postgres, payment_id)
+        if made is None:
+            raise NotFound("There is no such payment.")
+        await _settle(stores, gateway, [made])
+        await payments.mark_heard(stores.postgres, message_id)
+
+
+async def _settle(stores: Stores, gateway: Gateway, unsettled: Sequence[PaymentState]) -> None:
+    """Act on what the gateway's books say of each."""
     paid = []
     for made in unsettled:
         if made.status == "refunding":
             await _refund(stores, gateway, made.payment_id)
+        if made.status != "asked":
             continue
         try:
-            async with asyncio.timeout(CHARGE_TIMEOUT_S):
-                charge = await gateway.look_up(made.payment_id)
-        except (GatewayFailed, TimeoutError):
+            charge = await gateway.look_up(made.payment_id)
+        except GatewayFailed:
             continue
         if charge is None:
             await _give_up(stores, gateway, made)
@@ -214,7 +244,6 @@ async def settle_payments(stores: Stores, gateway: Gateway) -> int:
             await _announce(stores, made.reservation_id)
     if paid:
         await holds.sell(stores, paid)
-    return len(unsettled)
 
 
 async def _give_up(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
@@ -222,9 +251,8 @@ async def _give_up(stores: Stores, gateway: Gateway, made: PaymentState) -> None
     if made.age_s < LOST_AFTER_S:
         return
     try:
-        async with asyncio.timeout(CHARGE_TIMEOUT_S):
-            await gateway.refund(made.payment_id)
-    except (GatewayFailed, TimeoutError):
+        await gateway.refund(made.payment_id)
+    except GatewayFailed:
         return
     await payments.give_up(stores.postgres, made.payment_id, "failed")
     await _announce(stores, made.reservation_id)

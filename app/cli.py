@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import admin, event, migrate, operating, room, running
+from app.commands import admin, event, migrate, operating, room, running, webhook
 from app.core.errors import CannotRun, Refusal
 from app.store.connections import STORE_AWAY
 
@@ -29,6 +29,7 @@ app.add_typer(operating.keys, name="keys")
 app.add_typer(room.app, name="room")
 app.add_typer(event.app, name="event")
 app.add_typer(admin.app, name="admin")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(migrate.app, name="migrate")
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from app import holds
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import RoomId
-from app.payments import Gateway, SimulatedGateway
+from app.payments import Gateway, guarded
 from app.settings import Settings
 from app.store import stock_scripts, stream
 from app.store.batching import Coalescer
@@ -121,8 +121,7 @@ async def open_desk(stores: Stores, settings: Settings) -> AsyncIterator[Desk]:
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise ValueError("a desk needs FAIRGATE_SECRET")
-    gateway = SimulatedGateway(stores.postgres)
-    desk = Desk(stores, settings, gateway, secret, instance=secrets.token_urlsafe(9))
+    desk = Desk(stores, settings, guarded(stores.postgres), secret, instance=secrets.token_urlsafe(9))
     tasks = [asyncio.create_task(_listen(desk)), asyncio.create_task(_sweep(desk))]
     try:
         yield desk

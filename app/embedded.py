@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,12 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def own_secret(folder: Path, name: str) -> str:
+def own_secret(folder: Path, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
     """The secret kept in `folder/name`, made on first use, readable by us alone."""
     path = folder / name
     try:
         with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
+            file.write(make())
     except FileExistsError:
         pass
     return path.read_text()

@@ -185,6 +185,14 @@ async def sell(stores: Stores, payment_ids: Sequence[str]) -> list[str]:
     return [it.reservation_id for it in sold]
 
 
+async def sell_late(stores: Stores, payment_id: str) -> bool:
+    """Confirm what was paid for after its hold was over, if tickets are left; whether it was."""
+    sold = await payments.confirm_late(stores.postgres, payment_id)
+    metrics.reserved("confirmed", len(sold))
+    await tell_redis(stores, [Ended(*it, "confirmed") for it in sold])
+    return bool(sold)
+
+
 async def tell_redis(stores: Stores, changed: Iterable[Ended]) -> None:
     """Tell Redis what Postgres has said. With a store away, or a room not ready, `mend` tells it later."""
     by_room = itertools.groupby(

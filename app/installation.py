@@ -17,6 +17,7 @@ import msgspec
 import psutil
 from pydantic import SecretStr
 
+from app.core.delivery import new_secret
 from app.core.errors import CannotRun
 from app.embedded import STOP_SIGNALS, own_secret
 from app.settings import Settings
@@ -98,6 +99,11 @@ def secret(data: Path) -> SecretStr:
     return SecretStr(own_secret(data, "secret"))
 
 
+def payment_webhook_secret(data: Path) -> SecretStr:
+    """The folder's own secret for the payment gateway to sign with, made on first use."""
+    return SecretStr(own_secret(data, "payment_webhook_secret", new_secret))
+
+
 def save(data: Path, installation: Installation) -> None:
     """Write `run.json`, whole or not at all, readable by us alone (it holds the stores' passwords)."""
     draft = data / "run.json.new"
@@ -152,4 +158,7 @@ def resolve(settings: Settings) -> Settings:
             found["queue_redis_url"] = settings.queue_redis_url or here.queue_redis_url
     if not settings.secret.get_secret_value() and (data / "secret").is_file():
         found["secret"] = secret(data)
+    unset = not settings.payment_webhook_secret.get_secret_value()
+    if unset and (data / "payment_webhook_secret").is_file():
+        found["payment_webhook_secret"] = payment_webhook_secret(data)
     return settings.model_copy(update=found)

@@ -90,6 +90,18 @@ RESERVATIONS = Counter(
 STORE_FAILURES = Counter(
     "fairgate_store_failures", "Times a store was away when it was needed.", ["where"], registry=REGISTRY
 )
+DELIVERIES = Counter(
+    "fairgate_webhook_deliveries",
+    "Webhook requests by outcome: delivered, failed (tried again), given_up.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+CIRCUIT = Gauge(
+    "fairgate_gateway_circuit",
+    "1 for the state the circuit to the payment gateway is in: closed, opened, half-opened.",
+    ["state"],
+    registry=REGISTRY,
+)
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import asyncpg
+from purgatory import AsyncCircuitBreakerFactory, ContextChanged, Event
+from purgatory.domain.model import CLOSED, HALF_OPENED, OPENED, OpenedState
 
+from app import metrics
 from app.core.clock import now_ms
 from app.core.errors import ValidationFailed
 from app.store import simulated_charges
@@ -14,10 +19,19 @@ from app.store.payments import Attempt, Bill
 
 SLOW_MS = 5_000  # tok_slow
 LATE_MS = 1_000  # tok_late: so long after the hold has ended
+ANSWER_TIMEOUT_S = 3.0  # one answer of the gateway
+FAILURES_MAX = 20  # in a row: then it is left alone for a while
+LEFT_ALONE_S = 5.0  # then the next call tries whether it is back
+
+T = TypeVar("T")
 
 
 class GatewayFailed(Exception):
     """The gateway did not answer; whether it charged is not known."""
+
+
+class GatewayNotAsked(GatewayFailed):
+    """The gateway has failed too often, so it was not asked: this call charged nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +43,10 @@ class Charge:
 
 
 class Gateway(Protocol):
-    """What we ask of a gateway. `payment_id` is its idempotency key: nothing is charged twice."""
+    """What we ask of a gateway. `payment_id` is its idempotency key: nothing is charged twice.
+
+    It answers within a few seconds, or raises GatewayFailed.
+    """
 
     def accept(self, method: str, token: str) -> None:
         """Raise ValidationFailed for a payment this gateway cannot even be asked for."""
@@ -83,3 +100,64 @@ class SimulatedGateway:
     async def refund(self, payment_id: str) -> None:
         """Note it in the books."""
         await simulated_charges.refund(self._postgres, payment_id)
+
+
+class GuardedGateway:
+    """A gateway with a deadline, and a circuit that opens when it fails again and again."""
+
+    def __init__(
+        self, gateway: Gateway, *, timeout_s: float = ANSWER_TIMEOUT_S, left_alone_s: float = LEFT_ALONE_S
+    ) -> None:
+        self._gateway = gateway
+        self._timeout_s = timeout_s
+        self._circuits = AsyncCircuitBreakerFactory(
+            FAILURES_MAX, left_alone_s, exclude=[(BaseException, _is_no_failure)]
+        )
+        self._circuits.add_listener(_show)
+        _show_state(CLOSED)
+
+    def accept(self, method: str, token: str) -> None:
+        """As the gateway does."""
+        self._gateway.accept(method, token)
+
+    async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
+        """Raises GatewayNotAsked while the circuit is open."""
+        return await self._ask(lambda: self._gateway.charge(attempt, bill))
+
+    async def look_up(self, payment_id: str) -> Charge | None:
+        """Raises GatewayNotAsked while the circuit is open."""
+        return await self._ask(lambda: self._gateway.look_up(payment_id))
+
+    async def refund(self, payment_id: str) -> None:
+        """Raises GatewayNotAsked while the circuit is open."""
+        await self._ask(lambda: self._gateway.refund(payment_id))
+
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        circuit = await self._circuits.get_breaker("gateway")
+        try:
+            async with circuit, asyncio.timeout(self._timeout_s):
+                return await call()
+        except OpenedState:
+            raise GatewayNotAsked("the gateway failed too often; it is left alone for a while") from None
+        except TimeoutError:
+            raise GatewayFailed(f"no answer within {self._timeout_s:g} s") from None
+
+
+def guarded(postgres: asyncpg.Pool) -> Gateway:
+    """The gateway of this process."""
+    return GuardedGateway(SimulatedGateway(postgres))
+
+
+def _is_no_failure(error: BaseException) -> bool:
+    """A caller who went away, or a store that did, says nothing of the gateway."""
+    return not isinstance(error, GatewayFailed | TimeoutError)
+
+
+def _show(_name: str, _kind: str, event: Event) -> None:
+    if isinstance(event, ContextChanged):
+        _show_state(event.state)
+
+
+def _show_state(now: str) -> None:
+    for state in (CLOSED, OPENED, HALF_OPENED):
+        metrics.CIRCUIT.labels(state).set(state == now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,6 +42,8 @@ class Settings(BaseSettings):
     reserve_wait_s: float = Field(default=10.0, gt=0, le=60)  # a reserve call's deadline
     store_timeout_s: float = Field(default=2.0, gt=0, le=60)  # any one round trip
     postgres_pool_max: int = Field(default=10, ge=4, le=1000)  # a restore holds two at once
+    webhooks_private: Literal["on", "off"] = "off"  # on: webhooks may be in private networks
+    payment_webhook_secret: SecretStr = SecretStr("")  # the gateway signs with it; embedded keeps its own
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
 
@@ -58,10 +61,26 @@ class Settings(BaseSettings):
             ipaddress.ip_network(part, strict=False)
         return value
 
+    @field_validator("payment_webhook_secret")
+    @classmethod
+    def _signs(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not text:
+            return value
+        prefix, _, key = text.partition("_")
+        if prefix != "whsec" or len(b64decode(key, validate=True)) < 24:
+            raise ValueError("has to be `whsec_` and 24 bytes or more in base64")
+        return value
+
     @property
     def throttled(self) -> bool:
         """Whether request throttles are on at all."""
         return self.rate_limits == "on"
+
+    @property
+    def posts_privately(self) -> bool:
+        """Whether webhooks may be at addresses that are not public."""
+        return self.webhooks_private == "on"
 
     @property
     def queue_url(self) -> str:

@@ -133,6 +133,9 @@ async def _start_stores(crew: Crew) -> None:
         update={
             "data": data,
             "secret": given.secret if given.secret.get_secret_value() else installation.secret(data),
+            "payment_webhook_secret": given.payment_webhook_secret
+            if given.payment_webhook_secret.get_secret_value()
+            else installation.payment_webhook_secret(data),
         }
     )
     await ask(given)  # first: a wrong address is told before anything is started
@@ -175,6 +178,7 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
         **os.environ,
         "FAIRGATE_DATA": str(crew.data),
         "FAIRGATE_SECRET": settings.secret.get_secret_value(),
+        "FAIRGATE_PAYMENT_WEBHOOK_SECRET": settings.payment_webhook_secret.get_secret_value(),
         "FAIRGATE_REDIS_URL": settings.redis_url,
         "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,
         "FAIRGATE_DATABASE_URL": settings.database_url,

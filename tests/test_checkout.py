@@ -189,8 +189,20 @@ async def test_a_charge_that_reaches_the_gateway_after_it_was_given_up_is_void(s
         assert await charged(stores) == 0
 
 
-async def test_a_payment_after_the_hold_is_given_back_and_told(stores: Stores) -> None:
+async def test_a_payment_after_the_hold_is_taken_while_tickets_are_left(stores: Stores) -> None:
     async with a_shop(stores, hold_ttl_s=2) as desk:
+        reservation_id = await held(desk)
+        await confirm(desk, reservation_id, card("tok_late"), "pay")
+        sold = await looked_after(desk, reservation_id, "confirmed")
+        assert len(sold.tickets) == 2
+        assert sold.confirmed_at_ms > sold.expires_at_ms
+        assert await charged(stores) == 10_000
+        assert await stock(stores.redis, "floor", LIVE) == (8, 0, 2)
+        assert await check(stores, GALA) == []
+
+
+async def test_a_payment_after_the_hold_is_given_back_and_told_when_none_is_left(stores: Stores) -> None:
+    async with a_shop(stores, {"floor": 3}, hold_ttl_s=2) as desk:
         reservation_id = await held(desk)
         assert (await confirm(desk, reservation_id, card("tok_late"), "pay")).reservation.status in (
             "paying",
@@ -202,7 +214,7 @@ async def test_a_payment_after_the_hold_is_given_back_and_told(stores: Stores) -
         assert await charged(stores) == 0
         with pytest.raises(HoldExpired):
             await confirm(desk, reservation_id, card("tok_late"), "pay")
-        assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
+        assert await stock(stores.redis, "floor", LIVE) == (3, 0, 0)
         assert await check(stores, GALA) == []
 
 

@@ -59,6 +59,7 @@ def test_every_parameter_is_of_a_known_kind(call: Endpoint) -> None:
         "ticket_type_id",
         "reservation_id",
         "visitor_id",
+        "webhook_id",
     }
 
 
@@ -73,7 +74,8 @@ def test_the_hot_lane_is_what_it_should_be() -> None:
 
 def test_creating_calls_of_staff_honour_idempotency_keys() -> None:
     creating = {it.name for it in CALLS if it.tag.startswith("Staff") and 201 in it.answers}
-    assert creating == {"create_event", "create_ticket_type", "create_seats", "create_room"}
+    staff_make = {"create_event", "create_ticket_type", "create_seats", "create_room", "create_webhook"}
+    assert creating == staff_make
     assert all("Idempotency-Key" in it.headers for it in CALLS if it.name in creating)
 
 

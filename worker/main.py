@@ -29,7 +29,7 @@ from app import garbage
 from app.core.errors import CannotRun
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, connected
-from worker import admission, expiry, mend, payments, processor
+from worker import admission, expiry, mend, notices, payments, processor
 from worker.context import WorkerContext
 from worker.pace import Backoff, pause
 
@@ -41,6 +41,7 @@ JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *expiry.JOBS,
     *payments.JOBS,
     *mend.JOBS,
+    *notices.JOBS,
 )
 SHIFT_S = 1800  # how long arq's lock on a job of ours outlives a killed worker; nobody waits for it
 GRACE_S = 2.0  # for the batch in hand at shutdown

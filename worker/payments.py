@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from app.checkout import settle_payments as settle
-from app.payments import SimulatedGateway
+from app.payments import guarded
 from worker.context import WorkerContext
 from worker.pace import repeat
 
@@ -14,7 +14,7 @@ EVERY_S = 0.5
 
 async def settle_payments(ctx: WorkerContext) -> None:
     """Until the worker stops. Any number of workers may do so at once: each step is taken once."""
-    gateway = SimulatedGateway(ctx.stores.postgres)
+    gateway = guarded(ctx.stores.postgres)
 
     async def once() -> bool:
         await settle(ctx.stores, gateway)

@@ -52,6 +52,22 @@ PlaceState = Literal[
 ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired"]
 Role = Literal["user", "operator", "admin"]
 QueueingMethod = Literal["fifo", "lottery"]
+NoticeType = Literal[
+    "reservation.held",
+    "reservation.confirmed",
+    "reservation.cancelled",
+    "reservation.expired",
+    "payment.succeeded",
+    "payment.declined",
+    "payment.failed",
+    "payment.refunded",
+    "room.opened",
+    "room.paused",
+    "room.resumed",
+    "room.closed",
+    "room.sold_out",
+    "room.rate_changed",
+]
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

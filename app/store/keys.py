@@ -15,6 +15,15 @@ CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confir
 DAY_MS = 86_400_000
 
 
+class NoticeKeys:
+    """The keys of what is told to other systems; they belong to no room."""
+
+    @property
+    def events(self) -> str:
+        """Stream: notices, each of its readers with a consumer group of its own; capped."""
+        return "fairgate:events"
+
+
 @dataclass(frozen=True, slots=True)
 class RoomKeys:
     """The keys of one room. A script's `-- KEYS` line names attributes of this class.

@@ -7,6 +7,7 @@ import asyncpg
 # Calls: the longest claim window is a day. Draws: place tokens live 30 days after the room closed.
 _FORGET = (
     "DELETE FROM idempotent_replies WHERE created_at < now() - interval '24 hours'",
+    "DELETE FROM gateway_messages WHERE received_at < now() - interval '1 day'",  # refused by age after 5 min
     "DELETE FROM calls WHERE called_at < now() - interval '2 days'",
     "DELETE FROM drawn_places USING rooms WHERE rooms.room_id = drawn_places.room_id "
     "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",

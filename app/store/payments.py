@@ -64,12 +64,12 @@ WITH taken AS (
 SELECT amount, currency, expires_at FROM taken
 """
 
-# Paid in time: the row, the payment, the counters, the tickets, and the session's end where the room says so.
-_CONFIRM = """
+# Paid: the row, the payment, the counters, the tickets, and the session's end where the room says so.
+_SELL = """
 WITH confirmed AS (
     UPDATE reservations it SET status = 'confirmed', confirmed_at = now(), released = false
     FROM payments WHERE payments.payment_id = ANY($1) AND payments.status = 'asked'
-      AND it.reservation_id = payments.reservation_id AND it.status = 'paying'
+      AND it.reservation_id = payments.reservation_id AND it.status = 'paying'{more}
     RETURNING it.reservation_id, it.event_id, it.visitor_id, it.items, payments.payment_id
 ), paid AS (
     UPDATE payments SET status = 'succeeded', settled_at = now()
@@ -107,6 +107,17 @@ WITH confirmed AS (
 )
 SELECT confirmed.reservation_id, events.room_id FROM confirmed JOIN events USING (event_id)
 """
+_CONFIRM = _SELL.format(more="")
+# The hold is over, and its tickets are the line's. Where as many are free besides, the line wants none of
+# them: giving back and taking again comes to keeping them. They are still held, so nothing is oversold.
+_CONFIRM_LATE = _SELL.format(
+    more="""
+      AND NOT EXISTS (
+          SELECT FROM jsonb_to_recordset(it.items) AS line (ticket_type_id text, quantity bigint)
+          LEFT JOIN ticket_types ON ticket_types.event_id = it.event_id
+                                AND ticket_types.ticket_type_id = line.ticket_type_id
+          WHERE (total - held - sold >= quantity) IS NOT TRUE)"""
+)
 
 _GIVE_UP = """
 WITH given_up AS (
@@ -141,6 +152,11 @@ async def confirm(postgres: asyncpg.Pool, payment_ids: Sequence[str]) -> list[So
     return [Sold(*row) for row in await postgres.fetch(_CONFIRM, payment_ids)]
 
 
+async def confirm_late(postgres: asyncpg.Pool, payment_id: str) -> list[Sold]:
+    """Confirm what was paid for after its hold was over, if as many tickets are free besides."""
+    return [Sold(*row) for row in await postgres.fetch(_CONFIRM_LATE, [payment_id])]
+
+
 async def give_up(postgres: asyncpg.Pool, payment_id: str, status: Literal["declined", "failed"]) -> None:
     """Nothing was charged: the reservation is a hold again, for as long as it has left."""
     await postgres.execute(_GIVE_UP, payment_id, status)
@@ -167,6 +183,18 @@ async def state(postgres: asyncpg.Pool, payment_id: str) -> PaymentState | None:
     """The attempt as it stands; None when it was never made."""
     row = await postgres.fetchrow(f"{_STATE} WHERE payment_id = $1", payment_id)
     return _payment(row) if row else None
+
+
+async def is_heard(postgres: asyncpg.Pool, message_id: str) -> bool:
+    """Whether a message of the gateway was acted on before."""
+    return bool(await postgres.fetchval("SELECT 1 FROM gateway_messages WHERE message_id = $1", message_id))
+
+
+async def mark_heard(postgres: asyncpg.Pool, message_id: str) -> None:
+    """A message of the gateway was acted on."""
+    await postgres.execute(
+        "INSERT INTO gateway_messages (message_id) VALUES ($1) ON CONFLICT DO NOTHING", message_id
+    )
 
 
 async def unsettled(postgres: asyncpg.Pool, older_than_s: float) -> list[PaymentState]:

@@ -141,7 +141,8 @@ async def touch_room(queries: Queries, room_id: RoomId) -> None:
 async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus) -> None:
     """Remember how far the line got, and a state the schedule brought unless staff changed it since.
 
-    Times are rounded up to the second: a call never seems older than it is.
+    Times are rounded up to the second: a call never seems older than it is. `sold_out` is only for telling
+    others when it begins; of two workers the one that looked last has the word.
     """
     await queries.execute(
         """
@@ -151,7 +152,9 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
                 opened_at = COALESCE(opened_at, $4),
                 closed_at = CASE WHEN version = $2 AND $3 = 'closed' THEN COALESCE(closed_at, now())
                                  ELSE closed_at END,
-                serving_position = GREATEST(serving_position, $5)
+                serving_position = GREATEST(serving_position, $5),
+                sold_out = CASE WHEN seen_ms <= $7 THEN $8 ELSE sold_out END,
+                seen_ms = GREATEST(seen_ms, $7)
             WHERE room_id = $1 RETURNING serving_position
         )
         INSERT INTO calls AS c (room_id, called_at, serving_position, last_number)
@@ -166,6 +169,8 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
         from_ms(status.opened_at_ms),
         status.serving_position,
         status.last_number,
+        status.now_ms,
+        status.state == "sold_out",
     )
 
 

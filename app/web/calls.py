@@ -10,11 +10,13 @@ from app.web import (
     health,
     openapi,
     orders,
+    payments,
     reservations,
     rooms,
     seats,
     staff,
     stats,
+    webhooks,
 )
 from app.web.http import ENDPOINTS, Endpoint
 
@@ -25,10 +27,12 @@ _MODULES = (
     seats,
     orders,
     reservations,
+    payments,
     accounts,
     staff,
     stats,
     audit,
+    webhooks,
     health,
     openapi,
 )

@@ -6,10 +6,12 @@ at first, then the kind, then the room.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 
 import msgspec
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from app import catalog
 from app.core.clock import now_ms
@@ -31,6 +33,8 @@ PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
 WITHOUT_TOKEN = -1  # the epoch of an account's place: nothing was told that could be restored
 COOKIES_MAX = 20  # place cookies tried for one reservation
 PLACE_PREFIX = "p1."
+GATEWAY_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_MESSAGE_ID = re.compile(r"^[\x21-\x7e]{1,128}\Z")
 STAFF: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
 TOKEN_ERRORS = (CredentialMissing, CredentialInvalid)
 
@@ -246,12 +250,30 @@ async def shows_staff(request: Request) -> bool:
     return isinstance(found, Account) and STAFF[found.role] >= STAFF["operator"]
 
 
+async def _gateway(request: Request, body: bytes) -> str:
+    """The id of a message that the payment gateway signed and sent just now."""
+    secret = request.app.settings.payment_webhook_secret.get_secret_value()
+    sent = {name: request.header(name.encode()) or "" for name in GATEWAY_HEADERS}
+    if not any(sent.values()) and request.header(b"authorization") is None:
+        raise CredentialMissing("Sign the message: webhook-id, webhook-timestamp, webhook-signature.")
+    if not secret:
+        raise CredentialInvalid("FAIRGATE_PAYMENT_WEBHOOK_SECRET is not set, so no signature is good.")
+    if not _MESSAGE_ID.match(sent["webhook-id"]):
+        raise CredentialInvalid("webhook-id has to be 1 to 128 characters.")
+    try:
+        Webhook(secret).verify(body, sent, json_parse=False)
+    except (WebhookVerificationError, ValueError):  # also what it cannot even take apart
+        raise CredentialInvalid("The signature is not good, or the message is too old.") from None
+    return sent["webhook-id"]
+
+
 PLACE = Auth("place", ("placeToken", "placeHeader", "accessToken"), _place, (*TOKEN_ERRORS, WrongRoom))
 BOOKING = Auth("booking", ("bookingToken",), _booking, (*TOKEN_ERRORS, BookingTokenExpired, WrongRoom))
 OWNER = Auth("owner", ("placeToken", "placeHeader", "bookingToken", "accessToken"), asker, TOKEN_ERRORS)
 ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))
 OPERATOR = Auth("operator", ("accessToken",), _operator, (*TOKEN_ERRORS, RoleRequired, RateLimited))
 ADMIN = Auth("admin", ("accessToken",), _admin, (*TOKEN_ERRORS, RoleRequired, RateLimited))
+GATEWAY = Auth("gateway", ("gatewaySignature",), _gateway, TOKEN_ERRORS, signs_body=True)
 
 
 def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, bytes]:

@@ -37,6 +37,7 @@ _PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "ticket_type_id": (_SLUG, TicketTypeNotFound),
     "reservation_id": (_OPAQUE, ReservationNotFound),
     "visitor_id": (_OPAQUE, NotFound),
+    "webhook_id": (_OPAQUE, NotFound),
     "name": (_OPAQUE, NotFound),
 }
 _process = secrets.token_hex(5)
@@ -103,7 +104,8 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
             raise missing
     arguments: list[Any] = [request]
     if endpoint.auth is not None:
-        arguments.append(await endpoint.auth.read(request))
+        signed = (body,) if endpoint.auth.signs_body else ()
+        arguments.append(await endpoint.auth.read(request, *signed))
     if endpoint.query is not NoQuery:
         arguments.append(parse_query(endpoint, request))
     elif request.query:

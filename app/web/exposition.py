@@ -12,7 +12,7 @@ from app.core.errors import StoreUnavailable
 from app.core.model import EventId, TicketType
 from app.loading import stores_answer
 from app.stats import RoomFigures
-from app.store import events
+from app.store import events, outbox, webhooks
 from app.store.connections import Stores
 from app.waiting_room import Line
 
@@ -76,6 +76,7 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
             workers = await metrics.of_workers(stores.redis)
             event_ids = [it.room.event_id for it in found if it.room.event_id]
             types = await events.select_types_of_events(stores.postgres, event_ids)
+            families += await _notices(stores)
     except StoreUnavailable:
         up.add_metric([], 0)
     else:
@@ -84,6 +85,14 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
         families += _of_rooms(found)
         families.append(_conservation(found, types, drift))
     return generate_latest(families)  # asks nothing but collect() of it
+
+
+async def _notices(stores: Stores) -> list[Metric]:
+    lag = GaugeMetricFamily("fairgate_outbox_lag_seconds", "Age of the oldest change not told to others yet.")
+    lag.add_metric([], await outbox.lag_s(stores.postgres))
+    pending = GaugeMetricFamily("fairgate_webhook_pending", "Webhook deliveries still to be made.")
+    pending.add_metric([], await webhooks.pending(stores.postgres))
+    return [lag, pending]
 
 
 def _merge(families: _Families, others: list[Metric]) -> None:

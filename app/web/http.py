@@ -110,12 +110,14 @@ class Auth:
     """Which credential a call needs: its name in the contract and how to read it off a request.
 
     What `read` returns is the first argument of the route after the request. Raises CredentialMissing & Co.
+    Where the credential is a signature of the body, `read` takes the body, too.
     """
 
     name: str
     schemes: tuple[str, ...]  # security schemes of the OpenAPI document, any of them will do
-    read: Callable[[Request], Awaitable[Any]]
+    read: Callable[..., Awaitable[Any]]
     errors: tuple[type[Refusal], ...]
+    signs_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ SECURITY = {
         "Access token of an account; `fairgate token` makes one.",
         {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     ),
+    "gatewaySignature": (
+        "Signature of the body with FAIRGATE_PAYMENT_WEBHOOK_SECRET (Standard Webhooks).",
+        {"type": "apiKey", "in": "header", "name": "webhook-signature"},
+    ),
 }
 HEADERS = {
     "Idempotency-Key": "1 to 128 printable ASCII characters; the same one when the call is sent again.",
@@ -45,6 +49,9 @@ HEADERS = {
     "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",
     "X-Forwarded-Host": "Host of the address the visitor asked for.",
     "X-Forwarded-Uri": "Path of the address the visitor asked for.",
+    "webhook-id": "The message's id; the same when it is sent again.",
+    "webhook-timestamp": "When it was sent, seconds since 1970; at most five minutes off.",
+    "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several apart by spaces.",
 }
 ANSWERS = {200: "Done.", 201: "Made.", 202: "Not decided yet.", 204: "Done, nothing to tell."}
 ANSWERS |= {302: "To the queue page.", 503: "Not ready."}

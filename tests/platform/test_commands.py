@@ -175,3 +175,32 @@ async def test_keys_rotate_with_overlap(run: Run, database_url: str) -> None:
     await connection.close()
     assert rows[-1]["kid"] == new
     assert [row["retired_at"] is None for row in rows] == [False, True]
+
+
+async def test_webhooks_are_listed_and_replayed(run: Run, database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO webhooks (webhook_id, url, types, description, secret, disabled_at, failure, failed_at) "
+        "VALUES ('wh_1', 'https://example.com/hook', '{}', '', 's', now(), 'answered 500', '2030-01-01Z')"
+    )
+    for subject in ("r1", "r2"):
+        await connection.execute(
+            "INSERT INTO outbox (type, subjects, queued) VALUES ('room.opened', ARRAY[$1], true)", subject
+        )
+    await connection.execute(
+        "INSERT INTO deliveries (webhook_id, number, ordinal, thread, given_up_at) "
+        "SELECT 'wh_1', min(number), 1, 'r1', now() FROM outbox"
+    )
+    listed = (await run("webhook", "list")).out.splitlines()
+    assert len(listed) == 2
+    assert re.fullmatch(
+        r"wh_1 +disabled +0 +1 +https://example.com/hook +2030-01-01T00:00:00Z answered 500", listed[1]
+    )
+    assert (await run("webhook", "replay", "wh_1")).out == "wh_1: 1 to be delivered again\n"
+    assert "enabled" in (await run("webhook", "list")).out
+    again = await run("webhook", "replay", "wh_1", "--since", "2020-01-01")
+    assert again.out == "wh_1: 1 to be delivered again\n"  # the other one is on its way already
+    assert await connection.fetchval("SELECT count(*) FROM deliveries WHERE given_up_at IS NULL") == 2
+    await connection.close()
+    assert "no such webhook" in (await run("webhook", "replay", "wh_2", code=1)).err
+    await run("webhook", "replay", "wh_1", "--since", "yesterday", code=2)

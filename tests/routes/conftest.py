@@ -7,12 +7,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 from quart import Quart
+from standardwebhooks import Webhook
 
 from app.core.model import Account, Role
 from app.main import create_app
@@ -23,6 +25,8 @@ from tests.conftest import Servers
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 from worker.main import JOBS
+
+GATEWAY_SECRET = "whsec_" + "c2VjcmV0" * 4
 
 
 @dataclass
@@ -114,6 +118,17 @@ class Web:
         )
 
 
+def gateway_headers(body: str, message_id: str = "msg_1", age_s: int = 0) -> dict[str, str]:
+    """What the payment gateway sends with this body."""
+    at = datetime.now(UTC) - timedelta(seconds=age_s)
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(GATEWAY_SECRET).sign(message_id, at, body),
+    }
+
+
 def bearer(token: str) -> dict[str, str]:
     """The Authorization header."""
     return {"Authorization": f"Bearer {token}"}
@@ -153,6 +168,7 @@ def settings(servers: Servers, database_url: str) -> Settings:
         redis_url=servers.redis_url,
         database_url=database_url,
         secret=SecretStr("only for tests, 32 characters ..."),
+        payment_webhook_secret=SecretStr(GATEWAY_SECRET),
         rate_limits="off",
         public_url="",
         store_timeout_s=10,  # tests share their two cores with others

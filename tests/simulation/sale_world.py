@@ -153,10 +153,11 @@ class SaleWorld:
         attempt = self.attempts.get(reservation_id, "none")
 
         async def end() -> None:
-            await holds.tell_redis(self.stores, await endings.expire_late(self.stores.postgres, attempt))
+            if not await holds.sell_late(self.stores, attempt):
+                await holds.tell_redis(self.stores, await endings.expire_late(self.stores.postgres, attempt))
 
         ids = [reservation_id] if self._status(reservation_id) == "paying" else []
-        await self.do(end(), self.model.end(ids, "expired"), calls)
+        await self.do(end(), self.model.paid_late(ids), calls)
 
     async def cancel(self, visitor: str, key: str, calls: int | None) -> None:
         reservation_id = f"{visitor}-{key}"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from app.reservations import Payment, confirm, get
+from app.settings import Settings
 from app.store.connections import Stores
 from app.store.stock_scripts import GROUP
 from tests.sales import LIVE, SETTINGS, a_session, a_shop, ask
@@ -18,9 +19,11 @@ from worker.payments import settle_payments
 
 
 @asynccontextmanager
-async def at_work(stores: Stores, job: Callable[[WorkerContext], Awaitable[None]]) -> AsyncIterator[None]:
+async def at_work(
+    stores: Stores, job: Callable[[WorkerContext], Awaitable[None]], settings: Settings = SETTINGS
+) -> AsyncIterator[None]:
     """The job, until the end of the block; it has to stop at once."""
-    ctx = WorkerContext(SETTINGS, stores, "jobs", asyncio.Event())
+    ctx = WorkerContext(settings, stores, "jobs", asyncio.Event())
     task = asyncio.ensure_future(job(ctx))
     yield
     ctx.stopping.set()

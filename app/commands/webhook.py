@@ -1,0 +1,64 @@
+"""webhook list | replay: how deliveries to others go, and making them again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from app.commands.settled import Data, on_stores
+from app.core.model import COMMAND_LINE
+from app.settings import Settings
+from app.store import webhooks as stored
+from app.store.connections import Stores
+from app.store.webhooks import Webhook
+
+LISTED_MAX = 1_000
+
+app = typer.Typer(help="Who is told of changes, and telling them again.", rich_markup_mode=None)
+
+
+@app.command("list")
+def list_webhooks(*, data: Data = None) -> None:
+    """All webhooks, one a line: state, deliveries still to be made and given up, the last failure."""
+
+    async def read(stores: Stores, _settings: Settings) -> list[Webhook]:
+        return (await stored.select(stores.postgres, limit=LISTED_MAX, offset=0))[0]
+
+    rows = [("WEBHOOK", "STATE", "PENDING", "GIVEN UP", "URL", "LAST FAILURE")]
+    rows += [_row(it) for it in on_stores(data, read)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _row(it: Webhook) -> tuple[str, str, str, str, str, str]:
+    state = "disabled" if it.disabled_at else "enabled"
+    failed = f"{it.failed_at:%Y-%m-%dT%H:%M:%SZ} {it.failure}" if it.failed_at else "-"
+    return it.webhook_id, state, str(it.pending), str(it.given_up), it.url, failed
+
+
+@app.command()
+def replay(
+    webhook: Annotated[str, typer.Argument(metavar="WEBHOOK_ID")],
+    *,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+            help="All changes since then (UTC) that are still kept, three days.",
+        ),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Deliver again what was given up, or all since a time; a disabled webhook is enabled."""
+    from app import webhooks  # loads an HTTP client
+
+    moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
+
+    async def again(stores: Stores, _settings: Settings) -> int:
+        return await webhooks.replay(stores, webhook, moment, by=COMMAND_LINE)
+
+    count = on_stores(data, again)
+    print(f"{webhook}: {count} to be delivered again")

@@ -1,0 +1,36 @@
+"""Deliveries to others: what signs them, when one is tried again, and where they may go."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from base64 import b64encode
+
+RETRY_FIRST_S = 2
+RETRY_MAX_S = 4 * 3600
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def new_secret() -> str:
+    """A secret to sign with, in the form of Standard Webhooks."""
+    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def retry_after_s(attempts: int, jitter01: float) -> float:
+    """When to deliver again what failed `attempts` times: 2 s, 8 s, 32 s ... up to four hours.
+
+    `jitter01` in 0 to 1 spreads it by a quarter each way, so that what failed together parts.
+    """
+    grown = RETRY_FIRST_S * 4 ** (min(attempts, 20) - 1)
+    return float(min(RETRY_MAX_S, grown)) * (0.75 + 0.5 * jitter01)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet's: not private, of this host, of a link or for many."""
+    it = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(it, ipaddress.IPv6Address):
+        if it.ipv4_mapped is not None:
+            return is_public(str(it.ipv4_mapped))
+        if it.sixtofour is not None or it.teredo is not None or it in NAT64:
+            return False  # an IPv4 address in disguise, perhaps one of ours
+    return it.is_global and not it.is_multicast and not it.is_reserved

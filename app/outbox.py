@@ -1,0 +1,36 @@
+"""The relay: from the outbox to the Redis stream and to each webhook's deliveries. Nothing is left out.
+
+One worker at a time, whoever comes first; another goes on where it died. Killed between Redis and the commit,
+the same notices are added again with the same ids.
+"""
+
+from __future__ import annotations
+
+from app import log
+from app.store import notice_stream, outbox
+from app.store.connections import Stores
+from app.store.rooms import Connection
+
+LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
+
+
+async def relay(stores: Stores) -> int:
+    """Tell what is next; how many notices. 0 also while another worker does."""
+    async with outbox.turn(stores.postgres) as connection:
+        if connection is None:
+            return 0
+        await _mend_stream(stores, connection)
+        found = await outbox.waiting(connection)
+        if found.notices:
+            entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
+            await outbox.mark_streamed(connection, found.numbers, entry_id)
+        return len(found.notices)
+
+
+async def _mend_stream(stores: Stores, connection: Connection) -> None:
+    """A Redis that was wiped, or lost its last second, gets again what it had been given."""
+    end, known = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
+    if notice_stream.order(end) < notice_stream.order(known):
+        since_ms = max(0, notice_stream.order(end)[0] - LOST_MARGIN_MS)
+        rows = await outbox.stream_again(connection, since_ms, end)
+        log.get(__name__).warning("the stream of notices lost its end; it is told again", rows=rows)

@@ -1,0 +1,141 @@
+"""Webhooks: who is told of which changes, and the telling. Each gets the notices of a reservation in order.
+
+At least once: what a worker was sending when it died is sent again by another, under the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from app import audit, log, metrics, posting
+from app.audit import Thing
+from app.core.delivery import new_secret, retry_after_s
+from app.core.errors import NotFound, ValidationFailed
+from app.core.model import Author, NoticeType
+from app.loading import stores_answer
+from app.posting import AddressRefused, NotTaken
+from app.settings import Settings
+from app.store import webhooks
+from app.store.connections import Stores
+from app.store.rooms import Connection
+from app.store.webhooks import Delivery, Target, Webhook
+
+AT_ONCE = 16  # requests to one webhook at the same time, per worker
+WHY_MAX = 300
+NO_WEBHOOK = "There is no such webhook."
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    """A webhook as it was made: the one time its secret is told."""
+
+    target: Target
+    created_at: datetime
+
+
+async def create(
+    stores: Stores,
+    settings: Settings,
+    url: str,
+    types: Sequence[NoticeType],
+    description: str,
+    *,
+    by: Author,
+) -> NewWebhook:
+    """Tell this address of these changes, of all when there are no types. Raises ValidationFailed (`url`)."""
+    try:
+        await posting.checked(posting.parse(url), private=settings.posts_privately)
+    except AddressRefused as error:
+        raise ValidationFailed("url", str(error)) from None
+    target = Target(f"wh_{secrets.token_hex(10)}", url, new_secret())
+    after = {"url": url, "types": types, "description": description}
+    async with _transaction(stores) as connection:
+        made = await webhooks.insert(connection, target, types, description)
+        await audit.record(connection, by, "create", _thing(target.webhook_id), after=after)
+    return NewWebhook(target, made)
+
+
+async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
+    """A part of the webhooks, and how many there are."""
+    with stores_answer():
+        return await webhooks.select(stores.postgres, limit=limit, offset=offset)
+
+
+async def remove(stores: Stores, webhook_id: str, *, by: Author) -> None:
+    """Tell it nothing more. Raises NotFound."""
+    async with _transaction(stores) as connection:
+        before = await webhooks.delete(connection, webhook_id)
+        if before is None:
+            raise NotFound(NO_WEBHOOK)
+        await audit.record(connection, by, "delete", _thing(webhook_id), before=before)
+
+
+async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by: Author) -> int:
+    """Deliver again what was given up, or all since then that is still kept; how many. Enables it again.
+
+    Raises NotFound.
+    """
+    async with _transaction(stores) as connection:
+        if not await webhooks.enable(connection, webhook_id):
+            raise NotFound(NO_WEBHOOK)
+        if since is None:
+            count = await webhooks.deliver_given_up(connection, webhook_id)
+        else:
+            count = await webhooks.deliver_again(connection, webhook_id, since)
+        after = {"since": since, "deliveries": count}
+        await audit.record(connection, by, "replay", _thing(webhook_id), after=after)
+    return count
+
+
+def _thing(webhook_id: str) -> Thing:
+    return Thing("webhook", webhook_id)
+
+
+@asynccontextmanager
+async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            yield connection
+
+
+async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, private: bool) -> bool | None:
+    """Make the deliveries of one webhook that are due. None: there were none; False: not one was taken."""
+    due = await webhooks.claim(stores.postgres, target.webhook_id, AT_ONCE)
+    if not due:
+        return None
+    taken = await asyncio.gather(*(_deliver(stores, client, target, it, private) for it in due))
+    return any(taken)
+
+
+async def _deliver(
+    stores: Stores, client: httpx.AsyncClient, target: Target, it: Delivery, private: bool
+) -> bool:
+    """One delivery, and what comes of it."""
+    body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
+    try:
+        await posting.post(client, target.url, target.secret, it.notice.notice_id, body, private=private)
+    except (AddressRefused, NotTaken) as error:
+        await _failed(stores, target, it, error)
+        return False
+    await webhooks.delivered(stores.postgres, target.webhook_id, it)
+    metrics.DELIVERIES.labels("delivered").inc()
+    return True
+
+
+async def _failed(stores: Stores, target: Target, it: Delivery, error: AddressRefused | NotTaken) -> None:
+    again_s = retry_after_s(it.attempts, random.random())
+    given_up, disabled = await webhooks.failed(
+        stores.postgres, target.webhook_id, it, again_s, str(error)[:WHY_MAX]
+    )
+    metrics.DELIVERIES.labels("given_up" if given_up else "failed").inc()
+    if disabled or (isinstance(error, NotTaken) and error.gone):
+        await webhooks.disable(stores.postgres, target.webhook_id)
+        log.get(__name__).warning("a webhook was disabled", webhook_id=target.webhook_id, why=str(error))

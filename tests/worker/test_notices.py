@@ -1,0 +1,157 @@
+"""A real worker tells others what changed and is killed while it does: nothing is lost, order is kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from app import webhooks
+from app.core.clock import now_ms
+from app.core.model import COMMAND_LINE
+from app.store import endings, outbox, payments, reservations
+from app.store import webhooks as stored
+from app.store.connections import Stores
+from app.store.notice_stream import KEYS
+from app.store.payments import Attempt
+from app.store.reservations import NewHold, Origin
+from tests.conftest import Servers
+from tests.platform.outside import FAIRGATE, environment
+from tests.receiver import Receiver, receiving
+from tests.sales import GALA, HALL, a_sale
+from tests.test_outbox import hold
+from tests.test_webhooks import OPEN, a_webhook, expire
+from tests.waiting import wait_until
+from tests.worker.test_jobs import at_work
+from worker import notices
+
+KILLS = 3
+EACH = 40
+LIFE = ["reservation.held", "reservation.confirmed", "reservation.cancelled"]
+
+
+@contextmanager
+def a_worker(servers: Servers, database_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`fairgate worker`, ended in the end."""
+    process = subprocess.Popen(
+        [FAIRGATE, "worker"],
+        env=environment(
+            FAIRGATE_REDIS_URL=servers.redis_url,
+            FAIRGATE_DATABASE_URL=database_url,
+            FAIRGATE_WEBHOOKS_PRIVATE="on",
+            FAIRGATE_SECRET="only for tests",
+            FAIRGATE_LOG_LEVEL="error",
+        ),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def live(stores: Stores, name: str) -> None:
+    """A reservation from its hold to its end, as the operations write it."""
+
+    async def held() -> bool:
+        epoch = await stores.postgres.fetchval("SELECT epoch FROM rooms")  # the worker may restore the room
+        try:
+            new = NewHold(name, "ann", "print", f"5000|EUR|{now_ms()}|{now_ms() + 300_000}|floor:1:5000")
+            return bool(await reservations.insert_holds(stores.postgres, Origin(HALL, epoch, GALA), [new]))
+        except reservations.Superseded:
+            return False
+
+    await wait_until(held, "the hold")
+    await payments.begin(stores.postgres, Attempt(f"pay-{name}", name, "f", "card", "tok"))
+    await payments.confirm(stores.postgres, [f"pay-{name}"])
+    await endings.cancel(stores.postgres, name)
+
+
+async def test_killed_again_and_again_it_loses_nothing(
+    stores: Stores, servers: Servers, database_url: str
+) -> None:
+    await a_sale(stores, {"floor": 1000})
+    names = [f"res-{i:03}-" for i in range(KILLS * EACH)]
+    async with receiving() as receiver:
+        target = await a_webhook(stores, receiver)
+        for round_ in range(KILLS):
+            with a_worker(servers, database_url) as worker:
+                before = len(receiver.got)
+                for name in names[round_ * EACH : (round_ + 1) * EACH]:
+                    await live(stores, name)
+
+                async def some(before: int = before) -> bool:
+                    return len(receiver.got) > before + 5
+
+                await wait_until(some, "the first deliveries", timeout_s=20)
+                os.kill(worker.pid, signal.SIGKILL)
+        await stores.postgres.execute("UPDATE deliveries SET due_at = now()")  # no need to wait for leases
+        with a_worker(servers, database_url):
+
+            async def all_told() -> bool:
+                return await stored.pending(stores.postgres) + await outbox.lag_s(stores.postgres) == 0
+
+            await wait_until(all_told, "the rest", timeout_s=30)
+        for got in receiver.got:
+            got.verified(target.secret)
+        for name in names:
+            told = [it for it in receiver.of(name) if it.startswith("reservation.")]
+            assert told == LIFE, name
+    await _stream_is_complete(stores, names)
+    ids = {it.message_id for it in receiver.got}
+    entries: Any = await stores.redis.xrange(KEYS.events)
+    assert ids == {fields["id"] for _, fields in entries}
+
+
+async def _stream_is_complete(stores: Stores, names: list[str]) -> None:
+    """Each change once or, after a kill, again; the first time in order."""
+    entries: Any = await stores.redis.xrange(KEYS.events)
+    firsts: dict[str, tuple[str, str]] = {}
+    for _, fields in entries:
+        firsts.setdefault(fields["id"], (fields["type"], fields["data"]))
+    for name in names:
+        told = [kind for kind, data in firsts.values() if f'"{name}"' in data and kind.startswith("res")]
+        assert told == LIFE, name
+
+
+@asynccontextmanager
+async def telling(stores: Stores, receiver: Receiver) -> AsyncIterator[str]:
+    """The jobs that relay and deliver, beside the test; the id of the one webhook."""
+    target = (await webhooks.create(stores, OPEN, receiver.url, (), "", by=COMMAND_LINE)).target
+    async with at_work(stores, notices.relay_notices, OPEN), at_work(stores, notices.deliver_notices, OPEN):
+        yield target.webhook_id
+
+
+async def test_what_fails_is_tried_again_by_itself(stores: Stores) -> None:
+    await a_sale(stores)
+    async with receiving(first=[500]) as receiver, telling(stores, receiver):
+        await hold(stores, "r1")
+        await expire(stores, "r1")
+
+        async def both() -> bool:
+            return receiver.of("r1") == ["reservation.held", "reservation.expired"]
+
+        await wait_until(both, "the second try")
+    assert len(receiver.got) == 3
+
+
+async def test_a_webhook_that_is_deleted_is_told_nothing_more(stores: Stores) -> None:
+    await a_sale(stores)
+    async with receiving() as receiver, telling(stores, receiver) as webhook_id:
+        await hold(stores, "r1")
+
+        async def first() -> bool:
+            return bool(receiver.got)
+
+        await wait_until(first, "the delivery")
+        await webhooks.remove(stores, webhook_id, by=COMMAND_LINE)
+        await hold(stores, "r2")
+
+        async def relayed() -> bool:
+            return not await stores.postgres.fetchval("SELECT count(*) FROM outbox WHERE streamed_at IS NULL")
+
+        await wait_until(relayed, "the relay")
+    assert receiver.of("r2") == []

@@ -1,0 +1,93 @@
+"""Tells others what changed: from the outbox to the Redis stream, and from there to every webhook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from app import outbox, posting, webhooks
+from app.store import webhooks as stored
+from app.store.outbox import forget
+from app.store.webhooks import Target
+from worker.context import WorkerContext
+from worker.pace import pause, repeat
+
+log = structlog.get_logger(__name__)
+
+RELAY_S = 0.1  # with at most 500 notices a step: in a rush reservations go first, and notices lag behind
+DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
+DELIVER_S = 0.2
+FORGET_S = 60.0
+REST_S, REST_MAX_S = 1.0, 30.0  # of a webhook that takes nothing, growing
+
+
+async def relay_notices(ctx: WorkerContext) -> None:
+    """Until the worker stops. Any number of workers may try at once; one at a time does."""
+
+    async def once() -> bool:
+        await outbox.relay(ctx.stores)
+        return False
+
+    await repeat(ctx.stopping, "relay_notices", once, RELAY_S)
+
+
+async def forget_notices(ctx: WorkerContext) -> None:
+    """Keep the outbox from growing for ever."""
+
+    async def once() -> bool:
+        return await forget(ctx.stores.postgres)
+
+    await repeat(ctx.stopping, "forget_notices", once, FORGET_S)
+
+
+async def deliver_notices(ctx: WorkerContext) -> None:
+    """One lane per webhook, so that a slow one holds up no other. Until the worker stops."""
+    lanes: dict[Target, asyncio.Task[None]] = {}
+
+    async def once() -> bool:
+        found = set(await stored.targets(ctx.stores.postgres))
+        for target, lane in list(lanes.items()):
+            if lane.done():
+                del lanes[target]
+                if not lane.cancelled() and (broke := lane.exception()):
+                    log.error("a lane broke; it is started again", lane=lane.get_name(), exc_info=broke)
+            elif target not in found:
+                lane.cancel()
+        for target in found - lanes.keys():
+            name = f"deliver {target.webhook_id}"
+            lanes[target] = asyncio.create_task(_lane(ctx, target), name=name)
+        return False
+
+    try:
+        await repeat(ctx.stopping, "deliver_notices", once, DISCOVER_S)
+    finally:
+        for lane in lanes.values():
+            lane.cancel()  # what it was sending is sent again
+        await asyncio.gather(*lanes.values(), return_exceptions=True)
+
+
+async def _lane(ctx: WorkerContext, target: Target) -> None:
+    """The deliveries of one webhook, a few at once; a rest when it takes nothing."""
+    rest_s = REST_S
+    async with posting.open_client() as client:
+
+        async def once() -> bool:
+            nonlocal rest_s
+            taken = await webhooks.deliver(ctx.stores, client, target, private=ctx.settings.posts_privately)
+            if taken is False:
+                await pause(ctx.stopping, rest_s)
+                rest_s = min(2 * rest_s, REST_MAX_S)
+            elif taken:
+                rest_s = REST_S
+            return taken is True
+
+        await repeat(ctx.stopping, f"deliver {target.webhook_id}", once, DELIVER_S)
+
+
+JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
+    relay_notices,
+    deliver_notices,
+    forget_notices,
+)
