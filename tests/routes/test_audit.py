@@ -38,6 +38,11 @@ STEPS = {
     "create_ticket_type": Step(
         "/v1/events/{e}/ticket-types", TYPE, rows=(("create", "ticket_type", "{e}/box"),)
     ),
+    "create_seats": Step(
+        "/v1/events/{e}/seats",
+        {"sections": [{"name": "Stalls", "price": 1, "rows": 2, "seats_per_row": 2}]},
+        rows=(("create", "ticket_type", "{e}/stalls"),),
+    ),
     "change_ticket_type": Step(
         "/v1/events/{e}/ticket-types/floor", {"price": 1}, rows=(("change", "ticket_type", "{e}/floor"),)
     ),
