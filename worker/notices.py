@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -16,7 +17,8 @@ from worker.pace import pause, repeat
 
 log = structlog.get_logger(__name__)
 
-RELAY_S = 0.1  # with at most 500 notices a step: in a rush reservations go first, and notices lag behind
+RELAY_S = 0.1
+RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
 DELIVER_S = 0.2
 FORGET_S = 60.0
@@ -27,7 +29,9 @@ async def relay_notices(ctx: WorkerContext) -> None:
     """Until the worker stops. Any number of workers may try at once; one at a time does."""
 
     async def once() -> bool:
-        await outbox.relay(ctx.stores)
+        began = time.monotonic()
+        if await outbox.relay(ctx.stores):
+            await pause(ctx.stopping, RESTS * (time.monotonic() - began))
         return False
 
     await repeat(ctx.stopping, "relay_notices", once, RELAY_S)
