@@ -108,17 +108,17 @@ async def test_a_setting_out_of_range_is_named() -> None:
     assert "FAIRGATE_BACKLOG_MAX" in last_line(ended)
 
 
-async def test_a_database_of_a_newer_release(data: Path, database_url: str) -> None:
+async def test_a_database_of_a_newer_release(data: Path, own_database_url: str) -> None:
 
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(own_database_url)
     await connection.execute("UPDATE alembic_version SET version_num = '9999'")
     await connection.close()
-    ended = await fairgate("migrate", "up", DATABASE_URL=database_url)
+    ended = await fairgate("migrate", "up", DATABASE_URL=own_database_url)
     assert ended.code == 1
     assert "9999" in last_line(ended)
 
 
-async def test_migrate_goes_down_and_up(database_url: str) -> None:
+async def test_migrate_goes_down_and_up(own_database_url: str) -> None:
     for step in ("up", "down", "up"):
-        ended = await fairgate("migrate", step, DATABASE_URL=database_url)
+        ended = await fairgate("migrate", step, DATABASE_URL=own_database_url)
         assert (ended.code, ended.out, ended.err) == (0, "", "")
