@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-import unicodedata
 from datetime import datetime
 
 import asyncpg
@@ -15,6 +14,7 @@ from app.audit import Thing
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount
 from app.core.errors import AlreadyExists, CredentialInvalid, NotFound
+from app.core.mail import normalised
 from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
 from app.core.tokens import PlaceSigner
 from app.loading import stores_answer
@@ -22,11 +22,6 @@ from app.passwords import Passwords
 from app.store import accounts, balances, reservations
 from app.store.connections import Stores
 from app.store.rooms import Connection
-
-
-def normalised(email: str) -> str:
-    """The one spelling of an e-mail: `Ann@Example.org` and `ann@example.org` are one mailbox."""
-    return unicodedata.normalize("NFC", email).lower()
 
 
 async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
@@ -116,7 +111,7 @@ async def reservations_page(
     with stores_answer():
         events = await balances.events_on_sale(stores.postgres)
         visitors = {event_id: places.account_visitor(room_id, subject) for room_id, event_id in events}
-        return await reservations.of_visitors(stores.postgres, visitors, limit=limit, offset=offset)
+        return await reservations.of_visitors(stores.postgres, visitors, subject, limit=limit, offset=offset)
 
 
 async def issue_access_token(postgres: asyncpg.Pool, subject: str, role: Role) -> tuple[str, datetime]:

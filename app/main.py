@@ -12,6 +12,7 @@ from quart import Quart
 
 from app import metrics, reservations, signing, waiting_room
 from app.core.errors import CannotRun
+from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.passwords import Passwords
 from app.settings import Settings
@@ -22,6 +23,7 @@ from app.web.board import Board
 from app.web.calls import CALLS
 from app.web.cold import DRAIN_MAX, register_endpoints
 from app.web.console import register_console
+from app.web.console_mail import register_mail_pages
 from app.web.docs import register_docs
 from app.web.exposition import Drift
 from app.web.hot import HotLane
@@ -39,7 +41,7 @@ def create_app(settings: Settings) -> Quart:
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
-    places = PlaceSigner(secret)
+    places, claims = PlaceSigner(secret), ClaimSigner(secret)
     quart = Quart("fairgate", static_folder=None)
     quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
     # Each call has its own limit; Quart's is for what is read past that one.
@@ -48,11 +50,12 @@ def create_app(settings: Settings) -> Quart:
     register_docs(quart)
     register_pages(quart)
     register_console(quart)
+    register_mail_pages(quart)
 
     @quart.while_serving
     async def serving() -> AsyncGenerator[None, None]:
         closing: Any = quart.shutdown_event  # an asyncio.Event, typed as the protocol of one
-        async with _opened(settings, places, closing) as app:
+        async with _opened(settings, places, claims, closing) as app:
             quart.extensions["fairgate"] = app
             yield
 
@@ -62,7 +65,9 @@ def create_app(settings: Settings) -> Quart:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Event) -> AsyncIterator[App]:
+async def _opened(
+    settings: Settings, places: PlaceSigner, claims: ClaimSigner, closing: asyncio.Event
+) -> AsyncIterator[App]:
     """Everything a process holds while it serves. Raises CannotRun."""
     async with connected(settings) as stores, reservations.open_desk(stores, settings) as desk:
         line = waiting_room.open_line(stores, settings)
@@ -80,6 +85,7 @@ async def _opened(settings: Settings, places: PlaceSigner, closing: asyncio.Even
                 line=line,
                 desk=desk,
                 places=places,
+                claims=claims,
                 keyring=keyring,
                 board=board,
                 throttles=Throttles(stores, settings),

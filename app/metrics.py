@@ -96,6 +96,12 @@ DELIVERIES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+MAILS = Counter(
+    "fairgate_mails",
+    "Mails by outcome: sent, kept (no server), failed (tried again), dropped, given_up, unclear.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 CIRCUIT = Gauge(
     "fairgate_gateway_circuit",
     "1 for the state the circuit to the payment gateway is in: closed, opened, half-opened.",

@@ -1,4 +1,4 @@
-"""The relay: from the outbox to the Redis stream and to each webhook's deliveries. Nothing is left out.
+"""The relay: from the outbox to the Redis stream, to webhooks' deliveries and to mails. Nothing is left out.
 
 One worker at a time, whoever comes first; another goes on where it died. Killed between Redis and the commit,
 the same notices are added again with the same ids.
@@ -7,7 +7,7 @@ the same notices are added again with the same ids.
 from __future__ import annotations
 
 from app import log
-from app.store import notice_stream, outbox
+from app.store import mails, notice_stream, outbox
 from app.store.connections import Stores
 from app.store.rooms import Connection
 
@@ -23,6 +23,7 @@ async def relay(stores: Stores) -> int:
         found = await outbox.waiting(connection)
         if found.notices:
             entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
+            await mails.queue_of_notices(connection, found.numbers)
             await outbox.mark_streamed(connection, found.numbers, entry_id)
         return len(found.notices)
 

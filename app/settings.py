@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from base64 import b64decode
+from email.headerregistry import Address
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -44,6 +47,8 @@ class Settings(BaseSettings):
     postgres_pool_max: int = Field(default=10, ge=4, le=1000)  # a restore holds two at once
     webhooks_private: Literal["on", "off"] = "off"  # on: webhooks may be in private networks
     payment_webhook_secret: SecretStr = SecretStr("")  # the gateway signs with it; embedded keeps its own
+    smtp_url: SecretStr = SecretStr("")  # smtp://user:password@host:587, smtps://...; empty: mails are kept
+    mail_from: str = ""  # the sender of mails, as `Tickets <tickets@example.org>`
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
 
@@ -71,6 +76,29 @@ class Settings(BaseSettings):
         if prefix != "whsec" or len(b64decode(key, validate=True)) < 24:
             raise ValueError("has to be `whsec_` and 24 bytes or more in base64")
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _server(cls, value: SecretStr) -> SecretStr:
+        url = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (
+            url.scheme not in ("smtp", "smtps") or not url.hostname or url.port == 0
+        ):
+            raise ValueError("has to be smtp://user:password@host:port or smtps://...")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if value:
+            Address(addr_spec=parseaddr(value)[1])
+        return value
+
+    @model_validator(mode="after")
+    def _mail(self) -> Self:
+        if self.smtp_url.get_secret_value() and not self.mail_from:
+            raise ValueError("FAIRGATE_MAIL_FROM is needed with FAIRGATE_SMTP_URL")
+        return self
 
     @property
     def throttled(self) -> bool:

@@ -183,6 +183,8 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
         "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,
         "FAIRGATE_DATABASE_URL": settings.database_url,
     }
+    if arguments == ["worker"] and not settings.public_url:
+        environment["FAIRGATE_PUBLIC_URL"] = crew.url  # of the links in mails
 
     def launch() -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -97,6 +97,12 @@ class RoleRequired(Refusal):
     status, code = 403, "role_required"
 
 
+class WrongAccount(Refusal):
+    """This is for the account of another e-mail."""
+
+    status, code = 403, "wrong_account"
+
+
 class SessionEnded(Refusal):
     """The session behind this booking token has ended."""
 

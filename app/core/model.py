@@ -262,3 +262,4 @@ class Reservation(Struct, frozen=True):
     expires_at_ms: int
     confirmed_at_ms: int
     tickets: list[dict[str, Any]]  # [{ticket_id, ticket_type_id, seat_id, code}] once confirmed
+    claimed_by: str | None = None  # the account that took a guest's reservation over

@@ -8,6 +8,11 @@ import asyncpg
 _FORGET = (
     "DELETE FROM idempotent_replies WHERE created_at < now() - interval '24 hours'",
     "DELETE FROM gateway_messages WHERE received_at < now() - interval '1 day'",  # refused by age after 5 min
+    "DELETE FROM mails WHERE created_at < now() - interval '30 days' "
+    "AND state NOT IN ('waiting', 'handing_over')",
+    "DELETE FROM mailboxes USING rooms WHERE rooms.room_id = mailboxes.room_id AND rooms.state = 'closed' "
+    "AND rooms.closed_at < now() - interval '30 days' AND NOT EXISTS "
+    "(SELECT FROM events WHERE events.room_id = rooms.room_id AND starts_at > now() - interval '30 days')",
     "DELETE FROM calls WHERE called_at < now() - interval '2 days'",
     "DELETE FROM drawn_places USING rooms WHERE rooms.room_id = drawn_places.room_id "
     "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",

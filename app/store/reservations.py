@@ -172,14 +172,20 @@ async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> 
 
 
 async def of_visitors(
-    postgres: asyncpg.Pool, visitors: Mapping[EventId, VisitorId], *, limit: int, offset: int
+    postgres: asyncpg.Pool, visitors: Mapping[EventId, VisitorId], account_id: str, *, limit: int, offset: int
 ) -> tuple[list[Reservation], int]:
-    """A part of what one person reserved, another visitor for each event; newest first, and how many."""
-    theirs = "JOIN unnest($1::text[], $2::text[]) AS mine (event_id, visitor_id) USING (event_id, visitor_id)"
-    arguments = list(visitors), list(visitors.values())
+    """A part of what one person reserved, another visitor for each event, or took over with their account;
+    newest first, and how many."""
+    theirs = """
+        JOIN (SELECT reservation_id FROM reservations
+              JOIN unnest($1::text[], $2::text[]) AS mine (event_id, visitor_id) USING (event_id, visitor_id)
+              UNION SELECT reservation_id FROM reservations WHERE claimed_by = $3
+             ) AS theirs USING (reservation_id)
+    """
+    arguments = list(visitors), list(visitors.values()), account_id
     total: int = await postgres.fetchval(f"SELECT count(*) FROM reservations {theirs}", *arguments)
     rows = await postgres.fetch(
-        f"{_SELECT} {theirs} ORDER BY reservations.created_at DESC, reservation_id LIMIT $3 OFFSET $4",
+        f"{_SELECT} {theirs} ORDER BY reservations.created_at DESC, reservation_id LIMIT $4 OFFSET $5",
         *arguments,
         limit,
         offset,
@@ -217,4 +223,5 @@ def _reservation(row: asyncpg.Record) -> Reservation:
         expires_at_ms=to_ms(row["expires_at"]),
         confirmed_at_ms=to_ms(row["confirmed_at"]),
         tickets=_read_tickets(row["tickets"]) if row["status"] == "confirmed" else [],
+        claimed_by=row["claimed_by"],
     )

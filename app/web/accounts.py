@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Meta
 
 from app import accounts
-from app.accounts import normalised
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount
 from app.core.errors import (
@@ -21,6 +20,7 @@ from app.core.errors import (
     RateLimited,
     StoreUnavailable,
 )
+from app.core.mail import normalised
 from app.core.model import Account, Email, Name, RegisteredAccount, Role, Struct
 from app.web.credentials import ACCOUNT
 from app.web.http import Request, Response, endpoint, json_response

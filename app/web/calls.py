@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.web import (
     accounts,
     audit,
+    claims,
     events,
     gate,
     health,
@@ -27,6 +28,7 @@ _MODULES = (
     seats,
     orders,
     reservations,
+    claims,
     payments,
     accounts,
     staff,

@@ -63,11 +63,11 @@ class RoomPage(msgspec.Struct, frozen=True):
 
 async def rooms(request: Request) -> Response:
     """The rooms, or the way in."""
-    account = await _staff(request)
+    account = await staff(request)
     if account is None:
         return respond("console/sign_in.html", SignInPage())
     found = await waiting_room.rooms(request.app.line, public_only=False)
-    return respond("console/rooms.html", RoomsPage(account, await _who(request, account), found))
+    return respond("console/rooms.html", RoomsPage(account, await who(request, account), found))
 
 
 async def sign_in(request: Request) -> Response:
@@ -88,13 +88,13 @@ async def sign_out(request: Request) -> Response:
 
 async def room(request: Request) -> Response:
     """One room."""
-    account = await _staff(request)
+    account = await staff(request)
     return see("/admin") if account is None else await _room(request, account)
 
 
 async def step(request: Request) -> Response:
     """Open, pause, resume or close."""
-    account, form = await _staff(request), await read_form()
+    account, form = await staff(request), await read_form()
     if account is None:
         return see("/admin")
     asked = next((it for it in STEPS if it == form.get("step")), None)
@@ -110,7 +110,7 @@ async def step(request: Request) -> Response:
 
 async def settings(request: Request) -> Response:
     """Change the rate, the cap and the message."""
-    account, form = await _staff(request), await read_form()
+    account, form = await staff(request), await read_form()
     if account is None:
         return see("/admin")
     patch: dict[str, Any] = {name: _number(form[name]) for name in NUMBERS if name in form}
@@ -126,12 +126,12 @@ async def settings(request: Request) -> Response:
 
 async def _room(request: Request, account: Account, problem: str = "", status: int = 200) -> Response:
     found, live = await waiting_room.status(request.app.line, RoomId(request.params["room_id"]))
-    shown = RoomPage(account, await _who(request, account), found, live, problem)
+    shown = RoomPage(account, await who(request, account), found, live, problem)
     return respond("console/room.html", shown, status)
 
 
-async def _staff(request: Request) -> Account | None:
-    """Who is signed in; nobody when the token has run out meanwhile. Raises RateLimited."""
+async def staff(request: Request) -> Account | None:
+    """The account that is signed in; nobody when the token has run out meanwhile. Raises RateLimited."""
     token = cookies(request, COOKIE).get("")
     if not token:
         return None
@@ -143,7 +143,7 @@ async def _staff(request: Request) -> Account | None:
     return account
 
 
-async def _who(request: Request, account: Account) -> str:
+async def who(request: Request, account: Account) -> str:
     """The name of whoever is signed in; of a token without an account its subject."""
     try:
         return (await accounts.account(request.app.stores, account.subject)).name

@@ -52,6 +52,8 @@ class Asker(msgspec.Struct, frozen=True):
                 return True
         if self.account is None:
             return False
+        if reservation.claimed_by == self.account.subject:
+            return True
         visitor_id = request.app.places.account_visitor(reservation.room_id, self.account.subject)
         return visitor_id == reservation.visitor_id
 

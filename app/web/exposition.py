@@ -12,7 +12,7 @@ from app.core.errors import StoreUnavailable
 from app.core.model import EventId, TicketType
 from app.loading import stores_answer
 from app.stats import RoomFigures
-from app.store import events, outbox, webhooks
+from app.store import events, mails, outbox, webhooks
 from app.store.connections import Stores
 from app.waiting_room import Line
 
@@ -92,7 +92,9 @@ async def _notices(stores: Stores) -> list[Metric]:
     lag.add_metric([], await outbox.lag_s(stores.postgres))
     pending = GaugeMetricFamily("fairgate_webhook_pending", "Webhook deliveries still to be made.")
     pending.add_metric([], await webhooks.pending(stores.postgres))
-    return [lag, pending]
+    waiting = GaugeMetricFamily("fairgate_mail_pending", "Mails still to be sent.")
+    waiting.add_metric([], await mails.pending(stores.postgres))
+    return [lag, pending, waiting]
 
 
 def _merge(families: _Families, others: list[Metric]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from app.core.errors import Refusal
+from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
 from app.passwords import Passwords
@@ -44,6 +45,7 @@ class App:
     line: Line
     desk: Desk
     places: PlaceSigner
+    claims: ClaimSigner
     keyring: Keyring
     board: Board
     throttles: Throttles

@@ -31,6 +31,7 @@ _PARAMS = {
     "room_id": re.compile(SLUG),
     "event_id": re.compile(SLUG),
     "reservation_id": re.compile(r"[\w-]{1,128}"),
+    "mail_id": re.compile(r"[0-9a-f-]{36}"),
 }
 RETRY_MAX_S = 30
 

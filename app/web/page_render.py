@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from quart import Response, request
 
-from app.web import page_words
+from app.core import words
 from app.web.assets import load_assets
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -53,12 +53,12 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "clock": page_words.clock,
-        "money": page_words.money,
-        "number": page_words.number,
-        "rfc3339": page_words.rfc3339,
-        "utc_time": page_words.utc_time,
-        "wait": page_words.wait,
+        "clock": words.clock,
+        "money": words.money,
+        "number": words.number,
+        "rfc3339": words.rfc3339,
+        "utc_time": words.utc_time,
+        "wait": words.wait,
     }
     environment.globals |= {"asset": load_assets().url, "hidden_unless": hidden_unless}
     return environment

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from app.core import words
 from app.core.clock import to_ms
 from app.core.model import Place, Room, RoomStatus
-from app.web import page_words
 from app.web.line_documents import Draw, PlaceDocument, StatusDocument
 from app.web.page_documents import EventHead
 
@@ -130,7 +130,7 @@ def room_page(standing: Standing) -> RoomPage:
         queue_number=place.queue_number if place else None,
         serving_position=status.serving_position,
         waiting=status.waiting,
-        wait=page_words.wait((estimate.p50, estimate.p90) if estimate else None),
+        wait=words.wait((estimate.p50, estimate.p90) if estimate else None),
         lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
         go_on=go_on_path(room, standing.return_to),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app import waiting_room
+from app import mailboxes, waiting_room
 from app.core.clock import from_ms
 from app.core.errors import (
     CredentialInvalid,
@@ -26,11 +26,21 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import LOCALE, BookingClaims, Email, Place, PlaceClaims, RoomId, RoomStatus, Struct
+from app.core.model import (
+    LOCALE,
+    Account,
+    BookingClaims,
+    Email,
+    Place,
+    PlaceClaims,
+    RoomId,
+    RoomStatus,
+    Struct,
+)
 from app.core.tokens import new_visitor_id
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
-from app.web.credentials import PLACE, bearer, booking_cookie, place_cookie, sent_place
+from app.web.credentials import PLACE, PLACE_PREFIX, bearer, booking_cookie, place_cookie, sent_place
 from app.web.http import STREAM, App, Request, Response, empty, endpoint, json_response
 from app.web.line_documents import (
     BookingTokenDocument,
@@ -126,7 +136,21 @@ async def join(request: Request, body: JoinBody) -> Response:
         address=throttle_key(request.client),
     )
     place, now = await waiting_room.join(app.line, room_id, joining)
+    if body.email is not None or (place.new and bearer(request)):
+        await _keep_mailbox(request, body, room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)
+
+
+async def _keep_mailbox(request: Request, body: JoinBody, room_id: RoomId, place: Place) -> None:
+    """Where they want to be written to: an address they leave, or the one of their account."""
+    token = bearer(request)
+    account = await request.app.keyring.read(token) if token and not token.startswith(PLACE_PREFIX) else None
+    stores, locale = request.app.stores, body.locale or ""
+    if body.email is not None:
+        guest = account is None
+        await mailboxes.keep(stores, room_id, place.visitor_id, body.email, locale=locale, guest=guest)
+    elif isinstance(account, Account):
+        await mailboxes.keep_of_account(stores, room_id, place.visitor_id, account, locale=locale)
 
 
 async def _known(request: Request) -> PlaceClaims | None:
@@ -211,6 +235,20 @@ def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> t
 async def leave(request: Request, claims: PlaceClaims) -> Response:
     """Leave the line, or end the session."""
     await waiting_room.leave(request.app.line, RoomId(request.params["room_id"]), claims)
+    return empty()
+
+
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}/places/me/email",
+    tag=TAG,
+    auth=PLACE,
+    answers={204: None},
+    errors=AWAY,
+)
+async def forget_email(request: Request, claims: PlaceClaims) -> Response:
+    """Forget my e-mail address in this room, and the mails to it."""
+    await mailboxes.forget(request.app.stores, RoomId(request.params["room_id"]), claims.visitor_id)
     return empty()
 
 

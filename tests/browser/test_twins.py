@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route
 
-from app.core import rules
-from app.web import page_words
+from app.core import rules, words
 from app.web.assets import load_assets
 from app.web.queue_document import notice_of, panel_of
 
@@ -79,12 +78,12 @@ async def test_waits_are_written_the_same(modules: Page) -> None:
     cases = [{"p50": low, "p90": high} for low in seconds for high in seconds if low <= high]
     patterns = '{under: "under a minute", about: "about {a}", range: "{a} to {b}", unknown: ""}'
     for case, text in zip(cases, await asked(modules, f"words.wait(it, {patterns})", cases), strict=True):
-        assert text == page_words.wait((case["p50"], case["p90"])), case
+        assert text == words.wait((case["p50"], case["p90"])), case
 
 
 async def test_clocks_are_written_the_same(modules: Page) -> None:
     cases = [-1, 0, 1, 999, 1000, 59_001, 60_000, 3_599_999, 3_600_000, 86_399_000, 86_400_000, 400_000_000]
-    assert await asked(modules, "words.clock(it)", cases) == [page_words.clock(case) for case in cases]
+    assert await asked(modules, "words.clock(it)", cases) == [words.clock(case) for case in cases]
 
 
 async def test_money_is_written_the_same(modules: Page) -> None:
@@ -93,7 +92,7 @@ async def test_money_is_written_the_same(modules: Page) -> None:
         for amount in (0, 5, 4500, 123_456_789)
         for currency in ("EUR", "USD", "GBP", "JPY", "CHF", "KWD")
     ]
-    expected = [page_words.money(amount, currency) for amount, currency in cases]
+    expected = [words.money(amount, currency) for amount, currency in cases]
     assert await asked(modules, "words.money(...it)", cases) == expected
 
 

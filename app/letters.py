@@ -1,0 +1,193 @@
+"""What mails say, from templates: a subject, plain text and HTML; each ticket with its code as a picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime, parseaddr
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import segno
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from app.core import words
+from app.core.clock import to_ms
+from app.core.mail import CLAIM_LINK_S, ClaimSigner, MailKind
+from app.core.model import Item
+from app.settings import Settings
+from app.store.mails import Mail
+
+TEMPLATES = Path(__file__).parents[1] / "templates" / "mail"
+QR_SCALE, QR_BORDER = 6, 3
+_GAPS = re.compile(r"\n{3,}")
+SUBJECTS: dict[MailKind, str] = {
+    "your_turn": "It is your turn: {name}",
+    "held": "Your tickets are held: {name}",
+    "confirmed": "Your tickets: {name}",
+    "cancelled": "Your reservation was cancelled: {name}",
+    "refunded": "Your money is on its way back: {name}",
+    "reminder": "Soon: {name}",
+}
+# In which states of the reservation a mail is still true. One that was overtaken is not sent.
+TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
+    "held": ("held", "paying"),
+    "confirmed": ("confirmed",),
+    "cancelled": ("cancelled",),
+    "reminder": ("confirmed",),
+}
+
+
+class Letter(NamedTuple):
+    """A mail as it was written. In the HTML the picture of the first code is `cid:ticket-1`."""
+
+    subject: str
+    body: str
+    html: str
+    codes: list[str]
+
+
+class Line(NamedTuple):
+    """So many tickets of one type."""
+
+    quantity: int
+    name: str
+    price: str
+
+
+class Ticket(NamedTuple):
+    """A ticket and the name of its picture."""
+
+    name: str
+    seat: str
+    code: str
+    picture: str
+
+
+class Overtaken(Exception):
+    """There is no use in this mail any more; the message says why."""
+
+
+class Writer(NamedTuple):
+    """What letters are written with: our address for links, empty when nobody knows it."""
+
+    base_url: str
+    signer: ClaimSigner | None
+
+
+def open_writer(settings: Settings) -> Writer:
+    """The writer of this process. Without a secret there are no links to take a reservation over."""
+    secret = settings.secret.get_secret_value().encode()
+    return Writer(settings.public_url.rstrip("/"), ClaimSigner(secret) if secret else None)
+
+
+def write(writer: Writer, it: Mail) -> Letter:
+    """The mail in words. Raises Overtaken."""
+    if it.overdue:
+        raise Overtaken("It was too late to be of use.")
+    true_while = TRUE_WHILE.get(it.kind)
+    if true_while is not None and it.status not in true_while:
+        raise Overtaken(f"The reservation is {it.status} meanwhile.")
+    names = msgspec.json.decode(it.type_names, type=dict[str, str])
+    tickets = [
+        Ticket(
+            names.get(each["ticket_type_id"] or "", ""),
+            each["seat_id"] or "",
+            each["code"] or "",
+            f"ticket-{n}",
+        )
+        for n, each in enumerate(_tickets(it.tickets), 1)
+        if it.kind in ("confirmed", "reminder")
+    ]
+    shown = {
+        "it": it,
+        "name": it.event_name or it.room_name,
+        "starts_at_ms": to_ms(it.starts_at),
+        "until_ms": to_ms(it.until),
+        "lines": [_line(names, item, it.currency or "") for item in _items(it.items)],
+        "tickets": tickets,
+        "room_url": _url(writer, f"/rooms/{it.room_id}"),
+        "reservation_url": _url(writer, f"/reservations/{it.reservation_id}") if it.reservation_id else "",
+        "claim_url": claim_url(writer, it) if it.kind in ("held", "confirmed") else "",
+    }
+    text, html = (_templates().get_template(f"{it.kind}.{form}").render(shown) for form in ("txt", "html"))
+    subject = SUBJECTS[it.kind].format(name=shown["name"])
+    text = _GAPS.sub("\n\n", text)  # what a template leaves out leaves empty lines
+    return Letter(subject, text, html, [ticket.code for ticket in tickets])
+
+
+def claim_url(writer: Writer, it: Mail) -> str:
+    """The link by which the mailbox's account takes over what a guest reserved; empty where there is none."""
+    if not it.guest or writer.signer is None or not writer.base_url or it.reservation_id is None:
+        return ""
+    exp = int(it.created_at.timestamp()) + CLAIM_LINK_S
+    signature = writer.signer.sign(it.reservation_id, it.recipient, exp)
+    return _url(writer, f"/v1/reservations/{it.reservation_id}/claim?expires={exp}&signature={signature}")
+
+
+def message(it: Mail, letter: Letter, sender: str) -> EmailMessage:
+    """The mail as it is sent. Its Message-ID is the mail's id, so that a copy can be told as one.
+
+    Raises ValueError when the recipient is no address.
+    """
+    recipient = Address(addr_spec=it.recipient)
+    mail = EmailMessage(policy=(SMTP if it.recipient.isascii() else SMTPUTF8).clone(cte_type="7bit"))
+    mail["From"] = sender
+    mail["To"] = recipient
+    mail["Subject"] = letter.subject
+    mail["Date"] = format_datetime(it.created_at)
+    mail["Message-ID"] = f"<{it.mail_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(letter.body)
+    mail.add_alternative(letter.html, subtype="html")
+    *_, html = mail.iter_parts()
+    assert isinstance(html, EmailMessage)
+    for number, code in enumerate(letter.codes, 1):
+        name = f"ticket-{number}"
+        html.add_related(
+            picture(code), "image", "png", cid=f"<{name}>", filename=f"{name}.png", disposition="inline"
+        )
+    return mail
+
+
+def picture(code: str) -> bytes:
+    """The QR code of a ticket as PNG."""
+    out = BytesIO()
+    segno.make(code, micro=False).save(out, kind="png", scale=QR_SCALE, border=QR_BORDER)
+    return out.getvalue()
+
+
+_items: Callable[[str], list[Item]] = msgspec.json.Decoder(list[Item]).decode
+_tickets: Callable[[str], list[dict[str, str | None]]] = msgspec.json.Decoder(
+    list[dict[str, str | None]]
+).decode
+
+
+def _line(names: dict[str, str], item: Item, currency: str) -> Line:
+    return Line(
+        item.quantity, names.get(item.ticket_type_id, item.ticket_type_id), words.money(item.price, currency)
+    )
+
+
+def _url(writer: Writer, path: str) -> str:
+    return f"{writer.base_url}{path}" if writer.base_url else ""
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"money": words.money, "utc_time": words.utc_time}
+    return environment

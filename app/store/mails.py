@@ -1,0 +1,259 @@
+"""SQL of mails: written once for each subject, each attempt one worker's, every end kept for staff to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from app.core.mail import MailKind, MailState
+from app.store.rooms import Connection
+
+LEASE_S = 120.0  # an attempt that was begun is over after so long: its worker died
+GIVE_UP_AFTER_S = 86_400.0
+REMIND_MAX = 1_000  # reminders written in one step
+BROKE_OFF = "The process or the connection ended while it was handed over; it may have arrived."
+
+
+class Called(NamedTuple):
+    """A visitor whose turn it is, until then (ms)."""
+
+    room_id: str
+    visitor_id: str
+    claim_by_ms: int
+
+
+class Mail(NamedTuple):
+    """A mail to be written and sent now, and what it is about; `attempts` counts this one, too."""
+
+    mail_id: str
+    kind: MailKind
+    recipient: str
+    guest: bool
+    attempts: int
+    created_at: datetime
+    overdue: bool  # it came too late to be of use
+    until: datetime | None
+    room_id: str
+    room_name: str
+    event_name: str | None
+    venue: str | None
+    starts_at: datetime | None
+    reservation_id: str | None
+    status: str | None  # of the reservation, as all that follows
+    amount: int | None
+    refunded: int | None
+    currency: str | None
+    items: str  # JSON
+    tickets: str  # JSON
+    type_names: str  # JSON
+
+
+class MailRow(NamedTuple):
+    """A mail as staff sees it."""
+
+    mail_id: str
+    kind: MailKind
+    recipient: str
+    state: MailState
+    attempts: int
+    created_at: datetime
+    settled_at: datetime | None
+    due_at: datetime
+    why: str
+    subject: str
+    body: str
+    html: str
+    codes: list[str]
+
+
+# Called in the transaction that marks these rows of the outbox as told. Of rows told again, after Redis was
+# lost, there are mails already.
+_OF_NOTICES = """
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until)
+SELECT split_part(outbox.type, '.', 2), it.subject, room_id, visitor_id, reservations.reservation_id,
+       email, guest,
+       CASE outbox.type WHEN 'reservation.held' THEN expires_at END
+FROM outbox
+CROSS JOIN LATERAL unnest(outbox.subjects) AS it (subject)
+LEFT JOIN payments ON outbox.type = 'payment.refunded' AND payments.payment_id = it.subject
+JOIN reservations ON reservations.reservation_id = coalesce(payments.reservation_id, it.subject)
+JOIN events USING (event_id)
+JOIN mailboxes USING (room_id, visitor_id)
+WHERE outbox.number = ANY($1) AND NOT outbox.queued
+  AND outbox.type IN ('reservation.held', 'reservation.confirmed', 'reservation.cancelled',
+                      'payment.refunded')
+ORDER BY number
+ON CONFLICT (kind, subject_id) DO NOTHING
+"""
+
+_OF_TURNS = """
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest, until)
+SELECT 'your_turn', concat_ws(' ', room_id, visitor_id, claim_by_ms), room_id, visitor_id, email, guest,
+       to_timestamp(claim_by_ms / 1000.0)
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS called (room_id, visitor_id, claim_by_ms)
+JOIN mailboxes USING (room_id, visitor_id)
+ON CONFLICT (kind, subject_id) DO NOTHING
+"""
+
+# Whoever bought later than a day before has just been told when it starts.
+_OF_REMINDERS = f"""
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until)
+SELECT 'reminder', reservation_id, room_id, visitor_id, reservation_id, email, guest, starts_at
+FROM events JOIN reservations USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
+WHERE starts_at > now() AND starts_at <= now() + interval '24 hours'
+  AND reservations.status = 'confirmed' AND confirmed_at <= starts_at - interval '24 hours'
+  AND NOT EXISTS (SELECT FROM mails WHERE kind = 'reminder' AND subject_id = reservations.reservation_id)
+LIMIT {REMIND_MAX}
+ON CONFLICT (kind, subject_id) DO NOTHING
+"""
+
+_CLAIM = f"""
+WITH chosen AS (
+    SELECT mail_id FROM mails WHERE state = 'waiting' AND due_at <= now()
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), it AS (
+    UPDATE mails SET due_at = now() + make_interval(secs => {LEASE_S}), attempts = attempts + 1
+    FROM chosen WHERE mails.mail_id = chosen.mail_id
+    RETURNING mails.*
+)
+SELECT mail_id, kind, recipient, guest, attempts, it.created_at, coalesce(it.until < now(), false) AS overdue,
+       it.until, it.room_id, rooms.settings ->> 'name' AS room_name,
+       events.name AS event_name, venue, starts_at,
+       reservations.reservation_id, reservations.status, reservations.amount, payments.amount AS refunded,
+       reservations.currency, coalesce(reservations.items, '[]')::text AS items,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_type_id', ticket_type_id, 'seat_id', seat_id,
+                                                     'code', code) ORDER BY ticket_type_id, ticket_id)
+                 FROM tickets WHERE tickets.reservation_id = it.reservation_id), '[]')::text AS tickets,
+       coalesce((SELECT jsonb_object_agg(ticket_type_id, ticket_types.name)
+                 FROM ticket_types WHERE ticket_types.event_id = events.event_id), '{{}}')::text AS type_names
+FROM it JOIN rooms USING (room_id)
+LEFT JOIN events USING (room_id)
+LEFT JOIN reservations USING (reservation_id)
+LEFT JOIN payments ON it.kind = 'refunded' AND payments.payment_id = it.subject_id
+ORDER BY it.created_at
+"""
+
+_ROW = (
+    "mail_id, kind, recipient, state, attempts, created_at, settled_at, due_at, why, "
+    "subject, body, html, codes"
+)
+
+
+async def queue_of_notices(connection: Connection, numbers: Sequence[int]) -> None:
+    """Write the mails about these rows of the outbox, to those who left an address."""
+    await connection.execute(_OF_NOTICES, numbers)
+
+
+async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[Called]) -> None:
+    """Write to those of them who left an address that it is their turn; to each turn once."""
+    await postgres.execute(_OF_TURNS, *(list(column) for column in zip(*called, strict=True)))
+
+
+async def queue_of_reminders(postgres: asyncpg.Pool) -> bool:
+    """Remind whoever has tickets for the next 24 hours, once; True when there may be more."""
+    return await postgres.execute(_OF_REMINDERS, timeout=60) == f"INSERT 0 {REMIND_MAX}"
+
+
+async def claim(postgres: asyncpg.Pool, limit: int) -> list[Mail]:
+    """Mails that are due, now this worker's to send. Several workers may do this at once."""
+    return [Mail(*row) for row in await postgres.fetch(_CLAIM, limit)]
+
+
+async def hand_over(postgres: asyncpg.Pool, it: Mail) -> bool:
+    """From now on the server may have it, so it is not sent again. False: it is somebody else's by now."""
+    done = await postgres.execute(
+        "UPDATE mails SET state = 'handing_over', due_at = now() + make_interval(secs => $3) "
+        "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
+        *(it.mail_id, it.attempts, LEASE_S),
+    )
+    return done == "UPDATE 1"
+
+
+async def write(postgres: asyncpg.Pool, it: Mail, letter: Sequence[Any], *, kept: bool) -> None:
+    """Keep what was written: (subject, text, HTML, codes). `kept`: and send nothing, staff can read it."""
+    await postgres.execute(
+        """
+        UPDATE mails SET subject = $3, body = $4, html = $5, codes = $6,
+                         state = CASE WHEN $7 THEN 'kept' ELSE state END,
+                         settled_at = CASE WHEN $7 THEN now() END
+        WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'
+        """,
+        *(it.mail_id, it.attempts, *letter, kept),
+    )
+
+
+async def settle(postgres: asyncpg.Pool, it: Mail, state: MailState, why: str = "") -> None:
+    """This is what became of it."""
+    await postgres.execute(
+        "UPDATE mails SET state = $3, why = $4, settled_at = now() "
+        "WHERE mail_id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')",
+        *(it.mail_id, it.attempts, state, why),
+    )
+
+
+async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: str) -> bool:
+    """The server did not take it: again later, or given up after a day; whether it was given up."""
+    state = await postgres.fetchval(
+        f"""
+        UPDATE mails SET
+            state = CASE WHEN old THEN 'given_up' ELSE 'waiting' END,
+            settled_at = CASE WHEN old THEN now() END,
+            due_at = now() + make_interval(secs => $3), why = $4
+        FROM (SELECT created_at < now() - make_interval(secs => {GIVE_UP_AFTER_S}) AS old
+              FROM mails WHERE mail_id = $1) AS age
+        WHERE mail_id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')
+        RETURNING state
+        """,
+        *(it.mail_id, it.attempts, retry_after_s, why),
+    )
+    return bool(state == "given_up")
+
+
+async def close_unclear(postgres: asyncpg.Pool) -> int:
+    """What was handed over by a process that died may have arrived: it is left at that; how many."""
+    done = await postgres.execute(
+        "UPDATE mails SET state = 'unclear', why = $1, settled_at = now() "
+        "WHERE state = 'handing_over' AND due_at < now()",
+        BROKE_OFF,
+    )
+    return int(done.rpartition(" ")[2])
+
+
+async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[MailRow], int]:
+    """A part of the mails, the newest first, and how many there are."""
+    rows = await postgres.fetch(
+        f"SELECT {_ROW} FROM mails ORDER BY created_at DESC, mail_id LIMIT $1 OFFSET $2", limit, offset
+    )
+    return [MailRow(*row) for row in rows], await postgres.fetchval("SELECT count(*) FROM mails")
+
+
+async def select_one(postgres: asyncpg.Pool, mail_id: str) -> MailRow | None:
+    """One mail, None when there is none."""
+    row = await postgres.fetchrow(f"SELECT {_ROW} FROM mails WHERE mail_id = $1", mail_id)
+    return MailRow(*row) if row else None
+
+
+async def pending(postgres: asyncpg.Pool) -> int:
+    """Mails that are still to be sent."""
+    count: int = await postgres.fetchval(
+        "SELECT count(*) FROM mails WHERE state IN ('waiting', 'handing_over')"
+    )
+    return count
+
+
+async def start_over(connection: Connection, mail_id: str) -> str | None:
+    """What did not arrive, as far as anybody knows, is due again; its state before, None: it was another."""
+    state: str | None = await connection.fetchval(
+        "SELECT state FROM mails WHERE mail_id = $1 AND state IN ('kept', 'given_up', 'unclear') FOR UPDATE",
+        mail_id,
+    )
+    if state is not None:
+        await connection.execute(
+            "UPDATE mails SET state = 'waiting', attempts = 0, due_at = now(), created_at = now(), "
+            "settled_at = NULL, why = '' WHERE mail_id = $1",
+            mail_id,
+        )
+    return state

@@ -1,0 +1,42 @@
+"""A guest's reservation, taken over by the account of the same mailbox."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from app import mailboxes
+from app.core.errors import Conflict, CredentialInvalid, StoreUnavailable, WrongAccount
+from app.core.model import Account, ReservationId, Struct
+from app.web.credentials import ACCOUNT
+from app.web.http import Request, Response, endpoint, json_response
+from app.web.sale_documents import ReservationDocument, reservation_document
+
+
+class ClaimQuery(Struct, frozen=True):
+    """What the link that was mailed says besides the reservation."""
+
+    expires: Annotated[int, Meta(ge=0, le=10**11)] = 0
+    signature: Annotated[str, Meta(max_length=100)] = ""
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/claim",
+    tag="Reservations",
+    auth=ACCOUNT,
+    query=ClaimQuery,
+    answers={200: ReservationDocument},
+    errors=(CredentialInvalid, WrongAccount, Conflict, StoreUnavailable),
+)
+async def claim_reservation(request: Request, account: Account, query: ClaimQuery) -> Response:
+    """Take over what I reserved as a guest, by the link in the mail about it.
+
+    The link proves that the mailbox is yours; your account has to have the same e-mail. From then on the
+    reservation is in your list, and your access token reads, confirms and cancels it. A second time: 200.
+    """
+    app, reservation_id = request.app, ReservationId(request.params["reservation_id"])
+    link = (query.expires, query.signature)
+    claimed = await mailboxes.claim(app.stores, app.claims, account, reservation_id, link)
+    return json_response(200, reservation_document(claimed), [(b"cache-control", b"no-store")])

@@ -1,0 +1,283 @@
+"""Mails as people get them: joined over HTTP, sent by the worker's jobs to a real SMTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from app.settings import Settings
+from app.store.connections import Stores
+from app.store.mails import queue_of_reminders
+from tests.mail_server import MailServer, mail_server
+from tests.routes.conftest import Web, bearer, code
+from tests.waiting import wait_until
+from worker.context import WorkerContext
+
+ANN = {"email": "Ann@Example.org", "name": "Ann", "password": "long enough 1"}
+BOB = {"email": "bob@example.org", "name": "Bob", "password": "long enough 2"}
+BASE = "https://tickets.example.org"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[MailServer]:
+    with mail_server(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """With the SMTP server where a test has one."""
+    update: dict[str, Any] = {"public_url": BASE, "mail_from": "Tickets <tickets@example.org>"}
+    if "server" in request.fixturenames:
+        update["smtp_url"] = SecretStr(request.getfixturevalue("server").url)
+    return settings.model_copy(update=update)
+
+
+async def registered(web: Web, who: dict[str, str]) -> dict[str, str]:
+    """The header of a new account."""
+    assert (await web.post("/v1/users", who)).status_code == 201
+    login = await web.post("/v1/login", {"email": who["email"], "password": who["password"]})
+    return bearer(login.json()["access_token"])
+
+
+async def inside(web: Web, event_id: str, **options: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """A visitor with an address who was called and went in: place and booking token."""
+    place = bearer((await web.join(event_id, **options))["place_token"])
+
+    async def claimed() -> Any:
+        response = await web.post(f"/v1/rooms/{event_id}/places/me/booking-token", headers=place)
+        return response.json() if response.status_code in (200, 201) else None
+
+    claim = await wait_until(claimed, "the turn")
+    return place, bearer(claim["booking_token"])
+
+
+async def bought(
+    web: Web, event_id: str = "gala", email: str = "ann@example.org"
+) -> tuple[str, dict[str, str]]:
+    """The path of a confirmed reservation of a guest, and their place token."""
+    place, booking = await inside(web, event_id, json={"email": email})
+    held = await web.reserve(event_id, booking, 2)
+    assert held.status_code == 201, held.text
+    path = f"/v1/reservations/{held.json()['reservation_id']}"
+    body = {"payment": {"method": "card", "token": "tok_ok"}}
+    paid = await web.post(f"{path}/confirm", body, headers={**place, "Idempotency-Key": "p"})
+    assert paid.json()["status"] == "confirmed", paid.text
+    return path, place
+
+
+async def arrived(server: MailServer, subject: str) -> EmailMessage:
+    """The mail with this subject; there is one."""
+
+    async def there() -> list[EmailMessage]:
+        return [it for it in server.got() if it["Subject"] == subject]
+
+    [mail] = await wait_until(there, subject)
+    return mail
+
+
+async def settled(stores: Stores) -> None:
+    """Wait until no mail is on its way."""
+
+    async def none_left() -> bool:
+        left = "SELECT NOT EXISTS (SELECT FROM mails WHERE state IN ('waiting', 'handing_over'))"
+        told = "SELECT NOT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)"
+        return bool(await stores.postgres.fetchval(told) and await stores.postgres.fetchval(left))
+
+    await wait_until(none_left, "the last mail")
+
+
+def text_of(mail: EmailMessage, kind: str = "plain") -> str:
+    """The part of this kind."""
+    part = mail.get_body((kind,))
+    assert part is not None
+    content: str = part.get_content()
+    return content.replace("\r\n", "\n")
+
+
+async def test_every_kind_is_sent_once(
+    web: Web, stores: Stores, server: MailServer, worker: WorkerContext
+) -> None:
+    await web.event(venue="The <Old> Hall")
+    turn_of = await web.join("gala", json={"email": "late@example.org", "locale": "en"})
+    turn = await arrived(server, "It is your turn: Gala")
+    assert (turn["To"], f"{BASE}/rooms/gala" in text_of(turn)) == ("late@example.org", True)
+    assert turn_of["visitor_id"] not in turn.as_string()
+    place, booking = await inside(web, "gala", json={"email": "ann@example.org"})
+    held = (await web.reserve("gala", booking, 2)).json()
+    first = await arrived(server, "Your tickets are held: Gala")
+    assert "2 x Floor, €50.00 each\nIn all: €100.00" in text_of(first)
+    assert "Tuesday, 1 January 2030, 20:00 UTC" in text_of(first)
+    path = f"/v1/reservations/{held['reservation_id']}"
+    body = {"payment": {"method": "card", "token": "tok_ok"}}
+    paid = await web.post(f"{path}/confirm", body, headers={**place, "Idempotency-Key": "p"})
+    tickets = await arrived(server, "Your tickets: Gala")
+    assert all(it["code"] in text_of(tickets) for it in paid.json()["tickets"])
+    assert "The &lt;Old&gt; Hall" in text_of(tickets, "html")
+    pictures = [it for it in tickets.walk() if it.get_content_type() == "image/png"]
+    named = re.findall(r'src="cid:(.+?)"', text_of(tickets, "html"))
+    assert [it["Content-ID"] for it in pictures] == [f"<{name}>" for name in named]
+    assert len(pictures) == 2
+    assert all(it.get_content().startswith(b"\x89PNG") for it in pictures)
+    # Tomorrow it starts: whoever bought before is reminded, by whichever worker comes first.
+    await stores.postgres.execute("UPDATE reservations SET confirmed_at = now() - interval '3 days'")
+    await stores.postgres.execute("UPDATE events SET starts_at = now() + interval '20 hours'")
+    await asyncio.gather(*(reminded(stores) for _ in range(3)))
+    await arrived(server, "Soon: Gala")
+    await web.post(f"{path}/cancel", headers=place)
+    await arrived(server, "Your reservation was cancelled: Gala")
+    assert "€100.00" in text_of(await arrived(server, "Your money is on its way back: Gala"))
+    await stores.postgres.execute("UPDATE outbox SET streamed_at = NULL")  # told again, as after a lost Redis
+    await reminded(stores)
+    await settled(stores)
+    to_ann = [it["Subject"] for it in server.got() if it["To"] == "ann@example.org"]
+    assert len(to_ann) == len(set(to_ann))
+    assert {it["From"] for it in server.got()} == {"Tickets <tickets@example.org>"}
+    ids = await stores.postgres.fetch("SELECT mail_id FROM mails WHERE state = 'sent'")
+    assert {it["Message-ID"] for it in server.got()} == {f"<{it['mail_id']}@example.org>" for it in ids}
+
+
+async def reminded(stores: Stores) -> None:
+    """One look for reminders that are due."""
+
+    await queue_of_reminders(stores.postgres)
+
+
+@pytest.mark.parametrize(
+    ("starts_in", "bought_ago"), [("25 hours", "3 days"), ("-1 minutes", "3 days"), ("20 hours", "1 hour")]
+)
+async def test_who_is_not_reminded(
+    web: Web, stores: Stores, worker: WorkerContext, starts_in: str, bought_ago: str
+) -> None:
+    await web.event()
+    await bought(web)
+    await stores.postgres.execute(f"UPDATE reservations SET confirmed_at = now() - interval '{bought_ago}'")
+    await stores.postgres.execute(f"UPDATE events SET starts_at = now() + interval '{starts_in}'")
+    await reminded(stores)
+    assert await stores.postgres.fetchval("SELECT count(*) FROM mails WHERE kind = 'reminder'") == 0
+
+
+async def test_without_an_address_nothing_is_written(web: Web, stores: Stores, worker: WorkerContext) -> None:
+    await web.event()
+    _, booking = await inside(web, "gala")
+    assert (await web.reserve("gala", booking)).status_code == 201
+    await settled(stores)
+    assert await stores.postgres.fetchval("SELECT count(*) FROM mails") == 0
+    assert await stores.postgres.fetchval("SELECT count(*) FROM mailboxes") == 0
+
+
+async def test_an_account_is_written_to_without_being_asked(
+    web: Web, server: MailServer, worker: WorkerContext
+) -> None:
+    await web.event()
+    _, booking = await inside(web, "gala", headers=await registered(web, ANN))
+    assert (await web.reserve("gala", booking)).status_code == 201
+    held = await arrived(server, "Your tickets are held: Gala")
+    assert held["To"] == "ann@example.org"
+    assert "claim" not in text_of(held)  # it is the account's already
+
+
+async def test_an_address_is_forgotten_with_what_was_written_to_it(
+    web: Web, stores: Stores, worker: WorkerContext
+) -> None:
+    await web.event()
+    _, place = await bought(web)
+    await settled(stores)
+    assert await stores.postgres.fetchval("SELECT count(*) FROM mails") >= 1
+    for _ in range(2):
+        gone = await web.send("DELETE", "/v1/rooms/gala/places/me/email", headers=place)
+        assert gone.status_code == 204
+    for table in ("mails", "mailboxes"):
+        assert await stores.postgres.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_an_address_is_in_no_log_and_no_notice(web: Web, stores: Stores, worker: WorkerContext) -> None:
+    await web.event()
+    await bought(web, email="secret-ann@example.org")
+    await settled(stores)
+    audit = await web.get("/v1/audit", headers=web.as_("admin"))
+    assert "secret-ann" not in audit.text
+    told: Any = stores.redis
+    assert "secret-ann" not in str(await told.xrange("fairgate:events"))
+
+
+async def test_a_guest_reservation_is_taken_over_with_the_mailed_link(
+    web: Web, stores: Stores, server: MailServer, worker: WorkerContext
+) -> None:
+    await web.event()
+    path, place = await bought(web)
+    mail = await arrived(server, "Your tickets: Gala")
+    [link] = re.findall(rf"{BASE}(/v1/\S+/claim\S+)", text_of(mail))
+    assert link.startswith(f"{path}/claim?expires=")
+    ann, bob = await registered(web, ANN), await registered(web, BOB)
+    assert code(await web.get(path, headers=ann)) == (404, "reservation_not_found")
+    assert code(await web.post(link)) == (401, "credential_missing")
+    assert code(await web.post(link, headers=bob)) == (403, "wrong_account")
+    assert code(await web.post(link, headers=web.as_("admin"))) == (403, "wrong_account")
+    for forged in (
+        link[:-1] + ("A" if link[-1] != "A" else "B"),
+        link.replace("expires=1", "expires=2"),
+        f"{path}/claim",
+    ):
+        assert code(await web.post(forged, headers=ann)) == (401, "credential_invalid")
+    other = link.replace(path, f"/v1/reservations/{'r' * 22}")
+    assert code(await web.post(other, headers=ann)) == (401, "credential_invalid")
+    first, second = [await web.post(link, headers=ann) for _ in range(2)]
+    assert first.status_code == second.status_code == 200
+    assert first.json() == second.json()
+    assert (await web.get(path, headers=ann)).json() == first.json()
+    listed = (await web.get("/v1/users/me/reservations", headers=ann)).json()
+    assert listed == {"items": [first.json()], "total": 1, "page": 1, "per_page": 50}
+    assert (await web.get("/v1/users/me/reservations", headers=bob)).json()["total"] == 0
+    assert code(await web.get(path, headers=bob)) == (404, "reservation_not_found")
+    assert (await web.get(path, headers=place)).status_code == 200  # the guest's browser still has it
+    assert (await web.post(f"{path}/cancel", headers=ann)).json()["status"] == "cancelled"
+
+
+async def test_a_link_runs_out(web: Web, stores: Stores, worker: WorkerContext) -> None:
+    await web.event()
+    path, _ = await bought(web)
+    ann = await registered(web, ANN)
+    signature = web.app.claims.sign(path.rpartition("/")[2], "ann@example.org", 1_700_000_000)
+    ended = await web.post(f"{path}/claim?expires=1700000000&signature={signature}", headers=ann)
+    assert code(ended) == (401, "credential_invalid")
+    assert "run out" in ended.json()["detail"]
+
+
+async def test_without_a_server_staff_reads_them_in_the_console(
+    web: Web, stores: Stores, worker: WorkerContext
+) -> None:
+    await web.event()
+    await bought(web)
+    await settled(stores)
+    assert (await web.get("/admin/mail")).status_code == 303
+    visitor = {"Cookie": f"fairgate_staff={web.as_('user')['Authorization'].split()[1]}"}
+    assert (await web.get("/admin/mail", headers=visitor)).status_code == 303
+    staff = {"Cookie": f"fairgate_staff={web.as_('operator')['Authorization'].split()[1]}"}
+    shown = await web.get("/admin/mail", headers=staff)
+    assert "FAIRGATE_SMTP_URL" in shown.text
+    assert shown.text.count(">kept<") >= 1
+    [mail_path] = re.findall(r'href="(/admin/mail/[0-9a-f-]+)">Your tickets: Gala', shown.text)
+    mail = await web.get(mail_path, headers=staff)
+    assert "ann@example.org" in mail.text
+    [frame] = re.findall(r"<iframe[^>]*>", mail.text)
+    assert " sandbox " in frame
+    assert frame.count("data:image/png;base64,") == 2
+    policy = mail.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    again = await web.post(f"{mail_path}/again", headers=staff)
+    assert again.status_code == 303
+    await settled(stores)
+    log = (await web.get("/v1/audit?kind=mail", headers=web.as_("admin"))).json()["items"]
+    assert [(it["action"], it["before"], it["after"]) for it in log] == [
+        ("send again", {"state": "kept"}, {"state": "waiting"})
+    ]
+    assert (await web.get(f"/admin/mail/{'0' * 36}", headers=staff)).status_code == 404

@@ -1,0 +1,207 @@
+"""Mails and a real SMTP server that refuses, goes away and breaks off; workers that are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from app import mails, outbox
+from app.core.clock import now_ms
+from app.mails import Post
+from app.settings import Settings
+from app.store import mailboxes
+from app.store import mails as stored
+from app.store.connections import Stores
+from app.store.reservations import NewHold, Origin, insert_holds
+from tests.conftest import Servers
+from tests.mail_server import MailServer, mail_server
+from tests.platform.outside import FAIRGATE, environment
+from tests.sales import GALA, HALL, a_sale
+from tests.waiting import wait_until
+
+KILLS = 4
+EACH = 25
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[MailServer]:
+    with mail_server(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def post(server: MailServer) -> Post:
+    settings = Settings(
+        smtp_url=SecretStr(server.url), mail_from="tickets@example.org", secret=SecretStr("s" * 32)
+    )
+    return mails.open_post(settings)
+
+
+async def queued(stores: Stores, *emails: str, first: int = 0) -> None:
+    """A hold of a visitor of its own for each address, told by the relay."""
+    holds = []
+    for number, email in enumerate(emails, first):
+        await mailboxes.keep(stores.postgres, HALL, f"visitor-{number}", email, locale="", guest=True)
+        terms = f"5000|EUR|{now_ms()}|{now_ms() + 300_000}|floor:1:5000"
+        holds.append(NewHold(f"res-{number:03}", f"visitor-{number}", "print", terms))
+    epoch = await stores.postgres.fetchval("SELECT epoch FROM rooms")
+    assert len(await insert_holds(stores.postgres, Origin(HALL, epoch, GALA), holds)) == len(emails)
+    while await outbox.relay(stores):
+        pass
+
+
+async def states(stores: Stores) -> dict[str, tuple[str, str]]:
+    """State and reason of each mail, by its recipient."""
+    rows = await stores.postgres.fetch("SELECT recipient, state, why FROM mails")
+    return {row["recipient"]: (row["state"], row["why"]) for row in rows}
+
+
+async def due_now(stores: Stores) -> None:
+    """No need to wait for what is to be tried again, nor for the lease of who died."""
+    await stores.postgres.execute("UPDATE mails SET due_at = now() - interval '1 s'")
+
+
+@contextmanager
+def a_worker(servers: Servers, database_url: str, server: MailServer) -> Iterator[subprocess.Popen[bytes]]:
+    """`fairgate worker`, killed in the end."""
+    process = subprocess.Popen(
+        [FAIRGATE, "worker"],
+        env=environment(
+            FAIRGATE_REDIS_URL=servers.redis_url,
+            FAIRGATE_DATABASE_URL=database_url,
+            FAIRGATE_SMTP_URL=server.url,
+            FAIRGATE_MAIL_FROM="tickets@example.org",
+            FAIRGATE_SECRET="only for tests",
+            FAIRGATE_LOG_LEVEL="error",
+        ),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
+    stores: Stores, servers: Servers, database_url: str, server: MailServer
+) -> None:
+    await a_sale(stores, {"floor": 1000})
+    everybody = [f"fan-{number}@example.org" for number in range(KILLS * EACH)]
+    for round_ in range(KILLS):
+        await queued(stores, *everybody[round_ * EACH : (round_ + 1) * EACH], first=round_ * EACH)
+        before = len(server.subjects())
+        with a_worker(servers, database_url, server) as worker:
+
+            async def some(before: int = before) -> bool:
+                return len(server.subjects()) > before + 3
+
+            await wait_until(some, "the first mails", timeout_s=30, every_s=0.005)
+            os.kill(worker.pid, signal.SIGKILL)
+        await due_now(stores)
+    with a_worker(servers, database_url, server):
+
+        async def over() -> bool:
+            left = "SELECT count(*) FROM mails WHERE state IN ('waiting', 'handing_over')"
+            return not await stores.postgres.fetchval(left)
+
+        await wait_until(over, "the last mail", timeout_s=30)
+    got = Counter(it["To"] for it in server.got())
+    became = await states(stores)
+    assert became.keys() == set(everybody)
+    assert max(got.values()) == 1
+    for email, (state, why) in became.items():
+        # What was being handed over when its worker was killed is on record as that, arrived or not.
+        assert state == "sent" or (state == "unclear" and why), email
+        assert got[email] == 1 or state == "unclear", email
+    assert sum(state == "unclear" for state, _ in became.values()) <= KILLS * 4  # one of each lane
+
+
+async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
+    stores: Stores, server: MailServer, post: Post
+) -> None:
+    await a_sale(stores)
+    await queued(stores, "refused@example.org", "a b@example.org", "later@example.org", "ann@example.org")
+    assert await mails.send_due(stores, post)
+    became = await states(stores)
+    assert became["refused@example.org"] == ("given_up", "550 no such mailbox")
+    assert became["a b@example.org"][0] == "given_up"
+    assert became["later@example.org"][0] == "waiting"
+    assert "451 come back later" in became["later@example.org"][1].replace("(", "").replace(", '", " ")
+    assert became["ann@example.org"] == ("sent", "")
+    assert [it["To"] for it in server.got()] == ["ann@example.org"]
+    assert await mails.send_due(stores, post) is None  # not due yet
+    await stores.postgres.execute("UPDATE mails SET created_at = now() - interval '25 hours'")
+    await due_now(stores)
+    assert await mails.send_due(stores, post) is False
+    assert (await states(stores))["later@example.org"][0] == "given_up"
+
+
+async def test_retries_wait_longer_each_time(stores: Stores, post: Post) -> None:
+    await a_sale(stores)
+    await queued(stores, "later@example.org")
+    waits = []
+    for _ in range(4):
+        await mails.send_due(stores, post)
+        waits.append(
+            await stores.postgres.fetchval("SELECT extract(epoch FROM due_at - now())::float8 FROM mails")
+        )
+        await due_now(stores)
+    for wait_s, longest_s in zip(waits, (2.5, 10, 40, 160), strict=True):
+        assert longest_s * 0.5 < wait_s <= longest_s
+
+
+async def test_a_server_that_is_away_loses_nothing(stores: Stores, server: MailServer, post: Post) -> None:
+    await a_sale(stores)
+    everybody = [f"fan-{number}@example.org" for number in range(7)]
+    server.stop()
+    await queued(stores, *everybody)
+    assert await mails.send_due(stores, post) is False
+    assert {state for state, _ in (await states(stores)).values()} == {"waiting"}
+    server.start()
+    await due_now(stores)
+    await asyncio.gather(*(mails.send_due(stores, post) for _ in range(4)))
+    assert {state for state, _ in (await states(stores)).values()} == {"sent"}
+    assert sorted(it["To"] for it in server.got()) == everybody
+
+
+async def test_what_may_have_arrived_is_not_sent_again(
+    stores: Stores, server: MailServer, post: Post
+) -> None:
+    await a_sale(stores)
+    await queued(stores, "hangup@example.org", "ann@example.org")
+    for _ in range(3):
+        await mails.send_due(stores, post)
+        await due_now(stores)
+    became = await states(stores)
+    assert became["hangup@example.org"] == ("unclear", stored.BROKE_OFF)
+    assert became["ann@example.org"] == ("sent", "")
+    assert sorted(it["To"] for it in server.got()) == ["ann@example.org", "hangup@example.org"]
+
+
+async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer, post: Post) -> None:
+    await a_sale(stores)
+    await queued(stores, "ann@example.org", "bob@example.org")
+    await stores.postgres.execute("UPDATE reservations SET status = 'expired' WHERE visitor_id = 'visitor-0'")
+    await stores.postgres.execute("UPDATE mails SET until = now() WHERE visitor_id = 'visitor-1'")
+    assert await mails.send_due(stores, post)
+    assert await states(stores) == {
+        "ann@example.org": ("dropped", "The reservation is expired meanwhile."),
+        "bob@example.org": ("dropped", "It was too late to be of use."),
+    }
+    assert server.got() == []
+
+
+async def test_an_address_in_another_script_arrives(stores: Stores, server: MailServer, post: Post) -> None:
+    await a_sale(stores)
+    await queued(stores, "jürgen@bücher.example")
+    assert await mails.send_due(stores, post)
+    assert await states(stores) == {"jürgen@bücher.example": ("sent", "")}

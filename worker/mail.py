@@ -1,0 +1,88 @@
+"""Writes and sends mails.
+
+Loops, as all the worker's jobs: an arq job a mail would stay locked where its worker died, and the table of
+mails already says what is due and who has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from app import mails
+from app.core.model import RoomId
+from app.store import mailboxes
+from app.store import mails as stored
+from app.store.keys import RoomKeys
+from app.store.mails import Called
+from worker.context import WorkerContext
+from worker.pace import pause, repeat
+
+TURNS_S = 1.0
+REMIND_S = 30.0
+SEND_S = 0.5
+LANES = 4  # connections to the server at once
+CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
+REST_S, REST_MAX_S = 1.0, 30.0  # while the server takes nothing, growing
+
+
+async def mail_turns(ctx: WorkerContext) -> None:
+    """Tell those who left an address that it is their turn. Looks at rooms where anybody did."""
+    known: set[Called] = set()
+
+    async def once() -> bool:
+        nonlocal known
+        called: set[Called] = set()
+        for room_id in await mailboxes.rooms(ctx.stores.postgres):
+            called |= await _called(ctx, RoomId(room_id))
+        if fresh := called - known:
+            await stored.queue_of_turns(ctx.stores.postgres, list(fresh))
+        known = called
+        return False
+
+    await repeat(ctx.stopping, "mail_turns", once, TURNS_S)
+
+
+async def _called(ctx: WorkerContext, room_id: RoomId) -> set[Called]:
+    redis: Any = ctx.stores.redis
+    found = await redis.zrange(RoomKeys(room_id).called, 0, CALLED_MAX - 1, desc=True, withscores=True)
+    return {Called(room_id, visitor_id, int(claim_by_ms)) for visitor_id, claim_by_ms in found}
+
+
+async def mail_reminders(ctx: WorkerContext) -> None:
+    """Remind of what begins within a day."""
+
+    async def once() -> bool:
+        return await stored.queue_of_reminders(ctx.stores.postgres)
+
+    await repeat(ctx.stopping, "mail_reminders", once, REMIND_S)
+
+
+async def send_mails(ctx: WorkerContext) -> None:
+    """A few lanes, each with a connection of its own. Until the worker stops."""
+    post = mails.open_post(ctx.settings)
+    async with asyncio.TaskGroup() as lanes:
+        for number in range(LANES):
+            lanes.create_task(_lane(ctx, post), name=f"send mails {number}")
+
+
+async def _lane(ctx: WorkerContext, post: mails.Post) -> None:
+    rest_s = REST_S
+    send = partial(mails.send_due, ctx.stores, post)
+
+    async def once() -> bool:
+        nonlocal rest_s
+        taken = await send()
+        if taken is False:
+            await pause(ctx.stopping, rest_s)
+            rest_s = min(2 * rest_s, REST_MAX_S)
+        elif taken:
+            rest_s = REST_S
+        return taken is True
+
+    await repeat(ctx.stopping, "send_mails", once, SEND_S)
+
+
+JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mail_turns, mail_reminders, send_mails)
