@@ -136,7 +136,7 @@ def message(it: Mail, letter: Letter, sender: str) -> EmailMessage:
 
     Raises ValueError when the recipient is no address.
     """
-    recipient = Address(addr_spec=it.recipient)
+    recipient = _address(it.recipient)
     mail = EmailMessage(policy=(SMTP if it.recipient.isascii() else SMTPUTF8).clone(cte_type="7bit"))
     mail["From"] = sender
     mail["To"] = recipient
@@ -167,6 +167,15 @@ _items: Callable[[str], list[Item]] = msgspec.json.Decoder(list[Item]).decode
 _tickets: Callable[[str], list[dict[str, str | None]]] = msgspec.json.Decoder(
     list[dict[str, str | None]]
 ).decode
+
+
+def _address(email: str) -> Address:
+    """The address in parts. Raises ValueError when it is none."""
+    if email.isascii():
+        return Address(addr_spec=email)
+    Address(addr_spec=email.encode("ascii", "replace").decode().replace("?", "x"))  # refuses letters it knows not
+    user, _, domain = email.rpartition("@")
+    return Address(username=user, domain=domain)
 
 
 def _line(names: dict[str, str], item: Item, currency: str) -> Line:
