@@ -173,7 +173,9 @@ def _address(email: str) -> Address:
     """The address in parts. Raises ValueError when it is none."""
     if email.isascii():
         return Address(addr_spec=email)
-    Address(addr_spec=email.encode("ascii", "replace").decode().replace("?", "x"))  # refuses letters it knows not
+    Address(
+        addr_spec=email.encode("ascii", "replace").decode().replace("?", "x")
+    )  # refuses letters it knows not
     user, _, domain = email.rpartition("@")
     return Address(username=user, domain=domain)
 

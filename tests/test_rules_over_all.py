@@ -19,6 +19,7 @@ PUBLIC = {
     ("GET", "/v1/events/{event_id}"),
     ("GET", "/v1/events/{event_id}/availability"),
     ("GET", "/v1/events/{event_id}/seats"),
+    ("GET", "/v1/reservations/{reservation_id}/claim"),  # leads to a form, whatever the link is
     ("POST", "/v1/users"),  # throttled by address
     ("POST", "/v1/login"),  # throttled by account and by address
     ("GET", "/livez"),

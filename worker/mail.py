@@ -27,28 +27,47 @@ LANES = 4  # connections to the server at once
 CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
 REST_S, REST_MAX_S = 1.0, 30.0  # while the server takes nothing, growing
 
+Call = tuple[str, float]  # visitor_id, claim deadline (ms)
+
 
 async def mail_turns(ctx: WorkerContext) -> None:
     """Tell those who left an address that it is their turn. Looks at rooms where anybody did."""
-    known: set[Called] = set()
+    known: dict[str, set[Call]] = {}
 
     async def once() -> bool:
-        nonlocal known
-        called: set[Called] = set()
-        for room_id in await mailboxes.rooms(ctx.stores.postgres):
-            called |= await _called(ctx, RoomId(room_id))
-        if fresh := called - known:
-            await stored.queue_of_turns(ctx.stores.postgres, list(fresh))
-        known = called
+        fresh: list[Called] = []
+        called = {
+            room_id: await _called(ctx, room_id) for room_id in await mailboxes.rooms(ctx.stores.postgres)
+        }
+        for room_id, now in called.items():
+            fresh += await _numbered(ctx, room_id, list(now - known.get(room_id, set())))
+        if fresh:
+            await stored.queue_of_turns(ctx.stores.postgres, fresh)
+        known.clear()
+        known.update(called)
         return False
 
     await repeat(ctx.stopping, "mail_turns", once, TURNS_S)
 
 
-async def _called(ctx: WorkerContext, room_id: RoomId) -> set[Called]:
+async def _called(ctx: WorkerContext, room_id: str) -> set[Call]:
     redis: Any = ctx.stores.redis
-    found = await redis.zrange(RoomKeys(room_id).called, 0, CALLED_MAX - 1, desc=True, withscores=True)
-    return {Called(room_id, visitor_id, int(claim_by_ms)) for visitor_id, claim_by_ms in found}
+    key = RoomKeys(RoomId(room_id)).called
+    return set(await redis.zrange(key, 0, CALLED_MAX - 1, desc=True, withscores=True))
+
+
+async def _numbered(ctx: WorkerContext, room_id: str, calls: list[Call]) -> list[Called]:
+    """The calls with their queue numbers; without those that have ended meanwhile."""
+    if not calls:
+        return []
+    redis: Any = ctx.stores.redis
+    visitors = [visitor_id for visitor_id, _ in calls]
+    numbers = await redis.hmget(RoomKeys(RoomId(room_id)).turns, visitors)
+    return [
+        Called(room_id, visitor_id, int(number), int(claim_by_ms))
+        for (visitor_id, claim_by_ms), number in zip(calls, numbers, strict=True)
+        if number is not None
+    ]
 
 
 async def mail_reminders(ctx: WorkerContext) -> None:

@@ -22,6 +22,7 @@ class Called(NamedTuple):
 
     room_id: str
     visitor_id: str
+    queue_number: int  # the turn: whoever joins again has another one
     claim_by_ms: int
 
 
@@ -91,9 +92,10 @@ ON CONFLICT (kind, subject_id) DO NOTHING
 
 _OF_TURNS = """
 INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest, until)
-SELECT 'your_turn', concat_ws(' ', room_id, visitor_id, claim_by_ms), room_id, visitor_id, email, guest,
+SELECT 'your_turn', concat_ws(' ', room_id, visitor_id, queue_number), room_id, visitor_id, email, guest,
        to_timestamp(claim_by_ms / 1000.0)
-FROM unnest($1::text[], $2::text[], $3::bigint[]) AS called (room_id, visitor_id, claim_by_ms)
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+     AS called (room_id, visitor_id, queue_number, claim_by_ms)
 JOIN mailboxes USING (room_id, visitor_id)
 ON CONFLICT (kind, subject_id) DO NOTHING
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -11,6 +11,8 @@ import msgspec
 from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
 from app.core.wording import misfit
 from app.web.http import Endpoint, NoQuery, Request
+
+Q = TypeVar("Q", bound=msgspec.Struct)
 
 _JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
 _NUL = b"\\u0000"  # the only way to write a NUL in JSON
@@ -45,8 +47,15 @@ def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
 
 def parse_query(endpoint: Endpoint, request: Request) -> Any:
     """The query string as the endpoint's struct. Raises ValidationFailed naming the parameter."""
+    if not request.query and endpoint.query is NoQuery:
+        return _EMPTY
+    return read_query(request, endpoint.query)
+
+
+def read_query(request: Request, kind: type[Q]) -> Q:
+    """The query string as a struct of this kind. Raises ValidationFailed naming the parameter."""
     if not request.query:
-        return _EMPTY if endpoint.query is NoQuery else endpoint.query()
+        return kind()
     try:
         pairs = parse_qsl(
             request.query.decode("ascii"),
@@ -64,7 +73,7 @@ def parse_query(endpoint: Endpoint, request: Request) -> Any:
             raise ValidationFailed(name, "must not contain NUL")
         found[name] = value
     try:
-        return msgspec.convert(found, endpoint.query, strict=False)
+        return msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(error, "query") from None
 

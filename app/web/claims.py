@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from msgspec import Meta
 
@@ -40,3 +41,17 @@ async def claim_reservation(request: Request, account: Account, query: ClaimQuer
     link = (query.expires, query.signature)
     claimed = await mailboxes.claim(app.stores, app.claims, account, reservation_id, link)
     return json_response(200, reservation_document(claimed), [(b"cache-control", b"no-store")])
+
+
+@endpoint(
+    "GET",
+    "/v1/reservations/{reservation_id}/claim",
+    tag="Reservations",
+    query=ClaimQuery,
+    answers={302: None},
+)
+async def show_claim(request: Request, query: ClaimQuery) -> Response:
+    """Go to the page where a person takes the reservation over: the mailed link, followed in a browser."""
+    path = f"/reservations/{request.params['reservation_id']}/claim"
+    where = urlencode({"expires": query.expires, "signature": query.signature})
+    return Response(302, b"", [(b"location", f"{path}?{where}".encode()), (b"cache-control", b"no-store")])

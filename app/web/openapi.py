@@ -54,7 +54,7 @@ HEADERS = {
     "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several apart by spaces.",
 }
 ANSWERS = {200: "Done.", 201: "Made.", 202: "Not decided yet.", 204: "Done, nothing to tell."}
-ANSWERS |= {302: "To the queue page.", 503: "Not ready."}
+ANSWERS |= {302: "To a page.", 503: "Not ready."}
 
 
 @endpoint("GET", "/openapi.json", tag="Operations", answers={200: dict[str, Any]})

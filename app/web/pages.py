@@ -14,7 +14,7 @@ from app import waiting_room
 from app.core.clock import to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
-from app.web import page_booking, page_forms
+from app.web import page_booking, page_forms, page_mail
 from app.web.assets import load_assets
 from app.web.http import Request
 from app.web.page_documents import SalesPage, SaleView
@@ -70,14 +70,17 @@ PAGES = {
     "/rooms/<room_id>": room,
     "/events/<event_id>": page_booking.event,
     "/reservations/<reservation_id>": page_booking.reservation,
+    "/reservations/<reservation_id>/claim": page_mail.claim_page,
 }
 FORMS = {
     "/rooms/<room_id>/join": page_forms.join,
     "/rooms/<room_id>/enter": page_forms.enter,
     "/rooms/<room_id>/leave": page_forms.leave,
+    "/rooms/<room_id>/email": page_mail.leave_email,
     "/events/<event_id>/reserve": page_forms.reserve,
     "/reservations/<reservation_id>/pay": page_forms.pay,
     "/reservations/<reservation_id>/cancel": page_forms.cancel,
+    "/reservations/<reservation_id>/claim": page_mail.claim,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -239,6 +240,49 @@ async def test_a_guest_reservation_is_taken_over_with_the_mailed_link(
     assert code(await web.get(path, headers=bob)) == (404, "reservation_not_found")
     assert (await web.get(path, headers=place)).status_code == 200  # the guest's browser still has it
     assert (await web.post(f"{path}/cancel", headers=ann)).json()["status"] == "cancelled"
+
+
+async def test_the_mailed_link_leads_people_to_a_form(
+    web: Web, worker: WorkerContext, server: MailServer
+) -> None:
+    await web.event()
+    path, _ = await bought(web)
+    await registered(web, ANN)
+    [link] = re.findall(rf"{BASE}(/v1/\S+/claim\S+)", text_of(await arrived(server, "Your tickets: Gala")))
+    leads = await web.get(link)
+    assert leads.status_code == 302
+    form = leads.headers["location"]
+    page = await web.get(form)
+    assert html.escape(form) in page.text
+    wrong = await web.send("POST", form, data={"email": ANN["email"], "password": "not this one"})
+    assert (wrong.status_code, "password is wrong" in wrong.text) == (401, True)
+    mine = {"email": ANN["email"], "password": ANN["password"]}
+    foreign = await web.send("POST", form, data=mine, headers={"origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    forged = await web.send("POST", form.replace("expires=1", "expires=2"), data=mine)
+    assert (forged.status_code, "not one of ours" in forged.text) == (401, True)
+    done = await web.send("POST", form, data=mine)
+    assert (done.status_code, "The reservation is yours" in done.text) == (200, True)
+    login = await web.post("/v1/login", mine)
+    ann = bearer(login.json()["access_token"])
+    assert (await web.get(path, headers=ann)).status_code == 200
+
+
+async def test_an_address_is_left_on_the_queue_page(web: Web, stores: Stores) -> None:
+    await web.room()
+    place = await web.join("hall")
+    cookie = {"Cookie": f"fairgate_place_hall={place['place_token']}"}
+
+    async def sent(email: str, **headers: str) -> list[str]:
+        answer = await web.send("POST", "/rooms/hall/email", data={"email": email}, headers=headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/rooms/hall")
+        return [row["email"] for row in await stores.postgres.fetch("SELECT email FROM mailboxes")]
+
+    assert 'action="/rooms/hall/email"' in (await web.get("/rooms/hall", headers=cookie)).text
+    assert await sent("ann@example.org") == []
+    assert await sent("nonsense", **cookie) == []
+    assert await sent("ann@example.org", **cookie) == ["ann@example.org"]
+    assert await sent("", **cookie) == []
 
 
 async def test_a_link_runs_out(web: Web, stores: Stores, worker: WorkerContext) -> None:

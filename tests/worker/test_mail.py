@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -21,12 +22,15 @@ from app.settings import Settings
 from app.store import mailboxes
 from app.store import mails as stored
 from app.store.connections import Stores
+from app.store.keys import RoomKeys
 from app.store.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
 from tests.mail_server import MailServer, mail_server
 from tests.platform.outside import FAIRGATE, environment
 from tests.sales import GALA, HALL, a_sale
 from tests.waiting import wait_until
+from worker import mail
+from worker.context import WorkerContext
 
 KILLS = 4
 EACH = 25
@@ -205,3 +209,53 @@ async def test_an_address_in_another_script_arrives(stores: Stores, server: Mail
     await queued(stores, "jürgen@bücher.example")
     assert await mails.send_due(stores, post)
     assert await states(stores) == {"jürgen@bücher.example": ("sent", "")}
+
+
+async def test_a_turn_is_told_once_by_however_many_workers(stores: Stores) -> None:
+    await a_sale(stores)
+    for visitor in ("ann", "bob"):
+        await mailboxes.keep(stores.postgres, HALL, visitor, f"{visitor}@example.org", locale="", guest=True)
+    keys = RoomKeys(HALL)
+    await called(stores, {"ann": 7, "eve": 8}, in_ms=60_000)
+    await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails")
+    await called(stores, {"ann": 7, "bob": 9}, in_ms=90_000)  # restored: the same turn with a later deadline
+    await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails WHERE visitor_id = 'bob'")
+    await called(stores, {"ann": 12}, in_ms=90_000)  # another turn
+    await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails WHERE subject_id = 'hall ann 12'")
+    rows = await stores.postgres.fetch("SELECT subject_id FROM mails WHERE kind = 'your_turn' ORDER BY 1")
+    assert [row["subject_id"] for row in rows] == ["hall ann 12", "hall ann 7", "hall bob 9"]
+    await stores.redis.delete(keys.called, keys.turns)
+
+
+async def called(stores: Stores, numbers: dict[str, int], in_ms: int) -> None:
+    """These visitors are called, with these queue numbers."""
+    redis: Any = stores.redis
+    await redis.zadd(RoomKeys(HALL).called, {name: now_ms() + in_ms for name in numbers})
+    await redis.hset(RoomKeys(HALL).turns, mapping=numbers)
+
+
+async def for_a_moment(stores: Stores, job: Callable[[WorkerContext], Awaitable[None]], until: str) -> None:
+    """Three workers do this until the query is true."""
+    ctx = WorkerContext(Settings(), stores, "worker-of-a-test", asyncio.Event())
+    jobs = [asyncio.ensure_future(job(ctx)) for _ in range(3)]
+
+    async def done() -> bool:
+        return bool(await stores.postgres.fetchval(until))
+
+    await wait_until(done, until)
+    ctx.stopping.set()
+    await asyncio.gather(*jobs)
+
+
+async def test_a_reminder_missed_by_workers_that_were_down_is_made_up_for(stores: Stores) -> None:
+    await a_sale(stores)
+    await queued(stores, "ann@example.org", "bob@example.org")
+    await stores.postgres.execute(
+        "UPDATE reservations SET status = 'confirmed', confirmed_at = now() - interval '2 days' "
+        "WHERE visitor_id = 'visitor-0'"
+    )
+    await stores.postgres.execute("UPDATE events SET starts_at = now() + interval '2 hours'")
+    count = "SELECT count(*) FROM mails WHERE kind = 'reminder'"
+    for _ in range(2):
+        await for_a_moment(stores, mail.mail_reminders, count)
+    assert await stores.postgres.fetchval(count) == 1
