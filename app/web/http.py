@@ -99,6 +99,14 @@ class Response(msgspec.Struct, frozen=True):
     content_type: bytes = JSON
 
 
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What a call answers that streams server-sent events: their name, and the document each one carries."""
+
+    name: str
+    document: type[msgspec.Struct]
+
+
 class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a call takes that takes no body: nothing, or an empty object."""
 
@@ -135,7 +143,7 @@ class Endpoint:
     hot: bool
     body: type[msgspec.Struct]
     query: type[msgspec.Struct]
-    answers: Mapping[int, Any]  # status -> type of the body, None for none, bytes for a media type
+    answers: Mapping[int, Any]  # status -> type of the body, Events, None for none, bytes for a media type
     errors: tuple[type[Refusal], ...]
     body_max: int
     headers: tuple[str, ...]  # request headers it reads, for the contract

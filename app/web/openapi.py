@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -18,7 +19,7 @@ from app.core.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from app.web.http import Endpoint, NoBody, NoQuery, Request, Response, endpoint, param_names
+from app.web.http import STREAM, Endpoint, Events, NoBody, NoQuery, Request, Response, endpoint, param_names
 from app.web.problems import PROBLEM, Problem
 
 SECURITY = {
@@ -53,6 +54,8 @@ HEADERS = {
     "webhook-timestamp": "When it was sent, seconds since 1970; at most five minutes off.",
     "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several apart by spaces.",
 }
+_LENGTH = re.compile(r"\^\(\?=\.\{(\d+),(\d+)\}\$\)")
+_END = re.compile(r"\\Z\Z")
 ANSWERS = {200: "Done.", 201: "Made.", 202: "Not decided yet.", 204: "Done, nothing to tell."}
 ANSWERS |= {302: "To a page.", 503: "Not ready."}
 
@@ -71,7 +74,7 @@ def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for it in endpoints:
         paths.setdefault(it.path, {})[it.method.lower()] = _operation(it, refs)
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Fairgate",
@@ -89,6 +92,26 @@ def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(it.tag for it in endpoints)],
     }
+    _translate_patterns(document)
+    return document
+
+
+def _translate_patterns(found: Any) -> None:
+    """Patterns as JSON Schema reads them: in ECMA-262 the end is `$`, and `\\Z` would be the letter.
+
+    A length that is told by looking ahead becomes a length: many readers of patterns cannot look ahead.
+    """
+    if isinstance(found, dict):
+        if isinstance(pattern := found.get("pattern"), str):
+            if length := _LENGTH.match(pattern):
+                pattern = "^" + pattern[length.end() :]
+                found["minLength"], found["maxLength"] = int(length[1]), int(length[2])
+            found["pattern"] = _END.sub("$", pattern)
+        for value in found.values():
+            _translate_patterns(value)
+    elif isinstance(found, list):
+        for value in found:
+            _translate_patterns(value)
 
 
 def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
@@ -97,7 +120,9 @@ def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
     for it in endpoints:
         bodies = [it.body, *it.answers.values()]
         for body in bodies:
-            if body is not NoBody and body is not None and not isinstance(body, bytes):
+            if isinstance(body, Events):
+                found.setdefault(repr(body.document), body.document)
+            elif body is not NoBody and body is not None and not isinstance(body, bytes):
                 found.setdefault(repr(body), body)
     return list(found.values())
 
@@ -153,6 +178,8 @@ def _responses(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
         found[str(status)] = {"description": ANSWERS[status]}
         if isinstance(body, bytes):
             found[str(status)]["content"] = {body.decode(): {"schema": {"type": "string"}}}
+        elif isinstance(body, Events):
+            found[str(status)]["content"] = {STREAM.decode(): {"schema": _event(body, refs)}}
         elif body is not None:
             found[str(status)]["content"] = {"application/json": {"schema": refs[repr(body)]}}
     for status, refusals in _refusals(it).items():
@@ -166,6 +193,21 @@ def _responses(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
         if any(issubclass(refusal, Retryable) for refusal in refusals):
             answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
     return dict(sorted(found.items()))
+
+
+def _event(body: Events, refs: dict[str, Any]) -> dict[str, Any]:
+    """One event of a stream; its data is the document as JSON."""
+    data = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": refs[repr(body.document)],
+    }
+    properties = {"event": {"const": body.name}, "data": data}
+    return {
+        "type": "object",
+        "properties": {**properties, "id": {"type": "string"}, "retry": {"type": "integer"}},
+        "required": list(properties),
+    }
 
 
 def _refusals(it: Endpoint) -> dict[int, list[type[Refusal]]]:

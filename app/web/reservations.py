@@ -41,7 +41,7 @@ from app.core.model import (
 from app.reservations import ENDED, Payment
 from app.web.bodies import idempotency_key
 from app.web.credentials import BOOKING, OWNER, Asker
-from app.web.http import STREAM, Request, Response, empty, endpoint, json_response
+from app.web.http import STREAM, Events, Request, Response, empty, endpoint, json_response
 from app.web.reserve_body import ReserveBody
 from app.web.sale_documents import ReservationDocument, reservation_document
 from app.web.streams import event_id_of, server_sent
@@ -156,7 +156,7 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     tag=TAG,
     hot=True,
     auth=OWNER,
-    answers={200: STREAM, 204: None},
+    answers={200: Events("reservation", ReservationDocument), 204: None},
     headers=("Last-Event-ID",),
     errors=(ReservationNotFound, SoldOut, SeatTaken, LimitExceeded, StoreUnavailable),
 )

@@ -41,7 +41,7 @@ from app.core.tokens import new_visitor_id
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
 from app.web.credentials import PLACE, PLACE_PREFIX, bearer, booking_cookie, place_cookie, sent_place
-from app.web.http import STREAM, App, Request, Response, empty, endpoint, json_response
+from app.web.http import STREAM, App, Events, Request, Response, empty, endpoint, json_response
 from app.web.line_documents import (
     BookingTokenDocument,
     PlaceDocument,
@@ -96,7 +96,7 @@ async def status(request: Request) -> Response:
     "/v1/rooms/{room_id}/events",
     tag=TAG,
     hot=True,
-    answers={200: STREAM},
+    answers={200: Events("status", StatusDocument)},
     errors=(RoomNotFound, *AWAY),
 )
 async def room_stream(request: Request) -> Response:

@@ -1,5 +1,44 @@
-"""The same served app as in tests/routes."""
+"""The same served app as in tests/routes; and one sale for all generated calls."""
 
-from tests.routes.conftest import settings, web, worker
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+import schemathesis
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+
+from app.store.connections import connected
+from tests.conftest import Servers, empty
+from tests.contract.world import World, a_world
+from tests.listening import listening
+from tests.routes.conftest import served, settings, settings_of, web, worker, working
+
+CALL_TIMEOUT_S = 15
+CONFIG = SchemathesisConfig(
+    projects=ProjectsConfig(
+        default=ProjectConfig(
+            max_stream_events=1,  # streams have no end
+            request_timeout=CALL_TIMEOUT_S,
+            generation=GenerationConfig(with_security_parameters=False),  # the world has good ones
+        )
+    )
+)
 
 __all__ = ["settings", "web", "worker"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def world(servers: Servers) -> AsyncIterator[World]:
+    """A sale on a real port, with a worker; one for a module, since it takes two seconds to make."""
+    chosen = settings_of(servers).model_copy(update={"webhooks_private": "on"})
+    async with connected(chosen) as stores:
+        await stores.redis.flushall()
+        async with served(chosen) as site, working(stores, chosen), listening(site.quart) as url:
+            contract = await asyncio.to_thread(
+                schemathesis.openapi.from_url, f"{url}/openapi.json", config=CONFIG
+            )
+            yield await a_world(site, url, contract)
+        await stores.redis.flushall()
+    await empty(servers.database_url)

@@ -150,6 +150,12 @@ async def test_every_reference_in_the_document_leads_somewhere(web: Web) -> None
             assert {name for it in operation.get("security", []) for name in it} <= schemes
 
 
+async def test_patterns_in_the_document_are_those_of_json_schema(web: Web) -> None:
+    patterns = [it.partition('"')[0] for it in (await web.get("/openapi.json")).text.split('"pattern":"')[1:]]
+    assert len(patterns) > 10
+    assert all(it.startswith("^") and it.endswith("$") and "(?" not in it for it in patterns), patterns
+
+
 async def test_the_docs_page_loads_nothing_from_another_host(web: Web) -> None:
     page = await web.get("/docs")
     assert page.status_code == 200

@@ -161,12 +161,11 @@ async def served(settings: Settings) -> AsyncIterator[Web]:
             yield Web(quart, http, settings)
 
 
-@pytest.fixture
-def settings(servers: Servers, database_url: str) -> Settings:
+def settings_of(servers: Servers) -> Settings:
     """Settings of a served app; throttles are off unless a test is about them."""
     return Settings(
         redis_url=servers.redis_url,
-        database_url=database_url,
+        database_url=servers.database_url,
         secret=SecretStr("only for tests, 32 characters ..."),
         payment_webhook_secret=SecretStr(GATEWAY_SECRET),
         rate_limits="off",
@@ -176,17 +175,30 @@ def settings(servers: Servers, database_url: str) -> Settings:
 
 
 @pytest.fixture
+def settings(servers: Servers, database_url: str) -> Settings:
+    """The settings, for a database that is emptied afterwards."""
+    return settings_of(servers)
+
+
+@pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
     """The app, without a worker: nothing moves by itself."""
     async with served(settings) as found:
         yield found
 
 
-@pytest.fixture
-async def worker(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
+@asynccontextmanager
+async def working(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
     """All the worker's jobs, running."""
     ctx = WorkerContext(settings, stores, "worker-of-a-test", asyncio.Event())
     tasks = [asyncio.ensure_future(job(ctx)) for job in JOBS]
     yield ctx
     ctx.stopping.set()
     await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+
+@pytest.fixture
+async def worker(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
+    """A worker, for the length of a test."""
+    async with working(stores, settings) as found:
+        yield found

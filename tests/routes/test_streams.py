@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 
 from app.web import board, streams
+from tests.listening import listening as on_a_port
 from tests.routes.conftest import Web, bearer, code
 from tests.waiting import wait_until
 
@@ -22,24 +19,8 @@ from tests.waiting import wait_until
 @asynccontextmanager
 async def listening(web: Web) -> AsyncIterator[httpx.AsyncClient]:
     """The app of `web` on a real port: a stream has to be read while it is written."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
-    config.graceful_timeout = 1
-    stopping = asyncio.Event()
-
-    async def lane(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            await web.quart.asgi_app(scope, receive, send)
-
-    serving = asyncio.create_task(serve(lane, config, shutdown_trigger=stopping.wait, mode="asgi"))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+    async with on_a_port(web.quart) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
         yield http
-    stopping.set()
-    await serving
-    with suppress(OSError):
-        listener.close()
 
 
 async def next_event(lines: AsyncIterator[str]) -> tuple[str, dict[str, Any]]:

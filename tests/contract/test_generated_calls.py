@@ -1,0 +1,135 @@
+"""Schemathesis asks every call of the product's own contract over HTTP, with good data and with bad.
+
+Each answer is held against the contract: status, content type, headers, schema, error codes; bad data has to
+be refused, and nothing may be a 500. Every call is first asked what is known to succeed (see `world`), so
+that good answers are checked as well, and has to be seen with each success it declares. Of a stream one event
+is read. The examples are the same each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from schemathesis import Case as AnyCase
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.core.errors import WrongRoom
+from app.web.calls import CALLS
+from app.web.http import Endpoint, NoBody, NoQuery, param_names
+from tests.contract.world import NOT_SEEN, Known, World
+from tests.routes.conftest import gateway_headers
+
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+Case = AnyCase[Any]
+EXAMPLES = 4  # of each kind, a call
+OTHERS = ("admin", "operator", "user", "leaving", "waiting", "nobody", "forged")
+
+_numbers = itertools.count(1)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda it: it.name)
+async def test_every_answer_is_in_the_contract(world: World, call: Endpoint) -> None:
+    asking = Asking(world, call)
+    await asking.ask_everything()
+    successes = {status for status in call.answers if status < 400}
+    assert successes - NOT_SEEN.get(call.name, set()) <= set(asking.statuses)
+
+
+def test_every_call_has_a_success_that_is_seen() -> None:
+    assert NOT_SEEN.keys() <= {it.name for it in CALLS}
+    assert [it.name for it in CALLS if not it.answers.keys() - NOT_SEEN.get(it.name, set())] == []
+
+
+@dataclass
+class Asking:
+    """One call of the contract that is asked, and the statuses it answered."""
+
+    world: World
+    call: Endpoint
+    statuses: list[int] = field(default_factory=list)
+
+    async def ask_everything(self) -> None:
+        """Raise what is wrong with an answer."""
+        known = self.world.known(self.call)
+        for it in known:
+            assert await self.ask(self.case(it)) == it.status, it
+        ids, who = known[0].ids, self.world.credentials[known[0].who]
+        cases = self.generated(GenerationMode.POSITIVE, path_parameters=ids, headers=who)
+        if self.call.body is not NoBody or self.call.query is not NoQuery:
+            cases += self.generated(GenerationMode.NEGATIVE, path_parameters=ids, headers=who)
+        if param_names(self.call.path):
+            cases += self.generated(GenerationMode.POSITIVE, headers=who)  # things that are not there
+        if self.call.auth is not None or WrongRoom in self.call.errors:
+            cases += [self.case(Known(0, other, ids, known[0].body)) for other in OTHERS]
+        for case in cases:
+            await self.ask(case)
+
+    def case(self, it: Known) -> Case:
+        """This call, with a key of its own where it takes one, and nothing generated."""
+        operation = self.world.contract[self.call.path][self.call.method]
+        key = {"Idempotency-Key": f"key-{next(_numbers)}"} if "Idempotency-Key" in self.call.headers else {}
+        headers = self.world.credentials[it.who] | key | it.headers
+        sent = {} if it.body is None else {"body": it.body, "media_type": "application/json"}
+        case: Case = operation.Case(path_parameters=it.ids, headers=headers, **sent)
+        return case
+
+    def generated(self, mode: GenerationMode, **fixed: Any) -> list[Case]:
+        """What the contract allows, or what it forbids; `fixed` is what is not generated.
+
+        All at once, before any of it is sent: Hypothesis wants to have the process for itself meanwhile.
+        """
+        operation = self.world.contract[self.call.path][self.call.method]
+        found: list[Case] = []
+
+        @hypothesis_settings(
+            derandomize=True,
+            database=None,
+            deadline=None,
+            max_examples=EXAMPLES,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(operation.as_strategy(mode, **fixed))
+        def each(case: Case) -> None:
+            found.append(case)
+
+        each()
+        return found
+
+    async def ask(self, case: Case) -> int:
+        """Send it and hold the answer against the contract."""
+        signed = self.call.auth is not None and self.call.auth.signs_body
+        auth = _sign if signed else None
+        response = await asyncio.to_thread(case.call, base_url=self.world.url, auth=auth)
+        self.statuses.append(response.status_code)
+        case.validate_response(response, checks=CHECKS)
+        assert response.status_code != 500, response.text
+        return response.status_code
+
+
+def _sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """As the payment gateway does."""
+    body: Any = prepared.body or b""
+    text = body if isinstance(body, str) else body.decode()
+    prepared.headers.update(gateway_headers(text, f"msg_{next(_numbers)}"))
+    return prepared

@@ -1,0 +1,154 @@
+"""One sale with something of everything in it, and of every call of the contract one that succeeds there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from schemathesis.schemas import BaseSchema as OpenApiSchema
+
+from app.web.http import Endpoint, param_names
+from tests.routes.conftest import Web, bearer
+from tests.waiting import wait_until
+
+FAN = {"email": "fan@example.org", "password": "correct horse"}
+NEW_FAN = {"email": "new@example.org", "name": "New", "password": "correct horse"}
+NEW_EVENT = {"event_id": "new", "name": "New", "starts_at": "2030-01-01T20:00:00Z"}
+BOX = {"ticket_type_id": "box", "name": "Box", "price": 9000, "quantity": 2}
+BALCONY = {"sections": [{"name": "Balcony", "price": 7000, "rows": 2, "seats_per_row": 5}]}
+FLOOR = {"items": [{"ticket_type_id": "floor", "quantity": 1}]}
+STALLS_SECTION = {"sections": [{"name": "Stalls", "price": 7000, "rows": 10, "seats_per_row": 20}]}
+STALLS = {"best_available": {"ticket_type_id": "stalls", "quantity": 2}}
+PAYMENT = {"payment": {"method": "card", "token": "tok_ok"}}
+WEBHOOK = {"url": "http://127.0.0.1:9/"}  # nobody listens there
+ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close")
+EVENTS = ("matinee", "doomed")
+ASYNC = {"Prefer": "respond-async"}
+HTML = {"Accept": "text/html"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A call that succeeds in the world, with the status it has to get."""
+
+    status: int
+    who: str = ""  # whose credential; "": that of the kind the call asks for
+    ids: dict[str, str] = field(default_factory=dict)  # where it is about another thing than most calls
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+# The first one of each also says whose credential and which ids the generated calls carry, so that no call
+# spoils another's world: the sale `gala` is read and reserved; other rooms and events are changed.
+KNOWN: dict[str, list[Known]] = {
+    "join": [Known(201), Known(200, "place")],
+    "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
+    "leave": [Known(204, "leaving")],
+    "gate": [Known(204, "booking"), Known(302, headers=HTML)],
+    "create_event": [Known(201, body=NEW_EVENT)],
+    "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
+    "delete_event": [Known(204, ids={"event_id": "doomed"})],
+    "create_ticket_type": [Known(201, ids={"event_id": "matinee"}, body=BOX)],
+    "change_ticket_type": [Known(200, ids={"event_id": "matinee"}, body={"quantity": 20})],
+    "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],
+    "reserve": [Known(201, body=FLOOR), Known(201, body=STALLS), Known(202, body=FLOOR, headers=ASYNC)],
+    "confirm": [Known(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],
+    "cancel": [Known(200, ids={"reservation_id": "to_cancel"})],
+    "register": [Known(201, body=NEW_FAN)],
+    "log_in": [Known(200, body=FAN)],
+    "change_account": [Known(200, body={"name": "Ann"})],
+    "create_room": [Known(201, body={"room_id": "new-room", "name": "New"})],
+    "change_room": [Known(200, ids={"room_id": "spare"}, body={"admission_rate_per_minute": 60})],
+    "open_room": [Known(200, ids={"room_id": "to-open"})],
+    "pause_room": [Known(200, ids={"room_id": "to-pause"})],
+    "resume_room": [Known(200, ids={"room_id": "to-resume"})],
+    "close_room": [Known(200, ids={"room_id": "to-close"})],
+    "hear_gateway": [Known(204, "gateway", body={"type": "payment.succeeded", "data": {}})],
+    "create_webhook": [Known(201, body=WEBHOOK)],
+    "delete_webhook": [Known(204)],
+    "remove_visitor": [Known(204, ids={"room_id": "spare"})],
+}
+NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see the tests that are about them
+    "read_reservation": {202},  # undecided, which is soon over: tests/routes/test_reserving.py
+    "reservation_stream": {204},  # after the last event there will be: tests/routes/test_streams.py
+    "confirm": {202},  # a gateway that takes its time: tests/routes/test_reserving.py
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """Ids of things that are there, and the headers that carry credentials, by whose they are."""
+
+    url: str
+    contract: OpenApiSchema
+    ids: dict[str, str]
+    credentials: dict[str, dict[str, str]]
+
+    def known(self, call: Endpoint) -> list[Known]:
+        """The calls that succeed, with everything filled in: at least one."""
+        found = KNOWN.get(call.name) or [Known(min(status for status in call.answers if status < 300))]
+        return [self._filled(call, it) for it in found]
+
+    def _filled(self, call: Endpoint, it: Known) -> Known:
+        kinds = {"owner": "booking", "account": "user"}
+        who = it.who or (kinds.get(call.auth.name, call.auth.name) if call.auth else "nobody")
+        ids = {name: self.ids[it.ids.get(name, name)] for name in param_names(call.path)}
+        body = it.body
+        if call.name == "hear_gateway":
+            body = {**body, "data": {"payment_id": self.ids["payment_id"]}}
+        return replace(it, who=who, ids=ids, body=body)
+
+
+async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
+    """Make it. Needs a running worker: one visitor is inside, one is called."""
+    patient = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
+    await web.event("gala", floor=1000, max_tickets_per_visitor=100, room=patient)
+    await _made(web, "/v1/events/gala/seats", STALLS_SECTION)
+    for event_id in EVENTS:
+        await web.event(event_id, opened=False)
+    for room_id in ROOMS:
+        await web.room(room_id)
+    await web.post("/v1/rooms/hall/pause", headers=web.as_("operator"))
+    webhook = await _made(web, "/v1/webhooks", WEBHOOK)
+    await _made(web, "/v1/users", {**FAN, "name": "Fan"})
+    user = bearer((await web.post("/v1/login", FAN)).json()["access_token"])
+    place, booking = await web.inside("gala")
+    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(4)]
+    to_read, to_confirm, to_cancel, paid = [it["reservation_id"] for it in held]
+    await _made(web, f"/v1/reservations/{paid}/confirm", PAYMENT, {**booking, "Idempotency-Key": "paid"}, 200)
+    payment_id = await web.app.stores.postgres.fetchval("SELECT payment_id FROM payments")
+    waiting, leaving, called = [
+        bearer((await web.join(room_id))["place_token"]) for room_id in ("hall", "gala", "gala")
+    ]
+
+    async def is_called() -> bool:
+        mine = await web.get("/v1/rooms/gala/places/me", headers=called)
+        return bool(mine.json()["state"] == "called")
+
+    await wait_until(is_called, "the call")
+    return World(
+        url,
+        contract,
+        ids={
+            **{"room_id": "gala", "event_id": "gala", "ticket_type_id": "floor"},
+            **{it: it for it in (*ROOMS, *EVENTS)},
+            **{"reservation_id": to_read, "to_confirm": to_confirm, "to_cancel": to_cancel},
+            **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
+            "webhook_id": webhook["webhook_id"],
+        },
+        credentials={
+            **{"admin": web.as_("admin"), "operator": web.as_("operator"), "user": user},
+            **{"place": place, "booking": booking},
+            **{"called": called, "leaving": leaving, "waiting": waiting},
+            **{"nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
+        },
+    )
+
+
+async def _made(
+    web: Web, path: str, body: Any, headers: dict[str, str] | None = None, status: int = 201
+) -> dict[str, Any]:
+    answer = await web.post(path, body, headers=headers or web.as_("admin"))
+    assert answer.status_code == status, answer.text
+    document: dict[str, Any] = answer.json()
+    return document

@@ -1,0 +1,91 @@
+"""docs/api.md, done as it stands: every `sh` block in one bash; what it prints is held against the guide."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.platform.outside import FAIRGATE, environment, up
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs/api.md"
+ADDRESS = "http://127.0.0.1:8080"  # what the guide says; the test's installation is elsewhere
+GUIDE_TIMEOUT_S = 100
+END = "end of the block in line"
+_FENCED = re.compile(r"^```(sh|console)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Commands of the guide, and what it says that they print; `...` is anything within a line."""
+
+    line: int
+    kind: str
+    commands: str
+    printed: str
+
+    def differs(self, printed: str) -> str:
+        """How what was printed is not what the guide says; nothing when it is."""
+        expected = [".*".join(map(re.escape, it.split("..."))) for it in self.printed.splitlines()]
+        lines = printed.splitlines()
+        for pattern, line in zip(expected, lines, strict=False):
+            if not re.fullmatch(pattern, line):
+                return f"docs/api.md:{self.line} printed\n{line}"
+        if len(expected) != len(lines):
+            return f"docs/api.md:{self.line} printed {len(lines)} lines, not {len(expected)}:\n{printed}"
+        return ""
+
+
+def blocks() -> Iterator[Block]:
+    """All blocks of the guide, in its order."""
+    text = GUIDE.read_text()
+    for found in _FENCED.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(line, found[1], found[2], found[3] or "")
+
+
+async def test_the_guide_does_what_it_says(data: Path) -> None:
+    missing = [it for it in ("bash", "curl") if shutil.which(it) is None]
+    if missing:
+        tell = pytest.fail if "CI" in os.environ else pytest.skip
+        tell(f"{' and '.join(missing)} missing, docs/api.md is not checked: apt-get install bash curl")
+    start, *steps = blocks()
+    command = re.fullmatch(r"\$ ([A-Z_]+)=(\S+) \.venv/bin/fairgate up\n", start.commands)
+    assert command is not None, "the guide starts Fairgate in another way than this test"
+    assert all(it.kind == "sh" for it in steps)
+    script = "".join(f"{it.commands}echo '{END} {it.line}'\n" for it in steps)
+    assert script.count(ADDRESS) == 1
+
+    running = await up(data, **{command[1]: command[2]})
+    told, errors = await _bash(script.replace(ADDRESS, running.url), data)
+    await running.stop()
+
+    for step in steps:
+        printed, found, told = told.partition(f"{END} {step.line}\n")
+        assert found, f"docs/api.md:{step.line} did not come to its end:\n{printed}\n{errors}"
+        assert not step.differs(printed), f"{step.differs(printed)}\n{errors}"
+    assert errors == ""
+
+
+async def _bash(script: str, data: Path) -> tuple[str, str]:
+    """What a bash prints, and its errors, that is given the lines as if they were typed."""
+    settings = environment(FAIRGATE_DATA=str(data))
+    settings["TMPDIR"] = str(data.parent)  # what the guide writes goes with the rest
+    settings["PATH"] = f"{Path(FAIRGATE).parent}:{settings['PATH']}"
+    pipe = asyncio.subprocess.PIPE
+    bash = await asyncio.create_subprocess_exec(
+        "bash", "--norc", cwd=ROOT, env=settings, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    try:
+        out, errors = await asyncio.wait_for(bash.communicate(script.encode()), GUIDE_TIMEOUT_S)
+    except TimeoutError:
+        bash.kill()
+        raise
+    return out.decode(), errors.decode()
