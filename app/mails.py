@@ -91,9 +91,9 @@ async def _send(stores: Stores, post: Post, written: Sequence[tuple[Mail, Letter
                 it, letter = left[0]
                 taken = await _send_one(stores, post, client, it, letter) or taken
                 left.pop(0)
-    except (SMTPException, OSError) as error:  # a TimeoutError is an OSError
+    except (SMTPException, OSError) as error:  # of the server or of Postgres; a TimeoutError is an OSError
         for it, _ in left:
-            await _failed(stores, it, error)
+            await _failed(stores, it, error, refused=False)
     return taken
 
 
@@ -180,7 +180,7 @@ async def _refused(stores: Stores, it: Mail, error: SMTPResponseException) -> bo
     if 500 <= error.code < 600:
         await _ended(stores, it, f"{error.code} {error.message}")
         return True
-    await _failed(stores, it, error)
+    await _failed(stores, it, error, refused=True)
     return False
 
 
@@ -190,10 +190,10 @@ async def _ended(stores: Stores, it: Mail, why: str) -> None:
     log.get(__name__).warning("a mail was given up", mail_id=it.mail_id, kind=it.kind)
 
 
-async def _failed(stores: Stores, it: Mail, error: Exception) -> None:
+async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) -> None:
     again_s = retry_after_s(it.attempts, random.random())
     why = _without(it.recipient, f"{type(error).__name__}: {error}")
-    given_up = await mails.failed(stores.postgres, it, again_s, why)
+    given_up = await mails.failed(stores.postgres, it, again_s, why, refused=refused)
     metrics.MAILS.labels("given_up" if given_up else "failed").inc()
     if given_up:
         log.get(__name__).warning("a mail was given up", mail_id=it.mail_id, kind=it.kind)

@@ -1,7 +1,7 @@
 """Somebody else's SMTP server, in a process of its own: `python -m tests.mail_server PORT FOLDER`.
 
-What it takes becomes a file. Who is written to says what it does: `refused@` 550, `later@` 451, and for
-`hangup@` it takes the mail and breaks the line before it says so.
+What it takes becomes a file. Who is written to says what it does: `refused@` 550, `later@` 451; for
+`hangup@` it takes the mail and breaks the line before it says so, for `slow@` it waits until it is let go on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
+from tests.waiting import wait_until
+
 REFUSALS = {"refused": "550 no such mailbox", "later": "451 come back later"}
 
 
@@ -30,6 +32,9 @@ class Handler:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._numbers = folder, itertools.count(1)
+
+    async def _may_go_on(self) -> bool:
+        return (self._folder / "go").exists()
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, to: str, _options: Any) -> str:
         refusal = REFUSALS.get(to.partition("@")[0])
@@ -43,6 +48,8 @@ class Handler:
         part.rename(part.with_name(f"{os.getpid()}-{next(self._numbers):06}.eml"))
         if envelope.rcpt_tos[0].startswith("hangup@"):
             server.transport.abort()
+        if envelope.rcpt_tos[0].startswith("slow@"):
+            await wait_until(self._may_go_on, "the word to go on")
         return "250 taken"
 
 
@@ -74,6 +81,10 @@ class MailServer:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
+
+    def go_on(self) -> None:
+        """Let it say that it took the slow ones."""
+        (self._folder / "go").touch()
 
     def got(self) -> list[EmailMessage]:
         """What it took, in order."""

@@ -22,7 +22,7 @@ from worker.pace import pause, repeat
 
 TURNS_S = 1.0
 REMIND_S = 30.0
-SEND_S = 0.5
+SEND_S = 1.0
 LANES = 4  # connections to the server at once
 CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
 REST_S, REST_MAX_S = 1.0, 30.0  # while the server takes nothing, growing

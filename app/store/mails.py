@@ -86,6 +86,7 @@ JOIN mailboxes USING (room_id, visitor_id)
 WHERE outbox.number = ANY($1) AND NOT outbox.queued
   AND outbox.type IN ('reservation.held', 'reservation.confirmed', 'reservation.cancelled',
                       'payment.refunded')
+  AND EXISTS (SELECT FROM mailboxes)  -- looked at first, and in most sales the end of it
 ORDER BY number
 ON CONFLICT (kind, subject_id) DO NOTHING
 """
@@ -196,8 +197,11 @@ async def settle(postgres: asyncpg.Pool, it: Mail, state: MailState, why: str = 
     )
 
 
-async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: str) -> bool:
-    """The server did not take it: again later, or given up after a day; whether it was given up."""
+async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: str, *, refused: bool) -> bool:
+    """The server did not take it: again later, or given up after a day; whether it was given up.
+
+    `refused`: it said so itself. Without that, nothing is done to a mail which it was asked to take.
+    """
     state = await postgres.fetchval(
         f"""
         UPDATE mails SET
@@ -206,10 +210,10 @@ async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: st
             due_at = now() + make_interval(secs => $3), why = $4
         FROM (SELECT created_at < now() - make_interval(secs => {GIVE_UP_AFTER_S}) AS old
               FROM mails WHERE mail_id = $1) AS age
-        WHERE mail_id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')
+        WHERE mail_id = $1 AND attempts = $2 AND (state = 'waiting' OR state = 'handing_over' AND $5)
         RETURNING state
         """,
-        *(it.mail_id, it.attempts, retry_after_s, why),
+        *(it.mail_id, it.attempts, retry_after_s, why, refused),
     )
     return bool(state == "given_up")
 

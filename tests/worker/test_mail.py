@@ -21,7 +21,7 @@ from app.mails import Post
 from app.settings import Settings
 from app.store import mailboxes
 from app.store import mails as stored
-from app.store.connections import Stores
+from app.store.connections import Stores, connect_postgres
 from app.store.keys import RoomKeys
 from app.store.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
@@ -32,7 +32,7 @@ from tests.waiting import wait_until
 from worker import mail
 from worker.context import WorkerContext
 
-KILLS = 4
+KILLS = 3
 EACH = 25
 
 
@@ -189,6 +189,31 @@ async def test_what_may_have_arrived_is_not_sent_again(
     assert became["hangup@example.org"] == ("unclear", stored.BROKE_OFF)
     assert became["ann@example.org"] == ("sent", "")
     assert sorted(it["To"] for it in server.got()) == ["ann@example.org", "hangup@example.org"]
+
+
+async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_told(
+    stores: Stores, database_url: str, server: MailServer, post: Post
+) -> None:
+    await a_sale(stores)
+    await queued(stores, "slow@example.org")
+    hasty = Stores(stores.redis, await connect_postgres(database_url, timeout_s=0.5, connections_max=4))
+    sending = asyncio.create_task(mails.send_due(hasty, post))
+
+    async def taken() -> bool:
+        return len(server.got()) == 1
+
+    await wait_until(taken, "the mail")
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM mails FOR UPDATE")  # so what becomes of it cannot be written
+        server.go_on()
+        assert await sending is False
+    assert await states(stores) == {"slow@example.org": ("handing_over", "")}
+    for _ in range(2):
+        await due_now(stores)
+        assert await mails.send_due(stores, post) is None
+    assert await states(stores) == {"slow@example.org": ("unclear", stored.BROKE_OFF)}
+    assert len(server.got()) == 1
+    hasty.postgres.terminate()
 
 
 async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer, post: Post) -> None:

@@ -1,0 +1,43 @@
+"""Mail on pages: an address is left in the queue, and staff reads what was written."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Product
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.browser
+
+
+async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_frame(
+    page: Page, plain_page: Page, product: Product
+) -> None:
+    room_id = await product.a_sale(claim_window_s=600)
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_text("E-mail me when it is my turn").click()
+    await page.get_by_label("E-mail").fill("ann@example.org")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
+    async with httpx.AsyncClient(base_url=product.url) as client:  # somebody who is not at the screen
+        joined = await client.post(f"/v1/rooms/{room_id}/places", json={"email": "bob@example.org"})
+        assert joined.status_code == 201
+    await product.let_in(room_id)
+    await plain_page.goto(f"{product.url}/admin")
+    await plain_page.get_by_text("With an access token").click()
+    await plain_page.get_by_label("Access token").fill(product.token)
+    await plain_page.get_by_role("button", name="Sign in with it").click()
+    await plain_page.get_by_role("link", name="Mail").click()
+
+    async def told() -> bool:
+        await plain_page.reload()
+        return await plain_page.get_by_text("to bob@example.org").count() == 1
+
+    await wait_until(told, "the mail to Bob", timeout_s=15, every_s=0.2)
+    await plain_page.get_by_role("link", name="It is your turn: Northern Lights").first.click()
+    frame = plain_page.frame_locator("iframe.mail")
+    await expect(frame.get_by_role("heading", name="It is your turn")).to_be_visible()
+    link = frame.get_by_role("link", name="Go in")
+    await expect(link).to_have_attribute("href", f"{product.url}/rooms/{room_id}")
