@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
@@ -19,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from app.core import words
 from app.core.clock import to_ms
-from app.core.mail import CLAIM_LINK_S, ClaimSigner, MailKind
+from app.core.mail import CLAIM_LINK_S, ClaimSigner, MailKind, address
 from app.core.model import Item
 from app.settings import Settings
 from app.store.mails import Mail
@@ -136,7 +135,7 @@ def message(it: Mail, letter: Letter, sender: str) -> EmailMessage:
 
     Raises ValueError when the recipient is no address.
     """
-    recipient = _address(it.recipient)
+    recipient = address(it.recipient)
     mail = EmailMessage(policy=(SMTP if it.recipient.isascii() else SMTPUTF8).clone(cte_type="7bit"))
     mail["From"] = sender
     mail["To"] = recipient
@@ -167,17 +166,6 @@ _items: Callable[[str], list[Item]] = msgspec.json.Decoder(list[Item]).decode
 _tickets: Callable[[str], list[dict[str, str | None]]] = msgspec.json.Decoder(
     list[dict[str, str | None]]
 ).decode
-
-
-def _address(email: str) -> Address:
-    """The address in parts. Raises ValueError when it is none."""
-    if email.isascii():
-        return Address(addr_spec=email)
-    Address(
-        addr_spec=email.encode("ascii", "replace").decode().replace("?", "x")
-    )  # refuses letters it knows not
-    user, _, domain = email.rpartition("@")
-    return Address(username=user, domain=domain)
 
 
 def _line(names: dict[str, str], item: Item, currency: str) -> Line:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from base64 import b64decode
-from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.core.mail import address
 
 
 def _store_url(name: str) -> Any:
@@ -48,7 +49,9 @@ class Settings(BaseSettings):
     webhooks_private: Literal["on", "off"] = "off"  # on: webhooks may be in private networks
     payment_webhook_secret: SecretStr = SecretStr("")  # the gateway signs with it; embedded keeps its own
     smtp_url: SecretStr = SecretStr("")  # smtp://user:password@host:587, smtps://...; empty: mails are kept
-    mail_from: str = ""  # the sender of mails, as `Tickets <tickets@example.org>`
+    mail_from: str = Field(
+        default="", validate_default=True
+    )  # the sender of mails, as `Tickets <tickets@example.org>`
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
 
@@ -89,16 +92,12 @@ class Settings(BaseSettings):
 
     @field_validator("mail_from")
     @classmethod
-    def _sender(cls, value: str) -> str:
+    def _sender(cls, value: str, info: ValidationInfo) -> str:
         if value:
-            Address(addr_spec=parseaddr(value)[1])
+            address(parseaddr(value)[1])
+        if not value and info.data.get("smtp_url", SecretStr("")).get_secret_value():
+            raise ValueError("is needed with FAIRGATE_SMTP_URL")
         return value
-
-    @model_validator(mode="after")
-    def _mail(self) -> Self:
-        if self.smtp_url.get_secret_value() and not self.mail_from:
-            raise ValueError("FAIRGATE_MAIL_FROM is needed with FAIRGATE_SMTP_URL")
-        return self
 
     @property
     def throttled(self) -> bool:

@@ -59,6 +59,9 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TRUSTED_PROXIES", "10.0.0.0/8,nonsense"),
         ("RESERVE_WAIT_S", "0"),
         ("LOG_FORMAT", "xml"),
+        ("SMTP_URL", "http://mail.example.org"),
+        ("SMTP_URL", "smtp://"),
+        ("MAIL_FROM", "Tickets"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +69,15 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str, monkeypatch: pyte
     with pytest.raises(ValidationError) as refused:
         Settings()
     assert [error["loc"][0] for error in refused.value.errors()] == [name.lower()]
+
+
+def test_a_mail_server_needs_a_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRGATE_SMTP_URL", "smtp://fairgate:do-not-tell@mail.example.org:587")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert [error["loc"][0] for error in refused.value.errors()] == ["mail_from"]
+    monkeypatch.setenv("FAIRGATE_MAIL_FROM", "Tickets <tickets@example.org>")
+    assert "do-not-tell" not in repr(Settings())
 
 
 def test_the_secret_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

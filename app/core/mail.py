@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 import unicodedata
 from base64 import urlsafe_b64encode
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from typing import Literal
 
 MailKind = Literal["your_turn", "held", "confirmed", "cancelled", "refunded", "reminder"]
@@ -15,6 +17,17 @@ CLAIM_LINK_S = 30 * 86_400
 def normalised(email: str) -> str:
     """The one spelling of an e-mail: `Ann@Example.org` and `ann@example.org` are one mailbox."""
     return unicodedata.normalize("NFC", email).lower()
+
+
+def address(email: str) -> Address:
+    """The address in its parts. Raises ValueError when mail cannot be sent to it."""
+    plain = email.encode("ascii", "replace").decode()
+    try:
+        Address(addr_spec=email if email.isascii() else plain.replace("?", "x"))  # knows no other letters
+    except (HeaderParseError, IndexError) as error:
+        raise ValueError(f"{error}") from None
+    user, _, domain = email.rpartition("@")
+    return Address(username=user, domain=domain)
 
 
 class ClaimSigner:

@@ -133,11 +133,13 @@ async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
     stores: Stores, server: MailServer, post: Post
 ) -> None:
     await a_sale(stores)
-    await queued(stores, "refused@example.org", "a b@example.org", "later@example.org", "ann@example.org")
-    assert await mails.send_due(stores, post)
+    no_addresses = ["a b@example.org", "a,b@example.org", "<a@example.org", "@"]
+    await queued(stores, "refused@example.org", "later@example.org", "ann@example.org", *no_addresses)
+    while await mails.send_due(stores, post) is not None:
+        pass
     became = await states(stores)
     assert became["refused@example.org"] == ("given_up", "550 no such mailbox")
-    assert became["a b@example.org"][0] == "given_up"
+    assert {became[it][0] for it in no_addresses} == {"given_up"}
     assert became["later@example.org"][0] == "waiting"
     assert "451 come back later" in became["later@example.org"][1].replace("(", "").replace(", '", " ")
     assert became["ann@example.org"] == ("sent", "")
