@@ -150,15 +150,13 @@ class Place(Struct, frozen=True):
 
 # --- tokens -----------------------------------------------------------------------------------------------
 class PlaceClaims(Struct, frozen=True):
-    """What a place token says: who, in which room, which number, in which epoch of the room, how many tickets."""
+    """What a place token says: who, in which room, which number in which epoch of it, how many tickets."""
 
     room_id: RoomId
     visitor_id: VisitorId
     queue_number: int | None
     epoch: int
-    quantity: int = (
-        0  # as in `Place`; not 0: was perhaps passed over, and stands there still
-    )
+    quantity: int = 0  # as in `Place`; not 0: was perhaps passed over, and stands there still
 
 
 class BookingClaims(Struct, frozen=True):

@@ -2,7 +2,7 @@
 // level, not by edge: each document and each second look at what is known and do what is due.
 import { heard, localTimes, tick } from "./clock.js";
 import { jittered } from "./calls.js";
-import { isTurn, panelOf, positionOf } from "./line.js";
+import { isPassable, isReached, panelOf, positionOf } from "./line.js";
 import { follow } from "./live.js";
 import { ask, claim, join } from "./place.js";
 import { show, showJoining, showLink } from "./show.js";
@@ -37,6 +37,7 @@ function setStatus(next) {
   documentAt = Date.now();
   const moved = next.opens_at !== status.opens_at || next.prequeue_at !== status.prequeue_at;
   const backwards = next.serving_position < status.serving_position || next.epoch !== status.epoch;
+  if (isReached(next, place) && !isReached(status, place)) askAt = 0;
   status = next;
   if (moved) setTimeout(() => location.reload(), Math.random() * 3000); // the page's words depend on the schedule
   if (backwards && place) askAt = Math.min(askAt, Date.now() + Math.random() * 4000); // restored: show our number soon
@@ -66,7 +67,7 @@ function react() {
   show({ status, place, began, lost: link === "lost" });
   const panel = panelOf(status, place);
   showJoining(panel === "door");
-  if (isTurn(status, place) || place?.state === "called") {
+  if ((isReached(status, place) && !isPassable(place)) || place?.state === "called") {
     if (isLookedAt()) return once(claim);
     if (place.state !== "called") return once(ask);
   }
@@ -76,7 +77,7 @@ function react() {
     drawn = true; // everybody of the pre-queue sees the opening in the same moment: spread the questions
     askAt = Date.now() + Math.random() * Math.min(10000, 500 + status.waiting / 100);
   }
-  if (["prequeue", "drawing", "waiting", "called", "active"].includes(panel) && Date.now() >= askAt) once(ask);
+  if (["prequeue", "drawing", "waiting", "returns", "called", "active"].includes(panel) && Date.now() >= askAt) once(ask);
 }
 
 function everySecond() {

@@ -111,7 +111,7 @@ class RoomKeys:
 
     @property
     def wanted(self) -> str:
-        """Hash: visitor_id -> tickets wanted at once, once it was more than one; :called (`include/wanted.lua`)."""
+        """Hash: visitor_id -> tickets wanted at once, where it ever was more than one; :called: a sum."""
         return self._key("wanted")
 
     # reservations ---------------------------------------------------------------------------------------

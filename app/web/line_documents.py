@@ -153,11 +153,12 @@ def place_document(
         position = place.ahead + 1
     if place.ahead is not None and status.state == "open":  # else nobody is called: no estimate would be true
         wait = rules.wait_range_s(place.ahead, status.outflow_per_minute, rate_per_minute)
+    p50_s = wait[0] if wait else None
+    if place.ahead is not None and status.state == "sold_out":  # what comes back is offered to the first
+        p50_s = 10 * max(15, place.ahead)
     # The shared document does not tell when those are called who were passed over: they ask more often.
     passed_over = (place.queue_number or 0) <= status.serving_position
-    poll_after_s = rules.poll_after_s(
-        0 if passed_over else place.ahead or 0, wait[0] if wait else None, random.random()
-    )
+    poll_after_s = rules.poll_after_s(0 if passed_over else place.ahead or 0, p50_s, random.random())
     return PlaceDocument(
         room_id,
         place.visitor_id,

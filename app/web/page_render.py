@@ -54,6 +54,7 @@ def templates() -> Environment:
     )
     environment.filters |= {
         "clock": page_words.clock,
+        "duration": page_words.duration,
         "money": page_words.money,
         "number": page_words.number,
         "rfc3339": page_words.rfc3339,

@@ -63,15 +63,21 @@ async def asked(modules: Page, script: str, cases: list[Any]) -> Any:
 
 async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules: Page) -> None:
     cases: list[Any] = [
-        {"status": {"state": room, "available": free}, "place": {"state": place} if place else None}
-        for room, place, free in itertools.product(ROOM_STATES, PLACE_STATES, (None, 0, 5))
+        {
+            "status": {"state": room, "available": free},
+            "place": {"state": place, "quantity": quantity} if place else None,
+        }
+        for room, place, free, quantity in itertools.product(
+            ROOM_STATES, PLACE_STATES, (None, 0, 2, 5), (1, 2, 3)
+        )
     ]
     script = "[line.panelOf(it.status, it.place), line.noticeOf(it.status, it.place, false)]"
     for case, (panel, notice) in zip(cases, await asked(modules, script, cases), strict=True):
         state, place = case["status"]["state"], case["place"]
         expected = panel_of(state, place["state"] if place else None)
         assert panel == expected, case
-        assert notice == notice_of(state, expected, case["status"]["available"]), case
+        quantity = place["quantity"] if place else 1
+        assert notice == notice_of(state, expected, case["status"]["available"], quantity), case
 
 
 async def test_waits_are_written_the_same(modules: Page) -> None:
