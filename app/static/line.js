@@ -15,16 +15,22 @@ export function noticeOf(status, place, lost) {
   const panel = panelOf(status, place);
   if (lost || status.stale) return "lost";
   if (status.state === "paused" && ["door", "drawing", "waiting", "called"].includes(panel)) return "paused";
-  if (panel !== "waiting" || status.available === null || status.available >= (place.quantity ?? 1)) return "";
-  return status.available === 0 ? "held" : "fewer";
+  if (panel !== "waiting") return "";
+  if (status.available === 0) return "held";
+  const tooFew = (status.available ?? place.quantity) < place.quantity;
+  return isPassable(place) && (isReached(status, place) || tooFew) ? "fewer" : "";
 }
 
-// An upper bound that only falls: people who left are skipped, nobody comes in ahead. There is none for somebody the
-// line has passed over, because they want more tickets at once than are free.
+// An upper bound that only falls: people who left are skipped, nobody comes in ahead.
 export function positionOf(status, place) {
   const bound = Math.max(1, place.queue_number - status.serving_position);
-  if (isPassable(place) && place.queue_number <= status.serving_position) return place.queue_position ?? bound;
-  return Math.min(bound, place.queue_position ?? bound);
+  return Math.min(bound + (place.passed ?? 0), place.queue_position ?? bound);
+}
+
+// How many people ahead the line has passed over; found out when we are told our exact place.
+export function passedOf(status, place) {
+  const bound = Math.max(1, place.queue_number - status.serving_position);
+  return Math.max(0, (place.queue_position ?? bound) - bound);
 }
 
 // How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in rules.py is its twin.

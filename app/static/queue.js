@@ -2,7 +2,7 @@
 // level, not by edge: each document and each second look at what is known and do what is due.
 import { heard, localTimes, tick } from "./clock.js";
 import { jittered } from "./calls.js";
-import { isPassable, isReached, panelOf, positionOf } from "./line.js";
+import { isPassable, isReached, panelOf, passedOf, positionOf } from "./line.js";
 import { follow } from "./live.js";
 import { ask, claim, join } from "./place.js";
 import { show, showJoining, showLink } from "./show.js";
@@ -14,13 +14,14 @@ const POLL_AFTER_S = 30;
 const STEP_MS = 1000; // between questions about our own place
 
 let { status, place } = start;
+if (place) place.passed = passedOf(status, place);
 let began = start.began;
 let link = "polling", documentAt = Date.now();
 let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
 
 function setPlace(next) {
   const sameNumber = next && place && next.queue_number === place.queue_number;
-  place = next;
+  place = next && { ...next, passed: passedOf(status, next) };
   askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
   if (place?.state === "waiting" && (!sameNumber || !began)) remember();
 }

@@ -37,13 +37,18 @@ def panel_of(room_state: str, place_state: str | None) -> str:
     return place_state
 
 
-def notice_of(room_state: str, panel: str, available: int | None, quantity: int) -> str:
-    """Which strip stands above it, if any. `quantity`: the tickets this visitor wants at once."""
+def notice_of(room_state: str, panel: str, available: int | None, quantity: int, reached: bool) -> str:
+    """Which strip stands above it, if any.
+
+    `quantity`: the tickets this visitor wants at once; `reached`: the serving position is at their number.
+    """
     if room_state == "paused" and panel in ("door", "drawing", "waiting", "called"):
         return "paused"
-    if panel != "waiting" or available is None or available >= quantity:
+    if panel != "waiting":
         return ""
-    return "held" if available == 0 else "fewer"
+    if available == 0:
+        return "held"
+    return "fewer" if quantity > 1 and (reached or (available or quantity) < quantity) else ""
 
 
 @dataclass(frozen=True)
@@ -107,18 +112,11 @@ def return_query(return_to: str) -> str:
 
 
 def position_of(status: RoomStatus, place: Place | None) -> int:
-    """People ahead + 1 while waiting, else 0; the exact count or the bound, whichever is better.
-
-    There is no bound for somebody the line has passed over, because they want more than is free.
-    """
+    """People ahead + 1 while waiting, else 0."""
     if place is None or place.state != "waiting" or place.queue_number is None:
         return 0
     bound = max(1, place.queue_number - status.serving_position)
-    if place.ahead is None:
-        return bound
-    if place.quantity > 1 and place.queue_number <= status.serving_position:
-        return place.ahead + 1
-    return min(bound, place.ahead + 1)
+    return bound if place.ahead is None else place.ahead + 1
 
 
 def room_page(standing: Standing) -> RoomPage:
@@ -127,7 +125,8 @@ def room_page(standing: Standing) -> RoomPage:
     panel = panel_of(status.state, place.state if place else None)
     position = position_of(status, place)
     quantity = max(1, place.quantity) if place else 1
-    notice = notice_of(status.state, panel, status.available, quantity)
+    reached = place is not None and 0 < (place.queue_number or 0) <= status.serving_position
+    notice = notice_of(status.state, panel, status.available, quantity, reached)
     # Nobody is called while the line is paused or nothing is free: an estimate would be made up.
     estimate = standing.place_document.wait_s if standing.place_document and not notice else None
     page = RoomPage(

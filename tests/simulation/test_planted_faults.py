@@ -38,8 +38,17 @@ ROOM_FAULTS = {
     "numbers run past what Postgres knows": Fault(
         "join.lua", "m.last_number >= m.numbers_reserved", "m.last_number > m.numbers_reserved"
     ),
+    "who is passed over loses their place": Fault(
+        "include/calling.lua",
+        "if not passed then redis.call('ZREMRANGEBYRANK'",
+        "if true then redis.call('ZREMRANGEBYRANK'",
+    ),
+    "whoever is called counts for one ticket": Fault("include/bucket.lua", "- wanted_by_called(0)", ""),
 }
 SALE_FAULTS = {
+    "what was wanted outlives the reservation": Fault(
+        "allocate.lua", "; forget_wanted(visitor_id, true)", ""
+    ),
     "an ended hold keeps its tickets": Fault(
         "release.lua", "redis.call('HDEL', holds", "redis.call('HGET', holds"
     ),
