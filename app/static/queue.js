@@ -72,7 +72,7 @@ function react() {
     if (isLookedAt()) return once(claim);
     if (place.state !== "called") return once(ask);
   }
-  if (!isLookedAt()) return;
+  if (!isLookedAt() && !isReached(status, place)) return; // a hidden tab that may be called any moment goes on asking
   if (panel === "door") return once(join);
   if (panel === "drawing" && !drawn) {
     drawn = true; // everybody of the pre-queue sees the opening in the same moment: spread the questions

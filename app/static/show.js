@@ -76,8 +76,8 @@ function showLine(status, place, began, stopped) {
 
 // Sold out: the places stand still until something comes back, so the last exact answer is the best there is.
 function showReturns(status, place) {
-  fill("ahead", (patterns) => counted((place.queue_position ?? positionOf(status, place)) - 1, patterns));
-  fill("queue_number", number(place.queue_number));
+  fill("returns_ahead", (patterns) => counted((place.queue_position ?? positionOf(status, place)) - 1, patterns));
+  fill("my_number", number(place.queue_number));
 }
 
 function titleOf(panel, status, place) {

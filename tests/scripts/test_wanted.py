@@ -139,6 +139,11 @@ async def test_a_crowd_that_wants_too_many_holds_up_nobody_behind_it(redis: Clie
     assert await stand(redis, visitors[-1], now_ms=NOW + 1_000) == ["called"]
     first = only(await ask(redis, "v1", now_ms=NOW + 1_000))
     assert (first.state, first.queue_number, first.ahead) == ("waiting", 1, 0)
+    await ask(redis, asking(visitors[180])._replace(quantity=1), now_ms=NOW + 1_000)
+    await stock(redis, 2, sold=8)  # one of them is spoken for
+    calls = [(await tick(redis, NOW + 1_000 + 250 * n, limit=10)).calls for n in range(4)]
+    assert sum(calls) == 1
+    assert await stand(redis, visitors[180], now_ms=NOW + 2_000) == ["called"]
 
 
 async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:

@@ -46,9 +46,6 @@ ROOM_FAULTS = {
     "whoever is called counts for one ticket": Fault("include/bucket.lua", "- wanted_by_called(0)", ""),
 }
 SALE_FAULTS = {
-    "what was wanted outlives the reservation": Fault(
-        "allocate.lua", "; forget_wanted(visitor_id, true)", ""
-    ),
     "an ended hold keeps its tickets": Fault(
         "release.lua", "redis.call('HDEL', holds", "redis.call('HGET', holds"
     ),

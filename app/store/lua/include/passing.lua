@@ -22,23 +22,20 @@ local function choose(flat, count)
   end
   return chosen, passed
 end
--- Returns visitor_id, number, ... and whether anybody was passed over. When nobody of all it looked at could be called,
--- the serving position goes past them, and the next tick looks behind it: so they hold up nobody.
+-- Returns visitor_id, number, ... and whether anybody was passed over. When none of those at the front can be called, as
+-- many are looked at further back, each tick where the last one stopped: so they hold up nobody.
 local function first_of_line(count, bound)
-  local function look(from, most)
-    return redis.call('ZRANGEBYSCORE', waiting, from, bound, 'WITHSCORES', 'LIMIT', 0, most)
+  local most = count + PASSED_MAX
+  local function look(from)
+    return redis.call('ZRANGEBYSCORE', waiting, from, bound, 'WITHSCORES', 'LIMIT', 0, some_wanted and most or count)
   end
   if count == 0 then return {}, false end
-  if not some_wanted then return look('-inf', count), false end
-  local most = count + PASSED_MAX
-  local flat = look('-inf', most)
+  local flat = look('-inf')
+  if not some_wanted then return flat, false end
   local chosen, passed = choose(flat, count)
-  if #chosen == 0 and #flat == 2 * most and tonumber(flat[#flat]) <= m.serving_position then
-    flat = look(string.format('(%d', m.serving_position), most)
-    chosen, passed = choose(flat, count)
-  end
-  if #chosen == 0 and #flat == 2 * most then
-    m.serving_position = math.max(m.serving_position, tonumber(flat[#flat]))
-  end
-  return chosen, passed
+  if #chosen > 0 or #flat < 2 * most then return chosen, passed end
+  flat = look(string.format('(%d', math.max(tonumber(flat[#flat]), m.looked_to or 0)))
+  chosen, passed = choose(flat, count)
+  redis.call('HSET', meter, 'looked_to', #flat == 2 * most and #chosen == 0 and flat[#flat] or 0)
+  return chosen, true
 end
