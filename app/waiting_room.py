@@ -1,4 +1,4 @@
-"""The waiting room, as visitors meet it: join, place, claim, leave, status.
+"""The waiting room, as visitors meet it: join, place, want, claim, leave, status.
 
 Every answer is decided by one script; callers of the same turn of the event loop share it. What staff do to a
 room is in `room_control.py`.
@@ -43,6 +43,7 @@ _JOIN_REFUSALS: dict[str, type[Refusal]] = {
     "sold_out": errors.RoomSoldOut,
     "removed": errors.RemovedByStaff,
     "restoring": errors.Restoring,
+    "too_many": errors.LimitExceeded,
 }
 _ASK_REFUSALS: dict[str, type[Refusal]] = {"absent": errors.PlaceNotFound, "restoring": errors.Restoring}
 _CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
@@ -52,14 +53,23 @@ _CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
     "left": errors.LeftTheLine,
     "removed": errors.RemovedFromLine,
 }
+_WANT_REFUSALS: dict[str, type[Refusal]] = _CLAIM_REFUSALS | {
+    "too_many": errors.LimitExceeded,
+    "called": errors.NotWaiting,
+    "active": errors.NotWaiting,
+}
 
 
 class Joining(msgspec.Struct, frozen=True):
-    """Who wants in. `known`: what their place token says, if they sent one. `address` "": not throttled."""
+    """Who wants in. `known`: what their place token says, if they sent one. `address` "": not throttled.
+
+    `quantity`: tickets wanted at once; 0: nothing is said, which is one for a new place.
+    """
 
     visitor_id: VisitorId
     known: PlaceClaims | None = None
     address: str = ""
+    quantity: int = 0
 
 
 class Throttle(msgspec.Struct, frozen=True):
@@ -126,8 +136,8 @@ def open_line(stores: Stores, settings: Settings) -> Line:
 async def join(line: Line, room_id: RoomId, joining: Joining) -> Answer:
     """The place they have, or a new one (`Place.new`). The token to hand out carries `Place.token_number`.
 
-    Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, Restoring,
-    StoreUnavailable.
+    Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
+    Restoring, StoreUnavailable.
     """
     return await _patiently(line.joins, room_id, joining)
 
@@ -138,6 +148,22 @@ async def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
     Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
     return await _patiently(line.asks, room_id, claims)
+
+
+async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
+    """From now on they want so many tickets at once, and are not called while fewer are free; the place.
+
+    Raises LimitExceeded (more than the event sells to one visitor; a room without an event sells none),
+    NotWaiting, what `claim` raises for a place that has ended, RoomNotFound, Restoring, RateLimited,
+    StoreUnavailable.
+    """
+    with stores_answer():
+        (record,) = await _ask_records(line, room_id, [claims])
+        question = Question(room_scripts.place, line.place_throttle, _WANT_REFUSALS)
+        (outcome,) = await _decided(line, room_id, [record._replace(quantity=quantity)], question)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
@@ -208,7 +234,13 @@ async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequ
     with stores_answer():
         seed = (await line.rooms.get(room_id)).seed
         records = [
-            JoinRecord(it.visitor_id, it.address, rules.draw_of(seed, it.visitor_id), *_told(it.known))
+            JoinRecord(
+                it.visitor_id,
+                it.address,
+                rules.draw_of(seed, it.visitor_id),
+                *_told(it.known),
+                quantity=it.quantity,
+            )
             for it in batch
         ]
         question = Question(room_scripts.join, line.join_throttle, _JOIN_REFUSALS)
@@ -246,11 +278,11 @@ async def _ask_records(line: Line, room_id: RoomId, batch: list[PlaceClaims]) ->
     return [AskRecord(it.visitor_id, rules.draw_of(seed, it.visitor_id), *_told(it)) for it in batch]
 
 
-def _told(known: PlaceClaims | None) -> tuple[int, int]:
-    """Queue number and epoch of a token, as the scripts take them."""
+def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
+    """Queue number, epoch and quantity of a token, as the scripts take them."""
     if known is None or known.epoch < 0:  # an account is known without a token
-        return room_scripts.NO_TOKEN, 0
-    return known.queue_number or room_scripts.NUMBERLESS, known.epoch
+        return room_scripts.NO_TOKEN, 0, 0
+    return known.queue_number or room_scripts.NUMBERLESS, known.epoch, known.quantity
 
 
 async def _decided(

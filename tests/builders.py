@@ -117,5 +117,5 @@ def token(visitor_id: str, number: int | None, epoch: int = 1, room_id: RoomId =
     return PlaceClaims(room_id=room_id, visitor_id=VisitorId(visitor_id), queue_number=number, epoch=epoch)
 
 
-def _told(known: PlaceClaims | None) -> tuple[int, int]:
-    return (NO_TOKEN, 0) if known is None else (known.queue_number or 0, known.epoch)
+def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
+    return (NO_TOKEN, 0, 0) if known is None else (known.queue_number or 0, known.epoch, known.quantity)

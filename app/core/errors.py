@@ -212,6 +212,10 @@ class RoomNotOpen(Conflict):
     code = "room_not_open"
 
 
+class NotWaiting(Conflict):
+    """How many tickets somebody wants can be said while they wait; it is their turn now."""
+
+
 class IdempotencyKeyReused(Conflict):
     """This Idempotency-Key was used with another body."""
 

@@ -41,6 +41,7 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
 Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
 Text = Annotated[str, Meta(max_length=2000, pattern=TEXT)]
+Quantity = Annotated[int, Meta(ge=1, le=100)]
 SeatId = Annotated[str, Meta(pattern=SEAT_ID)]
 At = Annotated[datetime, Meta(tz=True)]
 Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]
@@ -130,6 +131,7 @@ class RoomStatus(Struct, frozen=True):
     outflow_per_minute: int  # measured: admissions over the last minute
     available: int | None  # free tickets; None for a room without an event
     opened_at_ms: int
+    held: int | None = None  # tickets somebody holds and has not paid for
 
 
 class Place(Struct, frozen=True):
@@ -143,16 +145,18 @@ class Place(Struct, frozen=True):
     session_expires_at_ms: int  # 0 unless active
     new: bool = False  # this call made it: a join the place, a claim the session
     token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be told
+    quantity: int = 0  # tickets wanted at once; 0, as good as 1: more than one was never said
 
 
 # --- tokens -----------------------------------------------------------------------------------------------
 class PlaceClaims(Struct, frozen=True):
-    """What a place token says: who, in which room, which number, in which epoch of the room."""
+    """What a place token says: who, in which room, which number in which epoch of it, how many tickets."""
 
     room_id: RoomId
     visitor_id: VisitorId
     queue_number: int | None
     epoch: int
+    quantity: int = 0  # as in `Place`; not 0: was perhaps passed over, and stands there still
 
 
 class BookingClaims(Struct, frozen=True):

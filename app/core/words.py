@@ -47,6 +47,15 @@ def utc_time(at_ms: int, style: str = "full") -> str:
     return clock_face if style == "short" else f"{at:%A}, {at.day} {at:%B %Y}, {clock_face}"
 
 
+def duration(seconds: int) -> str:
+    """A length of time, to one unit and rounded down: 45 seconds, 2 minutes, 3 hours."""
+    if seconds < 2 * MINUTE_S:
+        return _counted(seconds, "second")
+    if seconds < HOURS_FROM_S:
+        return _counted(seconds // MINUTE_S, "minute")
+    return _counted(seconds // HOUR_S, "hour")
+
+
 def clock(left_ms: int) -> str:
     """What is left: 4:05, 1:02:09, 3 d 4 h. Never below zero."""
     left_s = max(0, -(-left_ms // 1000))

@@ -4,6 +4,7 @@
 export function panelOf(status, place) {
   const mine = place?.state;
   if (["removed", "active", "called", "done"].includes(mine)) return mine;
+  if (status.state === "sold_out" && mine === "waiting") return "returns";
   if (["sold_out", "closed"].includes(status.state)) return status.state;
   if (!mine) return status.state === "scheduled" ? "scheduled" : "door";
   if (mine === "prequeue") return ["scheduled", "prequeue"].includes(status.state) ? "prequeue" : "drawing";
@@ -14,14 +15,22 @@ export function noticeOf(status, place, lost) {
   const panel = panelOf(status, place);
   if (lost || status.stale) return "lost";
   if (status.state === "paused" && ["door", "drawing", "waiting", "called"].includes(panel)) return "paused";
-  if (status.available === 0 && panel === "waiting") return "held";
-  return "";
+  if (panel !== "waiting") return "";
+  if (status.available === 0) return "held";
+  const tooFew = (status.available ?? place.quantity) < place.quantity;
+  return isPassable(place) && (isReached(status, place) || tooFew) ? "fewer" : "";
 }
 
 // An upper bound that only falls: people who left are skipped, nobody comes in ahead.
 export function positionOf(status, place) {
   const bound = Math.max(1, place.queue_number - status.serving_position);
-  return Math.min(bound, place.queue_position ?? bound);
+  return Math.min(bound + (place.passed ?? 0), place.queue_position ?? bound);
+}
+
+// How many people ahead the line has passed over; found out when we are told our exact place.
+export function passedOf(status, place) {
+  const bound = Math.max(1, place.queue_number - status.serving_position);
+  return Math.max(0, (place.queue_position ?? bound) - bound);
 }
 
 // How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in rules.py is its twin.
@@ -37,7 +46,10 @@ export function progressOf(position, began) {
   return began > 1 ? Math.round((1000 * (began - position)) / began) : 0;
 }
 
-// Whether the shared document says it is our turn.
-export function isTurn(status, place) {
+// Whether the shared document says that the line has come to us: it is our turn, or we are passed over.
+export function isReached(status, place) {
   return place?.state === "waiting" && place.queue_number !== null && status.serving_position >= place.queue_number;
 }
+
+// Who wants several tickets at once is passed over while fewer are free; only their own place tells them their turn.
+export const isPassable = (place) => place?.quantity > 1;

@@ -2,7 +2,7 @@
 // level, not by edge: each document and each second look at what is known and do what is due.
 import { heard, localTimes, tick } from "./clock.js";
 import { jittered } from "./calls.js";
-import { isTurn, panelOf, positionOf } from "./line.js";
+import { isPassable, isReached, panelOf, passedOf, positionOf } from "./line.js";
 import { follow } from "./live.js";
 import { ask, claim, join } from "./place.js";
 import { show, showJoining, showLink } from "./show.js";
@@ -14,13 +14,14 @@ const POLL_AFTER_S = 30;
 const STEP_MS = 1000; // between questions about our own place
 
 let { status, place } = start;
+if (place) place.passed = passedOf(status, place);
 let began = start.began;
 let link = "polling", documentAt = Date.now();
 let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
 
 function setPlace(next) {
   const sameNumber = next && place && next.queue_number === place.queue_number;
-  place = next;
+  place = next && { ...next, passed: passedOf(status, next) };
   askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
   if (place?.state === "waiting" && (!sameNumber || !began)) remember();
 }
@@ -37,6 +38,7 @@ function setStatus(next) {
   documentAt = Date.now();
   const moved = next.opens_at !== status.opens_at || next.prequeue_at !== status.prequeue_at;
   const backwards = next.serving_position < status.serving_position || next.epoch !== status.epoch;
+  if (isReached(next, place) && !isReached(status, place)) askAt = 0;
   status = next;
   if (moved) setTimeout(() => location.reload(), Math.random() * 3000); // the page's words depend on the schedule
   if (backwards && place) askAt = Math.min(askAt, Date.now() + Math.random() * 4000); // restored: show our number soon
@@ -66,17 +68,17 @@ function react() {
   show({ status, place, began, lost: link === "lost" });
   const panel = panelOf(status, place);
   showJoining(panel === "door");
-  if (isTurn(status, place) || place?.state === "called") {
+  if ((isReached(status, place) && !isPassable(place)) || place?.state === "called") {
     if (isLookedAt()) return once(claim);
     if (place.state !== "called") return once(ask);
   }
-  if (!isLookedAt()) return;
+  if (!isLookedAt() && !isReached(status, place)) return; // a hidden tab that may be called any moment goes on asking
   if (panel === "door") return once(join);
   if (panel === "drawing" && !drawn) {
     drawn = true; // everybody of the pre-queue sees the opening in the same moment: spread the questions
     askAt = Date.now() + Math.random() * Math.min(10000, 500 + status.waiting / 100);
   }
-  if (["prequeue", "drawing", "waiting", "called", "active"].includes(panel) && Date.now() >= askAt) once(ask);
+  if (["prequeue", "drawing", "waiting", "returns", "called", "active"].includes(panel) && Date.now() >= askAt) once(ask);
 }
 
 function everySecond() {

@@ -37,8 +37,12 @@ export function show({ status, place, began, lost }) {
   fill("waiting", (patterns) => counted(status.waiting, patterns));
   setCountdown("claim_by", Date.parse(place?.claim_by) || 0);
   setCountdown("session_expires_at", Date.parse(place?.session_expires_at) || 0);
-  if (panel === "waiting") showLine(status, place, began, ["paused", "held"].includes(notice));
+  fill("held", (patterns) => counted(status.held ?? 0, patterns));
+  fill("quantity", number(place?.quantity ?? 1));
+  if (panel === "waiting") showLine(status, place, began, Boolean(notice) && notice !== "lost");
+  if (panel === "returns") showReturns(status, place);
   document.title = titleOf(panel, status, place);
+  for (const element of all('[data-when="in-line"]')) element.hidden = !["prequeue", "waiting"].includes(place?.state);
   for (const element of all('[data-when="joinable"]')) element.hidden = ["sold_out", "closed"].includes(status.state);
   if (panel !== shown.panel) showPanel(panel);
   if (notice !== shown.notice) {
@@ -68,6 +72,12 @@ function showLine(status, place, began, stopped) {
     say(`${document.getElementById("ahead").textContent}. ${told}.`);
     shown.wait = told;
   }
+}
+
+// Sold out: the places stand still until something comes back, so the last exact answer is the best there is.
+function showReturns(status, place) {
+  fill("returns_ahead", (patterns) => counted((place.queue_position ?? positionOf(status, place)) - 1, patterns));
+  fill("my_number", number(place.queue_number));
 }
 
 function titleOf(panel, status, place) {

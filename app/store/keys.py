@@ -109,6 +109,11 @@ class RoomKeys:
         """Sorted set: visitor_id, score = its theoretical arrival time (ms; GCRA)."""
         return self._key("polls")
 
+    @property
+    def wanted(self) -> str:
+        """Hash: visitor_id -> tickets wanted at once, where it ever was more than one; :called: a sum."""
+        return self._key("wanted")
+
     # reservations ---------------------------------------------------------------------------------------
     @property
     def stock(self) -> str:
@@ -154,5 +159,5 @@ class RoomKeys:
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "stock holds allowance seats sitters submissions".split()
+    "wanted stock holds allowance seats sitters submissions".split()
 )

@@ -18,10 +18,12 @@ from app.store.lua import call
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
 
 _STATES = frozenset(get_args(PlaceState))
-_REFUSALS = frozenset("limited not_open closed sold_out numbers_exhausted undrawn absent restoring".split())
+_REFUSALS = frozenset(
+    "limited not_open closed sold_out numbers_exhausted undrawn absent restoring too_many".split()
+)
 _ENDINGS = frozenset("left done expired no_show absent".split())
-HEAD = 12  # values of `include/room.lua`'s head
-_WIDTH = 5  # values a record
+HEAD = 13  # values of `include/room.lua`'s head
+_WIDTH = 6  # values a record
 
 
 class NotLoaded(Exception):
@@ -36,6 +38,8 @@ class JoinRecord(NamedTuple):
     draw: int
     known_number: int
     known_epoch: int
+    known_quantity: int = 0
+    quantity: int = 0  # wanted at once; 0: nothing is said
 
 
 class AskRecord(NamedTuple):
@@ -45,6 +49,8 @@ class AskRecord(NamedTuple):
     draw: int
     known_number: int
     known_epoch: int
+    known_quantity: int = 0
+    quantity: int = 0  # wanted at once from now on; 0, and always for `claim`: nothing is said
 
 
 class Refused(NamedTuple):
@@ -77,9 +83,9 @@ def loaded(reply: list[Any]) -> list[Any]:
 
 def room_status(reply: Sequence[Any]) -> RoomStatus:
     """The head of a reply."""
-    now_ms, version, epoch, state, serving, last, waiting, called, active, outflow, free, opened = reply[
-        :HEAD
-    ]
+    now_ms, version, epoch, state, serving, last, waiting, called, active, outflow, free, opened, held = (
+        reply[:HEAD]
+    )
     return RoomStatus(
         now_ms=now_ms,
         version=version,
@@ -93,11 +99,12 @@ def room_status(reply: Sequence[Any]) -> RoomStatus:
         outflow_per_minute=outflow,
         available=None if free < 0 else free,
         opened_at_ms=opened,
+        held=None if held < 0 else held,
     )
 
 
 def _answer(
-    visitor_id: Any, word: Any, number: int, ahead: int, deadline_ms: int, new: int
+    visitor_id: Any, word: Any, number: int, ahead: int, deadline_ms: int, new: int, quantity: int
 ) -> Place | Refused:
     if word not in _STATES:
         return Refused(known(word, _REFUSALS), number)
@@ -110,6 +117,7 @@ def _answer(
         session_expires_at_ms=deadline_ms if word == "active" else 0,
         new=new == 1,
         token_number=number or None,
+        quantity=quantity,
     )
 
 

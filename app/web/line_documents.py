@@ -48,6 +48,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     closes_at: datetime | None
     message: str
     available: int | None
+    held: int | None
     draw: Draw | None
     updated_at: datetime | None
     epoch: int  # grew: the line was rebuilt, and who waits asks for their place once so that it is put back
@@ -73,6 +74,7 @@ class PlaceDocument(msgspec.Struct, frozen=True):
     poll_after_s: int
     claim_by: datetime | None
     session_expires_at: datetime | None
+    quantity: int  # tickets wanted at once; 1 again from the first reservation on
     place_token: str
 
 
@@ -123,6 +125,7 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
         closes_at=utc(settings.closes_at),
         message=settings.message,
         available=available,
+        held=status.held,
         draw=draw_document(room, opened=status.opened_at_ms > 0),
         updated_at=from_ms(status.now_ms),
         epoch=status.epoch,
@@ -136,6 +139,7 @@ def place_token(signer: PlaceSigner, place: Place, status: RoomStatus, room_id: 
         visitor_id=place.visitor_id,
         queue_number=place.token_number,
         epoch=status.epoch,
+        quantity=place.quantity,
     )
     return signer.sign(claims)
 
@@ -149,7 +153,12 @@ def place_document(
         position = place.ahead + 1
     if place.ahead is not None and status.state == "open":  # else nobody is called: no estimate would be true
         wait = rules.wait_range_s(place.ahead, status.outflow_per_minute, rate_per_minute)
-    poll_after_s = rules.poll_after_s(place.ahead or 0, wait[0] if wait else None, random.random())
+    p50_s = wait[0] if wait else None
+    if place.ahead is not None and status.state == "sold_out":  # what comes back is offered to the first
+        p50_s = 10 * max(15, place.ahead)
+    # The shared document does not tell when those are called who were passed over: they ask more often.
+    passed_over = (place.queue_number or 0) <= status.serving_position
+    poll_after_s = rules.poll_after_s(0 if passed_over else place.ahead or 0, p50_s, random.random())
     return PlaceDocument(
         room_id,
         place.visitor_id,
@@ -160,6 +169,7 @@ def place_document(
         poll_after_s,
         from_ms(place.claim_by_ms),
         from_ms(place.session_expires_at_ms),
+        max(1, place.quantity),
         token,
     )
 

@@ -1,4 +1,4 @@
-"""What the pages post: join, go in, leave, reserve, pay, cancel. Each calls the operation the API calls.
+"""What the pages post: join, want, enter, leave, reserve, pay, cancel. Each calls what the API calls.
 
 A form that worked answers 303, so that a refresh repeats nothing. A refusal the page has words for shows the
 page again; any other ends as an error page (`page_entry.py`, which has also checked whose form it is).
@@ -19,6 +19,7 @@ from app.core.errors import (
     HoldExpired,
     IdempotencyKeyReused,
     LimitExceeded,
+    NotWaiting,
     Over,
     PaymentDeclined,
     PlaceNotFound,
@@ -47,6 +48,7 @@ from app.web.rooms import booking_token
 
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
 DIGITS_MAX = 9
+QUANTITY_MAX = 100
 KEY_LENGTH_MAX = 128
 FIELDS_MAX = 250
 RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
@@ -77,6 +79,22 @@ def _joining(request: Request, room_id: RoomId) -> Joining:
         known=known,
         address=throttle_key(request.client),
     )
+
+
+async def want(request: Request) -> Response:
+    """Say how many tickets they want at once."""
+    room_id = RoomId(request.params["room_id"])
+    back = _see_room(request)
+    claims = visitor_of(request, room_id)
+    quantity = _count((await read_form()).get("quantity", "").strip())
+    if claims is None or not 1 <= quantity <= QUANTITY_MAX:
+        return back
+    try:
+        place, status = await waiting_room.want(request.app.line, room_id, claims, quantity)
+    except (Over, PlaceNotFound, NotWaiting, LimitExceeded):
+        return back  # the page tells what they stand for
+    set_place(back, request, place, status)
+    return back
 
 
 async def enter(request: Request) -> Response:

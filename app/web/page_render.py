@@ -54,6 +54,7 @@ def templates() -> Environment:
     )
     environment.filters |= {
         "clock": words.clock,
+        "duration": words.duration,
         "money": words.money,
         "number": words.number,
         "rfc3339": words.rfc3339,

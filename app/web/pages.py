@@ -74,6 +74,7 @@ PAGES = {
 }
 FORMS = {
     "/rooms/<room_id>/join": page_forms.join,
+    "/rooms/<room_id>/want": page_forms.want,
     "/rooms/<room_id>/enter": page_forms.enter,
     "/rooms/<room_id>/leave": page_forms.leave,
     "/rooms/<room_id>/email": page_mail.leave_email,

@@ -26,6 +26,8 @@ def panel_of(room_state: str, place_state: str | None) -> str:
     """Which part of the queue page is shown."""
     if place_state in STAYS:
         return place_state
+    if room_state == "sold_out" and place_state == "waiting":
+        return "returns"
     if room_state in ("sold_out", "closed"):
         return room_state
     if place_state is None:
@@ -35,11 +37,18 @@ def panel_of(room_state: str, place_state: str | None) -> str:
     return place_state
 
 
-def notice_of(room_state: str, panel: str, available: int | None) -> str:
-    """Which strip stands above it, if any."""
+def notice_of(room_state: str, panel: str, available: int | None, quantity: int, reached: bool) -> str:
+    """Which strip stands above it, if any.
+
+    `quantity`: the tickets this visitor wants at once; `reached`: the serving position is at their number.
+    """
     if room_state == "paused" and panel in ("door", "drawing", "waiting", "called"):
         return "paused"
-    return "held" if available == 0 and panel == "waiting" else ""
+    if panel != "waiting":
+        return ""
+    if available == 0:
+        return "held"
+    return "fewer" if quantity > 1 and (reached or (available or quantity) < quantity) else ""
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,14 @@ class RoomPage:
     now_ms: int
     opens_at_ms: int
     prequeue_at_ms: int
+    closes_at_ms: int
     claim_by_ms: int
     session_expires_at_ms: int
     position: int
+    ahead: int
+    quantity: int
+    held: int
+    claim_window_s: int
     progress: int
     queue_number: int | None
     serving_position: int
@@ -80,6 +94,7 @@ class RoomPage:
     wait: str
     lottery: Draw | None
     joinable: bool
+    in_line: bool
     go_on: str
     query: str  # what the addresses of forms end with
     refresh_s: int
@@ -97,11 +112,11 @@ def return_query(return_to: str) -> str:
 
 
 def position_of(status: RoomStatus, place: Place | None) -> int:
-    """People ahead + 1 while waiting, else 0; the exact count or the bound, whichever is better."""
+    """People ahead + 1 while waiting, else 0."""
     if place is None or place.state != "waiting" or place.queue_number is None:
         return 0
     bound = max(1, place.queue_number - status.serving_position)
-    return bound if place.ahead is None else min(bound, place.ahead + 1)
+    return bound if place.ahead is None else place.ahead + 1
 
 
 def room_page(standing: Standing) -> RoomPage:
@@ -109,7 +124,9 @@ def room_page(standing: Standing) -> RoomPage:
     room, status, place = standing.room, standing.status, standing.place
     panel = panel_of(status.state, place.state if place else None)
     position = position_of(status, place)
-    notice = notice_of(status.state, panel, status.available)
+    quantity = max(1, place.quantity) if place else 1
+    reached = place is not None and 0 < (place.queue_number or 0) <= status.serving_position
+    notice = notice_of(status.state, panel, status.available, quantity, reached)
     # Nobody is called while the line is paused or nothing is free: an estimate would be made up.
     estimate = standing.place_document.wait_s if standing.place_document and not notice else None
     page = RoomPage(
@@ -123,9 +140,14 @@ def room_page(standing: Standing) -> RoomPage:
         now_ms=status.now_ms,
         opens_at_ms=to_ms(room.settings.opens_at),
         prequeue_at_ms=to_ms(room.settings.prequeue_at),
+        closes_at_ms=to_ms(room.settings.closes_at),
         claim_by_ms=place.claim_by_ms if place else 0,
         session_expires_at_ms=place.session_expires_at_ms if place else 0,
         position=position,
+        ahead=(place.ahead or 0) if place else 0,
+        quantity=quantity,
+        held=status.held or 0,
+        claim_window_s=room.settings.claim_window_s,
         progress=_progress(position, standing.began),
         queue_number=place.queue_number if place else None,
         serving_position=status.serving_position,
@@ -133,6 +155,7 @@ def room_page(standing: Standing) -> RoomPage:
         wait=words.wait((estimate.p50, estimate.p90) if estimate else None),
         lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
+        in_line=place is not None and place.state in ("prequeue", "waiting"),
         go_on=go_on_path(room, standing.return_to),
         query=return_query(standing.return_to),
         refresh_s=0,
@@ -155,6 +178,8 @@ def _refresh_s(page: RoomPage, standing: Standing) -> int:
     if page.panel in ("scheduled", "prequeue"):
         instants = (at for at in (page.prequeue_at_ms, page.opens_at_ms) if at > page.now_ms)
         due_s = (min(instants, default=page.now_ms + REFRESH_MAX_S * 1000) - page.now_ms) // 1000 + 1
+    elif page.panel == "returns" or page.notice in ("held", "fewer"):
+        due_s = page.claim_window_s // 2  # there is a form, and who fills it in has to have the time
     elif page.panel == "waiting" and standing.place_document:
         due_s = standing.place_document.poll_after_s
     return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)

@@ -11,7 +11,9 @@ from app.core.clock import from_ms
 from app.core.errors import (
     CredentialInvalid,
     LeftTheLine,
+    LimitExceeded,
     NoShow,
+    NotWaiting,
     PlaceNotFound,
     RateLimited,
     RemovedByStaff,
@@ -33,6 +35,7 @@ from app.core.model import (
     Email,
     Place,
     PlaceClaims,
+    Quantity,
     RoomId,
     RoomStatus,
     Struct,
@@ -66,6 +69,13 @@ class JoinBody(Struct, frozen=True):
     locale: Annotated[str, Meta(pattern=LOCALE)] | None = None
     invite: Annotated[str, Meta(max_length=200)] | None = None
     proof: Annotated[str, Meta(max_length=2000)] | None = None
+    quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
+
+
+class PlaceChange(Struct, frozen=True):
+    """What a visitor may change of their place while they wait."""
+
+    quantity: Quantity
 
 
 @endpoint("GET", "/v1/rooms", tag=TAG, answers={200: Page[StatusDocument]}, query=PageQuery, errors=AWAY)
@@ -122,6 +132,7 @@ async def room_stream(request: Request) -> Response:
         RoomNotOpen,
         RoomClosed,
         RoomSoldOut,
+        LimitExceeded,
         RateLimited,
         *AWAY,
     ),
@@ -134,6 +145,7 @@ async def join(request: Request, body: JoinBody) -> Response:
         visitor_id=known.visitor_id if known else new_visitor_id(),
         known=known,
         address=throttle_key(request.client),
+        quantity=body.quantity or 0,
     )
     place, now = await waiting_room.join(app.line, room_id, joining)
     if body.email is not None or (place.new and bearer(request)):
@@ -175,6 +187,35 @@ async def _known(request: Request) -> PlaceClaims | None:
 async def place(request: Request, claims: PlaceClaims) -> Response:
     """Read my exact place."""
     found, now = await waiting_room.place(request.app.line, RoomId(request.params["room_id"]), claims)
+    return await _place_response(request, found, now, 200)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/rooms/{room_id}/places/me",
+    tag=TAG,
+    auth=PLACE,
+    body=PlaceChange,
+    answers={200: PlaceDocument},
+    errors=(
+        NotWaiting,
+        LimitExceeded,
+        NoShow,
+        SessionExpired,
+        LeftTheLine,
+        SessionDone,
+        RemovedFromLine,
+        PlaceNotFound,
+        RoomNotFound,
+        Restoring,
+        RateLimited,
+        *AWAY,
+    ),
+)
+async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
+    """Say how many tickets I want at once: I am not called while fewer are free, and keep my place."""
+    room_id = RoomId(request.params["room_id"])
+    found, now = await waiting_room.want(request.app.line, room_id, claims, body.quantity)
     return await _place_response(request, found, now, 200)
 
 

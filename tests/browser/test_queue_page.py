@@ -148,6 +148,55 @@ async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, pro
     await buyer.get_by_role("button", name="Pay €45.00").click()
     await expect(heading(buyer)).to_have_text("Confirmed")
     await expect(heading(page)).to_have_text("Sold out", timeout=TOLD_MS)
+    await expect(page.locator("[data-panel=returns] .lead")).to_contain_text("You are the first in it")
+
+
+async def test_what_comes_back_after_the_sale_goes_to_the_returns_line(
+    visitor: OpenContext, page: Page, plain_page: Page, product: Product
+) -> None:
+    room_id = await product.a_sale(tickets=2, admission_rate_per_minute=6000)
+    buyer = await (await visitor()).new_page()
+    await buyer.goto(f"{product.url}/rooms/{room_id}")
+    await buyer.get_by_label("Standing +1").click()
+    await buyer.get_by_label("Standing +1").click()
+    await buyer.get_by_role("button", name="Reserve").click()
+    await expect(heading(buyer)).to_have_text("Held for you")
+    await joined_by_hand(plain_page, product, room_id)
+    await expect(plain_page.locator('[data-notice="held"]')).to_contain_text("2 tickets are held by others")
+    await joined(page, product, room_id)
+    await buyer.get_by_role("button", name="Pay €90.00").click()
+    await expect(heading(buyer)).to_have_text("Confirmed")
+
+    await expect(heading(page)).to_have_text("Sold out", timeout=TOLD_MS)
+    lead = page.locator("[data-panel=returns] .lead")
+    await expect(lead).to_contain_text("One person is ahead of you")
+    await plain_page.reload()
+    await plain_page.get_by_role("spinbutton", name="Tickets").fill("3")
+    await plain_page.get_by_role("button", name="Save").click()
+    await expect(plain_page.locator("[data-panel=returns] [data-fill=quantity]")).to_have_text("3")
+
+    await buyer.get_by_text("Cancel and get a refund").click()
+    await buyer.get_by_role("button", name="Cancel reservation").click()
+    await expect(heading(page)).to_have_text("Choose your tickets", timeout=2 * TOLD_MS)
+    await page.get_by_label("Standing +1").click()
+    await page.get_by_role("button", name="Reserve").click()
+    await page.get_by_role("button", name="Pay €45.00").click()
+    await expect(heading(page)).to_have_text("Confirmed")
+
+    await plain_page.reload()
+    await expect(plain_page.locator('[data-notice="fewer"]')).to_be_visible()
+    await plain_page.locator("[data-panel=waiting] summary", has_text="Tickets you want").click()
+    await plain_page.get_by_role("spinbutton", name="Tickets").fill("1")
+    await plain_page.get_by_role("button", name="Save").click()
+    await expect(heading(plain_page)).to_have_text("It is your turn")
+
+
+async def test_the_returns_line_is_told_that_the_sale_is_over(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
+    await expect(heading(page)).to_have_text("The sale is closed", timeout=TOLD_MS)
+    await expect(page.locator("[data-panel=closed]")).to_contain_text("The line has ended with the sale")
 
 
 async def test_the_message_of_the_organiser_appears_and_is_text(page: Page, product: Product) -> None:

@@ -62,15 +62,22 @@ async def asked(modules: Page, script: str, cases: list[Any]) -> Any:
 
 async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules: Page) -> None:
     cases: list[Any] = [
-        {"status": {"state": room, "available": free}, "place": {"state": place} if place else None}
-        for room, place, free in itertools.product(ROOM_STATES, PLACE_STATES, (None, 0, 5))
+        {
+            "status": {"state": room, "available": free, "serving_position": serving},
+            "place": {"state": place, "quantity": quantity, "queue_number": 7} if place else None,
+        }
+        for room, place, free, quantity, serving in itertools.product(
+            ROOM_STATES, PLACE_STATES, (None, 0, 2, 5), (1, 2, 3), (6, 7)
+        )
     ]
     script = "[line.panelOf(it.status, it.place), line.noticeOf(it.status, it.place, false)]"
     for case, (panel, notice) in zip(cases, await asked(modules, script, cases), strict=True):
         state, place = case["status"]["state"], case["place"]
         expected = panel_of(state, place["state"] if place else None)
         assert panel == expected, case
-        assert notice == notice_of(state, expected, case["status"]["available"]), case
+        quantity = place["quantity"] if place else 1
+        reached = place is not None and case["status"]["serving_position"] >= 7
+        assert notice == notice_of(state, expected, case["status"]["available"], quantity, reached), case
 
 
 async def test_waits_are_written_the_same(modules: Page) -> None:
@@ -120,3 +127,9 @@ async def test_the_position_only_falls(modules: Page) -> None:
     ):
         bound = max(1, 100 - status["serving_position"])
         assert position == min(bound, place["queue_position"] or bound)
+
+
+async def test_those_who_were_passed_over_are_counted(modules: Page) -> None:
+    status, place = {"serving_position": 7}, {"queue_number": 9, "queue_position": 5}
+    script = "line.positionOf({serving_position: it[2]}, {...it[1], passed: line.passedOf(it[0], it[1])})"
+    assert await asked(modules, script, [[status, place, 7], [status, place, 8]]) == [5, 4]

@@ -5,6 +5,7 @@ The invariants of the stock, which a load test checks too, are the lists of `loa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -88,13 +89,32 @@ def admissions_keep_the_limits(look: Look) -> Iterator[str]:
         undecided = inside - len(look.now.buyers & look.now.active.keys())
         if undecided > look.visitors_per_ticket * look.now.tickets[0]:
             yield f"{undecided} inside without a hold, {look.now.tickets[0]} tickets free"
+        if _spare(look) < 0:
+            yield f"{undecided} inside want {-_spare(look)} tickets more than are free"
+
+
+def _spare(look: Look) -> float:
+    """Free tickets that nobody inside wants."""
+    if look.now.tickets is None:
+        return math.inf
+    inside = look.now.called.keys() | look.now.active.keys()
+    undecided = len(inside) - len(look.now.buyers & look.now.active.keys()) + look.now.wanted_by_called
+    return look.now.tickets[0] * max(1, look.visitors_per_ticket) - undecided
+
+
+def _enough(look: Look) -> float:
+    free = math.inf if look.now.tickets is None else look.now.tickets[0]
+    return max(1, min(free, _spare(look)))  # who wants one is never passed over
 
 
 def calls_keep_the_order(look: Look) -> Iterator[str]:
-    """Nobody is called past somebody who waits with a smaller number."""
+    """Nobody is called past a smaller number that waits, unless that one wants more at once than is free."""
     fresh = look.now.turns.keys() - look.before.turns.keys()
-    if fresh and look.now.admitted > look.before.admitted and look.now.waiting:
-        first = min(look.now.waiting.values())
+    enough = [
+        it for visitor, it in look.now.waiting.items() if look.now.wants.get(visitor, 1) <= _enough(look)
+    ]
+    if fresh and look.now.admitted > look.before.admitted and enough:
+        first = min(enough)
         for visitor in sorted(fresh & look.now.called.keys()):
             if look.now.turns[visitor] > first:
                 yield f"{visitor} was called with {look.now.turns[visitor]}, {first} waits"

@@ -33,6 +33,8 @@ WORDS: dict[type[Refusal], str] = {
     errors.LeftTheLine: "left",
     errors.SessionDone: "done",
     errors.Restoring: "restoring",
+    errors.LimitExceeded: "too_many",
+    errors.NotWaiting: "not_waiting",
 }
 LIVE = ("prequeue", "waiting", "called", "active")
 EVERY_NUMBER = 10**9
@@ -97,6 +99,13 @@ class LineWorld:
             told = await self._told(visitor, waiting_room.place(self.line, ROOM, self.tokens[visitor]))
             await self._agree(visitor, told, lambda it: self.room.place(it, self.watch.now_ms))
 
+    async def want(self, visitor: str, quantity: int) -> None:
+        if visitor in self.tokens:
+            asked = waiting_room.want(self.line, ROOM, self.tokens[visitor], quantity)
+            told = await self._told(visitor, asked)
+            if told.state != "not_waiting":
+                await self._agree(visitor, told, lambda it: self.room.want(it, quantity, self.watch.now_ms))
+
     async def claim(self, visitor: str) -> None:
         if visitor in self.tokens:
             told = await self._told(visitor, waiting_room.claim(self.line, ROOM, self.tokens[visitor]))
@@ -134,6 +143,7 @@ class LineWorld:
                 visitor_id=VisitorId(visitor),
                 queue_number=place.token_number,
                 epoch=status.epoch,
+                quantity=place.quantity,
             )
         return standing(place)
 
@@ -202,7 +212,7 @@ class LineWorld:
                 continue
             state = next((name for name in LIVE if visitor in getattr(room, name)), "ended")
             number = token.queue_number or room.waiting.get(visitor) or room.turns.get(visitor) or 0
-            if state == "waiting" and number <= room.serving:
+            if state == "waiting" and number <= room.serving and not token.quantity:
                 state = "behind"  # came back late after an earlier wipe: counts as called from now on
             self.lost[visitor] = Lost(state, number, self.watch.now_ms)
         self.watch.history.forget_untold()

@@ -6,11 +6,13 @@ counts in units of 1/60000 admission (elapsed ms x admissions a minute), so noth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 UNIT = 60_000
 ENDING_KEPT_MS = 3_600_000
+TICKETS_MAX = 4
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class RoomModel:
     restore_until_ms: int = 0  # after a wipe admission waits for visitors to come back
     removed: set[str] = field(default_factory=set)
     buyers: set[str] = field(default_factory=set)
+    wants: dict[str, int] = field(default_factory=dict)  # tickets at once, of who ever wanted more than one
 
     @property
     def shown(self) -> str:
@@ -82,17 +85,25 @@ class RoomModel:
         return "sold_out" if self.state == "open" and gone else self.state
 
     # visitors -----------------------------------------------------------------------------------------
-    def join(self, visitors: Sequence[str], now_ms: int) -> list[Standing]:
+    def join(self, visitors: Sequence[str], now_ms: int, quantity: int = 0) -> list[Standing]:
         """The place each has, or a new one; called at once as long as there is room and no crowd."""
         self._refill(now_ms)
-        before, room = self.admitted, self._room(now_ms)
-        return [self._join(visitor, room - (self.admitted - before), now_ms) for visitor in visitors]
+        room, spare, told = self._room(now_ms), self._spare(), []
+        for visitor in visitors:
+            before = self.admitted
+            told.append(self._join(visitor, room > 0 and max(1, quantity) <= spare, now_ms, quantity))
+            if self.admitted > before:
+                room, spare = room - 1, spare - max(1, quantity)
+        return told
 
-    def _join(self, visitor: str, room: int, now_ms: int) -> Standing:
+    def _join(self, visitor: str, at_once: bool, now_ms: int, quantity: int) -> Standing:
         if visitor in self.removed:
             return Standing("removed")
+        if quantity > TICKETS_MAX:
+            return Standing("too_many")
         there = self._standing(visitor, now_ms)
         if there is not None:
+            self._want(visitor, quantity)
             return there
         refusal = {"scheduled": "not_open", "closed": "closed", "sold_out": "sold_out"}.get(self.shown)
         if refusal:
@@ -107,7 +118,8 @@ class RoomModel:
             self.last += 1
             line = self.prequeue if self.state == "prequeue" else self.waiting
             line[visitor] = self.last
-        if not crowd and room > 0:
+        self._want(visitor, quantity)
+        if not crowd and at_once and max(1, quantity) <= self._free:
             self._call(visitor, now_ms)
         told = self._standing(visitor, now_ms)
         assert told is not None
@@ -121,6 +133,14 @@ class RoomModel:
         if there is not None:
             return there
         return Standing(self.endings[visitor][0] if visitor in self.endings else "absent")
+
+    def want(self, visitor: str, quantity: int, now_ms: int) -> Standing:
+        """So many tickets at once from now on, while they wait."""
+        there = self.place(visitor, now_ms)
+        if there.state in ("waiting", "prequeue") and quantity > TICKETS_MAX:
+            return Standing("too_many")
+        self._want(visitor, quantity)
+        return there
 
     def claim(self, visitor: str, now_ms: int) -> Standing:
         """Start the session of a called visitor; anyone else is told where they stand."""
@@ -158,8 +178,11 @@ class RoomModel:
         for visitor in [it for it, (_, at) in self.endings.items() if at <= now_ms - ENDING_KEPT_MS]:
             del self.endings[visitor]
         complete = [it for it, number in self.waiting.items() if not self.prequeue or number < self.draw_next]
-        for visitor in sorted(complete, key=self.waiting.__getitem__)[: self._room(now_ms)]:
-            self._call(visitor, now_ms)
+        room = self._room(now_ms)
+        for visitor in sorted(complete, key=self.waiting.__getitem__):
+            if room > 0 and self.wants.get(visitor, 1) <= min(self._free, self._spare()):
+                self._call(visitor, now_ms)
+                room -= 1
         self.level = min(self.level, self.rules.capacity)
 
     def undrawn(self, count: int) -> list[str]:
@@ -237,6 +260,26 @@ class RoomModel:
             limits.append(int(self.tickets[0] * self.rules.visitors_per_ticket + 1e-9) - undecided)
         return max(0, min(limits))
 
+    def _want(self, visitor: str, quantity: int) -> None:
+        standing = visitor in self.waiting or visitor in self.prequeue
+        if standing and (quantity > 1 or (quantity == 1 and visitor in self.wants)):
+            self.wants[visitor] = quantity
+
+    @property
+    def _free(self) -> float:
+        return math.inf if self.tickets is None else self.tickets[0]
+
+    def _spare(self) -> float:
+        """How many tickets are not wanted by those whose turn it is."""
+        others = len(self.called) + len(self.active) - len(self.buyers)
+        others += sum(self.wants.get(it, 1) - 1 for it in self.turns)
+        return self._free * max(1, self.rules.visitors_per_ticket) - others
+
+    def buy(self, visitor: str) -> None:
+        """They reserved something: what they wanted is done with."""
+        self.buyers.add(visitor)
+        self.wants.pop(visitor, None)
+
     def _call(self, visitor: str, now_ms: int) -> None:
         number = self.waiting.pop(visitor)
         self.called[visitor] = now_ms + self.rules.claim_window_s * 1000
@@ -262,4 +305,5 @@ class RoomModel:
         for standing in (self.prequeue, self.waiting, self.called, self.active, self.turns):
             standing.pop(visitor, None)
         self.buyers.discard(visitor)
+        self.wants.pop(visitor, None)
         self.endings[visitor] = word, now_ms

@@ -11,7 +11,7 @@ from app.store.connections import RedisClient
 from app.store.control_scripts import Numbers, RestorePoint
 from app.store.keys import RoomKeys
 from app.store.room_scripts import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
-from tests.simulation.model import RoomModel, Rules
+from tests.simulation.model import TICKETS_MAX, RoomModel, Rules
 from tests.simulation.steps import Step
 from tests.simulation.watch import Differs, Watch
 
@@ -35,6 +35,7 @@ def conf_of(rules: Rules, event_id: str) -> dict[str, str | int]:
         "opens_at_ms": rules.opens_at_ms,
         "closes_at_ms": rules.closes_at_ms,
         "event_id": event_id,
+        "max_tickets": TICKETS_MAX,
     }
 
 
@@ -84,18 +85,29 @@ class RoomWorld:
         self.watch.pass_time(ms)
 
     async def join(self, *visitors: str) -> None:
+        await self._join(visitors)
+
+    async def join_for(self, visitor: str, quantity: int) -> None:
+        await self._join((visitor,), quantity)
+
+    async def _join(self, visitors: tuple[str, ...], quantity: int = 0) -> None:
         # Without a token the script looks for a place only while there are numbers to give.
         plenty = self.model.last + len(visitors) <= self.model.reserved
         known = (NO_TOKEN, 0) if plenty else (NUMBERLESS, 1)
-        records = [JoinRecord(it, "", self.model.draws[it], *known) for it in visitors]
+        records = [JoinRecord(it, "", self.model.draws[it], *known, quantity=quantity) for it in visitors]
         answers = await room_scripts.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)
-        self.watch.told(answers.places, self.model.join(visitors, self.now_ms))
+        self.watch.told(answers.places, self.model.join(visitors, self.now_ms, quantity))
 
     async def place(self, visitor: str) -> None:
         answers = await room_scripts.place(
             self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms
         )
         self.watch.told(answers.places, [self.model.place(visitor, self.now_ms)])
+
+    async def want(self, visitor: str, quantity: int) -> None:
+        record = self._ask(visitor)._replace(quantity=quantity)
+        answers = await room_scripts.place(self.redis, self.keys, [record], **OFF, now_ms=self.now_ms)
+        self.watch.told(answers.places, [self.model.want(visitor, quantity, self.now_ms)])
 
     async def claim(self, visitor: str) -> None:
         answers = await room_scripts.claim(
@@ -162,7 +174,10 @@ class RoomWorld:
         """The other half marks an active visitor as one who holds something."""
         if visitor in self.model.active:
             await self.redis.sadd(self.keys.buyers, visitor)
-            self.model.buyers.add(visitor)
+            if quantity := self.model.wants.get(visitor):
+                await self.redis.hdel(self.keys.wanted, visitor)
+                await self.redis.hincrby(self.keys.wanted, ":called", 1 - quantity)
+            self.model.buy(visitor)
 
     async def stock(self, free: int, held: int, total: int) -> None:
         """The other half has other stock."""

@@ -274,7 +274,7 @@ class SaleModel:
             return word, 0
         self.holds[wish.reservation_id] = Hold(wish, self.now_ms + self.hold_ttl_ms)
         if wish.visitor in self.room.active:
-            self.room.buyers.add(wish.visitor)
+            self.room.buy(wish.visitor)
         return "held", self.now_ms + self.hold_ttl_ms
 
     def _insert(self, wish: Wish, expires_ms: int) -> bool:

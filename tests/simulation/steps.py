@@ -75,6 +75,10 @@ def _of_one(verb: str) -> Callable[[Random], Step]:
     return lambda random: Step(verb, (random.choice(VISITORS),))
 
 
+def _quantity(verb: str, visitors: Sequence[str] = VISITORS) -> Callable[[Random], Step]:
+    return lambda random: Step(verb, (random.choice(visitors), random.choice((1, 1, 2, 2, 3, 4, 5))))
+
+
 def _admit(random: Random) -> Step:
     return Step("admit", (random.choice((1, 1, 2)),))
 
@@ -117,6 +121,8 @@ ROOM_STEPS: dict[Callable[[Random], Step], int] = {
     _admit: 30,
     _join: 25,
     _of_one("place"): 6,
+    _quantity("join_for"): 6,
+    _quantity("want"): 5,
     _of_one("claim"): 25,
     _of_one("leave"): 4,
     _of_one("remove"): 1,
@@ -220,6 +226,7 @@ SALE_STEPS: dict[Callable[[Random], Step], int] = {
     _admit: 18,
     _buyers_join: 12,
     _buyer("place"): 3,
+    _quantity("want", BUYERS): 4,
     _buyer("claim"): 22,
     _buyer("claim_untold"): 2,
     _buyer("leave"): 2,

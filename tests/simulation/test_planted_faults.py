@@ -38,6 +38,12 @@ ROOM_FAULTS = {
     "numbers run past what Postgres knows": Fault(
         "join.lua", "m.last_number >= m.numbers_reserved", "m.last_number > m.numbers_reserved"
     ),
+    "who is passed over loses their place": Fault(
+        "include/calling.lua",
+        "if not passed then redis.call('ZREMRANGEBYRANK'",
+        "if true then redis.call('ZREMRANGEBYRANK'",
+    ),
+    "whoever is called counts for one ticket": Fault("include/bucket.lua", "- wanted_by_called(0)", ""),
 }
 SALE_FAULTS = {
     "an ended hold keeps its tickets": Fault(

@@ -23,13 +23,14 @@ reply[9] = redis.call('ZRANGE', KEYS[9], 0, -1, 'WITHSCORES')
 reply[10] = redis.call('SMEMBERS', KEYS[10])
 reply[11] = redis.call('SMEMBERS', KEYS[11])
 reply[12] = redis.call('HMGET', KEYS[12], 'free', 'held', 'total')
-reply[13] = {}
+reply[13] = redis.call('HGETALL', KEYS[13])
+reply[14] = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
-  if redis.call('PTTL', key) == -1 then table.insert(reply[13], key) end
+  if redis.call('PTTL', key) == -1 then table.insert(reply[14], key) end
 end
 return reply
 """
-KEYS = ("conf", "meter", *SETS, "turns", "endings", "ended", "removed", "buyers", "stock")
+KEYS = ("conf", "meter", *SETS, "turns", "endings", "ended", "removed", "buyers", "stock", "wanted")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class View:
     endings: Mapping[str, tuple[str, int]]
     removed: frozenset[str]
     buyers: frozenset[str]
+    wants: Mapping[str, int]
+    wanted_by_called: int
     tickets: tuple[int, ...] | None  # free, held, total
 
     def differences(self, other: View) -> list[str]:
@@ -84,6 +87,8 @@ def of_model(model: RoomModel) -> View:
         endings=_told(model.endings, model.prequeue, model.waiting, model.turns, model.removed),
         removed=frozenset(model.removed),
         buyers=frozenset(model.buyers),
+        wants=dict(model.wants),
+        wanted_by_called=sum(model.wants.get(it, 1) - 1 for it in model.turns),
         tickets=model.tickets,
     )
 
@@ -94,7 +99,7 @@ def adopt(model: RoomModel, view: View) -> None:
     model.opened = model.opened or model.state in ("open", "paused")
     for name in ("level", "tick_ms", "serving", "last", "reserved", "draw_next", "draw_last", "admitted"):
         setattr(model, name, getattr(view, name))
-    for name in ("prequeue", "waiting", "called", "active", "turns", "endings"):
+    for name in ("prequeue", "waiting", "called", "active", "turns", "endings", "wants"):
         setattr(model, name, dict(getattr(view, name)))
     model.removed, model.buyers, model.tickets = set(view.removed), set(view.buyers), view.tickets
 
@@ -108,6 +113,8 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
     standing, numbers, at = (_scores(prequeue), _scores(waiting)), _scores(turns), _scores(ended)
     told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
     tickets = tuple(int(count) for count in reply[11] if count is not None)
+    wants = _scores(reply[12])
+    wanted_by_called = wants.pop(":called", 0)
     gone = tickets[:2] == (0, 0) and tickets[2] > 0
     return View(
         state="sold_out" if state == "open" and gone else state,
@@ -127,8 +134,10 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
         endings=_told(told, *standing, numbers, removed),
         removed=frozenset(removed),
         buyers=frozenset(buyers),
+        wants=wants,
+        wanted_by_called=wanted_by_called,
         tickets=tickets or None,
-    ), frozenset(reply[12])
+    ), frozenset(reply[13])
 
 
 def _told(endings: Mapping[str, tuple[str, int]], *there: Container[str]) -> dict[str, tuple[str, int]]:

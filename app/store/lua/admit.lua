@@ -1,8 +1,9 @@
 -- One tick of the controller: acts on the schedule, ends what has run out, calls whoever may be called. Everything
 -- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
+-- KEYS wanted
 -- ARGV now_ms:clock, limit:num, channel
--- USES room, bucket, turns, throttle, outflow, opening, schedule, ending_due, calling
+-- USES room, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
 if not read_room() then return { 'unknown' } end
 settle_bucket()
@@ -20,7 +21,7 @@ m.outflow = measure_outflow()
 -- Who looks at the room is told at once when its state or its settings changed, four times a second while it moves,
 -- and each second while anybody waits; by one of the workers.
 local version = c.version .. state
-local what = table.concat({ version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1 }, ' ')
+local what = table.concat({ version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1 }, ' ')
 local since_ms = now_ms - (m.told_ms or 0)
 local new = string.match(m.told or '', '^%S*') ~= version
 local tell = new or (what ~= m.told and since_ms >= 225) or (n.waiting + n.prequeue > 0 and since_ms >= 1000)
@@ -30,6 +31,6 @@ if tell then
 end
 save_meter()
 local reply = head({})
-reply[13] = c.restoring; reply[14] = (more or calls == limit) and 1 or 0; reply[15] = undrawn
-reply[16] = m.numbers_reserved - m.last_number; reply[17] = tell and 1 or 0; reply[18] = calls
+reply[14] = c.restoring; reply[15] = (more or calls == limit) and 1 or 0; reply[16] = undrawn
+reply[17] = m.numbers_reserved - m.last_number; reply[18] = tell and 1 or 0; reply[19] = calls
 return reply

@@ -1,9 +1,9 @@
 -- Decides a batch of submissions: takes stock and allowance, all of a submission or none. A known id keeps its
 -- old outcome, so a batch may be decided twice; a refusal is remembered at once, for a worker that was overtaken.
--- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters
+-- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters, wanted
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
--- USES outcomes, wishes, run_codes, seats, seats_written, named_seats, best_seats
+-- USES wanted, outcomes, wishes, run_codes, seats, seats_written, named_seats, best_seats
 -- REPLY unknown | restoring for all; else epoch event_id, then for each a word and a detail:
 -- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats) | settled OUTCOME | sold_out
 -- REPLY seat_taken SEATS | limit_exceeded | forgotten: Redis was wiped since this was submitted, nobody waits for it
@@ -27,7 +27,7 @@ local function hold(n, reservation_id, visitor_id, it)
   here[reservation_id], spent[visitor_id] = terms, (spent[visitor_id] or tonumber(had[n] or 0)) + it.count
   new_holds[#new_holds + 1], new_holds[#new_holds + 2] = reservation_id, 'held|' .. visitor_id .. '|' .. terms
   new_spent[#new_spent + 1], new_spent[#new_spent + 2] = visitor_id, spent[visitor_id]
-  if inside[n] then new_buyers[#new_buyers + 1] = visitor_id end
+  if inside[n] then new_buyers[#new_buyers + 1] = visitor_id; forget_wanted(visitor_id, true) end
   return 'held', terms
 end
 local function decide(n, reservation_id, visitor_id, items)

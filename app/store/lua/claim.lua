@@ -1,17 +1,18 @@
 -- Starts the session of each called visitor; claiming again gives the same session, with the same end.
 -- A session ends on a whole second, so that the `exp` of its booking token can say it.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
+-- KEYS wanted
 -- ARGV now_ms:clock, rate:num, burst:num
--- RECORD visitor_id, draw, known_number:num, known_epoch:num
--- USES room, bucket, endings, turns, throttle, place_back, standing
--- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new
+-- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
+-- USES room, wanted, bucket, endings, turns, throttle, place_back, standing, answer
+-- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
 -- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | absent | restoring
 if not read_room() then return { 'unknown' } end
-local reply, at = head({}), 12
-for visitor_id, draw, known_number, known_epoch in records() do
+local reply, at = head({}), 13
+for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   local word, number, ahead, deadline_ms, new = 'restoring', nil, nil, nil, nil
   if c.restoring == 0 then
-    word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch)
+    word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch, known_quantity)
   end
   if word == 'called' then
     word, new = 'active', 1
@@ -23,9 +24,7 @@ for visitor_id, draw, known_number, known_epoch in records() do
     m.claimed = m.claimed + 1
     m.changed = true
   end
-  reply[at + 1] = word; reply[at + 2] = number or 0; reply[at + 3] = ahead or -1
-  reply[at + 4] = deadline_ms or 0; reply[at + 5] = new or 0
-  at = at + 5
+  at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)
 end
 forget_allowances(polls, 1000)
 if m.changed then save_meter() end

@@ -1,9 +1,10 @@
 -- Loads claimed turns from Postgres into a room that is being restored: sessions that last, and endings that are still
 -- told, with the number that ended: who has a later one has it still. A session that lasts comes before any place its
 -- visitor was given since; an ended one does not.
--- KEYS conf, waiting, called, active, turns, ended, endings
+-- KEYS conf, waiting, called, active, turns, ended, endings, wanted
 -- ARGV now_ms:clock, epoch
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num
+-- USES wanted
 -- REPLY superseded | loaded
 local room = redis.call('HMGET', conf, 'epoch', 'restoring')
 if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
@@ -12,8 +13,8 @@ for visitor_id, number, expires_ms, ended_ms in records() do
   local place = redis.call('HGET', turns, visitor_id) or redis.call('ZSCORE', waiting, visitor_id)
   if lasts or (place and tonumber(place) <= number) then
     redis.call('ZREM', waiting, visitor_id)
-    redis.call('ZREM', called, visitor_id)
-    redis.call('ZREM', active, visitor_id)
+    local was_called = redis.call('ZREM', called, visitor_id) + redis.call('ZREM', active, visitor_id) > 0
+    forget_wanted(visitor_id, was_called)
     redis.call('HDEL', turns, visitor_id)
   end
   if lasts then

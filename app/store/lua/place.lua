@@ -1,17 +1,20 @@
 -- Tells each visitor where they stand, exactly, or how their place ended. Moves nobody forward: polling gains nothing.
+-- Who says a quantity (not 0) wants so many tickets at once from now on, while they wait.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
+-- KEYS wanted
 -- ARGV now_ms:clock, rate:num, burst:num
--- RECORD visitor_id, draw, known_number:num, known_epoch:num
--- USES room, bucket, endings, turns, throttle, place_back, standing
--- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new(0)
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | absent
+-- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
+-- USES room, wanted, bucket, endings, turns, throttle, place_back, standing, answer
+-- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new(0) quantity
+-- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | absent | too_many
 if not read_room() then return { 'unknown' } end
-local reply, at = head({}), 12
-for visitor_id, draw, known_number, known_epoch in records() do
-  local word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch)
-  reply[at + 1] = word; reply[at + 2] = number or 0; reply[at + 3] = ahead or -1
-  reply[at + 4] = deadline_ms or 0; reply[at + 5] = 0
-  at = at + 5
+local reply, at = head({}), 13
+for visitor_id, draw, known_number, known_epoch, known_quantity, quantity in records() do
+  local word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch, known_quantity)
+  if quantity > 0 and (word == 'waiting' or word == 'prequeue') then
+    if quantity > math.max(1, c.max_tickets) then word = 'too_many' else want(visitor_id, quantity) end
+  end
+  at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms)
 end
 forget_allowances(polls, 1000)
 if m.changed then save_meter() end

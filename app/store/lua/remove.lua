@@ -1,7 +1,7 @@
 -- Takes a visitor out of the room for ever, by staff; what they held stays theirs to pay or cancel.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted
 -- ARGV now_ms:clock, visitor_id
--- USES room, turns
+-- USES room, wanted, turns
 -- REPLY unknown | removed
 if not read_room() then return { 'unknown' } end
 local word = find_place(visitor_id)
@@ -12,6 +12,7 @@ elseif word == 'called' then
 elseif word then
   redis.call('ZREM', waiting, visitor_id)
   redis.call('ZREM', prequeue, visitor_id)
+  forget_wanted(visitor_id, false)
   m.left = m.left + 1
 end
 redis.call('SADD', removed, visitor_id)

@@ -1,7 +1,7 @@
 -- A visitor who was told a place before the room was restored is put back where they stood; nobody who had their turn
--- gets a second one. Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
+-- gets a second one. Who wanted more than one may have been passed over, so they wait again. Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
 -- (and asks again with it, or with -2 for none); nil: there is nothing to put back.
-local function place_back(visitor_id, draw, number, epoch)
+local function place_back(visitor_id, draw, number, epoch, quantity)
   if number == -1 or epoch >= c.epoch then return nil end
   local ending, ended_number = ending_of(visitor_id)
   if ending and number <= ended_number then return nil end
@@ -10,19 +10,22 @@ local function place_back(visitor_id, draw, number, epoch)
   -- Whose turn had come may have a session that is not loaded yet.
   if c.restoring == 1 and number > 0 and number <= c.restored_serving then return 'restoring' end
   m.changed = true
-  if c.opened_at_ms == 0 or number == -2 then
-    redis.call('ZADD', prequeue, number > 0 and number or draw, visitor_id)
-    n.prequeue = redis.call('ZCARD', prequeue)
+  local function back_in(line, score)
+    redis.call('ZADD', line, score, visitor_id)
+    if quantity > 0 then redis.call('HSET', wanted, visitor_id, quantity) some_wanted = true end
+    n.prequeue, n.waiting = redis.call('ZCARD', prequeue), redis.call('ZCARD', waiting)
     return find_place(visitor_id)
+  end
+  if c.opened_at_ms == 0 or number == -2 then
+    return back_in(prequeue, number > 0 and number or draw)
   end
   local turn_remembered = now_ms - c.restored_at_ms < 3600000 -- how long endings are kept
   local never_called = number > c.restored_serving and (number > m.serving_position or turn_remembered)
   local call_running = number > c.restored_settled and number <= c.restored_serving and turn_remembered
-  if call_running and (c.active_max == 0 or n.called + n.active < c.active_max) then
+  local passed_over = quantity > 0 and number <= c.restored_serving and turn_remembered
+  if call_running and not passed_over and (c.active_max == 0 or n.called + n.active < c.active_max) then
     return 'called', number, -1, call_in(visitor_id, number)
   end
-  if not (never_called or call_running) then return nil end
-  redis.call('ZADD', waiting, number, visitor_id)
-  n.waiting = redis.call('ZCARD', waiting)
-  return find_place(visitor_id)
+  if not (never_called or call_running or passed_over) then return nil end
+  return back_in(waiting, number)
 end

@@ -16,8 +16,8 @@ local function read_room()
   state = c.state
   if c.event_id ~= '' then
     local counts = redis.call('HMGET', stock, 'free', 'held', 'total')
-    n.free = tonumber(counts[1])
-    if state == 'open' and n.free == 0 and tonumber(counts[2]) == 0 and tonumber(counts[3]) > 0 then state = 'sold_out' end
+    n.free, n.held = tonumber(counts[1]), tonumber(counts[2])
+    if state == 'open' and n.free == 0 and n.held == 0 and tonumber(counts[3]) > 0 then state = 'sold_out' end
   end
   return true
 end
@@ -26,11 +26,11 @@ local function save_meter()
   for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = m[METER[i]] end
   redis.call('HSET', meter, unpack(flat))
 end
--- The first twelve values of a reply, see `RoomStatus`; -1: no free tickets to speak of.
+-- The first thirteen values of a reply, see `RoomStatus`; -1: no tickets to speak of.
 local function head(reply)
   reply[1] = now_ms; reply[2] = c.version; reply[3] = c.epoch; reply[4] = state
   reply[5] = m.serving_position; reply[6] = m.last_number
   reply[7] = n.waiting + n.prequeue; reply[8] = n.called; reply[9] = n.active
-  reply[10] = m.outflow; reply[11] = n.free or -1; reply[12] = c.opened_at_ms
+  reply[10] = m.outflow; reply[11] = n.free or -1; reply[12] = c.opened_at_ms; reply[13] = n.held or -1
   return reply
 end

@@ -1,5 +1,5 @@
 -- What a visitor with a token is told: as `find_place`, or how it ended, or a refusal.
-local function standing(visitor_id, draw, number, epoch)
+local function standing(visitor_id, draw, number, epoch, quantity)
   local wait_ms = over_limit(polls, visitor_id, rate, burst)
   if wait_ms then return 'limited', wait_ms end
   if redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed', math.max(0, number) end
@@ -7,7 +7,7 @@ local function standing(visitor_id, draw, number, epoch)
   if word then return word, its_number, ahead, deadline_ms end
   local ending, ended_number = ending_of(visitor_id)
   if ending and (epoch >= c.epoch or number <= ended_number) then return ending, math.max(0, number) end
-  word, its_number, ahead, deadline_ms = place_back(visitor_id, draw, number, epoch)
+  word, its_number, ahead, deadline_ms = place_back(visitor_id, draw, number, epoch, quantity)
   if word then return word, its_number, ahead, deadline_ms end
   return (number > 0 and epoch < c.epoch) and 'no_show' or 'absent', math.max(0, number)
 end

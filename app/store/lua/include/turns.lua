@@ -6,7 +6,7 @@ local function finish(visitor_id, word, number)
 end
 local function give_up(visitor_id, standing)
   local number = redis.call('HGET', turns, visitor_id) or 0
-  redis.call('ZREM', standing, visitor_id); redis.call('HDEL', turns, visitor_id)
+  redis.call('ZREM', standing, visitor_id); redis.call('HDEL', turns, visitor_id); forget_wanted(visitor_id, true)
   return number
 end
 -- The token of a call nobody came for goes back to the bucket.
@@ -26,8 +26,8 @@ local function call_in(visitor_id, number)
   local deadline_ms = now_ms + c.claim_window_ms
   redis.call('ZADD', called, deadline_ms, visitor_id)
   redis.call('HSET', turns, visitor_id, number)
-  n.called = n.called + 1
-  m.changed = true
+  wanted_by_called(wants(visitor_id) - 1)
+  n.called, m.changed = n.called + 1, true
   return deadline_ms
 end
 -- Where a visitor stands whose turn it is: word, number, people ahead (-1: it is their turn), deadline; nil: it is
