@@ -99,7 +99,10 @@ async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
 async def create_ticket_type(
     stores: Stores, event_id: EventId, new: NewTicketType, *, by: Author
 ) -> TicketType:
-    """Put more on sale. Raises EventNotFound, AlreadyExists, Conflict when there are too many types."""
+    """Put more on sale.
+
+    Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict when there are too many types.
+    """
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
         made = await ticket_types.insert(connection, event_id, new, by)
@@ -125,9 +128,10 @@ async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: 
 async def change_ticket_type(
     stores: Stores, event_id: EventId, ticket_type_id: TicketTypeId, patch: TicketTypePatch, *, by: Author
 ) -> TicketType:
-    """Change name, price (of holds taken from now on) or quantity.
+    """Change name, price and when it is on sale (for holds taken from now on), or quantity.
 
-    Raises EventNotFound, TicketTypeNotFound, and Conflict when fewer than held and sold would be left.
+    Raises EventNotFound, TicketTypeNotFound, ValidationFailed, and Conflict when fewer than held and sold
+    would be left.
     """
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
@@ -167,7 +171,7 @@ async def import_event(
             if it is None:
                 await ticket_types.insert(connection, event.event_id, new, by)
             else:
-                terms = {"name": new.name, "price": new.price, "quantity": new.quantity}
+                terms = msgspec.structs.asdict(new)
                 await ticket_types.update(connection, event.event_id, it, terms, by)
         for section in sections:
             await ticket_types.bring_section(connection, event.event_id, section, by)
@@ -187,6 +191,7 @@ def _event(new: NewEvent) -> Event:
         currency=new.currency,
         max_tickets_per_visitor=new.max_tickets_per_visitor,
         hold_ttl_s=new.hold_ttl_s,
+        hold_extend_s=new.hold_extend_s,
         published=new.published,
     )
 

@@ -1,4 +1,4 @@
-"""Paying for a hold, and giving it up: confirm and cancel, and what the worker does for unfinished payments.
+"""Paying for a hold, extending it, giving it up; and what the worker does for unfinished payments.
 
 Postgres says what is being paid (`paying`) before the gateway is asked, and the gateway is asked under an id
 that it charges once. So whatever is cut off in between is found and asked again by `settle_payments`.
@@ -196,6 +196,26 @@ async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
         await holds.tell_redis(desk.stores, ended)
         for payment_id in await payments.owed(desk.stores.postgres, reservation_id) if ended else ():
             await _refund(desk.stores, desk.gateway, payment_id)
+    return found
+
+
+async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
+    """Put off the end of a hold, once; asked again it changes nothing and answers the same.
+
+    By how much is the event's policy. Raises ReservationNotFound, HoldExpired, and Conflict where the event
+    offers none or it is no hold any more.
+    """
+    with stores_needed():
+        extended = await reservations.extend(desk.stores.postgres, reservation_id)
+        found = await _fetch(desk, reservation_id)
+        if extended:
+            await _announce(desk.stores, reservation_id)
+    if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+        raise HoldExpired
+    if found.status != "held":
+        raise Conflict(f"Only a hold can be extended; this reservation is {found.status}.")
+    if not found.extended_s:
+        raise Conflict("This event does not extend holds.")
     return found
 
 

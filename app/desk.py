@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 
 from app import holds
 from app.core.errors import Refusal, Restoring, StoreUnavailable
-from app.core.model import RoomId
+from app.core.model import EventId, RoomId
 from app.payments import Gateway, guarded
 from app.settings import Settings
-from app.store import stock_scripts, stream
+from app.store import reservations, stock_scripts, stream
 from app.store.batching import Coalescer
 from app.store.channels import listen
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
@@ -29,6 +29,7 @@ from app.store.stock_scripts import Submission, Submitted
 
 SWEEP_S = 0.1
 LOOK_UP_S = 1.0  # for an outcome that should have come by itself
+EXTENSION_FRESH_S = 1.0
 LOOK_UP_OTHERS_S = 0.1  # for one that another process is told
 
 
@@ -56,6 +57,7 @@ class Desk:
     paid: Coalescer[str, str, None] = field(init=False)
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
+    extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.submissions = Coalescer(self._submit)
@@ -102,6 +104,18 @@ class Desk:
             if not waiter.outcome.done():  # else the caller went away
                 waiter.outcome.set_result(outcome)
 
+    async def extension_s(self, event_id: EventId) -> int:
+        """By how much the event lets a hold be put off, as of a moment ago: many ask, one reads.
+
+        0 when Postgres does not say; the reservation itself will tell.
+        """
+        now = time.monotonic()
+        read_at, reading = self.extensions.get(event_id, (now, None))
+        if reading is None or now - read_at > EXTENSION_FRESH_S:
+            reading = asyncio.create_task(_extension_s(self.stores, event_id))
+            self.extensions[event_id] = now, reading
+        return reading.result() if reading.done() else await asyncio.shield(reading)
+
     @contextmanager
     def changes(self, reservation_id: str) -> Iterator[asyncio.Event]:
         """An event that is set when this reservation changes."""
@@ -140,6 +154,13 @@ def stores_needed() -> Iterator[None]:
         yield
     except STORE_AWAY as error:
         raise StoreUnavailable from error
+
+
+async def _extension_s(stores: Stores, event_id: EventId) -> int:
+    try:
+        return await reservations.extension_s(stores.postgres, event_id)
+    except STORE_AWAY:
+        return 0
 
 
 async def _listen(desk: Desk) -> None:

@@ -153,7 +153,7 @@ async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[
 
 def outcome_of(row: Reservation) -> str:
     """The outcome that a reservation was answered with when it was made."""
-    times = f"{row.created_at_ms}|{row.expires_at_ms}"
+    times = f"{row.created_at_ms}|{row.expires_at_ms - 1000 * row.extended_s}"
     return f"held|{row.amount}|{row.currency}|{times}|{reservations.items_text(row.items)}"
 
 

@@ -1,4 +1,4 @@
-"""The reservation half, as the rest of the program calls it: reserve, get, watch, confirm, cancel, check.
+"""The reservation half, as the rest of the program calls it: reserve, get, watch, pay, extend, cancel, check.
 
 Paying is in `checkout.py`, the work behind the stream in `holds.py`.
 """
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from app.checkout import Confirmation, Payment, cancel, confirm
+from app.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.conservation import check
 from app.core.errors import (
     BacklogFull,
@@ -33,7 +33,7 @@ from app.store import reservations, stream
 from app.store.batching import CoalescerFull
 from app.store.connections import STORE_AWAY
 from app.store.stock_scripts import Submission
-from app.wishes import Wish, wish_of
+from app.wishes import Wish, not_on_sale, wish_of
 
 __all__ = [
     "ENDED",
@@ -44,6 +44,7 @@ __all__ = [
     "cancel",
     "check",
     "confirm",
+    "extend",
     "get",
     "of_visitor",
     "open_desk",
@@ -93,16 +94,16 @@ async def reserve(
     in the reservation it is in, and the new one takes the others; were there none, it is SeatTaken.
 
     The room is that of the token: an event of another room is WrongRoom, an unknown one EventNotFound. Raises
-    also SoldOut, SeatTaken, LimitExceeded, SessionEnded, BacklogFull, Restoring, IdempotencyKeyReused,
-    ValidationFailed (naming the field), StoreUnavailable. A refusal that is the answer of an earlier equal
-    call has `replayed` set.
+    also SoldOut, NotOnSale, SeatTaken, LimitExceeded, SessionEnded, BacklogFull, Restoring,
+    IdempotencyKeyReused, ValidationFailed (naming the field), StoreUnavailable. A refusal that is the answer
+    of an earlier equal call has `replayed` set.
     """
     wish = wish_of(wanted)
     reservation_id = _reservation_id(desk, claims.visitor_id, event_id, idempotency_key)
     submission = _submission(desk, claims, reservation_id, wish, wait)
     waiter = desk.wait_for(claims.room_id, reservation_id) if wait else None
     try:
-        word, outcome = await _submit(desk, claims, event_id, submission)
+        word, outcome = await _submit(desk, claims, event_id, submission, wish)
         if word in UNKNOWN_WORDS:
             raise wish.refusal(word, outcome)
         replayed = word != "queued"
@@ -110,7 +111,10 @@ async def reserve(
             if waiter is None:
                 return Reserved(reservation_id, None, replayed)
             outcome = await _outcome(waiter, word)
-        return Reserved(reservation_id, _told(claims, event_id, reservation_id, outcome, replayed), replayed)
+        if not outcome.startswith("held|"):
+            raise _told_refusal(wish, outcome, replayed)
+        told = _told(claims, event_id, reservation_id, outcome, await desk.extension_s(event_id))
+        return Reserved(reservation_id, told, replayed)
     finally:
         if waiter is not None:
             desk.forget(reservation_id, waiter)
@@ -135,7 +139,7 @@ def _submission(
 
 
 async def _submit(
-    desk: Desk, claims: BookingClaims, event_id: EventId, submission: Submission
+    desk: Desk, claims: BookingClaims, event_id: EventId, submission: Submission, wish: Wish
 ) -> tuple[str, str]:
     """Into the stream, or refused: queued, pending, known with the outcome, or what it is that is unknown."""
     try:
@@ -146,8 +150,8 @@ async def _submit(
         raise BacklogFull from None
     if word in ("queued", "pending", "known", *UNKNOWN_WORDS):
         return word, detail
-    if word == "seat_taken":
-        raise _refusal(word, detail)
+    if word in ("seat_taken", "not_on_sale"):
+        raise _refusal(word, wish, detail)
     if word == "other_event":
         with stores_needed():
             room_id = await reservations.room_of(desk.stores.postgres, event_id)
@@ -170,15 +174,10 @@ async def _outcome(waiter: Waiter, word: str) -> str:
 
 
 def _told(
-    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, outcome: str, replayed: bool
+    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, outcome: str, extend_s: int
 ) -> Reservation:
-    """The reservation as it was made, the same at each repeat; or the refusal it came to."""
-    word, *terms = outcome.split("|")
-    if word != "held":
-        refusal = _refusal(word, *terms[1:])
-        refusal.replayed = replayed
-        raise refusal
-    amount, currency, created_ms, expires_ms, items = terms
+    """The reservation as it was made, the same at each repeat."""
+    _held, amount, currency, created_ms, expires_ms, items = outcome.split("|")
     return Reservation(
         reservation_id=reservation_id,
         event_id=event_id,
@@ -192,14 +191,25 @@ def _told(
         expires_at_ms=int(expires_ms),
         confirmed_at_ms=0,
         tickets=[],
+        extend_s=extend_s,
     )
 
 
-def _refusal(word: str, seats: str = "") -> Refusal:
-    """The refusal a word of the scripts stands for; `seats`: the ones that were taken."""
-    if not seats:
+def _told_refusal(wish: Wish, outcome: str, replayed: bool) -> Refusal:
+    """The refusal that a submission came to."""
+    word, *terms = outcome.split("|")
+    refusal = _refusal(word, wish, *terms[1:])
+    refusal.replayed = replayed
+    return refusal
+
+
+def _refusal(word: str, wish: Wish | None = None, detail: str = "") -> Refusal:
+    """The refusal a word of the scripts stands for; `detail`: the seats taken, or what is not on sale."""
+    if not detail:
         return REFUSALS[word]()
-    taken = seats.split("+")
+    if word == "not_on_sale":
+        return not_on_sale(detail, wish.fields if wish else {})
+    taken = detail.split("+")
     return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
 
 
@@ -222,7 +232,7 @@ async def get(
     if visitor_id != asker.visitor_id:
         raise ReservationNotFound
     if word != "pending":
-        raise _refusal(word, *more)
+        raise _refusal(word, None, *more)
     return None
 
 

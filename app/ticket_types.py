@@ -8,6 +8,7 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
+from app.core import rules
 from app.core.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicketType
 from app.core.errors import AlreadyExists, Conflict
 from app.core.model import Author, EventId, TicketType, TicketTypeId
@@ -18,7 +19,11 @@ from app.store.rooms import Connection
 
 
 async def insert(connection: Connection, event_id: EventId, new: NewTicketType, by: Author) -> TicketType:
-    """A new type of counted tickets. Raises AlreadyExists, Conflict when there are too many types."""
+    """A new type of counted tickets.
+
+    Raises AlreadyExists, Conflict when there are too many types, ValidationFailed naming the field.
+    """
+    rules.check_sale_window(new.sale_from, new.sale_until)
     made = TicketType(
         ticket_type_id=TicketTypeId(new.ticket_type_id),
         name=new.name,
@@ -26,6 +31,8 @@ async def insert(connection: Connection, event_id: EventId, new: NewTicketType, 
         total=new.quantity,
         held=0,
         sold=0,
+        sale_from=new.sale_from,
+        sale_until=new.sale_until,
     )
     await _insert(connection, event_id, made, by)
     return made
@@ -54,6 +61,8 @@ async def insert_section(
         held=0,
         sold=0,
         seated=True,
+        sale_from=section.sale_from,
+        sale_until=section.sale_until,
     )
     await _insert(connection, event_id, new, by)
     await seats.insert_seats(connection, event_id, section)
@@ -69,19 +78,26 @@ async def bring_section(connection: Connection, event_id: EventId, section: Sect
     there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
     if there.get(section.ticket_type_id) != list(section.rows):
         raise Conflict(f"{section.name} is there with other seats; make a section of another name.")
-    await update(connection, event_id, it, {"name": section.name, "price": section.price}, by)
+    terms = {name: getattr(section, name) for name in ("name", "price", "sale_from", "sale_until")}
+    await update(connection, event_id, it, terms, by)
 
 
 async def update(
     connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any], by: Author
 ) -> TicketType:
-    """Other terms for a ticket type. Raises Conflict when fewer than held and sold would be left."""
+    """Other terms for a ticket type; holds that are taken keep theirs.
+
+    Raises Conflict when fewer than held and sold would be left, ValidationFailed naming the field.
+    """
     changed = msgspec.structs.replace(
         before,
         name=terms.get("name", before.name),
         price=terms.get("price", before.price),
         total=terms.get("quantity", before.total),
+        sale_from=terms.get("sale_from", before.sale_from),
+        sale_until=terms.get("sale_until", before.sale_until),
     )
+    rules.check_sale_window(changed.sale_from, changed.sale_until)
     if before.seated and changed.total != before.total:
         raise Conflict(f"{before.name} has {before.total} seats; they are its quantity.")
     if changed.total < before.held + before.sold:
@@ -103,4 +119,5 @@ def _thing(event_id: EventId, it: TicketType) -> Thing:
 
 def _fields(it: TicketType) -> Fields:
     """What the audit log tells of a ticket type: what staff set, by the names they set it by."""
-    return {"name": it.name, "price": it.price, "quantity": it.total}
+    fields: Fields = {"name": it.name, "price": it.price, "quantity": it.total}
+    return {**fields, "sale_from": it.sale_from, "sale_until": it.sale_until}

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from app.core.errors import ValidationFailed
+from app.core.clock import from_ms
+from app.core.errors import NotOnSale, ValidationFailed
 from app.core.model import BestAvailable, NamedSeats, Wanted
 from app.core.seating import natural_order, type_of
 
@@ -40,6 +42,16 @@ class Wish(NamedTuple):
                 seat = field.startswith("seat_ids[")
                 return ValidationFailed(field, _MESSAGES["unknown_seat" if seat else word])
         raise ValueError(f"nobody asked for {detail!r}")
+
+
+def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
+    """Why these tickets cannot be had now; `detail` as the scripts tell it: TYPE:from|until:MS."""
+    name, word, ms = detail.split(":")
+    at = from_ms(int(ms))
+    told = at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else "long ago"
+    when = f"is on sale from {told}" if word == "from" else f"was on sale until {told}"
+    field = fields.get(name)
+    return NotOnSale(f"{field}: {name} {when}." if field else f"{name} {when}.")
 
 
 def wish_of(wanted: Wanted) -> Wish:

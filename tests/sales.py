@@ -24,7 +24,7 @@ from app.core.model import (
 from app.desk import Desk, open_desk
 from app.reservations import Reserved, reserve
 from app.settings import Settings
-from app.store import stock_scripts
+from app.store import ledger, stock_scripts
 from app.store.connections import RedisClient, Stores
 from app.store.keys import ROOMS, RoomKeys
 from app.store.stock_scripts import Decision, Request, Submission
@@ -95,7 +95,7 @@ async def decided(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> 
 
 async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys = KEYS) -> tuple[int, ...]:
     """(free, held, sold) of a ticket type; asserts that they add up to its total, and the sums to theirs."""
-    counts: dict[str, int] = {name: int(n) for name, n in (await redis.hgetall(keys.stock)).items()}
+    counts: dict[str, int] = await ledger.stock(redis, keys)
     types = [name.partition(":")[2] for name in counts if name.startswith("total:")]
     for word in ("free", "held", "sold", "total"):
         assert counts[word] == sum(counts[f"{word}:{it}"] for it in types), word

@@ -101,6 +101,11 @@ def _faults(document: Any) -> Iterator[tuple[Keys, str]]:
     for i, it in enumerate(definition.ticket_types):
         if names[it.ticket_type_id] > 1:
             yield ("ticket_types", i, "ticket_type_id"), "is there twice"
+        try:
+            rules.check_sale_window(it.sale_from, it.sale_until)
+        except ValidationFailed as error:
+            [wrong] = error.members["errors"]
+            yield ("ticket_types", i, wrong["field"]), wrong["message"]
     try:
         seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
     except ValidationFailed as error:

@@ -15,6 +15,7 @@ from app.core.model import CURRENCY, NAME, ROW, At, Email, Name, RoomSettings, S
 Words = Annotated[str, Meta(max_length=200, pattern=NAME)]  # like Name, but may be empty
 Currency = Annotated[str, Meta(pattern=CURRENCY)]
 MaxTickets = Annotated[int, Meta(ge=1, le=100)]
+HoldExtend = Annotated[int, Meta(ge=0, le=86_400)]
 HoldTtl = Annotated[int, Meta(ge=2, le=86_400)]
 Price = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # minor units
 Quantity = Annotated[int, Meta(ge=0, le=10_000_000)]
@@ -41,6 +42,8 @@ class NewTicketType(Struct, frozen=True):
     name: Name
     price: Price
     quantity: Quantity
+    sale_from: At | None = None
+    sale_until: At | None = None
 
 
 class NewSection(Struct, frozen=True):
@@ -51,6 +54,8 @@ class NewSection(Struct, frozen=True):
     rows: Annotated[int, Meta(ge=1, le=ROWS_MAX)]
     seats_per_row: Annotated[int, Meta(ge=1, le=ROW_SEATS_MAX)]
     ticket_type_id: Slug | None = None  # None: made of the name
+    sale_from: At | None = None
+    sale_until: At | None = None
 
 
 class NewSeat(Struct, frozen=True):
@@ -80,6 +85,7 @@ class NewEvent(Struct, frozen=True):
     currency: Currency = "EUR"
     max_tickets_per_visitor: MaxTickets = 10
     hold_ttl_s: HoldTtl = 300
+    hold_extend_s: HoldExtend = 0
     published: bool = True
     room: NewRoomOfEvent = NewRoomOfEvent()
 
@@ -101,6 +107,7 @@ class EventPatch(Struct, frozen=True):
     currency: Currency | UnsetType = UNSET
     max_tickets_per_visitor: MaxTickets | UnsetType = UNSET
     hold_ttl_s: HoldTtl | UnsetType = UNSET
+    hold_extend_s: HoldExtend | UnsetType = UNSET
     published: bool | UnsetType = UNSET
 
 
@@ -110,6 +117,8 @@ class TicketTypePatch(Struct, frozen=True):
     name: Name | UnsetType = UNSET
     price: Price | UnsetType = UNSET
     quantity: Quantity | UnsetType = UNSET
+    sale_from: At | UnsetType | None = UNSET
+    sale_until: At | UnsetType | None = UNSET
 
 
 class NewAccount(Struct, frozen=True):

@@ -194,6 +194,12 @@ class SeatTaken(Conflict):
     code = "seat_taken"
 
 
+class NotOnSale(Conflict):
+    """These tickets are not on sale now."""
+
+    code = "not_on_sale"
+
+
 class RoomClosed(Conflict):
     """The room is closed."""
 

@@ -212,6 +212,7 @@ class Event(Struct, frozen=True):
     max_tickets_per_visitor: int
     hold_ttl_s: int
     published: bool
+    hold_extend_s: int = 0  # 0: holds are not extended
 
 
 class TicketType(Struct, frozen=True):
@@ -224,6 +225,8 @@ class TicketType(Struct, frozen=True):
     held: int
     sold: int
     seated: bool = False  # its tickets are seats
+    sale_from: datetime | None = None  # None: no limit on this side
+    sale_until: datetime | None = None
 
 
 class Item(Struct, frozen=True):
@@ -267,3 +270,10 @@ class Reservation(Struct, frozen=True):
     confirmed_at_ms: int
     tickets: list[dict[str, Any]]  # [{ticket_id, ticket_type_id, seat_id, code}] once confirmed
     claimed_by: str | None = None  # the account that took a guest's reservation over
+    extended_s: int = 0  # by how much `expires_at_ms` was put off; 0: it was not
+    extend_s: int = 0  # by how much the event lets a hold be put off, once
+
+    @property
+    def extendable(self) -> bool:
+        """Whether the end of the hold can be put off."""
+        return self.status == "held" and self.extended_s == 0 and self.extend_s > 0

@@ -114,6 +114,12 @@ def check_times(settings: RoomSettings) -> None:
         raise ValidationFailed("closes_at", "has to be after prequeue_at")
 
 
+def check_sale_window(sale_from: datetime | None, sale_until: datetime | None, field: str = "") -> None:
+    """A sale ends after it began. Raises ValidationFailed naming `sale_until` of the field."""
+    if sale_from and sale_until and sale_until <= sale_from:
+        raise ValidationFailed(f"{field}.sale_until".removeprefix("."), "has to be after sale_from")
+
+
 def wait_percentiles_s(progress: Sequence[tuple[int, int, int]]) -> dict[str, int] | None:
     """How long those who were called had waited, from moments (at_ms, serving_position, last_number).
 

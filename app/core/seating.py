@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from app.core.definitions import ROW_SEATS_MAX, ROWS_MAX, SEATS_MAX, NewSeat, NewSeats, NewSection
 from app.core.errors import ValidationFailed
 from app.core.model import TicketTypeId
+from app.core.rules import check_sale_window
 
 FREE, HELD, SOLD, GAP = "f", "h", "s", "-"  # a seat's state, as one character
 SLUG_MAX = 40
@@ -38,6 +40,8 @@ class Section(NamedTuple):
     name: str
     price: int
     rows: Sequence[SeatRow]
+    sale_from: datetime | None = None
+    sale_until: datetime | None = None
 
     @property
     def total(self) -> int:
@@ -96,7 +100,9 @@ def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -
         if total > seats_max:
             raise ValidationFailed(f"sections[{i}].rows", f"makes more than {seats_max:,} seats at once")
         rows = [SeatRow(_label(number), 1, FREE * new.seats_per_row) for number in range(new.rows)]
-        made.append(Section(TicketTypeId(ticket_type_id), new.name, new.price, rows))
+        check_sale_window(new.sale_from, new.sale_until, f"sections[{i}]")
+        terms = (new.name, new.price, rows, new.sale_from, new.sale_until)
+        made.append(Section(TicketTypeId(ticket_type_id), *terms))
     return made
 
 

@@ -25,9 +25,11 @@ async function pay() {
   showProblem(answer.status === 402 ? "payment_declined" : away ? "store_unavailable" : "refused");
 }
 
-// A status other than the one on the page: show the page again.
-function became(document) {
-  if (document.status !== status && !paying) location.replace(status === "paying" ? asked : here);
+// A status or an end other than the one on the page: show the page again.
+function became(it) {
+  const until = document.querySelector('[data-countdown="expires_at"]')?.dataset.until;
+  const extended = status === "held" && until && Date.parse(it.expires_at) > Number(until);
+  if ((it.status !== status || extended) && !paying) location.replace(status === "paying" ? asked : here);
 }
 
 async function look() {

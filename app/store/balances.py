@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from app.core.model import EventId, Item, RoomId, TicketType, TicketTypeId
+from app.core.model import EventId, Item, RoomId, TicketType
 from app.core.seating import SeatRow
 from app.store import seats
 from app.store.reservations import items_text
@@ -98,7 +98,7 @@ class Snapshot:
             """
             SELECT reservation_id, visitor_id, status, amount, currency, items, fingerprint,
                    round(extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
-                   round(extract(epoch FROM expires_at) * 1000)::bigint AS expires_ms,
+                   round(extract(epoch FROM expires_at) * 1000)::bigint - 1000 * extended_s AS expires_ms,
                    created_at > now() - interval '24 hours' AS recent
             FROM reservations
             WHERE event_id = $1 AND (status IN ('held', 'paying', 'confirmed')
@@ -123,22 +123,11 @@ async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[S
 
 async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
     rows = await connection.fetch(
-        "SELECT ticket_type_id, name, price, total, held, sold, seated FROM ticket_types "
-        "WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
+        "SELECT ticket_type_id, name, price, total, held, sold, seated, sale_from, sale_until "
+        "FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,
     )
-    return [
-        TicketType(
-            ticket_type_id=TicketTypeId(row["ticket_type_id"]),
-            name=row["name"],
-            price=row["price"],
-            total=row["total"],
-            held=row["held"],
-            sold=row["sold"],
-            seated=row["seated"],
-        )
-        for row in rows
-    ]
+    return [TicketType(**dict(row.items())) for row in rows]
 
 
 _STATES = {"held": "held", "paying": "held", "confirmed": "sold"}

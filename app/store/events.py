@@ -13,9 +13,9 @@ from app.store.rooms import Connection, Queries
 
 _COLUMNS = """
     event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,
-    published
+    published, hold_extend_s
 """
-_TYPE_COLUMNS = "ticket_type_id, name, price, total, held, sold, seated"
+_TYPE_COLUMNS = "ticket_type_id, name, price, total, held, sold, seated, sale_from, sale_until"
 
 
 class EventFilter(NamedTuple):
@@ -101,7 +101,7 @@ async def select_types_of_events(
 async def insert_event(connection: Connection, event: Event) -> bool:
     """A new event; False when the event_id is taken."""
     row = await connection.fetchrow(
-        f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+        f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
         "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
         *(getattr(event, name) for name in Event.__struct_fields__),
     )
@@ -113,7 +113,7 @@ async def update_event(connection: Connection, event: Event) -> None:
     await connection.execute(
         """
         UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
-            max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9
+            max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9, hold_extend_s = $10
         WHERE event_id = $1
         """,
         *(getattr(event, name) for name in Event.__struct_fields__ if name != "room_id"),
@@ -136,14 +136,17 @@ async def delete_event(connection: Connection, event_id: EventId) -> None:
 async def insert_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> bool:
     """A new ticket type; False when the event has one with this id."""
     row = await connection.fetchrow(
-        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, seated, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) ON CONFLICT DO NOTHING RETURNING ticket_type_id",
+        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, seated, sale_from, "
+        "sale_until, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp()) "
+        "ON CONFLICT DO NOTHING RETURNING ticket_type_id",
         event_id,
         it.ticket_type_id,
         it.name,
         it.price,
         it.total,
         it.seated,
+        it.sale_from,
+        it.sale_until,
     )
     return row is not None
 
@@ -161,15 +164,17 @@ async def lock_ticket_type(
 
 
 async def update_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> None:
-    """Write name, price and total."""
+    """Write name, price, total and when it is on sale."""
     await connection.execute(
-        "UPDATE ticket_types SET name = $3, price = $4, total = $5 "
+        "UPDATE ticket_types SET name = $3, price = $4, total = $5, sale_from = $6, sale_until = $7 "
         "WHERE event_id = $1 AND ticket_type_id = $2",
         event_id,
         it.ticket_type_id,
         it.name,
         it.price,
         it.total,
+        it.sale_from,
+        it.sale_until,
     )
 
 

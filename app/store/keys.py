@@ -117,7 +117,7 @@ class RoomKeys:
     # reservations ---------------------------------------------------------------------------------------
     @property
     def stock(self) -> str:
-        """Hash: total:TYPE free:TYPE held:TYPE sold:TYPE price:TYPE seated:TYPE, and sums over all types."""
+        """Hash: total:TYPE free:TYPE held:TYPE sold:TYPE price:TYPE seated:TYPE, sums over all, windows."""
         return self._key("stock")
 
     @property

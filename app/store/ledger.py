@@ -24,7 +24,9 @@ async def stock(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
     """The stock: a handful of counters per ticket type, of one moment."""
     client: Any = redis
     fields = await client.hgetall(keys.stock)
-    return {name: int(number) for name, number in fields.items() if not name.startswith("price:")}
+    return {
+        name: int(number) for name, number in fields.items() if not name.startswith(("price:", "windows"))
+    }
 
 
 async def holds(redis: RedisClient, keys: RoomKeys) -> dict[str, Entry]:

@@ -141,7 +141,7 @@ def seats_of(terms: str) -> list[str]:
 
 
 _SELECT = """
-SELECT reservations.*, events.room_id,
+SELECT reservations.*, events.room_id, events.hold_extend_s,
        coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_id', ticket_id, 'ticket_type_id', ticket_type_id,
                                                      'seat_id', seat_id, 'code', code)
                                   ORDER BY ticket_type_id, ticket_id)
@@ -159,6 +159,30 @@ async def fetch(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[
 async def fetch_one(postgres: asyncpg.Pool, reservation_id: str) -> Reservation | None:
     """The reservation, None when there is none."""
     return (await fetch(postgres, [reservation_id])).get(reservation_id)
+
+
+async def extend(postgres: asyncpg.Pool, reservation_id: str) -> bool:
+    """Put off the end of a hold that has not run out, once, by what the event offers; whether it was."""
+    extended = await postgres.fetchval(
+        """
+        UPDATE reservations SET extended_s = hold_extend_s,
+                                expires_at = expires_at + make_interval(secs => hold_extend_s)
+        FROM events
+        WHERE reservation_id = $1 AND events.event_id = reservations.event_id AND status = 'held'
+          AND expires_at > now() AND extended_s = 0 AND hold_extend_s > 0
+        RETURNING true
+        """,
+        reservation_id,
+    )
+    return bool(extended)
+
+
+async def extension_s(postgres: asyncpg.Pool, event_id: EventId) -> int:
+    """By how much the event lets a hold be put off; 0: not at all."""
+    seconds: int | None = await postgres.fetchval(
+        "SELECT hold_extend_s FROM events WHERE event_id = $1", event_id
+    )
+    return seconds or 0
 
 
 async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> list[Reservation]:
@@ -224,4 +248,6 @@ def _reservation(row: asyncpg.Record) -> Reservation:
         confirmed_at_ms=to_ms(row["confirmed_at"]),
         tickets=_read_tickets(row["tickets"]) if row["status"] == "confirmed" else [],
         claimed_by=row["claimed_by"],
+        extended_s=row["extended_s"],
+        extend_s=row["hold_extend_s"],
     )

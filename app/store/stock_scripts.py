@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from app.core.clock import REDIS_TIME
+from app.core.clock import REDIS_TIME, to_ms
 from app.core.model import TicketType
 from app.core.seating import SeatRow
 from app.store.connections import RedisClient
@@ -17,9 +17,11 @@ GROUP = "processors"  # the consumer group of every room's stream
 
 SUBMIT_WORDS = frozenset(
     "unknown other_event restoring queued pending known reused session_ended unknown_type seated_type "
-    "no_seats unknown_seat seat_taken backlog_full limit_exceeded sold_out".split()
+    "no_seats unknown_seat not_on_sale seat_taken backlog_full limit_exceeded sold_out".split()
 )
-ALLOCATE_WORDS = frozenset("held known settled sold_out seat_taken limit_exceeded forgotten".split())
+ALLOCATE_WORDS = frozenset(
+    "held known settled not_on_sale sold_out seat_taken limit_exceeded forgotten".split()
+)
 ROOM_WORDS = frozenset("unknown other_event restoring superseded".split())  # said once, for the whole batch
 
 
@@ -43,7 +45,10 @@ class Submission(NamedTuple):
 
 
 class Submitted(NamedTuple):
-    """What became of a submission; `detail` is the outcome (known), the ticket type or the seats meant."""
+    """What became of a submission; `detail` is the outcome (known), the ticket type or the seats meant.
+
+    Of not_on_sale it is TYPE:from:MS before the sale and TYPE:until:MS after it.
+    """
 
     word: str
     detail: str
@@ -58,7 +63,10 @@ class Request(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """held, known: amount|currency|created_ms|expires_ms|items; settled: the outcome; seat_taken: which."""
+    """held, known: amount|currency|created_ms|expires_ms|items; settled: the outcome.
+
+    seat_taken: which seats; not_on_sale: as in `Submitted`.
+    """
 
     word: str
     terms: str
@@ -152,11 +160,15 @@ async def confirm(
 
 
 async def load_stock(redis: RedisClient, keys: RoomKeys, ticket_types: Iterable[TicketType]) -> int:
-    """Set totals and prices from Postgres; what Redis says is held and sold stays. The free tickets.
+    """Set totals, prices and sale windows from Postgres; what Redis says is held and sold stays.
+
+    All ticket types of the event; returns the free tickets.
 
     Raises RoomNotReady when the room is not loaded; loading it loads the stock as well.
     """
-    records = ((it.ticket_type_id, it.total, it.price, "1" if it.seated else "") for it in ticket_types)
+    records = (
+        (it.ticket_type_id, it.total, it.price, "1" if it.seated else "", _window(it)) for it in ticket_types
+    )
     reply = _ready(await call(redis, "load_stock", keys, chain.from_iterable(records)))
     return int(reply[1])
 
@@ -190,6 +202,13 @@ async def load_holds(redis: RedisClient, keys: RoomKeys, holds: Iterable[LoadedH
     """Load reservations into a room under restoration; how many were new to it. Raises RoomNotReady."""
     reply = _ready(await call(redis, "load_holds", keys, chain.from_iterable(holds), epoch=epoch))
     return int(reply[1])
+
+
+def _window(it: TicketType) -> str:
+    """When it is on sale, as FROM:UNTIL in ms, each perhaps empty; empty when there is no limit."""
+    if it.sale_from is None and it.sale_until is None:
+        return ""
+    return ":".join(str(max(0, to_ms(at))) if at else "" for at in (it.sale_from, it.sale_until))
 
 
 def _ready(reply: Any) -> Any:

@@ -46,11 +46,12 @@ async def event_page(
     if visitor is not None:
         mine = await reservations.of_visitor(request.app.desk, found.event_id, visitor.visitor_id)
     names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
+    now = now_ms()
     document = EventPage(
         event=event_head(found),
-        now_ms=now_ms(),
+        now_ms=now,
         session_expires_at_ms=await _session_expires_at_ms(request, found),
-        ticket_types=[type_view(it) for it in ticket_types],
+        ticket_types=[type_view(it, now) for it in ticket_types],
         reservations=[reservation_view(it, names) for it in mine],
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,

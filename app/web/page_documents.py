@@ -65,6 +65,7 @@ class ReservationView:
     amount: int
     currency: str
     expires_at_ms: int
+    extendable: bool
 
 
 def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> ReservationView:
@@ -76,6 +77,7 @@ def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> Rese
         amount=reservation.amount,
         currency=reservation.currency,
         expires_at_ms=reservation.expires_at_ms,
+        extendable=reservation.extendable,
     )
 
 
@@ -95,10 +97,13 @@ class TypeView:
     sold: int
     total: int
     seated: bool
+    sale_from_ms: int  # 0: on sale already
+    sale_ended: bool
 
 
-def type_view(ticket_type: TicketType) -> TypeView:
-    """The ticket type with what is left of it."""
+def type_view(ticket_type: TicketType, now_ms: int) -> TypeView:
+    """The ticket type with what is left of it, and whether it is on sale."""
+    from_ms, until_ms = to_ms(ticket_type.sale_from), to_ms(ticket_type.sale_until)
     free = ticket_type.total - ticket_type.held - ticket_type.sold
     return TypeView(
         ticket_type.ticket_type_id,
@@ -108,6 +113,8 @@ def type_view(ticket_type: TicketType) -> TypeView:
         ticket_type.sold,
         ticket_type.total,
         ticket_type.seated,
+        from_ms if from_ms > now_ms else 0,
+        ticket_type.sale_until is not None and until_ms <= now_ms,
     )
 
 

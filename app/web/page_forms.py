@@ -1,4 +1,4 @@
-"""What the pages post: join, want, enter, leave, reserve, pay, cancel. Each calls what the API calls.
+"""What the pages post: join, want, enter, leave, reserve, pay, extend, cancel. Each calls what the API calls.
 
 A form that worked answers 303, so that a refresh repeats nothing. A refusal the page has words for shows the
 page again; any other ends as an error page (`page_entry.py`, which has also checked whose form it is).
@@ -19,6 +19,7 @@ from app.core.errors import (
     HoldExpired,
     IdempotencyKeyReused,
     LimitExceeded,
+    NotOnSale,
     NotWaiting,
     Over,
     PaymentDeclined,
@@ -53,6 +54,7 @@ KEY_LENGTH_MAX = 128
 FIELDS_MAX = 250
 RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
     SoldOut,
+    NotOnSale,
     SeatTaken,
     LimitExceeded,
     SessionEnded,
@@ -186,6 +188,14 @@ async def cancel(request: Request) -> Response:
     it = await owned(request)
     with suppress(Conflict):
         await reservations.cancel(request.app.desk, it.reservation_id)
+    return see(f"/reservations/{it.reservation_id}")
+
+
+async def extend(request: Request) -> Response:
+    """Put off the end of the hold."""
+    it = await owned(request)
+    with suppress(Conflict, HoldExpired):  # the page tells what became of it
+        await reservations.extend(request.app.desk, it.reservation_id)
     return see(f"/reservations/{it.reservation_id}")
 
 

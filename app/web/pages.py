@@ -82,6 +82,7 @@ FORMS = {
     "/reservations/<reservation_id>/pay": page_forms.pay,
     "/reservations/<reservation_id>/cancel": page_forms.cancel,
     "/reservations/<reservation_id>/claim": page_mail.claim,
+    "/reservations/<reservation_id>/extend": page_forms.extend,
 }
 
 

@@ -1,4 +1,4 @@
-"""The reservation calls: reserve, read, follow, confirm, cancel."""
+"""The reservation calls: reserve, read, follow, confirm, extend, cancel."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from app.core.errors import (
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
     LimitExceeded,
+    NotOnSale,
     PaymentDeclined,
     Refusal,
     ReservationNotFound,
@@ -88,6 +89,7 @@ class Accepted(msgspec.Struct, frozen=True):
         SessionEnded,
         EventNotFound,
         SoldOut,
+        NotOnSale,
         SeatTaken,
         IdempotencyKeyReused,
         LimitExceeded,
@@ -139,7 +141,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     tag=TAG,
     auth=OWNER,
     answers={200: ReservationDocument, 202: Accepted},
-    errors=(ReservationNotFound, SoldOut, SeatTaken, LimitExceeded, StoreUnavailable),
+    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable),
 )
 async def read_reservation(request: Request, asker: Asker) -> Response:
     """Read a reservation; for its owner and for staff. 202 while it is not decided yet."""
@@ -158,7 +160,7 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     auth=OWNER,
     answers={200: Events("reservation", ReservationDocument), 204: None},
     headers=("Last-Event-ID",),
-    errors=(ReservationNotFound, SoldOut, SeatTaken, LimitExceeded, StoreUnavailable),
+    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable),
 )
 async def reservation_stream(request: Request, asker: Asker) -> Response:
     """Follow a reservation as server-sent events: `event: reservation` at each change.
@@ -236,6 +238,21 @@ async def cancel(request: Request, asker: Asker) -> Response:
     if ended.status != found.status:
         metrics.reserved(ended.status)
     return json_response(200, reservation_document(ended), [_PRIVATE])
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/extend",
+    tag=TAG,
+    auth=OWNER,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
+)
+async def extend(request: Request, asker: Asker) -> Response:
+    """Put off the end of a hold, once and where the event offers it; also the second time 200."""
+    found = await _decided(request, asker)
+    extended = await reservations.extend(request.app.desk, found.reservation_id)
+    return json_response(200, reservation_document(extended), [_PRIVATE])
 
 
 async def _decided(request: Request, asker: Asker) -> Reservation:

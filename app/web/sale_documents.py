@@ -34,6 +34,8 @@ class TicketTypeDocument(msgspec.Struct, frozen=True):
     held: int
     sold: int
     total: int
+    sale_from: datetime | None
+    sale_until: datetime | None
 
 
 class EventDocument(msgspec.Struct, frozen=True):
@@ -48,6 +50,7 @@ class EventDocument(msgspec.Struct, frozen=True):
     currency: str
     max_tickets_per_visitor: int
     hold_ttl_s: int
+    hold_extend_s: int
     ticket_types: list[TicketTypeDocument]
     seated: bool
     published: bool
@@ -80,6 +83,8 @@ class SeatSectionDocument(msgspec.Struct, frozen=True):
     held: int
     sold: int
     total: int
+    sale_from: datetime | None
+    sale_until: datetime | None
     rows: list[SeatRowDocument]
 
 
@@ -141,12 +146,20 @@ class ReservationDocument(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     confirmed_at: datetime | None
     tickets: list[TicketDocument]
+    extendable: bool
 
 
 def ticket_type_document(it: TicketType) -> TicketTypeDocument:
     """A ticket type."""
     free = it.total - it.held - it.sold
-    return TicketTypeDocument(it.ticket_type_id, it.name, it.price, free, it.held, it.sold, it.total)
+    counts = (free, it.held, it.sold, it.total)
+    return TicketTypeDocument(
+        it.ticket_type_id, it.name, it.price, *counts, _utc(it.sale_from), _utc(it.sale_until)
+    )
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.astimezone(UTC) if at else None
 
 
 def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocument:
@@ -161,6 +174,7 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
         currency=event.currency,
         max_tickets_per_visitor=event.max_tickets_per_visitor,
         hold_ttl_s=event.hold_ttl_s,
+        hold_extend_s=event.hold_extend_s,
         ticket_types=[ticket_type_document(it) for it in ticket_types],
         seated=any(it.seated for it in ticket_types),
         published=event.published,
@@ -182,6 +196,7 @@ def reservation_document(it: Reservation) -> ReservationDocument:
         from_ms(it.expires_at_ms),
         from_ms(it.confirmed_at_ms),
         [TicketDocument(**ticket) for ticket in it.tickets],
+        it.extendable,
     )
 
 
@@ -205,6 +220,8 @@ def _section(it: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
         held=held,
         sold=sold,
         total=it.total,
+        sale_from=_utc(it.sale_from),
+        sale_until=_utc(it.sale_until),
         rows=[SeatRowDocument(*row) for row in rows],
     )
 

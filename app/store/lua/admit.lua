@@ -3,7 +3,7 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
 -- KEYS wanted
 -- ARGV now_ms:clock, limit:num, channel
--- USES room, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, passing, calling
+-- USES room, windows, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
 if not read_room() then return { 'unknown' } end
 settle_bucket()

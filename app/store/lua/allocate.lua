@@ -3,10 +3,10 @@
 -- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters, wanted
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
--- USES wanted, outcomes, wishes, run_codes, seats, seats_written, named_seats, best_seats
+-- USES wanted, outcomes, windows, wishes, run_codes, seats, seats_written, named_seats, best_seats
 -- REPLY unknown | restoring for all; else epoch event_id, then for each a word and a detail:
 -- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats) | settled OUTCOME | sold_out
--- REPLY seat_taken SEATS | limit_exceeded | forgotten: Redis was wiped since this was submitted, nobody waits for it
+-- REPLY seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | forgotten: Redis was wiped since this was submitted, nobody waits for it
 local room = redis.call('HMGET', conf,
   'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
 if not room[1] then return {'unknown'} end
@@ -37,7 +37,7 @@ local function decide(n, reservation_id, visitor_id, items)
   local fingerprint, told = string.match(known[n], '^([^|]*|)(.*)$')
   if string.sub(told, 1, 8) ~= 'pending|' then return 'settled', told end
   local it, refused, which = name_seats(wish(items), visitor_id)
-  local refusal = refused and 'seat_taken' or not enough(it) and 'sold_out'
+  local refusal = refused == 'not_on_sale' and refused or refused and 'seat_taken' or not enough(it) and 'sold_out'
     or (spent[visitor_id] or tonumber(had[n] or 0)) + it.count > max_tickets and 'limit_exceeded'
   if it.best and not refusal then
     local ids = take_best(it.best, it.count, visitor_id)

@@ -4,7 +4,7 @@
 -- KEYS throttle, wanted
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, wanted, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
+-- USES room, windows, wanted, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new quantity
 -- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|undrawn|restoring|too_many
 if not read_room() then return { 'unknown' } end

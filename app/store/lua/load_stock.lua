@@ -1,20 +1,27 @@
--- Sets the totals and prices of ticket types from Postgres; what is held and sold stays as it is. Where there are seats
+-- Sets the totals, prices and sale windows of all ticket types from Postgres; what is held and sold stays. Where there are seats
 -- (`seated` is 1) they are loaded before, so that none is ever sold by the count.
 -- KEYS conf, stock
--- RECORD ticket_type_id, total:num, price, seated
+-- RECORD ticket_type_id, total:num, price, seated, window
 -- REPLY unknown | loaded FREE
 if redis.call('EXISTS', conf) == 0 then return {'unknown'} end
-for ticket_type_id, total, price, seated in records() do
+local windows = {}
+for ticket_type_id, total, price, seated, window in records() do
   local names = {'total:' .. ticket_type_id, 'held:' .. ticket_type_id, 'sold:' .. ticket_type_id}
   local was = redis.call('HMGET', stock, unpack(names))
   local change = total - (was[1] or 0)
   redis.call('HSET', stock, names[1], total, names[2], was[2] or 0, names[3], was[3] or 0,
     'price:' .. ticket_type_id, price)
   if seated == '1' then redis.call('HSET', stock, 'seated:' .. ticket_type_id, 1) end
+  if window ~= '' then windows[#windows + 1] = ticket_type_id .. ':' .. window end
   redis.call('HINCRBY', stock, 'free:' .. ticket_type_id, change)
   redis.call('HINCRBY', stock, 'free', change)
   redis.call('HINCRBY', stock, 'total', change)
   redis.call('HINCRBY', stock, 'held', 0)
   redis.call('HINCRBY', stock, 'sold', 0)
+end
+if #windows > 0 then
+  redis.call('HSET', stock, 'windows', table.concat(windows, ','))
+else
+  redis.call('HDEL', stock, 'windows')
 end
 return {'loaded', tonumber(redis.call('HGET', stock, 'free') or 0)}

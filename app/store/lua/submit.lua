@@ -2,10 +2,10 @@
 -- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters
 -- ARGV now_ms:clock, event_id, backlog_max:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items
--- USES outcomes, wishes, run_codes, seats, named_seats
+-- USES outcomes, windows, wishes, run_codes, seats, named_seats
 -- REPLY unknown | other_event | restoring for all; else for each a word and a detail:
 -- REPLY queued | pending | known OUTCOME | reused | session_ended | unknown_type|seated_type|no_seats TYPE | backlog_full
--- REPLY unknown_seat|seat_taken SEATS | limit_exceeded | sold_out
+-- REPLY unknown_seat|seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | sold_out
 local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
@@ -50,7 +50,7 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items in reco
       table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|'))
     backlog, told[reservation_id] = backlog + 1, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
-  elseif not body and (word == 'sold_out' or word == 'limit_exceeded' or word == 'seat_taken') then
+  elseif not body and (word == 'sold_out' or word == 'limit_exceeded' or word == 'seat_taken' or word == 'not_on_sale') then
     told[reservation_id] = fingerprint .. '|' .. word .. (detail and '|' .. visitor_id .. '|' .. detail or '')
     remember(refused[n], reservation_id .. '|' .. told[reservation_id])
   end

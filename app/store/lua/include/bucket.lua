@@ -8,7 +8,7 @@ local function settle_bucket()
   if elapsed > 0 and c.state == 'open' then m.level = math.min(capacity(), m.level + elapsed * c.rate) end
   if elapsed > 0 or elapsed < -60000 then m.tick_ms = now_ms end
 end
--- How many may be called now: the least of tokens, places under the cap, and free tickets not spoken for. Those are
+-- How many may be called now: the least of tokens, places under the cap, and free tickets on sale not spoken for. Those are
 -- `spare`, each called visitor taken for as many as they want.
 local spare = math.huge
 local function callable()
@@ -18,8 +18,9 @@ local function callable()
   if c.event_id ~= '' then
     if not n.free then return 0 end
     local without_hold = math.max(0, n.active - redis.call('SCARD', buyers))
-    local allowed = math.floor(c.visitors_per_ticket * n.free + 1e-9)
-    local enough_for = math.floor(math.max(1, c.visitors_per_ticket) * n.free + 1e-9)
+    n.on_sale = n.free - free_off_sale()
+    local allowed = math.floor(c.visitors_per_ticket * n.on_sale + 1e-9)
+    local enough_for = math.floor(math.max(1, c.visitors_per_ticket) * n.on_sale + 1e-9)
     spare = enough_for - n.called - without_hold - wanted_by_called(0)
     room = math.min(room, allowed - n.called - without_hold, spare)
   end

@@ -11,8 +11,9 @@ local function with_seats(lines)
   it.priced = table.concat(priced, ',')
   return it
 end
--- The wish, or why not: unknown_seat, seat_taken, and which ones. Asking for nothing but one's own seats is the latter.
+-- The wish, or why not: not_on_sale, unknown_seat, seat_taken, and which ones. Asking for nothing but one's own seats is the latter.
 local function name_seats(it, visitor_id)
+  if it.off then return it, 'not_on_sale', it.off end
   if not it.named then return it end
   local lines, own, lost, strange = {}, {}, {}, {}
   for _, line in ipairs(it.named) do

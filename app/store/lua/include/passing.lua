@@ -10,7 +10,7 @@ local function choose(flat, count)
     for i = 1, #visitors do
       if #chosen == 2 * count or spare < 1 then return chosen, passed end
       local quantity = tonumber(quantities[i] or 1)
-      if quantity <= math.min(spare, n.free or spare) then
+      if quantity <= math.min(spare, n.on_sale or spare) then
         chosen[#chosen + 1] = visitors[i]
         chosen[#chosen + 1] = flat[first + 2 * i - 1]
         spare = spare - quantity

@@ -15,8 +15,8 @@ local function read_room()
   n = { prequeue = redis.call('ZCARD', prequeue), waiting = redis.call('ZCARD', waiting), called = redis.call('ZCARD', called), active = redis.call('ZCARD', active) }
   state = c.state
   if c.event_id ~= '' then
-    local counts = redis.call('HMGET', stock, 'free', 'held', 'total')
-    n.free, n.held = tonumber(counts[1]), tonumber(counts[2])
+    local counts = redis.call('HMGET', stock, 'free', 'held', 'total', 'windows')
+    n.free, n.held, n.windows = tonumber(counts[1]), tonumber(counts[2]), counts[4]
     if state == 'open' and n.free == 0 and n.held == 0 and tonumber(counts[3]) > 0 then state = 'sold_out' end
   end
   return true
