@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from app.core.errors import EventNotFound
-from app.core.model import EventId
+from app.core.model import EventId, RoomId
 from app.core.seating import FREE, GAP, HELD, SOLD, SeatRow, seat_id
 from app.holds import keys_of
 from app.store import balances, ledger, reservations, seats
@@ -30,6 +30,7 @@ class _Side(NamedTuple):
     """What one look at Redis says. `quiet`: nothing moved during the look, so its sums are exact."""
 
     stock: dict[str, int]
+    prices: dict[str, int]
     holds: dict[str, ledger.Entry]
     allowance: dict[str, int]
     seat_rows: dict[str, list[SeatRow]]
@@ -49,6 +50,13 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
     room_id = await reservations.room_of(stores.postgres, event_id)
     if room_id is None:
         raise EventNotFound
+    lines = sorted((await lasting(stores, room_id, event_id)).values())
+    more = len(lines) - LINES_MAX
+    return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]
+
+
+async def lasting(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
+    """What does not add up at any of the looks: what it is, and the line that tells it."""
     keys = keys_of(room_id)
     found: dict[Finding, str] = {}
     for look in range(LOOKS):
@@ -60,17 +68,16 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
         rows = await seats.live_rows(stores.redis, keys)
         sitters = await ledger.sitters(stores.redis, keys)
         after = await ledger.stock(stores.redis, keys)
-        redis = _Side(after, holds, allowance, rows, sitters, quiet=before == after)
+        prices = await ledger.prices(stores.redis, keys)
+        redis = _Side(after, prices, holds, allowance, rows, sitters, quiet=before == after)
         counted = await balances.balances(stores.postgres, event_id)
         live = await balances.live_states(stores.postgres, event_id)
         seated = await _seats_of(stores, event_id)
         now = dict(_findings(redis, counted, live)) | dict(_seats(redis, seated, counted))
         found = {finding: line for finding, line in now.items() if not look or finding in found}
         if not found:
-            return []
-    lines = sorted(found.values())
-    more = len(lines) - LINES_MAX
-    return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]
+            break
+    return found
 
 
 async def _seats_of(stores: Stores, event_id: EventId) -> _Seats:
@@ -83,6 +90,10 @@ def _findings(
 ) -> Iterator[tuple[Finding, str]]:
     yield from _postgres(counted)
     yield from _stock(redis.stock, counted)
+    for it in counted:
+        if (price := redis.prices.get(it.ticket_type_id)) != it.price:
+            line = f"{it.ticket_type_id}: price is {price} in Redis, {it.price} in Postgres"
+            yield ("price", it.ticket_type_id), line
     differing = list(_reservations(redis.holds, live))
     yield from differing
     yield from _allowance(redis)

@@ -108,6 +108,12 @@ CIRCUIT = Gauge(
     ["state"],
     registry=REGISTRY,
 )
+DRIFT = Counter(
+    "fairgate_drift",
+    "Differences between the stores that lasted, by kind: mended, or left for a person.",
+    ["kind", "outcome"],
+    registry=REGISTRY,
+)
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value

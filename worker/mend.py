@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from app import holds
-from app.store import balances, past, stream
+import structlog
+
+from app import holds, reconcile
+from app.conservation import LINES_MAX
+from app.core.errors import EventNotFound
+from app.core.model import EventId, RoomId
+from app.store import balances, past, sessions, stream
 from app.store.endings import EXPIRE_MAX
 from app.store.stock_scripts import RoomNotReady
 from worker.context import WorkerContext
-from worker.pace import repeat
+from worker.pace import pause, repeat
+
+log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
 TOTALS_S = 5.0  # totals and prices of Redis are brought in line with Postgres
+RECONCILE_S = 60.0
 PURGE_S = 300.0
 
 
@@ -51,4 +59,38 @@ async def purge(ctx: WorkerContext) -> None:
     await repeat(ctx.stopping, "purge", once, PURGE_S)
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mend, align_totals, purge)
+async def reconcile_rooms(ctx: WorkerContext) -> None:
+    """Compare the stores of every room and mend what is safe, one worker at a time.
+
+    Bounded: an event with more holds than `reconcile.HOLDS_MAX` is for `fairgate reconcile`.
+    """
+
+    async def once() -> bool:
+        for room_id, event_id in await balances.events_on_sale(ctx.stores.postgres):
+            if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, room_id):
+                await _reconcile(ctx, room_id, event_id)
+        return False
+
+    await pause(ctx.stopping, RECONCILE_S)
+    await repeat(ctx.stopping, "reconcile_rooms", once, RECONCILE_S)
+
+
+async def _reconcile(ctx: WorkerContext, room_id: RoomId, event_id: EventId) -> None:
+    async with ctx.stores.postgres.acquire() as connection, connection.transaction():
+        if not await sessions.try_lock(connection, "reconcile", room_id):
+            return
+        try:
+            report = await reconcile.reconcile(ctx.stores, event_id, mend=True)
+        except (RoomNotReady, EventNotFound):
+            return  # restoring the room is all the mending there can be; or it was just deleted
+    for outcome, lines in (("mended", report.mended), ("left", report.left)):
+        for line in lines[:LINES_MAX]:
+            log.warning("the stores differed", event_id=event_id, outcome=outcome, what=line)
+
+
+JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
+    mend,
+    align_totals,
+    reconcile_rooms,
+    purge,
+)

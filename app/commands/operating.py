@@ -1,4 +1,4 @@
-"""check, token, keys: what an operator asks of a running installation."""
+"""check, reconcile, token, keys: what an operator asks of a running installation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import typer
 from app import accounts, conservation, signing
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.model import EventId, Role
+from app.reconcile import Report
+from app.reconcile import reconcile as run_reconcile
 from app.settings import Settings
 from app.store import balances
 from app.store.connections import Stores
+from app.store.stock_scripts import RoomNotReady
 
 keys = typer.Typer(help="The keys booking tokens and access tokens are signed with.", rich_markup_mode=None)
 
@@ -24,14 +27,10 @@ def check(
     data: Data = None,
 ) -> None:
     """Conservation: free + held + sold = total in Redis and in Postgres, and the two agree."""
-    if (event is None) is not all_events:
-        raise typer.BadParameter("name an EVENT, or give --all")
+    _one_or_all(event, all_events)
 
     async def look(stores: Stores, _settings: Settings) -> dict[str, list[str]]:
-        chosen = (
-            [EventId(event)] if event else [one for _, one in await balances.events_on_sale(stores.postgres)]
-        )
-        return {one: await conservation.check(stores, one) for one in chosen}
+        return {one: await conservation.check(stores, one) for one in await _chosen(stores, event)}
 
     found = on_stores(data, look)
     for name, lines in found.items():
@@ -39,6 +38,48 @@ def check(
             print(f"{name}: {line}")
     if wrong := [name for name, lines in found.items() if lines]:
         raise CommandFailed(f"conservation does not hold for {', '.join(wrong)}")
+
+
+def reconcile(
+    event: Annotated[str | None, typer.Argument(metavar="EVENT", help="The event_id.")] = None,
+    *,
+    all_events: Annotated[bool, typer.Option("--all", help="Every event.")] = False,
+    only_check: Annotated[bool, typer.Option("--check", help="Change nothing.")] = False,
+    data: Data = None,
+) -> None:
+    """Compare Redis' stock with Postgres' counters and rows, and mend what is safe to mend."""
+    _one_or_all(event, all_events)
+
+    async def compare(stores: Stores, _settings: Settings) -> dict[str, Report]:
+        return {one: await _reconciled(stores, one, only_check) for one in await _chosen(stores, event)}
+
+    found = on_stores(data, compare)
+    for name, report in found.items():
+        for word, lines in (("mended", report.mended), ("drift", report.left)):
+            for line in lines:
+                print(f"{name}: {word}: {line}")
+        if not (report.mended or report.left):
+            print(f"{name}: no drift")
+    if wrong := [name for name, report in found.items() if report.left]:
+        raise CommandFailed(f"the stores differ for {', '.join(wrong)}")
+
+
+async def _reconciled(stores: Stores, event_id: EventId, only_check: bool) -> Report:
+    try:
+        return await run_reconcile(stores, event_id, mend=not only_check)
+    except RoomNotReady as error:
+        return Report([], [f"the room is {error.word} in Redis, so nothing was compared; try again later"])
+
+
+def _one_or_all(event: str | None, all_events: bool) -> None:
+    if (event is None) is not all_events:
+        raise typer.BadParameter("name an EVENT, or give --all")
+
+
+async def _chosen(stores: Stores, event: str | None) -> list[EventId]:
+    if event:
+        return [EventId(event)]
+    return [one for _, one in await balances.events_on_sale(stores.postgres)]
 
 
 def token(

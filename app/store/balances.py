@@ -31,6 +31,7 @@ class Balance(NamedTuple):
     sold: int
     rows_held: int
     rows_sold: int
+    price: int
 
 
 async def ticket_types(postgres: asyncpg.Pool, event_id: EventId) -> list[TicketType]:
@@ -50,7 +51,7 @@ async def balances(postgres: asyncpg.Pool, event_id: EventId) -> list[Balance]:
     rows = await postgres.fetch(
         """
         SELECT ticket_type_id, total, held, sold,
-               coalesce(rows_held, 0)::bigint, coalesce(rows_sold, 0)::bigint
+               coalesce(rows_held, 0)::bigint, coalesce(rows_sold, 0)::bigint, price
         FROM ticket_types LEFT JOIN (
             SELECT line.ticket_type_id,
                    sum(line.quantity) FILTER (WHERE status IN ('held', 'paying')) AS rows_held,

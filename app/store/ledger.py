@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from app.store.connections import RedisClient
@@ -27,6 +28,30 @@ async def stock(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
     return {
         name: int(number) for name, number in fields.items() if not name.startswith(("price:", "windows"))
     }
+
+
+async def prices(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
+    """What each ticket type costs."""
+    client: Any = redis
+    fields = await client.hgetall(keys.stock)
+    return {
+        name.removeprefix("price:"): int(price) for name, price in fields.items() if name.startswith("price:")
+    }
+
+
+async def count_holds(redis: RedisClient, keys: RoomKeys) -> int:
+    """How many reservations live."""
+    client: Any = redis
+    count: int = await client.hlen(keys.holds)
+    return count
+
+
+async def seats_of(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str]) -> set[str]:
+    """The seats of these reservations, as far as they live."""
+    client: Any = redis
+    ids = list(reservation_ids)
+    entries = await client.hmget(keys.holds, ids) if ids else []
+    return {seat for text in entries if text for seat in _entry(text).seats}
 
 
 async def holds(redis: RedisClient, keys: RoomKeys) -> dict[str, Entry]:

@@ -193,6 +193,18 @@ async def block_seats(redis: RedisClient, keys: RoomKeys, taken: Iterable[tuple[
     return int(reply[1])
 
 
+async def recount(
+    redis: RedisClient, keys: RoomKeys, records: Iterable[tuple[str, str]], *, holds_max: int
+) -> bool:
+    """Put Redis' counters right by its holds; False when there are too many to do so in one step.
+
+    Records are (reservation_id, entry) of reservations to be known again, and (seat_id, "") of seats in
+    question. Raises RoomNotReady.
+    """
+    reply = _ready(await call(redis, "recount", keys, chain.from_iterable(records), holds_max=holds_max))
+    return bool(reply[0] == "recounted")
+
+
 async def clear_stock(redis: RedisClient, keys: RoomKeys, *, epoch: int) -> None:
     """Empty the reservation half of a room under restoration. Raises RoomNotReady."""
     _ready(await call(redis, "clear_stock", keys, epoch=epoch))

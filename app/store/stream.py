@@ -101,6 +101,17 @@ async def take_over(redis: RedisClient, keys: RoomKeys, consumer: str, idle_ms: 
     return len(reply)
 
 
+async def waiting(redis: RedisClient, keys: RoomKeys, reservation_ids: Collection[str]) -> set[str]:
+    """Those of the reservations whose submission is not settled: until then it is in the stream."""
+    client: Any = redis
+    found: set[str] = set()
+    after = "-"
+    while entries := await client.xrange(keys.submissions, min=after, count=READ_MAX):
+        found.update(fields["s"].partition("|")[0] for _, fields in entries)
+        after = f"({entries[-1][0]}"
+    return found.intersection(reservation_ids)
+
+
 async def leave_group(redis: RedisClient, keys: RoomKeys, consumer: str) -> None:
     """Forget a consumer. It must have nothing left to settle: that would be forgotten with it."""
     try:
