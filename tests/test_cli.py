@@ -31,6 +31,8 @@ from app.core.errors import CannotRun, RoomNotFound, StoreUnavailable
         ["event", "import"],
         ["check"],
         ["check", "demo", "--all"],
+        ["reconcile"],
+        ["reconcile", "demo", "--all"],
         ["token", "--role", "king", "--sub", "me"],
         ["token", "--role", "user"],
         ["token", "--sub", "me"],
@@ -61,7 +63,7 @@ COMMANDS = (
     "up", "demo", "web", "worker", "env", "migrate up", "migrate down", "migrate new", "room list",
     "room show",
     "room open", "room pause", "room resume", "room close", "room set", "event import", "check", "token",
-    "keys rotate", "admin create",
+    "reconcile", "keys rotate", "admin create",
 )  # fmt: skip
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.core.model import RoomId
 from app.store.connections import Stores
+from app.store.keys import RoomKeys
 from tests.conftest import Servers
 from tests.platform.outside import Ended, fairgate
 
@@ -155,6 +157,25 @@ async def test_check_says_whether_both_stores_agree(run: Run, database_url: str)
     ended = await run("check", "concert", code=1)
     assert "seated" in ended.out
     assert "concert" in ended.err
+
+
+@pytest.mark.usefixtures("concert")
+async def test_reconcile_tells_drift_and_mends_what_is_safe(
+    run: Run, stores: Stores, database_url: str
+) -> None:
+    await run("room", "open", "concert")
+    assert (await run("reconcile", "--all", "--check")).out == "concert: no drift\n"
+    await stores.redis.hincrby(RoomKeys(RoomId("concert")).stock, "free:seated", 3)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE ticket_types SET sold = 1 WHERE ticket_type_id = 'standing'")
+    looked = await run("reconcile", "concert", "--check", code=1)
+    assert "concert: drift: Redis: seated: free + held + sold" in looked.out
+    assert "concert: drift: Postgres: counters and rows" in looked.out
+    assert "concert" in looked.err
+    await connection.execute("UPDATE ticket_types SET sold = 0")
+    await connection.close()
+    assert "concert: mended: Redis: seated: free + held + sold" in (await run("reconcile", "concert")).out
+    assert "no such event" in (await run("reconcile", "none", code=1)).err
 
 
 async def test_check_of_an_unknown_event_and_where_there_is_none(run: Run) -> None:

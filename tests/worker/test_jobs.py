@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
+from app import conservation, metrics
 from app.reservations import Payment, confirm, get
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.stock_scripts import GROUP
-from tests.sales import LIVE, SETTINGS, a_session, a_shop, ask
+from tests.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
 from tests.waiting import wait_until
 from worker import mend
 from worker.context import WorkerContext
@@ -71,6 +74,23 @@ async def test_consumers_at_work_are_never_forgotten(stores: Stores) -> None:
     async with a_shop(stores) as desk, at_work(stores, mend.purge):
         await ask(desk, await a_session(stores))
         assert len(await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)) == 1
+
+
+async def test_drift_is_mended_by_itself_and_counted(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mend, "RECONCILE_S", 0.05)
+    monkeypatch.setattr(conservation, "PAUSE_S", 0.02)
+    counted = metrics.DRIFT.labels("holds", "mended")
+    before = counted._value.get()
+    async with a_shop(stores) as desk, at_work(stores, mend.reconcile_rooms):
+        await ask(desk, await a_session(stores))
+        await stores.redis.hincrby(LIVE.stock, "held:floor", 3)
+
+        async def mended() -> bool:
+            return bool(counted._value.get() > before)
+
+        await wait_until(mended, "the mending")
+        assert await stores.redis.hget(LIVE.stock, "held:floor") == "2"
+        assert await conservation.check(stores, GALA) == []
 
 
 async def test_trouble_makes_a_job_wait_longer_and_never_ends_it() -> None:
