@@ -3,7 +3,7 @@
 -- KEYS conf, stock, holds, allowance, buyers, active, seats, sitters
 -- ARGV holds_max:num
 -- RECORD name, entry
--- USES run_codes, seats, seats_written
+-- USES run_codes, seats, seats_written, sums
 -- A record with an entry is a reservation that lives; one without is a seat that was found to differ.
 -- REPLY unknown | restoring | too_many HOLDS: nothing was done, it would stop Redis for too long | recounted HOLDS
 local room = redis.call('HMGET', conf, 'version', 'restoring')
@@ -12,20 +12,12 @@ if room[2] == '1' then return {'restoring'} end
 local count = redis.call('HLEN', holds)
 if count > holds_max then return {'too_many', count} end
 local READ, asked, due, sums, tallies = '^([^|]*)|([^|]*)|.*|([^|]*)$', {}, {}, {}, {}
-local function add(to, name, quantity) to[name] = (to[name] or 0) + quantity end
-local function seats_of(items)
-  local found = {}
-  for ids in string.gmatch(items, '@([^,]+)') do
-    for seat_id in string.gmatch(ids, '[^+]+') do found[#found + 1] = seat_id end
-  end
-  return found
-end
 for name, entry in records() do
   if entry == '' then
     asked[name] = true
   elseif redis.call('HSETNX', holds, name, entry) == 1 then
     local _, visitor_id, items = string.match(entry, READ)
-    for _, seat_id in ipairs(seats_of(items)) do asked[seat_id] = true end
+    for _, seat_id in ipairs(seat_ids_of(items)) do asked[seat_id] = true end
     if redis.call('ZSCORE', active, visitor_id) then redis.call('SADD', buyers, visitor_id) end
   end
 end
@@ -36,7 +28,7 @@ for _, entry in ipairs(redis.call('HVALS', holds)) do
     add(tallies, visitor_id, quantity)
     if hold_state == 'sold' then add(tallies, visitor_id .. ':sold', quantity) end
   end
-  for _, seat_id in ipairs(seats_of(items)) do due[seat_id] = {string.sub(hold_state, 1, 1), visitor_id} end
+  for _, seat_id in ipairs(string.find(items, '@', 1, true) and seat_ids_of(items) or {}) do due[seat_id] = {string.sub(hold_state, 1, 1), visitor_id} end
 end
 local flat, all = redis.call('HGETALL', stock), {free = 0, held = 0, sold = 0, total = 0}
 for i = 1, #flat, 2 do
@@ -45,14 +37,14 @@ for i = 1, #flat, 2 do
     local now = {total = tonumber(flat[i + 1]), held = sums['held:' .. ticket_type] or 0, sold = sums['sold:' .. ticket_type] or 0}
     now.free = now.total - now.held - now.sold
     for word, number in pairs(now) do
-      redis.call('HSET', stock, word .. ':' .. ticket_type, number)
-      all[word] = all[word] + number
+      all[word .. ':' .. ticket_type] = number
+      add(all, word, number)
     end
   end
 end
-for word, number in pairs(all) do redis.call('HSET', stock, word, number) end
+write_fields(stock, all)
 redis.call('DEL', allowance)
-for visitor_id, number in pairs(tallies) do redis.call('HSET', allowance, visitor_id, number) end
+write_fields(allowance, tallies)
 for seat_id in pairs(asked) do set_seat(seat_id, due[seat_id] and due[seat_id][1] or 'f', due[seat_id] and due[seat_id][2]) end
 write_seats()
 return {'recounted', redis.call('HLEN', holds)}

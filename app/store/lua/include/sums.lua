@@ -1,0 +1,14 @@
+-- Sums by name, the seats that items name, and a hash written in few commands.
+local function add(to, name, quantity) to[name] = (to[name] or 0) + quantity end
+local function seat_ids_of(items)
+  local found = {}
+  for ids in string.gmatch(items, '@([^,]+)') do
+    for seat_id in string.gmatch(ids, '[^+]+') do found[#found + 1] = seat_id end
+  end
+  return found
+end
+local function write_fields(key, values)
+  local flat = {}
+  for name, value in pairs(values) do flat[#flat + 1], flat[#flat + 2] = name, value end
+  for first = 1, #flat, 1000 do redis.call('HSET', key, unpack(flat, first, math.min(first + 999, #flat))) end
+end
