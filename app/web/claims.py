@@ -8,7 +8,13 @@ from urllib.parse import urlencode
 from msgspec import Meta
 
 from app import mailboxes
-from app.core.errors import Conflict, CredentialInvalid, StoreUnavailable, WrongAccount
+from app.core.errors import (
+    Conflict,
+    CredentialInvalid,
+    ReservationNotFound,
+    StoreUnavailable,
+    WrongAccount,
+)
 from app.core.model import Account, ReservationId, Struct
 from app.web.credentials import ACCOUNT
 from app.web.http import Request, Response, endpoint, json_response
@@ -29,7 +35,7 @@ class ClaimQuery(Struct, frozen=True):
     auth=ACCOUNT,
     query=ClaimQuery,
     answers={200: ReservationDocument},
-    errors=(CredentialInvalid, WrongAccount, Conflict, StoreUnavailable),
+    errors=(CredentialInvalid, WrongAccount, ReservationNotFound, Conflict, StoreUnavailable),
 )
 async def claim_reservation(request: Request, account: Account, query: ClaimQuery) -> Response:
     """Take over what I reserved as a guest, by the link in the mail about it.
@@ -49,6 +55,7 @@ async def claim_reservation(request: Request, account: Account, query: ClaimQuer
     tag="Reservations",
     query=ClaimQuery,
     answers={302: None},
+    errors=(ReservationNotFound,),
 )
 async def show_claim(request: Request, query: ClaimQuery) -> Response:
     """Go to the page where a person takes the reservation over: the mailed link, followed in a browser."""

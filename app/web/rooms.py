@@ -285,7 +285,7 @@ async def leave(request: Request, claims: PlaceClaims) -> Response:
     tag=TAG,
     auth=PLACE,
     answers={204: None},
-    errors=AWAY,
+    errors=(RoomNotFound, *AWAY),
 )
 async def forget_email(request: Request, claims: PlaceClaims) -> Response:
     """Forget my e-mail address in this room, and the mails to it."""

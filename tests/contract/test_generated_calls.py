@@ -90,7 +90,7 @@ class Asking:
         key = {"Idempotency-Key": f"key-{next(_numbers)}"} if "Idempotency-Key" in self.call.headers else {}
         headers = self.world.credentials[it.who] | key | it.headers
         sent = {} if it.body is None else {"body": it.body, "media_type": "application/json"}
-        case: Case = operation.Case(path_parameters=it.ids, headers=headers, **sent)
+        case: Case = operation.Case(path_parameters=it.ids, headers=headers, query=it.query, **sent)
         return case
 
     def generated(self, mode: GenerationMode, **fixed: Any) -> list[Case]:

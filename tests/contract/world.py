@@ -36,6 +36,7 @@ class Known:
     ids: dict[str, str] = field(default_factory=dict)  # where it is about another thing than most calls
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
 
 
 # The first one of each also says whose credential and which ids the generated calls carry, so that no call
@@ -44,6 +45,7 @@ KNOWN: dict[str, list[Known]] = {
     "join": [Known(201), Known(200, "place")],
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
     "leave": [Known(204, "leaving")],
+    "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
     "gate": [Known(204, "booking"), Known(302, headers=HTML)],
     "create_event": [Known(201, body=NEW_EVENT)],
     "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
@@ -53,6 +55,7 @@ KNOWN: dict[str, list[Known]] = {
     "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],
     "reserve": [Known(201, body=FLOOR), Known(201, body=STALLS), Known(202, body=FLOOR, headers=ASYNC)],
     "confirm": [Known(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],
+    "show_claim": [Known(302)],
     "cancel": [Known(200, ids={"reservation_id": "to_cancel"})],
     "register": [Known(201, body=NEW_FAN)],
     "log_in": [Known(200, body=FAN)],
@@ -83,6 +86,7 @@ class World:
     contract: OpenApiSchema
     ids: dict[str, str]
     credentials: dict[str, dict[str, str]]
+    link: dict[str, Any]  # the query of the link by which `user` takes the reservation over
 
     def known(self, call: Endpoint) -> list[Known]:
         """The calls that succeed, with everything filled in: at least one."""
@@ -96,7 +100,8 @@ class World:
         body = it.body
         if call.name == "hear_gateway":
             body = {**body, "data": {"payment_id": self.ids["payment_id"]}}
-        return replace(it, who=who, ids=ids, body=body)
+        query = self.link if call.name == "claim_reservation" else it.query
+        return replace(it, who=who, ids=ids, body=body, query=query)
 
 
 async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
@@ -121,6 +126,11 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
         bearer((await web.join(room_id))["place_token"]) for room_id in ("hall", "gala", "gala")
     ]
 
+    again = await web.post("/v1/rooms/gala/places", {"email": FAN["email"]}, headers=place)
+    assert again.status_code == 200
+    exp = 2_000_000_000
+    signature = web.app.claims.sign(to_read, FAN["email"], exp)
+
     async def is_called() -> bool:
         mine = await web.get("/v1/rooms/gala/places/me", headers=called)
         return bool(mine.json()["state"] == "called")
@@ -142,6 +152,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
             **{"called": called, "leaving": leaving, "waiting": waiting},
             **{"nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
         },
+        link={"expires": exp, "signature": signature},
     )
 
 
