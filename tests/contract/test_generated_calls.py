@@ -90,7 +90,7 @@ class Asking:
         key = {"Idempotency-Key": f"key-{next(_numbers)}"} if "Idempotency-Key" in self.call.headers else {}
         headers = self.world.credentials[it.who] | key | it.headers
         sent = {} if it.body is None else {"body": it.body, "media_type": "application/json"}
-        case: Case = operation.Case(path_parameters=it.ids, headers=headers, **sent)
+        case: Case = operation.Case(path_parameters=it.ids, query=it.query, headers=headers, **sent)
         return case
 
     def generated(self, mode: GenerationMode, **fixed: Any) -> list[Case]:
@@ -130,6 +130,6 @@ class Asking:
 def _sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     """As the payment gateway does."""
     body: Any = prepared.body or b""
-    text = body if isinstance(body, str) else body.decode()
+    text = body if isinstance(body, str) else body.decode(errors="replace")
     prepared.headers.update(gateway_headers(text, f"msg_{next(_numbers)}"))
     return prepared

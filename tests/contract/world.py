@@ -7,6 +7,7 @@ from typing import Any
 
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
+from app.core.model import ReservationId
 from app.web.http import Endpoint, param_names
 from tests.routes.conftest import Web, bearer
 from tests.waiting import wait_until
@@ -23,6 +24,7 @@ PAYMENT = {"payment": {"method": "card", "token": "tok_ok"}}
 WEBHOOK = {"url": "http://127.0.0.1:9/"}  # nobody listens there
 ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close")
 EVENTS = ("matinee", "doomed")
+END = 10**10  # seconds since 1970: not soon
 ASYNC = {"Prefer": "respond-async"}
 HTML = {"Accept": "text/html"}
 
@@ -35,6 +37,7 @@ class Known:
     who: str = ""  # whose credential; "": that of the kind the call asks for
     ids: dict[str, str] = field(default_factory=dict)  # where it is about another thing than most calls
     body: Any = None
+    query: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -52,6 +55,8 @@ KNOWN: dict[str, list[Known]] = {
     "change_ticket_type": [Known(200, ids={"event_id": "matinee"}, body={"quantity": 20})],
     "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],
     "reserve": [Known(201, body=FLOOR), Known(201, body=STALLS), Known(202, body=FLOOR, headers=ASYNC)],
+    "claim_reservation": [Known(200, ids={"reservation_id": "to_claim"})],
+    "forget_email": [Known(204, "leaving")],
     "confirm": [Known(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],
     "cancel": [Known(200, ids={"reservation_id": "to_cancel"})],
     "register": [Known(201, body=NEW_FAN)],
@@ -83,26 +88,28 @@ class World:
     contract: OpenApiSchema
     ids: dict[str, str]
     credentials: dict[str, dict[str, str]]
+    link: dict[str, Any]  # what a mail says with which the user takes over the reservation `to_claim`
 
     def known(self, call: Endpoint) -> list[Known]:
         """The calls that succeed, with everything filled in: at least one."""
-        found = KNOWN.get(call.name) or [Known(min(status for status in call.answers if status < 300))]
+        found = KNOWN.get(call.name) or [Known(min(status for status in call.answers if status < 400))]
         return [self._filled(call, it) for it in found]
 
     def _filled(self, call: Endpoint, it: Known) -> Known:
         kinds = {"owner": "booking", "account": "user"}
         who = it.who or (kinds.get(call.auth.name, call.auth.name) if call.auth else "nobody")
         ids = {name: self.ids[it.ids.get(name, name)] for name in param_names(call.path)}
-        body = it.body
         if call.name == "hear_gateway":
-            body = {**body, "data": {"payment_id": self.ids["payment_id"]}}
-        return replace(it, who=who, ids=ids, body=body)
+            it = replace(it, body={**it.body, "data": {"payment_id": self.ids["payment_id"]}})
+        if call.name == "claim_reservation":
+            it = replace(it, query=self.link)
+        return replace(it, who=who, ids=ids)
 
 
 async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     """Make it. Needs a running worker: one visitor is inside, one is called."""
     patient = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
-    await web.event("gala", floor=1000, max_tickets_per_visitor=100, room=patient)
+    await web.event("gala", floor=1000, max_tickets_per_visitor=100, hold_ttl_s=3600, room=patient)
     await _made(web, "/v1/events/gala/seats", STALLS_SECTION)
     for event_id in EVENTS:
         await web.event(event_id, opened=False)
@@ -112,9 +119,9 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     webhook = await _made(web, "/v1/webhooks", WEBHOOK)
     await _made(web, "/v1/users", {**FAN, "name": "Fan"})
     user = bearer((await web.post("/v1/login", FAN)).json()["access_token"])
-    place, booking = await web.inside("gala")
-    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(4)]
-    to_read, to_confirm, to_cancel, paid = [it["reservation_id"] for it in held]
+    place, booking = await web.inside("gala", json={"email": FAN["email"]})
+    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(5)]
+    to_read, to_confirm, to_cancel, to_claim, paid = [it["reservation_id"] for it in held]
     await _made(web, f"/v1/reservations/{paid}/confirm", PAYMENT, {**booking, "Idempotency-Key": "paid"}, 200)
     payment_id = await web.app.stores.postgres.fetchval("SELECT payment_id FROM payments")
     waiting, leaving, called = [
@@ -132,7 +139,8 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
         ids={
             **{"room_id": "gala", "event_id": "gala", "ticket_type_id": "floor"},
             **{it: it for it in (*ROOMS, *EVENTS)},
-            **{"reservation_id": to_read, "to_confirm": to_confirm, "to_cancel": to_cancel},
+            **{"reservation_id": to_read, "to_confirm": to_confirm},
+            **{"to_cancel": to_cancel, "to_claim": to_claim},
             **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
             "webhook_id": webhook["webhook_id"],
         },
@@ -142,6 +150,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
             **{"called": called, "leaving": leaving, "waiting": waiting},
             **{"nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
         },
+        link={"expires": END, "signature": web.app.claims.sign(ReservationId(to_claim), FAN["email"], END)},
     )
 
 
