@@ -57,9 +57,10 @@ async def end_sessions(queries: Queries, room_id: RoomId, visitor_id: VisitorId)
 
 
 async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:
-    """Remember that staff removed the visitor; False when that was known."""
+    """Remember that staff removed the visitor; False when that was known, or there is no such room."""
     row = await queries.fetchrow(
-        "INSERT INTO removed_visitors (room_id, visitor_id) VALUES ($1, $2) "
+        "INSERT INTO removed_visitors (room_id, visitor_id) "
+        "SELECT room_id, $2 FROM rooms WHERE room_id = $1 FOR KEY SHARE "  # it may have been deleted just now
         "ON CONFLICT DO NOTHING RETURNING visitor_id",
         room_id,
         visitor_id,

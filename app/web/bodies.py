@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,7 @@ from app.web.http import Endpoint, NoQuery, Request
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 _JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
+_DATED = re.compile(r"^\d{4}-")
 _NUL = b"\\u0000"  # the only way to write a NUL in JSON
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NO_BODY = "This call needs a JSON object as its body."
@@ -73,9 +75,14 @@ def read_query(request: Request, kind: type[Q]) -> Q:
             raise ValidationFailed(name, "must not contain NUL")
         found[name] = value
     try:
-        return msgspec.convert(found, kind, strict=False)
+        document = msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(error, "query") from None
+    for it in msgspec.structs.fields(kind):
+        # msgspec takes a number for seconds since 1970; the contract does not.
+        if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):
+            raise ValidationFailed(it.encode_name, "invalid RFC3339 encoded datetime")
+    return document
 
 
 def _check_json(body: bytes) -> None:

@@ -31,7 +31,7 @@ from app.web.problems import problem_response, refusal_of
 _SLUG = re.compile(SLUG)
 _OPAQUE = re.compile(r"^[A-Za-z0-9_-]{1,128}\Z")
 _SANE = re.compile(rb"^[A-Za-z0-9._~:/+=@,-]{1,128}\Z")
-_PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
+PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "room_id": (_SLUG, RoomNotFound),
     "event_id": (_SLUG, EventNotFound),
     "ticket_type_id": (_SLUG, TicketTypeNotFound),
@@ -99,7 +99,7 @@ def refuse(error: Exception) -> Response:
 
 async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     for name, value in request.params.items():
-        pattern, missing = _PARAMS[name]
+        pattern, missing = PARAMS[name]
         if not pattern.match(value):
             raise missing
     arguments: list[Any] = [request]

@@ -19,6 +19,7 @@ from app.core.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from app.web.dispatch import PARAMS
 from app.web.http import STREAM, Endpoint, Events, NoBody, NoQuery, Request, Response, endpoint, param_names
 from app.web.problems import PROBLEM, Problem
 
@@ -215,6 +216,7 @@ def _refusals(it: Endpoint) -> dict[int, list[type[Refusal]]]:
     every: list[type[Refusal]] = [
         *it.errors,
         *(it.auth.errors if it.auth else ()),
+        *(PARAMS[name][1] for name in param_names(it.path)),  # what can be no id is the id of nothing
         ValidationFailed,
         InternalError,
     ]

@@ -107,7 +107,9 @@ class World:
 async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     """Make it. Needs a running worker: one visitor is inside, one is called."""
     patient = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
-    await web.event("gala", floor=1000, max_tickets_per_visitor=100, hold_extend_s=60, room=patient)
+    await web.event(
+        "gala", floor=1000, max_tickets_per_visitor=100, hold_ttl_s=3600, hold_extend_s=60, room=patient
+    )
     await _made(web, "/v1/events/gala/seats", STALLS_SECTION)
     for event_id in EVENTS:
         await web.event(event_id, opened=False)

@@ -94,9 +94,9 @@ class Web:
         place: dict[str, Any] = response.json()
         return place
 
-    async def inside(self, room_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    async def inside(self, room_id: str, **options: Any) -> tuple[dict[str, str], dict[str, str]]:
         """A visitor with a session: the headers of their place token and of their booking token."""
-        place = bearer((await self.join(room_id))["place_token"])
+        place = bearer((await self.join(room_id, **options))["place_token"])
 
         async def claimed() -> httpx.Response | None:
             response = await self.post(f"/v1/rooms/{room_id}/places/me/booking-token", headers=place)

@@ -177,6 +177,8 @@ async def test_events_are_found_and_come_in_pages(web: Web) -> None:
         "colour=red",
         "page=1&page=2",
         "from=monday",
+        "from=1893456000",
+        "to=-1.5e3",
         "q=%ff",
         "q=%00",
     ],

@@ -147,3 +147,11 @@ async def test_rooms_are_created_once_a_key(web: Web) -> None:
     assert {it.status_code for it in answers} == {201}
     bob = {**web.as_("operator", "bob"), "Idempotency-Key": "r"}
     assert code(await web.post("/v1/rooms", body, headers=bob)) == (409, "already_exists")
+
+
+async def test_nobody_is_removed_from_a_room_that_was_deleted(web: Web) -> None:
+    await web.event("gala")
+    await web.join("gala")  # so that this process knows the room
+    path = f"/v1/rooms/gala/visitors/{'v' * 22}"
+    assert (await web.send("DELETE", "/v1/events/gala", headers=web.as_("admin"))).status_code == 204
+    assert code(await web.send("DELETE", path, headers=web.as_("operator"))) == (404, "room_not_found")
