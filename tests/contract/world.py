@@ -46,6 +46,7 @@ KNOWN: dict[str, list[Known]] = {
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
     "leave": [Known(204, "leaving")],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
+    "want": [Known(200, "waiting", {"room_id": "hall"}, {"quantity": 1})],
     "gate": [Known(204, "booking"), Known(302, headers=HTML)],
     "create_event": [Known(201, body=NEW_EVENT)],
     "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
