@@ -20,7 +20,7 @@ FLOOR = {"items": [{"ticket_type_id": "floor", "quantity": 1}]}
 STALLS_SECTION = {"sections": [{"name": "Stalls", "price": 7000, "rows": 10, "seats_per_row": 20}]}
 STALLS = {"best_available": {"ticket_type_id": "stalls", "quantity": 2}}
 PAYMENT = {"payment": {"method": "card", "token": "tok_ok"}}
-WEBHOOK = {"url": "http://127.0.0.1:9/"}  # nobody listens there
+WEBHOOK = {"url": "http://127.0.0.1:9/", "types": ["room.sold_out"]}  # nobody listens; it does not happen
 ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close")
 EVENTS = ("matinee", "doomed")
 ASYNC = {"Prefer": "respond-async"}
@@ -44,6 +44,7 @@ class Known:
 KNOWN: dict[str, list[Known]] = {
     "join": [Known(201), Known(200, "place")],
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
+    "want": [Known(200, "wanting", {"room_id": "matinee"}, body={"quantity": 1})],
     "leave": [Known(204, "leaving")],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
     "want": [Known(200, "waiting", {"room_id": "hall"}, {"quantity": 1})],
@@ -113,10 +114,11 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     )
     await _made(web, "/v1/events/gala/seats", STALLS_SECTION)
     for event_id in EVENTS:
-        await web.event(event_id, opened=False)
+        await web.event(event_id)
     for room_id in ROOMS:
         await web.room(room_id)
-    await web.post("/v1/rooms/hall/pause", headers=web.as_("operator"))
+    for room_id in ("hall", "matinee"):
+        await web.post(f"/v1/rooms/{room_id}/pause", headers=web.as_("operator"))
     webhook = await _made(web, "/v1/webhooks", WEBHOOK)
     await _made(web, "/v1/users", {**FAN, "name": "Fan"})
     user = bearer((await web.post("/v1/login", FAN)).json()["access_token"])
@@ -125,8 +127,8 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     to_read, to_confirm, to_cancel, paid = [it["reservation_id"] for it in held]
     await _made(web, f"/v1/reservations/{paid}/confirm", PAYMENT, {**booking, "Idempotency-Key": "paid"}, 200)
     payment_id = await web.app.stores.postgres.fetchval("SELECT payment_id FROM payments")
-    waiting, leaving, called = [
-        bearer((await web.join(room_id))["place_token"]) for room_id in ("hall", "gala", "gala")
+    waiting, wanting, leaving, called = [
+        bearer((await web.join(room_id))["place_token"]) for room_id in ("hall", "matinee", "gala", "gala")
     ]
 
     again = await web.post("/v1/rooms/gala/places", {"email": FAN["email"]}, headers=place)
@@ -152,7 +154,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
         credentials={
             **{"admin": web.as_("admin"), "operator": web.as_("operator"), "user": user},
             **{"place": place, "booking": booking},
-            **{"called": called, "leaving": leaving, "waiting": waiting},
+            **{"called": called, "leaving": leaving, "waiting": waiting, "wanting": wanting},
             **{"nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
         },
         link={"expires": exp, "signature": signature},
