@@ -44,10 +44,9 @@ class Known:
 KNOWN: dict[str, list[Known]] = {
     "join": [Known(201), Known(200, "place")],
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
-    "want": [Known(200, "wanting", {"room_id": "matinee"}, body={"quantity": 1})],
+    "want": [Known(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
     "leave": [Known(204, "leaving")],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
-    "want": [Known(200, "waiting", {"room_id": "hall"}, {"quantity": 1})],
     "gate": [Known(204, "booking"), Known(302, headers=HTML)],
     "create_event": [Known(201, body=NEW_EVENT)],
     "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
