@@ -25,7 +25,9 @@ HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
 EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z"
 SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
+OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
 PATTERN_MEANS = {  # what a person is told who did not keep to it
+    OPAQUE: "has to be an id as it was given out",
     SLUG: "has to be 1 to 40 lower-case letters and digits, with single hyphens between them",
     NAME: "must not contain control characters",
     TEXT: "must not contain control characters other than tab and line feed",

@@ -22,14 +22,14 @@ from app.core.errors import (
     StoreUnavailable,
     TicketTypeNotFound,
 )
-from app.core.model import SLUG
+from app.core.model import OPAQUE, SLUG
 from app.web.addresses import client_address, forwarded_scheme
 from app.web.bodies import parse_body, parse_query
 from app.web.http import App, Endpoint, NoBody, NoQuery, Request, Response
 from app.web.problems import problem_response, refusal_of
 
 _SLUG = re.compile(SLUG)
-_OPAQUE = re.compile(r"^[A-Za-z0-9_-]{1,128}\Z")
+_OPAQUE = re.compile(OPAQUE)
 _SANE = re.compile(rb"^[A-Za-z0-9._~:/+=@,-]{1,128}\Z")
 PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "room_id": (_SLUG, RoomNotFound),

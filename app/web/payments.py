@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from app import checkout
 from app.core.errors import NotFound, StoreUnavailable
-from app.core.model import At, Struct
+from app.core.model import OPAQUE, At, Struct
 from app.web.credentials import GATEWAY
 from app.web.http import Request, Response, empty, endpoint
 
@@ -18,7 +18,7 @@ TAG = "Payments"
 class PaymentSubject(Struct, frozen=True):
     """Which payment."""
 
-    payment_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,128}\Z")]
+    payment_id: Annotated[str, Meta(pattern=OPAQUE)]
 
 
 class GatewayMessage(Struct, frozen=True):

@@ -11,7 +11,7 @@ from msgspec import Meta
 from app import webhooks
 from app.core.definitions import Words
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
-from app.core.model import Account, NoticeType, Struct
+from app.core.model import URL, Account, NoticeType, Struct
 from app.store.webhooks import Webhook
 from app.web.credentials import ADMIN, author
 from app.web.http import Request, Response, empty, endpoint, json_response
@@ -26,7 +26,7 @@ _NO_STORE = [(b"cache-control", b"no-store")]
 class NewWebhook(Struct, frozen=True):
     """Where to tell of changes, and of which; without types of all, also of those there will be one day."""
 
-    url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^https?://[^\s\x00-\x1f\x7f]+\Z")]
+    url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
     types: Annotated[list[NoticeType], Meta(max_length=100)] = []  # noqa: RUF012
     description: Words = ""
 

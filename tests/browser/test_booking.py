@@ -157,12 +157,25 @@ async def test_a_bank_that_fails_leaves_the_hold(
 async def test_a_payment_after_the_end_is_told_as_refunded(
     visitor: OpenContext, product: Product, scripts: bool
 ) -> None:
-    room_id = await product.a_sale(event={"hold_ttl_s": 5}, **OPEN)
+    page = await _paid_late(visitor, product, scripts, tickets=1)
+    await expect(page.get_by_text("it is refunded")).to_be_visible(timeout=30_000)
+
+
+async def test_a_payment_after_the_end_is_taken_while_tickets_are_left(
+    visitor: OpenContext, product: Product
+) -> None:
+    page = await _paid_late(visitor, product, scripts=True, tickets=2)
+    await expect(heading(page)).to_have_text("Confirmed", timeout=30_000)
+
+
+async def _paid_late(visitor: OpenContext, product: Product, scripts: bool, tickets: int) -> Page:
+    """A page whose payment comes after the hold has ended."""
+    room_id = await product.a_sale(tickets=tickets, event={"hold_ttl_s": 5}, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await held(page)
     await pay_with(page, "One that answers after the hold has ended")
-    await expect(page.get_by_text("it is refunded")).to_be_visible(timeout=30_000)
+    return page
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
