@@ -17,10 +17,12 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
 ) -> None:
     room_id = await product.a_sale(claim_window_s=600)
     await page.goto(f"{product.url}/rooms/{room_id}")
-    await page.get_by_text("E-mail me when it is my turn").click()
-    await page.get_by_label("E-mail").fill("ann@example.org")
-    await page.get_by_role("button", name="Save").click()
-    await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
+    waiting = page.locator('[data-panel="waiting"]')
+    await waiting.get_by_text("E-mail me when it is my turn").click()
+    form = waiting.locator('form[action$="/email"]')
+    await form.get_by_label("E-mail").fill("ann@example.org")
+    await form.get_by_role("button", name="Save").click()
+    await expect(waiting).to_be_visible()
     async with httpx.AsyncClient(base_url=product.url) as client:  # somebody who is not at the screen
         joined = await client.post(f"/v1/rooms/{room_id}/places", json={"email": "bob@example.org"})
         assert joined.status_code == 201
@@ -33,7 +35,8 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
 
     async def told() -> bool:
         await plain_page.reload()
-        return await plain_page.get_by_text("to bob@example.org").count() == 1
+        of_bob = plain_page.locator(".row", has_text="to bob@example.org")
+        return await of_bob.get_by_role("link", name="It is your turn: Northern Lights").count() == 1
 
     await wait_until(told, "the mail to Bob", timeout_s=15, every_s=0.2)
     await plain_page.get_by_role("link", name="It is your turn: Northern Lights").first.click()
