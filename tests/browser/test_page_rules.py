@@ -43,7 +43,6 @@ async def test_the_first_load_of_the_queue_page_is_light(page: Page, product: Pr
             async with client.stream("GET", url) as response:
                 weights[url] = sum([len(part) async for part in response.aiter_raw()])
     assert len(weights) > 5
-    print(sum(weights.values()))
     assert sum(weights.values()) < WEIGHT_MAX, weights
 
 

@@ -103,7 +103,13 @@ class LineWorld:
         if visitor in self.tokens:
             asked = waiting_room.want(self.line, ROOM, self.tokens[visitor], quantity)
             told = await self._told(visitor, asked)
-            if told.state != "not_waiting":
+            if (
+                told.state in ("not_waiting", "too_many")
+                and visitor in self.lost
+                and not self._is_there(visitor)
+            ):
+                await self.place(visitor)  # they may be back by now, and a refusal does not say where
+            elif told.state != "not_waiting":
                 await self._agree(visitor, told, lambda it: self.room.want(it, quantity, self.watch.now_ms))
 
     async def claim(self, visitor: str) -> None:

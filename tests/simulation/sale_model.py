@@ -145,8 +145,8 @@ class SaleModel:
                 self.outcomes[wish.reservation_id] = wish, "held" if row.wish == wish else "reused"
             elif wish.reservation_id in refused:
                 self.outcomes[wish.reservation_id] = wish, "sold_out"
-            elif word != "settled":
-                self.outcomes[wish.reservation_id] = wish, word
+            else:  # told again, in case Redis was wiped since it was decided
+                self.outcomes[wish.reservation_id] = wish, word.removeprefix("settled ")
 
     def expire(self) -> Iterator[None]:
         """End the holds whose time is over."""
@@ -267,7 +267,7 @@ class SaleModel:
         if known is None:
             return "forgotten", 0
         if known[1] != "pending":
-            return "settled", 0
+            return f"settled {known[1]}", 0
         word = self._refusal(wish, limit_first=False)
         if word:
             self.outcomes[wish.reservation_id] = wish, word
