@@ -17,6 +17,7 @@ from app.core.tokens import new_visitor_id
 from app.store import lua
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
+from app.store.room_scripts import JoinRecord
 
 VISITORS_MAX = 200_000
 INSERT = """
@@ -35,7 +36,7 @@ async def joins_per_s(stores: Stores, room_id: RoomId, batch: int, seconds: floa
     await client.hset(keys.meter, "numbers_reserved", 10**9)
 
     async def join(visitors: Sequence[VisitorId]) -> None:
-        records = [value for visitor_id in visitors for value in (visitor_id, "", 0, 0, 0)]
+        records = [value for visitor_id in visitors for value in JoinRecord(visitor_id, "", 0, 0, 0)]
         await lua.call(stores.redis, "join", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
 
     return await _per_s(join, batch, seconds)

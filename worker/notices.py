@@ -17,7 +17,7 @@ from worker.pace import pause, repeat
 
 log = structlog.get_logger(__name__)
 
-RELAY_S = 0.1
+RELAY_S = 0.25
 RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
 DELIVER_S = 0.2
