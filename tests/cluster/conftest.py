@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from tests.waiting import wait_until
 SLOTS = 16_384
 NODES = 3
 BUS_OFFSET = 10_000  # the cluster bus listens that far above the port
+OUTGOING_FROM = 32_768  # Linux takes the local ports of outgoing connections from here on
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +55,12 @@ def _start(folder: Path) -> EmbeddedStore:
 
 
 def _port_with_bus() -> int:
-    """A free port whose bus port is free too."""
-    for _ in range(100):
+    """A free port whose bus port is free too, and none that an outgoing connection may be given meanwhile."""
+    for _ in range(1000):
         port = free_port()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port + BUS_OFFSET)) != 0:
+        with socket.socket() as probe, suppress(OSError):
+            if port + BUS_OFFSET < OUTGOING_FROM:
+                probe.bind(("127.0.0.1", port + BUS_OFFSET))
                 return port
     raise AssertionError("no free pair of ports for a cluster node")
 
