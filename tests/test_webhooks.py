@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ from app.store.webhooks import GIVEN_UP_MAX, Target, Webhook
 from tests.receiver import Receiver, receiving
 from tests.sales import SETTINGS, a_sale
 from tests.test_outbox import hold
+from tests.waiting import wait_until
 
 OPEN = SETTINGS.model_copy(update={"webhooks_private": "on"})
 
@@ -232,3 +235,29 @@ async def test_an_address_is_looked_at_again_at_each_delivery(stores: Stores) ->
         assert await webhooks.deliver(stores, client, target, private=False) is False
         assert "not public" in (await seen(stores)).failure
         assert receiver.got == []
+
+
+@pytest.mark.parametrize("end", ["failed", "gone"])
+async def test_a_webhook_is_deleted_while_its_deliveries_end(stores: Stores, end: str) -> None:
+    await a_sale(stores)
+    async with receiving() as receiver:
+        target = await a_webhook(stores, receiver)
+        await hold(stores, "r1")
+        await relay(stores)
+        (it,) = await stored.claim(stores.postgres, target.webhook_id, 1)
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        locked = "SELECT FROM webhooks WHERE webhook_id = $1 FOR UPDATE"  # as deleting it begins
+        await connection.execute(locked, target.webhook_id)
+        if end == "failed":
+            ending: Any = stored.failed(stores.postgres, target.webhook_id, it, 1.0, "no")
+        else:
+            ending = stored.disable(stores.postgres, target.webhook_id)
+        task = asyncio.create_task(ending)
+
+        async def waits() -> bool:
+            return bool(await connection.fetchval("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        await wait_until(waits, "the other one stands behind the lock")
+        assert await stored.delete(connection, target.webhook_id) is not None
+    await task
+    assert await stored.pending(stores.postgres) == 0

@@ -79,12 +79,16 @@ SELECT number, ordinal, attempts, notice_id, type, {AT} AS at, data::text
 FROM claimed JOIN notices USING (number, ordinal) ORDER BY number, ordinal
 """
 
+# Whoever locks a webhook and deliveries of it takes the webhook first: so does deleting it.
 _FAILED = f"""
-WITH failed AS (
+WITH first AS (
+    SELECT webhook_id FROM webhooks WHERE webhook_id = $1 FOR NO KEY UPDATE
+), failed AS (
     UPDATE deliveries SET
         due_at = now() + make_interval(secs => $4),
         given_up_at = CASE WHEN created_at < now() - make_interval(secs => {GIVE_UP_AFTER_S}) THEN now() END
-    WHERE webhook_id = $1 AND number = $2 AND ordinal = $3 AND given_up_at IS NULL
+    FROM first WHERE deliveries.webhook_id = first.webhook_id
+      AND number = $2 AND ordinal = $3 AND given_up_at IS NULL
     RETURNING given_up_at
 )
 UPDATE webhooks SET
@@ -183,8 +187,10 @@ async def disable(postgres: asyncpg.Pool, webhook_id: str) -> None:
         """
         WITH disabled AS (
             UPDATE webhooks SET disabled_at = coalesce(disabled_at, now()) WHERE webhook_id = $1
+            RETURNING webhook_id
         )
-        UPDATE deliveries SET given_up_at = now() WHERE webhook_id = $1 AND given_up_at IS NULL
+        UPDATE deliveries SET given_up_at = now() FROM disabled
+        WHERE deliveries.webhook_id = disabled.webhook_id AND given_up_at IS NULL
         """,
         webhook_id,
     )

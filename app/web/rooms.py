@@ -58,6 +58,7 @@ from app.web.sale_documents import Page
 
 TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
+ENDINGS = (NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine)
 _PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
 _PRIVATE = (b"cache-control", b"no-store")
 
@@ -200,11 +201,7 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
     errors=(
         NotWaiting,
         LimitExceeded,
-        NoShow,
-        SessionExpired,
-        LeftTheLine,
-        SessionDone,
-        RemovedFromLine,
+        *ENDINGS,
         PlaceNotFound,
         RoomNotFound,
         Restoring,
@@ -227,11 +224,7 @@ async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Resp
     auth=PLACE,
     answers={201: BookingTokenDocument, 200: BookingTokenDocument, 202: PlaceDocument},
     errors=(
-        NoShow,
-        SessionExpired,
-        LeftTheLine,
-        SessionDone,
-        RemovedFromLine,
+        *ENDINGS,
         PlaceNotFound,
         RoomNotFound,
         Restoring,

@@ -1,5 +1,6 @@
 -- A visitor who was told a place before the room was restored is put back where they stood; nobody who had their turn
--- gets a second one. Who wanted more than one may have been passed over, so they wait again. Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
+-- gets a second one. Who wanted more than one may have been passed over, so they wait again.
+-- Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
 -- (and asks again with it, or with -2 for none); nil: there is nothing to put back.
 local function place_back(visitor_id, draw, number, epoch, quantity)
   if number == -1 or epoch >= c.epoch then return nil end
