@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 from app import mails
 from app.core.model import RoomId
-from app.store import mailboxes
+from app.store import called, mailboxes
 from app.store import mails as stored
-from app.store.keys import RoomKeys
+from app.store.called import Call
 from app.store.mails import Called
 from worker.context import WorkerContext
 from worker.pace import pause, repeat
@@ -27,8 +26,6 @@ LANES = 4  # connections to the server at once
 CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
 REST_S, REST_MAX_S = 1.0, 30.0  # while the server takes nothing, growing
 
-Call = tuple[str, float]  # visitor_id, claim deadline (ms)
-
 
 async def mail_turns(ctx: WorkerContext) -> None:
     """Tell those who left an address that it is their turn. Looks at rooms where anybody did."""
@@ -36,38 +33,18 @@ async def mail_turns(ctx: WorkerContext) -> None:
 
     async def once() -> bool:
         fresh: list[Called] = []
-        called = {
-            room_id: await _called(ctx, room_id) for room_id in await mailboxes.rooms(ctx.stores.postgres)
-        }
-        for room_id, now in called.items():
-            fresh += await _numbered(ctx, room_id, list(now - known.get(room_id, set())))
+        running: dict[str, set[Call]] = {}
+        for room_id in map(RoomId, await mailboxes.rooms(ctx.stores.postgres)):
+            running[room_id] = await called.calls(ctx.stores.redis, room_id, CALLED_MAX)
+            new = list(running[room_id] - known.get(room_id, set()))
+            fresh += await called.numbered(ctx.stores.redis, room_id, new)
         if fresh:
             await stored.queue_of_turns(ctx.stores.postgres, fresh)
         known.clear()
-        known.update(called)
+        known.update(running)
         return False
 
     await repeat(ctx.stopping, "mail_turns", once, TURNS_S)
-
-
-async def _called(ctx: WorkerContext, room_id: str) -> set[Call]:
-    redis: Any = ctx.stores.redis
-    key = RoomKeys(RoomId(room_id)).called
-    return set(await redis.zrange(key, 0, CALLED_MAX - 1, desc=True, withscores=True))
-
-
-async def _numbered(ctx: WorkerContext, room_id: str, calls: list[Call]) -> list[Called]:
-    """The calls with their queue numbers; without those that have ended meanwhile."""
-    if not calls:
-        return []
-    redis: Any = ctx.stores.redis
-    visitors = [visitor_id for visitor_id, _ in calls]
-    numbers = await redis.hmget(RoomKeys(RoomId(room_id)).turns, visitors)
-    return [
-        Called(room_id, visitor_id, int(number), int(claim_by_ms))
-        for (visitor_id, claim_by_ms), number in zip(calls, numbers, strict=True)
-        if number is not None
-    ]
 
 
 async def mail_reminders(ctx: WorkerContext) -> None:
