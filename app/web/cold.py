@@ -56,13 +56,13 @@ def quart_response(response: Response) -> QuartResponse:
     found.headers.clear()
     for name, value in response.headers:
         found.headers.add(name.decode(), value.decode("latin-1"))
-    if response.status != 204:
+    if response.status not in (204, 304):
         found.headers["Content-Type"] = response.content_type.decode()
         if isinstance(response.body, bytes):
             found.headers["Content-Length"] = str(len(response.body))
     if request.method == "HEAD":
         found.set_data(b"")
-        if isinstance(response.body, bytes) and response.status != 204:
+        if isinstance(response.body, bytes) and response.status not in (204, 304):
             found.headers["Content-Length"] = str(len(response.body))
     found.timeout = None
     return found

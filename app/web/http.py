@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.web.board import Board
     from app.web.exposition import Drift
     from app.web.kept import Kept
+    from app.web.sale_documents import KeptSeatMap
     from app.web.throttles import Throttles
 
 BODY_MAX = 64 * 1024
@@ -51,7 +52,7 @@ class App:
     throttles: Throttles
     passwords: Passwords
     availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
-    seat_maps: Kept[tuple[bool, bytes]]  # the same
+    seat_maps: Kept[KeptSeatMap]  # by event_id
     reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
     drift: Drift
     contract: bytes  # the OpenAPI document

@@ -45,6 +45,7 @@ SECURITY = {
 HEADERS = {
     "Idempotency-Key": "1 to 128 printable ASCII characters; the same one when the call is sent again.",
     "Prefer": "`respond-async`: answer 202 at once.",
+    "If-None-Match": "The `ETag` of the version you have.",
     "Last-Event-ID": "The `id` of the last event seen, when a stream is opened again.",
     "X-Place-Token": "The place token, when Authorization carries an account's.",
     "X-Original-URL": "The address the visitor asked for (nginx).",
@@ -58,7 +59,7 @@ HEADERS = {
 _LENGTH = re.compile(r"\^\(\?=\.\{(\d+),(\d+)\}\$\)")
 _END = re.compile(r"\\Z\Z")
 ANSWERS = {200: "Done.", 201: "Made.", 202: "Not decided yet.", 204: "Done, nothing to tell."}
-ANSWERS |= {302: "To a page.", 503: "Not ready."}
+ANSWERS |= {302: "To a page.", 304: "As you know it.", 503: "Not ready."}
 
 
 @endpoint("GET", "/openapi.json", tag="Operations", answers={200: dict[str, Any]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -104,6 +105,17 @@ class SeatMapDocument(msgspec.Struct, frozen=True):
     states: SeatStates
     sections: list[SeatSectionDocument]
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSeatMap:
+    """A seat map as it is kept for a moment: what it says, and the same ready to send."""
+
+    published: bool
+    document: SeatMapDocument
+    plain: bytes
+    gzipped: bytes
+    tag: str  # ETag: another one when a seat changed, the same for both encodings (so a weak one)
 
 
 class SeatsMadeDocument(msgspec.Struct, frozen=True):

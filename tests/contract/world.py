@@ -53,6 +53,7 @@ KNOWN: dict[str, list[Known]] = {
     "delete_event": [Known(204, ids={"event_id": "doomed"})],
     "create_ticket_type": [Known(201, ids={"event_id": "matinee"}, body=BOX)],
     "change_ticket_type": [Known(200, ids={"event_id": "matinee"}, body={"quantity": 20})],
+    "read_seats": [Known(200), Known(304, headers={"If-None-Match": "*"})],
     "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],
     "reserve": [Known(201, body=FLOOR), Known(201, body=STALLS), Known(202, body=FLOOR, headers=ASYNC)],
     "confirm": [Known(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],

@@ -297,3 +297,27 @@ async def test_two_calls_at_once_make_a_section_once(web: Web) -> None:
     await web.event()
     answers = await asyncio.gather(*(made(web, {"sections": [STALLS]}) for _ in range(4)))
     assert sorted(it.status_code for it in answers) == [201, 409, 409, 409]
+
+
+async def test_a_map_that_is_known_costs_no_body(web: Web, worker: WorkerContext) -> None:
+    await a_hall(web, STALLS | {"rows": 100, "seats_per_row": 100})
+    found = await web.get(PATH, headers={"Accept-Encoding": "gzip"})
+    assert found.headers["content-encoding"] == "gzip"
+    assert int(found.headers["content-length"]) < 2_000
+    assert found.headers["vary"] == "Accept-Encoding"
+    tag = found.headers["etag"]
+    plain = await web.get(PATH, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert (plain.json(), plain.headers["etag"]) == (found.json(), tag)
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        again = await web.get(PATH, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == "public, max-age=1"
+    assert (await web.get(PATH, headers={"If-None-Match": '"other"'})).status_code == 200
+    _, booking = await web.inside("gala")
+    assert (await reserve(web, booking, seat_ids=["stalls-a-1"])).status_code == 201
+    web.app.seat_maps._found.clear()
+    changed = await web.get(PATH, headers={"If-None-Match": tag})
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != tag
+    assert states(changed)["stalls-a"].startswith("hf")
