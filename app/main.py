@@ -22,8 +22,7 @@ from app.web.addresses import trusted_networks
 from app.web.board import Board
 from app.web.calls import CALLS
 from app.web.cold import DRAIN_MAX, register_endpoints
-from app.web.console import register_console
-from app.web.console_mail import register_mail_pages
+from app.web.console_pages import register_console_pages
 from app.web.docs import register_docs
 from app.web.exposition import Drift
 from app.web.hot import HotLane
@@ -49,8 +48,7 @@ def create_app(settings: Settings) -> Quart:
     register_endpoints(quart, CALLS)
     register_docs(quart)
     register_pages(quart)
-    register_console(quart)
-    register_mail_pages(quart)
+    register_console_pages(quart)
 
     @quart.while_serving
     async def serving() -> AsyncGenerator[None, None]:

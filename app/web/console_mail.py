@@ -5,16 +5,14 @@ from __future__ import annotations
 from base64 import b64encode
 
 import msgspec
-from quart import Quart, Response
+from quart import Response
 
 from app import letters, mails
 from app.core.errors import Conflict
-from app.core.model import Account
 from app.store.mails import MailRow
-from app.web.console import staff, who
-from app.web.credentials import author
+from app.web.console import console_form, console_page
+from app.web.console_staff import Staff
 from app.web.http import Request
-from app.web.page_entry import page
 from app.web.page_forms import see
 from app.web.page_render import respond
 
@@ -25,8 +23,7 @@ PAGE_MAX = 10_000
 class MailsPage(msgspec.Struct, frozen=True):
     """A part of the mails, the newest first."""
 
-    account: Account
-    who: str
+    staff: Staff
     mails: list[MailRow]
     total: int
     number: int
@@ -37,48 +34,42 @@ class MailsPage(msgspec.Struct, frozen=True):
 class MailPage(msgspec.Struct, frozen=True):
     """One mail; `html` with its pictures in it."""
 
-    account: Account
-    who: str
+    staff: Staff
     mail: MailRow
     html: str
     problem: str = ""
 
 
-async def mail_list(request: Request) -> Response:
+@console_page("/admin/mail", section="Mail")
+async def mail_list(request: Request, staff: Staff) -> Response:
     """The mails."""
-    account = await staff(request)
-    if account is None:
-        return see("/admin")
     number = _number(request.query)
     found, total = await mails.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
     kept = not request.app.settings.smtp_url.get_secret_value()
     more = number * PER_PAGE < total
-    document = MailsPage(account, await who(request, account), found, total, number, more, kept)
-    return respond("console/mails.html", document)
+    return respond("console/mails.html", MailsPage(staff, found, total, number, more, kept))
 
 
-async def mail(request: Request) -> Response:
+@console_page("/admin/mail/<mail_id>", section="Mail")
+async def mail(request: Request, staff: Staff) -> Response:
     """One mail."""
-    account = await staff(request)
-    return see("/admin") if account is None else await _mail(request, account)
+    return await _mail(request, staff)
 
 
-async def send_again(request: Request) -> Response:
+@console_form("/admin/mail/<mail_id>/again", section="Mail")
+async def send_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Send a mail that was given up, kept, or may not have arrived."""
-    account, mail_id = await staff(request), request.params["mail_id"]
-    if account is None:
-        return see("/admin")
+    mail_id = request.params["mail_id"]
     try:
-        await mails.send_again(request.app.stores, mail_id, by=author(request, account))
+        await mails.send_again(request.app.stores, mail_id, by=staff.by)
     except Conflict as refusal:
-        return await _mail(request, account, refusal.detail, refusal.status)
+        return await _mail(request, staff, refusal.detail, refusal.status)
     return see(f"/admin/mail/{mail_id}")
 
 
-async def _mail(request: Request, account: Account, problem: str = "", status: int = 200) -> Response:
+async def _mail(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
     found = await mails.get(request.app.stores, request.params["mail_id"])
-    document = MailPage(account, await who(request, account), found, _with_pictures(found), problem)
-    return respond("console/mail.html", document, status)
+    return respond("console/mail.html", MailPage(staff, found, _with_pictures(found), problem), status)
 
 
 def _with_pictures(it: MailRow) -> str:
@@ -94,10 +85,3 @@ def _number(query: bytes) -> int:
     digits = query.removeprefix(b"page=")
     number = int(digits) if digits.isdigit() and len(digits) <= 5 else 1
     return min(max(number, 1), PAGE_MAX)
-
-
-def register_mail_pages(app: Quart) -> None:
-    """Add them to the console."""
-    app.add_url_rule("/admin/mail", "console_mails", page(mail_list), methods=["GET"])
-    app.add_url_rule("/admin/mail/<mail_id>", "console_mail", page(mail), methods=["GET"])
-    app.add_url_rule("/admin/mail/<mail_id>/again", "console_form_mail", page(send_again), methods=["POST"])

@@ -83,6 +83,11 @@ def is_our_form(request: Request) -> bool:
     )
 
 
+def names_its_page(request: Request) -> bool:
+    """Whether whoever sent this says where it comes from, as every browser does of a POST."""
+    return request.header(b"sec-fetch-site") is not None or request.header(b"origin") is not None
+
+
 def sealed(response: Response) -> Response:
     """The answer with the headers every page carries."""
     response.headers.update(SECURITY_HEADERS)

@@ -20,6 +20,7 @@ from app.core.model import Account, Role
 from app.main import create_app
 from app.settings import Settings
 from app.store.connections import Stores
+from app.web.console_staff import COOKIE
 from app.web.http import App
 from tests.conftest import Servers
 from tests.waiting import wait_until
@@ -63,6 +64,11 @@ class Web:
     async def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
         """POST."""
         return await self.send("POST", path, json=json, **options)
+
+    def staff(self, role: Role = "admin", subject: str = "") -> dict[str, str]:
+        """What the browser of somebody signed in to the console sends with a form of ours."""
+        token = self.as_(role, subject)["Authorization"].removeprefix("Bearer ")
+        return {"Cookie": f"{COOKIE}={token}", "Origin": "http://fairgate.test"}
 
     async def room(self, room_id: str = "hall", *, opened: bool = True, **settings: Any) -> str:
         """A room of its own."""

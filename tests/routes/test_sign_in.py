@@ -9,7 +9,7 @@ from app import accounts
 from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
 from app.settings import Settings
-from app.web.console import COOKIE
+from app.web.console_staff import COOKIE
 from tests.routes.conftest import Web, served
 
 OP = NewAccount(email="op@example.org", name="Olga <Op>", password="correct horse")
@@ -23,7 +23,7 @@ async def appoint(web: Web) -> None:
 
 async def sign_in(web: Web, **form: str) -> httpx.Response:
     """Send the form."""
-    return await web.post("/admin/sign-in", data=form)
+    return await web.post("/admin/sign-in", data=form, headers={"Origin": "http://fairgate.test"})
 
 
 async def test_by_email_and_password_one_comes_to_the_rooms_under_ones_name(web: Web) -> None:

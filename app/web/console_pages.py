@@ -1,0 +1,17 @@
+"""Every page of the console. Importing a module of pages declares what is in it."""
+
+from __future__ import annotations
+
+from quart import Quart
+
+from app.web import console_mail, console_rooms
+from app.web.console import register_console
+from app.web.console_sign_in import register_sign_in
+
+MODULES = (console_rooms, console_mail)
+
+
+def register_console_pages(app: Quart) -> None:
+    """Add the console."""
+    register_sign_in(app)
+    register_console(app)

@@ -1,0 +1,97 @@
+"""Rules that hold for every page and every form of the console, gone over one by one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.web.console import CONSOLE, NAVIGATION, Declared
+from app.web.console_pages import MODULES
+from app.web.page_entry import _PARAMS
+from tests.routes.conftest import Web
+
+assert MODULES  # importing them declared the pages
+FORMS = [*(it.path for it in CONSOLE if it.method == "POST"), "/admin/sign-in", "/admin/sign-out"]
+PAGES = [it for it in CONSOLE if it.method == "GET"]
+SAMPLES = ("hall", "0" * 36, "1", "abc")  # one of them suits each parameter
+FOREIGN = {
+    "another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+    "a neighbour on our domain": {"Sec-Fetch-Site": "same-site", "Origin": "https://blog.fairgate.test"},
+    "a browser that only names its origin": {"Origin": "https://evil.example"},
+    "a sandboxed frame": {"Origin": "null"},
+    "nobody says where it comes from": {},
+}
+
+
+def address(path: str) -> str:
+    """A well-formed address of this page."""
+
+    def sample(found: re.Match[str]) -> str:
+        return next(it for it in SAMPLES if _PARAMS[found[1]].fullmatch(it))
+
+    return re.sub(r"<(\w+)>", sample, path)
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_a_form_that_no_page_of_ours_sent_is_refused(web: Web, path: str) -> None:
+    for who, headers in FOREIGN.items():
+        cookie = web.staff("admin")["Cookie"]
+        answer = await web.post(address(path), data={"step": "close"}, headers={**headers, "Cookie": cookie})
+        assert answer.status_code == 403, who
+        assert "Another site tried to press a button" in answer.text, who
+
+
+@pytest.mark.parametrize("it", PAGES, ids=lambda it: it.path)
+async def test_who_is_not_signed_in_sees_the_way_in_and_comes_back_to_the_page(
+    web: Web, it: Declared
+) -> None:
+    path = address(it.path)
+    for headers in ({}, web.staff("user"), {"Cookie": "fairgate_staff=forged"}):
+        answer = await web.get(path, headers=headers)
+        assert answer.status_code == (200 if path == "/admin" else 401)
+        assert f'name="to" value="{path}"' in answer.text
+
+
+@pytest.mark.parametrize("it", [it for it in CONSOLE if it.method == "POST"], ids=lambda it: it.path)
+async def test_a_form_of_nobody_or_of_too_low_a_role_does_nothing(web: Web, it: Declared) -> None:
+    ours = {"Origin": "http://fairgate.test"}
+    unknown = await web.post(address(it.path), data={}, headers=ours)
+    assert unknown.status_code == 401
+    assert "not signed in any more" in unknown.text
+    if it.role == "admin":
+        refused = await web.post(address(it.path), data={}, headers=web.staff("operator"))
+        assert refused.status_code == 403
+        assert "role admin" in refused.text
+
+
+async def test_the_navigation_leads_to_pages_there_are(web: Web) -> None:
+    start = await web.get("/admin", headers=web.staff())
+    shown = re.findall(
+        r'<a href="(/admin[\w/-]*)"(?: aria-current="page")?>', start.text.partition("</nav>")[0]
+    )
+    assert shown == [path for path in NAVIGATION.values() if path in {it.path for it in PAGES}]
+    for path in shown:
+        page = await web.get(path, headers=web.staff())
+        assert page.status_code == 200
+        assert f'<a href="{path}" aria-current="page">' in page.text
+
+
+async def test_a_refusal_is_a_page_of_the_console(web: Web) -> None:
+    gone = await web.get("/admin/rooms/nowhere", headers=web.staff())
+    assert gone.status_code == 404
+    assert 'aria-label="Console"' in gone.text
+
+
+async def test_signing_in_leads_back_only_to_the_console(web: Web) -> None:
+    token = web.as_("operator")["Authorization"].removeprefix("Bearer ")
+    for to, lands in {
+        "/admin/mail?page=2": "/admin/mail?page=2",
+        "https://evil.example/": "/admin",
+        "//evil.example/admin": "/admin",
+        "/admin/../rooms": "/admin",
+        "/rooms/hall": "/admin",
+    }.items():
+        form = {"token": token, "to": to}
+        answer = await web.post("/admin/sign-in", data=form, headers={"Origin": "http://fairgate.test"})
+        assert (answer.status_code, answer.headers["location"]) == (303, lands)
