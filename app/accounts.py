@@ -19,7 +19,7 @@ from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
 from app.core.tokens import PlaceSigner
 from app.loading import stores_answer
 from app.passwords import Passwords
-from app.store import accounts, balances, reservations
+from app.store import accounts, balances, reservations, sign_ins
 from app.store.connections import Stores
 from app.store.rooms import Connection
 
@@ -136,6 +136,7 @@ async def _promote(
     assert before is not None
     after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
     await accounts.update_terms(connection, after)
+    await sign_ins.delete_of(connection, after.account_id)  # whoever knew the old password
     await audit.record(
         connection,
         by,

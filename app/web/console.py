@@ -15,9 +15,9 @@ Its document has a field `staff`, its template extends `console/frame.html`, its
 `console_pages.py`. A refusal a form does not show in its own words becomes a page of the console.
 
 Forms are protected against other sites by where they come from, not by a token in the page: the browser has
-to say that a page of ours sent the form (`page_entry.py`; here one that says nothing is refused, too), and the
-cookie is `SameSite=Strict`, so it does not come with another site's form at all. That needs no secret in a
-compressed page, and works for signing in, when there is no session yet that a token could belong to.
+to say that a page of ours sent the form (`page_entry.py`; here one that says nothing is refused, too), and
+the cookie is `SameSite=Strict`, so it does not come with another site's form at all. That needs no secret in
+a compressed page, and works for signing in, when there is no session yet that a token could belong to.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ def console_page(path: str, *, section: str = "", role: Role = "operator") -> Ca
 
     def declare(view: P) -> P:
         async def answer(request: Request) -> Response:
-            account = await signed_in(request)
-            if account is None:
+            found = await signed_in(request)
+            if found is None:
                 return sign_in_form(_address(request), status=200 if request.path == "/admin" else 401)
-            staff = await staff_of(request, account, _entries(section))
+            staff = staff_of(request, found, _entries(section))
             if not staff.may(role):
                 return _refused(staff, RoleRequired(f"This page needs the role {role}."), "/admin")
             try:
@@ -116,11 +116,11 @@ def console_form(path: str, *, section: str = "", role: Role = "operator") -> Ca
         async def answer(request: Request) -> Response:
             if not names_its_page(request):
                 return foreign_form(request)
-            account, fields = await signed_in(request), await read_form()
+            found, fields = await signed_in(request), await read_form()
             back = request.path.rpartition("/")[0]
-            if account is None:
+            if found is None:
                 return sign_in_form(back, SIGNED_OUT, 401)
-            staff = await staff_of(request, account, _entries(section))
+            staff = staff_of(request, found, _entries(section))
             try:
                 if not staff.may(role):
                     raise RoleRequired(f"Only an account with the role {role} can do this.")

@@ -1,4 +1,4 @@
-"""Signing in to the console and out of it.
+"""Signing in to the console, out of it, and where one is signed in.
 
 Staff sign in with e-mail and password (`fairgate admin create`) or with an access token (`fairgate token`).
 """
@@ -10,15 +10,25 @@ import re
 import msgspec
 from quart import Quart, Response
 
-from app.core.errors import CredentialInvalid
+from app import sign_ins
+from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired
+from app.store.sign_ins import SignIn
 from app.web.accounts import LoginBody, access_token
-from app.web.console import sign_in_form
-from app.web.console_staff import COOKIE_S, NOT_STAFF, read_staff, with_cookie
+from app.web.console import console_form, console_page, sign_in_form
+from app.web.console_staff import Staff, account_of, signed_in, with_cookie
 from app.web.http import Request
 from app.web.page_entry import foreign_form, names_its_page, page
 from app.web.page_forms import read_form, see
+from app.web.page_render import respond
 
 OURS = re.compile(r"/admin(/[\w-]+)*(\?[\w=&%.+-]*)?")
+
+
+class SignInsPage(msgspec.Struct, frozen=True):
+    """Where this account is signed in."""
+
+    staff: Staff
+    sign_ins: list[SignIn]
 
 
 async def sign_in(request: Request) -> Response:
@@ -30,17 +40,45 @@ async def sign_in(request: Request) -> Response:
     to = to if OURS.fullmatch(to) else "/admin"
     try:
         token = form.get("token", "").strip() or await _logged_in(request, form)
-        await read_staff(request, token)
-    except NOT_STAFF as refusal:
+        account, ttl_s = await account_of(request, token)
+    except (CredentialInvalid, BookingTokenExpired, RoleRequired) as refusal:
         return sign_in_form(to, refusal.detail, refusal.status)
-    return with_cookie(see(to), request, token, COOKIE_S)
+    agent = request.header(b"user-agent") or ""
+    secret = await sign_ins.begin(
+        request.app.stores, account, address=request.client, agent=agent, ttl_s=ttl_s
+    )
+    return with_cookie(see(to), request, secret)
 
 
 async def sign_out(request: Request) -> Response:
     """Forget who this is."""
     if not names_its_page(request):
         return foreign_form(request)
-    return with_cookie(see("/admin"), request, "", 0)
+    found = await signed_in(request)
+    if found is not None:
+        await sign_ins.end(request.app.stores, found.subject, found.sign_in_id)
+    return with_cookie(see("/admin"), request, "")
+
+
+@console_page("/admin/sign-ins")
+async def sign_in_list(request: Request, staff: Staff) -> Response:
+    """Where I am signed in."""
+    found = await sign_ins.of_account(request.app.stores, staff.account.subject)
+    return respond("console/sign_ins.html", SignInsPage(staff, found))
+
+
+@console_form("/admin/sign-ins/<sign_in_id>/end")
+async def end_sign_in(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Sign one of my browsers out."""
+    await sign_ins.end(request.app.stores, staff.account.subject, request.params["sign_in_id"])
+    return see("/admin/sign-ins")
+
+
+@console_form("/admin/sign-ins/end-others")
+async def end_other_sign_ins(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Sign all my browsers out but this one."""
+    await sign_ins.end_all(request.app.stores, staff.account.subject, but=staff.sign_in_id)
+    return see("/admin/sign-ins")
 
 
 async def _logged_in(request: Request, form: dict[str, str]) -> str:

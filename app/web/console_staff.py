@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import time
+from datetime import datetime
 
 import msgspec
 from quart import Response
 
-from app import accounts
-from app.core.errors import BookingTokenExpired, CredentialInvalid, NotFound, RoleRequired
+from app import sign_ins
+from app.core.errors import CredentialInvalid, RoleRequired
 from app.core.model import Account, Author, Role
+from app.core.tokens import expiry
+from app.sign_ins import SIGN_IN_S
+from app.store.sign_ins import SignIn
 from app.web.credentials import STAFF, author, cookies
 from app.web.http import Request
 
 COOKIE = "fairgate_staff"
-COOKIE_S = 12 * 3600  # as long as an access token lives
-NOT_STAFF = (CredentialInvalid, BookingTokenExpired, RoleRequired)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -33,49 +35,49 @@ class Staff(msgspec.Struct, frozen=True):
     name: str  # of the account; of a token without one its subject
     by: Author  # the same, as the audit log names them
     entries: list[Entry]
+    sign_in_id: str
+    expires_at: datetime
 
     def may(self, role: Role) -> bool:
         """Whether they may do what needs this role."""
         return STAFF[self.account.role] >= STAFF[role]
 
 
-async def signed_in(request: Request) -> Account | None:
-    """The account that is signed in; nobody when the token has run out meanwhile. Raises RateLimited."""
-    token = cookies(request, COOKIE).get("")
-    if not token:
+async def signed_in(request: Request) -> SignIn | None:
+    """Who is signed in; nobody when it has ended, or is no staff any more. Raises RateLimited."""
+    secret = cookies(request, COOKIE).get("")
+    if not secret:
         return None
-    try:
-        account = await read_staff(request, token)
-    except NOT_STAFF:
+    found = await sign_ins.of_secret(request.app.stores, secret)
+    if found is None or STAFF[found.role] < STAFF["operator"]:
         return None
-    await request.app.throttles.account(account)
-    return account
+    await request.app.throttles.account(Account(subject=found.subject, role=found.role))
+    return found
 
 
-async def read_staff(request: Request, token: str) -> Account:
-    """The account of an access token of staff. Raises CredentialInvalid & Co., RoleRequired."""
+async def account_of(request: Request, token: str) -> tuple[Account, int]:
+    """The staff an access token speaks for, and how many seconds. Raises CredentialInvalid & Co."""
     found = await request.app.keyring.read(token)
     if not isinstance(found, Account):
         raise CredentialInvalid("This is a booking token; an access token is needed here.")
     if STAFF[found.role] < STAFF["operator"]:
         raise RoleRequired("The role operator or admin is needed here.")
-    return found
+    return found, max(1, expiry(token) - int(time.time()))
 
 
-async def staff_of(request: Request, account: Account, entries: list[Entry]) -> Staff:
-    """What a page is told of the account."""
-    name = account.subject
-    with suppress(NotFound):
-        name = (await accounts.account(request.app.stores, account.subject)).name
-    return Staff(account, name, author(request, account), entries)
+def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
+    """What a page is told of who is signed in."""
+    account = Account(subject=found.subject, role=found.role)
+    name = found.name or found.subject
+    return Staff(account, name, author(request, account), entries, found.sign_in_id, found.expires_at)
 
 
-def with_cookie(response: Response, request: Request, token: str, max_age_s: int) -> Response:
-    """The answer that makes the browser keep this token for the console; "" and 0 to forget it."""
+def with_cookie(response: Response, request: Request, secret: str) -> Response:
+    """The answer that makes the browser keep this secret for the console; "" to forget it."""
     response.set_cookie(
         COOKIE,
-        token,
-        max_age=max_age_s,
+        secret,
+        max_age=SIGN_IN_S if secret else 0,
         path="/admin",
         httponly=True,
         samesite="Strict",

@@ -20,7 +20,6 @@ from app.core.model import Account, Role
 from app.main import create_app
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.console_staff import COOKIE
 from app.web.http import App
 from tests.conftest import Servers
 from tests.waiting import wait_until
@@ -65,10 +64,13 @@ class Web:
         """POST."""
         return await self.send("POST", path, json=json, **options)
 
-    def staff(self, role: Role = "admin", subject: str = "") -> dict[str, str]:
-        """What the browser of somebody signed in to the console sends with a form of ours."""
+    async def staff(self, role: Role = "admin", subject: str = "") -> dict[str, str]:
+        """Sign in to the console: what the browser sends with a form of ours from now on."""
         token = self.as_(role, subject)["Authorization"].removeprefix("Bearer ")
-        return {"Cookie": f"{COOKIE}={token}", "Origin": "http://fairgate.test"}
+        ours = {"Origin": "http://fairgate.test"}
+        answer = await self.post("/admin/sign-in", data={"token": token}, headers=ours)
+        assert answer.status_code == 303, answer.text
+        return {"Cookie": answer.headers["set-cookie"].partition(";")[0], **ours}
 
     async def room(self, room_id: str = "hall", *, opened: bool = True, **settings: Any) -> str:
         """A room of its own."""

@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from app import accounts
+from app.core.definitions import NewAccount
+from app.core.model import COMMAND_LINE
 from app.web.console import CONSOLE, NAVIGATION, Declared
 from app.web.console_pages import MODULES
 from app.web.page_entry import _PARAMS
@@ -36,7 +39,7 @@ def address(path: str) -> str:
 @pytest.mark.parametrize("path", FORMS)
 async def test_a_form_that_no_page_of_ours_sent_is_refused(web: Web, path: str) -> None:
     for who, headers in FOREIGN.items():
-        cookie = web.staff("admin")["Cookie"]
+        cookie = (await web.staff("admin"))["Cookie"]
         answer = await web.post(address(path), data={"step": "close"}, headers={**headers, "Cookie": cookie})
         assert answer.status_code == 403, who
         assert "Another site tried to press a button" in answer.text, who
@@ -47,7 +50,7 @@ async def test_who_is_not_signed_in_sees_the_way_in_and_comes_back_to_the_page(
     web: Web, it: Declared
 ) -> None:
     path = address(it.path)
-    for headers in ({}, web.staff("user"), {"Cookie": "fairgate_staff=forged"}):
+    for headers in ({}, {"Cookie": "fairgate_staff=forged"}):
         answer = await web.get(path, headers=headers)
         assert answer.status_code == (200 if path == "/admin" else 401)
         assert f'name="to" value="{path}"' in answer.text
@@ -60,25 +63,66 @@ async def test_a_form_of_nobody_or_of_too_low_a_role_does_nothing(web: Web, it: 
     assert unknown.status_code == 401
     assert "not signed in any more" in unknown.text
     if it.role == "admin":
-        refused = await web.post(address(it.path), data={}, headers=web.staff("operator"))
+        refused = await web.post(address(it.path), data={}, headers=await web.staff("operator"))
         assert refused.status_code == 403
         assert "role admin" in refused.text
 
 
+async def test_staff_sees_where_it_is_signed_in_and_signs_one_or_all_others_out(web: Web) -> None:
+    here, phone, desk, other = [await web.staff("operator", who) for who in ("ann", "ann", "ann", "bob")]
+    page = (await web.get("/admin/sign-ins", headers=here)).text
+    ends = re.findall(r'action="(/admin/sign-ins/[0-9a-f-]{36}/end)"', page)
+    assert (len(ends), page.count("this one")) == (2, 1)
+    await web.post(ends[0], data={}, headers=other)  # somebody else's: nothing happens
+
+    async def signed_in(*browsers: dict[str, str]) -> list[bool]:
+        return [(await web.get("/admin/sign-ins", headers=it)).status_code == 200 for it in browsers]
+
+    assert await signed_in(here, phone, desk, other) == [True] * 4
+    await web.post(ends[0], data={}, headers=here)
+    assert sorted(await signed_in(phone, desk)) == [False, True]
+    await web.post("/admin/sign-ins/end-others", data={}, headers=here)
+    assert await signed_in(here, phone, desk, other) == [True, False, False, True]
+    await web.post("/admin/sign-out", data={}, headers=here)
+    assert await signed_in(here, other) == [False, True]
+
+
+async def test_a_role_taken_away_or_a_new_password_acts_at_once(web: Web) -> None:
+    boss = NewAccount(email="ann@example.org", name="Ann", password="correct horse")
+    made, _ = await accounts.appoint(web.app.stores, web.app.passwords, boss, "admin", by=COMMAND_LINE)
+    first = await web.staff("admin", made.account_id)
+    execute = web.app.stores.postgres.execute
+    for role, status in (("operator", 200), ("user", 401), ("admin", 200)):
+        await execute("UPDATE accounts SET role = $2 WHERE account_id = $1", made.account_id, role)
+        page = await web.get("/admin/sign-ins", headers=first)
+        assert page.status_code == status
+        assert (f"Ann · {role}" in page.text) == (status == 200)
+    await accounts.appoint(web.app.stores, web.app.passwords, boss, "admin", by=COMMAND_LINE)
+    assert (await web.get("/admin/sign-ins", headers=first)).status_code == 401
+
+
+async def test_a_sign_in_ends_with_its_time(web: Web) -> None:
+    staff = await web.staff()
+    await web.app.stores.postgres.execute("UPDATE sign_ins SET expires_at = now()")
+    assert (await web.get("/admin", headers=staff)).text.count('name="token"') == 1
+    await web.staff()
+    assert await web.app.stores.postgres.fetchval("SELECT count(*) FROM sign_ins") == 1  # the other is gone
+
+
 async def test_the_navigation_leads_to_pages_there_are(web: Web) -> None:
-    start = await web.get("/admin", headers=web.staff())
+    start = await web.get("/admin", headers=await web.staff())
     shown = re.findall(
         r'<a href="(/admin[\w/-]*)"(?: aria-current="page")?>', start.text.partition("</nav>")[0]
     )
     assert shown == [path for path in NAVIGATION.values() if path in {it.path for it in PAGES}]
     for path in shown:
-        page = await web.get(path, headers=web.staff())
+        page = await web.get(path, headers=await web.staff())
         assert page.status_code == 200
         assert f'<a href="{path}" aria-current="page">' in page.text
 
 
 async def test_a_refusal_is_a_page_of_the_console(web: Web) -> None:
-    gone = await web.get("/admin/rooms/nowhere", headers=web.staff())
+    gone = await web.get("/admin/rooms/nowhere", headers=await web.staff())
     assert gone.status_code == 404
     assert 'aria-label="Console"' in gone.text
 

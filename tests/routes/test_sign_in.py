@@ -46,7 +46,9 @@ async def test_by_an_access_token_too(web: Web) -> None:
     token = web.as_("admin", "me")["Authorization"].removeprefix("Bearer ")
     answer = await sign_in(web, token=token)
     assert answer.status_code == 303
-    page = await web.get("/admin", headers={"Cookie": f"{COOKIE}={token}"})
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    assert token not in cookie
+    page = await web.get("/admin", headers={"Cookie": cookie})
     assert "me · admin" in page.text
 
 
