@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
 ARGS ?=
 
-.PHONY: run install test lint format browser bench clean
+.PHONY: run install test lint format messages browser bench clean
 
 run: install
 	@exec $(VENV)/bin/fairgate demo $(ARGS)
@@ -41,6 +41,13 @@ lint: install
 format: install
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# What the templates say, into the catalogues: app/locale/<language>/LC_MESSAGES/fairgate.po, which are read as they are.
+messages: install
+	@mkdir -p build
+	@$(VENV)/bin/pybabel -q extract -F pyproject.toml -k forms:1,2 --no-location --sort-output -w 110 --project Fairgate --version 1 \
+	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/languages.py
+	@$(VENV)/bin/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 110 -i build/fairgate.pot -D fairgate -d app/locale
 
 # The browser tests drive the system's Chromium. Root on Debian gets it; others are told and go on without.
 browser:

@@ -1,9 +1,18 @@
-"""How pages write numbers, money, times and waits. Plain functions; the templates know them as filters.
+"""How pages and mails write numbers, money, times and waits. The templates know them as filters.
 
-The scripts in `static/words.js` write the same forms with `Intl`, in the visitor's own zone.
+The scripts in `static/words.js` write the same forms with `Intl`, in the visitor's own zone. Digits are 0 to
+9 in every language, so that figures that count down do not change their script. Names of units come from our
+catalogues (`units`): Babel has them for some languages only.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal
 
 from app.core.clock import from_ms
 
@@ -11,25 +20,30 @@ MINUTE_S = 60
 HOUR_S = 60 * MINUTE_S
 DAY_S = 24 * HOUR_S
 HOURS_FROM_S = 90 * MINUTE_S  # longer waits are told in hours: nobody counts 137 minutes
+ENGLISH = "en"
+Units = Mapping[str, Mapping[str, str]]  # by unit: a pattern for each plural form
+ENGLISH_UNITS: Units = {
+    unit: {"one": f"{{n}} {unit}", "other": f"{{n}} {unit}s"} for unit in ("second", "minute", "hour")
+}
+_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Z])(?=\d)")  # CHF45.00: CLDR wants a space there, Babel sets none
+DATES_IN = {ENGLISH: "en_GB"}  # day before month, 24 hours: read the same by everybody who reads English
 
-SIGNS = {"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}  # as Intl writes them in English
 # ISO 4217 minor units that are not two.
 MINOR_DIGITS = dict.fromkeys(
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0
 ) | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
 
 
-def number(value: int | None) -> str:
+def number(value: int | None, language: str = ENGLISH) -> str:
     """12345 -> 12,345; nothing for None."""
-    return "" if value is None else f"{value:,}"
+    return "" if value is None else format_decimal(value, locale=language)
 
 
-def money(amount: int, currency: str) -> str:
+def money(amount: int, currency: str, language: str = ENGLISH) -> str:
     """Minor units in words a buyer reads: 4500, EUR -> €45.00."""
     digits = MINOR_DIGITS.get(currency, 2)
-    figures = f"{amount / 10**digits:,.{digits}f}"
-    sign = SIGNS.get(currency)
-    return f"{sign}{figures}" if sign else f"{currency}\u00a0{figures}"
+    text = format_currency(amount / 10**digits, currency, locale=language)
+    return _LETTER_BEFORE_DIGIT.sub("\u00a0", text)
 
 
 def rfc3339(at_ms: int) -> str:
@@ -38,48 +52,65 @@ def rfc3339(at_ms: int) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
 
 
-def utc_time(at_ms: int, style: str = "full") -> str:
+def utc_time(at_ms: int, style: str = "full", language: str = ENGLISH) -> str:
     """The reader's form of a time when no script turns it into their own zone."""
     at = from_ms(at_ms)
     if at is None:
         return ""
-    clock_face = at.strftime("%H:%M UTC")
-    return clock_face if style == "short" else f"{at:%A}, {at.day} {at:%B %Y}, {clock_face}"
+    locale = DATES_IN.get(language, language)
+    clock_face = f"{at:%H:%M} UTC"
+    if style == "short":
+        return clock_face
+    return f"{format_date(at, 'full', locale=locale)}, {clock_face}"
 
 
-def duration(seconds: int) -> str:
+def duration(seconds: int, units: Units = ENGLISH_UNITS, language: str = ENGLISH) -> str:
     """A length of time, to one unit and rounded down: 45 seconds, 2 minutes, 3 hours."""
     if seconds < 2 * MINUTE_S:
-        return _counted(seconds, "second")
+        return counted(seconds, units["second"], language)
     if seconds < HOURS_FROM_S:
-        return _counted(seconds // MINUTE_S, "minute")
-    return _counted(seconds // HOUR_S, "hour")
+        return counted(seconds // MINUTE_S, units["minute"], language)
+    return counted(seconds // HOUR_S, units["hour"], language)
 
 
-def clock(left_ms: int) -> str:
-    """What is left: 4:05, 1:02:09, 3 d 4 h. Never below zero."""
+def clock(left_ms: int, days_pattern: str = "{days}d {hours}h") -> str:
+    """What is left: 4:05, 1:02:09, 3d 4h. Never below zero."""
     left_s = max(0, -(-left_ms // 1000))
     if left_s >= DAY_S:
-        return f"{left_s // DAY_S} d {left_s % DAY_S // HOUR_S} h"
+        days, hours = divmod(left_s // HOUR_S, 24)
+        return days_pattern.replace("{days}", str(days)).replace("{hours}", str(hours))
     minutes, seconds = divmod(left_s, MINUTE_S)
     if minutes < 60:
         return f"{minutes}:{seconds:02}"
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
-def wait(estimate: tuple[int, int] | None) -> str:
-    """An honest range: `under a minute`, `about 4 minutes`, `4-6 minutes`, `50 minutes to 2 hours`."""
+def wait(
+    estimate: tuple[int, int] | None,
+    patterns: Mapping[str, str],
+    units: Units = ENGLISH_UNITS,
+    language: str = ENGLISH,
+) -> str:
+    """An honest range, by the patterns `under`, `about`, `range`, `unknown`: 4-6 minutes, about an hour."""
     if estimate is None:
-        return "not known right now"
-    low, high = (_rounded(seconds) for seconds in estimate)
-    if high == (0, "minute"):
-        return "under a minute"
-    low = (1, "minute") if low[0] == 0 else low
-    if low == high:
-        return f"about {_counted(*low)}"
-    if low[1] == high[1]:
-        return f"{low[0]}\u2013{_counted(*high)}"
-    return f"{_counted(*low)} to {_counted(*high)}"
+        return patterns["unknown"]
+    (low, unit), (high, high_unit) = (_rounded(seconds) for seconds in estimate)
+    if high == 0:
+        return patterns["under"]
+    low = max(1, low)
+    a, b = counted(low, units[unit], language), counted(high, units[high_unit], language)
+    if a == b:
+        return patterns["about"].replace("{a}", a)
+    if unit == high_unit:
+        return f"{number(low, language)}\u2013{b}"
+    return patterns["range"].replace("{a}", a).replace("{b}", b)
+
+
+def counted(count: int, patterns: Mapping[str, str], language: str = ENGLISH) -> str:
+    """One of the patterns `zero`, `one`, `two`, `few`, `many`, `other`, with {n} filled in."""
+    kind = "zero" if count == 0 and "zero" in patterns else str(Locale.parse(language).plural_form(count))
+    pattern = patterns.get(kind, patterns["other"])
+    return pattern.replace("{n}", number(count, language))
 
 
 def _rounded(seconds: int) -> tuple[int, str]:
@@ -88,7 +119,3 @@ def _rounded(seconds: int) -> tuple[int, str]:
     if seconds < HOURS_FROM_S:
         return (seconds + MINUTE_S // 2) // MINUTE_S, "minute"  # halves up, as Math.round does
     return (seconds + HOUR_S // 2) // HOUR_S, "hour"
-
-
-def _counted(count: int, unit: str) -> str:
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"

@@ -38,8 +38,7 @@ function showStock(document) {
   for (const type of document.ticket_types) {
     const left = form.querySelector(`[data-type="${type.ticket_type_id}"] [data-left]`);
     if (!left) continue;
-    const { sold, held } = left.dataset;
-    left.textContent = type.sold >= type.total ? sold : type.free === 0 ? held : counted(type.free, { ...left.dataset, zero: held });
+    left.textContent = type.sold >= type.total ? left.dataset.sold : counted(type.free, left.dataset);
   }
 }
 

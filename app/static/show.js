@@ -89,7 +89,7 @@ function titleOf(panel, status, place) {
 export function showLink(link, ageMs) {
   for (const dot of all('[data-fill="dot"]')) dot.classList.toggle("on", link === "live");
   fill("updated", ({ liveText, just, ago }) =>
-    link === "live" ? liveText : ageMs < 10000 ? just : ago.replace("{t}", `${Math.round(ageMs / 1000)} s`));
+    link === "live" ? liveText : ageMs < 10000 ? just : ago.replace("{t}", number(Math.round(ageMs / 1000))));
 }
 
 export function showJoining(joining) {

@@ -2,19 +2,19 @@
 const locale = document.documentElement.lang || "en";
 const MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400;
 const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are told in hours: nobody counts 137 minutes
-const plain = new Intl.NumberFormat(locale);
-const units = {
-  minute: new Intl.NumberFormat(locale, { style: "unit", unit: "minute", unitDisplay: "long" }),
-  hour: new Intl.NumberFormat(locale, { style: "unit", unit: "hour", unitDisplay: "long" }),
-};
+const figures = (options) => new Intl.NumberFormat(locale, { numberingSystem: "latn", useGrouping: true, ...options });
+const plain = figures();
+const unit = (name, unitDisplay) => figures({ style: "unit", unit: name, unitDisplay });
+const units = { minute: unit("minute", "long"), hour: unit("hour", "long") };
+const short = { day: unit("day", "narrow"), hour: unit("hour", "narrow") };
 const plurals = new Intl.PluralRules(locale);
 
 export const number = (value) => plain.format(value);
 
-// What is left: 4:05, 1:02:09, 3 d 4 h. Never below zero.
+// What is left: 4:05, 1:02:09, 3d 4h. Never below zero.
 export function clock(leftMs) {
   const left = Math.max(0, Math.ceil(leftMs / 1000));
-  if (left >= DAY_S) return `${Math.floor(left / DAY_S)} d ${Math.floor((left % DAY_S) / HOUR_S)} h`;
+  if (left >= DAY_S) return `${short.day.format(Math.floor(left / DAY_S))} ${short.hour.format(Math.floor((left % DAY_S) / HOUR_S))}`;
   const two = (n) => String(n).padStart(2, "0");
   const minutes = Math.floor(left / 60), seconds = two(left % 60);
   return minutes < 60 ? `${minutes}:${seconds}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${seconds}`;
@@ -44,12 +44,13 @@ export function counted(count, patterns) {
 }
 
 export function money(amount, currency) {
-  const format = new Intl.NumberFormat(locale, { style: "currency", currency });
+  const format = figures({ style: "currency", currency });
   return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
 
-// A time in the visitor's own zone and habits.
+// A time in the visitor's own zone, and in their habits if they read the page's language (14:00 or 2 pm).
+const habits = navigator.languages?.find((it) => it.split("-")[0] === locale) ?? locale;
 export function when(at, style) {
   const options = style === "short" ? { timeStyle: "short" } : { dateStyle: "full", timeStyle: "short" };
-  return new Intl.DateTimeFormat(undefined, options).format(at);
+  return new Intl.DateTimeFormat(habits, { numberingSystem: "latn", ...options }).format(at);
 }

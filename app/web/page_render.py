@@ -1,4 +1,4 @@
-"""From a document to an HTML answer: the template environment, the security headers, compression.
+"""From a document to an HTML answer: languages, the template environment, the security headers, compression.
 
 Templates escape everything; `StrictUndefined` turns a misspelt name into an error instead of an empty space.
 Compressing HTML is safe here because no page carries a secret: tokens travel in HttpOnly cookies and forms
@@ -8,7 +8,7 @@ are protected by their Origin, not by a token in the page.
 from __future__ import annotations
 
 import gzip
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from quart import Response, request
 
+from app import languages
 from app.core import words
 from app.web.assets import load_assets
 
+CONSOLE = "console/"
 TEMPLATES = Path(__file__).parents[2] / "templates"
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -43,25 +45,39 @@ SECURITY_HEADERS = {
 
 
 @cache
-def templates() -> Environment:
-    """The environment of all pages, made once."""
+def templates(language: str) -> Environment:
+    """The environment of all pages in one language, made once."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    translations = languages.catalogue(language)
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
+        translations.gettext, translations.ngettext, newstyle=True
+    )
+    units = languages.units(language)
     environment.filters |= {
-        "clock": words.clock,
-        "duration": words.duration,
-        "money": words.money,
-        "number": words.number,
+        "clock": partial(words.clock, days_pattern=languages.days_pattern(language)),
+        "counted": partial(words.counted, language=language),
+        "duration": partial(words.duration, units=units, language=language),
+        "money": partial(words.money, language=language),
+        "number": partial(words.number, language=language),
         "rfc3339": words.rfc3339,
-        "utc_time": words.utc_time,
-        "wait": words.wait,
+        "utc_time": partial(words.utc_time, language=language),
+        "wait": partial(words.wait, units=units, language=language),
     }
-    environment.globals |= {"asset": load_assets().url, "hidden_unless": hidden_unless}
+    environment.globals |= {
+        "asset": load_assets().url,
+        "direction": languages.direction(language),
+        "forms": languages.plural_forms(language),
+        "hidden_unless": hidden_unless,
+        "language": language,
+    }
     return environment
 
 
@@ -70,19 +86,33 @@ def hidden_unless(shown: bool) -> Markup:
     return Markup("" if shown else " hidden")
 
 
-def html(template: str, page: Any) -> str:
+def html(template: str, page: Any, language: str = languages.ENGLISH) -> str:
     """The page as text."""
-    return templates().get_template(template).render(page=page)
+    return templates(language).get_template(template).render(page=page)
 
 
-def respond(template: str, page: Any, status: int = 200, retry_after_s: int = 0) -> Response:
-    """The page as an answer that nobody but this visitor may keep."""
-    response = compressed(html(template, page).encode(), "text/html; charset=utf-8")
+def respond(
+    template: str, page: Any, status: int = 200, retry_after_s: int = 0, *, locale: str = ""
+) -> Response:
+    """The page as an answer that nobody but this visitor may keep.
+
+    Its language is that of `locale` (what the room wishes), else the visitor's; the console is English.
+    """
+    language = languages.ENGLISH if template.startswith(CONSOLE) else asked_language(locale)
+    response = compressed(html(template, page, language).encode(), "text/html; charset=utf-8")
     response.status_code = status
     response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Content-Language"] = language
+    response.vary.add("Accept-Language")
     if retry_after_s:
         response.headers["Retry-After"] = str(retry_after_s)
     return response
+
+
+def asked_language(locale: str = "") -> str:
+    """The language of this request's page."""
+    accepted = (tag for tag, quality in request.accept_languages if quality > 0)
+    return languages.choose([locale, *accepted])
 
 
 def compressed(plain: bytes, content_type: str, gzipped: bytes | None = None) -> Response:

@@ -46,7 +46,7 @@ async def room(request: Request) -> Response:
     posters: Posters = current_app.extensions[POSTERS]
     standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
     document = room_page(standing)
-    response = respond("room.html", document)
+    response = respond("room.html", document, locale=standing.room.settings.locale)
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
         remember_began(response, request, standing, document.position)

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from app.core import words
 from app.core.clock import to_ms
 from app.core.model import Place, Room, RoomStatus
 from app.web.line_documents import Draw, PlaceDocument, StatusDocument
@@ -91,7 +90,7 @@ class RoomPage:
     queue_number: int | None
     serving_position: int
     waiting: int
-    wait: str
+    wait_s: tuple[int, int] | None  # even odds and nine in ten; None: not known
     lottery: Draw | None
     joinable: bool
     in_line: bool
@@ -132,7 +131,7 @@ def room_page(standing: Standing) -> RoomPage:
     page = RoomPage(
         room_id=room.room_id,
         name=standing.event.name if standing.event else room.settings.name,
-        title=f"{f'#{position:,} · ' if position else ''}{room.settings.name}",
+        title=room.settings.name,
         event=standing.event,
         message=room.settings.message,
         panel=panel,
@@ -152,7 +151,7 @@ def room_page(standing: Standing) -> RoomPage:
         queue_number=place.queue_number if place else None,
         serving_position=status.serving_position,
         waiting=status.waiting,
-        wait=words.wait((estimate.p50, estimate.p90) if estimate else None),
+        wait_s=(estimate.p50, estimate.p90) if estimate else None,
         lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
         in_line=place is not None and place.state in ("prequeue", "waiting"),
