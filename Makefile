@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
 ARGS ?=
 
-.PHONY: run install test lint format messages browser bench clean
+.PHONY: run install test lint format messages browser bench soak clean
 
 run: install
 	@exec $(VENV)/bin/fairgate demo $(ARGS)
@@ -60,6 +60,12 @@ browser:
 # Needs wrk (apt-get install wrk). make bench ARGS='--server hypercorn --json figures.json'
 bench: install
 	@exec $(VENV)/bin/python -m load.bench $(ARGS)
+
+# Simulated sales that nobody has seen yet, as many as asked for: make soak ARGS=5000
+soak: install
+	@first=$$((RANDOM * 32768 + RANDOM)); echo "seeds from $$first"; \
+	FAIRGATE_SIMULATION_FIRST=$$first FAIRGATE_SIMULATION_SEEDS=$(or $(ARGS),1000) \
+	  $(VENV)/bin/python -m pytest -q -n 2 --timeout 0 tests/simulation/test_simulation.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

@@ -61,6 +61,18 @@ async def test_a_call_that_was_still_running_is_made_again(redis: Client) -> Non
     assert words(await claim(redis, "ann")) == ["active"]
 
 
+async def test_the_token_of_a_call_made_before_is_not_given_back(redis: Client) -> None:
+    await a_restored_room(redis, admission_rate_per_minute=1, claim_window_s=5)
+    old, new = SETTLED + 1, SERVED + 1
+    await ask(redis, asking("ann", token("ann", old)), asking("bob", token("bob", new)))
+    await redis.hset(KEYS.meter, "level", 60_000)
+    assert (await tick(redis, NOW + 10_000)).calls == 1
+    assert await stand(redis, "ann", "bob", now_ms=NOW + 10_000) == ["no_show", "called"]
+    spent = int(await redis.hget(KEYS.meter, "level"))
+    assert await stand(redis, "bob", now_ms=NOW + 15_000) == ["no_show"]
+    assert int(await redis.hget(KEYS.meter, "level")) == spent + 60_000
+
+
 async def test_a_call_that_was_over_stays_over(redis: Client) -> None:
     await a_restored_room(redis)
     assert words(await ask(redis, asking("ann", token("ann", SETTLED)))) == ["no_show"]

@@ -67,6 +67,7 @@ class RoomModel:
     draw_last: int = 0
     admitted: int = 0
     given_back: int = 0
+    restored_serving: int = 0  # whose call was made before Redis was lost
     prequeue: dict[str, int] = field(default_factory=dict)  # draw, or queue number
     waiting: dict[str, int] = field(default_factory=dict)  # queue number
     called: dict[str, int] = field(default_factory=dict)  # claim deadline
@@ -155,7 +156,7 @@ class RoomModel:
         """Out of the line, or the session is done. The call of one who leaves is free again."""
         there = self._standing(visitor, now_ms)
         if there is not None and there.state == "called":
-            self._give_back()
+            self._give_back(visitor)
         if there is not None:
             self._end(visitor, "done" if there.state == "active" else "left", now_ms)
 
@@ -227,7 +228,7 @@ class RoomModel:
     def _standing(self, visitor: str, now_ms: int) -> Standing | None:
         """A deadline that has passed ends the turn for whoever looks first."""
         if self.called.get(visitor, now_ms + 1) <= now_ms:
-            self._give_back()
+            self._give_back(visitor)
             self._end(visitor, "no_show", now_ms)
         if self.active.get(visitor, now_ms + 1) <= now_ms:
             self._end(visitor, "expired", now_ms)
@@ -288,9 +289,11 @@ class RoomModel:
         self.level -= UNIT
         self.admitted += 1
 
-    def _give_back(self) -> None:
-        self.level += UNIT
-        self.given_back += 1
+    def _give_back(self, visitor: str) -> None:
+        """Not what may have been given back before Redis was lost."""
+        if self.turns[visitor] > self.restored_serving:
+            self.level += UNIT
+            self.given_back += 1
 
     def _act_on_schedule(self, now_ms: int) -> None:
         rules, before = self.rules, self.state in ("scheduled", "prequeue")

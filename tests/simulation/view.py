@@ -11,11 +11,12 @@ from app.store.keys import RoomKeys
 from tests.simulation.model import RoomModel
 
 METER = "level tick_ms serving_position last_number numbers_reserved draw_next draw_last admitted".split()
+NUMBERS = "level tick_ms serving last reserved draw_next draw_last admitted restored_serving".split()
 SETS = ("prequeue", "waiting", "called", "active")
 
 # Everything of a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a room of ten.
 LOOK = """
-local reply = {redis.call('HGET', KEYS[1], 'state'), redis.call('HMGET', KEYS[2], unpack(ARGV))}
+local reply = {redis.call('HMGET', KEYS[1], 'state', 'restored_serving'), redis.call('HMGET', KEYS[2], unpack(ARGV))}
 for i = 3, 6 do reply[i] = redis.call('ZRANGE', KEYS[i], 0, -1, 'WITHSCORES') end
 reply[7] = redis.call('HGETALL', KEYS[7])
 reply[8] = redis.call('HGETALL', KEYS[8])
@@ -46,6 +47,7 @@ class View:
     draw_next: int
     draw_last: int
     admitted: int
+    restored_serving: int
     prequeue: Mapping[str, int]
     waiting: Mapping[str, int]
     called: Mapping[str, int]
@@ -79,6 +81,7 @@ def of_model(model: RoomModel) -> View:
         draw_next=model.draw_next,
         draw_last=model.draw_last,
         admitted=model.admitted,
+        restored_serving=model.restored_serving,
         prequeue=dict(model.prequeue),
         waiting=dict(model.waiting),
         called=dict(model.called),
@@ -97,7 +100,7 @@ def adopt(model: RoomModel, view: View) -> None:
     """Make the model say what this view says."""
     model.state = "open" if view.state == "sold_out" else view.state
     model.opened = model.opened or model.state in ("open", "paused")
-    for name in ("level", "tick_ms", "serving", "last", "reserved", "draw_next", "draw_last", "admitted"):
+    for name in NUMBERS:
         setattr(model, name, getattr(view, name))
     for name in ("prequeue", "waiting", "called", "active", "turns", "endings", "wants"):
         setattr(model, name, dict(getattr(view, name)))
@@ -108,7 +111,7 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
     """What Redis says, and the keys that carry no TTL."""
     client: Any = redis  # redis-py types EVAL for its sync and async clients at once
     reply = await client.eval(LOOK, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
-    state, values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
+    (state, restored_serving), values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
     meter = {name: int(value) for name, value in zip(METER, values, strict=True)}
     standing, numbers, at = (_scores(prequeue), _scores(waiting)), _scores(turns), _scores(ended)
     told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
@@ -126,6 +129,7 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
         draw_next=meter["draw_next"],
         draw_last=meter["draw_last"],
         admitted=meter["admitted"],
+        restored_serving=int(restored_serving),
         prequeue=standing[0],
         waiting=standing[1],
         called=_scores(called),

@@ -9,17 +9,17 @@ local function give_up(visitor_id, standing)
   redis.call('ZREM', standing, visitor_id); redis.call('HDEL', turns, visitor_id); forget_wanted(visitor_id, true)
   return number
 end
--- The token of a call nobody came for goes back to the bucket.
+-- The token of a call nobody came for goes back to the bucket; not of one made before the room was restored, whose
+-- token may have been given back already.
 local function end_call(visitor_id, word, counter)
-  n.called = n.called - 1
-  m.level = m.level + 60000
-  m[counter] = m[counter] + 1
-  finish(visitor_id, word, give_up(visitor_id, called))
+  local number = give_up(visitor_id, called)
+  if tonumber(number) > c.restored_serving then m.level = m.level + 60000 end
+  n.called, m[counter] = n.called - 1, m[counter] + 1
+  finish(visitor_id, word, number)
 end
 local function end_session(visitor_id, word)
   redis.call('SREM', buyers, visitor_id)
-  n.active = n.active - 1
-  m[word] = m[word] + 1
+  n.active, m[word] = n.active - 1, m[word] + 1
   finish(visitor_id, word, give_up(visitor_id, active))
 end
 local function call_in(visitor_id, number)
