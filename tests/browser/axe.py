@@ -1,0 +1,56 @@
+"""axe-core: fetched once from the npm registry, checked against its digest, kept in `artefacts/`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import tarfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.async_api import Page
+
+VERSION = "4.10.3"
+TARBALL = f"https://registry.npmjs.org/axe-core/-/axe-core-{VERSION}.tgz"
+INTEGRITY = "sha512-Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg=="
+KEPT = Path(__file__).parents[2] / "artefacts" / f"axe-core-{VERSION}.tgz"
+BYTES_MAX = 20_000_000
+TIMEOUT_S = 60
+
+
+@cache
+def source() -> str:
+    """axe-core as one script. What does not have the digest is neither kept nor run."""
+    packed = KEPT.read_bytes() if KEPT.exists() else b""
+    if _digest(packed) != INTEGRITY:
+        packed = httpx.get(TARBALL, timeout=TIMEOUT_S, follow_redirects=True).raise_for_status().content
+        assert len(packed) < BYTES_MAX
+        assert _digest(packed) == INTEGRITY, f"{TARBALL} is not what it was"
+        KEPT.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = KEPT.with_suffix(f".{os.getpid()}")  # of two test processes each has its own
+        unfinished.write_bytes(packed)
+        unfinished.replace(KEPT)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        file = archive.extractfile("package/axe.min.js")
+        assert file is not None
+        return file.read().decode()
+
+
+def _digest(packed: bytes) -> str:
+    return f"sha512-{base64.b64encode(hashlib.sha512(packed).digest()).decode()}"
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds on the page as it is, a line for each rule with the elements that break it."""
+    await page.evaluate(source())  # not as a script element: our Content-Security-Policy would refuse it
+    found: list[dict[str, Any]] = await page.evaluate(
+        "axe.run(document, {resultTypes: ['violations']}).then((it) => it.violations)"
+    )
+    return [
+        f"{it['id']} ({it['impact']}): {it['help']}: " + "; ".join(node["html"][:200] for node in it["nodes"])
+        for it in found
+    ]

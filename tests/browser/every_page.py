@@ -1,0 +1,126 @@
+"""Every page of the product, each with a way to get there: what holds for all pages is tested over this list.
+
+To add pages: write a walk, `async def walk(page, product)`, that ends on the page, and put it into a list of
+your module (as FANS below); then add that list to EVERY_PAGE. Its name is shown when a test fails.
+`staff(page, product)` signs in. Pages are opened in a browser of their own, with scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from playwright.async_api import Page, Route, expect
+
+from tests.browser.conftest import Product
+from tests.browser.steps import heading, joined
+
+Walk = Callable[[Page, Product], Awaitable[None]]
+FAR = "2035-01-01T12:00:00Z"
+
+
+async def staff(page: Page, product: Product) -> None:
+    """Sign in to the console."""
+    await page.goto(f"{product.url}/admin")
+    await page.get_by_text("With an access token").click()
+    await page.get_by_label("Access token").fill(product.token)
+    await page.get_by_role("button", name="Sign in with it").click()
+
+
+async def still(page: Page) -> None:
+    """The page as the server sends it: nothing goes on by itself."""
+
+    async def refuse(route: Route) -> None:
+        await route.abort()
+
+    await page.route("**/*.js", refuse)
+
+
+async def by_hand(page: Page, product: Product, room_id: str) -> None:
+    """Join with the button; whoever is called is not taken further."""
+    await still(page)
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_role("button", name="Join the line").click()
+
+
+async def sales(page: Page, product: Product) -> None:
+    await product.a_sale()
+    await page.goto(product.url)
+
+
+async def not_open(page: Page, product: Product) -> None:
+    await page.goto(f"{product.url}/rooms/{await product.a_sale(opened=False, opens_at=FAR)}")
+
+
+async def prequeue(page: Page, product: Product) -> None:
+    lottery: dict[str, Any] = {
+        "queueing_method": "lottery",
+        "prequeue_at": "2026-01-01T00:00:00Z",
+        "opens_at": FAR,
+    }
+    await page.goto(f"{product.url}/rooms/{await product.a_sale(opened=False, **lottery)}")
+    await expect(heading(page)).to_have_text("You are in the pre-queue")
+
+
+async def waiting(page: Page, product: Product) -> None:
+    await joined(page, product, await product.a_sale(message="Doors open at seven."))
+    for summary in await page.locator('[data-panel="waiting"] summary').all():
+        await summary.click()
+
+
+async def paused(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
+    await expect(page.locator('[data-notice="paused"]')).to_be_visible()
+
+
+async def called(page: Page, product: Product) -> None:
+    await by_hand(page, product, await product.a_sale(admission_rate_per_minute=6000, claim_window_s=600))
+    await expect(heading(page)).to_have_text("It is your turn")
+
+
+async def left(page: Page, product: Product) -> None:
+    await by_hand(page, product, await product.a_sale())
+    await page.locator('[data-panel="waiting"]').get_by_text("Leave the line").first.click()
+    await page.get_by_role("button", name="Leave the line").click()
+    await expect(heading(page)).to_have_text("You left the line")
+
+
+async def removed(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    place = await page.evaluate(f"fetch('/v1/rooms/{room_id}/places/me').then((it) => it.json())")
+    await product.staff("DELETE", f"/v1/rooms/{room_id}/visitors/{place['visitor_id']}")
+    await page.reload()
+    await expect(heading(page)).to_have_text("You were taken out of the line")
+
+
+async def closed(page: Page, product: Product) -> None:
+    room_id = await product.a_sale()
+    await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
+    await page.goto(f"{product.url}/rooms/{room_id}")
+
+
+async def nothing_here(page: Page, product: Product) -> None:
+    await page.goto(f"{product.url}/nothing")
+
+
+async def outside(page: Page, product: Product) -> None:
+    await page.goto(f"{product.url}/events/{await product.a_sale()}")
+
+
+FANS: list[Walk] = [
+    sales,
+    not_open,
+    prequeue,
+    waiting,
+    paused,
+    called,
+    left,
+    removed,
+    closed,
+    nothing_here,
+    outside,
+]
+EVERY_PAGE: list[Walk] = [*FANS]
