@@ -16,7 +16,8 @@ SETS = ("prequeue", "waiting", "called", "active")
 
 # Everything of a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a room of ten.
 LOOK = """
-local reply = {redis.call('HMGET', KEYS[1], 'state', 'restored_serving'), redis.call('HMGET', KEYS[2], unpack(ARGV))}
+local conf = redis.call('HMGET', KEYS[1], 'state', 'restored_serving')
+local reply = {conf, redis.call('HMGET', KEYS[2], unpack(ARGV))}
 for i = 3, 6 do reply[i] = redis.call('ZRANGE', KEYS[i], 0, -1, 'WITHSCORES') end
 reply[7] = redis.call('HGETALL', KEYS[7])
 reply[8] = redis.call('HGETALL', KEYS[8])
@@ -111,7 +112,8 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
     """What Redis says, and the keys that carry no TTL."""
     client: Any = redis  # redis-py types EVAL for its sync and async clients at once
     reply = await client.eval(LOOK, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
-    (state, restored_serving), values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
+    conf, values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
+    state, restored_serving = conf
     meter = {name: int(value) for name, value in zip(METER, values, strict=True)}
     standing, numbers, at = (_scores(prequeue), _scores(waiting)), _scores(turns), _scores(ended)
     told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
