@@ -57,6 +57,11 @@ class Board:
             self.serving_position, self.state = document["serving_position"], document["state"]
             self.changed.notify_all()
 
+    async def opened(self) -> None:
+        """Wait until the pre-queue is over."""
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.state not in ("", "scheduled", "prequeue"))
+
     async def called(self, queue_number: int) -> None:
         """Wait until the line has come to this number. Raises GaveUp when nobody will be called any more."""
         async with self.changed:
@@ -108,8 +113,10 @@ class Crowd:
         place = (await self._call("POST", f"/v1/rooms/{self.room_id}/places")).json()
         self.tally["joined"] += 1
         token: str = place["place_token"]
-        while place["queue_number"] is None:  # in the pre-queue: the draw gives the number
-            await asyncio.sleep(place["poll_after_s"])
+        if place["queue_number"] is None:  # in the pre-queue: the draw gives the number
+            await self.board.opened()
+        while place["queue_number"] is None:
+            await asyncio.sleep(self.random.random() * min(10.0, place["poll_after_s"]))
             place = (await self._call("GET", f"/v1/rooms/{self.room_id}/places/me", token)).json()
             token = place["place_token"] or token
         if place["state"] == "waiting":

@@ -56,12 +56,21 @@ def test_the_wait_range_follows_what_is_measured_within_the_rate(
 
 @given(st.integers(0, 10**6), st.one_of(st.none(), st.integers(0, 10**6)), st.floats(0, 1))
 def test_polls_are_two_seconds_to_some_minutes_apart(ahead: int, p50: int | None, jitter: float) -> None:
-    assert 2 <= rules.poll_after_s(ahead, p50, jitter) <= 375
+    assert 2 <= rules.poll_after_s(ahead, p50, jitter) <= 750
+
+
+@given(st.integers(15, 10**6), st.integers(20, 10**5), st.floats(0, 1))
+def test_who_expects_to_be_called_asks_before_that(ahead: int, p50: int, jitter: float) -> None:
+    assert rules.poll_after_s(ahead, p50, jitter) <= max(p50, 1.25 * rules.ASK_FAR_MIN_S)
 
 
 def test_whoever_is_far_away_asks_rarely() -> None:
-    waits = [rules.poll_after_s(ahead, p50, 0.5) for ahead, p50 in ((0, 1), (100, 100), (9_999, 9_999))]
-    assert waits == [2, 10, 300]
+    cases = ((0, 1), (3, 1), (100, 10), (100, 100), (9_999, 9_999))
+    assert [rules.poll_after_s(ahead, p50, 0.5) for ahead, p50 in cases] == [2, 8, 20, 75, 600]
+
+
+def test_while_nobody_is_called_nobody_asks_often() -> None:
+    assert [rules.poll_after_s(ahead, None, 0.5) for ahead in (0, 100, 300, 10_000)] == [150, 150, 300, 600]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ RoomAction = Literal["open", "pause", "resume", "close"]
 DRAW_BITS = 52  # a sorted set's score is a double: integers up to 2**53 are exact
 NUMBERS_BLOCK_MIN = 1_000  # also the gap a wiped Redis leaves in the numbers of a small sale
 WAIT_SAMPLES = 1_000
+ASK_MAX_S = 600
+ASK_IDLE_S = 150  # nobody is called for now; that it goes on is in the shared document
+ASK_FAR_MIN_S = 20  # from the tenth in line on
 
 _AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {
     "open": {
@@ -66,13 +69,26 @@ def wait_range_s(ahead: int, outflow_per_minute: int, rate_per_minute: int) -> t
 
 
 def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
-    """When to ask for the exact place again: a tenth of the wait, 2 s at the front, 5 minutes far behind.
+    """When to ask for the exact place again: after three quarters of the wait, at most after 10 minutes.
 
-    `jitter01` in 0 to 1 spreads it by a quarter each way, so that those who came together part.
+    The shared document tells everybody how the line moves and when it is their turn. The place adds who left
+    ahead, which is worth little, so it is asked for about as often as the rest of the wait is quartered: a
+    wait of an hour costs a dozen questions. A tenth of the wait cost every visitor of a line of 100,000 two
+    questions a minute (`load/origin.py` measures it). Who hears nothing of the shared document still asks
+    before their turn, as long as the line is not called faster than it was expected to be. Only the first ten
+    ask more often than each 20 s: that is for small rooms, and costs a large one nothing.
+
+    `p50_s` None: nobody is called. `jitter01`: see `spread_s`.
     """
-    tenth = 15.0 if p50_s is None else p50_s / 10
-    near = min(300.0, max(2.0, tenth if ahead else 2.0))
-    return max(2, round(near * (0.75 + 0.5 * jitter01)))
+    if p50_s is None:
+        return spread_s(max(ASK_IDLE_S, min(ASK_MAX_S, ahead)), jitter01)
+    return spread_s(min(ASK_MAX_S, max(min(ASK_FAR_MIN_S, 2 + 2 * ahead), p50_s * 3 / 4)), jitter01)
+
+
+def spread_s(seconds: float, jitter01: float) -> int:
+    """Whole seconds, 2 at least; `jitter01` in 0 to 1 spreads them by a quarter each way, so that those who
+    came together part."""
+    return max(2, round(seconds * (0.75 + 0.5 * jitter01)))
 
 
 def numbers_block(last_number: int) -> int:

@@ -22,6 +22,10 @@ from app.core.model import (
 )
 from app.core.tokens import PlaceSigner
 
+PASSED_OVER_S = 2
+DRAWN_S = 5  # the numbers of a million are drawn within seconds of the opening
+INSIDE_S = 15
+
 
 class Draw(msgspec.Struct, frozen=True):
     """What is published of a lottery: the commitment from the creation on, the seed after the opening."""
@@ -153,12 +157,6 @@ def place_document(
         position = place.ahead + 1
     if place.ahead is not None and status.state == "open":  # else nobody is called: no estimate would be true
         wait = rules.wait_range_s(place.ahead, status.outflow_per_minute, rate_per_minute)
-    p50_s = wait[0] if wait else None
-    if place.ahead is not None and status.state == "sold_out":  # what comes back is offered to the first
-        p50_s = 10 * max(15, place.ahead)
-    # The shared document does not tell when those are called who were passed over: they ask more often.
-    passed_over = (place.queue_number or 0) <= status.serving_position
-    poll_after_s = rules.poll_after_s(0 if passed_over else place.ahead or 0, p50_s, random.random())
     return PlaceDocument(
         room_id,
         place.visitor_id,
@@ -166,12 +164,33 @@ def place_document(
         place.queue_number,
         position,
         WaitRange(*wait) if wait else None,
-        poll_after_s,
+        _poll_after_s(place, status, rate_per_minute),
         from_ms(place.claim_by_ms),
         from_ms(place.session_expires_at_ms),
         max(1, place.quantity),
         token,
     )
+
+
+def _poll_after_s(place: Place, status: RoomStatus, rate_per_minute: int) -> int:
+    """When this visitor asks again.
+
+    What everybody may know is in the shared document: that the room opens, that the line moves, that it is
+    their turn. So most ask rarely, also before the opening and during a pause.
+    """
+    jitter01 = random.random()
+    if place.state == "prequeue":
+        return rules.spread_s(DRAWN_S if status.state == "open" else rules.ASK_IDLE_S, jitter01)
+    if place.ahead is None:  # inside or at an end: what comes next has its own time in this document
+        return rules.spread_s(INSIDE_S, jitter01)
+    if (
+        place.queue_number or 0
+    ) <= status.serving_position:  # passed over: only their own place tells their turn
+        return rules.spread_s(PASSED_OVER_S, jitter01)
+    if status.state == "sold_out":  # what comes back is offered to the first
+        return rules.poll_after_s(place.ahead, max(rules.ASK_FAR_MIN_S, place.ahead), jitter01)
+    wait = rules.wait_range_s(place.ahead, status.outflow_per_minute, rate_per_minute)
+    return rules.poll_after_s(place.ahead, wait[0] if wait else None, jitter01)
 
 
 def room_document(room: Room) -> RoomDocument:

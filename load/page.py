@@ -1,0 +1,176 @@
+"""The queue page's logic, without a page: when it joins, asks for its own place, claims, looks at the line.
+
+The twin of `app/static/queue.js`, `live.js` and `place.js`, for everybody who simulates visitors: those of
+Locust (`visitors.py`) and those of the origin figure (`origin.py`). No I/O and no clock: seconds come in as
+arguments. Panels are decided by `panel_of`, which a browser test compares with `line.js`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from random import Random
+from typing import Literal
+
+from app.core.model import PlaceState
+from app.web.line_documents import PlaceDocument, StatusDocument
+from app.web.queue_document import panel_of
+
+Step = Literal["join", "ask", "claim"]
+
+POLL_AFTER_S = 30.0
+STEP_S = 1.0  # between questions about our own place
+AGAIN_S = 2.0
+STREAM_QUIET_S = 20.0  # a stream that says nothing for longer is checked by asking
+STATUS_POLL_S = 3.0
+STREAM_FIRST_S = 4.0  # a stream begins with the present document; none by then: something swallows it
+STREAM_RETRY_S = 2.0  # what the stream itself told: `retry:`
+LISTEN_AGAIN_S = 15.0  # after an answer that was no stream
+ASKING = ("prequeue", "drawing", "waiting", "returns", "called", "active")
+OVER: dict[str, PlaceState] = {
+    "no_show": "no_show",
+    "session_expired": "expired",
+    "left": "left",
+    "done": "done",
+    "removed": "removed",
+}
+
+
+def jittered(seconds: float, random: Random) -> float:
+    """A quarter more or less, as `jittered` in calls.js."""
+    return seconds * (0.75 + random.random() / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back from one step. `status` 0: the network failed; `code`: that of a problem."""
+
+    status: int
+    place: PlaceDocument | None = None
+    code: str = ""
+    retry_after_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Page:
+    """One open queue page that somebody looks at."""
+
+    random: Random
+    status: StatusDocument
+    place: PlaceDocument | None = None
+    over: PlaceState | None = None  # how it ended, where only the refusal of a claim or join told
+    claimed: bool = False
+    ask_at_s: float = inf
+    not_before_s: float = 0.0
+    drawn: bool = False
+
+    @property
+    def panel(self) -> str:
+        """The panel that is shown."""
+        return panel_of(self.status.state, self.over or (self.place.state if self.place else None))
+
+    @property
+    def reached(self) -> bool:
+        """Whether the shared document says that the line has come to us."""
+        return _reached(self.status, self.place)
+
+    def hear(self, status: StatusDocument, now_s: float) -> None:
+        """The shared document, from the stream or asked for. An older one than the last is dropped."""
+        before = self.status
+        if status.updated_at and before.updated_at and status.updated_at < before.updated_at:
+            return
+        self.status = status
+        if _reached(status, self.place) and not _reached(before, self.place):
+            self.ask_at_s = now_s
+        restored = status.serving_position < before.serving_position or status.epoch != before.epoch
+        if restored and self.place is not None:
+            self.ask_at_s = min(self.ask_at_s, now_s + 4 * self.random.random())
+
+    def due_s(self, now_s: float) -> float:
+        """When `step` will give something if nothing is heard meanwhile; infinity for never."""
+        panel = self.panel
+        if self.claimed:
+            return inf
+        if panel == "called" or panel == "door" or self.reached:
+            return max(now_s, self.not_before_s)
+        if panel == "drawing" and not self.drawn:
+            return now_s
+        return max(self.ask_at_s, self.not_before_s) if panel in ASKING else inf
+
+    def step(self, now_s: float) -> Step | None:
+        """What the page does now, one thing at a time: its answer has to be told before it is asked again."""
+        panel = self.panel
+        if self.claimed or now_s < self.not_before_s:
+            return None
+        if panel == "called" or (self.reached and self.place is not None and self.place.quantity <= 1):
+            return "claim"
+        if panel == "door":
+            return "join"
+        if panel == "drawing" and not self.drawn:
+            self.drawn = True  # everybody of the pre-queue sees the opening in the same moment
+            self.ask_at_s = now_s + self.random.random() * min(10.0, 0.5 + self.status.waiting / 100_000)
+        return "ask" if panel in ASKING and now_s >= self.ask_at_s else None
+
+    def answered(self, step: Step, answer: Answer, now_s: float) -> None:
+        """What came of a step."""
+        self.not_before_s = now_s + (0.0 if step == "join" else STEP_S)
+        if step == "claim" and answer.status in (200, 201):
+            self.claimed = True
+        elif answer.status in (200, 201, 202) and answer.place is not None:
+            self._set(answer.place, now_s)
+            if step == "claim":
+                self.not_before_s = now_s + AGAIN_S
+        elif step != "join" and answer.status in (401, 404):
+            self.place, self.over = None, None  # forgotten: join again
+        elif answer.code == "removed" or (step == "claim" and answer.code in OVER):
+            self.over = OVER[answer.code]
+        else:  # not open, sold out: the shared document tells; throttled or away: later
+            self.not_before_s = now_s + jittered(max(answer.retry_after_s, AGAIN_S), self.random)
+
+    def _set(self, place: PlaceDocument, now_s: float) -> None:
+        self.place, self.over = place, None
+        self.ask_at_s = now_s + jittered(place.poll_after_s or POLL_AFTER_S, self.random)
+
+
+def _reached(status: StatusDocument, place: PlaceDocument | None) -> bool:
+    return (
+        place is not None
+        and place.state == "waiting"
+        and place.queue_number is not None
+        and status.serving_position >= place.queue_number
+    )
+
+
+@dataclass(slots=True)
+class Link:
+    """How a page hears the shared document: by its stream, and by asking where the stream says nothing."""
+
+    random: Random
+    heard_at_s: float
+    streaming: bool = False
+
+    @classmethod
+    def opened(cls, random: Random, now_s: float) -> Link:
+        """The page was just loaded, and listens."""
+        return cls(random, now_s - STATUS_POLL_S + STREAM_FIRST_S)
+
+    def hear(self, now_s: float, by_stream: bool) -> None:
+        """A document, or a comment of the stream."""
+        self.streaming = self.streaming or by_stream
+        self.heard_at_s = now_s
+
+    def broke(self, now_s: float, refused: bool) -> float:
+        """The stream ended, or was `refused` with an answer that is none; seconds until it is tried again."""
+        if self.streaming:
+            self.heard_at_s = now_s - STATUS_POLL_S + jittered(1.0, self.random)  # ask soon, not all at once
+        self.streaming = False
+        return jittered(LISTEN_AGAIN_S, self.random) if refused else STREAM_RETRY_S
+
+    def failed(self, now_s: float) -> None:
+        """Asking failed, too."""
+        self.streaming, self.heard_at_s = False, now_s
+
+    @property
+    def due_s(self) -> float:
+        """When the page asks for the shared document, if it hears nothing until then."""
+        return self.heard_at_s + (STREAM_QUIET_S if self.streaming else STATUS_POLL_S)
