@@ -3,10 +3,12 @@
 Simulated: 100,000 visitors who all come at the opening of a room that calls them at a steady rate until
 nobody waits; time is virtual, nothing goes over a wire. Each visitor is the queue page's own logic
 (`page.py`), each exact place comes from the product's own `place_document`, so `poll_after_s` is what the
-server would answer. Nobody leaves the line. Counted while they wait: questions for the exact place; the event stream, opened once
-and again each time the network breaks it (each 15 minutes); and the shared document, which visitors without a
-stream (3 of 100) ask for each 3 s and nginx or a CDN answers from its one-second cache, so that at most two
-a second reach the origin. Not counted: the join and the claim, which end the wait's two sides.
+server would answer. Nobody leaves the line.
+
+Counted while they wait: questions for the exact place; the event stream, opened once and again each time the
+network breaks it (each 15 minutes); and the shared document, which visitors without a stream (3 of 100) ask
+for each 3 s and nginx or a CDN answers from its one-second cache, so that at most two a second reach the
+origin. Not counted: the join and the claim, which are the two ends of the wait.
 """
 
 from __future__ import annotations
