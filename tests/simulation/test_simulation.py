@@ -1,7 +1,8 @@
 """Seeds against the models, every invariant checked after every step.
 
 A failure prints its seed and the fewest steps that still fail. The same seeds each time,
-so that a red test is the fault of what was changed; seeds nobody has tried are for a soak: `make soak ARGS=5000`.
+so that a red test is the fault of what was changed; seeds nobody has tried are for a soak:
+`make soak ARGS=5000`.
 """
 
 from __future__ import annotations
