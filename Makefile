@@ -57,7 +57,7 @@ browser:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "no chromium: the browser tests will be skipped (apt-get install chromium)" >&2; fi
 
-# Needs wrk (apt-get install wrk). make bench ARGS='--server hypercorn --json figures.json'
+# Needs wrk (apt-get install wrk); one row also nginx. make bench ARGS='--rows joins,place --quick --json figures.json'
 bench: install
 	@exec $(VENV)/bin/python -m load.bench $(ARGS)
 
@@ -66,6 +66,11 @@ soak: install
 	@first=$$((RANDOM * 32768 + RANDOM)); echo "seeds from $$first"; \
 	FAIRGATE_SIMULATION_FIRST=$$first FAIRGATE_SIMULATION_SEEDS=$(or $(ARGS),1000) \
 	  $(VENV)/bin/python -m pytest -q -n 2 --timeout 0 tests/simulation/test_simulation.py
+
+# make bench-compare A=before.json B=after.json, or: make bench-compare before.json after.json
+.PHONY: bench-compare
+bench-compare: install
+	@exec $(VENV)/bin/python -m load.compare $(or $(A) $(B),$(filter-out bench-compare,$(MAKECMDGOALS)))
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

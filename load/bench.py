@@ -1,12 +1,13 @@
-"""The benchmark: starts the product from nothing, measures it from outside, has its stores judged afterwards.
+"""The benchmark: each row starts the product from nothing, measures it from outside, has its stores judged.
 
-`make bench`, or `python -m load.bench [--server NAME] [--seconds N] [--connections N] [--json FILE]`. How it
-measures, and what came out, is in docs/performance.md. Exit code 1 when the verdict is not good.
+`make bench`, or `python -m load.bench [--rows NAME,NAME] [--quick] [--json FILE]`. What the rows are, and how
+they are measured, is in docs/performance.md. Exit code 1 when a verdict is not good.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,51 +16,56 @@ import typer
 from rich.console import Console
 
 from app.core.errors import CannotRun
-from app.listening import ServerName
-from load import halves, report
-from load.halves import Outcome
-from load.product import data_folder, running
+from load import report
+from load.catalogue import ROWS
+from load.figures import Row
+from load.measuring import Run
+from load.sizes import QUICK, WHOLE
 from load.wrk import How, program
 
-TRUSTED = "127.0.0.1/32"  # wrk speaks for many client addresses, as a proxy does
 
-
-async def bench(server: ServerName, how: How, console: Console) -> tuple[report.Conditions, Outcome]:
-    """All rows, on two installations: without request throttles, and with them."""
+async def bench(run: Run, names: list[str]) -> list[Row]:
+    """These rows, one after the other, each on installations of its own."""
     program()
-    outcome = Outcome()
-    with data_folder() as data:
-        console.print(f"starting fairgate ({server}) in {data}")
-        async with running(data, server, FAIRGATE_RATE_LIMITS="off") as product:
-            under = await report.conditions(product.stores, server, how)
-            await halves.waiting_room(product, how, outcome)
-            await halves.reservations(product, how, outcome)
-    with data_folder() as data:
-        console.print(f"starting fairgate ({server}) with throttles in {data}")
-        async with running(data, server, FAIRGATE_TRUSTED_PROXIES=TRUSTED) as product:
-            await halves.throttled_joins(product, how, outcome)
-    return under, outcome
+    found = []
+    for name in names:
+        run.console.print(f"{name}: {(ROWS[name].__doc__ or '').splitlines()[0]}")
+        found.append(await ROWS[name](run))
+    return found
+
+
+def chosen(text: str) -> list[str]:
+    """The rows asked for, in the order of the table; all for an empty text. Raises CannotRun."""
+    asked = {name.strip() for name in text.split(",") if name.strip()}
+    if unknown := sorted(asked - ROWS.keys()):
+        raise CannotRun(f"there is no row {', '.join(unknown)}; there are: {', '.join(ROWS)}")
+    return [name for name in ROWS if name in asked or not asked]
 
 
 def main(
+    rows: Annotated[str, typer.Option(help=f"Some rows only, by commas: {', '.join(ROWS)}.")] = "",
     server: Annotated[Literal["granian", "hypercorn"], typer.Option(help="What serves HTTP.")] = "granian",
-    seconds: Annotated[int, typer.Option(min=1, max=60, help="Length of each row.")] = 10,
+    quick: Annotated[bool, typer.Option(help="Small crowds and short trials: to see that it works.")] = False,
+    seconds: Annotated[int, typer.Option(min=0, max=60, help="Length of a trial; 0: 10, or 1.")] = 0,
     connections: Annotated[int, typer.Option(min=1, max=1000, help="Open connections.")] = 64,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of wrk.")] = 1,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
 ) -> None:
-    """Measure joins, places, status documents and durable reservations on this machine."""
+    """Measure Fairgate on this machine, row by row."""
     console = Console(width=None if sys.stdout.isatty() else report.WIDTH, highlight=False)
-    how = How(connections=max(connections, threads), threads=threads, seconds=seconds)
+    size = QUICK if quick else WHOLE
+    size = dataclasses.replace(size, seconds=seconds or size.seconds)
+    how = How(connections=max(connections, threads), threads=threads, seconds=size.seconds)
+    run = Run(server, how, size, console)
     try:
-        under, outcome = asyncio.run(bench(server, how, console))
+        found = asyncio.run(bench(run, chosen(rows)))
     except CannotRun as error:
         print(f"bench: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
-    report.show(console, under, outcome)
+    report.show(console, run, found)
     if json is not None:
-        report.write(json, under, outcome)
-    if not outcome.good:
+        report.write(json, run, found)
+    if not run.good:
         raise typer.Exit(1)
 
 

@@ -12,6 +12,7 @@ from load.product import NotStarted, Product
 from load.wrk import How, Requests, send
 
 TICKET_TYPES = ("floor", "balcony", "circle")
+TICKETS = 10_000_000  # of each type, where they are not to run out
 CALLED_TIMEOUT_S = 60.0
 PREPARE_S = 600  # at most, for each step
 LONG_S = 86_400
@@ -45,7 +46,7 @@ async def open_room(product: Product, name: str, **settings: object) -> RoomId:
     return RoomId(name)
 
 
-async def open_sale(product: Product, name: str, tickets_each: int) -> Sale:
+async def open_sale(product: Product, name: str, tickets_each: int = TICKETS) -> Sale:
     """An event with several ticket types, on sale to everybody at once; nothing in it runs out of time."""
     room = {
         "admission_rate_per_minute": RATE_MAX,
@@ -86,10 +87,10 @@ def statuses(room_id: RoomId) -> Requests:
     return Requests("GET", f"/v1/rooms/{room_id}")
 
 
-def reservations(sale: Sale, booking_tokens: Sequence[str]) -> Requests:
-    """Every request another visitor with another key, one or two tickets of one of the types."""
+def reservations(sale: Sale, booking_tokens: Sequence[str], first: int = 0) -> Requests:
+    """Every request another visitor with another key (numbered from `first`), one or two tickets."""
     lines = []
-    for number, token in enumerate(booking_tokens):
+    for number, token in enumerate(booking_tokens, first):
         ticket_type, quantity = TICKET_TYPES[number % len(TICKET_TYPES)], 1 + number % 2
         items = f'{{"items":[{{"ticket_type_id":"{ticket_type}","quantity":{quantity}}}]}}'
         lines.append((token, f"bench-{number}", str(len(items)), items))
@@ -98,10 +99,15 @@ def reservations(sale: Sale, booking_tokens: Sequence[str]) -> Requests:
     return Requests("POST", path, headers, "{4}", lines, capture=RESERVATION_ID)
 
 
+def unhurried(how: How) -> How:
+    """The same, until all requests are answered."""
+    return replace(how, seconds=PREPARE_S, rate=0)
+
+
 async def waiting(product: Product, room_id: RoomId, count: int, how: How) -> list[str]:
     """Let visitors join; their place tokens."""
     requests = replace(joins(room_id, count), capture=PLACE_TOKEN)
-    answers = await send(product.url, requests, replace(how, seconds=PREPARE_S, rate=0))
+    answers = await send(product.url, requests, unhurried(how))
     if len(answers.captured) != count:
         raise NotStarted(f"{count} visitors joined {room_id}; answers: {dict(answers.answered)}")
     return list(answers.captured)
@@ -115,7 +121,7 @@ async def inside(product: Product, sale: Sale, count: int, how: How) -> list[str
     requests = Requests(
         "POST", path, headers, lines=[(token,) for token in place_tokens], capture=BOOKING_TOKEN
     )
-    answers = await send(product.url, requests, replace(how, seconds=PREPARE_S, rate=0))
+    answers = await send(product.url, requests, unhurried(how))
     if len(answers.captured) != count:
         raise NotStarted(f"{count} visitors claimed in {sale.room_id}; answers: {dict(answers.answered)}")
     return list(answers.captured)

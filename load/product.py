@@ -22,6 +22,7 @@ import psutil
 
 from app import installation
 from app.core.errors import CannotRun
+from app.core.tokens import PlaceSigner
 from app.listening import ServerName
 from app.settings import Settings
 from app.store.connections import Stores, connected
@@ -46,20 +47,50 @@ class Product:
     stores: Stores
 
     async def post(self, path: str, document: Mapping[str, object] | None = None) -> None:
-        """One call of the staff API that has to succeed."""
-        response = await self.staff.post(path, json=document)
-        if response.is_error:
-            raise NotStarted(f"POST {path}: {response.status_code} {response.text[:300]}")
+        """One POST of the staff API that has to succeed."""
+        await self.ask("POST", path, document)
 
-    def cpu_s(self) -> dict[str, float]:
-        """Seconds of CPU each role and store has used so far; Postgres with all its processes."""
+    async def ask(
+        self, method: str, path: str, document: Mapping[str, object] | None = None
+    ) -> httpx.Response:
+        """One call of the staff API that has to succeed."""
+        response = await self.staff.request(method, path, json=document)
+        if response.is_error:
+            raise NotStarted(f"{method} {path}: {response.status_code} {response.text[:300]}")
+        return response
+
+    def processes(self) -> dict[str, list[psutil.Process]]:
+        """The living processes by role and store; Postgres with all its own."""
         found = installation.saved(self.data)
-        used: defaultdict[str, float] = defaultdict(float)
+        living: defaultdict[str, list[psutil.Process]] = defaultdict(list)
         for member in found.children if found else ():
             process = member.find()
-            for one in [process, *process.children(recursive=True)] if process else ():
-                used[member.name] += _cpu_s(one)
-        return dict(used)
+            living[member.name] += [process, *process.children(recursive=True)] if process else []
+        return dict(living)
+
+    def cpu_s(self) -> dict[str, float]:
+        """Seconds of CPU each role and store has used so far."""
+        return {name: sum(map(_cpu_s, living)) for name, living in self.processes().items()}
+
+    def memory(self, role: str) -> int:
+        """Bytes of memory the processes of a role have at this moment (resident set)."""
+        return sum(int(process.memory_info().rss) for process in self.processes()[role])
+
+    def place_signer(self) -> PlaceSigner:
+        """Signs and reads this installation's place tokens."""
+        return PlaceSigner(installation.secret(self.data).get_secret_value().encode())
+
+    @contextmanager
+    def frozen(self, role: str) -> Iterator[None]:
+        """The processes of a role do not run meanwhile."""
+        living = self.processes()[role]
+        for process in living:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in reversed(living):
+                process.resume()
 
 
 def _cpu_s(process: psutil.Process) -> float:
@@ -82,9 +113,12 @@ def data_folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def running(data: Path, server: ServerName, **environment: str) -> AsyncIterator[Product]:
+async def running(
+    data: Path, server: ServerName, *, web: int = 1, workers: int = 1, **environment: str
+) -> AsyncIterator[Product]:
     """`fairgate up` on `data` and a free port, with these settings and no others; stopped on the way out."""
     command = [sys.executable, str(_program()), "up", "--server", server, "--port", "0", "--data", str(data)]
+    command += ["--web", str(web), "--workers", str(workers)]
     clean = {name: value for name, value in os.environ.items() if not _ours(name)}
     process = _launch(command, {**clean, **environment}, data / "up.log")
     try:

@@ -17,7 +17,7 @@ from app.core.tokens import new_visitor_id
 from app.store import lua
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
-from app.store.room_scripts import JoinRecord
+from app.store.room_scripts import NO_TOKEN, AskRecord, JoinRecord
 
 VISITORS_MAX = 200_000
 INSERT = """
@@ -36,10 +36,23 @@ async def joins_per_s(stores: Stores, room_id: RoomId, batch: int, seconds: floa
     await client.hset(keys.meter, "numbers_reserved", 10**9)
 
     async def join(visitors: Sequence[VisitorId]) -> None:
-        records = [value for visitor_id in visitors for value in JoinRecord(visitor_id, "", 0, 0, 0)]
+        records = [value for visitor_id in visitors for value in JoinRecord(visitor_id, "", 0, NO_TOKEN, 0)]
         await lua.call(stores.redis, "join", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
 
-    return await _per_s(join, batch, seconds)
+    return await _per_s(join, [new_visitor_id() for _ in range(VISITORS_MAX)], batch, seconds)
+
+
+async def places_per_s(
+    stores: Stores, room_id: RoomId, waiting: Sequence[VisitorId], batch: int, seconds: float
+) -> float:
+    """Exact places a second through `place.lua` alone; `waiting` stand in the room and ask in turn."""
+    keys, rounds = RoomKeys(room_id), -(-VISITORS_MAX // len(waiting))
+
+    async def ask(visitors: Sequence[VisitorId]) -> None:
+        records = [value for visitor_id in visitors for value in AskRecord(visitor_id, 0, NO_TOKEN, 0)]
+        await lua.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
+
+    return await _per_s(ask, list(waiting) * rounds, batch, seconds)
 
 
 async def inserts_per_s(stores: Stores, event_id: EventId, batch: int, seconds: float) -> float:
@@ -51,13 +64,17 @@ async def inserts_per_s(stores: Stores, event_id: EventId, batch: int, seconds: 
             await connection.execute(INSERT, visitors, event_id, expires_at)
 
         try:
-            return await _per_s(insert, batch, seconds)
+            return await _per_s(insert, [new_visitor_id() for _ in range(VISITORS_MAX)], batch, seconds)
         finally:
             await connection.execute("DELETE FROM reservations WHERE event_id = $1", event_id)
 
 
-async def _per_s(once: Callable[[Sequence[VisitorId]], Awaitable[None]], batch: int, seconds: float) -> float:
-    visitors = [new_visitor_id() for _ in range(VISITORS_MAX)]
+async def _per_s(
+    once: Callable[[Sequence[VisitorId]], Awaitable[None]],
+    visitors: Sequence[VisitorId],
+    batch: int,
+    seconds: float,
+) -> float:
     done, begun = 0, time.perf_counter()
     while done + batch <= len(visitors) and time.perf_counter() - begun < seconds:
         await once(visitors[done : done + batch])

@@ -2,117 +2,124 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from app.listening import ServerName
-from app.store.connections import Stores
-from load.halves import FROM_MEMORY, Outcome
-from load.rows import Row
-from load.wrk import How
+from load.conditions import Conditions
+from load.figures import Figure, Row
+from load.measuring import Run
+from load.sizes import WHOLE
+from load.verdict import Verdict
 
-WIDTH = 150
-
-
-class Conditions(msgspec.Struct, frozen=True):
-    """Under what the figures came about; without these they say nothing."""
-
-    at: datetime
-    cpu: str
-    cores: int
-    memory_gib: int
-    python: str
-    redis: str
-    postgres: str
-    fsync: str
-    server: str
-    connections: int
-    threads: int
-    seconds: int
+WIDTH = 160
+PERCENTILES = ("p50 ms", "p99 ms")
 
 
-async def conditions(stores: Stores, server: ServerName, how: How) -> Conditions:
-    """The machine, the stores as they say themselves, and how it was measured."""
-    info = await stores.redis.info("server")
-    name = info.get("server_name", "redis")
-    return Conditions(
-        at=datetime.now(UTC).replace(microsecond=0),
-        cpu=_cpu_model(),
-        cores=psutil.cpu_count() or 0,
-        memory_gib=round(psutil.virtual_memory().total / 2**30),
-        python=platform.python_version(),
-        redis=f"{name} {info.get('valkey_version', info['redis_version'])}",
-        postgres=await stores.postgres.fetchval("SHOW server_version"),
-        fsync=await stores.postgres.fetchval("SHOW fsync"),
-        server=server,
-        connections=how.connections,
-        threads=how.threads,
-        seconds=how.seconds,
-    )
+class Report(msgspec.Struct, frozen=True):
+    """One run of the benchmark, as it is written to a file."""
+
+    conditions: Conditions | None
+    rows: list[Row]
+    verdicts: Mapping[str, Verdict]
 
 
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-
-
-def show(console: Console, under: Conditions, outcome: Outcome) -> None:
-    """The table, the references and the verdict."""
-    console.print(
-        f"{under.cores} cores ({under.cpu}), everything on them; {under.server}, Python {under.python}, "
-        f"{under.redis}, PostgreSQL {under.postgres} (fsync {under.fsync}); "
-        f"wrk with {under.connections} connections, {under.seconds} s a row"
-    )
-    table = Table("what")
-    for name in ("a second", "target", "p50 ms", "p99 ms", "batch"):
-        table.add_column(name, justify="right")
-    table.add_column("answers")
-    table.add_column("CPU, % of one core")
-    for row in outcome.rows:
-        table.add_row(*_cells(row))
-    console.print(table)
-    for row in outcome.rows:
-        if it := row.reference:
-            ratio = row.per_s / it.per_s if it.per_s else 0.0
-            alone = f"{it.what} alone: {it.per_s:,.0f} a second in batches of {it.batch}"
-            console.print(f"{row.name}: {ratio:.0%} of {alone}")
-    plain = next((row.per_s for row in outcome.rows if row.name == FROM_MEMORY), 0.0)
-    for row in outcome.rows:
-        if row.target and plain:
-            console.print(f"{row.name}: {row.per_s / plain:.0%} of the {FROM_MEMORY}, which asks no store")
-    for name, verdict in outcome.verdicts.items():
+def show(console: Console, run: Run, rows: Sequence[Row]) -> None:
+    """The conditions, the table and the verdicts."""
+    if run.under is not None:
+        console.print(headline(run.under))
+    if run.size != WHOLE:
+        console.print(
+            "Sizes are not those of a whole run: these figures show that it works, not how fast it is."
+        )
+    console.print(_table(rows))
+    for row in rows:
+        if row.note:
+            console.print(f"{row.name}: {row.note}")
+        if row.answered:
+            console.print(f"{row.name}: {_answers(row)}")
+    for name, verdict in run.verdicts.items():
         console.print(f"verdict on {name}: {'good' if verdict.good else 'NOT GOOD'}: {verdict}")
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    answers = ", ".join(f"{count:,} x {status}" for status, count in row.answered.items())
+def headline(under: Conditions) -> str:
+    """The conditions in one sentence."""
     return (
-        row.name,
-        f"{row.per_s:,.0f}",
-        f"{row.target:,}" if row.target else "",
-        f"{row.p50_ms:.1f}",
-        f"{row.p99_ms:.1f}",
-        f"{row.batch:.0f}",
-        answers + (f", {row.broken:,} broken" if row.broken else ""),
-        _percentages(row.cpu),
+        f"{under.cores} cores ({under.cpu}), everything on them, load average {under.load_average} before; "
+        f"{under.server}, Python {under.python}, {under.redis}, PostgreSQL {under.postgres} (fsync "
+        f"{under.fsync}); wrk with {under.connections} connections; median of {under.size.trials} trials of "
+        f"{under.size.seconds} s"
     )
 
 
-def _percentages(cpu: Mapping[str, float]) -> str:
-    return " ".join(f"{name} {percent:.0f}" for name, percent in cpu.items())
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table("row", "figure")
+    for name in ("median", "lowest - highest", "target", "met", "p50 ms", "p99 ms"):
+        table.add_column(name, justify="right")
+    table.add_column("CPU, us a request (% of a core)")
+    table.add_column("of the store alone")
+    for row in rows:
+        for number, figure in enumerate(it for it in row.figures if it.what not in PERCENTILES):
+            table.add_row(*_cells(row, figure, first=number == 0))
+        if not row.figures:
+            table.add_row(row.name, "not measured")
+        table.add_section()
+    return table
 
 
-def write(path: Path, under: Conditions, outcome: Outcome) -> None:
+def _cells(row: Row, figure: Figure, *, first: bool) -> tuple[str, ...]:
+    spread = f"{number(min(figure.trials))} - {number(max(figure.trials))}" if len(figure.trials) > 1 else ""
+    met = {True: "yes", False: "no", None: ""}
+    own = (figure.what, number(figure.median), spread, target(figure), met[figure.met])
+    if not first:
+        return ("", *own)
+    latencies = {it.what: it for it in row.figures}
+    return (
+        row.name,
+        *own,
+        *(_latency(latencies.get(name)) for name in PERCENTILES),
+        "\n".join(f"{name} {us:,.0f} ({row.cpu[name]:.0f}%)" for name, us in row.cpu_us.items()),
+        _beside(row),
+    )
+
+
+def _latency(figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    missed = {True: "", False: " missed", None: ""}[figure.met]
+    return f"{number(figure.median)} {target(figure)}{missed}".strip()
+
+
+def _beside(row: Row) -> str:
+    if (it := row.reference) is None:
+        return ""
+    return f"{it.share:.0%} of {it.what}:\n{it.per_s:,.0f} a second\nin batches of {it.batch}"
+
+
+def _answers(row: Row) -> str:
+    answers = ", ".join(f"{count:,} x {status}" for status, count in row.answered.items())
+    return f"answers {answers}, {row.broken:,} broken; {row.batch:.0f} for each script that ran"
+
+
+def target(figure: Figure) -> str:
+    """The target in signs; empty where there is none."""
+    least = f"≥ {number(figure.at_least)}" if figure.at_least is not None else ""
+    most = f"≤ {number(figure.at_most)}" if figure.at_most is not None else ""
+    return " ".join(filter(None, (least, most)))
+
+
+def number(value: float) -> str:
+    """A figure as one reads it: three or four digits that count."""
+    size = abs(value)
+    if size >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.1 else f"{value:.2g}"
+
+
+def write(path: Path, run: Run, rows: Sequence[Row]) -> None:
     """The same as one JSON document."""
-    document = {"conditions": under, "rows": outcome.rows, "verdicts": outcome.verdicts}
+    document = Report(run.under, list(rows), run.verdicts)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")

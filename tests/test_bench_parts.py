@@ -1,4 +1,4 @@
-"""The parts of the benchmark: wrk is sent out with prepared requests, and a row is made of what came back."""
+"""The benchmark's generator: wrk is sent out with prepared requests, and what came back is counted."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from io import StringIO
-from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from app.core.errors import CannotRun
 from app.core.model import RoomId
 from app.embedded import free_port
-from load import bench, crowd, halves, report, wrk
+from load import crowd, wrk
 from load.crowd import Sale
-from load.halves import Outcome
-from load.rows import Reference, Row
-from load.verdict import Verdict
 from load.wrk import How, Requests
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
@@ -132,65 +125,3 @@ def test_every_buyer_has_a_token_a_key_and_a_body_of_its_own_length() -> None:
 def test_throttled_joins_come_from_many_addresses() -> None:
     lines = crowd.joins_by_address(RoomId("hall"), 70_000).lines
     assert len({address for (address,) in lines}) == 65_536
-
-
-def a_row() -> Row:
-    return Row(
-        name="joins",
-        target=15_000,
-        per_s=20_000.0,
-        p50_ms=2.5,
-        p99_ms=9.0,
-        answered={201: 40_000, 503: 2},
-        broken=1,
-        seconds=2.0,
-        cpu={"web": 95.0, "wrk": 20.0},
-        batch=40.0,
-        reference=Reference("join.lua", 40, 80_000.0),
-    )
-
-
-CONDITIONS = report.Conditions(
-    at=datetime(2026, 11, 21, tzinfo=UTC),
-    cpu="a processor",
-    cores=2,
-    memory_gib=24,
-    python="3.11.2",
-    redis="valkey 9.1.0",
-    postgres="18.0",
-    fsync="on",
-    server="granian",
-    connections=64,
-    threads=1,
-    seconds=2,
-)
-
-
-def test_the_report_names_figure_target_errors_ratio_and_verdict(tmp_path: Path) -> None:
-    outcome = Outcome([a_row()], {"joins": Verdict(oversold=["floor: rows hold 11 of 10"])})
-    console = Console(width=report.WIDTH, record=True, file=StringIO())
-    report.show(console, CONDITIONS, outcome)
-    said = console.export_text()
-    for words in ("20,000", "15,000", "2 x 503", "1 broken", "25% of join.lua alone", "floor: rows hold 11"):
-        assert words in said
-    assert not outcome.good
-    report.write(tmp_path / "bench.json", CONDITIONS, outcome)
-    written = json.loads((tmp_path / "bench.json").read_text())
-    assert written["rows"][0]["answered"] == {"201": 40_000, "503": 2}
-    assert written["conditions"]["fsync"] == "on"
-
-
-@needs_wrk
-@pytest.mark.timeout(240)
-async def test_the_benchmark_runs_from_nothing_to_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it, with a small crowd."""
-    monkeypatch.setattr(halves, "PLACES", 1_000)
-    monkeypatch.setattr(halves, "BUYERS_PER_S_MAX", 2_000)
-    monkeypatch.setattr(halves, "JOINS_PER_S_MAX", 10_000)
-    monkeypatch.setattr(halves, "LAST_TICKETS", 100)
-    how = How(connections=8, threads=1, seconds=1)
-    _, outcome = await bench.bench("granian", how, Console(quiet=True))
-    assert {name: str(verdict) for name, verdict in outcome.verdicts.items() if not verdict.good} == {}
-    assert len(outcome.rows) == 7
-    for row in outcome.rows:
-        assert set(row.answered) <= {200, 201, 409}, row

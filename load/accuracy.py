@@ -1,0 +1,72 @@
+"""Whether rooms call people at their rate: never more than rate x time + burst, and nearly all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+from app.core.model import RoomId
+from load import crowd, prepared
+from load.figures import Figure, Row
+from load.measuring import Run, Watched, admissions
+from load.product import Product
+
+RATES = (10, 1_000, 10_000, 60_000)  # a minute; the last is 1,000 a second
+WORKERS = (1, 4)
+SPARE = 1.2  # the line is longer than what is called meanwhile
+ENOUGH_PERCENT = 99.5
+
+
+async def accuracy(run: Run) -> Row:
+    """Admissions in four rooms at once, at 10 to 60,000 a minute, with one worker and with four."""
+    figures = []
+    for workers in WORKERS:
+        async with run.product(workers=workers) as product:
+            for watched in await _watched(run, product):
+                name = f"{watched.rate_per_minute:,} a minute, {workers} worker, % called"
+                figures.append(Figure.of(name, [share_percent(watched)], at_least=ENOUGH_PERCENT))
+                run.verdicts[f"accuracy, {watched.rate_per_minute:,} a minute x {workers}"] = (
+                    watched.verdict()
+                )
+    note = f"{run.size.watched_s} s each; the burst comes on top, at 10 a minute one person is 10 %"
+    return Row(name="accuracy", figures=figures, note=note)
+
+
+def share_percent(watched: Watched) -> float:
+    """How many were called, of a hundred that the rate allowed between the first look and the last."""
+    first, last = watched.moments[0], watched.moments[-1]
+    allowed = last.earned - first.earned
+    return 100 * (last.admitted - first.admitted) / allowed if allowed else 0.0
+
+
+async def _watched(run: Run, product: Product) -> list[Watched]:
+    rooms = [await _paused(run, product, rate) for rate in RATES]
+    async with AsyncExitStack() as stack:
+        watching = [
+            await stack.enter_async_context(admissions(product.stores, room_id, rate))
+            for room_id, rate in zip(rooms, RATES, strict=True)
+        ]
+        for room_id in rooms:
+            await product.post(f"/v1/rooms/{room_id}/resume")
+        await asyncio.sleep(run.size.watched_s)
+    for it in watching:
+        it.moments[:] = _from_the_resumption(it)
+    return watching
+
+
+async def _paused(run: Run, product: Product, rate: int) -> RoomId:
+    """A room with a full bucket and a long line, paused."""
+    settings = {"active_visitors_max": None, "claim_window_s": crowd.LONG_S}
+    room_id = await crowd.open_room(product, f"at-{rate}", admission_rate_per_minute=rate, **settings)
+    await product.post(f"/v1/rooms/{room_id}/pause")
+    await prepared.fill(
+        product, room_id, round(rate * run.size.watched_s / 60 * SPARE) + 2 * (rate // 60) + 10
+    )
+    return room_id
+
+
+def _from_the_resumption(watched: Watched) -> list[Any]:
+    """The looks from the last one on at which nobody had been called."""
+    called_at = next((n for n, it in enumerate(watched.moments) if it.admitted), len(watched.moments))
+    return watched.moments[max(0, called_at - 1) :]

@@ -1,0 +1,27 @@
+"""Which rows the benchmark has, by the name they are asked for with, in the order of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from load import accuracy, growth, million, processes, proxy, rates, streams
+from load.figures import Row
+from load.measuring import Run
+
+ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
+    "reservations": rates.reservations,
+    "strangers": rates.strangers,
+    "paced": rates.paced,
+    "last": rates.last_tickets,
+    "joins": rates.joins,
+    "unthrottled": rates.unthrottled,
+    "place": rates.places,
+    "status": rates.statuses,
+    "hypercorn": rates.hypercorn,
+    "million": million.million,
+    "accuracy": accuracy.accuracy,
+    "streams": streams.streams,
+    "nginx": proxy.through_nginx,
+    "memory": growth.memory,
+    "processes": processes.processes,
+}

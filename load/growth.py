@@ -1,0 +1,58 @@
+"""Whether web and worker stay as large as they are, from 50,000 joins and reservations to a million."""
+
+from __future__ import annotations
+
+from app.core.model import RoomId
+from app.store.keys import RoomKeys
+from load import crowd, prepared
+from load.crowd import Sale
+from load.figures import Figure, Row
+from load.measuring import Run, judged, measure, settled
+from load.product import Product
+
+AT_ONCE = 50_000  # requests prepared for one trial of the generator
+ROLES = ("web", "worker")
+FLAT = 1.2
+
+
+async def memory(run: Run) -> Row:
+    """Joins and reservations until there are a million of each; the memory of web and worker on the way."""
+    size = run.size
+    promised: list[str] = []
+    async with run.product() as product:
+        room_id = await crowd.open_room(product, "growing", admission_rate_per_minute=0)
+        sale = await crowd.open_sale(product, "selling")
+        started = {role: product.memory(role) for role in ROLES}
+        promised += await _grow(run, product, (room_id, sale), size.small)
+        small = {role: product.memory(role) for role in ROLES}
+        promised += await _grow(run, product, (room_id, sale), size.grown - size.small, len(promised))
+        grown = {role: product.memory(role) for role in ROLES}
+        joined = await product.stores.redis.zcard(RoomKeys(room_id).waiting)
+        run.verdicts["memory"] = await judged(product, sale, promised)
+    figures = [
+        Figure.of(f"{role}, of what it was", [grown[role] / small[role]], at_most=FLAT) for role in ROLES
+    ]
+    for when, sizes in (
+        ("at the start", started),
+        (f"after {size.small:,}", small),
+        (f"after {size.grown:,}", grown),
+    ):
+        figures += [Figure.of(f"{role} {when}, MB", [sizes[role] / 1e6]) for role in ROLES]
+    note = f"{joined:,} joined, {len(promised):,} reserved"
+    return Row(name="memory", figures=figures, note=note)
+
+
+async def _grow(
+    run: Run, product: Product, where: tuple[RoomId, Sale], count: int, before: int = 0
+) -> list[str]:
+    """So many joins and so many reservations more; the reservations that were promised."""
+    (room_id, sale), promised = where, []
+    for first in range(0, count, AT_ONCE):
+        some = min(AT_ONCE, count - first)
+        await crowd.waiting(product, room_id, some, run.how)
+        tokens = await prepared.inside(product, sale, some)
+        requests = crowd.reservations(sale, tokens, first=before + first)
+        _, answered = await measure(product, requests, crowd.unhurried(run.how), 201)
+        promised += answered
+        await settled(product, sale.room_id)
+    return promised

@@ -1,0 +1,153 @@
+"""One trial: what is sent, what comes back, what it costs which process. And a run, which starts products."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from app.core.model import RoomId
+from app.listening import ServerName
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from load.conditions import Conditions, conditions
+from load.crowd import Sale
+from load.figures import GENERATOR, Trial
+from load.product import Product, data_folder, running
+from load.sizes import Size
+from load.verdict import Admitted, Verdict, judge, over_admitted, read_books
+from load.wrk import How, Requests, send
+
+SAMPLE_EVERY_S = 0.25
+SETTLED_TIMEOUT_S = 30.0
+TRUSTED = "127.0.0.1/32"  # wrk speaks for many client addresses, as a proxy does
+
+
+@dataclass
+class Run:
+    """What every row is handed: how much of everything, where to tell of it, and products to measure."""
+
+    server: ServerName
+    how: How
+    size: Size
+    console: Console
+    under: Conditions | None = None  # from the first product on
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def product(
+        self,
+        *,
+        server: ServerName | None = None,
+        web: int = 1,
+        workers: int = 1,
+        throttled: bool = False,
+        **environment: str,
+    ) -> AsyncIterator[Product]:
+        """A fresh installation; gone afterwards. Without request throttles unless they are asked for."""
+        serving = server or self.server
+        limits = {"FAIRGATE_TRUSTED_PROXIES": TRUSTED} if throttled else {"FAIRGATE_RATE_LIMITS": "off"}
+        self.console.print(f"  fairgate on {serving}, {web} web, {workers} worker")
+        with data_folder() as data:
+            async with running(data, serving, web=web, workers=workers, **limits, **environment) as product:
+                if self.under is None:
+                    self.under = await conditions(product.stores, self.server, self.how, self.size)
+                yield product
+
+    @property
+    def good(self) -> bool:
+        """Nothing was oversold, lost, stranded or over-admitted."""
+        return all(verdict.good for verdict in self.verdicts.values())
+
+
+async def measure(
+    product: Product, requests: Requests, how: How, *good: int, url: str = ""
+) -> tuple[Trial, list[str]]:
+    """Send, and look at the stores and the processes before and after. The trial, and what was captured."""
+    scripts_before, cpu_before = await _scripts(product.stores), product.cpu_s()
+    answers = await send(url or product.url, requests, how)
+    scripts_after, cpu_after = await _scripts(product.stores), product.cpu_s()
+    used = {role: cpu_after[role] - cpu_before.get(role, 0.0) for role in cpu_after}
+    trial = Trial(
+        per_s=answers.per_s(*good),
+        p50_ms=answers.p50_ms,
+        p99_ms=answers.p99_ms,
+        good=answers.of(*good),
+        answered=dict(answers.answered),
+        broken=answers.broken,
+        seconds=max(answers.seconds, 0.001),
+        cpu_s=used | {GENERATOR: answers.cpu_s},
+        batch=answers.total / max(1, scripts_after - scripts_before),
+    )
+    return trial, list(answers.captured)
+
+
+async def _scripts(stores: Stores) -> int:
+    client: Any = stores.redis  # redis-py types these for its sync and async clients at once
+    calls: int = (await client.info("commandstats")).get("cmdstat_evalsha", {}).get("calls", 0)
+    return calls
+
+
+async def settled(product: Product, room_id: RoomId) -> None:
+    """Return when everything that was submitted is settled, or after a while."""
+    async with asyncio.timeout(SETTLED_TIMEOUT_S):
+        while await product.stores.redis.xlen(RoomKeys(room_id).submissions):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def judged(product: Product, sale: Sale, promised: list[str]) -> Verdict:
+    """The verdict on a sale, as soon as everything submitted is settled; it names what never is."""
+    try:
+        await settled(product, sale.room_id)
+    except TimeoutError:
+        pass
+    return judge(await read_books(product.stores, sale.room_id, sale.event_id, promised))
+
+
+class Watched:
+    """How a room calls people, seen from its counters: complete on the way out of `admissions`."""
+
+    def __init__(self, rate_per_minute: int) -> None:
+        self.rate_per_minute = rate_per_minute
+        self.moments: list[Admitted] = []
+
+    @property
+    def burst(self) -> float:
+        """The most that may be called at once: a second of the rate, and one."""
+        return max(1.0, self.rate_per_minute / 60)
+
+    def verdict(self) -> Verdict:
+        """Whether anybody was called before their time."""
+        return Verdict(over_admitted=list(over_admitted(self.moments, burst=self.burst)))
+
+
+@asynccontextmanager
+async def admissions(stores: Stores, room_id: RoomId, rate_per_minute: int) -> AsyncIterator[Watched]:
+    """Look at the room's counters again and again."""
+    watched, stopping = Watched(rate_per_minute), asyncio.Event()
+    watching = asyncio.create_task(_watch(stores, room_id, watched, stopping))
+    try:
+        yield watched
+    finally:
+        stopping.set()
+        await watching
+
+
+async def _watch(stores: Stores, room_id: RoomId, watched: Watched, stopping: asyncio.Event) -> None:
+    client: Any = stores.redis  # redis-py types these for its sync and async clients at once
+    while True:
+        # The counters are as of `tick_ms`; what was earned since then is not yet in them.
+        fields = await client.hmget(RoomKeys(room_id).meter, "tick_ms", "admitted", "no_shows")
+        at_ms, admitted, no_shows = (int(value or 0) for value in fields)
+        earned = at_ms * watched.rate_per_minute / 60_000
+        watched.moments.append(Admitted(at_ms, admitted, no_shows, earned))
+        if stopping.is_set():
+            return
+        try:
+            await asyncio.wait_for(stopping.wait(), SAMPLE_EVERY_S)
+        except TimeoutError:
+            continue

@@ -1,0 +1,106 @@
+"""One million in one line: what they take in Valkey, and what joins, places and ticks cost then."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from app.core.model import RoomId, VisitorId
+from app.store import control_scripts
+from app.store.keys import RoomKeys
+from load import crowd, prepared
+from load.figures import Figure, Row, Trial, percentile
+from load.measuring import Run, measure
+from load.product import Product
+
+CALLED_A_TICK = 1_000
+ASKED_MAX = 20_000  # visitors, from all over the line, who ask for their place
+RATE_MAX = 60_000_000  # a minute: the bucket holds a tick back in no way
+
+
+async def million(run: Run) -> Row:
+    """A room with one million waiting, against an empty one: memory, joins, places, ticks of 1,000 calls."""
+    count = run.size.waiting
+    async with run.product() as product:
+        empty = await crowd.open_room(product, "empty", admission_rate_per_minute=0)
+        crowded = await crowd.open_room(product, "crowded", admission_rate_per_minute=0)
+        before = await _memory(product)
+        visitors = await prepared.fill(product, crowded, count)
+        bytes_each = (await _memory(product) - before) / count
+        joined = await _joins(run, product, {"empty": empty, "crowded": crowded})
+        asked = await _places(run, product, crowded, visitors)
+        ticks_ms = await _ticks(run, product, crowded)
+    slower = [few.per_s / many.per_s for few, many in zip(*joined, strict=True)]
+    place_slower = [few.per_s / many.per_s for few, many in zip(*asked, strict=True)]
+    return Row(
+        name="million",
+        figures=[
+            Figure.of("Valkey, MB for a million", [bytes_each], at_most=110),  # bytes each are MB a million
+            Figure.of("joins, slower by", slower, at_most=1.5),
+            Figure.of("places, slower by", place_slower, at_most=1.5),
+            Figure.of("joins a second, empty", [it.per_s for it in joined[0]]),
+            Figure.of("joins a second, crowded", [it.per_s for it in joined[1]]),
+            Figure.of("places a second, empty", [it.per_s for it in asked[0]]),
+            Figure.of("places a second, crowded", [it.per_s for it in asked[1]]),
+            Figure.of("Valkey, us a join, empty", [it.cpu_us["valkey"] for it in joined[0]]),
+            Figure.of("Valkey, us a join, crowded", [it.cpu_us["valkey"] for it in joined[1]]),
+            Figure.of("Valkey, us a place, empty", [it.cpu_us["valkey"] for it in asked[0]]),
+            Figure.of("Valkey, us a place, crowded", [it.cpu_us["valkey"] for it in asked[1]]),
+            Figure.of("tick of 1,000, ms", ticks_ms, at_most=5),
+            Figure.of("tick of 1,000, p99 ms", [percentile(ticks_ms, 99)]),
+        ],
+        note=f"{count:,} waiting; figures are as the caller sees them, with nobody called meanwhile",
+    )
+
+
+async def _memory(product: Product) -> int:
+    client: Any = product.stores.redis  # redis-py types these for its sync and async clients at once
+    used: int = (await client.info("memory"))["used_memory"]
+    return used
+
+
+async def _joins(run: Run, product: Product, rooms: dict[str, RoomId]) -> tuple[list[Trial], list[Trial]]:
+    """Joins into the room that began empty and into the crowded one, by turns."""
+    trials: dict[str, list[Trial]] = {"empty": [], "crowded": []}
+    for _ in range(run.size.trials):
+        for name, room_id in rooms.items():
+            trials[name].append((await measure(product, crowd.joins(room_id), run.how, 201))[0])
+    return trials["empty"], trials["crowded"]
+
+
+async def _places(
+    run: Run, product: Product, crowded: RoomId, visitors: list[VisitorId]
+) -> tuple[list[Trial], list[Trial]]:
+    """Places in a line of as many as ask, and in the crowded one, by turns."""
+    many = visitors[:: max(1, len(visitors) // min(ASKED_MAX, run.size.places))]
+    short = await crowd.open_room(product, "short", admission_rate_per_minute=0)
+    few = await prepared.fill(product, short, len(many))
+    asks = [
+        crowd.places(room_id, await prepared.place_tokens(product, room_id, who))
+        for room_id, who in ((short, few), (crowded, many))
+    ]
+    trials: list[tuple[Trial, ...]] = []
+    for _ in range(run.size.trials):
+        trials.append(tuple([(await measure(product, it, run.how, 200))[0] for it in asks]))
+    return [pair[0] for pair in trials], [pair[1] for pair in trials]
+
+
+async def _ticks(run: Run, product: Product, room_id: RoomId) -> list[float]:
+    """How long ticks of 1,000 calls take, ms; ours alone, the worker rests."""
+    redis, keys, took_ms = product.stores.redis, RoomKeys(room_id), []
+    with product.frozen("worker"):
+        await product.ask("PATCH", f"/v1/rooms/{room_id}", _let_in())
+        for _ in range(min(run.size.ticks, run.size.waiting // CALLED_A_TICK)):
+            begun = time.perf_counter()
+            tick = await control_scripts.admit(redis, keys, limit=CALLED_A_TICK)
+            took_ms.append(1000 * (time.perf_counter() - begun))
+            assert tick.calls == CALLED_A_TICK, tick
+    return took_ms
+
+
+def _let_in() -> dict[str, object]:
+    return {
+        "admission_rate_per_minute": RATE_MAX,
+        "active_visitors_max": None,
+        "claim_window_s": crowd.LONG_S,
+    }

@@ -1,0 +1,101 @@
+"""Crowds made in the stores directly, outside the timed part: scripts and SQL of the product, no HTTP.
+
+Faster than by HTTP, and what comes out is the same: numbers Postgres knows of, sessions in both stores,
+tokens with this installation's signatures. But no web process has seen these tokens before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from app.core.model import BookingClaims, Place, PlaceClaims, RoomId, VisitorId
+from app.core.tokens import BookingSigner, new_visitor_id
+from app.store import control_scripts, keyring, room_scripts, sessions
+from app.store.keys import RoomKeys
+from app.store.room_scripts import NO_TOKEN, AskRecord, JoinRecord, Refused
+from load.crowd import Sale
+from load.product import NotStarted, Product
+
+BATCH = 500
+NUMBERS = "UPDATE rooms SET numbers_reserved = greatest(numbers_reserved, $2) WHERE room_id = $1"
+
+
+async def fill(product: Product, room_id: RoomId, count: int) -> list[VisitorId]:
+    """Let `count` visitors join; who they are, in the order of their numbers."""
+    await _allow_numbers(product, room_id, count)
+    visitors = [new_visitor_id() for _ in range(count)]
+    for first in range(0, count, BATCH):
+        await _join(product, room_id, visitors[first : first + BATCH])
+    return visitors
+
+
+async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> list[str]:
+    """Place tokens of visitors who stand in the line, signed as the product does."""
+    signer, keys = product.place_signer(), RoomKeys(room_id)
+    epoch = (await control_scripts.numbers(product.stores.redis, keys)).epoch
+    tokens = []
+    for first in range(0, len(visitors), BATCH):
+        some = visitors[first : first + BATCH]
+        numbers: list[float | None] = await product.stores.redis.zmscore(keys.waiting, list(some))
+        tokens += [
+            signer.sign(PlaceClaims(room_id, visitor_id, None if number is None else int(number), epoch))
+            for visitor_id, number in zip(some, numbers, strict=True)
+        ]
+    return tokens
+
+
+async def inside(product: Product, sale: Sale, count: int) -> list[str]:
+    """Let `count` visitors join a sale without a crowd, and claim; their booking tokens."""
+    await _allow_numbers(product, sale.room_id, count)
+    signer = BookingSigner(await keyring.load_keys(product.stores.postgres))
+    tokens: list[str] = []
+    while len(tokens) < count:
+        visitors = [new_visitor_id() for _ in range(min(BATCH, count - len(tokens)))]
+        await _join(product, sale.room_id, visitors)
+        begun = await _claim(product, sale.room_id, visitors)
+        await sessions.insert_sessions(product.stores.postgres, sale.room_id, begun)
+        tokens += _signed(product, signer, sale.room_id, begun)
+    return tokens
+
+
+async def _allow_numbers(product: Product, room_id: RoomId, more: int) -> None:
+    """Let so many numbers more be given out, in Postgres first, as the worker does block by block."""
+    redis, keys = product.stores.redis, RoomKeys(room_id)
+    now = await control_scripts.numbers(redis, keys)
+    numbers = now.last_number + more
+    await product.stores.postgres.execute(NUMBERS, room_id, numbers)
+    await control_scripts.raise_numbers(
+        redis, keys, epoch=now.epoch, draw_last=now.draw_last, numbers=numbers
+    )
+
+
+async def _join(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> None:
+    records = [JoinRecord(visitor_id, "", 0, NO_TOKEN, 0) for visitor_id in visitors]
+    answers = await room_scripts.join(product.stores.redis, RoomKeys(room_id), records, rate=0, burst=1)
+    _placed(answers.places)
+
+
+async def _claim(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> list[Place]:
+    records = [AskRecord(visitor_id, 0, NO_TOKEN, 0) for visitor_id in visitors]
+    answers = await room_scripts.claim(product.stores.redis, RoomKeys(room_id), records, rate=0, burst=1)
+    places = _placed(answers.places)
+    if waiting := [place for place in places if place.state != "active"]:
+        raise NotStarted(f"{len(waiting)} of {len(places)} were not called at once in {room_id}")
+    return places
+
+
+def _placed(answers: Sequence[Place | Refused]) -> list[Place]:
+    for it in answers:
+        if isinstance(it, Refused):
+            raise NotStarted(f"a visitor was refused while the crowd was made: {it.word}")
+    return [it for it in answers if isinstance(it, Place)]
+
+
+def _signed(product: Product, signer: BookingSigner, room_id: RoomId, places: Sequence[Place]) -> list[str]:
+    now_s, jti = int(time.time()), product.place_signer().jti
+    ends = [(place.visitor_id, place.session_expires_at_ms // 1000) for place in places]
+    return [
+        signer.sign(BookingClaims(room_id, visitor_id, jti(room_id, visitor_id, exp), now_s, exp))
+        for visitor_id, exp in ends
+    ]

@@ -1,0 +1,167 @@
+"""The shared document through the nginx of `deploy/`: how fast it is, and what still reaches us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from shutil import which
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import psutil
+
+from app.core.errors import CannotRun
+from app.embedded import free_port
+from load import crowd
+from load.figures import Figure, Row, Trial, missing, row_of
+from load.measuring import Run, measure
+from load.product import Product
+
+DEPLOYED = Path(__file__).parent.parent / "deploy" / "nginx" / "fairgate.conf"
+NGINX = "apt-get install nginx-light (or nginx; brew install nginx)"
+PLACES = (os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")  # it is no user's program on Debian
+START_TIMEOUT_S = 15.0
+STOP_TIMEOUT_S = 5.0
+RATE = 6_000  # admissions a minute: the document changes all the while
+SAMPLE = re.compile(r'^fairgate_requests_total\{call="([^"]*)",status="\d+"\} (\S+)$', re.MULTILINE)
+STATUS_CALL = "status"  # `app.web.rooms.status`
+MAIN = """
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+worker_processes auto;
+events {{ worker_connections 8192; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/fairgate.conf;
+}}
+"""
+
+
+class ProxyFailed(CannotRun):
+    """nginx did not come up; the message is one line with what it said."""
+
+
+def settings_for(deployed: str, *, port: int, upstream: str, cache: Path) -> str:
+    """The deployed configuration with our ports and our cache folder, and nothing else changed."""
+    changes = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "server 127.0.0.1:8080;": f"server {upstream};",
+        "proxy_cache_path /var/cache/nginx/fairgate": f"proxy_cache_path {cache}",
+    }
+    for old, new in changes.items():
+        if deployed.count(old) != 1:
+            raise ProxyFailed(f"deploy/nginx/fairgate.conf does not say `{old}` once; adapt load/proxy.py")
+        deployed = deployed.replace(old, new)
+    return deployed
+
+
+def program() -> str:
+    """Where nginx is. Raises ProxyFailed."""
+    found = which("nginx", path=os.pathsep.join(PLACES))
+    if found is None:
+        raise ProxyFailed(f"nginx missing; install it with: {NGINX}")
+    return found
+
+
+@asynccontextmanager
+async def proxied(product: Product) -> AsyncIterator[tuple[str, psutil.Process]]:
+    """nginx in front of the product: its address and its first process."""
+    nginx, port = program(), free_port()
+    with tempfile.TemporaryDirectory(prefix="fairgate-nginx-") as name:
+        folder = Path(name)
+        upstream = urlsplit(product.url).netloc
+        deployed = settings_for(DEPLOYED.read_text(), port=port, upstream=upstream, cache=folder / "cache")
+        (folder / "fairgate.conf").write_text(deployed)
+        user = "user root;" if os.geteuid() == 0 else ""
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
+        command = [nginx, "-p", name, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+        process = _launch(command)
+        try:
+            await _answers(f"http://127.0.0.1:{port}/livez", process, folder / "error.log")
+            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+        finally:
+            await asyncio.to_thread(_stop, process)
+
+
+def _launch(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+async def _answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S), httpx.AsyncClient(trust_env=False) as client:
+            while process.poll() is None:
+                try:
+                    if (await client.get(url)).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+    except TimeoutError:
+        pass
+    raise ProxyFailed(f"nginx did not come up: {_last_line(log)}")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text().strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+async def through_nginx(run: Run) -> Row:
+    """The shared document at 1,000 connections through nginx, and how many requests reach the origin."""
+    how = replace(run.how, connections=run.size.proxy_connections)
+    try:
+        async with run.product() as product, proxied(product) as (url, nginx):
+            room_id = await crowd.open_room(
+                product, "proxied", admission_rate_per_minute=RATE, active_visitors_max=None
+            )
+            trials, reached = [], []
+            for _ in range(run.size.trials):
+                before, cpu_before = await _reached(product), _cpu_s(nginx)
+                trial, _ = await measure(product, crowd.statuses(room_id), how, 200, url=url)
+                reached.append((await _reached(product) - before) / trial.seconds)
+                trials.append(_with_nginx(trial, _cpu_s(nginx) - cpu_before))
+    except ProxyFailed as error:
+        return missing("nginx", str(error))
+    row = row_of("nginx", trials, at_least=40_000, note=f"{how.connections:,} connections")
+    row.figures.append(Figure.of("reach the origin, a second", reached, at_most=2))
+    return row
+
+
+async def _reached(product: Product) -> float:
+    """Calls of the shared document that the web process has answered."""
+    text = (await product.ask("GET", "/metrics")).text
+    return sum(float(value) for call, value in SAMPLE.findall(text) if call == STATUS_CALL)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = [it.cpu_times() for it in (process, *process.children(recursive=True))]
+    return float(sum(it.user + it.system for it in times))
+
+
+def _with_nginx(trial: Trial, cpu_s: float) -> Trial:
+    return msgspec.structs.replace(trial, cpu_s={**trial.cpu_s, "nginx": cpu_s})

@@ -1,0 +1,183 @@
+"""The rows of requests a second: joins, exact places, status documents, durable reservations."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from statistics import median
+
+from load import crowd, prepared, reference
+from load.crowd import Sale
+from load.figures import Reference, Row, Trial, row_of
+from load.measuring import Run, Watched, admissions, judged, measure
+from load.product import Product
+from load.verdict import Verdict
+from load.wrk import How
+
+RATE = 6_000  # admissions a minute in the rooms that are joined: the controller has its work to do meanwhile
+REMEMBERED_MAX = 120_000  # tokens one web process knows by their digest, see `app.core.tokens.CACHE_MAX`
+ROWS_PER_BATCH = """
+    SELECT count(*)::float / greatest(1, count(DISTINCT created_at)) FROM reservations WHERE event_id = $1
+"""
+Tokens = Callable[[Product, Sale, int], Awaitable[list[str]]]
+
+
+async def joins(run: Run) -> Row:
+    """New visitors, each join throttled by its client address, while the controller calls people."""
+    async with run.product(throttled=True) as product:
+        return await _joins(run, product, "joins", 25_000, by_address=True, p99_ms=20)
+
+
+async def unthrottled(run: Run) -> Row:
+    """The same without throttles: what they cost."""
+    async with run.product() as product:
+        return await _joins(run, product, "unthrottled", None)
+
+
+async def hypercorn(run: Run) -> Row:
+    """Joins on the default server."""
+    async with run.product(server="hypercorn") as product:
+        return await _joins(run, product, "hypercorn", 5_000)
+
+
+async def _joins(
+    run: Run,
+    product: Product,
+    name: str,
+    at_least: float | None,
+    *,
+    by_address: bool = False,
+    p99_ms: float | None = None,
+) -> Row:
+    trials, alone = [], []
+    for number in range(run.size.trials):
+        trial, watched = await join_trial(run, product, f"{name}-{number}", by_address=by_address)
+        run.verdicts[f"{name} {number + 1}"] = watched.verdict()
+        trials.append(trial)
+        room_id = await crowd.open_room(product, f"alone-{number}", admission_rate_per_minute=RATE)
+        alone.append(await reference.joins_per_s(product.stores, room_id, _batch(trials), run.size.seconds))
+    beside = Reference.of("join.lua", _batch(trials), [it.per_s for it in trials], alone)
+    return row_of(name, trials, at_least=at_least, p99_ms=p99_ms, reference=beside)
+
+
+async def join_trial(
+    run: Run, product: Product, name: str, *, by_address: bool = False
+) -> tuple[Trial, Watched]:
+    """Joins into a fresh room for the length of a trial; and how the room called people meanwhile."""
+    settings = {"admission_rate_per_minute": RATE, "active_visitors_max": None}
+    room_id = await crowd.open_room(product, name, **settings)
+    requests = crowd.joins(room_id)
+    if by_address:
+        requests = crowd.joins_by_address(room_id, run.size.joins_per_s_max * run.size.seconds)
+    async with admissions(product.stores, room_id, RATE) as watched:
+        trial, _ = await measure(product, requests, run.how, 201)
+    return trial, watched
+
+
+async def places(run: Run) -> Row:
+    """Exact places of visitors who stand in one line."""
+    async with run.product() as product:
+        room_id = await crowd.open_room(product, "places", admission_rate_per_minute=0)
+        visitors = await prepared.fill(product, room_id, run.size.places)
+        requests = crowd.places(room_id, await prepared.place_tokens(product, room_id, visitors))
+        trials, alone = [], []
+        for _ in range(run.size.trials):
+            trials.append((await measure(product, requests, run.how, 200))[0])
+            alone.append(
+                await reference.places_per_s(
+                    product.stores, room_id, visitors, _batch(trials), run.size.seconds
+                )
+            )
+    beside = Reference.of("place.lua", _batch(trials), [it.per_s for it in trials], alone)
+    return row_of("place", trials, at_least=25_000, reference=beside)
+
+
+async def statuses(run: Run) -> Row:
+    """The shared document: how fast this machine, this server and our lane are without a store."""
+    async with run.product() as product:
+        room_id = await crowd.open_room(product, "statuses")
+        requests = crowd.statuses(room_id)
+        trials = [(await measure(product, requests, run.how, 200))[0] for _ in range(run.size.trials)]
+    return row_of("status", trials, at_least=25_000)
+
+
+async def reservations(run: Run) -> Row:
+    """Durable reservations by visitors who claimed at this web process: closed loop, as fast as they go."""
+    return await _reservations(run, "reservations", 12_000, _claimed(run))
+
+
+async def strangers(run: Run) -> Row:
+    """The same by visitors who claimed elsewhere: this web process has to check each signature once."""
+    return await _reservations(run, "strangers", None, prepared.inside)
+
+
+async def paced(run: Run) -> Row:
+    """The same by the clock, open loop: latencies count from the moment each request was due."""
+    rate = run.size.paced_per_s
+    how = replace(run.how, rate=rate)
+    async with run.product() as product:
+        trials = []
+        for number in range(run.size.trials):
+            sale = await crowd.open_sale(product, f"paced-{number}")
+            tokens = await _claimed(run)(product, sale, rate * run.size.seconds)
+            trial, promised = await measure(product, crowd.reservations(sale, tokens), how, 201)
+            run.verdicts[f"paced {number + 1}"] = await judged(product, sale, promised)
+            trials.append(trial)
+    return row_of("paced", trials, at_least=rate * 0.99, p99_ms=20, refused_percent=0.1)
+
+
+async def last_tickets(run: Run) -> Row:
+    """Ten buyers for each ticket: most are refused, none is oversold."""
+    each = run.size.last_tickets
+    async with run.product() as product:
+        sale = await crowd.open_sale(product, "scarce", each)
+        tokens = await prepared.inside(product, sale, each * len(crowd.TICKET_TYPES) * 10)
+        requests = crowd.reservations(sale, tokens)
+        trial, promised = await measure(product, requests, crowd.unhurried(run.how), 201, 409)
+        run.verdicts["last"] = await judged(product, sale, promised)
+    return row_of("last", [trial], note=f"{each * len(crowd.TICKET_TYPES):,} tickets; one trial")
+
+
+async def _reservations(run: Run, name: str, at_least: float | None, tokens_of: Tokens) -> Row:
+    async with run.product() as product:
+        trials, alone, batches = [], [], []
+        for number in range(run.size.trials):
+            sale = f"{name}-{number}"
+            trial, verdict, batch = await reserve_trial(run, product, sale, tokens_of)
+            run.verdicts[f"{name} {number + 1}"] = verdict
+            trials.append(trial)
+            batches.append(batch)
+            beside = await crowd.open_sale(product, f"alone-{number}")
+            alone.append(
+                await reference.inserts_per_s(product.stores, beside.event_id, batch, run.size.seconds)
+            )
+    inserts = Reference.of("INSERT", round(median(batches)), [it.per_s for it in trials], alone)
+    return row_of(name, trials, at_least=at_least, p99_ms=50, refused_percent=0.1, reference=inserts)
+
+
+async def reserve_trial(
+    run: Run, product: Product, name: str, tokens_of: Tokens | None = None
+) -> tuple[Trial, Verdict, int]:
+    """Reservations in a fresh sale; the verdict, and how many were committed at once.
+
+    The holds of one batch have the same `created_at`.
+    """
+    sale = await crowd.open_sale(product, name)
+    count = min(REMEMBERED_MAX, run.size.buyers_per_s_max * run.size.seconds)
+    tokens = await (tokens_of or _claimed(run))(product, sale, count)
+    requests = crowd.reservations(sale, tokens)
+    trial, promised = await measure(product, requests, run.how, 201)
+    verdict = await judged(product, sale, promised)
+    found = await product.stores.postgres.fetchval(ROWS_PER_BATCH, sale.event_id)
+    return trial, verdict, max(1, round(found))
+
+
+def _claimed(run: Run) -> Tokens:
+    async def by_http(product: Product, sale: Sale, count: int) -> list[str]:
+        return await crowd.inside(product, sale, count, How(run.how.connections, run.how.threads))
+
+    return by_http
+
+
+def _batch(trials: list[Trial]) -> int:
+    return max(1, round(trials[-1].batch))
