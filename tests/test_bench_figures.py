@@ -121,13 +121,20 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert percentile([], 99) == 0
 
 
-def test_the_share_of_admissions_is_of_what_the_rate_allowed_meanwhile() -> None:
+def test_admissions_are_held_against_the_rate_from_the_burst_on() -> None:
     watched = Watched(rate_per_minute=600)
-    watched.moments += [Admitted(1_000, 0, 0, 10.0), Admitted(61_000, 594, 0, 610.0)]
+    watched.moments += [Admitted(0, 0, 0, 0.0), Admitted(1_000, 10, 0, 10.0), Admitted(61_000, 604, 0, 610.0)]
     assert share_percent(watched) == 99.0
     assert watched.verdict().good
-    watched.moments.append(Admitted(61_100, 606 + 11, 0, 611.0))
+    watched.moments.append(Admitted(61_100, 604 + 12, 0, 611.0))
     assert not watched.verdict().good
+
+
+def test_only_whole_people_are_due() -> None:
+    watched = Watched(rate_per_minute=10)
+    watched.moments += [Admitted(0, 1, 0, 0.0), Admitted(59_900, 10, 0, 9.98)]
+    assert share_percent(watched) == 100.0
+    assert share_percent(Watched(10)) == 0.0  # nobody was called at all
 
 
 # report ---------------------------------------------------------------------------------------------------
