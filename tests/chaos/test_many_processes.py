@@ -9,7 +9,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from load.rows import admissions
+from load.measuring import admissions
 from load.verdict import over_admitted
 from tests.chaos.crowd import Crowd
 from tests.chaos.site import Site
@@ -32,7 +32,7 @@ async def test_two_workers_never_admit_above_the_rate(pair: Site) -> None:
     }
     sale = await pair.open_sale(room=room)
     async with pair.crowd(sale) as crowd, pair.stores() as stores:
-        async with admissions(stores, sale.room_id, RATE) as moments:
+        async with admissions(stores, sale.room_id, RATE) as watched:
             line = await asyncio.gather(*(crowd.visitor() for _ in range(100)))
             pair.kill_one("fairgate worker")
 
@@ -41,8 +41,8 @@ async def test_two_workers_never_admit_above_the_rate(pair: Site) -> None:
                 return bool(status["waiting"] == 0)
 
             await wait_until(all_called, "everybody called", timeout_s=20, every_s=0.2)
-        assert moments[-1].admitted >= len(line)
-        assert list(over_admitted(moments, BURST)) == []
+        assert watched.moments[-1].admitted >= len(line)
+        assert list(over_admitted(watched.moments, BURST)) == []
 
 
 async def test_one_key_at_once_in_all_processes_is_one_reservation_and_one_first_answer(pair: Site) -> None:
