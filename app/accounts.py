@@ -13,15 +13,18 @@ from app import audit, signing
 from app.audit import Thing
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount
-from app.core.errors import AlreadyExists, CredentialInvalid, NotFound
+from app.core.errors import AlreadyExists, Conflict, CredentialInvalid, NotFound
 from app.core.mail import normalised
 from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
 from app.core.tokens import PlaceSigner
 from app.loading import stores_answer
 from app.passwords import Passwords
 from app.store import accounts, balances, reservations, sign_ins
+from app.store.accounts import AccountFilter
 from app.store.connections import Stores
 from app.store.rooms import Connection
+
+RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
 
 
 async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
@@ -99,6 +102,49 @@ async def appoint(
             thing = Thing("account", made.account_id)
             await audit.record(connection, by, "create", thing, after=_fields(made))
     return made, None
+
+
+async def present(stores: Stores, holder: Account) -> Account:
+    """Who a token speaks for, with the role the account has now where that is the lower one.
+
+    So a role that was taken away is gone at once, not when the last access token has run out. A subject
+    without an account (`fairgate token`, API keys) keeps the role it came with. Raises StoreUnavailable.
+    """
+    with stores_answer():
+        now = await accounts.select_role(stores.postgres, holder.subject)
+    if now is None or RANK[now] >= RANK[holder.role]:
+        return holder
+    return msgspec.structs.replace(holder, role=now)
+
+
+async def accounts_page(
+    stores: Stores, wanted: AccountFilter, *, limit: int, offset: int
+) -> tuple[list[RegisteredAccount], int]:
+    """A part of the accounts, staff first, and how many match."""
+    with stores_answer():
+        return await accounts.select_page(stores.postgres, wanted, limit=limit, offset=offset)
+
+
+async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author) -> RegisteredAccount:
+    """Give an account another role; the same one changes nothing.
+
+    Raises NotFound, and Conflict where nobody would be admin any more.
+    """
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            admins = await accounts.lock_admins(connection)
+            before = await accounts.lock_one(connection, account_id)
+            if before is None:
+                raise NotFound("There is no such account.")
+            if role != "admin" and admins == [account_id]:
+                raise Conflict("This is the last admin: make somebody else admin first.")
+            after = msgspec.structs.replace(before, role=role)
+            await accounts.update_terms(connection, after)
+            thing = Thing("account", account_id)
+            await audit.record(
+                connection, by, "change role", thing, before=_fields(before), after=_fields(after)
+            )
+    return after
 
 
 async def reservations_page(

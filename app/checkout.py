@@ -29,6 +29,7 @@ from app.desk import Desk, stores_needed
 from app.payments import ANSWER_TIMEOUT_S, Charge, Gateway, GatewayFailed, GatewayNotAsked
 from app.store import endings, payments, reservations, stream
 from app.store.connections import REDIS_AWAY, Stores
+from app.store.endings import Ended
 from app.store.payments import Attempt, Bill, PaymentState
 
 CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
@@ -190,12 +191,17 @@ async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
     """
     with stores_needed():
         ended = await endings.cancel(desk.stores.postgres, reservation_id)
-        found = await _fetch(desk, reservation_id)
-        if found.status == "paying":
-            raise Conflict("A payment is under way; wait for its outcome.")
-        await holds.tell_redis(desk.stores, ended)
-        for payment_id in await payments.owed(desk.stores.postgres, reservation_id) if ended else ():
-            await _refund(desk.stores, desk.gateway, payment_id)
+        return await finish_cancel(desk, reservation_id, ended)
+
+
+async def finish_cancel(desk: Desk, reservation_id: ReservationId, ended: Sequence[Ended]) -> Reservation:
+    """What comes after the row was cancelled: the stock, and the money. What is left undone a worker does."""
+    found = await _fetch(desk, reservation_id)
+    if found.status == "paying":
+        raise Conflict("A payment is under way; wait for its outcome.")
+    await holds.tell_redis(desk.stores, ended)
+    for payment_id in await payments.owed(desk.stores.postgres, reservation_id) if ended else ():
+        await _refund(desk.stores, desk.gateway, payment_id)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from quart import Quart
 
-from app import metrics, reservations, signing, waiting_room
+from app import metrics, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
@@ -75,6 +75,7 @@ async def _opened(
             asyncio.create_task(board.keep()),
             asyncio.create_task(keyring.keep_fresh()),
             asyncio.create_task(metrics.keep_totals(stores.redis)),
+            asyncio.create_task(presence.keep_present(stores.redis)),
         ]
         try:
             yield App(

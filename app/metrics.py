@@ -201,9 +201,10 @@ class Totals:
 
 async def keep_totals(redis: RedisClient) -> None:
     """Tell the totals each second; for ever, and once more at the end."""
-    totals = Totals()
+    totals, task = Totals(), asyncio.current_task()
+    assert task is not None
     try:
-        while True:
+        while not task.cancelling():  # redis-py may swallow a cancellation while it connects
             await asyncio.sleep(TOTALS_EVERY_S)
             with suppress(*REDIS_AWAY):
                 await totals.tell(redis)

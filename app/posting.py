@@ -27,11 +27,16 @@ class AddressRefused(Exception):
 
 
 class NotTaken(Exception):
-    """The other side did not take it; `gone`: and never will (410)."""
+    """The other side did not take it; `status`: of its answer, None when there was none."""
 
-    def __init__(self, why: str, *, gone: bool = False) -> None:
+    def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
-        self.gone = gone
+        self.status = status
+
+    @property
+    def gone(self) -> bool:
+        """Whether it never will."""
+        return self.status == 410
 
 
 @asynccontextmanager
@@ -82,8 +87,9 @@ async def checked(url: httpx.URL, *, private: bool) -> str:
 
 async def post(
     client: httpx.AsyncClient, url: str, secret: str, message_id: str, body: str, *, private: bool
-) -> None:
-    """Send one signed message. Returns when it was taken (2xx). Raises AddressRefused, NotTaken."""
+) -> int:
+    """Send one signed message. The status of the answer when it was taken (2xx). Raises AddressRefused,
+    NotTaken."""
     target = parse(url)
     now = datetime.now(UTC)
     headers = {
@@ -110,7 +116,8 @@ async def post(
     except httpx.HTTPError as error:
         raise NotTaken(f"{type(error).__name__}: {error}"[:200]) from None
     if not answer.is_success:
-        raise NotTaken(f"answered {answer.status_code}", gone=answer.status_code == 410)
+        raise NotTaken(f"answered {answer.status_code}", answer.status_code)
+    return answer.status_code
 
 
 async def _read_some(answer: httpx.Response) -> None:

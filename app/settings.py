@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="", validate_default=True
     )  # the sender of mails, as `Tickets <tickets@example.org>`
+    audit_keep_days: int = Field(default=0, ge=0, le=36_500)  # 0: for ever
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
 

@@ -7,8 +7,10 @@ import time
 
 import asyncpg
 
+from app import audit
+from app.audit import Thing
 from app.core.errors import CredentialInvalid
-from app.core.model import Account, BookingClaims
+from app.core.model import Account, Author, BookingClaims
 from app.core.tokens import BookingSigner, SigningKey, UnknownKey
 from app.store import keyring
 from app.store.connections import POSTGRES_AWAY
@@ -59,8 +61,13 @@ async def open_keyring(postgres: asyncpg.Pool) -> Keyring:
     return Keyring(postgres, BookingSigner(keys))
 
 
-async def rotate(postgres: asyncpg.Pool) -> str:
+async def rotate(postgres: asyncpg.Pool, *, by: Author) -> str:
     """Make a new signing key and return its `kid`; tokens signed before stay good until they run out."""
     key = SigningKey.new()
-    await keyring.replace_key(postgres, key)
+    async with postgres.acquire() as connection, connection.transaction():
+        before = await keyring.replace_key(connection, key)
+        thing = Thing("signing_key", key.kid)
+        await audit.record(
+            connection, by, "rotate", thing, before={"signs": before}, after={"signs": key.kid}
+        )
     return key.kid

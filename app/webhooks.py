@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from app.core.model import Author, NoticeType
 from app.loading import stores_answer
 from app.posting import AddressRefused, NotTaken
 from app.settings import Settings
+from app.store import attempts as log_of_attempts
 from app.store import webhooks
+from app.store.attempts import Answer, Attempt, Queued
 from app.store.connections import Stores
 from app.store.rooms import Connection
 from app.store.webhooks import Delivery, Target, Webhook
@@ -95,6 +98,45 @@ async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by:
     return count
 
 
+async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int, *, by: Author) -> bool:
+    """Deliver one notice again, given up, waiting or taken before; False when it is not kept any more.
+
+    A disabled webhook is enabled again, else nothing would come. Raises NotFound.
+    """
+    async with _transaction(stores) as connection:
+        if not await webhooks.enable(connection, webhook_id):
+            raise NotFound(NO_WEBHOOK)
+        notice_id = await log_of_attempts.deliver_one_again(connection, webhook_id, number, ordinal)
+        if notice_id is not None:
+            await audit.record(connection, by, "replay", _thing(webhook_id), after={"notice": notice_id})
+    return notice_id is not None
+
+
+async def get(stores: Stores, webhook_id: str) -> Webhook:
+    """One webhook. Raises NotFound."""
+    with stores_answer():
+        found = await webhooks.select_one(stores.postgres, webhook_id)
+    if found is None:
+        raise NotFound(NO_WEBHOOK)
+    return found
+
+
+async def queued(stores: Stores, webhook_id: str, limit: int) -> list[Queued]:
+    """What is still to be delivered to a webhook, and what was given up: the latest that failed first."""
+    with stores_answer():
+        return await log_of_attempts.select_queued(stores.postgres, webhook_id, limit)
+
+
+async def attempts(stores: Stores, webhook_id: str, *, limit: int, offset: int) -> tuple[list[Attempt], int]:
+    """A part of the requests that were made to a webhook, the newest first, and how many are kept."""
+    with stores_answer():
+        return await log_of_attempts.select_attempts(stores.postgres, webhook_id, limit=limit, offset=offset)
+
+
+def _since_ms(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
 def _thing(webhook_id: str) -> Thing:
     return Thing("webhook", webhook_id)
 
@@ -119,22 +161,27 @@ async def _deliver(
     stores: Stores, client: httpx.AsyncClient, target: Target, it: Delivery, private: bool
 ) -> bool:
     """One delivery, and what comes of it."""
+    began = time.monotonic()
     body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
     try:
-        await posting.post(client, target.url, target.secret, it.notice.notice_id, body, private=private)
+        status = await posting.post(
+            client, target.url, target.secret, it.notice.notice_id, body, private=private
+        )
     except (AddressRefused, NotTaken) as error:
-        await _failed(stores, target, it, error)
+        await _failed(stores, target, it, error, _since_ms(began))
         return False
-    await webhooks.delivered(stores.postgres, target.webhook_id, it)
+    await webhooks.delivered(stores.postgres, target.webhook_id, it, Answer(_since_ms(began), status, ""))
     metrics.DELIVERIES.labels("delivered").inc()
     return True
 
 
-async def _failed(stores: Stores, target: Target, it: Delivery, error: AddressRefused | NotTaken) -> None:
+async def _failed(
+    stores: Stores, target: Target, it: Delivery, error: AddressRefused | NotTaken, took_ms: int
+) -> None:
     again_s = retry_after_s(it.attempts, random.random())
-    given_up, disabled = await webhooks.failed(
-        stores.postgres, target.webhook_id, it, again_s, str(error)[:WHY_MAX]
-    )
+    status = error.status if isinstance(error, NotTaken) else None
+    answer = Answer(took_ms, status, str(error)[:WHY_MAX])
+    given_up, disabled = await webhooks.failed(stores.postgres, target.webhook_id, it, again_s, answer)
     metrics.DELIVERIES.labels("given_up" if given_up else "failed").inc()
     if disabled or (isinstance(error, NotTaken) and error.gone):
         await webhooks.disable(stores.postgres, target.webhook_id)

@@ -20,11 +20,13 @@ from app.core.errors import RoomNotFound
 from app.core.model import RoomId, RoomStatus
 from app.loading import LOADS_MAX
 from app.numbers import draw_batch, reserve_numbers
+from app.presence import Self
 from app.rebuild import rebuild_room
 from app.store import control_scripts, rooms
 from app.store.connections import POSTGRES_AWAY
 from app.store.control_scripts import Tick
 from app.store.keys import ROOMS, WORKERS, RoomKeys
+from app.store.presence import tell
 from app.store.room_scripts import NotLoaded
 from worker.context import WorkerContext
 from worker.pace import repeat
@@ -143,8 +145,10 @@ async def admit_rooms(ctx: WorkerContext) -> None:
 async def report(ctx: WorkerContext) -> None:
     """Tell each second that this worker lives, and what it counted."""
     redis: Any = ctx.stores.redis
+    myself = Self()
 
     async def once() -> bool:
+        await tell(redis, ctx.worker_id, myself.about())
         await redis.zadd(WORKERS, {ctx.worker_id: now_ms()})
         await redis.zremrangebyscore(WORKERS, "-inf", now_ms() - FORGET_MS)
         await metrics.publish(ctx.stores.redis, ctx.worker_id)

@@ -51,7 +51,7 @@ async def purge(ctx: WorkerContext) -> None:
     """Forget what nobody can ask for any more: replies, calls, draws, consumers that are dead."""
 
     async def once() -> bool:
-        await past.forget(ctx.stores.postgres)
+        await past.forget(ctx.stores.postgres, ctx.settings.audit_keep_days)
         for room_id, _ in await balances.events_on_sale(ctx.stores.postgres):
             await stream.forget_dead(ctx.stores.redis, holds.keys_of(room_id))
         return False

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from app import outbox, posting, webhooks
+from app.store import attempts
 from app.store import webhooks as stored
 from app.store.outbox import forget
 from app.store.webhooks import Target
@@ -41,6 +42,7 @@ async def forget_notices(ctx: WorkerContext) -> None:
     """Keep the outbox from growing for ever."""
 
     async def once() -> bool:
+        await attempts.forget_attempts(ctx.stores.postgres)
         return await forget(ctx.stores.postgres)
 
     await repeat(ctx.stopping, "forget_notices", once, FORGET_S)

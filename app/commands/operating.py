@@ -9,7 +9,7 @@ import typer
 
 from app import accounts, conservation, signing
 from app.commands.settled import CommandFailed, Data, on_stores
-from app.core.model import EventId, Role
+from app.core.model import COMMAND_LINE, EventId, Role
 from app.reconcile import Report
 from app.reconcile import reconcile as run_reconcile
 from app.settings import Settings
@@ -109,6 +109,6 @@ def rotate(*, data: Data = None) -> None:
     """Sign with a new key from now on; tokens signed before stay good until they run out."""
 
     async def replace(stores: Stores, _settings: Settings) -> str:
-        return await signing.rotate(stores.postgres)
+        return await signing.rotate(stores.postgres, by=COMMAND_LINE)
 
     print(on_stores(data, replace))

@@ -54,6 +54,7 @@ PlaceState = Literal[
 ]
 ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired"]
 Role = Literal["user", "operator", "admin"]
+KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
 NoticeType = Literal[
     "reservation.held",

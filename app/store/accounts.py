@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from app.core.model import RegisteredAccount, Role
 from app.store.rooms import Connection, Queries
+
+
+class AccountFilter(NamedTuple):
+    """Which accounts: words in e-mail or name, and the role; None leaves a side open."""
+
+    q: str | None = None
+    role: Role | None = None
+
 
 _COLUMNS = "account_id, email, name, role, password_hash, created_at"
 
@@ -67,3 +75,44 @@ async def replace_hash(postgres: asyncpg.Pool, account_id: str, old: str, new: s
         "UPDATE accounts SET password_hash = $3 WHERE account_id = $1 AND password_hash = $2",
         *(account_id, old, new),
     )
+
+
+async def select_role(postgres: asyncpg.Pool, account_id: str) -> Role | None:
+    """The role the account has now, None if there is no such account."""
+    role: Role | None = await postgres.fetchval("SELECT role FROM accounts WHERE account_id = $1", account_id)
+    return role
+
+
+async def select_page(
+    postgres: asyncpg.Pool, wanted: AccountFilter, *, limit: int, offset: int
+) -> tuple[list[RegisteredAccount], int]:
+    """A part of the accounts, staff first, then the newest; and how many match."""
+    where = """
+        FROM accounts
+        WHERE ($1::text IS NULL OR strpos(email, lower($1)) > 0 OR strpos(lower(name), lower($1)) > 0)
+          AND ($2::text IS NULL OR role = $2)
+    """
+    rows = await postgres.fetch(
+        f"SELECT {_COLUMNS} {where} ORDER BY array_position('{{admin,operator,user}}', role), "
+        "created_at DESC, account_id LIMIT $3 OFFSET $4",
+        *(*wanted, limit, offset),
+        timeout=60,
+    )
+    found = [RegisteredAccount(**dict(row.items())) for row in rows]
+    return found, await postgres.fetchval(f"SELECT count(*) {where}", *wanted, timeout=60)
+
+
+async def lock_admins(connection: Connection) -> list[str]:
+    """Every admin's account_id, locked until the transaction ends: of two who leave at once one is last."""
+    rows = await connection.fetch(
+        "SELECT account_id FROM accounts WHERE role = 'admin' ORDER BY account_id FOR UPDATE"
+    )
+    return [row["account_id"] for row in rows]
+
+
+async def lock_one(connection: Connection, account_id: str) -> RegisteredAccount | None:
+    """The account, locked until the transaction ends; None if there is none."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM accounts WHERE account_id = $1 FOR UPDATE", account_id
+    )
+    return _account(row)

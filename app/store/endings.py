@@ -11,6 +11,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.model import ReservationStatus, RoomId
+from app.store.rooms import Queries
 
 EXPIRE_MAX = 1000  # rows a statement
 ENDED: tuple[ReservationStatus, ...] = ("expired", "cancelled")
@@ -98,9 +99,9 @@ async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[Ended]:
     return [Ended(*row) for row in await postgres.fetch(_EXPIRE_LATE, payment_id)]
 
 
-async def cancel(postgres: asyncpg.Pool, reservation_id: str) -> list[Ended]:
+async def cancel(queries: Queries, reservation_id: str) -> list[Ended]:
     """Cancel a hold or a purchase; empty when it is in no state to be cancelled."""
-    return [Ended(*row) for row in await postgres.fetch(_CANCEL, reservation_id)]
+    return [Ended(*row) for row in await queries.fetch(_CANCEL, reservation_id)]
 
 
 async def mark_released(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from app.core.tokens import KEY_OVERLAP_S, SigningKey
+from app.store.rooms import Connection
 
 _ONE_AT_A_TIME = 0x6661_6972_6B65_7973  # advisory lock: two processes never make a first key each
 
@@ -36,11 +37,14 @@ async def insert_first_key(postgres: asyncpg.Pool, key: SigningKey) -> None:
         )
 
 
-async def replace_key(postgres: asyncpg.Pool, key: SigningKey) -> None:
-    """Sign with `key` from now on; the ones before it go on verifying for KEY_OVERLAP_S."""
-    async with postgres.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
-        await connection.execute("UPDATE signing_keys SET retired_at = now() WHERE retired_at IS NULL")
-        await connection.execute(
-            "INSERT INTO signing_keys (kid, private_pem) VALUES ($1, $2)", key.kid, key.pem()
-        )
+async def replace_key(connection: Connection, key: SigningKey) -> str | None:
+    """Sign with `key` from now on; the ones before it go on verifying for KEY_OVERLAP_S. In a transaction of
+    the caller. Returns the `kid` that signed until now, None: there was none."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
+    rows = await connection.fetch(
+        "UPDATE signing_keys SET retired_at = now() WHERE retired_at IS NULL RETURNING kid"
+    )
+    await connection.execute(
+        "INSERT INTO signing_keys (kid, private_pem) VALUES ($1, $2)", key.kid, key.pem()
+    )
+    return rows[0]["kid"] if rows else None

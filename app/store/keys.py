@@ -8,6 +8,8 @@ from app.core.model import RoomId
 
 ROOMS = "fairgate:rooms"  # set of the room_ids that are loaded
 WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
+WEBS = "fairgate:webs"  # the same of web processes
+PROCESS = "fairgate:process:"  # + a name of these: hash, what it says of itself; TTL
 TOTALS = "fairgate:totals"  # hash: what all processes counted, see `metrics.Totals`; since_ms
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open

@@ -19,7 +19,13 @@ _FORGET = (
 )
 
 
-async def forget(postgres: asyncpg.Pool) -> None:
-    """Delete what nobody can ask for any more."""
+async def forget(postgres: asyncpg.Pool, audit_keep_days: int) -> None:
+    """Delete what nobody can ask for any more; of the audit log what is older than that, 0: nothing."""
     for statement in _FORGET:
         await postgres.execute(statement, timeout=60)
+    if audit_keep_days:
+        await postgres.execute(
+            "DELETE FROM audit WHERE changed_at < now() - make_interval(days => $1)",
+            audit_keep_days,
+            timeout=60,
+        )

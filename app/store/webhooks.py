@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from app.store.attempts import Answer
 from app.store.outbox import AT, Notice
 from app.store.rooms import Connection
 
@@ -52,7 +53,8 @@ _SELECT = """
 SELECT webhooks.webhook_id, url, types, description, created_at, disabled_at, failure, failed_at,
        count(number) FILTER (WHERE given_up_at IS NULL) AS pending,
        count(number) FILTER (WHERE given_up_at IS NOT NULL) AS given_up
-FROM (SELECT * FROM webhooks ORDER BY created_at, webhook_id LIMIT $1 OFFSET $2) AS webhooks
+FROM (SELECT * FROM webhooks WHERE $3::text IS NULL OR webhook_id = $3
+      ORDER BY created_at, webhook_id LIMIT $1 OFFSET $2) AS webhooks
 LEFT JOIN (SELECT webhook_id, number, given_up_at FROM deliveries) AS deliveries USING (webhook_id)
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY created_at, webhook_id
 """
@@ -83,6 +85,10 @@ FROM claimed JOIN notices USING (number, ordinal) ORDER BY number, ordinal
 _FAILED = f"""
 WITH first AS (
     SELECT webhook_id FROM webhooks WHERE webhook_id = $1 FOR NO KEY UPDATE
+), noted AS (
+    INSERT INTO webhook_attempts
+        (webhook_id, number, ordinal, notice_id, type, attempt, took_ms, status, why)
+    SELECT webhook_id, $2, $3, $6, $7, $8, $9, $10, $5 FROM first
 ), failed AS (
     UPDATE deliveries SET
         due_at = now() + make_interval(secs => $4),
@@ -112,6 +118,21 @@ WHERE it.given_up_at IS NOT NULL
 """
 
 
+_DELIVERED = """
+WITH first AS (
+    SELECT webhook_id FROM webhooks WHERE webhook_id = $1 FOR KEY SHARE
+), noted AS (
+    INSERT INTO webhook_attempts
+        (webhook_id, number, ordinal, notice_id, type, attempt, took_ms, status, why)
+    SELECT webhook_id, $2, $3, $4, $5, $6, $7, $8, $9 FROM first
+), done AS (
+    DELETE FROM deliveries USING first
+    WHERE deliveries.webhook_id = first.webhook_id AND number = $2 AND ordinal = $3
+)
+UPDATE webhooks SET given_up = 0 FROM first WHERE webhooks.webhook_id = first.webhook_id AND given_up > 0
+"""
+
+
 async def insert(connection: Connection, target: Target, types: Sequence[str], description: str) -> datetime:
     """A new webhook; when it was made."""
     made: datetime = await connection.fetchval(
@@ -134,8 +155,14 @@ async def delete(connection: Connection, webhook_id: str) -> dict[str, Any] | No
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
     """A part of the webhooks, the oldest first, and how many there are."""
-    rows = await postgres.fetch(_SELECT, limit, offset, timeout=60)
+    rows = await postgres.fetch(_SELECT, limit, offset, None, timeout=60)
     return [Webhook(*row) for row in rows], await postgres.fetchval("SELECT count(*) FROM webhooks")
+
+
+async def select_one(postgres: asyncpg.Pool, webhook_id: str) -> Webhook | None:
+    """One webhook, None when there is none."""
+    row = await postgres.fetchrow(_SELECT, 1, 0, webhook_id, timeout=60)
+    return Webhook(*row) if row else None
 
 
 async def targets(postgres: asyncpg.Pool) -> list[Target]:
@@ -158,26 +185,25 @@ async def claim(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Del
     ]
 
 
-async def delivered(postgres: asyncpg.Pool, webhook_id: str, it: Delivery) -> None:
+async def delivered(postgres: asyncpg.Pool, webhook_id: str, it: Delivery, answer: Answer) -> None:
     """It was taken."""
+    notice = it.notice
     await postgres.execute(
-        """
-        WITH done AS (
-            DELETE FROM deliveries WHERE webhook_id = $1 AND number = $2 AND ordinal = $3
-        )
-        UPDATE webhooks SET given_up = 0 WHERE webhook_id = $1 AND given_up > 0
-        """,
-        webhook_id,
-        it.number,
-        it.ordinal,
+        _DELIVERED,
+        *(webhook_id, it.number, it.ordinal, notice.notice_id, notice.type, it.attempts),
+        *answer,
     )
 
 
 async def failed(
-    postgres: asyncpg.Pool, webhook_id: str, it: Delivery, retry_after_s: float, why: str
+    postgres: asyncpg.Pool, webhook_id: str, it: Delivery, retry_after_s: float, answer: Answer
 ) -> tuple[bool, bool]:
     """It was not taken: again later, or given up after a day. (given up, the webhook is disabled now)"""
-    row = await postgres.fetchrow(_FAILED, webhook_id, it.number, it.ordinal, retry_after_s, why)
+    row = await postgres.fetchrow(
+        _FAILED,
+        *(webhook_id, it.number, it.ordinal, retry_after_s, answer.why),
+        *(it.notice.notice_id, it.notice.type, it.attempts, answer.took_ms, answer.status),
+    )
     return (row["given_up"], row["disabled"]) if row else (False, False)
 
 

@@ -9,6 +9,7 @@ from app.web import (
     events,
     gate,
     health,
+    keys,
     openapi,
     orders,
     payments,
@@ -35,6 +36,7 @@ _MODULES = (
     stats,
     audit,
     webhooks,
+    keys,
     health,
     openapi,
 )

@@ -13,7 +13,7 @@ from contextlib import suppress
 import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from app import catalog
+from app import accounts, api_keys, catalog
 from app.core.clock import now_ms
 from app.core.errors import (
     BookingTokenExpired,
@@ -35,7 +35,7 @@ COOKIES_MAX = 20  # place cookies tried for one reservation
 PLACE_PREFIX = "p1."
 GATEWAY_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _MESSAGE_ID = re.compile(r"^[\x21-\x7e]{1,128}\Z")
-STAFF: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
+STAFF = accounts.RANK
 TOKEN_ERRORS = (CredentialMissing, CredentialInvalid)
 
 
@@ -105,6 +105,8 @@ async def sent_place(request: Request) -> PlaceClaims | None:
     if token is not None and token.startswith(PLACE_PREFIX):
         return read_place(request, room_id, token)
     if token is not None:
+        if token.startswith(api_keys.PREFIX):
+            raise CredentialInvalid("An API key has no place in a line; a place token is needed here.")
         account = await _account(request, token, "a place token")
         if beside:
             return read_place(request, room_id, beside)
@@ -169,8 +171,15 @@ async def _booking(request: Request) -> BookingClaims:
     return await booking_of_room(request, await catalog.room_of_event(request.app.stores, event_id))
 
 
+async def _claims(request: Request, token: str) -> BookingClaims | Account:
+    """What a token says that is no place token: a JWT, or an API key, which only stands for staff."""
+    if token.startswith(api_keys.PREFIX):
+        return await api_keys.read(request.app.stores, token)
+    return await request.app.keyring.read(token)
+
+
 async def _account(request: Request, token: str, wanted: str) -> Account:
-    account = await request.app.keyring.read(token)
+    account = await _claims(request, token)
     if not isinstance(account, Account):
         raise CredentialInvalid(f"This is a booking token; {wanted} is needed here.")
     return account
@@ -184,7 +193,7 @@ async def asker(request: Request) -> Asker:
     visitors: list[PlaceClaims | BookingClaims] = []
     account = None
     if token is not None and not token.startswith(PLACE_PREFIX):
-        found = await request.app.keyring.read(token)
+        found = await _claims(request, token)
         if isinstance(found, Account):
             account = found
         else:
@@ -221,9 +230,9 @@ async def _anybody(request: Request) -> Account:
 
 
 async def _staff(request: Request, role: Role) -> Account:
-    account = await _anybody(request)
+    account = await accounts.present(request.app.stores, await _anybody(request))
     if STAFF[account.role] < STAFF[role]:
-        raise RoleRequired(f"The role {role} is needed here; this token has the role {account.role}.")
+        raise RoleRequired(f"The role {role} is needed here; whoever asks has the role {account.role}.")
     return account
 
 
@@ -246,7 +255,7 @@ async def shows_staff(request: Request) -> bool:
         token = bearer(request)
         if token is None or token.startswith(PLACE_PREFIX):
             return False
-        found = await request.app.keyring.read(token)
+        found = await _claims(request, token)
     except (CredentialInvalid, BookingTokenExpired):
         return False
     return isinstance(found, Account) and STAFF[found.role] >= STAFF["operator"]

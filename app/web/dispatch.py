@@ -38,6 +38,7 @@ PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "reservation_id": (_OPAQUE, ReservationNotFound),
     "visitor_id": (_OPAQUE, NotFound),
     "webhook_id": (_OPAQUE, NotFound),
+    "key_id": (_OPAQUE, NotFound),
     "name": (_OPAQUE, NotFound),
 }
 _process = secrets.token_hex(5)

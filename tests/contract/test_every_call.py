@@ -17,6 +17,7 @@ PARAMS = {
     "{reservation_id}": "r" * 22,
     "{visitor_id}": "v" * 22,
     "{webhook_id}": "w" * 22,
+    "{key_id}": "k" * 22,
 }
 RED = '{"colour": "red"}'
 STREAMS = {"room_stream", "reservation_stream"}  # endless: asked in tests/routes/test_streams.py

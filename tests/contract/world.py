@@ -21,6 +21,7 @@ STALLS_SECTION = {"sections": [{"name": "Stalls", "price": 7000, "rows": 10, "se
 STALLS = {"best_available": {"ticket_type_id": "stalls", "quantity": 2}}
 PAYMENT = {"payment": {"method": "card", "token": "tok_ok"}}
 WEBHOOK = {"url": "http://127.0.0.1:9/", "types": ["room.sold_out"]}  # nobody listens; it does not happen
+KEY = {"name": "The books", "role": "operator"}
 ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close")
 EVENTS = ("matinee", "doomed")
 ASYNC = {"Prefer": "respond-async"}
@@ -71,6 +72,9 @@ KNOWN: dict[str, list[Known]] = {
     "hear_gateway": [Known(204, "gateway", body={"type": "payment.succeeded", "data": {}})],
     "create_webhook": [Known(201, body=WEBHOOK)],
     "delete_webhook": [Known(204)],
+    "create_key": [Known(201, body=KEY)],
+    "revoke_key": [Known(204)],
+    "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],
     "remove_visitor": [Known(204, ids={"room_id": "spare"})],
 }
 NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see the tests that are about them
@@ -120,11 +124,12 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     for room_id in ("hall", "matinee"):
         await web.post(f"/v1/rooms/{room_id}/pause", headers=web.as_("operator"))
     webhook = await _made(web, "/v1/webhooks", WEBHOOK)
+    key = await _made(web, "/v1/keys", KEY)
     await _made(web, "/v1/users", {**FAN, "name": "Fan"})
     user = bearer((await web.post("/v1/login", FAN)).json()["access_token"])
     place, booking = await web.inside("gala")
-    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(4)]
-    to_read, to_confirm, to_cancel, paid = [it["reservation_id"] for it in held]
+    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(5)]
+    to_read, to_confirm, to_cancel, to_refund, paid = [it["reservation_id"] for it in held]
     await _made(web, f"/v1/reservations/{paid}/confirm", PAYMENT, {**booking, "Idempotency-Key": "paid"}, 200)
     payment_id = await web.app.stores.postgres.fetchval("SELECT payment_id FROM payments")
     waiting, wanting, leaving, called = [
@@ -148,6 +153,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
             **{"room_id": "gala", "event_id": "gala", "ticket_type_id": "floor"},
             **{it: it for it in (*ROOMS, *EVENTS)},
             **{"reservation_id": to_read, "to_confirm": to_confirm, "to_cancel": to_cancel},
+            **{"to_refund": to_refund, "key_id": key["key_id"]},
             **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
             "webhook_id": webhook["webhook_id"],
         },

@@ -1,0 +1,107 @@
+"""API keys: access tokens for machines, with a name, until they are revoked or their time is over.
+
+A key is derived from its id and FAIRGATE_SECRET, so that a creation that is sent again (Idempotency-Key) is
+answered with the same key though nobody keeps it. What counts is the digest in Postgres: with another secret
+the keys there are stay good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Thing
+from app.core.errors import CredentialInvalid, NotFound, ValidationFailed
+from app.core.model import Account, Author, KeyRole
+from app.loading import stores_answer
+from app.store import api_keys
+from app.store.api_keys import ApiKey
+from app.store.connections import Stores
+
+PREFIX = "fgk_"
+LENGTH_MAX = 200
+NO_KEY = "There is no such API key."
+
+
+class NewKey(NamedTuple):
+    """A key that was made now."""
+
+    key_id: str
+    created_at: datetime
+
+
+async def create(
+    stores: Stores, secret: bytes, name: str, role: KeyRole, expires_at: datetime | None, *, by: Author
+) -> NewKey:
+    """Make a key for a machine; `key_of` tells it. Raises ValidationFailed (`expires_at`)."""
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise ValidationFailed("expires_at", "has to be in the future")
+    key_id = f"key_{secrets.token_hex(10)}"
+    after = {"name": name, "role": role, "expires_at": expires_at}
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            made = await api_keys.insert(
+                connection,
+                key_id,
+                _digest(key_of(secret, key_id)),
+                name=name,
+                role=role,
+                expires_at=expires_at,
+                made_by=by.subject,
+            )
+            await audit.record(connection, by, "create", Thing("api_key", key_id), after=after)
+    return NewKey(key_id, made)
+
+
+def key_of(secret: bytes, key_id: str) -> str:
+    """The key with this id, as it is sent."""
+    mac = hmac.digest(hmac.digest(secret, b"fairgate api keys", "sha256"), key_id.encode(), "sha256")
+    return f"{PREFIX}{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+async def read(stores: Stores, key: str) -> Account:
+    """Whom a key speaks for: asked of Postgres each time, so that one that was revoked is over at once.
+
+    Raises CredentialInvalid, StoreUnavailable.
+    """
+    with stores_answer():
+        found = await api_keys.read(stores.postgres, _digest(key)) if len(key) <= LENGTH_MAX else None
+    if found is None:
+        raise CredentialInvalid("This API key is not one of ours, was revoked or has run out.")
+    return found
+
+
+async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
+    """End a key; a second time changes nothing. Raises NotFound."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            name = await api_keys.revoke(connection, key_id)
+            if name is not None:
+                thing, before = Thing("api_key", key_id), {"name": name, "revoked": False}
+                await audit.record(connection, by, "revoke", thing, before=before, after={"revoked": True})
+    if name is None:
+        await get(stores, key_id)
+
+
+async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
+    """A part of the keys, the newest first, and how many there are."""
+    with stores_answer():
+        return await api_keys.select(stores.postgres, limit=limit, offset=offset)
+
+
+async def get(stores: Stores, key_id: str) -> ApiKey:
+    """One key. Raises NotFound."""
+    with stores_answer():
+        found = await api_keys.select_one(stores.postgres, key_id)
+    if found is None:
+        raise NotFound(NO_KEY)
+    return found
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,101 @@
+"""How everything is, part by part: each is asked with a deadline, and one that does not answer is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, NamedTuple, TypeVar
+
+from app.core.clock import now_ms
+from app.core.model import RoomId
+from app.store import mails, outbox, presence, state, webhooks
+from app.store.connections import STORE_AWAY, RedisClient, Stores
+from app.store.keys import ROOMS, WEBS, WORKERS, RoomKeys
+from app.store.presence import Heard
+from app.store.state import PostgresState, RedisNode
+
+DEADLINE_S = 1.0
+SEEN_MS = 10_000  # a process writes its heartbeat each second
+ROOMS_MAX = 1_000  # looked at for their backlog
+
+T = TypeVar("T")
+
+
+class Away(NamedTuple):
+    """A part that did not answer, and why."""
+
+    why: str
+
+
+class Process(NamedTuple):
+    """A web process or a worker. `alive`: it was heard of a moment ago."""
+
+    name: str
+    seen_ago_s: float
+    alive: bool
+    about: dict[str, str]  # version, started_ms, memory, cpu_percent, answered; {}: nothing is known any more
+
+
+class Backlog(NamedTuple):
+    """What waits for the workers."""
+
+    submissions: int  # requests for reservations that nobody has settled yet
+    notices_lag_s: float  # for how long the oldest change has not been told
+    deliveries: int  # to webhooks
+    mails: int
+
+
+class Health(NamedTuple):
+    """Everything, of one moment."""
+
+    webs: list[Process] | Away
+    workers: list[Process] | Away
+    redis: list[RedisNode] | Away
+    postgres: PostgresState | Away
+    backlog: Backlog | Away
+
+
+async def look(stores: Stores) -> Health:
+    """Ask every part at once; it takes no longer than DEADLINE_S."""
+    return Health(
+        *await asyncio.gather(
+            _asked(_processes(stores.redis, WEBS)),
+            _asked(_processes(stores.redis, WORKERS)),
+            _asked(state.redis_nodes(stores.redis)),
+            _asked(state.postgres(stores.postgres)),
+            _asked(_backlog(stores)),
+        )
+    )
+
+
+async def _asked(part: Awaitable[T]) -> T | Away:
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await part
+    except TimeoutError:
+        return Away(f"no answer within {DEADLINE_S:.0f} s")
+    except STORE_AWAY as error:
+        return Away(str(error) or type(error).__name__)
+
+
+async def _processes(redis: RedisClient, kind: str) -> list[Process]:
+    now = now_ms()
+    return [_process(it, now) for it in await presence.heard(redis, kind)]
+
+
+def _process(it: Heard, now: int) -> Process:
+    ago_ms = max(0, now - it.seen_ms)
+    return Process(it.name, ago_ms / 1000, ago_ms < SEEN_MS, it.about)
+
+
+async def _backlog(stores: Stores) -> Backlog:
+    redis: Any = stores.redis
+    rooms = sorted(await redis.smembers(ROOMS))[:ROOMS_MAX]
+    waiting = [await redis.xlen(RoomKeys(RoomId(room_id)).submissions) for room_id in rooms]
+    postgres = stores.postgres
+    return Backlog(
+        sum(waiting),
+        await outbox.lag_s(postgres),
+        await webhooks.pending(postgres),
+        await mails.pending(postgres),
+    )

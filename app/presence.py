@@ -1,0 +1,67 @@
+"""What a running process says of itself, for the health page: how old, how large, how busy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from contextlib import suppress
+from importlib.metadata import version
+
+import psutil
+
+from app import metrics
+from app.core.clock import now_ms
+from app.store import presence
+from app.store.connections import REDIS_AWAY, RedisClient
+
+EVERY_S = 1.0
+LAST_WORD_S = 0.5
+
+
+def new_name() -> str:
+    """A name for this start of a process: host, pid, and something that no other start has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+class Self:
+    """This process; its CPU is measured from one asking to the next."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._last = (time.monotonic(), self._cpu_s())
+
+    def about(self) -> dict[str, str | int | float]:
+        """Version, start, memory in bytes, CPU in percent of a core since last asked, calls answered."""
+        now, cpu_s = time.monotonic(), self._cpu_s()
+        before, cpu_before = self._last
+        self._last = (now, cpu_s)
+        return {
+            "version": version("fairgate"),
+            "started_ms": round(self._process.create_time() * 1000),
+            "memory": self._process.memory_info().rss,
+            "cpu_percent": round(100 * (cpu_s - cpu_before) / max(0.001, now - before)),
+            "answered": metrics.ANSWERS.total(),
+        }
+
+    def _cpu_s(self) -> float:
+        used = self._process.cpu_times()
+        return float(used.user + used.system)
+
+
+async def keep_present(redis: RedisClient) -> None:
+    """Say each second that this web process is alive; for ever, and at the end that it is not."""
+    name, myself, task = new_name(), Self(), asyncio.current_task()
+    assert task is not None
+    try:
+        while not task.cancelling():  # redis-py may swallow a cancellation while it connects
+            await asyncio.sleep(EVERY_S)
+            with suppress(*REDIS_AWAY):
+                await presence.appear(redis, name, now_ms())
+                await presence.tell(redis, name, myself.about())
+    finally:
+        with suppress(*REDIS_AWAY):
+            async with asyncio.timeout(LAST_WORD_S):
+                await presence.leave(redis, name)

@@ -1,0 +1,47 @@
+"""Which processes are there: a heartbeat each, and what each says of itself. In Redis: of this moment."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from app.store.connections import RedisClient
+from app.store.keys import PROCESS, WEBS
+
+PROCESSES_MAX = 200  # listed of a kind
+FORGET_MS = 60_000  # one that has not been heard of for so long is no process any more
+TTL_S = 15
+
+
+class Heard(NamedTuple):
+    """A process, when it was last heard of, and what it said of itself; {} when that is too long ago."""
+
+    name: str
+    seen_ms: int
+    about: dict[str, str]
+
+
+async def tell(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
+    """Say what this process is."""
+    client: Any = redis
+    await client.hset(PROCESS + name, mapping=about)
+    await client.expire(PROCESS + name, TTL_S)
+
+
+async def appear(redis: RedisClient, name: str, now_ms: int) -> None:
+    """This web process is alive."""
+    client: Any = redis
+    await client.zadd(WEBS, {name: now_ms})
+    await client.zremrangebyscore(WEBS, "-inf", now_ms - FORGET_MS)
+
+
+async def leave(redis: RedisClient, name: str) -> None:
+    """This web process ends."""
+    client: Any = redis
+    await client.zrem(WEBS, name)
+
+
+async def heard(redis: RedisClient, kind: str) -> list[Heard]:
+    """The processes of a kind (`keys.WEBS`, `keys.WORKERS`), by name."""
+    client: Any = redis
+    found = await client.zrange(kind, 0, PROCESSES_MAX - 1, withscores=True)
+    return sorted([Heard(name, int(seen), await client.hgetall(PROCESS + name)) for name, seen in found])

@@ -1,0 +1,125 @@
+"""API keys: admins make access tokens for machines, and end them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from app import api_keys
+from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
+from app.core.model import Account, At, KeyRole, Name, Struct
+from app.store.api_keys import ApiKey
+from app.web.credentials import ADMIN, author
+from app.web.http import Request, Response, empty, endpoint, json_response
+from app.web.idempotency import once
+from app.web.paging import PageQuery, page_response
+from app.web.sale_documents import Page
+
+TAG = "Staff: API keys"
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+class NewKey(Struct, frozen=True):
+    """A key to be made: what it is for, what it may do, and until when; null: until it is revoked."""
+
+    name: Name
+    role: KeyRole
+    expires_at: At | None = None
+
+
+class MadeKey(msgspec.Struct, frozen=True):
+    """A key that was made now. `key` is told this once; send it as `Authorization: Bearer`."""
+
+    key_id: str
+    name: str
+    role: str
+    created_at: datetime
+    expires_at: datetime | None
+    key: str
+
+
+class KeyDocument(msgspec.Struct, frozen=True):
+    """A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now."""
+
+    key_id: str
+    name: str
+    role: str
+    made_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    live: bool
+
+
+@endpoint(
+    "POST",
+    "/v1/keys",
+    tag=TAG,
+    auth=ADMIN,
+    body=NewKey,
+    answers={201: MadeKey},
+    headers=("Idempotency-Key",),
+    errors=(IdempotencyKeyReused, BadHeader, StoreUnavailable),
+)
+async def create_key(request: Request, account: Account, body: NewKey) -> Response:
+    """Make an access token for a machine."""
+    secret = request.app.settings.secret.get_secret_value().encode()
+
+    async def create() -> Response:
+        made = await api_keys.create(
+            request.app.stores, secret, body.name, body.role, body.expires_at, by=author(request, account)
+        )
+        document = MadeKey(made.key_id, body.name, body.role, made.created_at, body.expires_at, "")
+        return json_response(201, document)
+
+    # The answer is remembered without the key, which is put in each time.
+    kept = await once(request, account, body, create)
+    assert isinstance(kept.body, bytes)
+    document = msgspec.json.decode(kept.body, type=MadeKey)
+    told = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))
+    return json_response(kept.status, told, [*kept.headers, _NO_STORE])
+
+
+@endpoint(
+    "GET",
+    "/v1/keys",
+    tag=TAG,
+    auth=ADMIN,
+    query=PageQuery,
+    answers={200: Page[KeyDocument]},
+    errors=(StoreUnavailable,),
+)
+async def list_keys(request: Request, account: Account, query: PageQuery) -> Response:
+    """List the API keys, the newest first, also those that have ended; never the keys themselves."""
+    found, total = await api_keys.page(request.app.stores, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [_document(it) for it in found], total)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/keys/{key_id}",
+    tag=TAG,
+    auth=ADMIN,
+    answers={204: None},
+    errors=(NotFound, StoreUnavailable),
+)
+async def revoke_key(request: Request, account: Account) -> Response:
+    """End an API key at once; it stays in the list. Also the second time 204."""
+    await api_keys.revoke(request.app.stores, request.params["key_id"], by=author(request, account))
+    return empty()
+
+
+def _document(it: ApiKey) -> KeyDocument:
+    return KeyDocument(
+        key_id=it.key_id,
+        name=it.name,
+        role=it.role,
+        made_by=it.made_by,
+        created_at=it.created_at,
+        expires_at=it.expires_at,
+        last_used_at=it.last_used_at,
+        revoked_at=it.revoked_at,
+        live=it.live,
+    )

@@ -1,0 +1,86 @@
+"""How everything is: each part tells of itself, or is away, and none keeps the others waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from app import health, presence
+from app.health import Away
+from app.settings import Settings
+from app.store import past
+from app.store.connections import Stores, connect_postgres, connect_redis
+from app.store.keys import WEBS, WORKERS
+from tests.conftest import Servers
+from tests.waiting import wait_until
+
+
+async def test_every_part_tells_of_itself(stores: Stores) -> None:
+    there = asyncio.create_task(presence.keep_present(stores.redis))
+
+    async def a_web() -> health.Process | None:
+        found = await health.look(stores)
+        assert not isinstance(found.webs, Away)
+        return found.webs[0] if found.webs and found.webs[0].about else None
+
+    web = await wait_until(a_web, "the heartbeat")
+    assert web.alive
+    assert int(web.about["memory"]) > 1_000_000
+    there.cancel()
+    await asyncio.gather(there, return_exceptions=True)
+    found = await health.look(stores)
+    assert found.webs == found.workers == []
+    assert not isinstance(found.redis, Away)
+    assert not isinstance(found.postgres, Away)
+    (node,) = found.redis
+    assert node.server.startswith(("Valkey ", "Redis "))
+    assert node.role == "master"
+    assert node.memory > 0
+    assert 0 < found.postgres.connections <= found.postgres.connections_max
+    assert found.postgres.size > 1_000_000
+    assert found.backlog == health.Backlog(0, 0.0, 0, 0)
+
+
+async def test_a_process_that_fell_silent_is_shown_as_gone(stores: Stores) -> None:
+    redis = stores.redis
+    for kind in (WEBS, WORKERS):
+        await redis.zadd(kind, {"silent": time.time() * 1000 - 30_000})
+    found = await health.look(stores)
+    for processes in (found.webs, found.workers):
+        assert not isinstance(processes, Away)
+        (process,) = processes
+        assert (process.alive, process.about) == (False, {})
+        assert process.seen_ago_s >= 30
+
+
+async def test_what_is_away_is_said_in_time_and_hides_nothing_else(stores: Stores, servers: Servers) -> None:
+    gone = await connect_postgres(servers.database_url, 2, 1)
+    gone.terminate()
+    found = await health.look(Stores(stores.redis, gone))
+    assert isinstance(found.postgres, Away)
+    assert isinstance(found.backlog, Away)
+    assert not isinstance(found.redis, Away)
+    client = await connect_redis(servers.redis_url, 5)
+    async with stores.postgres.acquire() as connection:
+        await client.execute_command("CLIENT", "PAUSE", "3000")
+        began = time.monotonic()
+        paused = await health.look(Stores(client, stores.postgres))
+        assert time.monotonic() - began < 2.5
+        assert isinstance(paused.redis, Away)
+        assert "1 s" in paused.redis.why
+        assert not isinstance(paused.postgres, Away)
+        assert await connection.fetchval("SELECT 1") == 1
+    await stores.redis.execute_command("CLIENT", "UNPAUSE")
+    await client.aclose()
+
+
+async def test_the_audit_log_is_kept_for_ever_unless_a_setting_says_how_long(stores: Stores) -> None:
+    await stores.postgres.execute(
+        "INSERT INTO audit (changed_at, subject, role, request_id, action, kind, id) "
+        "SELECT now() - make_interval(days => n), 's', 'cli', '', 'a', 'k', n::text "
+        "FROM unnest(ARRAY[1, 40]) AS n"
+    )
+    assert Settings().audit_keep_days == 0
+    for days, left in ((0, 2), (60, 2), (30, 1)):
+        await past.forget(stores.postgres, days)
+        assert await stores.postgres.fetchval("SELECT count(*) FROM audit") == left
