@@ -5,7 +5,7 @@ import { jittered } from "./calls.js";
 import { isPassable, isReached, panelOf, passedOf, positionOf } from "./line.js";
 import { follow } from "./live.js";
 import { ask, claim, join } from "./place.js";
-import { show, showJoining, showLink } from "./show.js";
+import { show, showJoining, showLink, turnTitle } from "./show.js";
 
 const root = document.querySelector("[data-room]");
 const start = JSON.parse(root.dataset.start);
@@ -17,6 +17,7 @@ let { status, place } = start;
 if (place) place.passed = passedOf(status, place);
 let began = start.began;
 let link = "polling", documentAt = Date.now();
+let alerted = false, alerts = null;
 let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
 
 function setPlace(next) {
@@ -56,9 +57,17 @@ async function once(step) {
   react();
 }
 
-function goOn() {
+async function goOn() {
   busy = true; // nothing more is asked while the browser moves on
+  await alertOnce();
   location.assign(start.go_on);
+}
+
+// Only who chose to be called hears or sees something; then the alert is in its own module.
+async function alertOnce() {
+  if (alerted) return;
+  alerted = true;
+  await (await alerts)?.alertTurn(turnTitle());
 }
 
 // Link previews and pages prepared ahead run scripts too; only somebody who looks at the page takes a place.
@@ -67,6 +76,8 @@ const isLookedAt = () => !document.prerendering && document.visibilityState === 
 function react() {
   show({ status, place, began, lost: link === "lost" });
   const panel = panelOf(status, place);
+  if (panel === "called") alertOnce();
+  else if (panel !== "active") alerted = false;
   showJoining(panel === "door");
   if ((isReached(status, place) && !isPassable(place)) || place?.state === "called") {
     if (isLookedAt()) return once(claim);
@@ -95,5 +106,15 @@ follow(url, setStatus, (next) => { link = next; react(); });
 setInterval(everySecond, 1000);
 document.addEventListener("visibilitychange", react);
 document.addEventListener("prerenderingchange", react);
+const alertBox = document.querySelector("[data-alerts]");
+const loadAlerts = () => (alerts ??= import("./alerts.js").catch(() => null));
+alertBox.hidden = false;
+alertBox.addEventListener("toggle", loadAlerts);
+if (localStorage.getItem("fairgate_alerts")) loadAlerts();
+document.querySelector("[data-check]")?.addEventListener("click", async (event) => {
+  const { checkDraw } = await import("./draw.js");
+  checkDraw(event.target.closest("[data-draw]"), status.draw, place.visitor_id);
+});
+for (const element of document.querySelectorAll("[data-check]")) element.hidden = false;
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 everySecond();

@@ -8,6 +8,9 @@ const all = (selector) => document.querySelectorAll(selector);
 const stub = document.querySelector("[data-shown]");
 const live = document.querySelector("[data-live]");
 const name = document.querySelector("[data-title]").dataset.title;
+const QUEUEING = ["prequeue", "drawing", "waiting", "returns"]; // in queue_document.py as well
+const icon = document.querySelector('link[rel="icon"]'), usualIcon = icon.href;
+const turnIcon = document.querySelector("[data-turn]").dataset.turn;
 let shown = { panel: stub.dataset.shown, notice: visibleNotice(), wait: "" }, saidAt = 0;
 
 function visibleNotice() {
@@ -37,12 +40,17 @@ export function show({ status, place, began, lost }) {
   fill("waiting", (patterns) => counted(status.waiting, patterns));
   setCountdown("claim_by", Date.parse(place?.claim_by) || 0);
   setCountdown("session_expires_at", Date.parse(place?.session_expires_at) || 0);
+  fill("available", number(status.available ?? 0));
+  fill("seed", status.draw?.seed ?? "");
+  fill("visitor", place?.visitor_id ?? "");
+  for (const element of all('[data-fill="revealed"]')) element.hidden = !(status.draw?.seed && place?.queue_number);
   fill("held", (patterns) => counted(status.held ?? 0, patterns));
   fill("quantity", number(place?.quantity ?? 1));
   if (panel === "waiting") showLine(status, place, began, Boolean(notice) && notice !== "lost");
   if (panel === "returns") showReturns(status, place);
   document.title = titleOf(panel, status, place);
   for (const element of all('[data-when="in-line"]')) element.hidden = !["prequeue", "waiting"].includes(place?.state);
+  for (const element of all('[data-when="queueing"]')) element.hidden = !QUEUEING.includes(panel);
   for (const element of all('[data-when="joinable"]')) element.hidden = ["sold_out", "closed"].includes(status.state);
   if (panel !== shown.panel) showPanel(panel);
   if (notice !== shown.notice) {
@@ -54,6 +62,7 @@ export function show({ status, place, began, lost }) {
 function showPanel(panel) {
   only("panel", (shown.panel = panel));
   stub.dataset.shown = panel;
+  icon.href = panel === "called" ? turnIcon : usualIcon;
   const parts = document.querySelectorAll(`[data-panel="${panel}"] h2, [data-panel="${panel}"] .lead`);
   say(Array.from(parts, (part) => part.textContent.trim()).join(". "));
 }
@@ -84,6 +93,8 @@ function titleOf(panel, status, place) {
   if (panel === "waiting") return `#${number(positionOf(status, place))} · ${name}`;
   return `${document.querySelector(`[data-panel="${panel}"] h2`).textContent.trim()} · ${name}`;
 }
+
+export const turnTitle = () => `${document.querySelector('[data-panel="called"] h2').textContent.trim()} · ${name}`;
 
 // The sign of life: live, or how old the figures are.
 export function showLink(link, ageMs) {

@@ -1,8 +1,8 @@
 """From a document to an HTML answer: languages, the template environment, the security headers, compression.
 
 Templates escape everything; `StrictUndefined` turns a misspelt name into an error instead of an empty space.
-Compressing HTML is safe here because no page carries a secret: tokens travel in HttpOnly cookies and forms
-are protected by their Origin, not by a token in the page.
+Compressing HTML is safe here because pages carry no secret: tokens travel in HttpOnly cookies and forms are
+protected by their Origin, not by a token in the page. The one exception is sent as it is (`secret`).
 """
 
 from __future__ import annotations
@@ -92,14 +92,22 @@ def html(template: str, page: Any, language: str = languages.ENGLISH) -> str:
 
 
 def respond(
-    template: str, page: Any, status: int = 200, retry_after_s: int = 0, *, locale: str = ""
+    template: str,
+    page: Any,
+    status: int = 200,
+    retry_after_s: int = 0,
+    *,
+    locale: str = "",
+    secret: bool = False,
 ) -> Response:
     """The page as an answer that nobody but this visitor may keep.
 
     Its language is that of `locale` (what the room wishes), else the visitor's; the console is English.
+    A page with a `secret` in it is not compressed.
     """
     language = languages.ENGLISH if template.startswith(CONSOLE) else asked_language(locale)
-    response = compressed(html(template, page, language).encode(), "text/html; charset=utf-8")
+    body, kind = html(template, page, language).encode(), "text/html; charset=utf-8"
+    response = Response(body, content_type=kind) if secret else compressed(body, kind)
     response.status_code = status
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Content-Language"] = language

@@ -62,9 +62,11 @@ async def session_of(request: Request, room_id: RoomId) -> BookingClaims | None:
     return claims if claims.exp > time.time() else None
 
 
-async def place_of(request: Request, room_id: RoomId) -> tuple[Place, RoomStatus] | None:
-    """Where the visitor stands; None for somebody without a place."""
-    claims = visitor_of(request, room_id)
+async def place_of(
+    request: Request, room_id: RoomId, claims: PlaceClaims | None = None
+) -> tuple[Place, RoomStatus] | None:
+    """Where the visitor of these claims, else of the cookie, stands; None for somebody without a place."""
+    claims = claims or visitor_of(request, room_id)
     if claims is None:
         return None
     try:

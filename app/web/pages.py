@@ -14,7 +14,7 @@ from app import waiting_room
 from app.core.clock import to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
-from app.web import page_booking, page_forms, page_mail
+from app.web import page_booking, page_carry, page_forms, page_mail
 from app.web.assets import load_assets
 from app.web.http import Request
 from app.web.page_documents import SalesPage, SaleView
@@ -68,6 +68,7 @@ async def static_file(digest: str, name: str) -> Response:
 PAGES = {
     "/": sales,
     "/rooms/<room_id>": room,
+    "/rooms/<room_id>/carry": page_carry.carry,
     "/events/<event_id>": page_booking.event,
     "/reservations/<reservation_id>": page_booking.reservation,
     "/reservations/<reservation_id>/claim": page_mail.claim_page,
@@ -78,6 +79,7 @@ FORMS = {
     "/rooms/<room_id>/enter": page_forms.enter,
     "/rooms/<room_id>/leave": page_forms.leave,
     "/rooms/<room_id>/email": page_mail.leave_email,
+    "/rooms/<room_id>/carry": page_carry.take_over,
     "/events/<event_id>/reserve": page_forms.reserve,
     "/reservations/<reservation_id>/pay": page_forms.pay,
     "/reservations/<reservation_id>/cancel": page_forms.cancel,

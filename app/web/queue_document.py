@@ -18,6 +18,7 @@ from app.web.page_documents import EventHead
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
 REFRESH_QUIET_S = 60  # nothing is expected soon
 STAYS = ("removed", "active", "called", "done")  # tell these whatever became of the room
+QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in line; in show.js as well
 OVER = ("no_show", "expired", "left", "done", "removed")
 
 
@@ -94,6 +95,9 @@ class RoomPage:
     lottery: Draw | None
     joinable: bool
     in_line: bool
+    queueing: bool
+    available: int | None
+    visitor_id: str
     go_on: str
     query: str  # what the addresses of forms end with
     refresh_s: int
@@ -155,6 +159,9 @@ def room_page(standing: Standing) -> RoomPage:
         lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
         in_line=place is not None and place.state in ("prequeue", "waiting"),
+        queueing=panel in QUEUEING,
+        available=status.available,
+        visitor_id=place.visitor_id if place else "",
         go_on=go_on_path(room, standing.return_to),
         query=return_query(standing.return_to),
         refresh_s=0,

@@ -80,6 +80,17 @@ async def called(page: Page, product: Product) -> None:
     await expect(heading(page)).to_have_text("It is your turn")
 
 
+async def carry(page: Page, product: Product) -> None:
+    await joined(page, product, await product.a_sale())
+    await page.get_by_role("link", name="Take your place to another device").click()
+
+
+async def drawn(page: Page, product: Product) -> None:
+    await joined(page, product, await product.a_sale(queueing_method="lottery"))
+    for summary in await page.locator(".more summary").all():
+        await summary.click()
+
+
 async def left(page: Page, product: Product) -> None:
     await by_hand(page, product, await product.a_sale())
     await page.locator('[data-panel="waiting"]').get_by_text("Leave the line").first.click()
@@ -117,6 +128,8 @@ FANS: list[Walk] = [
     waiting,
     paused,
     called,
+    carry,
+    drawn,
     left,
     removed,
     closed,

@@ -1,0 +1,12 @@
+// The link of a place carries its token in the fragment, which no server sees; the form hands it over.
+const token = decodeURIComponent(location.hash.slice(1));
+const link = document.querySelector("#link");
+
+if (token) {
+  history.replaceState(null, "", location.pathname); // out of sight, and out of the history
+  document.querySelector("#place").value = token;
+  document.querySelector("[data-give]")?.remove();
+  document.querySelector("[data-take] button").focus();
+}
+link?.addEventListener("focus", () => link.select());
+addEventListener("hashchange", () => location.reload());

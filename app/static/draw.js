@@ -1,0 +1,22 @@
+// "Check my draw": the published seed against its fingerprint, and our own draw from the seed. Loaded when asked for.
+import { number } from "./words.js";
+
+const BITS = 52;
+const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const bytes = (text) => Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16));
+
+// {kept, draw}: whether the seed is the one that was promised, and the draw of this visitor. `rules.py` draws the same.
+export async function drawOf({ commitment, seed }, visitorId) {
+  const raw = bytes(seed);
+  const kept = hex(await crypto.subtle.digest("SHA-256", raw)) === commitment;
+  const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const mac = hex(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(visitorId)));
+  return { kept, draw: parseInt(mac.slice(0, BITS / 4), 16) };
+}
+
+export async function checkDraw(root, published, visitorId) {
+  const verdict = root.querySelector("[data-verdict]"), { good, bad, insecure } = verdict.dataset;
+  if (!crypto.subtle) return (verdict.textContent = insecure);
+  const { kept, draw } = await drawOf(published, visitorId);
+  verdict.textContent = kept ? good.replace("{draw}", number(draw)).replace("{max}", number(2 ** BITS - 1)) : bad;
+}
