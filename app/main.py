@@ -21,6 +21,7 @@ from app.web import openapi
 from app.web.addresses import trusted_networks
 from app.web.board import Board
 from app.web.calls import CALLS
+from app.web.cockpit_feed import Feeds
 from app.web.cold import DRAIN_MAX, register_endpoints
 from app.web.console_pages import register_console_pages
 from app.web.docs import register_docs
@@ -87,6 +88,7 @@ async def _opened(
                 claims=claims,
                 keyring=keyring,
                 board=board,
+                feeds=Feeds(line, board, closing),
                 throttles=Throttles(stores, settings),
                 passwords=Passwords(),
                 availability=Kept(AVAILABILITY_FRESH_S),

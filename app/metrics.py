@@ -60,6 +60,10 @@ class Answers(Collector):
         buckets[bisect_left(BUCKETS_S, seconds)] += 1
         self._seconds[call] += seconds
 
+    def buckets(self, call: str) -> list[int]:
+        """How many took how long: one count for each of `BOUNDS`, not summed up."""
+        return self._buckets.get(call) or [0] * len(BOUNDS)
+
     def total(self) -> int:
         """How many."""
         return sum(self._statuses.values())
@@ -119,6 +123,7 @@ VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTR
 WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value
 WORKER_TTL_S = 10  # a worker that has not published for so long is gone
 TOTALS_EVERY_S = 1.0
+RESERVE_LE = "reserve_le"  # + bound: how many reservation requests took so long
 LAST_WORD_S = 0.5  # a process that ends does not wait long for Redis
 
 
@@ -215,7 +220,10 @@ async def keep_totals(redis: RedisClient) -> None:
 
 
 async def totals(redis: RedisClient) -> dict[str, int]:
-    """The sums of all processes: `requests`, `refused CODE`, `reservations OUTCOME`; and `since_ms`."""
+    """The sums of all processes: `requests`, `refusals CODE`, `reservations OUTCOME`, `reserve_le BOUND`.
+
+    And when they began: `since_ms`.
+    """
     client: Any = redis
     return {name: int(count) for name, count in (await client.hgetall(TOTALS)).items()}
 
@@ -223,6 +231,8 @@ async def totals(redis: RedisClient) -> dict[str, int]:
 def _counted() -> dict[str, int]:
     """What this process counted so far."""
     found = {"requests": ANSWERS.total()}
+    for bound, count in zip(BOUNDS, ANSWERS.buckets("reserve"), strict=True):
+        found[f"{RESERVE_LE} {bound}"] = count
     for family, word in ((REFUSALS, "code"), (RESERVATIONS, "outcome")):
         for metric in family.collect():
             for sample in metric.samples:

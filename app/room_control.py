@@ -17,13 +17,13 @@ from app import audit
 from app.audit import Thing
 from app.core import rules
 from app.core.clock import now_ms
-from app.core.errors import AlreadyExists, QueueingMethodLocked, RoomNotFound, ValidationFailed
+from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound, ValidationFailed
 from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
 from app.core.rules import RoomAction
 from app.loading import stores_answer
 from app.rebuild import rebuild_room
 from app.store import control_scripts, room_scripts, rooms, sessions
-from app.store.audit import Fields
+from app.store.audit import AuditFilter, Fields
 from app.store.conf import conf_fields
 from app.store.connections import Stores
 from app.store.keys import ROOMS, RoomKeys
@@ -33,6 +33,7 @@ from app.waiting_room import Line
 
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
+OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}
 
 
 def new_seed() -> bytes:
@@ -119,6 +120,32 @@ async def set_state(line: Line, room_id: RoomId, action: RoomAction, *, by: Auth
     return await _change(line, room_id, action, stepped, by)
 
 
+async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
+    """Put back what the last change of the room changed: settings, a pause or its end.
+
+    Raises RoomNotFound, and Conflict when it is not the last change any more, or is none that can be undone.
+    """
+    with stores_answer():
+        wanted = AuditFilter("room", room_id)
+        found, _ = await audit.entries(line.stores, wanted, limit=1, offset=0)
+    if not found or found[0].audit_id != audit_id:
+        raise Conflict("The room was changed meanwhile; look at it again.")
+    change = found[0].change
+    if change.action in OPPOSITE:
+        return await set_state(line, room_id, OPPOSITE[change.action], by=by)
+    if change.action != "change":
+        raise Conflict("This change cannot be undone.")
+    before, after = change.before or {}, change.after or {}
+
+    def put_back(room: Room) -> Room:
+        now = msgspec.to_builtins(room.settings)
+        if any(now[name] != value for name, value in _settings_alone(after).items()):
+            raise Conflict("The room was changed meanwhile; look at it again.")
+        return msgspec.structs.replace(room, settings=read_settings(now | _settings_alone(before)))
+
+    return await _change(line, room_id, "change", put_back, by)
+
+
 async def refresh(stores: Stores, room_id: RoomId) -> None:
     """Bring the room in Redis up to what Postgres says, as a new version: its event was made or changed."""
     with stores_answer():
@@ -193,6 +220,10 @@ async def _change(
         if after != before:
             await push(line.stores, room_id)
     return await line.rooms.read(room_id)
+
+
+def _settings_alone(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if name != "state"}
 
 
 def _fields(room: Room) -> Fields:

@@ -29,7 +29,7 @@ from app import garbage
 from app.core.errors import CannotRun
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, connected
-from worker import admission, expiry, mail, mend, notices, payments, processor
+from worker import admission, expiry, mail, mend, notices, payments, processor, samples
 from worker.context import WorkerContext
 from worker.pace import Backoff, pause
 
@@ -43,6 +43,7 @@ JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *mend.JOBS,
     *notices.JOBS,
     *mail.JOBS,
+    *samples.JOBS,
 )
 SHIFT_S = 1800  # how long arq's lock on a job of ours outlives a killed worker; nobody waits for it
 GRACE_S = 2.0  # for the batch in hand at shutdown

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from typing import Any, NamedTuple
 
 import msgspec
 import yaml
 
-from app.core import rules, seating
-from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
-from app.core.errors import CannotRun, ValidationFailed
-from app.core.model import RoomSettings
-from app.core.wording import misfit
+from app.core.definitions import EventDefinition
+from app.core.errors import CannotRun
+from app.core.faults import Keys, faults, field_name
 
 FAULTS_MAX = 50  # more are not read by anybody
 FILE_MAX = 16 * 1024 * 1024
@@ -59,13 +54,12 @@ def read(path: Path) -> EventDefinition:
         raise FileWrong(path, [Fault(line, "", f"cannot be read: {error.problem}")]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FileWrong(path, [Fault(1, "", f"cannot be read: {error}")]) from None
-    wrong = [Fault(_line(tree, keys), _field(keys), text) for keys, text in _faults(document)]
+    wrong = [Fault(_line(tree, keys), field_name(keys), text) for keys, text in faults(document)]
     if wrong:
         raise FileWrong(path, sorted(wrong)[:FAULTS_MAX])
     return msgspec.convert(document, EventDefinition)
 
 
-Keys = tuple[str | int, ...]
 Node = yaml.Node | None
 
 
@@ -90,72 +84,6 @@ def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:
         loader.dispose()
 
 
-def _faults(document: Any) -> Iterator[tuple[Keys, str]]:
-    """Everything that is wrong, each with the way to it; what is between fields once each field is right."""
-    found = list(_wrong(document, EventDefinition, ()))
-    yield from found
-    if found:
-        return
-    definition = msgspec.convert(document, EventDefinition)
-    names = Counter(it.ticket_type_id for it in definition.ticket_types)
-    for i, it in enumerate(definition.ticket_types):
-        if names[it.ticket_type_id] > 1:
-            yield ("ticket_types", i, "ticket_type_id"), "is there twice"
-        try:
-            rules.check_sale_window(it.sale_from, it.sale_until)
-        except ValidationFailed as error:
-            [wrong] = error.members["errors"]
-            yield ("ticket_types", i, wrong["field"]), wrong["message"]
-    try:
-        seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
-    except ValidationFailed as error:
-        [wrong] = error.members["errors"]
-        yield _keys(wrong["field"]), wrong["message"]
-    try:
-        rules.check_times(_settings(definition))
-    except ValidationFailed as error:
-        [wrong] = error.members["errors"]
-        yield ("room", wrong["field"]), wrong["message"]
-
-
-def _settings(definition: EventDefinition) -> RoomSettings:
-    fields = {name: getattr(definition.room, name) for name in RoomSettings.__struct_fields__}
-    return RoomSettings(**{**fields, "name": definition.name})
-
-
-def _wrong(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
-    inner = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
-    if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
-        yield from _wrong_fields(value, inner, keys)
-    elif get_origin(inner) is list and isinstance(value, list):
-        [of] = get_args(inner)
-        found = [it for i, one in enumerate(value) for it in _wrong(one, of, (*keys, i))]
-        yield from found or _wrong_value(value, wanted, keys)
-    else:
-        yield from _wrong_value(value, wanted, keys)
-
-
-def _wrong_fields(
-    value: dict[Any, Any], struct: type[msgspec.Struct], keys: Keys
-) -> Iterator[tuple[Keys, str]]:
-    fields = {it.encode_name: it for it in msgspec.structs.fields(struct)}
-    for name in value:
-        if name not in fields:
-            yield (*keys, str(name)), "is not known here"
-    for name, it in fields.items():
-        if name in value:
-            yield from _wrong(value[name], it.type, (*keys, name))
-        elif it.required:
-            yield (*keys, name), "is required"
-
-
-def _wrong_value(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
-    try:
-        msgspec.convert(value, wanted)
-    except msgspec.ValidationError as error:
-        yield keys, misfit(error).message
-
-
 def _line(tree: Node, keys: Keys) -> int:
     """The line of what the keys lead to, or of what it would stand in."""
     at, line = tree, tree.start_mark.line if tree else 0
@@ -169,12 +97,3 @@ def _line(tree: Node, keys: Keys) -> int:
             at = at.value[key]
             line = at.start_mark.line
     return line + 1
-
-
-def _keys(field: str) -> Keys:
-    """The way to a field as a refusal names it: `sections[0].name`."""
-    return tuple(int(it) if it.isdigit() else it for it in re.findall(r"\w+", field))
-
-
-def _field(keys: Keys) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")

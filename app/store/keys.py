@@ -148,6 +148,11 @@ class RoomKeys:
         return self._key("submissions")
 
     @property
+    def samples(self) -> str:
+        """Stream: how the room was, each two seconds; capped, TTL a quarter of an hour."""
+        return self._key("samples")
+
+    @property
     def outcomes(self) -> str:
         """Hash: reservation_id -> fingerprint|word|..., visitor_id:refused -> the last refusal; TTL 48 h."""
         return self._key(f"outcomes:{self.day}")

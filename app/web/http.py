@@ -24,6 +24,7 @@ from app.web.addresses import Network
 if TYPE_CHECKING:
     from app.store.orders import ReservationCounts
     from app.web.board import Board
+    from app.web.cockpit_feed import Feeds
     from app.web.exposition import Drift
     from app.web.kept import Kept
     from app.web.sale_documents import KeptSeatMap
@@ -49,6 +50,7 @@ class App:
     claims: ClaimSigner
     keyring: Keyring
     board: Board
+    feeds: Feeds
     throttles: Throttles
     passwords: Passwords
     availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document

@@ -32,6 +32,7 @@ _PARAMS = {
     "event_id": re.compile(SLUG),
     "reservation_id": re.compile(r"[\w-]{1,128}"),
     "mail_id": re.compile(r"[0-9a-f-]{36}"),
+    "visitor_id": re.compile(r"[\w-]{1,128}"),
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),
 }
 RETRY_MAX_S = 30

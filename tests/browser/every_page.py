@@ -136,4 +136,34 @@ FANS: list[Walk] = [
     nothing_here,
     outside,
 ]
-EVERY_PAGE: list[Walk] = [*FANS]
+
+
+async def sign_in(page: Page, product: Product) -> None:
+    await page.goto(f"{product.url}/admin")
+
+
+async def all_sales(page: Page, product: Product) -> None:
+    await product.a_sale()
+    await staff(page, product)
+    await expect(page.get_by_role("heading", name="Northern Lights").first).to_be_visible()
+
+
+async def cockpit(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(message="Doors open at seven.")
+    await product.staff("POST", f"/v1/rooms/{room_id}/places", {})
+    await staff(page, product)
+    await page.goto(f"{product.url}/admin/rooms/{room_id}?find=1&admission_rate_per_minute=x")
+    await expect(page.locator("[data-link]")).to_have_text("live")
+    await expect(page.locator('[data-series="waiting"]')).to_have_text("1")
+    for summary in await page.locator("summary").all():
+        if await summary.is_visible():
+            await summary.click()
+
+
+async def sign_ins(page: Page, product: Product) -> None:
+    await staff(page, product)
+    await page.goto(f"{product.url}/admin/sign-ins")
+
+
+COCKPIT: list[Walk] = [sign_in, all_sales, cockpit, sign_ins]
+EVERY_PAGE: list[Walk] = [*FANS, *COCKPIT]

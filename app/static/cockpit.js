@@ -1,0 +1,141 @@
+// The cockpit, moving: figures, graphs, log and controls follow the room's stream; other numbers show their effect.
+import { Graph, number } from "./chart.js";
+
+const SPAN_MS = 15 * 60000, SILENT_MS = 6000, ASK_AFTER_MS = 150, AGAIN_MS = 3000;
+const STATES = {
+  open: ["open", "good"], prequeue: ["pre-queue", "good"], paused: ["paused", "warn"], sold_out: ["sold out", "bad"],
+  closed: ["closed", "off"], scheduled: ["scheduled", "off"],
+};
+const one = (selector) => document.querySelector(selector), all = (selector) => document.querySelectorAll(selector);
+const here = one("[data-cockpit]").dataset.cockpit;
+const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+let points = [], live = null, heardAt = 0, skew = 0, cursor = null, marked = null;
+
+const graphs = Array.from(all("[data-graph]"), (figure) => new Graph(figure, (at) => { cursor = at; draw(); }));
+
+function text(selector, value) {
+  const element = one(selector);
+  if (element && element.textContent !== value) element.textContent = value;
+}
+
+const figure = (name, value, note) => {
+  text(`[data-figure="${name}"]`, value);
+  if (note) text(`[data-note="${name}"]`, note);
+};
+
+function draw() {
+  if (!live) return;
+  const now = Date.now() + skew;
+  const marks = live.changes.map((it) => ({ ...it, on: it.audit_id === marked }));
+  for (const graph of graphs) graph.draw(points, marks, now, cursor);
+  text("[data-readout]", cursor === null ? "The last 15 minutes; dashed lines across are changes." : `At ${time.format(cursor)}`);
+}
+
+function showFigures() {
+  figure("waiting", number(live.waiting));
+  figure("last_in_line", live.last_in_line);
+  figure("outflow", number(live.outflow), `of ${number(live.rate)}`);
+  const cap = live.cap === null ? "no cap" : `of ${number(live.cap)}`;
+  figure("inside", number(live.called + live.active), `${cap}, ${number(live.called)} of them called`);
+  figure("free", number(live.free), `${number(live.held ?? 0)} held, ${number(live.sold ?? 0)} sold`);
+  figure("workers", number(live.workers));
+  one('[data-alarm="workers"]').hidden = live.workers > 0;
+}
+
+function showState() {
+  const [word, kind] = STATES[live.state], chip = one("[data-cockpit] .chip");
+  if (chip.textContent !== word) { chip.textContent = word; chip.className = `chip ${kind}`; }
+  for (const element of all("[data-states]")) element.hidden = !element.dataset.states.split(" ").includes(live.state);
+}
+
+function showChanges() {
+  const [last] = live.changes, log = one("[data-log]"), undo = one("[data-undo]");
+  undo.hidden = !last?.undoable;
+  if (last) { undo.elements.audit_id.value = last.audit_id; text("[data-undo-what]", last.what); }
+  if (log.dataset.newest === String(last?.audit_id)) return;
+  log.dataset.newest = last?.audit_id;
+  log.replaceChildren(...live.changes.map((it) => {
+    const line = document.createElement("li"), head = document.createElement("span");
+    head.className = "note";
+    head.textContent = `${time.format(it.at_ms)} · ${it.who}`;
+    line.append(head, ` ${it.what}`);
+    line.addEventListener("pointerenter", () => { marked = it.audit_id; draw(); });
+    line.addEventListener("pointerleave", () => { marked = null; draw(); });
+    return line;
+  }));
+}
+
+function hear(event) {
+  live = JSON.parse(event.data);
+  heardAt = Date.now();
+  skew = live.now_ms - heardAt;
+  const newest = points.at(-1)?.at_ms ?? 0;
+  points = [...points, ...live.points.filter((it) => it.at_ms > newest)].filter((it) => it.at_ms > live.now_ms - SPAN_MS);
+  showFigures();
+  showState();
+  showChanges();
+  setSliders();
+  if (!edited()) showEffect({ now: live.last_in_line });
+  draw();
+  showLink();
+}
+
+function listen() {
+  const source = new EventSource(`${here}/events`);
+  source.addEventListener("cockpit", hear);
+  source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS); };
+}
+
+// The sign of life; when it is silent the figures are old and must not be taken for the present.
+function showLink() {
+  const age = Date.now() - heardAt, lost = age > SILENT_MS;
+  text("[data-link]", !heardAt ? "connecting" : lost ? `no answer for ${Math.round(age / 1000)} s; figures are old` : "live");
+  document.body.classList.toggle("stale", Boolean(heardAt) && lost);
+}
+setInterval(showLink, 1000);
+
+// Rate and cap: what is typed or slid is asked about before it is applied.
+const form = one("[data-effect-form]"), inputs = Array.from(form.querySelectorAll("[data-number]"));
+let asking;
+
+const current = () => ({ rate: String(live?.rate ?? ""), cap: String(live?.cap ?? "") });
+const edited = () => live && inputs.some((it) => it.value.trim() !== current()[it.id] && it.dataset.touched);
+
+function setSliders() {
+  for (const slider of all("[data-slider]")) {
+    const input = document.getElementById(slider.dataset.slider), value = current()[input.id];
+    slider.hidden = false;
+    if (!input.dataset.touched && input.value !== value) input.value = value;
+    const most = Math.max(100, 2 * Number(value || 0), Number(input.value || 0));
+    if (!slider.dataset.max || Number(slider.dataset.max) < most) slider.dataset.max = slider.max = most;
+    if (document.activeElement !== slider && input.value !== "") slider.value = input.value;
+  }
+}
+
+function showEffect({ now, then, field, problem }) {
+  const place = one("[data-effect]"), bold = (value) => Object.assign(document.createElement("b"), { textContent: value });
+  for (const input of inputs) input.toggleAttribute("aria-invalid", false);
+  if (problem) {
+    inputs.find((it) => it.name === field)?.setAttribute("aria-invalid", "true");
+    place.textContent = problem;
+  } else {
+    place.replaceChildren("Last in line: ", bold(now), ...(then ? [" → ", bold(then)] : []));
+  }
+}
+
+async function ask() {
+  const query = new URLSearchParams(inputs.map((it) => [it.name, it.value.trim()]));
+  const response = await fetch(`${here}/effect?${query}`, { signal: AbortSignal.timeout(5000) });
+  if (response.ok) showEffect(await response.json());
+}
+
+form.addEventListener("input", ({ target }) => {
+  const input = target.dataset.slider ? document.getElementById(target.dataset.slider) : target;
+  if (target !== input) input.value = target.value;
+  input.dataset.touched = "yes";
+  clearTimeout(asking);
+  asking = setTimeout(() => ask().catch(() => showEffect({ problem: "The effect cannot be worked out at the moment." })), ASK_AFTER_MS);
+});
+one("[data-plain]").hidden = true;
+addEventListener("resize", draw);
+listen();

@@ -1,0 +1,78 @@
+"""Finding a visitor of a room, by what a person can read out to staff."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from app.core.model import RoomId
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+
+SCAN_COUNT = 1000
+SCANS_MAX = 50  # of those called and active; who is looked for is rarely further back
+FOUND_MAX = 20
+
+
+class Visitor(NamedTuple):
+    """Where a visitor is. `until_ms`: their claim deadline or the end of their session, 0 for neither."""
+
+    visitor_id: str
+    state: str  # waiting, pre-queue, called, active, removed, or how the place ended; "" for none
+    queue_number: int
+    until_ms: int
+
+
+async def numbered(redis: RedisClient, keys: RoomKeys, queue_number: int) -> list[str]:
+    """The visitor with this queue number, while they wait or have their turn."""
+    client: Any = redis
+    waiting = await client.zrangebyscore(keys.waiting, queue_number, queue_number, start=0, num=FOUND_MAX)
+    if waiting:
+        return [str(it) for it in waiting]
+    cursor = 0
+    for _ in range(SCANS_MAX):
+        cursor, turns = await client.hscan(keys.turns, cursor, count=SCAN_COUNT)
+        found = [name for name, number in turns.items() if number == str(queue_number)]
+        if found or not cursor:
+            return found
+    return []
+
+
+async def of_email(postgres: asyncpg.Pool, room_id: RoomId, email: str) -> list[str]:
+    """The visitors who left this address in the room, or joined with its account."""
+    rows = await postgres.fetch(
+        "SELECT visitor_id FROM mailboxes WHERE room_id = $1 AND lower(email) = $2 LIMIT $3",
+        *(room_id, email, FOUND_MAX),
+    )
+    return [row["visitor_id"] for row in rows]
+
+
+async def of_reservation(postgres: asyncpg.Pool, room_id: RoomId, reservation_id: str) -> list[str]:
+    """Whose reservation this is."""
+    row = await postgres.fetchrow(
+        "SELECT visitor_id FROM reservations JOIN events USING (event_id) "
+        "WHERE reservation_id = $1 AND events.room_id = $2",
+        *(reservation_id, room_id),
+    )
+    return [row["visitor_id"]] if row else []
+
+
+async def look(redis: RedisClient, keys: RoomKeys, visitor_id: str) -> Visitor:
+    """Where they are at this moment."""
+    client: Any = redis
+    if await client.sismember(keys.removed, visitor_id):
+        return Visitor(visitor_id, "removed", 0, 0)
+    number = int(await client.hget(keys.turns, visitor_id) or 0)
+    for state, key in (("called", keys.called), ("active", keys.active)):
+        deadline = await client.zscore(key, visitor_id)
+        if deadline is not None:
+            return Visitor(visitor_id, state, number, int(deadline))
+    waiting = await client.zscore(keys.waiting, visitor_id)
+    if waiting is not None:
+        return Visitor(visitor_id, "waiting", int(waiting), 0)
+    if await client.zscore(keys.prequeue, visitor_id) is not None:
+        return Visitor(visitor_id, "pre-queue", 0, 0)
+    ended = await client.hget(keys.endings, visitor_id)
+    word, _, ended_number = (ended or "").partition("|")
+    return Visitor(visitor_id, word.replace("_", "-"), int(ended_number or 0), 0)

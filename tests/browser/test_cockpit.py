@@ -1,0 +1,125 @@
+"""The cockpit of a sale beside the browsers of fans: what one changes, the others see within two seconds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Page, ViewportSize, expect
+
+from tests.browser.conftest import OpenContext, Product
+
+pytestmark = pytest.mark.browser
+SEEN_WITHIN_MS = 2_000
+DESK = ViewportSize(width=1440, height=900)
+
+
+async def sign_in(page: Page, product: Product, to: str) -> None:
+    """Go to a page of the console by way of the sign-in form."""
+    await page.goto(f"{product.url}{to}")
+    await page.get_by_text("With an access token").click()
+    await page.get_by_label("Access token").fill(product.token)
+    await page.get_by_role("button", name="Sign in with it").click()
+    await expect(page).to_have_url(f"{product.url}{to}")
+
+
+async def waiting(page: Page, product: Product, room_id: str) -> None:
+    """Join and see one's place."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
+    await expect(page.locator(".dot")).to_have_class("dot on")
+
+
+async def test_the_operator_changes_the_rate_and_the_fan_sees_the_wait_change(
+    visitor: OpenContext, product: Product
+) -> None:
+    room_id = await product.a_sale(active_visitors_max=1, claim_window_s=600)
+    await product.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 600})
+    await product.staff("POST", f"/v1/rooms/{room_id}/places", {})  # takes the one slot
+    fan = await (await visitor()).new_page()
+    desk = await (await visitor(viewport=DESK)).new_page()
+    await product.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 0})
+    await waiting(fan, product, room_id)
+    wait = fan.locator('[data-panel="waiting"] [data-fill="wait"]')
+    before = await wait.inner_text()
+    await sign_in(desk, product, f"/admin/rooms/{room_id}")
+    await expect(desk.locator("[data-link]")).to_have_text("live")
+    await desk.get_by_label("Rate: let in a minute", exact=True).fill("6")
+    await expect(desk.locator("[data-effect]")).to_contain_text("→")
+    assert await wait.inner_text() == before  # shown is not applied
+    await desk.get_by_role("button", name="Apply").click()
+    await expect(wait).not_to_have_text(before, timeout=SEEN_WITHIN_MS)
+    await expect(desk.locator("[data-log]")).to_contain_text("rate 0 → 6")
+    await desk.get_by_role("button", name="Undo: rate 0 → 6").click()
+    await expect(wait).to_have_text(before, timeout=SEEN_WITHIN_MS)
+
+
+async def test_a_pause_is_seen_on_every_page_and_the_line_hears_the_message(
+    visitor: OpenContext, product: Product
+) -> None:
+    room_id = await product.a_sale()
+    fan = await (await visitor()).new_page()
+    desk = await (await visitor(viewport=DESK)).new_page()
+    phone = await (await visitor()).new_page()
+    await waiting(fan, product, room_id)
+    for page in (desk, phone):
+        await sign_in(page, product, f"/admin/rooms/{room_id}")
+        await expect(page.locator("[data-link]")).to_have_text("live")
+    await desk.get_by_role("button", name="Pause", exact=True).click()
+    paused = fan.locator('[data-notice="paused"]')
+    await expect(paused).to_be_visible(timeout=SEEN_WITHIN_MS)
+    await expect(phone.locator("[data-cockpit] .chip")).to_have_text("paused", timeout=SEEN_WITHIN_MS)
+    await expect(phone.get_by_role("button", name="Resume")).to_be_visible()
+    await expect(phone.get_by_role("button", name="Pause", exact=True)).to_be_hidden()
+    await phone.get_by_label("Message to the line").fill("Back in ten minutes.")
+    await phone.get_by_role("button", name="Tell them").click()
+    await expect(fan.get_by_text("Back in ten minutes.").first).to_be_visible(timeout=SEEN_WITHIN_MS)
+    await phone.get_by_role("button", name="Resume").click()
+    await expect(paused).to_be_hidden(timeout=SEEN_WITHIN_MS)
+    await desk.get_by_text("Close", exact=True).click()
+    await desk.get_by_role("button", name="Close the sale").click()
+    await expect(fan.locator('[data-panel="closed"]')).to_be_visible(timeout=SEEN_WITHIN_MS)
+
+
+async def test_the_graphs_are_there_again_after_a_reload(visitor: OpenContext, product: Product) -> None:
+    room_id = await product.a_sale()
+    fan, desk = await (await visitor()).new_page(), await (await visitor(viewport=DESK)).new_page()
+    await waiting(fan, product, room_id)
+    await sign_in(desk, product, f"/admin/rooms/{room_id}")
+    line = desk.locator('[data-graph="waiting"] svg path.one')
+    await expect(line).to_have_attribute("d", re.compile("L.*L"))  # three moments are known
+    await expect(desk.locator('[data-series="waiting"]')).to_have_text("1")
+    await desk.reload()
+    await expect(line).to_have_attribute("d", re.compile("L.*L"), timeout=SEEN_WITHIN_MS)
+    await expect(desk.locator('[data-figure="workers"]')).to_have_text("1")
+
+
+async def test_everything_works_without_scripts(visitor: OpenContext, product: Product) -> None:
+    room_id = await product.a_sale(active_visitors_max=5)
+    fan = await (await visitor()).new_page()
+    await waiting(fan, product, room_id)
+    desk = await (await visitor(java_script_enabled=False)).new_page()
+    await sign_in(desk, product, f"/admin/rooms/{room_id}")
+    await desk.get_by_label("Rate: let in a minute", exact=True).fill("60")
+    await desk.get_by_role("button", name="Show the effect first").click()
+    await expect(desk.locator("[data-effect]")).to_have_text(
+        "Last in line: never: the rate is 0 → 1 s to 7 s"
+    )
+    await desk.get_by_label("Rate: let in a minute", exact=True).fill("many")
+    await desk.get_by_role("button", name="Apply").click()
+    await expect(desk.get_by_role("alert").first).to_contain_text("admission_rate_per_minute")
+    await expect(desk.get_by_label("Rate: let in a minute", exact=True)).to_have_attribute(
+        "aria-invalid", "true"
+    )
+    await desk.get_by_role("link", name="Refresh").click()
+    await desk.get_by_label("Queue number, e-mail").fill("1")
+    await desk.get_by_role("button", name="Find").click()
+    await expect(desk.locator(".found .chip")).to_have_text("waiting")
+    await desk.get_by_text("Remove", exact=True).click()
+    await desk.get_by_role("button", name="Remove for good").click()
+    await expect(desk.locator(".found .chip")).to_have_text("removed")
+    await fan.reload()
+    await expect(fan.locator('[data-panel="removed"]')).to_be_visible()
+    await desk.get_by_role("button", name="Pause", exact=True).click()
+    await desk.get_by_role("button", name="Undo: paused").click()
+    await expect(desk.locator("[data-cockpit] .chip")).to_have_text("open")

@@ -1,0 +1,86 @@
+"""What samples of a room say, and what other settings would do to the wait."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from app.core.model import RoomSettings, RoomStatus
+from app.core.rules import wait_range_s
+from app.core.samples import Sample, last_in_line_s, p99_ms, points
+
+START = Sample(0, "open", 100, 5, 7, 30, 60, 20, 112, 0, 0, 0, 50, 3, 2, None)
+BOUNDS_S = (0.1, 0.5, 1.0)
+
+
+def later(at_ms: int, **changed: int) -> Sample:
+    """The same room at another time."""
+    return msgspec.structs.replace(START, at_ms=at_ms, **changed)
+
+
+def test_rates_are_counted_over_the_last_ten_seconds() -> None:
+    moments = [
+        START,
+        *(later(2000 * i, joined=112 + 2 * i, requests=i, no_shows=i // 5) for i in range(1, 11)),
+    ]
+    drawn = points(moments)
+    assert [it.inflow for it in drawn] == [0] + [60] * 10  # 2 in 2 s
+    assert drawn[-1].requests == 0.5
+    assert drawn[-1].no_shows == 6  # 1 in 10 s
+    assert (drawn[0].inside, drawn[0].cap, drawn[0].rate) == (12, 20, 60)
+
+
+def test_a_counter_that_began_again_counts_as_nothing() -> None:
+    assert points([later(0, joined=500), later(2000, joined=3)])[-1].inflow == 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((0, 0, 0, 0), None),
+        ((100, 0, 0, 0), 99),
+        ((98, 2, 0, 0), 300),  # half of the second bucket
+        ((90, 0, 10, 0), 950),
+        ((0, 0, 0, 5), 1000),  # beyond the last bound: at least that
+    ],
+)
+def test_p99_of_a_histogram(counts: tuple[int, ...], expected: int | None) -> None:
+    assert p99_ms(counts, BOUNDS_S) == expected
+
+
+def status(*, waiting: int = 301, inside: int = 10, outflow: int = 60) -> RoomStatus:
+    """A room that is open."""
+    return RoomStatus(
+        now_ms=1,
+        version=1,
+        epoch=1,
+        state="open",
+        serving_position=0,
+        last_number=waiting,
+        waiting=waiting,
+        called=0,
+        active=inside,
+        outflow_per_minute=outflow,
+        available=None,
+        opened_at_ms=1,
+    )
+
+
+def test_the_effect_is_told_by_the_rule_visitors_are_told_by() -> None:
+    now = RoomSettings(name="x", admission_rate_per_minute=60, active_visitors_max=100)
+    faster = msgspec.structs.replace(now, admission_rate_per_minute=120)
+    assert last_in_line_s(status(), now, now) == wait_range_s(300, 60, 60)
+    assert last_in_line_s(status(), now, faster) == wait_range_s(300, 120, 120)
+    stopped = msgspec.structs.replace(now, admission_rate_per_minute=0)
+    assert last_in_line_s(status(), now, stopped) is None
+
+
+def test_while_the_cap_holds_the_line_back_a_higher_rate_changes_nothing_and_a_higher_cap_does() -> None:
+    now = RoomSettings(name="x", admission_rate_per_minute=600, active_visitors_max=100)
+    full = status(inside=100, outflow=30)
+    faster = msgspec.structs.replace(now, admission_rate_per_minute=6000)
+    wider = msgspec.structs.replace(now, active_visitors_max=200)
+    unbound = msgspec.structs.replace(now, active_visitors_max=None)
+    assert last_in_line_s(full, now, faster) == last_in_line_s(full, now, now) == wait_range_s(300, 30, 600)
+    assert last_in_line_s(full, now, wider) == wait_range_s(300, 60, 600)
+    assert last_in_line_s(full, now, unbound) == wait_range_s(300, 300, 600)
