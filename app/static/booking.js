@@ -1,4 +1,5 @@
-// The booking page: live stock, a running total, and reserving with one idempotency key per attempt.
+// The booking page: live stock, a running total, and reserving with one idempotency key per attempt. Where there are seats,
+// `seats.js` is loaded besides.
 import { newKey, jittered, persist } from "./calls.js";
 import { heard, localTimes, tick } from "./clock.js";
 import { counted, money } from "./words.js";
@@ -8,14 +9,16 @@ const root = document.querySelector("[data-event]");
 const form = document.querySelector("[data-reserve]");
 const url = `/v1/events/${root.dataset.event}`;
 const STOCK_MS = 3000, STOCK_MAX_MS = 30000;
-let wait = STOCK_MS;
+const hall = document.querySelector("[data-hall]");
+let wait = STOCK_MS, seats = null;
 
 const rows = () => form.querySelectorAll("[data-type]");
+const isCounted = (row) => !seats || !("seated" in row.dataset);
 const countOf = (row) => Math.max(0, Math.trunc(Number(row.querySelector("input").value)) || 0);
 
 function showTotal() {
-  let total = 0;
-  for (const row of rows()) total += countOf(row) * Number(row.dataset.price);
+  let total = seats?.amount() ?? 0;
+  for (const row of rows()) if (isCounted(row)) total += countOf(row) * Number(row.dataset.price);
   const line = form.querySelector("[data-total]");
   line.hidden = total === 0;
   line.querySelector("output").textContent = money(total, root.dataset.currency);
@@ -56,19 +59,26 @@ async function watchStock() {
   setTimeout(watchStock, jittered(wait));
 }
 
-async function reserve() {
-  const chosen = [...rows()].filter(countOf), seated = chosen.some((row) => "seated" in row.dataset);
+// What is asked for, as the body of the call; or the problem with it.
+function wish() {
+  const chosen = [...rows()].filter((row) => isCounted(row) && countOf(row)), ids = seats?.ids() ?? [];
   const items = chosen.map((row) => ({ ticket_type_id: row.dataset.type, quantity: countOf(row) }));
+  if (ids.length) return items.length ? "one_kind" : { seat_ids: ids };
+  if (!items.length) return "nothing_chosen";
+  if (!chosen.some((row) => "seated" in row.dataset)) return { items };
+  return items.length > 1 ? "one_section" : { best_available: items[0] };
+}
+
+async function reserve() {
+  const body = wish();
+  if (typeof body === "string") return showProblem(body);
   hideProblems();
-  if (!items.length) return showProblem("nothing_chosen");
-  if (seated && items.length > 1) return showProblem("one_section");
-  const body = seated ? { best_available: items[0] } : { items };
   const key = form.elements.idempotency_key.value;
   const answer = await persist("POST", `${url}/reservations`, { body, key }, { onRetry: () => showProblem("retrying") });
   if (answer.status === 201) return location.assign(`/reservations/${answer.body.reservation_id}`);
   // An answered attempt is over: the next press is a new one. Without an answer the key stays the same.
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();
-  showProblem(problemOf(answer));
+  if (answer.body?.code !== "seat_taken" || !seats?.lose(answer.body.seat_ids ?? [])) showProblem(problemOf(answer));
 }
 
 function problemOf({ status, body }) {
@@ -78,19 +88,47 @@ function problemOf({ status, body }) {
   return status === 0 || status >= 500 || status === 429 ? "store_unavailable" : "refused";
 }
 
-function begin() {
+// The map and the list take the place of the numbers of seats; without them, as without a script, those do.
+async function openHall() {
+  try {
+    const { openSeats } = await import("./seats.js");
+    hall.hidden = false;
+    root.classList.add("mapped");
+    seats = await openSeats(hall, {
+      url, currency: root.dataset.currency, changed: showSeated,
+      problem: (code, detail) => (code ? showProblem(code, detail) : hideProblems()),
+    });
+    for (const element of document.querySelectorAll("[data-map-only]")) element.hidden = false;
+    for (const element of document.querySelectorAll("[data-plain-only]")) element.hidden = true;
+  } catch (error) {
+    console.warn(error);
+    hall.hidden = true;
+    root.classList.remove("mapped");
+  }
+  showTotal();
+}
+
+function showSeated() {
+  if (!seats) return;
+  showStock({ ticket_types: seats.sections().map((it) => ({ ...it, ticket_type_id: it.id })) });
+  showTotal();
+}
+
+async function begin() {
   rows().forEach(addSteps);
   form.addEventListener("input", showTotal);
   form.addEventListener("submit", (event) => whileBusy(event, reserve));
   showTotal();
-  watchStock();
   const ticking = setInterval(() => {
     if (!tick().includes("session_expires_at")) return;
     clearInterval(ticking);
     showProblem("session_ended");
-    document.querySelector('[data-panel="choose"]').hidden = true;
+    for (const element of document.querySelectorAll('[data-panel="choose"], [data-hall]')) element.hidden = true;
+    root.classList.remove("mapped");
     document.querySelector('[data-panel="outside"]').hidden = false;
   }, 1000);
+  if (hall) await openHall();
+  if (![...rows()].every((row) => "seated" in row.dataset && seats)) watchStock();
 }
 
 heard(Number(root.dataset.now));

@@ -3,9 +3,11 @@ export function hideProblems() {
   for (const element of document.querySelectorAll("[data-problem]")) element.hidden = true;
 }
 
-export function showProblem(code) {
+// `detail` is told where the words of the problem have a place for it.
+export function showProblem(code, detail = "") {
   hideProblems();
-  const shown = document.querySelector(`[data-problem="${code}"]`);
+  const shown = document.querySelector(`[data-problem="${code}"]`), place = shown.querySelector("[data-detail]");
+  if (place) place.textContent = detail;
   shown.hidden = false;
   shown.scrollIntoView({ block: "nearest" });
 }

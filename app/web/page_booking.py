@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from quart import Response
 
@@ -18,10 +20,12 @@ from app.web.page_documents import (
     ReservationPage,
     event_head,
     reservation_view,
+    seat_name,
     ticket_view,
     type_view,
 )
 from app.web.page_render import respond
+from app.web.page_seats import bands_of, seats_part
 from app.web.page_visitors import NOT_A_CREDENTIAL, place_of, session_of, visitor_of
 
 PAYING_REFRESH_S = 2
@@ -34,8 +38,20 @@ async def event(request: Request) -> Response:
     return await event_page(request)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a form of the booking page asked for: so many of each type, or these seats."""
+
+    counts: Mapping[str, int]
+    seat_ids: Sequence[str]
+
+
 async def event_page(
-    request: Request, problem: str = "", chosen: Mapping[str, int] | None = None, status: int = 200
+    request: Request,
+    problem: str = "",
+    chosen: Choice | None = None,
+    status: int = 200,
+    seats_taken: Sequence[str] = (),
 ) -> Response:
     """The booking page, with what went wrong and what had been chosen."""
     found, ticket_types = await catalog.event(request.app.stores, EventId(request.params["event_id"]))
@@ -46,18 +62,32 @@ async def event_page(
     if visitor is not None:
         mine = await reservations.of_visitor(request.app.desk, found.event_id, visitor.visitor_id)
     names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
-    now = now_ms()
+    now, bands, most = now_ms(), bands_of(ticket_types), found.max_tickets_per_visitor
+    opened = _opened(request, chosen)
+    seats = await seats_part(request, found.event_id, ticket_types, mine, most, opened)
     document = EventPage(
         event=event_head(found),
         now_ms=now,
         session_expires_at_ms=await _session_expires_at_ms(request, found),
-        ticket_types=[type_view(it, now) for it in ticket_types],
+        ticket_types=[type_view(it, now, bands.get(it.ticket_type_id, 0)) for it in ticket_types],
+        seats=seats,
         reservations=[reservation_view(it, names) for it in mine],
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
-        chosen=chosen or {},
+        seats_taken=[seat_name(it) for it in seats_taken],
+        chosen=chosen.counts if chosen else {},
+        chosen_seats=chosen.seat_ids if chosen else (),
     )
     return respond("event.html", document, status)
+
+
+def _opened(request: Request, chosen: Choice | None) -> tuple[str, str]:
+    """The section and the row of the list to show: as the address says, or where the chosen seats are."""
+    if chosen is not None and chosen.seat_ids:
+        section, row, _ = chosen.seat_ids[0].rsplit("-", 2)
+        return section, row
+    asked = dict(parse_qsl(request.query.decode("latin-1")))
+    return asked.get("section", ""), asked.get("row", "")
 
 
 async def _session_expires_at_ms(request: Request, found: Event) -> int:

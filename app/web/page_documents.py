@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from app.core.clock import to_ms
 from app.core.model import Event, Item, Reservation, TicketType
-from app.core.seating import seat_words
+from app.web.page_seats import SeatsPart
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,27 @@ def event_head(event: Event) -> EventHead:
 
 
 @dataclass(frozen=True)
+class SeatName:
+    """A seat beside the name of its section."""
+
+    row: str
+    number: str
+
+
+def seat_name(seat: str) -> SeatName:
+    """The seat of this id as people are told it."""
+    _, row, number = seat.rsplit("-", 2)
+    return SeatName(row.upper(), number)
+
+
+@dataclass(frozen=True)
 class NamedItem:
     """A line of a reservation with the name of its ticket type, and its seats if it has any."""
 
     name: str
     quantity: int
     price: int
-    seats: Sequence[str] = ()
+    seats: Sequence[SeatName] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> Rese
 
 def _named(item: Item, names: Mapping[str, str]) -> NamedItem:
     name = names.get(item.ticket_type_id, item.ticket_type_id)
-    return NamedItem(name, item.quantity, item.price, [seat_words(it) for it in item.seat_ids or ()])
+    return NamedItem(name, item.quantity, item.price, [seat_name(it) for it in item.seat_ids or ()])
 
 
 @dataclass(frozen=True)
@@ -99,9 +113,10 @@ class TypeView:
     seated: bool
     sale_from_ms: int  # 0: on sale already
     sale_ended: bool
+    band: int  # its colour on the seat map
 
 
-def type_view(ticket_type: TicketType, now_ms: int) -> TypeView:
+def type_view(ticket_type: TicketType, now_ms: int, band: int = 0) -> TypeView:
     """The ticket type with what is left of it, and whether it is on sale."""
     from_ms, until_ms = to_ms(ticket_type.sale_from), to_ms(ticket_type.sale_until)
     free = ticket_type.total - ticket_type.held - ticket_type.sold
@@ -115,6 +130,7 @@ def type_view(ticket_type: TicketType, now_ms: int) -> TypeView:
         ticket_type.seated,
         from_ms if from_ms > now_ms else 0,
         ticket_type.sale_until is not None and until_ms <= now_ms,
+        band,
     )
 
 
@@ -126,10 +142,13 @@ class EventPage:
     now_ms: int
     session_expires_at_ms: int
     ticket_types: Sequence[TypeView]
+    seats: SeatsPart | None
     reservations: Sequence[ReservationView]
     idempotency_key: str
     problem: str = ""
+    seats_taken: Sequence[SeatName] = ()
     chosen: Mapping[str, int] = field(default_factory=dict)
+    chosen_seats: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +156,7 @@ class TicketView:
     """A ticket with its code, also as a QR picture (SVG, ours, so it may stand unescaped)."""
 
     name: str
-    seat: str  # empty for a ticket without a seat
+    seat: SeatName | None
     code: str
     qr: Markup
 
@@ -146,7 +165,7 @@ def ticket_view(names: Mapping[str, str], ticket: Mapping[str, Any]) -> TicketVi
     """A ticket of a confirmed reservation."""
     picture = segno.make(ticket["code"], micro=False).svg_inline(omitsize=True, border=2)
     type_id = ticket["ticket_type_id"]
-    seat = seat_words(ticket["seat_id"]) if ticket["seat_id"] else ""
+    seat = seat_name(ticket["seat_id"]) if ticket["seat_id"] else None
     return TicketView(names.get(type_id, type_id), seat, ticket["code"], Markup(picture))
 
 

@@ -6,6 +6,7 @@ page again; any other ends as an error page (`page_entry.py`, which has also che
 
 from __future__ import annotations
 
+import re
 import secrets
 from contextlib import suppress
 from urllib.parse import parse_qsl
@@ -34,7 +35,16 @@ from app.core.errors import (
     SoldOut,
     ValidationFailed,
 )
-from app.core.model import BestAvailable, EventId, Item, RoomId, TicketTypeId, Wanted
+from app.core.model import (
+    SEAT_ID,
+    BestAvailable,
+    EventId,
+    Item,
+    NamedSeats,
+    RoomId,
+    TicketTypeId,
+    Wanted,
+)
 from app.core.tokens import new_visitor_id
 from app.reservations import Payment
 from app.waiting_room import Joining
@@ -42,12 +52,14 @@ from app.web.addresses import throttle_key
 from app.web.cold import read_body
 from app.web.credentials import booking_cookie
 from app.web.http import BODY_MAX, Request
-from app.web.page_booking import PAYMENT_ASKED, event_page, owned, reservation_page
+from app.web.page_booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page
 from app.web.page_visitors import add_cookie, asked_return, session_of, set_place, visitor_of
 from app.web.queue_document import go_on_path, return_query
 from app.web.rooms import booking_token
 
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
+SEAT = "seat"  # the name of a box of the list of seats
+_SEAT = re.compile(SEAT_ID)
 DIGITS_MAX = 9
 QUANTITY_MAX = 100
 KEY_LENGTH_MAX = 128
@@ -55,7 +67,6 @@ FIELDS_MAX = 250
 RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
     SoldOut,
     NotOnSale,
-    SeatTaken,
     LimitExceeded,
     SessionEnded,
     IdempotencyKeyReused,
@@ -130,18 +141,13 @@ async def leave(request: Request) -> Response:
 
 async def reserve(request: Request) -> Response:
     """Take tickets."""
-    form = await read_form()
-    event_id = EventId(request.params["event_id"])
-    chosen = _chosen(form)
-    items = [
-        Item(ticket_type_id=TicketTypeId(name), quantity=count) for name, count in chosen.items() if count
-    ]
-    if not items:
-        return await event_page(request, "nothing_chosen", chosen, 422)
+    fields = await read_fields()
+    form, event_id = dict(fields), EventId(request.params["event_id"])
+    chosen = Choice(_counts(form), [value for name, value in fields if name == SEAT and _SEAT.match(value)])
     found, ticket_types = await catalog.event(request.app.stores, event_id)
-    wanted = _wanted(items, [it.ticket_type_id for it in ticket_types if it.seated])
-    if wanted is None:
-        return await event_page(request, "one_section", chosen, 422)
+    wanted = _wanted(chosen, [it.ticket_type_id for it in ticket_types if it.seated])
+    if isinstance(wanted, str):
+        return await event_page(request, wanted, chosen, 422)
     claims = await session_of(request, found.room_id)
     if claims is None:
         return await event_page(request, "session_ended", chosen, CredentialMissing.status)
@@ -149,6 +155,9 @@ async def reserve(request: Request) -> Response:
         reserved = await reservations.reserve(
             request.app.desk, claims, event_id, wanted, idempotency_key=_key(form)
         )
+    except SeatTaken as refusal:
+        taken = refusal.members.get("seat_ids", [])
+        return await event_page(request, refusal.code, chosen, refusal.status, taken)
     except RESERVE_PROBLEMS as refusal:
         return await event_page(request, refusal.code, chosen, refusal.status)
     except ValidationFailed as refusal:
@@ -156,12 +165,21 @@ async def reserve(request: Request) -> Response:
     return see(f"/reservations/{reserved.reservation_id}")
 
 
-def _wanted(items: list[Item], seated: list[TicketTypeId]) -> Wanted | None:
-    """Counted tickets, or the best seats of one section; None for a mixture."""
+def _wanted(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
+    """Counted tickets, these seats, or the best seats of one section; else the problem with the choice."""
+    items = [
+        Item(ticket_type_id=TicketTypeId(name), quantity=count)
+        for name, count in chosen.counts.items()
+        if count
+    ]
+    if chosen.seat_ids:
+        return "one_kind" if items else NamedSeats(seat_ids=list(chosen.seat_ids))
+    if not items:
+        return "nothing_chosen"
     if not any(it.ticket_type_id in seated for it in items):
         return items
     if len(items) > 1:
-        return None
+        return "one_section"
     return BestAvailable(ticket_type_id=items[0].ticket_type_id, quantity=items[0].quantity)
 
 
@@ -201,14 +219,19 @@ async def extend(request: Request) -> Response:
 
 async def read_form() -> dict[str, str]:
     """The fields of the form that was sent; of two with one name the last."""
+    return dict(await read_fields())
+
+
+async def read_fields() -> list[tuple[str, str]]:
+    """The fields of the form that was sent, as they came."""
     text = (await read_body(BODY_MAX)).decode("utf-8", "replace")
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX))
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         raise ValidationFailed("form", f"has more than {FIELDS_MAX} fields") from None
 
 
-def _chosen(form: dict[str, str]) -> dict[str, int]:
+def _counts(form: dict[str, str]) -> dict[str, int]:
     """How many of each type; what is not a sane number counts as refused later: -1."""
     return {
         name.removeprefix(QUANTITY): _count(value.strip())

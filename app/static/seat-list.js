@@ -1,0 +1,80 @@
+// The same seats as a list, for whoever would rather read than look at a map: a section, a row, its seats as boxes to check.
+export function seatList(place, { words, hall, stateOf, toggle, left }) {
+  const section = document.createElement("select"), row = document.createElement("select"), seats = document.createElement("fieldset");
+  const legend = document.createElement("legend");
+  let boxes = [];
+
+  const labelled = (text, control, id) => {
+    const field = document.createElement("div"), label = document.createElement("label");
+    Object.assign(label, { htmlFor: id, textContent: text });
+    control.id = id;
+    field.append(label, control);
+    return field;
+  };
+  const current = () => hall().sections[section.selectedIndex]?.rows[row.selectedIndex];
+  const freeIn = (it) => it.states.split("f").length - 1;
+
+  function options(select, texts) {
+    const at = Math.max(0, select.selectedIndex);
+    if (select.options.length !== texts.length) select.replaceChildren(...texts.map(() => document.createElement("option")));
+    texts.forEach((text, n) => { if (select.options[n].textContent !== text) select.options[n].textContent = text; });
+    select.selectedIndex = Math.min(at, texts.length - 1);
+  }
+
+  function showRows() {
+    const it = hall().sections[section.selectedIndex];
+    options(row, it ? it.rows.map((each) => `${words.row.replace("{row}", each.label.toUpperCase())} · ${left({ free: freeIn(each), sold: 0, total: 1 })}`) : []);
+  }
+
+  function buildSeats() {
+    const it = current();
+    boxes = [];
+    seats.replaceChildren(legend);
+    if (!it) return;
+    legend.textContent = words.row.replace("{row}", it.label.toUpperCase());
+    for (let seat = it.start; seat < it.start + it.count; seat++) {
+      if (it.states[seat - it.start] === "-") continue;
+      const box = Object.assign(document.createElement("input"), { type: "checkbox" }), text = document.createElement("span");
+      text.textContent = it.first + seat - it.start;
+      const label = Object.assign(document.createElement("label"), { className: "seat-box" });
+      label.append(box, text);
+      box.addEventListener("change", () => {
+        toggle(seat);
+        show();
+      });
+      boxes.push({ seat, box, label, number: text.textContent });
+      seats.append(label);
+    }
+    showSeats();
+  }
+
+  function showSeats() {
+    for (const { seat, box, label, number } of boxes) {
+      const state = stateOf(seat);
+      box.checked = state === "chosen" || state === "mine";
+      box.disabled = state !== "chosen" && state !== "free";
+      label.dataset.state = state;
+      box.setAttribute("aria-label", `${number}, ${words[`is${state[0].toUpperCase()}${state.slice(1)}`]}`);
+    }
+  }
+
+  function show() {
+    if (!place.open) return;
+    options(section, hall().sections.map((it) => `${it.name} · ${left(it)}`));
+    showRows();
+    showSeats();
+  }
+
+  function rebuild() {
+    show();
+    buildSeats();
+  }
+
+  seats.className = "seat-boxes";
+  const body = place.querySelector("[data-list-body]");
+  body.replaceChildren(labelled(words.section, section, "list-section"), labelled(words.rows, row, "list-row"), seats);
+  section.addEventListener("change", () => { row.selectedIndex = 0; showRows(); buildSeats(); });
+  row.addEventListener("change", buildSeats);
+  place.addEventListener("toggle", rebuild);
+  return { show, rebuild };
+}
