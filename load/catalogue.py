@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from load import accuracy, growth, million, processes, proxy, rates, streams
+from load import accuracy, growth, million, processes, proxy, rates, streams, visits
 from load.figures import Row
 from load.measuring import Run
 
@@ -22,6 +22,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "accuracy": accuracy.accuracy,
     "streams": streams.streams,
     "nginx": proxy.through_nginx,
+    "origin": visits.visits,
     "memory": growth.memory,
     "processes": processes.processes,
 }

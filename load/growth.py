@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.core.model import RoomId
 from app.store.keys import RoomKeys
 from load import crowd, prepared
@@ -12,6 +14,7 @@ from load.product import Product
 
 AT_ONCE = 50_000  # requests prepared for one trial of the generator
 ROLES = ("web", "worker")
+STORES = ("valkey", "postgres")
 FLAT = 1.2
 
 
@@ -22,24 +25,34 @@ async def memory(run: Run) -> Row:
     async with run.product() as product:
         room_id = await crowd.open_room(product, "growing", admission_rate_per_minute=0)
         sale = await crowd.open_sale(product, "selling")
-        started = {role: product.memory(role) for role in ROLES}
+        started = await _sizes(product)
         promised += await _grow(run, product, (room_id, sale), size.small)
-        small = {role: product.memory(role) for role in ROLES}
+        small = await _sizes(product)
         promised += await _grow(run, product, (room_id, sale), size.grown - size.small, len(promised))
-        grown = {role: product.memory(role) for role in ROLES}
+        grown = await _sizes(product)
         joined = await product.stores.redis.zcard(RoomKeys(room_id).waiting)
         run.verdicts["memory"] = await judged(product, sale, promised)
     figures = [
         Figure.of(f"{role}, of what it was", [grown[role] / small[role]], at_most=FLAT) for role in ROLES
     ]
-    for when, sizes in (
-        ("at the start", started),
-        (f"after {size.small:,}", small),
-        (f"after {size.grown:,}", grown),
-    ):
-        figures += [Figure.of(f"{role} {when}, MB", [sizes[role] / 1e6]) for role in ROLES]
+    for role in ROLES:
+        for when, sizes in (("the start", started), (f"{size.small:,}", small), (f"{size.grown:,}", grown)):
+            figures.append(Figure.of(f"{role} after {when}, MB", [sizes[role] / 1e6]))
+    for store in STORES:
+        each = (grown[store] - small[store]) / (size.grown - size.small)
+        figures.append(Figure.of(f"{store}, bytes for a join, a session and a reservation", [each]))
     note = f"{joined:,} joined, {len(promised):,} reserved"
     return Row(name="memory", figures=figures, note=note)
+
+
+async def _sizes(product: Product) -> dict[str, int]:
+    """Bytes: what web and worker have in memory, Valkey in use, and Postgres on disk."""
+    client: Any = product.stores.redis  # redis-py types these for its sync and async clients at once
+    return {
+        **{role: product.memory(role) for role in ROLES},
+        "valkey": (await client.info("memory"))["used_memory"],
+        "postgres": await product.stores.postgres.fetchval("SELECT pg_database_size(current_database())"),
+    }
 
 
 async def _grow(

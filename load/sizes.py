@@ -43,5 +43,4 @@ QUICK = Size(
     proxy_connections=200,
     small=5_000,
     grown=20_000,
-    fans=5_000,
 )
