@@ -1,0 +1,166 @@
+"""The arithmetic of docs/scale.md: from what a request costs to what a crowd needs.
+
+`python -m load.scale` prints the table of that page; with `--fans`, `--arrive-s`, `--called-per-s` that of
+another crowd, and with `--cost NAME=VALUE`, as often as wanted, from other costs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from typing import Annotated
+
+import typer
+
+from app.core.errors import CannotRun
+
+BUSY = 0.6  # of a core, at most: what comes at once is answered soon, and a neighbour may fail
+POLL_S = 3.0  # a page without a stream asks for the shared document this often
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Microseconds of CPU for one of each, unless the name says otherwise."""
+
+    join_web: float = 120
+    join_valkey: float = 28
+    place_web: float = 120
+    place_valkey: float = 28
+    claim_web: float = 250
+    claim_valkey: float = 35
+    claim_postgres: float = 40
+    call_valkey: float = 5
+    reserve_web: float = 145
+    reserve_worker: float = 85  # told to other systems, too
+    reserve_valkey: float = 55
+    reserve_postgres: float = 36
+    hit_nginx: float = 20
+    delivery_web: float = 21
+    stream_kb: float = 35
+    waiting_bytes: float = 98
+    answer_bytes: float = 900  # the shared document with its headers
+    asks_per_minute: float = 0.13  # for their own place, each visitor who waits
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A crowd: how many, in how many seconds they come, how many are called a second, who reserves."""
+
+    fans: int
+    arrive_s: float
+    called_per_s: float
+    reserves_share: float = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a sale needs at its fullest moment: the last have come, and people are called."""
+
+    joins_per_s: float
+    asks_per_s: float
+    reservations_per_s: float
+    web_cores: float
+    web_processes: int
+    worker_processes: int
+    valkey_cores: float
+    rooms: int
+    valkey_gb: float
+    postgres_cores: float
+    polls_per_s: float
+    nginx_cores: float
+    network_gbit_s: float
+    stream_processes: int
+    stream_gb: float
+    stream_cores: float
+
+
+SALES = (Sale(100_000, 60, 100), Sale(1_000_000, 60, 500), Sale(100_000_000, 600, 5_000))
+
+
+def needs(sale: Sale, costs: Costs) -> Needs:
+    """The arithmetic. One room is one thread of one Valkey, so busy cores of Valkey are rooms."""
+    joins, asks = sale.fans / sale.arrive_s, sale.fans * costs.asks_per_minute / 60
+    called, reserved = sale.called_per_s, sale.called_per_s * sale.reserves_share
+
+    def cores(joined: float, asked: float, claimed: float, held: float) -> float:
+        return (joins * joined + asks * asked + called * claimed + reserved * held) / 1e6
+
+    web = cores(costs.join_web, costs.place_web, costs.claim_web, costs.reserve_web)
+    claim_valkey = costs.claim_valkey + costs.call_valkey
+    valkey = cores(costs.join_valkey, costs.place_valkey, claim_valkey, costs.reserve_valkey)
+    polls, streams = sale.fans / POLL_S, sale.fans * costs.delivery_web / 1e6  # one document a second
+    return Needs(
+        joins_per_s=joins,
+        asks_per_s=asks,
+        reservations_per_s=reserved,
+        web_cores=web,
+        web_processes=ceil(web / BUSY),
+        worker_processes=max(2, ceil(reserved * costs.reserve_worker / 1e6 / BUSY)),  # two: one may die
+        valkey_cores=valkey,
+        rooms=ceil(valkey / BUSY),
+        valkey_gb=sale.fans * costs.waiting_bytes / 1e9,
+        postgres_cores=cores(0, 0, costs.claim_postgres, costs.reserve_postgres),
+        polls_per_s=polls,
+        nginx_cores=polls * costs.hit_nginx / 1e6,
+        network_gbit_s=polls * costs.answer_bytes * 8 / 1e9,
+        stream_processes=max(ceil(sale.fans / 10_000), ceil(streams / BUSY)),
+        stream_gb=sale.fans * costs.stream_kb / 1e6,
+        stream_cores=streams,
+    )
+
+
+def table(sales: Sequence[Sale], costs: Costs) -> str:
+    """One column a sale, one line for each need, as Markdown."""
+    found = [needs(sale, costs) for sale in sales]
+    lines = ["| | " + " | ".join(f"{sale.fans:,} fans" for sale in sales) + " |"]
+    lines.append("| --- |" + " ---: |" * len(sales))
+    for sale_field in ("arrive_s", "called_per_s"):
+        lines.append(_line(sale_field, [getattr(sale, sale_field) for sale in sales]))
+    lines += [_line(it.name, [getattr(need, it.name) for need in found]) for it in fields(Needs)]
+    return "\n".join(lines)
+
+
+def _line(name: str, values: Sequence[float]) -> str:
+    return f"| `{name}` | " + " | ".join(_number(value) for value in values) + " |"
+
+
+def _number(value: float) -> str:
+    if value >= 10 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.2g}"
+
+
+def with_costs(changes: Sequence[str]) -> Costs:
+    """The costs with some of them as NAME=VALUE. Raises CannotRun."""
+    known = [it.name for it in fields(Costs)]
+    found: dict[str, float] = {}
+    for change in changes:
+        name, _, value = change.partition("=")
+        if name not in known:
+            raise CannotRun(f"there is no cost {name!r}; there are: {', '.join(known)}")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise CannotRun(f"{name} has to be a number, not {value!r}") from None
+    return replace(Costs(), **found)
+
+
+def main(
+    fans: Annotated[int, typer.Option(min=0, help="How many; 0: the crowds of docs/scale.md.")] = 0,
+    arrive_s: Annotated[float, typer.Option(min=0.1, help="Within how many seconds they come.")] = 60,
+    called_per_s: Annotated[float, typer.Option(min=0, help="How many are called a second.")] = 100,
+    cost: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, see `Costs`.")] = None,
+) -> None:
+    """What a crowd needs."""
+    try:
+        costs = with_costs(cost or [])
+    except CannotRun as error:
+        print(f"scale: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print(table([Sale(fans, arrive_s, called_per_s)] if fans else SALES, costs))
+
+
+if __name__ == "__main__":
+    typer.run(main)
