@@ -15,7 +15,7 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import rules
+from app.core import rules, theme
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound, ValidationFailed
 from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
@@ -48,18 +48,26 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
     except msgspec.ValidationError as error:
         text = str(error)
         if unknown := _UNKNOWN.search(text):
-            raise ValidationFailed(unknown["field"], "there is no such setting") from None
+            within = re.search(r"at `\$\.([^`]*)`", text)
+            field = f"{within[1]}.{unknown['field']}" if within else unknown["field"]
+            raise ValidationFailed(field, "there is no such setting") from None
         found = _AT.match(text)
         assert found is not None
         raise ValidationFailed(found["field"] or "body", found["message"]) from None
-    rules.check_times(settings)
+    check_settings(settings)
     return settings
+
+
+def check_settings(settings: RoomSettings) -> None:
+    """What fits field by field, but not together. Raises ValidationFailed."""
+    rules.check_times(settings)
+    theme.check(settings.theme)
 
 
 async def create_room(
     line: Line, room_id: RoomId, settings: RoomSettings, event_id: EventId | None = None, *, by: Author
 ) -> Room:
-    """A new room, scheduled. Raises AlreadyExists, ValidationFailed (times out of order).
+    """A new room, scheduled. Raises AlreadyExists, ValidationFailed (see `check_settings`).
 
     With an `event_id` the room is for an event whose row is made next: it comes to life with `refresh`, or
     within a second, so that it never runs without its stock. To make both in one transaction call
@@ -75,8 +83,8 @@ async def create_room(
 
 
 async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSettings, *, by: Author) -> bool:
-    """Write a new room; False when the room_id is taken. Raises ValidationFailed (times out of order)."""
-    rules.check_times(settings)
+    """Write a new room; False when the room_id is taken. Raises ValidationFailed (see `check_settings`)."""
+    check_settings(settings)
     if not await rooms.insert_room(connection, room_id, settings, new_seed()):
         return False
     after = msgspec.structs.asdict(settings)

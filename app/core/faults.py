@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from app.core import rules, seating
+from app.core import rules, seating, theme
 from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
@@ -40,7 +40,9 @@ def faults(document: Any) -> Iterator[tuple[Keys, str]]:
         [wrong] = error.members["errors"]
         yield _keys(wrong["field"]), wrong["message"]
     try:
-        rules.check_times(_settings(definition))
+        settings = _settings(definition)
+        rules.check_times(settings)
+        theme.check(settings.theme)
     except ValidationFailed as error:
         [wrong] = error.members["errors"]
         yield ("room", wrong["field"]), wrong["message"]

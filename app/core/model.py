@@ -26,6 +26,8 @@ EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z"
 SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
 OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
+COLOUR = r"^(#[0-9a-f]{6})?\Z"
+PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
 PATTERN_MEANS = {  # what a person is told who did not keep to it
     OPAQUE: "has to be an id as it was given out",
     SLUG: "has to be 1 to 40 lower-case letters and digits, with single hyphens between them",
@@ -37,6 +39,8 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
     HOST: "has to be a host name, perhaps with a port",
     EMAIL: "has to be an e-mail address",
     SEAT_ID: "has to be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
+    COLOUR: "has to be a colour, as #8a1c4a",
+    PICTURE: "has to be a PNG, JPEG or WebP picture, as data:image/png;base64,...",
     ROW: "has to be 1 to 8 letters and digits",
 }
 
@@ -78,6 +82,17 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A frozen record; the one base of everything that crosses a boundary."""
 
 
+class Theme(Struct, frozen=True):
+    """The look of a room's pages; what is empty is as usual. `core/theme.py` checks more of it."""
+
+    accent: Annotated[str, Meta(pattern=COLOUR)] = ""  # buttons and links; made lighter for dark screens
+    paper: Annotated[str, Meta(pattern=COLOUR)] = ""  # the ground, on light screens
+    logo: Annotated[str, Meta(max_length=12_000, pattern=PICTURE)] = ""
+    cover: Annotated[str, Meta(max_length=40_000, pattern=PICTURE)] = ""
+    welcome: Annotated[str, Meta(max_length=500, pattern=TEXT)] = ""  # above the message
+    footer: Annotated[str, Meta(max_length=300, pattern=TEXT)] = ""
+
+
 # --- the waiting room -------------------------------------------------------------------------------------
 class RoomSettings(Struct, frozen=True):
     """What staff may set on a room (api.md, "Room settings"); kept as one JSON document in Postgres."""
@@ -97,7 +112,7 @@ class RoomSettings(Struct, frozen=True):
     closes_at: At | None = None
     message: Text = ""
     locale: Annotated[str, Meta(pattern=LOCALE)] = ""
-    theme: dict[str, str] = {}
+    theme: Theme = Theme()
     public: bool = True
     target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
     allowed_return_hosts: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=50)] = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from quart import Quart
 
-from app.web import console_cockpit, console_mail, console_rooms, console_sign_in
+from app.web import console_cockpit, console_mail, console_rooms, console_sign_in, console_theme
 from app.web.console import register_console
 from app.web.console_sign_in import register_sign_in
 
-MODULES = (console_rooms, console_cockpit, console_mail, console_sign_in)
+MODULES = (console_rooms, console_cockpit, console_mail, console_sign_in, console_theme)
 
 
 def register_console_pages(app: Quart) -> None:

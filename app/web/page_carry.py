@@ -15,6 +15,7 @@ from app.core.errors import CredentialInvalid, PlaceNotFound, RateLimited, Wrong
 from app.core.model import RoomId
 from app.web.credentials import PLACE_COOKIE, cookies, read_place
 from app.web.http import Request
+from app.web.looks import look_of
 from app.web.page_forms import read_form, see
 from app.web.page_render import respond
 from app.web.page_visitors import place_of, set_place
@@ -63,7 +64,7 @@ async def _page(request: Request, problem: bool = False, status: int = 200) -> R
         link = f"{request.origin()}/rooms/{room_id}/carry#{token}"
         picture = segno.make(link, error="m", micro=False).svg_inline(omitsize=True, border=2)
         document = msgspec.structs.replace(document, link=link, qr=Markup(picture))
-    return respond("carry.html", document, status, locale=settings.locale, secret=True)
+    return respond("carry.html", document, status, look=look_of(room_id, settings), secret=True)
 
 
 async def _own_token(request: Request, room_id: RoomId) -> str:

@@ -31,6 +31,8 @@ _PARAMS = {
     "room_id": re.compile(SLUG),
     "event_id": re.compile(SLUG),
     "reservation_id": re.compile(r"[\w-]{1,128}"),
+    "digest": re.compile(r"[0-9a-f]{0,12}"),
+    "theme_file": re.compile(r"[a-z.]{1,20}"),
     "mail_id": re.compile(r"[0-9a-f-]{36}"),
     "visitor_id": re.compile(r"[\w-]{1,128}"),
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),

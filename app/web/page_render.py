@@ -19,6 +19,7 @@ from quart import Response, request
 from app import languages
 from app.core import words
 from app.web.assets import load_assets
+from app.web.looks import PLAIN, Look
 
 CONSOLE = "console/"
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -86,9 +87,9 @@ def hidden_unless(shown: bool) -> Markup:
     return Markup("" if shown else " hidden")
 
 
-def html(template: str, page: Any, language: str = languages.ENGLISH) -> str:
+def html(template: str, page: Any, language: str = languages.ENGLISH, look: Look = PLAIN) -> str:
     """The page as text."""
-    return templates(language).get_template(template).render(page=page)
+    return templates(language).get_template(template).render(page=page, look=look)
 
 
 def respond(
@@ -97,16 +98,16 @@ def respond(
     status: int = 200,
     retry_after_s: int = 0,
     *,
-    locale: str = "",
+    look: Look = PLAIN,
     secret: bool = False,
 ) -> Response:
     """The page as an answer that nobody but this visitor may keep.
 
-    Its language is that of `locale` (what the room wishes), else the visitor's; the console is English.
+    Its language is what the room wishes by its `look`, else the visitor's; the console is English.
     A page with a `secret` in it is not compressed.
     """
-    language = languages.ENGLISH if template.startswith(CONSOLE) else asked_language(locale)
-    body, kind = html(template, page, language).encode(), "text/html; charset=utf-8"
+    language = languages.ENGLISH if template.startswith(CONSOLE) else asked_language(look.locale)
+    body, kind = html(template, page, language, look).encode(), "text/html; charset=utf-8"
     response = Response(body, content_type=kind) if secret else compressed(body, kind)
     response.status_code = status
     response.headers["Cache-Control"] = "private, no-store"

@@ -17,6 +17,7 @@ from app.core.model import RoomId
 from app.web import page_booking, page_carry, page_forms, page_mail
 from app.web.assets import load_assets
 from app.web.http import Request
+from app.web.looks import look_of, theme_file
 from app.web.page_documents import SalesPage, SaleView
 from app.web.page_entry import not_found, page
 from app.web.page_render import compressed, respond
@@ -46,7 +47,7 @@ async def room(request: Request) -> Response:
     posters: Posters = current_app.extensions[POSTERS]
     standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
     document = room_page(standing)
-    response = respond("room.html", document, locale=standing.room.settings.locale)
+    response = respond("room.html", document, look=look_of(standing.room.room_id, standing.room.settings))
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
         remember_began(response, request, standing, document.position)
@@ -69,6 +70,7 @@ PAGES = {
     "/": sales,
     "/rooms/<room_id>": room,
     "/rooms/<room_id>/carry": page_carry.carry,
+    "/rooms/<room_id>/theme/<digest>/<theme_file>": theme_file,
     "/events/<event_id>": page_booking.event,
     "/reservations/<reservation_id>": page_booking.reservation,
     "/reservations/<reservation_id>/claim": page_mail.claim_page,

@@ -49,6 +49,12 @@ async def test_a_room_of_its_own(web: Web) -> None:
         ("message", "x" * 2001),
         ("locale", "not a locale"),
         ("theme", {"a": 1}),
+        ("theme.accent", {"accent": "red"}),
+        ("theme.accent", {"accent": "#ffe08a"}),  # yellow on white cannot be read
+        ("theme.paper", {"paper": "#333333"}),
+        ("theme.logo", {"logo": "data:image/svg+xml;base64,PHN2Zz4="}),
+        ("theme.logo", {"logo": "data:image/png;base64,PHNjcmlwdD4="}),
+        ("theme.cover", {"cover": "https://elsewhere.example/cover.png"}),
         ("target_url", "javascript:alert(1)"),
         ("allowed_return_hosts", ["a b"]),
         ("colour", "red"),
@@ -56,7 +62,7 @@ async def test_a_room_of_its_own(web: Web) -> None:
 )
 async def test_settings_out_of_range_are_named(web: Web, setting: str, value: Any) -> None:
     await web.room(opened=False)
-    body = {setting: value}
+    body = {setting.partition(".")[0]: value}
     answer = await web.send("PATCH", "/v1/rooms/hall", json=body, headers=web.as_("operator"))
     assert field_of(answer).startswith(setting)
 

@@ -1,0 +1,134 @@
+"""The look of one sale: colours that can be read, pictures, and the style sheet made from them. No I/O."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from app.core.errors import ValidationFailed
+from app.core.model import Theme
+
+READABLE = 4.5  # WCAG 2.2, AA, for text
+WHITE, NEAR_BLACK = "#ffffff", "#10120f"
+# What `static/fairgate.css` says of these; a test compares.
+LIGHT = {"paper": "#f2efe7", "card": "#fffdf8", "ink": "#17160f", "soft": "#5c584b", "go": "#0b5d4a"}
+DARK = {"paper": "#10120f", "card": "#1a1d19", "ink": "#f0ede3", "soft": "#aeab9d", "go": "#6fd6b4"}
+TINT = 0.12  # so much of the accent is in the ground of what is marked with it
+STEPS = 20  # from a colour to white
+MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio of two colours, 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def check(theme: Theme) -> None:
+    """Raises ValidationFailed for colours that cannot be read and pictures that are none."""
+    paper = theme.paper or LIGHT["paper"]
+    for ink in (LIGHT["ink"], LIGHT["soft"]):
+        _readable("theme.paper", ink, paper, "the text on it")
+    if theme.accent:
+        grounds = (paper, LIGHT["card"], _mixed(LIGHT["card"], theme.accent, TINT))
+        for ground in grounds:
+            _readable("theme.accent", theme.accent, ground, f"it on {ground}")
+    elif theme.paper:
+        _readable("theme.paper", LIGHT["go"], paper, "the links on it")
+    for name in ("logo", "cover"):
+        if getattr(theme, name):
+            picture(getattr(theme, name), f"theme.{name}")
+
+
+def picture(uri: str, field: str = "theme") -> tuple[str, bytes]:
+    """The content type and the bytes of a picture. Raises ValidationFailed."""
+    head, _, text = uri.partition(";base64,")
+    kind = head.removeprefix("data:")
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValidationFailed(field, "is not base64") from None
+    if kind not in MAGIC or not content.startswith(MAGIC[kind]):
+        raise ValidationFailed(field, f"is no {kind.removeprefix('image/')} picture")
+    return kind, content
+
+
+def digest(theme: Theme) -> str:
+    """A name for this look, so that addresses with it can be kept for good; empty for the usual look."""
+    return "" if theme == Theme() else hashlib.sha256(msgspec.json.encode(theme)).hexdigest()[:12]
+
+
+def palettes(theme: Theme) -> tuple[dict[str, str], dict[str, str]]:
+    """The custom properties that differ from the usual ones, in light and in dark."""
+    light: dict[str, str] = {}
+    dark: dict[str, str] = {}
+    if theme.paper:
+        light["paper"] = theme.paper
+    if theme.accent:
+        accent = _lightened(theme.accent)
+        light |= {"go": theme.accent, "on-go": WHITE, "go-tint": _mixed(LIGHT["card"], theme.accent, TINT)}
+        dark |= {"go": accent, "on-go": NEAR_BLACK, "go-tint": _mixed(DARK["card"], accent, TINT)}
+    return light, dark
+
+
+def stylesheet(theme: Theme) -> str:
+    """The sheet that comes after ours."""
+    light, dark = palettes(theme)
+    parts = [
+        f"@media (prefers-color-scheme: {scheme}){{:root{{{_properties(values)}}}}}"
+        for scheme, values in (("light", light), ("dark", dark))
+        if values
+    ]
+    return "".join(parts)
+
+
+def preview_stylesheet(theme: Theme) -> str:
+    """Both looks at once, whatever the system prefers: for `.preview.light` and `.preview.dark`."""
+    light, dark = palettes(theme)
+    return (
+        f".preview.light{{{_properties(LIGHT | {'on-go': WHITE} | light)}}}"
+        f".preview.dark{{{_properties(DARK | {'on-go': NEAR_BLACK} | dark)}}}"
+    )
+
+
+def _properties(values: Mapping[str, str]) -> str:
+    return ";".join(f"--{name}:{value}" for name, value in values.items())
+
+
+def _readable(field: str, ink: str, ground: str, what: str) -> None:
+    found = contrast(ink, ground)
+    if found < READABLE:
+        raise ValidationFailed(
+            field, f"has too little contrast: {what} has {found:.1f} to 1 and needs {READABLE} to 1"
+        )
+
+
+def _lightened(accent: str) -> str:
+    """The accent for dark grounds: as much lighter as it takes to be read on them."""
+    for step in range(STEPS):
+        lighter = _mixed(accent, WHITE, step / STEPS)
+        grounds = (DARK["card"], DARK["paper"], _mixed(DARK["card"], lighter, TINT))
+        if all(contrast(lighter, ground) >= READABLE for ground in grounds):
+            return lighter
+    return WHITE
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (channel / 255 for channel in _channels(colour))
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _mixed(ground: str, colour: str, share: float) -> str:
+    pairs = zip(_channels(ground), _channels(colour), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
