@@ -74,6 +74,7 @@ class RoomModel:
     active: dict[str, int] = field(default_factory=dict)  # session expiry
     turns: dict[str, int] = field(default_factory=dict)  # queue number of called and active
     endings: dict[str, tuple[str, int]] = field(default_factory=dict)  # how, when
+    reopens: bool = False  # Redis was lost between the opening and the draw: it opens once more, by itself
     restore_until_ms: int = 0  # after a wipe admission waits for visitors to come back
     removed: set[str] = field(default_factory=set)
     buyers: set[str] = field(default_factory=set)
@@ -204,7 +205,7 @@ class RoomModel:
     def change(self, rules: Rules, state: str, now_ms: int) -> None:
         """What staff decided; what was earned until now was earned by the old settings."""
         self._refill(now_ms)
-        self.rules = rules
+        self.rules, self.reopens = rules, False
         if state not in (self.state, "scheduled") and (state != "prequeue" or self.state == "scheduled"):
             self._enter(state, now_ms)
         self.level = min(self.level, rules.capacity)
@@ -299,7 +300,7 @@ class RoomModel:
         rules, before = self.rules, self.state in ("scheduled", "prequeue")
         if 0 < rules.closes_at_ms <= now_ms and self.state != "closed":
             self._enter("closed", now_ms)
-        elif before and 0 < rules.opens_at_ms <= now_ms:
+        elif before and now_ms >= self.restore_until_ms and (self.reopens or 0 < rules.opens_at_ms <= now_ms):
             self._enter("open", now_ms)
         elif self.state == "scheduled" and 0 < rules.prequeue_at_ms <= now_ms:
             self._enter("prequeue", now_ms)

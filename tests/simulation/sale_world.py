@@ -227,7 +227,9 @@ class SaleWorld:
             return False
         self.model.restore()
         await self.watch.take_over()
-        self.model.room.restore_until_ms = int(conf["restore_until_ms"])
+        room = self.model.room
+        room.restore_until_ms, room.reopens = int(conf["restore_until_ms"]), conf["opens_at_ms"] == "1"
+        room.opened = room.opened and not room.reopens
         return True
 
     # looking ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.simulation.runs import pass_or_explain, run_room, run_sale, steps_of_
 SEEDS = int(os.environ.get("FAIRGATE_SIMULATION_SEEDS", "300"))
 FIRST = int(os.environ.get("FAIRGATE_SIMULATION_FIRST", "0"))
 SALES = SEEDS // 5  # a sale takes ten times as long as a room
-CAUGHT = [242_409_164]  # found a fault once: the token of a call made before a wipe was given back
+CAUGHT = [242_409_164, 965_015_065]  # found a fault once, of the engine or of the model
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS - SALES))
