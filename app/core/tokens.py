@@ -1,6 +1,6 @@
 """Tokens: who a visitor is, that a visitor is inside, whom an account speaks for. No I/O, time comes in.
 
-Place tokens are HMACs: only Fairgate reads them, and one is signed on every join. Booking and access tokens
+Place tokens carry a MAC: only Fairgate reads them, and one is signed on every join. Booking and access tokens
 are EdDSA JWTs: anyone can check them with the public keys of `/.well-known/jwks.json`.
 """
 
@@ -95,7 +95,8 @@ class PlaceSigner:
         return VisitorId(_text(hmac.digest(self._account_key, text, "sha256")[:16]))
 
     def _mac(self, payload: str) -> str:
-        return _text(hmac.digest(self._token_key, payload.encode(), "sha256"))
+        """Keyed BLAKE2b (RFC 7693): a third of what HMAC costs, and each join signs."""
+        return _text(hashlib.blake2b(payload.encode(), key=self._token_key, digest_size=32).digest())
 
 
 @dataclass(frozen=True, slots=True)
