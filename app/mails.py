@@ -28,6 +28,7 @@ from app import audit, letters, log, metrics
 from app.audit import Thing
 from app.core.delivery import retry_after_s
 from app.core.errors import Conflict, NotFound
+from app.core.mail import MailState
 from app.core.model import Author
 from app.letters import Letter, Overtaken, Writer
 from app.loading import stores_answer
@@ -210,10 +211,12 @@ async def _close_unclear(stores: Stores) -> None:
         log.get(__name__).warning("mails may have arrived or not; see /admin/mail", count=count)
 
 
-async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[MailRow], int]:
-    """A part of the mails, the newest first, and how many there are."""
+async def page(
+    stores: Stores, state: MailState | None = None, word: str | None = None, *, limit: int, offset: int
+) -> tuple[list[MailRow], int]:
+    """A part of the mails, the newest first, and how many match: in this state, to or about that word."""
     with stores_answer():
-        return await mails.select(stores.postgres, limit=limit, offset=offset)
+        return await mails.select(stores.postgres, state, word, limit=limit, offset=offset)
 
 
 async def get(stores: Stores, mail_id: str) -> MailRow:

@@ -11,7 +11,7 @@ from app.store.rooms import Connection, Queries
 
 
 class AccountFilter(NamedTuple):
-    """Which accounts: words in e-mail or name, and the role; None leaves a side open."""
+    """Which accounts: a part of the e-mail or the name, or the id; and the role; None leaves a side open."""
 
     q: str | None = None
     role: Role | None = None
@@ -89,7 +89,8 @@ async def select_page(
     """A part of the accounts, staff first, then the newest; and how many match."""
     where = """
         FROM accounts
-        WHERE ($1::text IS NULL OR strpos(email, lower($1)) > 0 OR strpos(lower(name), lower($1)) > 0)
+        WHERE ($1::text IS NULL OR strpos(email, lower($1)) > 0 OR strpos(lower(name), lower($1)) > 0
+               OR account_id = $1)
           AND ($2::text IS NULL OR role = $2)
     """
     rows = await postgres.fetch(

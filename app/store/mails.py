@@ -228,12 +228,21 @@ async def close_unclear(postgres: asyncpg.Pool) -> int:
     return int(done.rpartition(" ")[2])
 
 
-async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[MailRow], int]:
-    """A part of the mails, the newest first, and how many there are."""
+async def select(
+    postgres: asyncpg.Pool, state: MailState | None, word: str | None, *, limit: int, offset: int
+) -> tuple[list[MailRow], int]:
+    """A part of the mails, the newest first, and how many match; `word`: in the address, or a reservation."""
+    where = """
+        FROM mails WHERE ($1::text IS NULL OR state = $1)
+        AND ($2::text IS NULL OR strpos(lower(recipient), lower($2)) > 0 OR reservation_id = $2)
+    """
     rows = await postgres.fetch(
-        f"SELECT {_ROW} FROM mails ORDER BY created_at DESC, mail_id LIMIT $1 OFFSET $2", limit, offset
+        f"SELECT {_ROW} {where} ORDER BY created_at DESC, mail_id LIMIT $3 OFFSET $4",
+        *(state, word, limit, offset),
+        timeout=60,
     )
-    return [MailRow(*row) for row in rows], await postgres.fetchval("SELECT count(*) FROM mails")
+    total: int = await postgres.fetchval(f"SELECT count(*) {where}", state, word, timeout=60)
+    return [MailRow(*row) for row in rows], total
 
 
 async def select_one(postgres: asyncpg.Pool, mail_id: str) -> MailRow | None:

@@ -31,6 +31,7 @@ from quart import Quart, Response
 from app.core.errors import Refusal, Retryable, RoleRequired
 from app.core.model import Role
 from app.web.console_staff import Entry, Staff, signed_in, staff_of
+from app.web.credentials import STAFF
 from app.web.http import Request
 from app.web.page_entry import foreign_form, names_its_page, page
 from app.web.page_forms import read_form
@@ -93,7 +94,7 @@ def console_page(path: str, *, section: str = "", role: Role = "operator") -> Ca
             found = await signed_in(request)
             if found is None:
                 return sign_in_form(_address(request), status=200 if request.path == "/admin" else 401)
-            staff = staff_of(request, found, _entries(section))
+            staff = staff_of(request, found, _entries(section, found.role))
             if not staff.may(role):
                 return _refused(staff, RoleRequired(f"This page needs the role {role}."), "/admin")
             try:
@@ -120,7 +121,7 @@ def console_form(path: str, *, section: str = "", role: Role = "operator") -> Ca
             back = request.path.rpartition("/")[0]
             if found is None:
                 return sign_in_form(back, SIGNED_OUT, 401)
-            staff = staff_of(request, found, _entries(section))
+            staff = staff_of(request, found, _entries(section, found.role))
             try:
                 if not staff.may(role):
                     raise RoleRequired(f"Only an account with the role {role} can do this.")
@@ -148,8 +149,8 @@ def _declare(
     CONSOLE.append(Declared(method, path, section, role, name, answer))
 
 
-def _entries(section: str) -> list[Entry]:
-    declared = {it.path for it in CONSOLE if it.method == "GET"}
+def _entries(section: str, role: Role) -> list[Entry]:
+    declared = {it.path for it in CONSOLE if it.method == "GET" and STAFF[role] >= STAFF[it.role]}
     return [Entry(label, href, label == section) for label, href in NAVIGATION.items() if href in declared]
 
 

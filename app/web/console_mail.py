@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import get_args
 
 import msgspec
 from quart import Response
 
 from app import letters, mails
 from app.core.errors import Conflict
+from app.core.mail import MailState
 from app.store.mails import MailRow
 from app.web.console import console_form, console_page
+from app.web.console_query import PER_PAGE, asked, one_of, page_number, to_page
 from app.web.console_staff import Staff
 from app.web.http import Request
 from app.web.page_forms import see
 from app.web.page_render import respond
 
-PER_PAGE = 50
-PAGE_MAX = 10_000
+STATES: tuple[MailState, ...] = get_args(MailState)
 
 
 class MailsPage(msgspec.Struct, frozen=True):
@@ -25,9 +27,12 @@ class MailsPage(msgspec.Struct, frozen=True):
 
     staff: Staff
     mails: list[MailRow]
+    asked: dict[str, str]
+    states: tuple[MailState, ...]
     total: int
     number: int
     more: bool
+    to_page: str
     kept: bool  # there is no server to send them
 
 
@@ -43,11 +48,15 @@ class MailPage(msgspec.Struct, frozen=True):
 @console_page("/admin/mail", section="Mail")
 async def mail_list(request: Request, staff: Staff) -> Response:
     """The mails."""
-    number = _number(request.query)
-    found, total = await mails.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    fields = asked(request)
+    number, wanted = page_number(fields), (one_of(fields, "state", STATES), fields.get("q"))
+    found, total = await mails.page(
+        request.app.stores, *wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    )
     kept = not request.app.settings.smtp_url.get_secret_value()
-    more = number * PER_PAGE < total
-    return respond("console/mails.html", MailsPage(staff, found, total, number, more, kept))
+    more, address, states = number * PER_PAGE < total, to_page(request, fields), STATES
+    document = MailsPage(staff, found, fields, states, total, number, more, address, kept)
+    return respond("console/mails.html", document)
 
 
 @console_page("/admin/mail/<mail_id>", section="Mail")
@@ -78,10 +87,3 @@ def _with_pictures(it: MailRow) -> str:
         data = b64encode(letters.picture(code)).decode()
         html = html.replace(f'"cid:ticket-{number}"', f'"data:image/png;base64,{data}"')
     return html
-
-
-def _number(query: bytes) -> int:
-    """The page that was asked for; the first one for anything else."""
-    digits = query.removeprefix(b"page=")
-    number = int(digits) if digits.isdigit() and len(digits) <= 5 else 1
-    return min(max(number, 1), PAGE_MAX)

@@ -36,6 +36,9 @@ _PARAMS = {
     "mail_id": re.compile(r"[0-9a-f-]{36}"),
     "visitor_id": re.compile(r"[\w-]{1,128}"),
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),
+    "webhook_id": re.compile(r"[\w-]{1,128}"),
+    "key_id": re.compile(r"[\w-]{1,128}"),
+    "account_id": re.compile(r"[\w-]{1,128}"),
 }
 RETRY_MAX_S = 30
 

@@ -65,6 +65,8 @@ FORMS_ELSEWHERE = {
     "remove_visitor",
     "end_sign_in",  # nothing of the sale is changed
     "end_other_sign_ins",
+    *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
+    *("change_role", "make_key", "end_key"),
 }
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order"}  # test_api_keys.py, test_orders.py

@@ -1,0 +1,154 @@
+"""The console's page of health: each process and each store, as it says of itself, or away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+from quart import Response
+
+from app import health
+from app.health import Away, Health
+from app.store.state import PostgresState, RedisNode
+from app.web.console import console_page
+from app.web.console_staff import Staff
+from app.web.http import Request
+from app.web.page_render import respond
+
+UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part: its name, whether it is well (good, warn, bad), a word for that, and what it tells."""
+
+    name: str
+    kind: str
+    word: str
+    facts: list[tuple[str, str]]
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Parts of one kind; `away`: why there is nothing to tell."""
+
+    title: str
+    parts: list[Part]
+    away: str = ""
+
+
+class HealthPage(msgspec.Struct, frozen=True):
+    """Everything, of one moment."""
+
+    staff: Staff
+    groups: list[Group]
+    well: bool
+
+
+@console_page("/admin/health", section="Health")
+async def health_page(request: Request, staff: Staff) -> Response:
+    """How everything is."""
+    groups = groups_of(await health.look(request.app.stores))
+    well = all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
+    return respond("console/health.html", HealthPage(staff, groups, well))
+
+
+def groups_of(found: Health) -> list[Group]:
+    """The parts in words."""
+    return [
+        _processes("Web processes", found.webs),
+        _processes("Workers", found.workers),
+        _backlog(found.backlog),
+        _redis(found.redis),
+        _postgres(found.postgres),
+    ]
+
+
+def _processes(title: str, found: list[health.Process] | Away) -> Group:
+    if isinstance(found, Away):
+        return Group(title, [], f"Away: {found.why}.")
+    if not found:
+        return Group(title, [], "None was heard of in the last minute.")
+    return Group(title, [_process(it) for it in found])
+
+
+def _process(it: health.Process) -> Part:
+    facts = [("Heard of", f"{it.seen_ago_s:.0f} s ago")]
+    if it.about:
+        started = datetime.fromtimestamp(int(it.about["started_ms"]) / 1000, UTC)
+        facts += [
+            ("Version", it.about["version"]),
+            ("Started", f"{started:%Y-%m-%d %H:%M} UTC"),
+            ("Memory", size(int(it.about["memory"]))),
+            ("CPU", f"{it.about['cpu_percent']}% of a core"),
+            ("Calls answered", f"{int(it.about['answered']):,}"),
+        ]
+    return Part(it.name, "good" if it.alive else "bad", "alive" if it.alive else "silent", facts)
+
+
+def _backlog(found: health.Backlog | Away) -> Group:
+    title = "Waiting for the workers"
+    if isinstance(found, Away):
+        return Group(title, [], f"Away: {found.why}.")
+    late = found.notices_lag_s > 30
+    facts = [
+        ("Reservations not settled", f"{found.submissions:,}"),
+        ("Oldest change not told", f"{found.notices_lag_s:.1f} s"),
+        ("Webhook deliveries", f"{found.deliveries:,}"),
+        ("Mails", f"{found.mails:,}"),
+    ]
+    return Group(title, [Part("Backlog", "warn" if late else "good", "behind" if late else "in time", facts)])
+
+
+def _redis(found: list[RedisNode] | Away) -> Group:
+    if isinstance(found, Away):
+        return Group("Redis", [], f"Away: {found.why}.")
+    return Group("Redis", [_node(it) for it in found])
+
+
+def _node(it: RedisNode) -> Part:
+    full = it.memory_max and it.memory > 0.9 * it.memory_max
+    facts = [
+        ("Role", f"{it.role}, {it.replicas} replicas"),
+        ("Memory", size(it.memory) + (f" of {size(it.memory_max)}" if it.memory_max else ", no limit")),
+        ("Clients", f"{it.clients:,}"),
+        ("Commands", f"{it.ops_per_s:,} a second"),
+        ("Append-only file", "on" if it.durable else "off"),
+        ("Up for", _span(it.uptime_s)),
+    ]
+    name = f"{it.server} · {it.name}" if it.name else it.server
+    if full:
+        return Part(name, "warn", "nearly full", facts)
+    return Part(name, "good", "answers", facts)
+
+
+def _postgres(found: PostgresState | Away) -> Group:
+    if isinstance(found, Away):
+        return Group("PostgreSQL", [], f"Away: {found.why}.")
+    facts = [
+        ("Role", "replica" if found.replica else "primary"),
+        ("Size", size(found.size)),
+        ("Connections", f"{found.connections:,} of {found.connections_max:,}, {found.active:,} at work"),
+        ("Oldest open transaction", f"{found.oldest_s:.1f} s"),
+        ("Commits wait for the disk", "yes" if found.durable else "no"),
+        ("Up for", _span(int(found.uptime_s))),
+    ]
+    kind, word = "good", "answers"
+    if found.replica or not found.durable:
+        kind, word = "bad", "a replica takes no writes" if found.replica else "not durable"
+    elif found.connections > 0.9 * found.connections_max:
+        kind, word = "warn", "few connections left"
+    return Group("PostgreSQL", [Part(f"PostgreSQL {found.version}", kind, word, facts)])
+
+
+def size(amount: int) -> str:
+    """Bytes in words: 1.5 GB."""
+    value, unit = float(amount), 0
+    while value >= 1000 and unit < len(UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {UNITS[unit]}" if value >= 100 or unit == 0 else f"{value:.1f} {UNITS[unit]}"
+
+
+def _span(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min"

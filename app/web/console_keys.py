@@ -1,0 +1,96 @@
+"""The console's page of API keys: made, shown once, revoked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from quart import Response
+
+from app import api_keys
+from app.core.errors import Conflict, ValidationFailed
+from app.store.api_keys import ApiKey
+from app.web.bodies import invalid
+from app.web.console import console_form, console_page
+from app.web.console_once import new_form, only_once
+from app.web.console_query import PER_PAGE, asked, page_number, to_page
+from app.web.console_staff import Staff
+from app.web.http import Request
+from app.web.keys import NewKey
+from app.web.page_forms import see
+from app.web.page_render import respond
+
+LIVES = {"": "until it is revoked", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year"}
+
+
+class KeysPage(msgspec.Struct, frozen=True):
+    """A part of the keys, and the form for a new one with what was filled in."""
+
+    staff: Staff
+    keys: list[ApiKey]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+    form: str
+    filled: dict[str, str]
+    lives: dict[str, str]
+    problem: str = ""
+    key: str = ""  # the one that was made just now
+    made: str = ""
+
+
+@console_page("/admin/keys", section="Keys", role="admin")
+async def key_list(request: Request, staff: Staff) -> Response:
+    """The keys."""
+    return await _list(request, staff)
+
+
+@console_form("/admin/keys/create", section="Keys", role="admin")
+async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Make one; it is in this answer and nowhere else."""
+    days = form.get("days", "")
+    try:
+        if days not in LIVES:
+            raise ValidationFailed("days", "has to be one of those offered")
+        ends = (datetime.now(UTC) + timedelta(days=int(days))).isoformat() if days else None
+        sent = {"name": form.get("name", "").strip(), "role": form.get("role", ""), "expires_at": ends}
+        new = msgspec.convert(sent, NewKey)
+    except msgspec.ValidationError as error:
+        return await _list(request, staff, form, invalid(error).detail, ValidationFailed.status)
+    secret, stores = request.app.settings.secret.get_secret_value().encode(), request.app.stores
+
+    async def make() -> api_keys.NewKey:
+        return await api_keys.create(stores, secret, new.name, new.role, new.expires_at, by=staff.by)
+
+    try:
+        made = await only_once(request, staff, form, make)
+    except (Conflict, ValidationFailed) as refusal:
+        return await _list(request, staff, form, refusal.detail, refusal.status)
+    return await _list(request, staff, key=api_keys.key_of(secret, made.key_id), made=new.name)
+
+
+@console_form("/admin/keys/<key_id>/revoke", section="Keys", role="admin")
+async def end_key(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """End a key at once."""
+    await api_keys.revoke(request.app.stores, request.params["key_id"], by=staff.by)
+    return see("/admin/keys")
+
+
+async def _list(
+    request: Request,
+    staff: Staff,
+    filled: dict[str, str] | None = None,
+    problem: str = "",
+    status: int = 200,
+    key: str = "",
+    made: str = "",
+) -> Response:
+    fields = asked(request)
+    number = page_number(fields)
+    found, total = await api_keys.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    document = KeysPage(
+        *(staff, found, total, number, number * PER_PAGE < total, to_page(request, fields)),
+        *(new_form(), filled or {}, LIVES, problem, key, made),
+    )
+    return respond("console/keys.html", document, status)

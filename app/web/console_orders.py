@@ -1,0 +1,175 @@
+"""The console's pages of orders: found, filtered, as a file; one with its history, to cancel and pay back."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import get_args
+from urllib.parse import urlencode
+
+import msgspec
+from quart import Response
+
+from app import catalog, metrics, orders
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import SLUG, Event, EventId, ReservationId, ReservationStatus
+from app.core.seating import seat_words
+from app.orders import OrderStory
+from app.store.events import EventFilter
+from app.store.orders import OrderFilter, OrderRow
+from app.web.cold import quart_response
+from app.web.console import console_form, console_page
+from app.web.console_query import PER_PAGE, asked, moment, one_of, page_number, to_page
+from app.web.console_staff import Staff
+from app.web.http import Request
+from app.web.orders import csv_response
+from app.web.page_forms import see
+from app.web.page_render import respond
+
+STATUSES: tuple[ReservationStatus, ...] = get_args(ReservationStatus)
+EVENTS_MAX = 500  # offered to choose from; others are named in the address
+CHIPS = {"held": "off", "paying": "warn", "confirmed": "good", "cancelled": "bad", "expired": "off"}
+
+
+class OrdersPage(msgspec.Struct, frozen=True):
+    """A part of the orders."""
+
+    staff: Staff
+    asked: dict[str, str]
+    events: list[Event]
+    orders: list[OrderRow]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+    csv: str
+    chips: dict[str, str]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One line of an order's history."""
+
+    at: datetime
+    text: str
+    by: str = ""
+    href: str = ""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of what was ordered."""
+
+    name: str
+    quantity: int
+    price: int
+    seats: list[str]
+
+
+class OrderPage(msgspec.Struct, frozen=True):
+    """One order with its history, the newest first."""
+
+    staff: Staff
+    story: OrderStory
+    event: Event
+    lines: list[Line]
+    history: list[Step]
+    chips: dict[str, str]
+    problem: str = ""
+
+
+@console_page("/admin/orders", section="Orders")
+async def order_list(request: Request, staff: Staff) -> Response:
+    """The orders that are asked for."""
+    fields = asked(request)
+    wanted, number = await _wanted(request, fields), page_number(fields)
+    found, total = await orders.page(
+        request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    )
+    everything = EventFilter(None, None, None, published_only=False)
+    listed, _ = await catalog.events_page(request.app.stores, everything, limit=EVENTS_MAX, offset=0)
+    events = [it for it, _ in listed]
+    csv = "/admin/orders.csv?" + urlencode({name: it for name, it in fields.items() if name != "page"})
+    address, more = to_page(request, fields), number * PER_PAGE < total
+    document = OrdersPage(staff, fields, events, found, total, number, more, address, csv.rstrip("?"), CHIPS)
+    return respond("console/orders.html", document)
+
+
+@console_page("/admin/orders.csv", section="Orders")
+async def order_file(request: Request, staff: Staff) -> Response:
+    """The same orders as a file, all of them."""
+    fields = asked(request)
+    wanted = await _wanted(request, fields)
+    name = f"{wanted.event_id}-orders" if wanted.event_id else "orders"
+    return quart_response(csv_response(await orders.orders(request.app.stores, wanted), name, request))
+
+
+@console_page("/admin/orders/<reservation_id>", section="Orders")
+async def order(request: Request, staff: Staff) -> Response:
+    """One order."""
+    return await _order(request, staff)
+
+
+@console_form("/admin/orders/<reservation_id>/cancel", section="Orders", role="admin")
+async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Give its tickets back, and the money."""
+    reservation_id = ReservationId(request.params["reservation_id"])
+    try:
+        ended = await orders.cancel(request.app.desk, reservation_id, by=staff.by)
+    except Conflict as refusal:
+        return await _order(request, staff, refusal.detail, refusal.status)
+    metrics.reserved(ended.status)
+    return see(f"/admin/orders/{reservation_id}")
+
+
+async def _wanted(request: Request, fields: dict[str, str]) -> OrderFilter:
+    event_id = fields.get("event")
+    if event_id is not None and not re.fullmatch(SLUG, event_id):
+        raise ValidationFailed("event", "is no event_id")
+    word = fields.get("q")
+    ids = await orders.find(request.app.stores, request.app.places, word) if word else None
+    return OrderFilter(
+        EventId(event_id) if event_id else None,
+        one_of(fields, "status", STATUSES),
+        moment(fields, "from"),
+        moment(fields, "to"),
+        ids,
+    )
+
+
+async def _order(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
+    story = await orders.story(request.app.stores, ReservationId(request.params["reservation_id"]))
+    event, types = await catalog.event(request.app.stores, story.reservation.event_id)
+    names = {it.ticket_type_id: it.name for it in types}
+    lines = [
+        Line(
+            names.get(it.ticket_type_id, it.ticket_type_id),
+            it.quantity,
+            it.price,
+            [seat_words(seat) for seat in it.seat_ids or ()],
+        )
+        for it in story.reservation.items
+    ]
+    document = OrderPage(staff, story, event, lines, _history(story), CHIPS, problem)
+    return respond("console/order.html", document, status)
+
+
+def _history(story: OrderStory) -> list[Step]:
+    """Everything that is on record about an order, the newest first."""
+    it, times = story.reservation, story.times
+    steps = [Step(times.created_at, "Held")]
+    for payment in story.payments:
+        name = f"Payment {payment.payment_id} by {payment.method}"
+        steps.append(Step(payment.created_at, f"{name}: the gateway was asked"))
+        if payment.settled_at is not None:
+            steps.append(Step(payment.settled_at, f"{name}: {payment.status}"))
+    if times.confirmed_at is not None:
+        steps.append(Step(times.confirmed_at, "Confirmed: paid, and tickets made"))
+    if times.ended_at is not None:
+        steps.append(Step(times.ended_at, "Hold expired" if it.status == "expired" else "Cancelled"))
+    for mail in story.mails:
+        href = f"/admin/mail/{mail.mail_id}"
+        state = mail.state.replace("_", " ")
+        steps.append(Step(mail.settled_at or mail.created_at, f"Mail “{mail.kind}”: {state}", href=href))
+    for change in story.changes:
+        who = change.name or change.subject
+        steps.append(Step(change.changed_at, f"Staff: {change.change.action}", who))
+    return sorted(steps, key=lambda step: step.at, reverse=True)
