@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import admin, event, migrate, operating, room, running, webhook
+from app.commands import admin, event, migrate, operating, room, running, simulate, webhook
 from app.core.errors import CannotRun, Refusal
 from app.store.connections import STORE_AWAY
 
@@ -23,6 +23,7 @@ app.command()(running.web)
 app.command()(running.worker)
 app.command()(running.demo)
 app.command()(running.env)
+app.command()(simulate.simulate)
 app.command()(operating.check)
 app.command()(operating.reconcile)
 app.command()(operating.token)

@@ -196,7 +196,14 @@ async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: 
     async def seen(state: RoomState, now_ms: int) -> None:
         zeros = dict.fromkeys("epoch serving_position last_number waiting called active".split(), 0)
         status = RoomStatus(
-            **zeros, state=state, now_ms=now_ms, version=1, outflow_per_minute=0, available=0, opened_at_ms=0
+            **zeros,
+            state=state,
+            now_ms=now_ms,
+            version=1,
+            outflow_per_minute=0,
+            available=0,
+            opened_at_ms=0,
+            pace=None,
         )
         await rooms.record_progress(stores.postgres, HALL, status)
 

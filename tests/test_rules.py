@@ -38,22 +38,6 @@ def test_a_draw_is_exact_as_a_score(seed: bytes, visitor_id: str) -> None:
     assert int(float(draw)) == draw
 
 
-@pytest.mark.parametrize(
-    ("ahead", "outflow", "rate", "expected"),
-    [
-        (0, 60, 60, (1, 7)),
-        (99, 0, 600, (10, 20)),  # nothing measured yet: the configured rate
-        (99, 300, 600, (20, 35)),  # a cap or the stock slows it down
-        (99, 900, 600, (10, 20)),  # the rate was lowered a moment ago
-        (99, 600, 0, None),
-    ],
-)
-def test_the_wait_range_follows_what_is_measured_within_the_rate(
-    ahead: int, outflow: int, rate: int, expected: tuple[int, int] | None
-) -> None:
-    assert rules.wait_range_s(ahead, outflow, rate) == expected
-
-
 @given(st.integers(0, 10**6), st.one_of(st.none(), st.integers(0, 10**6)), st.floats(0, 1))
 def test_polls_are_two_seconds_to_some_minutes_apart(ahead: int, p50: int | None, jitter: float) -> None:
     assert 2 <= rules.poll_after_s(ahead, p50, jitter) <= 750

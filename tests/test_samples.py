@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.core.model import RoomSettings, RoomStatus
-from app.core.rules import wait_range_s
+from app.core.model import Pace, RoomSettings, RoomStatus
+from app.core.pace import starting_pace, wait_range_s
 from app.core.samples import Sample, last_in_line_s, p99_ms, points
 
 START = Sample(0, "open", 100, 5, 7, 30, 60, 20, 112, 0, 0, 0, 50, 3, 2, None)
@@ -63,14 +63,15 @@ def status(*, waiting: int = 301, inside: int = 10, outflow: int = 60) -> RoomSt
         outflow_per_minute=outflow,
         available=None,
         opened_at_ms=1,
+        pace=Pace(60, 1.0, 40.0, 0.5),
     )
 
 
 def test_the_effect_is_told_by_the_rule_visitors_are_told_by() -> None:
     now = RoomSettings(name="x", admission_rate_per_minute=60, active_visitors_max=100)
     faster = msgspec.structs.replace(now, admission_rate_per_minute=120)
-    assert last_in_line_s(status(), now, now) == wait_range_s(300, 60, 60)
-    assert last_in_line_s(status(), now, faster) == wait_range_s(300, 120, 120)
+    assert last_in_line_s(status(), now, now) == wait_range_s(300, status().pace, 60)
+    assert last_in_line_s(status(), now, faster) == wait_range_s(300, Pace(120, 0.5, 40.0, 0.25), 120)
     stopped = msgspec.structs.replace(now, admission_rate_per_minute=0)
     assert last_in_line_s(status(), now, stopped) is None
 
@@ -81,6 +82,10 @@ def test_while_the_cap_holds_the_line_back_a_higher_rate_changes_nothing_and_a_h
     faster = msgspec.structs.replace(now, admission_rate_per_minute=6000)
     wider = msgspec.structs.replace(now, active_visitors_max=200)
     unbound = msgspec.structs.replace(now, active_visitors_max=None)
-    assert last_in_line_s(full, now, faster) == last_in_line_s(full, now, now) == wait_range_s(300, 30, 600)
-    assert last_in_line_s(full, now, wider) == wait_range_s(300, 60, 600)
-    assert last_in_line_s(full, now, unbound) == wait_range_s(300, 300, 600)
+    assert (
+        last_in_line_s(full, now, faster)
+        == last_in_line_s(full, now, now)
+        == wait_range_s(300, starting_pace(30), 600)
+    )
+    assert last_in_line_s(full, now, wider) == wait_range_s(300, starting_pace(60), 600)
+    assert last_in_line_s(full, now, unbound) == wait_range_s(300, starting_pace(300), 600)

@@ -13,11 +13,12 @@ from typing import Any
 
 import structlog
 
-from app import metrics, room_control
+from app import metrics, paces, room_control
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.errors import RoomNotFound
 from app.core.model import RoomId, RoomStatus
+from app.core.pace import Measured
 from app.loading import LOADS_MAX
 from app.numbers import draw_batch, reserve_numbers
 from app.presence import Self
@@ -51,6 +52,7 @@ class Gate:
         self._rests_until = 0.0
         self._records_at = 0.0
         self._recorded: tuple[int | str, ...] = ()
+        self._measured = Measured()
 
     async def run(self) -> None:
         """Tick until the worker stops or the room is deleted."""
@@ -77,6 +79,7 @@ class Gate:
             await room_control.push(self._stores, self._room_id)
         if tick.numbers_left < rules.numbers_block(tick.status.last_number) // 2:
             await reserve_numbers(self._stores, self._room_id)
+        self._measured = await paces.follow(self._stores.redis, self._keys, self._measured, tick)
         await self._record(tick.status)
         drawn = await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
         self._rests_until = time.monotonic() + IDLE_TICK_S - TICK_S if _is_idle(tick) else 0.0

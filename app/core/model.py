@@ -60,6 +60,7 @@ ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired
 Role = Literal["user", "operator", "admin"]
 KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
+Slower = Literal["", "paused", "rate_lowered", "slower"]
 NoticeType = Literal[
     "reservation.held",
     "reservation.confirmed",
@@ -134,6 +135,17 @@ class Room(Struct, frozen=True):
     closed_at_ms: int
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """What waits are told from (`core/pace.py`): the k-th in line waits min(k first_s, base_s + k each_s)."""
+
+    rate_per_minute: int  # the rate it was made for
+    first_s: float
+    base_s: float
+    each_s: float
+    since_ms: int = 0  # when shown waits last became longer; 0: never
+    why: Slower = ""
+
+
 class RoomStatus(Struct, frozen=True):
     """The live part of a room, one reply of `status.lua`."""
 
@@ -150,6 +162,7 @@ class RoomStatus(Struct, frozen=True):
     available: int | None  # free tickets; None for a room without an event
     opened_at_ms: int
     held: int | None = None  # tickets somebody holds and has not paid for
+    pace: Pace | None = None  # None: not measured yet
 
 
 class Place(Struct, frozen=True):

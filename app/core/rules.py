@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
@@ -53,19 +52,6 @@ def draw_of(seed: bytes, visitor_id: str) -> int:
 def commitment(seed: bytes) -> str:
     """What is published of a seed before the opening."""
     return hashlib.sha256(seed).hexdigest()
-
-
-def wait_range_s(ahead: int, outflow_per_minute: int, rate_per_minute: int) -> tuple[int, int] | None:
-    """How long a visitor with so many ahead will wait: even odds, and nine in ten. None: nobody is called.
-
-    The measured outflow says what caps, stock and no-shows leave of the configured rate; it is trusted as far
-    as the rate allows, because a rate lowered a moment ago still shows in it.
-    """
-    if rate_per_minute == 0:
-        return None
-    speed = min(outflow_per_minute, rate_per_minute) or rate_per_minute
-    seconds = (ahead + 1) * 60 / speed
-    return math.ceil(seconds), math.ceil(seconds * 1.5) + 5
 
 
 def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.core import rules
-from app.core.model import RoomSettings, RoomState, RoomStatus
+from app.core.model import Pace, RoomSettings, RoomState, RoomStatus
+from app.core.pace import at_rate, starting_pace, wait_range_s
 
 EVERY_MS = 2_000
 KEPT_MS = 15 * 60_000
@@ -87,18 +87,21 @@ def last_in_line_s(
     None: nobody is called. What is measured holds as far as it is the rate or the cap that decides: a change
     of the other one changes nothing.
     """
+    rate = changed.admission_rate_per_minute
+    if rate == 0:
+        return None
+    return wait_range_s(max(0, status.waiting - 1), _changed_pace(status, settings, changed), rate)
+
+
+def _changed_pace(status: RoomStatus, settings: RoomSettings, changed: RoomSettings) -> Pace:
     outflow, rate = status.outflow_per_minute, changed.admission_rate_per_minute
     cap, inside = settings.active_visitors_max, status.called + status.active
     if cap is not None and inside >= CAP_REACHED * cap:  # slots become free at a pace of their own
         more = (changed.active_visitors_max or 10 * cap) / cap
-        expected = min(rate, round(outflow * more))
-    elif changed == settings:
-        expected = outflow
-    else:
-        expected = rate
-        if changed.active_visitors_max is not None and inside >= changed.active_visitors_max:
-            expected = min(outflow, rate)
-    return rules.wait_range_s(max(0, status.waiting - 1), expected, rate)
+        return starting_pace(min(rate, round(outflow * more) or rate))
+    if changed.active_visitors_max is not None and inside >= changed.active_visitors_max:
+        return starting_pace(min(rate, outflow or rate))
+    return at_rate(status.pace or starting_pace(rate), rate)
 
 
 def _base(times: Sequence[int], i: int) -> int:

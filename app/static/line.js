@@ -33,12 +33,17 @@ export function passedOf(status, place) {
   return Math.max(0, (place.queue_position ?? bound) - bound);
 }
 
-// How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in rules.py is its twin.
-export function waitOf(status, position) {
-  const rate = status.admission_rate_per_minute;
-  if (!rate) return null;
-  const seconds = (position * 60) / (Math.min(status.outflow_per_minute, rate) || rate);
-  return { p50: Math.ceil(seconds), p90: Math.ceil(seconds * 1.5) + 5 };
+// How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in core/pace.py is its twin.
+export function waitOf({ pace }, position) {
+  if (!pace) return null;
+  const seconds = Math.min(position * pace.first_s, pace.base_s + position * pace.each_s);
+  return { p50: Math.ceil(seconds), p90: Math.ceil(seconds * 1.2 + 5) };
+}
+
+// Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since.
+const SLOWER_TOLD_MS = 15 * 60 * 1000;
+export function slowerOf({ slower, updated_at }) {
+  return slower && Date.parse(updated_at) - Date.parse(slower.since) < SLOWER_TOLD_MS ? slower.why : "";
 }
 
 // Thousandths of the way from where one began to the front.

@@ -1,6 +1,6 @@
 // Puts what is known on the page: which panel, which notice, which figures. All words come from the template.
 import { setCountdown } from "./clock.js";
-import { panelOf, noticeOf, positionOf, progressOf, waitOf } from "./line.js";
+import { panelOf, noticeOf, positionOf, progressOf, slowerOf, waitOf } from "./line.js";
 import { counted, number, wait } from "./words.js";
 
 const SAY_AGAIN_MS = 60000; // the live region repeats the wait at most this often
@@ -74,6 +74,7 @@ function showLine(status, place, began, stopped) {
   fill("ahead", (patterns) => counted(position - 1, patterns));
   fill("queue_number", number(place.queue_number));
   fill("serving_position", number(status.serving_position));
+  only("slower", slowerOf(status));
   let told = "";
   fill("wait", (patterns) => (told = wait(estimate, patterns)));
   for (const bar of all('[data-fill="progress"]')) bar.value = Math.max(bar.value, progressOf(position, began));

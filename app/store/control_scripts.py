@@ -7,11 +7,12 @@ from itertools import chain
 from typing import NamedTuple
 
 from app.core.clock import REDIS_TIME
-from app.core.model import RoomStatus, VisitorId
+from app.core.model import Pace, RoomStatus, VisitorId
+from app.core.pace import Moment
 from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.lua import call
-from app.store.room_scripts import HEAD, known, loaded, room_status
+from app.store.room_scripts import HEAD, known, loaded, pace_text, room_status
 
 
 class SessionRecord(NamedTuple):
@@ -33,6 +34,7 @@ class Tick(NamedTuple):
     numbers_left: int  # how many may be given out before Postgres has to be asked
     tell: bool  # this tick published that the status changed
     calls: int
+    moment: Moment  # what the pace of the line is measured by
 
 
 class Undrawn(NamedTuple):
@@ -85,8 +87,33 @@ async def admit(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int =
     """One tick of the controller, of at most `limit` calls; 0 only looks, and ends nothing."""
     channel = STATUS_CHANNEL + keys.room_id
     reply = loaded(await call(redis, "admit", keys, limit=limit, channel=channel, now_ms=now_ms))
-    restoring, more, undrawn_, numbers_left, tell, calls = reply[HEAD:]
-    return Tick(room_status(reply), restoring == 1, more == 1, undrawn_ == 1, numbers_left, tell == 1, calls)
+    status = room_status(reply)
+    restoring, more, undrawn_, numbers_left, tell, calls, *measured = reply[HEAD:]
+    moment = _moment(status, *measured)
+    return Tick(status, restoring == 1, more == 1, undrawn_ == 1, numbers_left, tell == 1, calls, moment)
+
+
+def _moment(
+    now: RoomStatus, rate: int, window_ms: int, admitted: int, no_shows: int, unclaimed: int, tokens: int
+) -> Moment:
+    return Moment(
+        now_ms=now.now_ms,
+        state=now.state,
+        rate_per_minute=rate,
+        claim_window_ms=window_ms,
+        waiting=now.waiting,
+        called=now.called,
+        admitted=admitted,
+        no_shows=no_shows,
+        unclaimed=unclaimed,
+        tokens_left=tokens == 1,
+    )
+
+
+async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, pace: Pace) -> bool:
+    """Tell waits from this pace; False when another worker has changed it since `expected` was read."""
+    reply = await call(redis, "show_pace", keys, expected=pace_text(expected), pace=pace_text(pace))
+    return known(reply[0], {"written", "overtaken"}) == "written"
 
 
 async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Undrawn:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
-from app.core.model import Place, PlaceState, RoomStatus, VisitorId
+from app.core.model import Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.lua import call
@@ -22,7 +22,7 @@ _REFUSALS = frozenset(
     "limited not_open closed sold_out numbers_exhausted undrawn absent restoring too_many".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
-HEAD = 13  # values of `include/room.lua`'s head
+HEAD = 14  # values of `include/room.lua`'s head
 _WIDTH = 6  # values a record
 
 
@@ -83,9 +83,22 @@ def loaded(reply: list[Any]) -> list[Any]:
 
 def room_status(reply: Sequence[Any]) -> RoomStatus:
     """The head of a reply."""
-    now_ms, version, epoch, state, serving, last, waiting, called, active, outflow, free, opened, held = (
-        reply[:HEAD]
-    )
+    (
+        now_ms,
+        version,
+        epoch,
+        state,
+        serving,
+        last,
+        waiting,
+        called,
+        active,
+        outflow,
+        free,
+        opened,
+        held,
+        pace,
+    ) = reply[:HEAD]
     return RoomStatus(
         now_ms=now_ms,
         version=version,
@@ -100,7 +113,26 @@ def room_status(reply: Sequence[Any]) -> RoomStatus:
         available=None if free < 0 else free,
         opened_at_ms=opened,
         held=None if held < 0 else held,
+        pace=read_pace(pace) if pace else None,
     )
+
+
+def pace_text(pace: Pace | None) -> str:
+    """A pace as Redis keeps it; empty: none."""
+    if pace is None:
+        return ""
+    figures = f"{pace.first_s:.6g} {pace.base_s:.6g} {pace.each_s:.6g}"
+    return f"{pace.rate_per_minute} {figures} {pace.since_ms} {pace.why}"
+
+
+def read_pace(text: str) -> Pace:
+    """The pace of such a text."""
+    rate, first, base, each, since, why = text.split(" ")
+    return Pace(int(rate), float(first), float(base), float(each), int(since), _why(why))
+
+
+def _why(word: str) -> Slower:
+    return cast(Slower, known(word, get_args(Slower)))
 
 
 def _answer(

@@ -1,6 +1,6 @@
 """The queue page as a frozen document: which panel, which notice, which figures.
 
-`panel_of` and `notice_of` have twins in `static/line.js`; a browser test compares them over all combinations.
+`panel_of`, `notice_of` and `slower_of` have twins in `static/line.js`; a browser test compares them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 import msgspec
 
 from app.core.clock import to_ms
-from app.core.model import Place, Room, RoomStatus
+from app.core.model import Pace, Place, Room, RoomStatus
 from app.web.line_documents import Draw, PlaceDocument, StatusDocument
 from app.web.page_documents import EventHead
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
+SLOWER_TOLD_MS = 15 * 60_000  # so long a longer wait is explained
 REFRESH_QUIET_S = 60  # nothing is expected soon
 STAYS = ("removed", "active", "called", "done")  # tell these whatever became of the room
 QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in line; in show.js as well
@@ -51,6 +52,11 @@ def notice_of(room_state: str, panel: str, available: int | None, quantity: int,
     return "fewer" if quantity > 1 and (reached or (available or quantity) < quantity) else ""
 
 
+def slower_of(pace: Pace | None, now_ms: int) -> str:
+    """Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since."""
+    return pace.why if pace and now_ms - pace.since_ms < SLOWER_TOLD_MS else ""
+
+
 @dataclass(frozen=True)
 class Standing:
     """One visitor before one room; `place_document` and `status_document` are what the API would answer."""
@@ -76,6 +82,7 @@ class RoomPage:
     message: str
     panel: str
     notice: str
+    slower: str
     now_ms: int
     opens_at_ms: int
     prequeue_at_ms: int
@@ -140,6 +147,7 @@ def room_page(standing: Standing) -> RoomPage:
         message=room.settings.message,
         panel=panel,
         notice=notice,
+        slower=slower_of(status.pace, status.now_ms),
         now_ms=status.now_ms,
         opens_at_ms=to_ms(room.settings.opens_at),
         prequeue_at_ms=to_ms(room.settings.prequeue_at),

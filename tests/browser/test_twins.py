@@ -7,14 +7,19 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.async_api import Browser, Page, Route
 
 from app import languages
-from app.core import rules, words
+from app.core import words
+from app.core.clock import from_ms
+from app.core.model import Pace
+from app.core.pace import wait_range_s
 from app.languages import LANGUAGES
 from app.web.assets import load_assets
-from app.web.queue_document import notice_of, panel_of
+from app.web.line_documents import slower_document
+from app.web.queue_document import notice_of, panel_of, slower_of
 
 pytestmark = pytest.mark.browser
 
@@ -125,16 +130,28 @@ async def test_numbers_choose_the_same_plural(modules: Page, language: str) -> N
 
 
 async def test_waits_are_estimated_the_same(modules: Page) -> None:
+    paces = (None, Pace(600, 0.1, 0.0, 0.1), Pace(600, 0.1, 51.4286, 0.07), Pace(7, 8.57143, 3.2, 3.42857))
     cases: list[Any] = [
-        [{"admission_rate_per_minute": rate, "outflow_per_minute": outflow}, ahead + 1]
-        for rate, outflow in ((0, 5), (600, 0), (600, 480), (60, 600), (7, 3))
+        [{"pace": pace and msgspec.to_builtins(pace)}, ahead + 1]
+        for pace in paces
         for ahead in (0, 1, 37, 20_000)
     ]
     estimates = await asked(modules, "line.waitOf(...it)", cases)
     for (status, position), estimate in zip(cases, estimates, strict=True):
-        rate, outflow = status["admission_rate_per_minute"], status["outflow_per_minute"]
-        expected = rules.wait_range_s(position - 1, outflow, rate)
+        pace = status["pace"] and msgspec.convert(status["pace"], Pace)
+        expected = wait_range_s(position - 1, pace, pace.rate_per_minute if pace else 0)
         assert estimate == (expected and {"p50": expected[0], "p90": expected[1]}), status
+
+
+async def test_a_longer_wait_is_explained_the_same(modules: Page) -> None:
+    now_ms = 1_800_000_000_000
+    paces = [Pace(600, 0.1, 0.0, 0.1, now_ms - ago_ms, "paused") for ago_ms in (0, 899_999, 900_000)]
+    cases: list[Any] = [
+        msgspec.to_builtins({"slower": slower_document(pace), "updated_at": from_ms(now_ms)})
+        for pace in (None, *paces)
+    ]
+    assert await asked(modules, "line.slowerOf(it)", cases) == ["", "paused", "paused", ""]
+    assert [slower_of(pace, now_ms) for pace in (None, *paces)] == ["", "paused", "paused", ""]
 
 
 async def test_the_position_only_falls(modules: Page) -> None:

@@ -5,6 +5,7 @@
 -- ARGV now_ms:clock, limit:num, channel
 -- USES room, windows, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
+-- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
@@ -31,6 +32,10 @@ if tell then
 end
 save_meter()
 local reply = head({})
-reply[14] = c.restoring; reply[15] = (more or calls == limit) and 1 or 0; reply[16] = undrawn
-reply[17] = m.numbers_reserved - m.last_number; reply[18] = tell and 1 or 0; reply[19] = calls
+reply[15] = c.restoring; reply[16] = (more or calls == limit) and 1 or 0; reply[17] = undrawn
+reply[18] = m.numbers_reserved - m.last_number; reply[19] = tell and 1 or 0; reply[20] = calls
+-- What the pace is measured by (`app/core/pace.py`): who was called longer than 30 s ago, or half a window, and has not come.
+reply[21] = c.rate; reply[22] = c.claim_window_ms; reply[23] = m.admitted; reply[24] = m.no_shows
+reply[25] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
+reply[26] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
 return reply

@@ -26,11 +26,12 @@ local function save_meter()
   for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = m[METER[i]] end
   redis.call('HSET', meter, unpack(flat))
 end
--- The first thirteen values of a reply, see `RoomStatus`; -1: no tickets to speak of.
+-- The first fourteen values of a reply, see `RoomStatus`; -1: no tickets to speak of.
 local function head(reply)
   reply[1] = now_ms; reply[2] = c.version; reply[3] = c.epoch; reply[4] = state
   reply[5] = m.serving_position; reply[6] = m.last_number
   reply[7] = n.waiting + n.prequeue; reply[8] = n.called; reply[9] = n.active
   reply[10] = m.outflow; reply[11] = n.free or -1; reply[12] = c.opened_at_ms; reply[13] = n.held or -1
+  reply[14] = m.pace or ''
   return reply
 end

@@ -1,0 +1,75 @@
+"""simulate: a sale in pinned time, before it is held."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+import uvloop
+from rich.console import Console
+
+from app.commands.settled import CommandFailed
+
+Fans = Annotated[int, typer.Option(min=1, max=10_000_000, help="How many come.")]
+Rate = Annotated[str, typer.Option(help="People a minute; 600@0,1200@300: from so many seconds on.")]
+Pause = Annotated[str, typer.Option(help="Seconds after the opening, as 120-180; several with commas.")]
+NoShow = Annotated[float, typer.Option(min=0, max=1, help="The share of called fans who never come.")]
+Arrivals = Annotated[
+    Literal["rush", "steady", "burst"], typer.Option(help="How they come; by half of the time it takes.")
+]
+Method = Annotated[Literal["fifo", "lottery"], typer.Option(help="The queueing method.")]
+ActiveMax = Annotated[int, typer.Option(min=0, max=10_000_000, help="The cap on people inside; 0: none.")]
+Inside = Annotated[int, typer.Option(min=1, max=600, help="Seconds a fan stays inside, on average.")]
+Window = Annotated[int, typer.Option(min=2, max=86_400, help="Seconds to claim in.")]
+Sample = Annotated[int, typer.Option(min=1, max=10_000, help="Fans whose shown waits are looked at.")]
+Svg = Annotated[Path | None, typer.Option("--svg", help="Draw the run into this file.")]
+
+
+def simulate(
+    *,
+    fans: Fans = 10_000,
+    rate: Rate = "600",
+    pause: Pause = "",
+    no_show: NoShow = 0.0,
+    arrivals: Arrivals = "rush",
+    method: Method = "fifo",
+    active_max: ActiveMax = 0,
+    inside: Inside = 90,
+    claim_window: Window = 120,
+    seed: int = 1,
+    sample: Sample = 1_000,
+    svg: Svg = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+) -> None:
+    """Play a sale on the real admission scripts, much faster than real time, on a Valkey of its own."""
+    from load.simulate import picture, run, scenario, table
+
+    chosen = scenario.Scenario(
+        fans=fans,
+        rates=scenario.read_rates(rate),
+        pauses=scenario.read_pauses(pause),
+        no_show=no_show,
+        arrivals=arrivals,
+        method=method,
+        seed=seed,
+        active_max=active_max or None,
+        inside_s=inside,
+        claim_window_s=claim_window,
+        sample=sample,
+    )
+    if svg is not None and not svg.parent.is_dir():
+        raise CommandFailed(f"--svg: there is no folder {svg.parent}")
+    began = time.monotonic()
+    told = Console(stderr=True)
+    with told.status("opening") as status:
+        outcome = uvloop.run(run.simulate(scenario.check(chosen), status.update))
+    took_s = time.monotonic() - began
+    if svg is not None:
+        svg.write_text(picture.draw(outcome), encoding="utf-8")
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(outcome.figures)).decode())
+    else:
+        table.show(Console(width=max(table.WIDTH, Console().width)), outcome.figures, took_s)

@@ -1,0 +1,225 @@
+"""How long the line takes: what is shown to those who wait, and how it follows what is measured.
+
+With R people let in a second, a share q of them no-shows whose tokens come back when their claim window W
+ends, the k-th in line is called after
+
+    T(k) = min(k / R,  (k (1 - q) + q W R / (1 - q) - P) / R)
+
+P tokens being on their way back already. Near the front each call costs a token. Further back only who comes
+does: k calls cost k (1 - q) tokens, and the others come back one window late. (The mean by Wald's identity;
+in the long run R / (1 - q) are called a second, so by Little's law q W times that are on their way.) So a
+wait is the lesser of two straight lines in k, three numbers for the whole room: `Pace`. When the line waits
+for people inside or for tickets and not for the rate, both lines are k / v, v being the measured outflow.
+
+A shown wait never rises, unless the rate fell or the room was paused: a new pace is taken only if no place in
+line would be shown a longer wait. What staff did, or a line that is measured to be slower, replaces it, and
+`since_ms` and `why` say so to everybody. This is all the memory there is: one pace a room, none a visitor.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from app.core.model import Pace, RoomState, Slower
+
+P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/wait-estimate.md
+CLAIMS_SOON_MS = 30_000  # who has not claimed by then rarely does; `admit.lua` counts them
+MEMORY_CALLS_S = 600.0  # over which no-shows are counted
+MEMORY_FLOW_S = 120.0  # over which the outflow is measured
+MEMORY_HELD_S = 20.0  # over which is told what holds the line back
+CAUTIOUS = 1.0  # standard errors: a wait falls as soon as it is this likely
+BOLD = 2.0  # and rises only when it is this certain
+HELD_BACK = 0.3  # so much of the time something else than the rate: the outflow is what counts
+LONGER_TIMES, LONGER_PLUS_S = 1.1, 10.0  # a wait this much longer than shown is told
+SHORTER_TIMES = 0.995  # what is less of a change is not worth a write
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """What a tick found. Counters only grow; `unclaimed`: called longer ago than `CLAIMS_SOON_MS`."""
+
+    now_ms: int
+    state: RoomState
+    rate_per_minute: int
+    claim_window_ms: int
+    waiting: int
+    called: int
+    admitted: int
+    no_shows: int
+    unclaimed: int
+    tokens_left: bool  # somebody waits and could be called as far as the rate goes
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What one process has seen of a line; sums fade with time."""
+
+    last: Moment | None = None
+    before: RoomState = "open"  # of the moment before the last
+    marks: tuple[tuple[int, int], ...] = ()  # (now_ms, admitted) of the last moments
+    judged: tuple[int, int] = (0, 0)  # calls old enough to tell, and of these not claimed
+    calls: float = 0.0  # such calls, fading
+    missed: float = 0.0
+    held: float = 0.0  # the share of time in which something else than the rate held the line back
+    flow: float = 0.0  # admissions in such time
+    flow_s: float = 0.0  # and how long it was
+
+
+def wait_range_s(ahead: int, pace: Pace | None, rate_per_minute: int) -> tuple[int, int] | None:
+    """How long a visitor with so many ahead will wait: even odds, and nine in ten. None: nobody is called."""
+    if rate_per_minute == 0:
+        return None
+    seconds = wait_s(pace or starting_pace(rate_per_minute), ahead + 1)
+    return math.ceil(seconds), math.ceil(seconds * P90_TIMES + P90_PLUS_S)
+
+
+def wait_s(pace: Pace, position: int) -> float:
+    """The wait of the k-th in line."""
+    return min(position * pace.first_s, pace.base_s + position * pace.each_s)
+
+
+def starting_pace(rate_per_minute: int) -> Pace:
+    """Before anything is known: everybody comes, and the rate is all that holds the line back."""
+    each_s = 60 / rate_per_minute
+    return Pace(rate_per_minute, each_s, 0.0, each_s)
+
+
+def at_rate(pace: Pace, rate_per_minute: int) -> Pace:
+    """What the pace would be at another rate, with the same no-shows."""
+    times = pace.rate_per_minute / rate_per_minute
+    return Pace(rate_per_minute, pace.first_s * times, pace.base_s, pace.each_s * times)
+
+
+def measure(seen: Measured, now: Moment) -> Measured:
+    """What is known after one more moment. Moments may come late, or be left out."""
+    last = seen.last
+    if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was wiped
+        return Measured(last=now, marks=((now.now_ms, now.admitted),), judged=(now.admitted, _missed(now)))
+    passed_s = (now.now_ms - last.now_ms) / 1000
+    marks = (*seen.marks, (now.now_ms, now.admitted))
+    soon_ms = min(CLAIMS_SOON_MS, now.claim_window_ms // 2)
+    while len(marks) > 1 and marks[1][0] <= now.now_ms - soon_ms:
+        marks = marks[1:]
+    old = marks[0][1] if marks[0][0] <= now.now_ms - soon_ms else seen.judged[0]
+    fade, judged = math.exp(-passed_s / MEMORY_CALLS_S), (old, _missed(now))
+    calls = seen.calls * fade + judged[0] - seen.judged[0]
+    missed = seen.missed * fade + judged[1] - seen.judged[1]
+    seen = msgspec.structs.replace(
+        seen,
+        last=now,
+        before=last.state,
+        marks=marks,
+        judged=judged,
+        calls=max(0.0, calls),
+        missed=min(max(0.0, missed), calls),
+    )
+    return _flowing(seen, last, now, passed_s)
+
+
+def _missed(now: Moment) -> int:
+    return now.no_shows + now.unclaimed
+
+
+def _flowing(seen: Measured, last: Moment, now: Moment, passed_s: float) -> Measured:
+    """Only time in which somebody waited in an open room says how fast a line can go."""
+    if last.state != "open" or now.state != "open" or not (last.waiting and now.waiting):
+        return seen
+    kept = math.exp(-passed_s / MEMORY_HELD_S)
+    if not (last.tokens_left and now.tokens_left):
+        return msgspec.structs.replace(seen, held=seen.held * kept)
+    fade = math.exp(-passed_s / MEMORY_FLOW_S)
+    return msgspec.structs.replace(
+        seen,
+        held=1 - (1 - seen.held) * kept,
+        flow=seen.flow * fade + now.admitted - last.admitted,
+        flow_s=seen.flow_s * fade + passed_s,
+    )
+
+
+def estimate(seen: Measured, errors: float) -> Pace | None:
+    """The pace as measured, slower by so many standard errors (negative: faster). None: nobody is called."""
+    now = seen.last
+    if now is None or now.rate_per_minute == 0:
+        return None
+    rate_s, share = now.rate_per_minute / 60, no_show_share(seen, errors)
+    if seen.held > HELD_BACK:
+        held_s = seen.flow * (1 - errors / math.sqrt(seen.flow + 1)) / seen.flow_s
+        flow_s = seen.held * min(held_s, rate_s) + (1 - seen.held) * rate_s / (1 - share)
+        each_s = 1 / max(flow_s, rate_s / 1000)
+        return Pace(now.rate_per_minute, each_s, 0.0, each_s)
+    coming_back = now.unclaimed + share * (now.admitted - seen.judged[0])
+    base_s = share * now.claim_window_ms / 1000 / (1 - share) - coming_back / rate_s
+    return Pace(now.rate_per_minute, 1 / rate_s, max(0.0, base_s), (1 - share) / rate_s)
+
+
+def no_show_share(seen: Measured, errors: float) -> float:
+    """The share of called people who do not come, less so many standard errors (Wilson's score interval)."""
+    if seen.calls < 1:
+        return 0.0
+    found, spread = seen.missed / seen.calls, errors * errors / seen.calls
+    middle = (found + spread / 2) / (1 + spread)
+    width = math.sqrt(found * (1 - found) / seen.calls + spread / seen.calls / 4) / (1 + spread)
+    return min(0.95, max(0.0, middle - errors * width))
+
+
+def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
+    """What is shown from now on; the same if nothing changes. A longer wait always comes with `since_ms`."""
+    now, cautious = seen.last, estimate(seen, CAUTIOUS)
+    if now is None or cautious is None or now.state not in ("open", "paused"):
+        return shown
+    if shown is None:
+        return cautious if now.state == "open" else None
+    if now.state == "paused":
+        return shown if shown.why == "paused" and seen.before == "paused" else _since(shown, now, "paused")
+    likely = estimate(seen, 0.0) or cautious
+    if now.waiting == 0:
+        return _as_told(likely, shown)  # there is nobody to tell
+    if seen.before == "paused":  # who joined since the room went on was shown what held before
+        return (
+            _as_told(likely, shown)
+            if is_nowhere_longer(likely, shown, now.waiting)
+            else _since(likely, now, "paused")
+        )
+    if now.rate_per_minute < shown.rate_per_minute:
+        return _since(likely, now, "rate_lowered")
+    if all(_is_much_longer(it, shown, now.waiting) for it in (likely, estimate(seen, -BOLD) or cautious)):
+        return _since(likely, now, "slower")
+    return _shortened(shown, _as_told(cautious, shown), now.waiting)
+
+
+def _shortened(shown: Pace, better: Pace, waiting: int) -> Pace:
+    """The better one, if it is better for all; else the lesser of both, where that is two lines again."""
+    lesser = msgspec.structs.replace(better, first_s=min(better.first_s, shown.each_s + shown.base_s))
+    for pace in (better, lesser):
+        if is_nowhere_longer(pace, shown, waiting) and _matters(pace, shown, waiting):
+            return pace
+    return shown
+
+
+def _matters(new: Pace, old: Pace, waiting: int) -> bool:
+    return any(wait_s(new, at) < wait_s(old, at) * SHORTER_TIMES for at in (waiting, (waiting + 1) // 2))
+
+
+def is_nowhere_longer(new: Pace, old: Pace, waiting: int) -> bool:
+    """Whether the new one shows nobody in line a longer wait; compared where the lines bend."""
+    places = {1, waiting}
+    for bend in (_bend(new), _bend(old)):
+        places |= {min(waiting, max(1, at)) for at in (math.floor(bend), math.ceil(bend))}
+    return all(wait_s(new, at) <= wait_s(old, at) for at in places)
+
+
+def _bend(pace: Pace) -> float:
+    """The place at which the second line becomes the lesser one."""
+    return pace.base_s / (pace.first_s - pace.each_s) if pace.first_s > pace.each_s else 0.0
+
+
+def _is_much_longer(new: Pace, old: Pace, waiting: int) -> bool:
+    return wait_s(new, waiting) > wait_s(old, waiting) * LONGER_TIMES + LONGER_PLUS_S
+
+
+def _as_told(new: Pace, told: Pace) -> Pace:
+    return msgspec.structs.replace(new, since_ms=told.since_ms, why=told.why)
+
+
+def _since(pace: Pace, now: Moment, why: Slower) -> Pace:
+    return msgspec.structs.replace(pace, since_ms=now.now_ms, why=why)

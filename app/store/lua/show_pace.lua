@@ -1,0 +1,7 @@
+-- Writes the pace that waits are told from, unless another worker has written one since `expected` was read.
+-- KEYS meter
+-- ARGV expected, pace
+-- REPLY written | overtaken
+if redis.call('EXISTS', meter) == 0 or (redis.call('HGET', meter, 'pace') or '') ~= expected then return { 'overtaken' } end
+redis.call('HSET', meter, 'pace', pace)
+return { 'written' }

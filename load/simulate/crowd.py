@@ -1,0 +1,66 @@
+"""The fans: when they come, how soon they claim, how long they stay. Everything follows from the seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from random import Random
+
+from load.simulate.scenario import Scenario
+
+RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out
+PREQUEUE_S = 600  # a lottery's fans come before the opening
+BURSTS = 4
+BURST_MEAN_S = 10.0
+CLAIM_MEAN_S = 5.0  # a page that is open claims by itself; others look after a while
+BUSY_SHARE = 0.5  # steady and burst: all have come by half of the time the line lasts
+
+
+def fan_id(fan: int) -> str:
+    """The visitor_id of a fan; short, because ten million of them are kept."""
+    return f"{fan:x}"
+
+
+def arrivals_ms(scenario: Scenario) -> Iterator[int]:
+    """When each fan comes, ms after the opening, in order; before it: negative. Nothing is kept.
+
+    Sorted uniform numbers, one after the other: the least of n that are left is 1 - V**(1/n) of the way on.
+    """
+    random, span_s = Random(f"arrivals {scenario.seed}"), BUSY_SHARE * scenario.lasts_s
+    rest = 1.0
+    for left in range(scenario.fans, 0, -1):
+        rest *= (1.0 - random.random()) ** (1.0 / left)
+        yield round(_at_s(scenario, 1.0 - rest, span_s) * 1000)
+
+
+def _at_s(scenario: Scenario, share: float, span_s: float) -> float:
+    """When so large a share of the fans has come."""
+    if scenario.arrivals == "steady":
+        return share * span_s
+    if scenario.arrivals == "burst":
+        burst = min(BURSTS - 1, int(share * BURSTS))
+        within = share * BURSTS - burst
+        return burst * max(span_s / BURSTS, 1.0) + min(-BURST_MEAN_S * math.log1p(-within), span_s / BURSTS)
+    if scenario.method == "lottery":
+        return (share - 1.0) * PREQUEUE_S
+    return min(-RUSH_MEAN_S * math.log1p(-share), 30 * RUSH_MEAN_S)
+
+
+class Habits:
+    """What called fans do; asked in the order in which they are called."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._random = Random(f"habits {scenario.seed}")
+        self._no_show = scenario.no_show
+        self._window_ms = scenario.claim_window_s * 1000
+        self._inside_s = scenario.inside_s
+
+    def claims_after_ms(self) -> int | None:
+        """How long after the call the fan claims; None: never."""
+        if self._random.random() < self._no_show:
+            return None
+        return min(round(self._random.expovariate(1 / CLAIM_MEAN_S) * 1000), self._window_ms * 9 // 10)
+
+    def stays_ms(self) -> int:
+        """How long the fan stays inside."""
+        return round(self._random.expovariate(1 / self._inside_s) * 1000)

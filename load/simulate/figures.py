@@ -1,0 +1,120 @@
+"""What a run says in the end."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from load.simulate.fairness import kendall_tau, ranks
+from load.simulate.looks import Look, Seen
+from load.simulate.record import NOT_CALLED, Record
+from load.simulate.scenario import Scenario
+
+SHARES = (10, 50, 90, 99, 100)
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """How well the shown waits came true. Shares of 0 to 1, over the fans of the sample; None: nobody waited.
+
+    A fan's share is that of their looks, which are spread evenly over their wait: as if each fan had looked
+    once, at any moment. `at_joining` counts the first look alone.
+    """
+
+    fans: int
+    p90_held: float | None  # the real wait was at most the p90 shown; ideal: 0.9
+    inside: float | None  # it was within p50 and p90; ideal: 0.4
+    below_p50: float | None  # ideal: 0.5
+    p90_held_at_joining: float | None
+    range_width: float | None  # (p90 - p50) / the real wait, at a typical look: the median over fans
+    rises: int  # looks that showed a longer wait than the look before
+    unexplained_rises: int  # of these, while the page told of no reason
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """The outcome of a run."""
+
+    scenario: Scenario
+    admitted: int  # fans who were called
+    claimed: int
+    still_waiting: int
+    no_show_share: float
+    lasted_s: float  # from the opening to the last call
+    wait_s: dict[str, int]  # p10, p50, p90, p99, p100, of everybody who was called
+    utilisation: float  # who came in, as a share of what the rate allowed while anybody waited
+    active_mean: float  # people inside, over time
+    kendall_tau: float  # arrival against admission; 1: nobody overtook
+    shown: Calibration
+
+
+def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures:
+    """The outcome, from what was kept."""
+    admitted, lasted_s = len(record.order), record.last_call_ms / 1000
+    return Figures(
+        scenario=scenario,
+        admitted=admitted,
+        claimed=record.claimed,
+        still_waiting=scenario.fans - admitted,
+        no_show_share=1 - record.claimed / admitted if admitted else 0.0,
+        lasted_s=lasted_s,
+        wait_s=percentiles(_waits(record)),
+        utilisation=record.claimed / record.allowed if record.allowed else 0.0,
+        active_mean=record.inside_ms / 1000 / lasted_s if lasted_s else 0.0,
+        kendall_tau=_tau(record, scenario.fans),
+        shown=calibration(seen),
+    )
+
+
+def calibration(seen: Sequence[Seen]) -> Calibration:
+    """How well the shown waits came true."""
+    return Calibration(
+        fans=len(seen),
+        p90_held=_mean(it.held for it in seen),
+        inside=_mean(it.inside for it in seen),
+        below_p50=_mean(it.below for it in seen),
+        p90_held_at_joining=_mean(_held(it, it.first) for it in seen),
+        range_width=_median([it.width for it in seen]),
+        rises=sum(it.rises for it in seen),
+        unexplained_rises=sum(it.unexplained for it in seen),
+    )
+
+
+def percentiles(waits_s: Iterable[int]) -> dict[str, int]:
+    """By counting seconds: memory grows with the longest wait, not with the fans. Nobody waited: all 0."""
+    counts = array("q")
+    for wait_s in waits_s:
+        if wait_s >= len(counts):
+            counts.extend([0] * (wait_s + 1 - len(counts)))
+        counts[wait_s] += 1
+    total, found, below, second = sum(counts), {}, 0, -1
+    for share in SHARES:
+        while below * 100 < share * total:
+            second += 1
+            below += counts[second]
+        found[f"p{share}"] = max(0, second)
+    return found
+
+
+def _waits(record: Record) -> Iterable[int]:
+    """Everybody's wait; who came before the opening has waited since the opening."""
+    pairs = zip(record.arrived_ms, record.called_ms, strict=False)
+    return ((called - max(0, arrived)) // 1000 for arrived, called in pairs if called != NOT_CALLED)
+
+
+def _tau(record: Record, fans: int) -> float:
+    everybody = len(record.order) == fans
+    return kendall_tau(record.order if everybody else ranks(record.order, fans))
+
+
+def _held(it: Seen, look: Look) -> float:
+    return float(it.called_ms - look.at_ms <= look.p90_s * 1000)
+
+
+def _mean(shares: Iterable[float]) -> float | None:
+    kept = list(shares)
+    return sum(kept) / len(kept) if kept else None
+
+
+def _median(values: list[float]) -> float | None:
+    return sorted(values)[len(values) // 2] if values else None

@@ -1,0 +1,198 @@
+"""The simulated room: the real scripts on a real Valkey, told the time. Nothing of the engine is imitated."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from app import embedded
+from app.core.model import Place, Room, RoomId, RoomSettings, RoomStatus, VisitorId
+from app.core.rules import draw_of
+from app.store import control_scripts, lua, room_scripts
+from app.store.conf import conf_fields, restored_fields
+from app.store.connections import RedisClient, connect_redis
+from app.store.control_scripts import RestorePoint, Tick
+from app.store.keys import RoomKeys
+from app.store.room_scripts import NO_TOKEN, Answers, AskRecord, JoinRecord
+from app.store.rooms import RoomRow, Terms
+from load.simulate.scenario import Scenario, Step
+
+OPENING_MS = 2_000_000_000_000  # far from any real clock
+ROOM = RoomId("simulated")
+BATCH = 1_000  # records a script call
+CALLS_MAX = 2_000  # of one tick, as in the worker
+DRAW_BATCH = 5_000
+NOT_THROTTLED = {"rate": 0, "burst": 1}
+COMMAND_TIMEOUT_S = 60.0
+
+# Who was called with this deadline, each with their number, in one round trip.
+CALLED_AT = """
+local reply = {}
+for i, visitor in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1])) do
+  reply[2 * i - 1] = visitor; reply[2 * i] = redis.call('HGET', KEYS[2], visitor)
+end
+return reply
+"""
+
+
+@asynccontextmanager
+async def own_valkey() -> AsyncIterator[RedisClient]:
+    """A Valkey of our own for one run, which writes nothing to the disk."""
+    folder = Path(tempfile.mkdtemp(prefix="fairgate-simulate-"))
+    store = embedded.start_valkey(folder)
+    try:
+        await embedded.ready(store)
+        redis = await connect_redis(store.url, timeout_s=COMMAND_TIMEOUT_S)
+        await redis.config_set("appendonly", "no")
+        yield redis
+        await redis.aclose()
+    finally:
+        embedded.stop(store)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class SimulatedRoom:
+    """One room at one settable time."""
+
+    def __init__(self, redis: RedisClient, scenario: Scenario) -> None:
+        self.redis: Any = redis
+        self.keys = RoomKeys(ROOM)
+        self.now_ms = OPENING_MS
+        self.rate_per_minute = scenario.rates[0][1]
+        self._scenario = scenario
+        self._version = 1
+        self._seed = bytes(32)
+
+    async def prepare(self, at_ms: int) -> None:
+        """The room before its opening, `at_ms` after it (negative): a lottery's pre-queue runs."""
+        self.now_ms = OPENING_MS + at_ms
+        row = self._row("scheduled")
+        point = RestorePoint(1, 0, self._scenario.fans + 1, 0, 0, 0, 0, 0)
+        await control_scripts.restore(
+            self.redis, self.keys, restored_fields(row, 0), point, now_ms=self.now_ms
+        )
+        await control_scripts.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
+        if self._scenario.method == "lottery":
+            await self._configure("prequeue")
+
+    async def take(self, step: Step) -> None:
+        """What staff do."""
+        self.rate_per_minute = step.rate_per_minute
+        await self._configure(step.state)
+        numbers = await control_scripts.numbers(self.redis, self.keys)
+        upto = max(self._scenario.fans, numbers.draw_last) + 1  # numbers reserved in Postgres, were there one
+        await control_scripts.raise_numbers(
+            self.redis, self.keys, epoch=1, draw_last=numbers.draw_last, numbers=upto
+        )
+
+    async def join(self, visitors: Sequence[str]) -> AsyncIterator[Answers]:
+        """Everybody joins, in this order."""
+        lottery = self._scenario.method == "lottery"
+        for first in range(0, len(visitors), BATCH):
+            records = [
+                JoinRecord(it, "", draw_of(self._seed, it) if lottery else 0, NO_TOKEN, 0)
+                for it in visitors[first : first + BATCH]
+            ]
+            yield await room_scripts.join(self.redis, self.keys, records, **NOT_THROTTLED, now_ms=self.now_ms)
+
+    async def tick(self) -> AsyncIterator[Tick]:
+        """The controller's tick, again while there is more to do; the draw of a lottery with it."""
+        more = True
+        while more:
+            tick = await control_scripts.admit(self.redis, self.keys, limit=CALLS_MAX, now_ms=self.now_ms)
+            more = tick.more or (tick.undrawn and await self._draw())
+            yield tick
+
+    async def called_now(self) -> list[str]:
+        """Who was called at this very moment, in the order of their numbers."""
+        deadline_ms = self.now_ms + self._scenario.claim_window_s * 1000
+        keys = self.keys.called, self.keys.turns
+        flat: list[str] = await self.redis.eval(CALLED_AT, 2, *keys, deadline_ms)
+        return [visitor for _, visitor in sorted(zip(map(int, flat[1::2]), flat[::2], strict=True))]
+
+    async def claim(self, visitors: Sequence[str]) -> int:
+        """These claim; how many of them got their session."""
+        begun = 0
+        for first in range(0, len(visitors), BATCH):
+            answers = await room_scripts.claim(
+                self.redis,
+                self.keys,
+                _asking(visitors[first : first + BATCH]),
+                **NOT_THROTTLED,
+                now_ms=self.now_ms,
+            )
+            begun += sum(isinstance(it, Place) and it.state == "active" for it in answers.places)
+        return begun
+
+    async def look(self, visitors: Sequence[str]) -> Answers:
+        """Where these stand."""
+        return await room_scripts.place(
+            self.redis, self.keys, _asking(visitors), **NOT_THROTTLED, now_ms=self.now_ms
+        )
+
+    async def leave(self, visitors: Sequence[str]) -> None:
+        """These end their sessions; one script a visitor, so many in one round trip."""
+        script = lua.script("leave")
+        keys = [getattr(self.keys, key) for key in script.keys]
+        for first in range(0, len(visitors), BATCH):
+            pipeline = self.redis.pipeline(transaction=False)
+            pipeline.script_load(script.text)
+            for visitor in visitors[first : first + BATCH]:
+                values = {"now_ms": self.now_ms, "visitor_id": visitor}
+                pipeline.evalsha(script.sha, len(keys), *keys, *(values[it] for it in script.scalars))
+            await pipeline.execute()
+
+    async def status(self) -> RoomStatus:
+        """The live numbers."""
+        return await room_scripts.status(self.redis, self.keys, now_ms=self.now_ms)
+
+    async def _draw(self) -> bool:
+        found = await control_scripts.undrawn(self.redis, self.keys, limit=DRAW_BATCH, now_ms=self.now_ms)
+        records: dict[VisitorId, int] = dict(zip(found.visitor_ids, count(found.draw_next), strict=False))
+        draw_next = found.draw_next + len(records)
+        return bool(records) and await control_scripts.draw(
+            self.redis, self.keys, records, expected=found.draw_next, draw_next=draw_next, now_ms=self.now_ms
+        )
+
+    async def _configure(self, to: str) -> None:
+        self._version += 1
+        await control_scripts.configure(
+            self.redis,
+            self.keys,
+            conf_fields(self._row("open")),
+            version=self._version,
+            to=to,
+            now_ms=self.now_ms,
+        )
+
+    def _row(self, state: Any) -> RoomRow:
+        settings = RoomSettings(
+            name="Simulated",
+            admission_rate_per_minute=self.rate_per_minute,
+            active_visitors_max=self._scenario.active_max,
+            claim_window_s=self._scenario.claim_window_s,
+            queueing_method=self._scenario.method,
+        )
+        room = Room(
+            room_id=ROOM,
+            event_id=None,
+            settings=settings,
+            state=state,
+            version=1,
+            epoch=1,
+            seed=self._seed,
+            serving_position=0,
+            numbers_reserved=0,
+            opened_at_ms=0,
+            closed_at_ms=0,
+        )
+        return RoomRow(room, Terms())
+
+
+def _asking(visitors: Iterable[str]) -> list[AskRecord]:
+    return [AskRecord(visitor, 0, NO_TOKEN, 0) for visitor in visitors]

@@ -1,0 +1,162 @@
+"""One run: time goes by in steps, fans come, are called, claim and go, staff do what the scenario says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from app import paces
+from app.core.model import Place
+from app.core.pace import Measured
+from app.store.connections import RedisClient
+from load.simulate.crowd import Habits, arrivals_ms, fan_id
+from load.simulate.figures import Figures, figures
+from load.simulate.looks import Looks, Seen
+from load.simulate.record import Moment, Record
+from load.simulate.room import OPENING_MS, SimulatedRoom, own_valkey
+from load.simulate.scenario import Scenario, Step, check
+from load.simulate.table import duration
+
+JOINS_MAX = 20_000  # fans at once; a rush of millions is joined in several goes
+STUCK_S = 6 * 3600  # nobody was called for so long, and staff have nothing left to do: the rest waits in vain
+
+
+class Run:
+    """The state of one run. Memory: some 20 bytes a fan here, what the line takes in Valkey."""
+
+    def __init__(self, redis: RedisClient, scenario: Scenario) -> None:
+        self.scenario = check(scenario)
+        self.room = SimulatedRoom(redis, scenario)
+        self.record = Record(scenario)
+        self.looks = Looks(scenario)
+        self._habits = Habits(scenario)
+        self._steps = scenario.steps()
+        self._may_rise = 0
+        self._measured = Measured()
+        self._arrivals = arrivals_ms(scenario)
+        self._next_ms: int | None = next(self._arrivals)
+        self._claims: defaultdict[int, list[str]] = defaultdict(list)  # by the second
+        self._leaves: defaultdict[int, list[str]] = defaultdict(list)
+        self._at_ms = 0
+
+    async def play(self, progress: Callable[[int, int], None] = lambda at_s, called: None) -> Record:
+        """Play it to the end. `progress` hears each second what time it is and how many were called."""
+        assert self._next_ms is not None
+        self._at_ms = min(0, self._next_ms) // 1000 * 1000 - 1000 if self.scenario.method == "lottery" else 0
+        await self.room.prepare(self._at_ms)
+        while not self._is_over():
+            await self._step()
+            if self._at_ms % 1000 == 0:
+                progress(self._at_ms // 1000, len(self.record.order))
+            self._at_ms += self.scenario.tick_ms
+        return self.record
+
+    async def _step(self) -> None:
+        self.room.now_ms = OPENING_MS + self._at_ms
+        while self._steps and self._steps[0].at_s * 1000 <= self._at_ms:
+            await self._staff(self._steps.pop(0))
+        while visitors := list(self._coming()):
+            await self._join(visitors)
+        calls = 0
+        async for tick in self.room.tick():
+            calls += tick.calls
+            status = tick.status
+        self._measured = await paces.follow(self.room.redis, self.room.keys, self._measured, tick)
+        if calls:
+            await self._called()
+        await self._claim_and_leave()
+        self.record.ticked(self._at_ms, status, self.room.rate_per_minute, self.scenario.tick_ms)
+        await self.looks.look(self.room, self._moment())
+
+    async def _staff(self, step: Step) -> None:
+        slower = step.state == "paused" or step.rate_per_minute < self.room.rate_per_minute
+        self._may_rise += slower
+        await self.room.take(step)
+
+    def _coming(self) -> Iterator[str]:
+        """Who has come by now, and has not joined yet."""
+        first = len(self.record.arrived_ms)
+        while self._next_ms is not None and self._next_ms <= self._at_ms:
+            if len(self.record.arrived_ms) - first >= JOINS_MAX:
+                return
+            self.record.arrived_ms.append(self._next_ms)
+            yield fan_id(len(self.record.arrived_ms) - 1)
+            self._next_ms = next(self._arrivals, None)
+
+    async def _join(self, visitors: list[str]) -> None:
+        fan, at_once = int(visitors[0], 16), False
+        async for answers in self.room.join(visitors):
+            for place in answers.places:
+                if isinstance(place, Place) and place.state == "called":
+                    at_once = True
+                elif isinstance(place, Place) and self.looks.sampled(fan):
+                    self.looks.joined(fan, place, answers.status, self._moment())
+                fan += 1
+        if at_once:
+            await self._called()
+
+    async def _called(self) -> None:
+        """Note who was called at this moment, and decide what they will do."""
+        for visitor in await self.room.called_now():
+            fan = int(visitor, 16)
+            if not self.record.called(fan, self._at_ms):
+                continue
+            self.looks.called(fan, self._at_ms, self.record.arrived_ms)
+            after_ms = self._habits.claims_after_ms()
+            if after_ms is not None:
+                self._claims[self._second_after(after_ms)].append(visitor)
+
+    async def _claim_and_leave(self) -> None:
+        if claiming := self._claims.pop(self._at_ms, None):
+            self.record.claimed += await self.room.claim(claiming)
+            if self.scenario.active_max is not None:  # else nobody waits for their slot
+                for visitor in claiming:
+                    self._leaves[self._second_after(self._habits.stays_ms())].append(visitor)
+        if leaving := self._leaves.pop(self._at_ms, None):
+            await self.room.leave(leaving)
+
+    def _second_after(self, ms: int) -> int:
+        """The whole second at which somebody acts who takes so long: all of a second act at once."""
+        return (self._at_ms + max(1000, ms)) // 1000 * 1000
+
+    def _moment(self) -> tuple[int, int, int]:
+        return self._at_ms, self.room.rate_per_minute, self._may_rise
+
+    def _is_over(self) -> bool:
+        if len(self.record.order) == self.scenario.fans:
+            return not self._claims
+        quiet_s = (self._at_ms - max(self.record.last_call_ms, 0)) / 1000
+        return not self._steps and self._next_ms is None and quiet_s > STUCK_S
+
+
+class Outcome(NamedTuple):
+    """A run that is over: the figures, and what the picture is drawn from."""
+
+    figures: Figures
+    course: list[Moment]
+    seen: list[Seen]
+
+
+async def simulate(scenario: Scenario, tell: Callable[[str], None] = lambda words: None) -> Outcome:
+    """Play the scenario on a Valkey of its own; `tell` hears about each simulated minute how it goes.
+
+    Raises ScenarioWrong, EmbeddedFailed.
+    """
+
+    def progress(at_s: int, called: int) -> None:
+        if at_s % 60 == 0:
+            tell(f"{duration(max(0, at_s))} into the sale: {called:,} of {scenario.fans:,} called")
+
+    async with own_valkey() as redis:
+        return await play(redis, scenario, progress)
+
+
+async def play(
+    redis: RedisClient, scenario: Scenario, progress: Callable[[int, int], None] = lambda at_s, called: None
+) -> Outcome:
+    """Play the scenario on this Valkey, which has to be empty."""
+    run = Run(redis, scenario)
+    await run.play(progress)
+    found = figures(scenario, run.record, run.looks.seen)
+    return Outcome(found, run.record.course, run.looks.seen)

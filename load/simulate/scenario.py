@@ -1,0 +1,115 @@
+"""What is simulated: how many fans, how they come and behave, and what staff do to the room meanwhile."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from app.core.errors import CannotRun
+from app.core.model import QueueingMethod, RoomState
+
+Arrivals = Literal["rush", "steady", "burst"]
+
+FANS_MAX = 10_000_000
+RATE_MAX = 60_000_000
+LONG_S = 600  # a run that takes longer is ticked once a second, a shorter one four times as in the worker
+LASTS_MAX_S = 30 * 86_400
+
+_RATE = re.compile(r"^(\d{1,8})(?:@(\d{1,7}))?$")
+_PAUSE = re.compile(r"^(\d{1,7})-(\d{1,7})$")
+
+
+class ScenarioWrong(CannotRun):
+    """The scenario cannot be simulated; the message says which part and what to do."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """From `at_s` after the opening on the room is in this state, at this rate."""
+
+    at_s: int
+    state: RoomState
+    rate_per_minute: int
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are whole seconds after the opening; rates people a minute."""
+
+    fans: int
+    rates: tuple[tuple[int, int], ...]  # (at_s, rate_per_minute), the first at 0
+    pauses: tuple[tuple[int, int], ...] = ()  # (from_s, to_s), in order
+    no_show: float = 0.0  # the share of called fans who never come
+    arrivals: Arrivals = "rush"
+    method: QueueingMethod = "fifo"
+    seed: int = 1
+    active_max: int | None = None
+    inside_s: int = 90  # the mean time a fan stays inside; matters with `active_max` only
+    claim_window_s: int = 120
+    sample: int = 1_000  # fans whose shown waits are looked at
+
+    @property
+    def lasts_s(self) -> float:
+        """About how long the line lasts: all fans at the rates there are, without no-shows and caps."""
+        left, at = float(self.fans), 0.0
+        for step, after in pairwise([*self.steps(), None]):
+            if step is None or after is None:
+                break
+            going = (after.at_s - step.at_s) * step.rate_per_minute / 60 * (step.state == "open")
+            if going >= left:
+                break
+            left, at = left - going, float(after.at_s)
+        last = next(rate for since, rate in reversed(self.rates) if since <= at)
+        return at + left * 60 / last if last else float("inf")
+
+    @property
+    def tick_ms(self) -> int:
+        """How often the room is ticked."""
+        return 250 if self.lasts_s < LONG_S else 1_000
+
+    def steps(self) -> list[Step]:
+        """What staff do, in order; the first step is the opening."""
+        at = sorted({at for at, _ in self.rates} | {at for pause in self.pauses for at in pause})
+        return [Step(it, self._state_at(it), self._rate_at(it)) for it in at]
+
+    def _state_at(self, at_s: int) -> RoomState:
+        return "paused" if any(since <= at_s < until for since, until in self.pauses) else "open"
+
+    def _rate_at(self, at_s: int) -> int:
+        return next(rate for since, rate in reversed(self.rates) if since <= at_s)
+
+
+def read_rates(text: str) -> tuple[tuple[int, int], ...]:
+    """`600` or `600@0,1200@300`: people a minute, each from so many seconds after the opening."""
+    rates = []
+    for part in text.split(","):
+        found = _RATE.match(part.strip())
+        if found is None or int(found[1]) > RATE_MAX:
+            raise ScenarioWrong(f"--rate: cannot read {part!r}; write 600, or 600@0,1200@300")
+        rates.append((int(found[2] or 0), int(found[1])))
+    if rates[0][0] != 0 or any(before[0] >= after[0] for before, after in pairwise(rates)):
+        raise ScenarioWrong("--rate: the first has to begin at 0, each other one later than the one before")
+    return tuple(rates)
+
+
+def read_pauses(text: str) -> tuple[tuple[int, int], ...]:
+    """`120-180,300-330`: from so many seconds after the opening to so many; empty: none."""
+    pauses = []
+    for part in filter(None, text.split(",")):
+        found = _PAUSE.match(part.strip())
+        if found is None or not 0 < int(found[1]) < int(found[2]):
+            raise ScenarioWrong(f"--pause: cannot read {part!r}; write 120-180, in seconds after the opening")
+        pauses.append((int(found[1]), int(found[2])))
+    if any(before[1] >= after[0] for before, after in pairwise(pauses)):
+        raise ScenarioWrong("--pause: each has to begin after the one before has ended")
+    return tuple(pauses)
+
+
+def check(scenario: Scenario) -> Scenario:
+    """The scenario. Raises ScenarioWrong when it would never end, or not in a month."""
+    if scenario.lasts_s > LASTS_MAX_S:
+        raise ScenarioWrong(
+            "this line would take more than a month; raise --rate (its last one) or lower --fans"
+        )
+    return scenario
