@@ -6,7 +6,7 @@ Paying is in `checkout.py`, the work behind the stream in `holds.py`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,7 +26,16 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import BookingClaims, EventId, PlaceClaims, Reservation, ReservationId, VisitorId, Wanted
+from app.core.model import (
+    BookingClaims,
+    EventId,
+    PlaceClaims,
+    Reservation,
+    ReservationId,
+    RoomId,
+    VisitorId,
+    Wanted,
+)
 from app.desk import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk, stores_needed
 from app.holds import keys_of
 from app.store import reservations, stream
@@ -47,6 +56,7 @@ __all__ = [
     "extend",
     "get",
     "of_visitor",
+    "of_visits",
     "open_desk",
     "reserve",
     "watch",
@@ -240,6 +250,12 @@ async def of_visitor(desk: Desk, event_id: EventId, visitor_id: VisitorId) -> li
     """What a visitor holds, bought and gave up of an event, the newest first. Raises StoreUnavailable."""
     with stores_needed():
         return await reservations.of_visitor(desk.stores.postgres, event_id, visitor_id)
+
+
+async def of_visits(desk: Desk, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
+    """What one browser reserved in the rooms it has places of, the newest first. Raises StoreUnavailable."""
+    with stores_needed():
+        return await reservations.of_visits(desk.stores.postgres, visitors)
 
 
 async def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Reservation]:

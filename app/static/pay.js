@@ -57,6 +57,10 @@ function everySecond() {
 heard(Number(root.dataset.now));
 localTimes();
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 form?.addEventListener("submit", (event) => whileBusy(event, pay));
 if (status === "held" || status === "paying") watch();
 setInterval(everySecond, 1000);

@@ -195,6 +195,17 @@ async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> 
     return [_reservation(row) for row in rows]
 
 
+async def of_visits(postgres: asyncpg.Pool, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
+    """What one browser reserved, another visitor a room, the newest first; as many as a page shows."""
+    rows = await postgres.fetch(
+        f"{_SELECT} JOIN unnest($1::text[], $2::text[]) AS mine (room_id, visitor_id) "
+        "USING (room_id, visitor_id) ORDER BY reservations.created_at DESC LIMIT 100",
+        list(visitors),
+        list(visitors.values()),
+    )
+    return [_reservation(row) for row in rows]
+
+
 async def of_visitors(
     postgres: asyncpg.Pool, visitors: Mapping[EventId, VisitorId], account_id: str, *, limit: int, offset: int
 ) -> tuple[list[Reservation], int]:

@@ -80,6 +80,7 @@ class ReservationView:
     currency: str
     expires_at_ms: int
     extendable: bool
+    was_paid: bool
 
 
 def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> ReservationView:
@@ -92,6 +93,7 @@ def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> Rese
         currency=reservation.currency,
         expires_at_ms=reservation.expires_at_ms,
         extendable=reservation.extendable,
+        was_paid=reservation.confirmed_at_ms > 0,
     )
 
 
@@ -181,6 +183,23 @@ class ReservationPage:
     idempotency_key: str
     problem: str = ""
     chosen: str = "tok_ok"  # the test card
+
+
+@dataclass(frozen=True)
+class MineView:
+    """A reservation on the page of all of one's own."""
+
+    event: EventHead
+    reservation: ReservationView
+
+
+@dataclass(frozen=True)
+class MinePage:
+    """My reservations: what is going on, and what has ended."""
+
+    now_ms: int
+    going: Sequence[MineView]
+    ended: Sequence[MineView]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from app import waiting_room
 from app.core.clock import to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
-from app.web import page_booking, page_carry, page_forms, page_mail
+from app.web import page_booking, page_carry, page_forms, page_mail, page_mine
 from app.web.assets import load_assets
 from app.web.http import Request
 from app.web.looks import look_of, theme_file
@@ -72,7 +72,9 @@ PAGES = {
     "/rooms/<room_id>/carry": page_carry.carry,
     "/rooms/<room_id>/theme/<digest>/<theme_file>": theme_file,
     "/events/<event_id>": page_booking.event,
+    "/reservations": page_mine.mine,
     "/reservations/<reservation_id>": page_booking.reservation,
+    "/reservations/<reservation_id>/calendar.ics": page_mine.calendar,
     "/reservations/<reservation_id>/claim": page_mail.claim_page,
 }
 FORMS = {

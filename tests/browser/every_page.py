@@ -12,6 +12,7 @@ from typing import Any
 
 from playwright.async_api import Page, Route, expect
 
+from tests.browser.booking_pages import BOOKING
 from tests.browser.conftest import Product
 from tests.browser.steps import heading, joined
 
@@ -166,4 +167,4 @@ async def sign_ins(page: Page, product: Product) -> None:
 
 
 COCKPIT: list[Walk] = [sign_in, all_sales, cockpit, sign_ins]
-EVERY_PAGE: list[Walk] = [*FANS, *COCKPIT]
+EVERY_PAGE: list[Walk] = [*FANS, *BOOKING, *COCKPIT]

@@ -1,0 +1,68 @@
+"""The pages of a booking, each with a way to get there; see `every_page.py`."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Product
+from tests.browser.halls import a_hall, somebody_reserves
+from tests.browser.steps import heading
+from tests.browser.test_booking import OPEN, held, inside, pay_with
+
+STALLS = {"name": "Stalls", "price": 7000, "rows": 5, "seats_per_row": 12}
+CIRCLE = {"name": "Circle", "price": 4500, "rows": 4, "seats_per_row": 16}
+
+
+async def choosing(page: Page, product: Product) -> None:
+    """Counted tickets."""
+    await inside(page, product, await product.a_sale(**OPEN))
+    await page.get_by_label("Standing +1").click()
+
+
+async def choosing_seats(page: Page, product: Product) -> None:
+    """The map, the basket and the list, with a problem shown."""
+    room_id = await a_hall(product, [STALLS, CIRCLE], counted=5)
+    await somebody_reserves(product, room_id, seat_ids=["stalls-a-3", "stalls-a-4"])
+    await inside(page, product, room_id)
+    await page.get_by_role("button", name="Best together").click()
+    await page.get_by_text("Choose seats from a list").click()
+    await page.get_by_label("Standing +1").click()
+    await page.get_by_role("button", name="Reserve").click()
+    await expect(page.get_by_text("Seats and other tickets")).to_be_visible()
+
+
+async def holding(page: Page, product: Product) -> None:
+    """Paying, after a card was declined."""
+    await inside(page, product, await product.a_sale(**OPEN))
+    await held(page, 2)
+    await pay_with(page, "One that is declined")
+    await expect(page.get_by_text("The payment was declined.")).to_be_visible()
+    await page.get_by_text("Cancel this reservation").click()
+
+
+async def confirmed(page: Page, product: Product) -> None:
+    """The tickets."""
+    await inside(page, product, await product.a_sale(**OPEN))
+    await held(page, 2)
+    await pay_with(page, "One that works")
+    await expect(heading(page)).to_have_text("Confirmed")
+    await page.get_by_text("Cancel and get a refund").click()
+
+
+async def cancelled(page: Page, product: Product) -> None:
+    """What was paid goes back."""
+    await confirmed(page, product)
+    await page.get_by_role("button", name="Cancel reservation").click()
+    await expect(heading(page)).to_have_text("Cancelled")
+
+
+async def mine(page: Page, product: Product) -> None:
+    """All reservations of one browser."""
+    await cancelled(page, product)
+    await inside(page, product, await product.a_sale(**OPEN))
+    await held(page)
+    await page.goto(f"{product.url}/reservations")
+    await expect(page.get_by_role("heading", name="Ended")).to_be_visible()
+
+
+BOOKING = [choosing, choosing_seats, holding, confirmed, cancelled, mine]
