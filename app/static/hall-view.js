@@ -139,8 +139,8 @@ export function hallView(canvas, hall, marks) {
   }
 
   function drawCursor() {
-    if (marks.cursor < 0 || !near()) return;
-    const [x, y] = screen(hall.x[marks.cursor], hall.y[marks.cursor]), size = camera.scale * 1.3 + 3;
+    if (marks.cursor < 0 || !near() || document.activeElement !== canvas) return;
+    const [x, y] = screen(hall.x[marks.cursor], hall.y[marks.cursor]), size = camera.scale * 1.08 + 3;
     for (const [colour, line] of [[paint.card, 6], [paint.ink, 3]]) {
       Object.assign(c, { strokeStyle: colour, lineWidth: line });
       c.beginPath();
@@ -208,6 +208,7 @@ export function hallView(canvas, hall, marks) {
 
   new ResizeObserver(resize).observe(canvas);
   DARK.addEventListener("change", repaint);
+  for (const name of ["focus", "blur"]) canvas.addEventListener(name, invalidate);
   resize();
   return {
     invalidate, repaint, world, screen, zoom, near,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 from quart import Response
@@ -13,6 +14,7 @@ from app import catalog, reservations
 from app.core.clock import now_ms
 from app.core.errors import EventNotFound, RateLimited, ReservationNotFound
 from app.core.model import Event, EventId, Reservation, ReservationId
+from app.core.seating import natural_order
 from app.web.credentials import asker
 from app.web.http import Request
 from app.web.page_documents import (
@@ -133,12 +135,19 @@ async def reservation_page(
         reservation=reservation_view(it, names),
         now_ms=now_ms(),
         refresh_s=_refresh_s(it),
-        tickets=[ticket_view(names, ticket) for ticket in it.tickets],
+        tickets=[ticket_view(names, ticket) for ticket in sorted(it.tickets, key=_in_order)],
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
         chosen=chosen,
     )
     return respond("reservation.html", document, status)
+
+
+def _in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int], str]:
+    """Tickets by type, then by seat as people count, then by their ids."""
+    seat = ticket["seat_id"]
+    nowhere = ("", 0, "", 0)
+    return ticket["ticket_type_id"], natural_order(seat) if seat else nowhere, ticket["ticket_id"]
 
 
 def _refresh_s(it: Reservation) -> int:
