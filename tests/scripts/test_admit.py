@@ -36,6 +36,15 @@ async def test_the_line_is_called_in_order_at_the_rate(redis: Client) -> None:
     assert await stand(redis, *visitors, now_ms=NOW + 1_000) == ["called"] * 4 + ["waiting"] * 6
 
 
+async def test_a_long_line_is_called_in_one_tick_each_with_their_number(redis: Client) -> None:
+    """More than the script writes with one command."""
+    visitors = await a_line(redis, 130, admission_rate_per_minute=60_000, active_visitors_max=None)
+    found = await tick(redis, NOW + 1_000)
+    assert (found.calls, found.status.waiting, found.status.called) == (130, 0, 130)
+    assert await redis.hgetall(KEYS.turns) == {who: str(number) for number, who in enumerate(visitors, 1)}
+    assert set(await redis.zrange(KEYS.called, 0, -1)) == set(visitors)
+
+
 async def test_the_opening_fills_the_bucket_to_the_burst(redis: Client) -> None:
     await a_room(redis, "prequeue", admission_rate_per_minute=60, burst=3)
     await crowd(redis, 10)

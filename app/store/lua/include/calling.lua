@@ -5,8 +5,8 @@ local function call_first(count)
   local flat, passed = first_of_line(count, bound)
   if #flat == 0 then return 0 end
   local deadline_ms = now_ms + c.claim_window_ms
-  for first = 1, #flat, 1000 do
-    local last, deadlines, visitors = math.min(first + 999, #flat), {}, {}
+  for first = 1, #flat, 100 do -- short commands: a tick of 1,000 took a tenth to a quarter more with 1,000 values each
+    local last, deadlines, visitors = math.min(first + 99, #flat), {}, {}
     for i = first, last, 2 do
       deadlines[#deadlines + 1] = deadline_ms
       deadlines[#deadlines + 1] = flat[i]
