@@ -1,7 +1,7 @@
 """The benchmark: each row starts the product from nothing, measures it from outside, has its stores judged.
 
 `make bench`, or `python -m load.bench [--rows NAME,NAME] [--quick] [--json FILE]`. What the rows are, and how
-they are measured, is in docs/performance.md. Exit code 1 when a verdict is not good.
+they are measured, is in docs/performance.md. Exit code 1 when a verdict is not good, or a row broke off.
 """
 
 from __future__ import annotations
@@ -16,21 +16,33 @@ import typer
 from rich.console import Console
 
 from app.core.errors import CannotRun
+from app.store.connections import STORE_AWAY
 from load import report
 from load.catalogue import ROWS
-from load.figures import Row
+from load.figures import Row, missing
 from load.measuring import Run
 from load.sizes import QUICK, WHOLE
 from load.wrk import How, program
 
+BROKEN_OFF: tuple[type[Exception], ...] = (CannotRun, *STORE_AWAY)
 
-async def bench(run: Run, names: list[str]) -> list[Row]:
-    """These rows, one after the other, each on installations of its own."""
+
+async def bench(run: Run, names: list[str], json: Path | None = None) -> list[Row]:
+    """These rows, one after the other, each on installations of its own; written to `json` as they come.
+
+    A row that breaks off is told in its place, and the others go on.
+    """
     program()
-    found = []
+    found: list[Row] = []
     for name in names:
         run.console.print(f"{name}: {(ROWS[name].__doc__ or '').splitlines()[0]}")
-        found.append(await ROWS[name](run))
+        try:
+            found.append(await ROWS[name](run))
+        except BROKEN_OFF as error:
+            run.broke_off.append(name)
+            found.append(missing(name, f"it broke off: {error!r}"))
+        if json is not None:
+            report.write(json, run, found)
     return found
 
 
@@ -58,13 +70,11 @@ def main(
     how = How(connections=max(connections, threads), threads=threads, seconds=size.seconds)
     run = Run(server, how, size, console)
     try:
-        found = asyncio.run(bench(run, chosen(rows)))
+        found = asyncio.run(bench(run, chosen(rows), json))
     except CannotRun as error:
         print(f"bench: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     report.show(console, run, found)
-    if json is not None:
-        report.write(json, run, found)
     if not run.good:
         raise typer.Exit(1)
 

@@ -37,6 +37,7 @@ class Run:
     console: Console
     under: Conditions | None = None  # from the first product on
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    broke_off: list[str] = field(default_factory=list)  # rows
 
     @asynccontextmanager
     async def product(
@@ -60,8 +61,8 @@ class Run:
 
     @property
     def good(self) -> bool:
-        """Nothing was oversold, lost, stranded or over-admitted."""
-        return all(verdict.good for verdict in self.verdicts.values())
+        """Nothing was oversold, lost, stranded or over-admitted, and no row broke off."""
+        return not self.broke_off and all(verdict.good for verdict in self.verdicts.values())
 
 
 async def measure(

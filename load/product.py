@@ -30,7 +30,7 @@ from app.store.connections import Stores, connected
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 ASK_TIMEOUT_S = 30.0
-JUDGE_TIMEOUT_S = 60.0  # the verdict reads every reservation in one query
+JUDGE_TIMEOUT_S = 600.0  # the verdict reads every reservation in one query; there may be a million
 
 
 class NotStarted(CannotRun):

@@ -206,6 +206,27 @@ def test_rows_are_chosen_by_name() -> None:
         bench.chosen("jions")
 
 
+@needs_wrk
+async def test_a_row_that_breaks_off_is_told_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(run: Run) -> Row:
+        """A row."""
+        raise TimeoutError("too slow")
+
+    async def works(run: Run) -> Row:
+        """Another."""
+        return a_row("works")
+
+    monkeypatch.setattr(bench, "ROWS", {"breaks": breaks, "works": works})
+    run = a_run()
+    found = await bench.bench(run, ["breaks", "works"], tmp_path / "a.json")
+    assert [row.name for row in found] == ["breaks", "works"]
+    assert "not measured: it broke off: TimeoutError('too slow')" in found[0].note
+    assert not run.good
+    assert compare.read(tmp_path / "a.json").rows == found
+
+
 def test_nginx_runs_with_the_deployed_configuration(tmp_path: Path) -> None:
     deployed = proxy.DEPLOYED.read_text()
     text = proxy.settings_for(deployed, port=1234, upstream="127.0.0.1:99", cache=tmp_path)
