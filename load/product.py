@@ -123,7 +123,8 @@ async def running(
     process = _launch(command, {**clean, **environment}, data / "up.log")
     try:
         url = await asyncio.to_thread(_ready, process, data / "up.log")
-        settings = installation.resolve(Settings(data=data, store_timeout_s=JUDGE_TIMEOUT_S))
+        settings = installation.resolve(Settings(data=data))
+        settings = settings.model_copy(update={"store_timeout_s": JUDGE_TIMEOUT_S})
         async with _staff(url, data) as staff, connected(settings) as stores:
             yield Product(url, data, staff, stores)
     finally:

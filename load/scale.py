@@ -39,7 +39,7 @@ class Costs:
     hit_nginx: float = 20
     delivery_web: float = 21
     stream_kb: float = 35
-    waiting_bytes: float = 98
+    waiting_bytes: float = 96
     answer_bytes: float = 900  # the shared document with its headers
     asks_per_minute: float = 0.13  # for their own place, each visitor who waits
 
