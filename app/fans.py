@@ -81,6 +81,7 @@ class Crowd:
     event_id: str
     ticket_type_ids: list[str]
     random: Random
+    seated: bool = False  # they take the best seats of a section
     board: Board = field(default_factory=Board)
     tally: Counter[str] = field(default_factory=Counter)
 
@@ -138,9 +139,10 @@ class Crowd:
     async def _buy(self, booking_token: str, place_token: str) -> None:
         await asyncio.sleep(self.random.uniform(*LOOK_S))
         quantity = self.random.choice(TICKETS)
-        items = [{"ticket_type_id": self.random.choice(self.ticket_type_ids), "quantity": quantity}]
+        item = {"ticket_type_id": self.random.choice(self.ticket_type_ids), "quantity": quantity}
+        wish: dict[str, Any] = {"best_available": item} if self.seated else {"items": [item]}
         path = f"/v1/events/{self.event_id}/reservations"
-        held = (await self._call("POST", path, booking_token, {"items": items})).json()
+        held = (await self._call("POST", path, booking_token, wish)).json()
         self.tally["held"] += 1
         await asyncio.sleep(self.random.uniform(*LOOK_S))
         path, mood = f"/v1/reservations/{held['reservation_id']}", self.random.random()

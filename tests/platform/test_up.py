@@ -219,13 +219,15 @@ async def test_open_streams_end_when_it_stops(data: Path, server: str, host: str
 async def test_the_demo_sells_to_a_crowd_and_ends_in_balance(data: Path) -> None:
     running = await up(data, "--fans", "12", command="demo")
     assert running.process.stdout is not None
-    links = [(await running.process.stdout.readline()).decode().split()[-1] for _ in range(3)]
-    assert links == [f"{running.url}{path}" for path in ("/rooms/demo", "/admin", "/docs")]
+    links = [(await running.process.stdout.readline()).decode().split()[-1] for _ in range(4)]
+    assert links == [
+        f"{running.url}{path}" for path in ("/rooms/demo", "/rooms/demo-seats", "/admin", "/docs")
+    ]
 
     async def through() -> re.Match[str] | None:
-        return re.search(r"the fans are gone: 12 joined, .*\b(\d+) bought", running.log.read_text())
+        return re.search(r"the fans are gone: 15 joined, .*\b(\d+) bought", running.log.read_text())
 
-    bought = int((await wait_until(through, "twelve fans", timeout_s=90))[1])
+    bought = int((await wait_until(through, "twelve fans, and three for seats", timeout_s=90))[1])
     ended = await fairgate("check", "--all", "--data", str(data))
     assert ended.code == 0, ended.out
     connection = await asyncpg.connect((await addresses(data))["DATABASE_URL"])
