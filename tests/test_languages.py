@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
 
 from app import languages
 from app.core import words
 from app.web.page_render import templates
+
+ROOT = Path(__file__).parents[1]
+PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}|%(?!\()")
+TAG = re.compile(r"<[^>]*>")
 
 
 @pytest.mark.parametrize(
@@ -50,3 +62,55 @@ def test_every_template_is_there_in_every_language(language: str) -> None:
     for name in ("room.html", "event.html", "error.html"):
         environment.get_template(name)
     assert environment.globals["language"] == language
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """What the templates say now, found as `make messages` finds it."""
+    found = tmp_path_factory.mktemp("messages") / "fairgate.pot"
+    pybabel = Path(sys.executable).with_name("pybabel")
+    options = ("-q", "extract", "-F", "pyproject.toml", "-k", "forms:1,2", "-o", str(found))
+    subprocess.run([pybabel, *options, "templates", "app/languages.py"], check=True, cwd=ROOT, timeout=60)
+    with found.open("rb") as file:
+        return read_po(file)
+
+
+@pytest.mark.parametrize("language", [it for it in languages.LANGUAGES if it != languages.ENGLISH])
+def test_every_catalogue_is_complete(messages: Catalog, language: str) -> None:
+    with languages.path(language).open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    wrong = [f"{language}: {it}" for message in messages for it in faults(message, catalogue)]
+    assert not wrong, "run `make messages`, then translate:\n" + "\n".join(wrong)
+
+
+def forms_of(text: object) -> list[str]:
+    """A message or its translation, in all its forms."""
+    return [str(it or "") for it in text] if isinstance(text, tuple | list) else [str(text or "")]
+
+
+def faults(message: Message, catalogue: Catalog) -> Iterator[str]:
+    """What is wrong with the translation of a message."""
+    if not message.id:
+        return  # the header
+    found = catalogue.get(message.id)
+    source = forms_of(message.id)
+    if found is None or found.fuzzy:
+        yield f"missing: {source[0]}"
+        return
+    texts = forms_of(found.string)
+    if len(texts) != (catalogue.num_plurals if len(source) > 1 else 1) or not all(texts):
+        yield f"empty, or a plural form is missing: {source[0]}"
+    last = source[-1]
+    for text in texts:
+        # A form for one or two may say the number in a word: it needs not hold {n}.
+        needed = PLACEHOLDER.findall(last) if len(source) == 1 else []
+        if not set(needed) <= set(PLACEHOLDER.findall(text)) <= set(PLACEHOLDER.findall(last)):
+            yield f"placeholders differ: {source[0]} -> {text}"
+        if sorted(TAG.findall(text)) != sorted(TAG.findall(last)):
+            yield f"tags differ: {source[0]} -> {text}"
+        if '"' in TAG.sub("", text):
+            yield f"a straight quote would end an attribute: {text}"
+    if len(source) > 1 and not any(
+        set(PLACEHOLDER.findall(last)) == set(PLACEHOLDER.findall(text)) for text in texts
+    ):
+        yield f"no plural form tells the number: {source[0]}"
