@@ -14,18 +14,33 @@ import msgspec
 import swagger_ui_bundle
 from quart import Quart, Response, current_app
 
+from app.web.assets import load_assets
 from app.web.page_render import compressed
 
-HTML = b"""<!doctype html>
+HTML = """<!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Fairgate API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
-<link rel="icon" href="/docs/favicon-32x32.png">
-<div id="swagger-ui"><p>The contract is at <a href="/openapi.json">/openapi.json</a>.</p></div>
+<link rel="stylesheet" href="{sheet}">
+<link rel="icon" href="{icon}" type="image/svg+xml">
+</head>
+<body>
+<header class="docs-head">
+<h1>Fairgate API</h1>
+<p>The contract is at <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1). To try calls of staff, press
+<b>Authorize</b> and paste an access token under <code>accessToken</code>: from <code>POST /v1/login</code>,
+from <code>fairgate token --role admin --sub NAME</code>, or an API key of the
+<a href="/admin/keys">console</a>. It is forgotten when this page is left.</p>
+<noscript><p>The calls are shown with JavaScript; without it, read the contract.</p></noscript>
+</header>
+<main id="swagger-ui"></main>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>
+</body>
 </html>
 """
 START = b"""window.ui = SwaggerUIBundle({
@@ -33,19 +48,21 @@ START = b"""window.ui = SwaggerUIBundle({
   dom_id: "#swagger-ui",
   deepLinking: true,
   validatorUrl: null,
-  defaultModelsExpandDepth: 0
+  defaultModelsExpandDepth: -1,
+  docExpansion: "list",
+  tryItOutEnabled: true,
+  persistAuthorization: false
 });
 """
 FILES = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "favicon-32x32.png": "image/png",
 }
 SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",  # Swagger UI sets styles on its elements
+        "style-src 'self'",
         "img-src 'self' data:",
         "connect-src 'self'",
         "frame-ancestors 'none'",
@@ -65,7 +82,9 @@ def register_docs(quart: Quart) -> None:
 
 async def page() -> Response:
     """The page itself."""
-    response = compressed(HTML, "text/html; charset=utf-8")
+    asset = load_assets().url
+    html = HTML.format(sheet=asset("docs.css"), icon=asset("icon.svg"))
+    response = compressed(html.encode(), "text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = SECURITY_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

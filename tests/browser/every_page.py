@@ -14,6 +14,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.booking_pages import BOOKING
 from tests.browser.conftest import Product
+from tests.browser.console_pages import STAFF
 from tests.browser.steps import heading, joined
 
 Walk = Callable[[Page, Product], Awaitable[None]]
@@ -167,4 +168,4 @@ async def sign_ins(page: Page, product: Product) -> None:
 
 
 COCKPIT: list[Walk] = [sign_in, all_sales, cockpit, sign_ins]
-EVERY_PAGE: list[Walk] = [*FANS, *BOOKING, *COCKPIT]
+EVERY_PAGE: list[Walk] = [*FANS, *BOOKING, *COCKPIT, *STAFF]

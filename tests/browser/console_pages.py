@@ -1,0 +1,91 @@
+"""Ways to the console's pages of orders, webhooks, the audit log, users, keys and health, and to /docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Product
+from tests.waiting import wait_until
+
+
+async def bought(product: Product, email: str) -> tuple[str, dict[str, str]]:
+    """A paid order of somebody with this e-mail: its id, and their place token."""
+    room_id = await product.a_sale(admission_rate_per_minute=6000)
+    async with httpx.AsyncClient(base_url=product.url, timeout=20) as client:
+
+        async def send(path: str, token: str, body: Any, key: str = "k") -> httpx.Response:
+            client.cookies.clear()
+            headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key} if token else {}
+            return await client.post(f"/v1/{path}", json=body, headers=headers)
+
+        place = (await send(f"rooms/{room_id}/places", "", {"email": email})).json()["place_token"]
+
+        async def turn() -> str | None:
+            answer = await send(f"rooms/{room_id}/places/me/booking-token", place, None)
+            return answer.json().get("booking_token") if answer.is_success else None
+
+        items = {"items": [{"ticket_type_id": "standing", "quantity": 2}]}
+        booking = await wait_until(turn, "the turn")
+        held = (await send(f"events/{room_id}/reservations", booking, items)).json()["reservation_id"]
+        paid = await send(
+            f"reservations/{held}/confirm", place, {"payment": {"method": "card", "token": "tok_ok"}}
+        )
+        assert paid.json()["status"] == "confirmed", paid.text
+    return held, {"Authorization": f"Bearer {place}"}
+
+
+async def signed_in(page: Page, product: Product, path: str) -> None:
+    """Come to a page of the console, by signing in on the way."""
+    await page.goto(product.url + path)
+    await page.get_by_text("With an access token").click()
+    await page.get_by_label("Access token").fill(product.token)
+    await page.get_by_role("button", name="Sign in with it").click()
+    await expect(page.get_by_role("navigation", name="Console")).to_be_visible()
+
+
+async def orders(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/orders")
+
+
+async def no_orders(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/orders?q=nobody")
+    await expect(page.get_by_text("No order matches")).to_be_visible()
+
+
+async def order(page: Page, product: Product) -> None:
+    order_id, _ = await bought(product, "axe@example.org")
+    await signed_in(page, product, f"/admin/orders/{order_id}")
+    await page.get_by_text("Cancel and pay back", exact=True).click()
+
+
+async def webhooks(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/webhooks")
+
+
+async def audit_log(page: Page, product: Product) -> None:
+    await product.a_sale()
+    await signed_in(page, product, "/admin/audit")
+
+
+async def users(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/users")
+
+
+async def keys(page: Page, product: Product) -> None:
+    """With one that was made just now, and the confirmation to revoke it open."""
+    await signed_in(page, product, "/admin/keys")
+    await page.get_by_label("What uses it").fill("Screens")
+    await page.get_by_role("button", name="Make it").click()
+    await expect(page.get_by_label("The secret")).to_be_visible()
+    await page.locator("summary", has_text="Revoke").first.click()
+
+
+async def health(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/health")
+    await expect(page.get_by_text("alive").first).to_be_visible()
+
+
+STAFF = [orders, no_orders, order, webhooks, audit_log, users, keys, health]
