@@ -77,10 +77,10 @@ def differences(entry: Entry) -> list[Difference]:
 
 
 def _words(fields: dict[str, Any], name: str) -> str | None:
-    """A value as it is read: words as they are, anything else as JSON, cut off where it is long."""
-    if name not in fields:
+    """A value as it is read: words as they are, else JSON, cut off where it is long; None for nothing."""
+    value = fields.get(name)
+    if value is None or value in ([], {}):
         return None
-    value = fields[name]
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]} …"
 
