@@ -70,7 +70,7 @@ soak: install
 # make bench-compare A=before.json B=after.json, or: make bench-compare before.json after.json
 .PHONY: bench-compare
 bench-compare: install
-	@exec $(VENV)/bin/python -m load.compare $(or $(A) $(B),$(filter-out bench-compare,$(MAKECMDGOALS)))
+	@exec $(VENV)/bin/python -m load.compare $(or $(strip $(A) $(B)),$(filter-out bench-compare,$(MAKECMDGOALS)))
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
