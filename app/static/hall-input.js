@@ -54,5 +54,6 @@ export function listen(canvas, view, { tap, hover }) {
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1;
     view.zoom(Math.exp(-event.deltaY * lines * WHEEL * (event.ctrlKey ? 4 : 1)), ...at(event));
+    hover(...at(event));
   }, { passive: false });
 }

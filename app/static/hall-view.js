@@ -3,7 +3,7 @@
 import { FREE, NONE, halfAt, numberOf } from "./hall.js";
 import { CHOSEN, MINE, OFF, glyphs, readPaint } from "./hall-glyphs.js";
 
-const SEATS_FROM_PX = 6.5, ROWS_FROM_PX = 13, NUMBERS_FROM_PX = 21, SCALE_MAX = 44; // px a seat
+const SEATS_FROM_PX = 6.5, STAMPS_FROM_PX = 10, ROWS_FROM_PX = 13, NUMBERS_FROM_PX = 21, SCALE_MAX = 44; // px a seat
 const PAD_PX = 14, FLIGHT_MS = 280;
 const DARK = matchMedia("(prefers-color-scheme: dark)"), STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -109,6 +109,8 @@ export function hallView(canvas, hall, marks) {
     const numbered = camera.scale >= NUMBERS_FROM_PX;
     c.setTransform(1, 0, 0, 1, 0, 0);
     if (numbered) Object.assign(c, { font: `600 ${Math.round(camera.scale * 0.36 * ratio)}px ${paint.font}`, fillStyle: paint.onSeat, textAlign: "center", textBaseline: "middle" });
+    const tiny = camera.scale < STAMPS_FROM_PX; // then the free ones are squares, filled all at once: five times as fast
+    if (tiny) c.beginPath();
     for (const row of section.rows) {
       if (!meet(row.box, sight)) continue;
       cost.rows += 1;
@@ -116,10 +118,16 @@ export function hallView(canvas, hall, marks) {
         const x = hall.x[seat], y = hall.y[seat];
         if (hall.state[seat] === NONE || x < sight.left - 1 || x > sight.right + 1 || y < sight.top - 1 || y > sight.bottom + 1) continue;
         const kind = kindOf(seat, section), at = screen(x, y);
-        c.drawImage(stampOf(kind, band, px), Math.round(at[0] * ratio - half), Math.round(at[1] * ratio - half));
+        const left = Math.round(at[0] * ratio - half), top = Math.round(at[1] * ratio - half);
+        if (tiny && kind === FREE) c.rect(left, top, px - 1, px - 1);
+        else c.drawImage(stampOf(kind, band, px), left, top);
         if (numbered && kind === FREE) c.fillText(numberOf(row, seat), at[0] * ratio, at[1] * ratio);
         cost.seats += 1;
       }
+    }
+    if (tiny) {
+      c.fillStyle = paint.bands[band] ?? paint.ink;
+      c.fill();
     }
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
   }

@@ -16,6 +16,7 @@ import httpx
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Product, running
+from tests.browser.halls import ARENA, a_hall
 
 CROWD = 640
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
@@ -74,6 +75,14 @@ async def confirmed(page: Page, product: Product, room_id: str) -> None:
     await expect(page.locator(".ticket")).to_have_count(2)
 
 
+async def seats(page: Page, product: Product, room_id: str) -> None:
+    """Choosing seats on the map."""
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_role("button", name="Best together").click()
+    await expect(page.locator("[data-basket] li")).to_have_count(2)
+    await page.get_by_role("button", name="Whole hall").click()
+
+
 async def sales(page: Page, product: Product, _room_id: str) -> None:
     """The front page."""
     await page.goto(product.url)
@@ -120,6 +129,7 @@ async def main(folder: Path) -> None:
             free = await a_concert(product, admission_rate_per_minute=6000)
             for walk in (booking, holding, confirmed, sales):
                 await take(browser, product, walk, free, folder)
+            await take(browser, product, seats, await a_hall(product, ARENA), folder)
             await browser.close()
 
 
