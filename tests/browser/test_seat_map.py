@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
@@ -15,6 +16,7 @@ from tests.browser.test_booking import inside_by_hand
 pytestmark = pytest.mark.browser
 
 WIDE = ViewportSize(width=1440, height=900)
+WEIGHT_MAX = 32 * 1024  # of all scripts and styles on the way in, compressed: those of the line, too
 TOLD_MS = 8_000  # a seat that somebody took is told within this: it takes two looks at most
 STALLS = {"name": "Stalls", "price": 7000, "rows": 4, "seats_per_row": 10}
 CIRCLE = {"name": "Circle", "price": 4500, "rows": 3, "seats_per_row": 12}
@@ -209,3 +211,16 @@ async def test_seats_are_chosen_without_a_script(plain_page: Page, product: Prod
     await plain_page.get_by_role("button", name="Reserve").click()
     await expect(heading(plain_page)).to_have_text("Held for you")
     await expect(plain_page.get_by_text("1 \u00d7 Circle: row B seat 5")).to_be_visible()
+
+
+async def test_the_first_load_of_a_hall_is_light(visitor: OpenContext, product: Product) -> None:
+    room_id = await a_hall(product, [STALLS])
+    page = await wide(visitor)
+    urls: list[str] = []
+    page.on("requestfinished", lambda request: urls.append(request.url))
+    await Map(page, room_id).open(product)
+    files = {it for it in urls if "/static/" in it}
+    async with httpx.AsyncClient(headers={"Accept-Encoding": "gzip"}) as client:
+        weights = {it: int((await client.get(it)).headers["content-length"]) for it in files}
+    assert len(weights) > 10
+    assert sum(weights.values()) < WEIGHT_MAX, weights
