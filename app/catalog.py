@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNo
 from app.core.model import Author, Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
 from app.core.seating import Section
 from app.loading import stores_answer
-from app.store import events, rooms
+from app.store import events, rooms, seats
 from app.store.connections import Stores
 from app.store.events import EventFilter
 from app.store.rooms import Connection
@@ -39,6 +39,36 @@ async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
         await _insert_event(connection, event, new, by)
     await _tell_room(stores, event)
     return event
+
+
+async def create_sale(stores: Stores, definition: EventDefinition, *, by: Author) -> Event:
+    """Make an event, its room and all that is sold, or nothing. Raises AlreadyExists, ValidationFailed."""
+    sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
+    event = _event(definition)
+    async with _transaction(stores) as connection:
+        await _insert_event(connection, event, definition, by)
+        for new in definition.ticket_types:
+            await ticket_types.insert(connection, event.event_id, new, by)
+        for section in sections:
+            await ticket_types.insert_section(connection, event.event_id, section, by)
+    await _tell_room(stores, event)
+    return event
+
+
+async def sections_of(
+    stores: Stores, event_id: EventId, types: Sequence[TicketType]
+) -> dict[TicketTypeId, tuple[int, int] | None]:
+    """Rows and seats in each of them, of the seated types; None for one whose rows differ."""
+    seated = [it.ticket_type_id for it in types if it.seated]
+    with stores_answer():
+        rows = await seats.select_rows(stores.postgres, event_id, seated)
+    found: dict[TicketTypeId, tuple[int, int] | None] = {}
+    for it in seated:
+        shapes = {(row.first, row.states) for row in rows[it]}
+        [(first, states), *others] = shapes
+        regular = not others and first == 1 and seating.GAP not in states
+        found[it] = (len(rows[it]), len(states)) if regular else None
+    return found
 
 
 async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, by: Author) -> Event:

@@ -139,10 +139,15 @@ def _listed_rows(rows: dict[str, dict[int, int]]) -> list[SeatRow]:
     return made
 
 
+def slug_of(name: str) -> str:
+    """An id made of a name; "" when nothing of it can be used."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_MAX].strip("-")
+
+
 def _slug(name: str, field: str) -> str:
     """A section's id, made of its name. Raises ValidationFailed when nothing of it can be used."""
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_MAX].strip("-")
+    slug = slug_of(name)
     if not slug:
         raise ValidationFailed(field, "needs a letter a to z or a digit, to make an id of")
     return slug

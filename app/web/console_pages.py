@@ -12,6 +12,7 @@ from app.web import (
     console_mail,
     console_orders,
     console_rooms,
+    console_sale,
     console_sign_in,
     console_theme,
     console_users,
@@ -21,7 +22,8 @@ from app.web.console import register_console
 from app.web.console_sign_in import register_sign_in
 
 MODULES = (
-    *(console_rooms, console_cockpit, console_orders, console_mail, console_webhooks, console_audit),
+    *(console_rooms, console_cockpit, console_sale, console_orders, console_mail, console_webhooks),
+    console_audit,
     *(console_users, console_keys, console_health, console_sign_in, console_theme),
 )
 

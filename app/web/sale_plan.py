@@ -1,0 +1,96 @@
+"""What will happen in a sale and when, in plain words, before it is made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from app.core import words
+from app.core.definitions import EventDefinition
+
+Step = tuple[str, str]  # when, what
+
+
+def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
+    """The steps in their order."""
+    room = definition.room
+    steps = []
+
+    def at(time: datetime) -> str:
+        told = f"{time.astimezone(ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
+        return f"{told}: that has passed, so at once" if time <= now else told
+
+    listed = "in the list of sales" if definition.published else "for whoever has the link; it is in no list"
+    steps.append(("At once", f"The queue page is there, {listed}. Nobody can join yet."))
+    if room.prequeue_at:
+        order = (
+            "At the opening the order is drawn by lot: it makes no difference who came first."
+            if room.queueing_method == "lottery"
+            else "Who comes first is served first."
+        )
+        steps.append((at(room.prequeue_at), f"The pre-queue begins: people can join and wait. {order}"))
+    opening = at(room.opens_at) if room.opens_at else "When somebody presses Open in the cockpit"
+    steps.append((opening, f"The line opens. {_speed(definition)}"))
+    steps.append(("From then on", _turn(definition)))
+    steps.append(("Sold out", _sold_out(definition)))
+    closing = at(room.closes_at) if room.closes_at else "When somebody presses Close"
+    steps.append((closing, "The sale closes. Who is inside can finish; all others are told that it is over."))
+    steps.append((at(definition.starts_at), f"{definition.name} begins."))
+    return steps
+
+
+def doubts(definition: EventDefinition) -> list[str]:
+    """What is allowed and probably not meant."""
+    found, room, tickets = [], definition.room, _tickets(definition)
+    if room.admission_rate_per_minute == 0:
+        found.append("The rate is 0: nobody is let in until it is raised.")
+    if room.opens_at and room.opens_at >= definition.starts_at:
+        found.append("The sale opens after the event has begun.")
+    if room.queueing_method == "lottery" and not room.prequeue_at:
+        found.append(
+            "A lottery without a pre-queue has nobody to draw: who comes after the opening stands in line."
+        )
+    if not tickets:
+        found.append("There is no ticket on sale: nobody is called.")
+    return found
+
+
+def _speed(definition: EventDefinition) -> str:
+    room = definition.room
+    cap = room.active_visitors_max
+    inside = "as many at once as come" if cap is None else f"not more than {words.number(cap)} inside at once"
+    return f"Up to {words.number(room.admission_rate_per_minute)} people a minute are let in, {inside}."
+
+
+def _turn(definition: EventDefinition) -> str:
+    room, most = definition.room, definition.max_tickets_per_visitor
+    come, choose = _duration(room.claim_window_s), _duration(room.session_ttl_s)
+    return (
+        f"Whoever is called has {come} to come, then {choose} to choose up to {most} tickets, which are held "
+        f"for {_duration(definition.hold_ttl_s)} to be paid. Who does not come gives the turn to the next."
+    )
+
+
+def _sold_out(definition: EventDefinition) -> str:
+    tickets, rate = _tickets(definition), definition.room.admission_rate_per_minute
+    text = f"{words.number(tickets)} tickets"
+    if rate and tickets:
+        each = max(1, definition.max_tickets_per_visitor)
+        least, most = (_duration(round(60 * tickets / it / rate)) for it in (each, 1))
+        text += (
+            f": at this rate the last one is reached after {least} if everybody takes {each}, {most} if one"
+        )
+    return f"{text}. Who still waits then keeps their place and is offered what comes back."
+
+
+def _tickets(definition: EventDefinition) -> int:
+    counted = sum(it.quantity for it in definition.ticket_types)
+    return counted + sum(it.rows * it.seats_per_row for it in definition.sections)
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} seconds"
+    if seconds < 2 * 3600:
+        return f"{round(seconds / 60)} minutes"
+    return f"{round(seconds / 3600)} hours"

@@ -1,0 +1,173 @@
+"""A sale made in one page of the console: everything or nothing, and what is wrong at its field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.routes.conftest import Web
+
+SALE = {
+    "name": "Spring Gala",
+    "artist": "Ada Marlowe",
+    "venue": "Velodrome",
+    "starts_at": "2035-05-31T20:00",
+    "zone": "Europe/Berlin",
+    "currency": "EUR",
+    "published": "on",
+    "max_tickets_per_visitor": "4",
+    "hold_ttl_s": "300",
+    "type-1-name": "Standing",  # the first line is left empty
+    "type-1-price": "45,50",
+    "type-1-quantity": "1,200",
+    "section-0-name": "Stalls",
+    "section-0-price": "80",
+    "section-0-rows": "3",
+    "section-0-seats_per_row": "10",
+    "admission_rate_per_minute": "300",
+    "active_visitors_max": "",
+    "claim_window_s": "120",
+    "session_ttl_s": "600",
+    "queueing_method": "lottery",
+    "message": "Doors\r\nopen at seven.",
+    "prequeue_at": "2035-01-10T09:00",
+    "opens_at": "2035-01-10T10:00",
+    "closes_at": "",
+}
+NEW = "/admin/sales/new"
+
+
+async def send(web: Web, do: str = "make", **changed: str) -> Any:
+    """Press a button of the form."""
+    return await web.post(NEW, data={**SALE, **changed, "do": do}, headers=await web.staff("admin", "ann"))
+
+
+async def made(web: Web) -> int:
+    """How many rows there are of what a sale consists of, and of the log."""
+    tables = ("rooms", "events", "ticket_types", "seats", "audit")
+    counts = [await web.app.stores.postgres.fetchval(f"SELECT count(*) FROM {it}") for it in tables]
+    return sum(counts)
+
+
+def wrong(page: str) -> dict[str, str]:
+    """What the page says is wrong, by field."""
+    cells = re.findall(r'id="([\w-]+)-wrong">([^<]+)</span>', page)
+    fields = re.findall(r'id="([\w-]+)-hint"><span class="wrong">([^<]+)</span>', page)
+    return dict(cells + fields)
+
+
+async def test_one_press_makes_event_tickets_seats_room_and_schedule(web: Web) -> None:
+    answer = await send(web)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/rooms/spring-gala")
+    event = (await web.get("/v1/events/spring-gala")).json()
+    assert event["starts_at"] == "2035-05-31T18:00:00Z"  # 20:00 in Berlin, in summer
+    sold = {it["ticket_type_id"]: (it["price"], it["total"]) for it in event["ticket_types"]}
+    assert sold == {"standing": (4550, 1200), "stalls": (8000, 30)}
+    room = (await web.get("/v1/rooms/spring-gala")).json()
+    assert room["prequeue_at"] == "2035-01-10T08:00:00Z"
+    assert (room["message"], room["state"]) == ("Doors\nopen at seven.", "scheduled")
+    log = (await web.get("/v1/audit", headers=web.as_("admin"))).json()["items"]
+    assert {(it["who"], it["action"]) for it in log} == {("ann", "create")}
+    assert {it["kind"] for it in log} >= {"room", "event"}
+
+
+async def test_looking_tells_what_will_happen_and_makes_nothing(web: Web) -> None:
+    before = await made(web)
+    page = (await send(web, "look", opens_at="2036-01-01T00:00")).text
+    assert await made(web) == before
+    assert "Wednesday, 10 January 2035, 09:00 (Europe/Berlin)" in page
+    assert "drawn by lot" in page
+    assert "Up to 300 people a minute are let in, as many at once as come." in page
+    assert "1,230 tickets: at this rate the last one is reached after 62 seconds if everybody takes 4" in page
+    assert "The sale opens after the event has begun." in page
+    assert "srcdoc=" in page
+    assert "Ada Marlowe" in page.partition("srcdoc=")[2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({"name": ""}, {"name", "event_id"}),
+        ({"name": "\u2603"}, {"event_id"}),
+        ({"event_id": "Not A Slug"}, {"event_id"}),
+        ({"starts_at": ""}, {"starts_at"}),
+        ({"starts_at": "tomorrow", "opens_at": "99"}, {"starts_at", "opens_at"}),
+        ({"zone": "Mars/Olympus"}, {"zone"}),
+        ({"currency": "euro"}, {"currency"}),
+        ({"type-1-price": "cheap"}, {"type-0-price"}),  # lines move up
+        ({"type-1-price": "1.005"}, {"type-0-price"}),
+        ({"type-1-quantity": "-1", "section-0-rows": "0"}, {"type-0-quantity", "section-0-rows"}),
+        (
+            {"type-2-name": "standing", "type-2-price": "1", "type-2-quantity": "1"},
+            {"type-0-name", "type-1-name"},
+        ),
+        ({"section-0-name": "Standing"}, {"section-0-name"}),  # each makes the id standing
+        (
+            {"admission_rate_per_minute": "", "claim_window_s": "1"},
+            {"admission_rate_per_minute", "claim_window_s"},
+        ),
+        ({"queueing_method": "luck"}, set()),
+        ({"opens_at": "2035-01-09T10:00"}, {"opens_at"}),
+        (
+            {
+                "type-1-name": "",
+                "type-1-price": "",
+                "type-1-quantity": "",
+                **dict.fromkeys(
+                    ("section-0-name", "section-0-price", "section-0-rows", "section-0-seats_per_row"), ""
+                ),
+            },
+            {"type-0-name"},
+        ),
+    ],
+)
+async def test_what_is_wrong_stands_at_its_field_and_nothing_is_made(
+    web: Web, changed: dict[str, str], fields: set[str]
+) -> None:
+    before = await made(web)
+    answer = await send(web, **changed)
+    assert answer.status_code in (409, 422)
+    assert set(wrong(answer.text)) == fields, wrong(answer.text)
+    assert 'role="alert"' in answer.text
+    assert await made(web) == before
+    for kept in ("Ada Marlowe", "2035-01-10T09:00"):
+        assert f'value="{kept}"' in answer.text  # what was typed is still there
+
+
+async def test_an_address_that_is_taken_is_told_and_what_is_there_stays(web: Web) -> None:
+    await web.event("spring-gala", opened=False)
+    before = await made(web)
+    answer = await send(web)
+    assert answer.status_code == 409
+    assert "spring-gala already" in wrong(answer.text)["event_id"]
+    assert await made(web) == before
+
+
+async def test_a_sale_that_was_is_copied_without_its_times(web: Web) -> None:
+    await send(web)
+    page = (await web.get(f"{NEW}?like=spring-gala", headers=await web.staff("admin"))).text
+    values = dict(re.findall(r'name="([\w-]+)"[^>]*? value="([^"]*)"', page))
+    for name in ("starts_at", "prequeue_at", "opens_at", "event_id"):
+        assert values[name] == ""
+    copied = {
+        "name": "Spring Gala",
+        "type-0-price": "45.50",
+        "type-0-quantity": "1200",
+        "section-0-rows": "3",
+    }
+    assert copied.items() <= values.items()
+    rest = {it: text for it, text in SALE.items() if not it.startswith("type-")}
+    again = {**rest, **{it: text for it, text in values.items() if text}, "event_id": "second", "do": "make"}
+    answer = await web.post(NEW, data=again, headers=await web.staff("admin"))
+    assert answer.headers["location"] == "/admin/rooms/second"
+    assert (await web.get(f"{NEW}?like=nowhere", headers=await web.staff("admin"))).status_code == 404
+
+
+async def test_an_operator_is_told_that_this_is_for_admins(web: Web) -> None:
+    staff = await web.staff("operator")
+    assert "needs the role admin" in (await web.get(NEW, headers=staff)).text
+    refused = await web.post(NEW, data={**SALE, "do": "make"}, headers=staff)
+    assert refused.status_code == 403
+    assert (await web.get("/v1/events/spring-gala")).status_code == 404
