@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import admin, event, migrate, operating, room, running, simulate, webhook
+from app.commands import admin, event, load, migrate, operating, room, running, simulate, webhook
 from app.core.errors import CannotRun, Refusal
 from app.store.connections import STORE_AWAY
 
@@ -27,6 +27,7 @@ app.command()(simulate.simulate)
 app.command()(operating.check)
 app.command()(operating.reconcile)
 app.command()(operating.token)
+app.command()(load.load)
 app.add_typer(operating.keys, name="keys")
 app.add_typer(room.app, name="room")
 app.add_typer(event.app, name="event")

@@ -39,6 +39,10 @@ from app.core.errors import CannotRun, RoomNotFound, StoreUnavailable
         ["token", "--role", "user", "--sub", ""],
         ["token", "--role", "user", "--sub", "a\nb"],
         ["keys"],
+        ["load", "--scenario", "picnic"],
+        ["load", "--fans", "0"],
+        ["load", "--seconds", "100000"],
+        ["load", "--host", "example.org"],
         ["admin"],
         ["admin", "create"],
         ["admin", "create", "--email", "a@b.c"],
@@ -63,7 +67,7 @@ COMMANDS = (
     "up", "demo", "web", "worker", "env", "migrate up", "migrate down", "migrate new", "room list",
     "room show",
     "room open", "room pause", "room resume", "room close", "room set", "event import", "check", "token",
-    "reconcile", "keys rotate", "admin create",
+    "reconcile", "keys rotate", "admin create", "load",
 )  # fmt: skip
 
 

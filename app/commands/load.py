@@ -1,0 +1,66 @@
+"""load: simulated visitors against this or another machine. What runs is `load/`, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from app import installation
+from app.commands.settled import CommandFailed
+
+Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots"]
+
+
+def load(
+    *,
+    scenario: Annotated[Scenario, typer.Option(help="Who comes, and when.")] = "rush",
+    fans: Annotated[int, typer.Option(min=1, max=50_000, help="Visitors.")] = 500,
+    seconds: Annotated[int, typer.Option(min=5, max=3_600, help="The run ends by then.")] = 120,
+    host: Annotated[str, typer.Option(help="http(s)://HOST[:PORT]; without it, a product of its own.")] = "",
+    room: Annotated[str, typer.Option(help="A room that is there; without it, a sale is made.")] = "",
+    server: Annotated[
+        Literal["hypercorn", "granian"], typer.Option(help="Of a product of its own.")
+    ] = "granian",
+    web: Annotated[bool, typer.Option("--web", help="Locust's own page instead of a run at once.")] = False,
+    web_port: Annotated[int, typer.Option(min=1, max=65_535, help="Where that page is.")] = 8089,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="A running installation's folder: its stores are judged, too.", show_default=False),
+    ] = None,
+) -> None:
+    """Let simulated visitors come; ends with a verdict: oversold, lost, stranded, over-admitted."""
+    if host and not host.startswith(("http://", "https://")):
+        raise typer.BadParameter("--host takes an address that begins with http:// or https://")
+    if find_spec("locust") is None:
+        raise CommandFailed("Locust is not installed; install it with: pip install 'fairgate[load]'")
+    wanted = {
+        "scenario": scenario,
+        "fans": fans,
+        "seconds": seconds,
+        "host": host,
+        "room": room,
+        "server": server,
+        "web": web,
+        "web_port": web_port,
+        "data": str(data or _running_here()),
+    }
+    child = subprocess.Popen([sys.executable, "-m", "load.run", json.dumps(wanted)])
+    while True:
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:  # it got the signal, too, and ends in order with its verdict
+            continue
+        raise typer.Exit(code)
+
+
+def _running_here() -> str:
+    """What FAIRGATE_DATA names, if it runs. Never the per-user folder: nobody loads that by accident."""
+    named = os.environ.get("FAIRGATE_DATA", "")
+    return named if named and installation.running(Path(named)) else ""

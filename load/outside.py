@@ -1,0 +1,128 @@
+"""The verdict from outside: what visitors were told, held against what the API says afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from load.plan import Found, Promise
+from load.verdict import Verdict
+
+ASK_AGAIN_MAX = 5_000  # reservations that are read again, the newest first
+AT_ONCE = 20
+SHOWN_WITHIN_S = 3.0  # the shared document is a second old, and the next one a second later
+TRIES, AGAIN_S = 5, 1.0
+KEPT = ("held", "paying", "confirmed")
+HONEST = {  # what a reservation may have become since it was told
+    "held": ("held", "paying", "expired", "cancelled", "confirmed"),
+    "paying": ("paying", "confirmed", "expired", "cancelled"),
+    "confirmed": ("confirmed",),
+    "cancelled": ("cancelled",),
+    "expired": ("expired",),
+}
+
+
+async def judge_from_outside(
+    client: httpx.AsyncClient, found: Found, event_id: str | None, tickets_max: int
+) -> Verdict:
+    """Nothing sold twice, nothing promised and gone, nobody called out of turn. Asks the API alone."""
+    verdict = Verdict(
+        lost=list(_places_lost(found)),
+        over_admitted=[*_out_of_turn(found), *_above_limit(found, tickets_max)],
+        oversold=list(_sold_twice(found)),
+    )
+    if event_id is None:
+        return verdict
+    verdict.oversold.extend(_oversold(await _get(client, f"/v1/events/{event_id}/availability"), found))
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def look(promise: Promise) -> str:
+        async with slots:
+            return await _kept(client, promise)
+
+    newest = found.promises[-ASK_AGAIN_MAX:]
+    verdict.lost.extend(line for line in await asyncio.gather(*map(look, newest)) if line)
+    return verdict
+
+
+def _places_lost(found: Found) -> Iterator[str]:
+    for line in found.moved:
+        yield f"a place became another one when the page was loaded again: {line}"
+    holders = Counter(found.numbers.values())
+    for number, count in sorted(holders.items()):
+        if count > 1:
+            yield f"queue number {number} was given to {count} visitors"
+
+
+def _out_of_turn(found: Found) -> Iterator[str]:
+    """Turns that were taken before the shared document said so, as far as it was heard long enough after."""
+    heard = found.serving
+    for claim in found.claims:
+        until_s = claim.at_s + SHOWN_WITHIN_S
+        served = max((position for at_s, position in heard if at_s <= until_s), default=0)
+        if heard and heard[-1][0] >= until_s and served < claim.queue_number:
+            who = "a bot" if claim.bot else "a visitor"
+            yield f"{who} with number {claim.queue_number} was inside while {served} was served"
+
+
+def _above_limit(found: Found, tickets_max: int) -> Iterator[str]:
+    kept: Counter[int] = Counter()
+    for promise in found.promises:
+        kept[promise.visitor] += promise.quantity if promise.status in KEPT else 0
+    for visitor, count in kept.items():
+        if tickets_max and count > tickets_max:
+            yield f"visitor {visitor} was promised {count} tickets, {tickets_max} are allowed"
+
+
+def _sold_twice(found: Found) -> Iterator[str]:
+    holders = Counter(ticket for promise in found.promises for ticket in promise.tickets)
+    for ticket, count in sorted(holders.items()):
+        if count > 1:
+            yield f"ticket {ticket} was sold {count} times"
+
+
+def _oversold(availability: dict[str, Any], found: Found) -> Iterator[str]:
+    """By the counts of the API, and by our own: what we bought was sold."""
+    total = sold = 0
+    for it in availability["ticket_types"]:
+        total, sold = total + it["total"], sold + it["sold"]
+        if min(it["free"], it["held"], it["sold"]) < 0 or it["free"] + it["held"] + it["sold"] != it["total"]:
+            yield f"{it['ticket_type_id']}: the API counts {it}"
+    bought = sum(promise.quantity for promise in found.promises if promise.status == "confirmed")
+    if bought > total:
+        yield f"{bought} tickets were confirmed to us, {total} exist"
+    if bought > sold:
+        yield f"{bought} tickets were confirmed to us, the API counts {sold} sold"
+
+
+async def _kept(client: httpx.AsyncClient, promise: Promise) -> str:
+    """What became of a reservation that somebody was promised; empty if nothing is wrong."""
+    headers = {"Authorization": f"Bearer {promise.place_token}"}
+    answer = await _get(client, f"/v1/reservations/{promise.reservation_id}", headers)
+    name = f"reservation {promise.reservation_id}"
+    if "status" not in answer or "reservation_id" not in answer:
+        return f"{name} was promised ({promise.status}), now: {answer.get('code', 'no answer')}"
+    if answer["status"] not in HONEST.get(promise.status, KEPT):
+        return f"{name} was {promise.status}, now: {answer['status']}"
+    if answer["status"] == "confirmed" and len(answer["tickets"]) != promise.quantity:
+        return f"{name} has {len(answer['tickets'])} tickets, {promise.quantity} were bought"
+    return ""
+
+
+async def _get(client: httpx.AsyncClient, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """The answer's JSON, asked again while the server asks for patience."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            answer = await client.get(path, headers=headers)
+            if answer.status_code not in (429, 503) or attempt == TRIES:
+                document: dict[str, Any] = answer.json()
+                return document
+        except (httpx.HTTPError, ValueError):
+            if attempt == TRIES:
+                return {}
+        await asyncio.sleep(AGAIN_S)
+    return {}

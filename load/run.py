@@ -1,0 +1,214 @@
+"""A load run: finds or starts what it goes against, lets Locust's visitors loose, and judges what they found.
+
+`fairgate load` starts this as `python -m load.run WANTED`, where WANTED is the JSON of `Wanted`. Locust is a
+process of its own once more: gevent patches the standard library, and nothing here may be patched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import msgspec
+
+from app.core.errors import CannotRun, Refusal
+from app.core.model import EventId, RoomId
+from app.store.connections import STORE_AWAY
+from app.store.keys import RoomKeys
+from load.measuring import Watched, admissions
+from load.outside import judge_from_outside
+from load.plan import PLAN, PROGRESS, Found, Plan
+from load.scenarios import SCENARIOS, Name
+from load.summary import Judged, progress, show
+from load.target import NoTarget, Sale, Target, a_sale, reached, staff, the_sale
+from load.verdict import Verdict, judge, read_books
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+TOKEN = "FAIRGATE_LOAD_TOKEN"
+STOP_S = 20.0  # for Locust to let its visitors go and write what they found
+WEB_HOURS_MAX = 8
+SETTLED_TIMEOUT_S = 30.0
+LINES_KEPT = 20
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What was asked for on the command line."""
+
+    scenario: Name = "rush"
+    fans: int = 500
+    seconds: int = 120
+    host: str = ""
+    room: str = ""
+    data: str = ""
+    server: Literal["hypercorn", "granian"] = "granian"
+    web: bool = False
+    web_port: int = 8089
+
+    @property
+    def folder(self) -> Path | None:
+        """The data folder of the installation, if one was named."""
+        return Path(self.data).expanduser().absolute() if self.data else None
+
+
+async def run(wanted: Wanted) -> bool:
+    """One run. True: the verdict is good. Raises CannotRun."""
+    if find_spec("locust") is None:
+        raise NoTarget("Locust is not installed; install it with: pip install 'fairgate[load]'")
+    _tell(f"{wanted.scenario}: {SCENARIOS[wanted.scenario].says}")
+    async with (
+        reached(wanted.host, wanted.folder, os.environ.get(TOKEN, ""), wanted.server) as target,
+        target.client() as client,
+    ):
+        _tell(f"{wanted.fans} visitors against {target.says}")
+        if wanted.room:
+            sale = await the_sale(client, wanted.room)
+        else:
+            sale = await a_sale(target, client, wanted.scenario, wanted.fans)
+        try:
+            return await _let_them_come(wanted, target, sale, client)
+        finally:
+            if sale.ours:
+                await staff(target, client, f"/v1/rooms/{sale.room_id}/close")
+
+
+async def _let_them_come(wanted: Wanted, target: Target, sale: Sale, client: httpx.AsyncClient) -> bool:
+    with tempfile.TemporaryDirectory(prefix="fairgate-load-") as folder:
+        plan = Plan(
+            scenario=wanted.scenario,
+            fans=wanted.fans,
+            seconds=wanted.seconds,
+            url=target.url,
+            room_id=sale.room_id,
+            event_id=sale.event_id,
+            ticket_type_ids=sale.ticket_type_ids,
+            tickets_max=sale.tickets_max,
+            found=f"{folder}/found",
+            staff_token=target.staff_token if sale.ours else "",
+            ends_alone=not wanted.web,
+        )
+        watched: Watched | None = None
+        if target.stores is not None:
+            async with admissions(target.stores, RoomId(sale.room_id), sale.rate) as watched:
+                found = await _locust(wanted, plan, Path(folder))
+        else:
+            found = await _locust(wanted, plan, Path(folder))
+    verdicts = {"from outside": await judge_from_outside(client, found, sale.event_id, sale.tickets_max)}
+    if target.stores is not None and sale.event_id is not None and watched is not None:
+        verdicts["from both stores"] = await _from_stores(target, sale, found)
+        verdicts["admissions"] = watched.verdict()
+    judged = Judged(wanted.scenario, wanted.fans, found, verdicts)
+    show(judged)
+    return judged.good
+
+
+async def _from_stores(target: Target, sale: Sale, found: Found) -> Verdict:
+    """As soon as everything that was submitted is settled; what never is, the verdict names."""
+    assert target.stores is not None
+    assert sale.event_id is not None
+    deadline = time.monotonic() + SETTLED_TIMEOUT_S
+    promised = [promise.reservation_id for promise in found.promises]
+    while True:
+        books = await read_books(target.stores, RoomId(sale.room_id), EventId(sale.event_id), promised)
+        verdict = judge(books)
+        left = await target.stores.redis.xlen(RoomKeys(RoomId(sale.room_id)).submissions)
+        if (verdict.good and not left) or time.monotonic() > deadline or verdict.oversold or verdict.lost:
+            return verdict
+        await asyncio.sleep(0.5)
+
+
+async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
+    """Locust in a process of its own, told the plan; what its visitors found. Ctrl-C ends it in order."""
+    (folder / "plan").touch(0o600)  # it may hold a staff token
+    (folder / "plan").write_bytes(msgspec.json.encode(plan))
+    process = await asyncio.create_subprocess_exec(
+        *_command(wanted, plan),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, PLAN: str(folder / "plan")},
+        start_new_session=True,
+    )
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    last: deque[str] = deque(maxlen=LINES_KEPT)
+    reading = asyncio.create_task(_read(process, last, wanted))
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        limit_s = WEB_HOURS_MAX * 3600 if wanted.web else wanted.seconds + STOP_S
+        await asyncio.wait({reading, stopped}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            process.terminate()
+            await asyncio.wait({reading}, timeout=STOP_S)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        reading.cancel()
+        stopped.cancel()
+    return _found(Path(plan.found), last)
+
+
+def _found(path: Path, last: Sequence[str]) -> Found:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Found)
+    except FileNotFoundError:
+        raise NoTarget(f"Locust ended without a result: {last[-1] if last else 'it said nothing'}") from None
+
+
+def _command(wanted: Wanted, plan: Plan) -> list[str]:
+    per_s = SCENARIOS[wanted.scenario].arrivals_per_s(wanted.fans)
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", plan.url, "--only-summary"]
+    command += ["--users", str(wanted.fans), "--spawn-rate", f"{per_s:.2f}", "--loglevel", "WARNING"]
+    if wanted.web:
+        return [*command, "--web-host", "127.0.0.1", "--web-port", str(wanted.web_port)]
+    return [*command, "--headless", "--run-time", f"{wanted.seconds}s", "--stop-timeout", "1"]
+
+
+async def _read(process: asyncio.subprocess.Process, last: deque[str], wanted: Wanted) -> None:
+    assert process.stdout is not None
+    if wanted.web:
+        _tell(f"Locust's page: http://127.0.0.1:{wanted.web_port} (Ctrl-C ends the run with the verdict)")
+    async for raw in process.stdout:
+        line = raw.decode(errors="replace").rstrip()
+        if line.startswith(PROGRESS):
+            told: Mapping[str, object] = msgspec.json.decode(line.removeprefix(PROGRESS))
+            progress(told, wanted.fans)
+        elif line:
+            last.append(line)
+    await process.wait()
+
+
+def _tell(line: str) -> None:
+    print(f"load: {line}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Exit code 0: the verdict is good; 1: it is not, or the run could not be made."""
+    try:
+        wanted = msgspec.json.decode(sys.argv[1], type=Wanted)
+        return 0 if asyncio.run(run(wanted)) else 1
+    except (CannotRun, Refusal) as error:
+        print(f"fairgate: {error}", file=sys.stderr)
+    except STORE_AWAY as error:
+        print(f"fairgate: a store is away: {error or type(error).__name__}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

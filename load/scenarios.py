@@ -1,0 +1,98 @@
+"""The scenarios: who comes, when, and what they do. Figures are for `--fans N` whatever N is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+Kind = Literal["buyer", "declined", "forgets", "cancels", "browses", "no_show", "leaves", "bot"]
+Name = Literal["rush", "steady", "reconnect", "abandoners", "bots"]
+PEOPLE: Mapping[Kind, int] = {"buyer": 84, "declined": 4, "forgets": 4, "cancels": 4, "no_show": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Who comes and when. `kinds`: shares of a hundred. `together`: all are there when the room opens, else
+    they come one by one. The seconds are for a large crowd; a small one is through sooner."""
+
+    says: str
+    kinds: Mapping[Kind, int]
+    together: bool = False
+    arrive_s: float = 5.0  # from the first to the last that comes
+    called_s: float = 20.0  # from the first to the last that is called
+    called_min_s: float = 2.0
+    storms: int = 0  # how often all streams break at once
+
+    def arrivals_per_s(self, fans: int) -> float:
+        """How many come each second."""
+        return max(fans / self.arrive_s, 10.0)
+
+    def rate_per_minute(self, fans: int) -> int:
+        """How many are called each minute."""
+        seconds = max(self.called_min_s, min(self.called_s, fans / 20))
+        return max(1, round(fans * 60 / seconds))
+
+    def kind(self, number: int) -> Kind:
+        """What this visitor is; the same in each run."""
+        kinds = list(self.kinds)
+        return Random(number).choices(kinds, [self.kinds[kind] for kind in kinds])[0]
+
+
+SCENARIOS: Mapping[Name, Scenario] = {
+    "rush": Scenario("everybody is there before the room opens, and joins in the same second", PEOPLE, True),
+    "steady": Scenario(
+        "visitors come one after the other, and are called about as fast", PEOPLE, arrive_s=30.0
+    ),
+    "reconnect": Scenario(
+        "every stream breaks at once, three times, and half of the pages are loaded again",
+        PEOPLE,
+        together=True,
+        called_s=30.0,
+        called_min_s=12.0,
+        storms=3,
+    ),
+    "abandoners": Scenario(
+        "most leave the line, do not come, only look, let holds run out or cancel",
+        {
+            "buyer": 30,
+            "declined": 5,
+            "forgets": 20,
+            "cancels": 15,
+            "browses": 10,
+            "no_show": 10,
+            "leaves": 10,
+        },
+        together=True,
+    ),
+    "bots": Scenario(
+        "every fifth is a bot: several places, asks all the time, claims too early, reserves without end",
+        {"buyer": 76, "no_show": 2, "cancels": 2, "bot": 20},
+        together=True,
+    ),
+}
+TICKETS_PER_FAN = 0.75  # so that it sells out: tickets come in ones and twos
+TICKET_TYPES = ("floor", "balcony")
+TICKETS_MAX = 4
+
+
+def sale_of(name: Name, fans: int) -> dict[str, object]:
+    """The event of a scenario, with its room: bodies of the staff API but for the ids."""
+    return {
+        "starts_at": "2035-06-01T19:00:00Z",
+        "max_tickets_per_visitor": TICKETS_MAX,
+        "hold_ttl_s": 8,
+        "room": {
+            "admission_rate_per_minute": SCENARIOS[name].rate_per_minute(fans),
+            "active_visitors_max": max(20, fans // 3),
+            "claim_window_s": 8,
+            "session_ttl_s": 15,
+            "public": False,
+        },
+    }
+
+
+def tickets_each(fans: int) -> int:
+    """How many tickets of each type."""
+    return max(1, round(fans * TICKETS_PER_FAN / len(TICKET_TYPES)))

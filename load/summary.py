@@ -1,0 +1,91 @@
+"""What a load run prints: a line now and then, and the figures with the verdict at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from load.plan import Found
+from load.verdict import Verdict
+
+WIDTH = 110
+ERRORS_SHARE_MAX = 0.01
+EVERY = 5  # of the lines Locust tells, one a second
+COUNTS = ("came", "joined", "called", "called: bots", "reserved", "confirmed", "cancelled")
+STEPS = ("joined", "called", "reserved", "confirmed", "gone")
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A run with its verdicts, by who judged."""
+
+    scenario: str
+    fans: int
+    found: Found
+    verdicts: Mapping[str, Verdict]
+
+    @property
+    def errors(self) -> int:
+        """Calls that got what no visitor should get."""
+        return sum(self.found.errors.values())
+
+    @property
+    def useless(self) -> str:
+        """Why the run says nothing about the product; empty if it does."""
+        calls = sum(it.count for it in self.found.latencies.values())
+        if not self.found.count.get("joined"):
+            return "nobody joined"
+        return f"{self.errors:,} errors in {calls:,} calls" if self.errors > calls * ERRORS_SHARE_MAX else ""
+
+    @property
+    def good(self) -> bool:
+        """Nothing is wrong, and the run says so of a product that worked."""
+        return not self.useless and all(it.good for it in self.verdicts.values())
+
+
+def progress(told: Mapping[str, Any], fans: int) -> None:
+    """How far the run is."""
+    if int(told["at_s"]) % EVERY and told["count"].get("gone", 0) < fans:
+        return
+    steps = ", ".join(f"{told['count'].get(step, 0)} {step}" for step in STEPS)
+    errors = f", {told['errors']} errors" if told["errors"] else ""
+    print(f"load: {told['at_s']:>4} s: {told['count'].get('came', 0)} of {fans} came, {steps}{errors}",
+          file=sys.stderr, flush=True)  # fmt: skip
+
+
+def show(judged: Judged) -> None:
+    """The figures and the verdict."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=True)
+    found = judged.found
+    console.print(f"{judged.scenario}, {judged.fans} visitors")
+    console.print("  " + _words({name: found.count[name] for name in COUNTS if name in found.count}))
+    ended = {name[7:]: count for name, count in sorted(found.count.items()) if name.startswith("ended: ")}
+    console.print(f"  how visits ended: {_words(ended)}")
+    rest = ("storms", "streams broken", "pages loaded again")
+    if more := {name: found.count[name] for name in rest if found.count.get(name)}:
+        console.print(f"  {_words(more)}")
+    console.print(f"  refused: {_words(found.refused)}")
+    if throttled := found.count.get("joins throttled"):
+        console.print(f"  {throttled:,} joins throttled: for that host all visitors have one address, ours;")
+        console.print(
+            "  FAIRGATE_TRUSTED_PROXIES there believes them theirs, FAIRGATE_RATE_LIMITS=off lets all in"
+        )
+    console.print(f"  errors: {_words(found.errors)}")
+    table = Table("call")
+    for head in ("calls", "p50 ms", "p99 ms"):
+        table.add_column(head, justify="right")
+    for name, it in sorted(found.latencies.items()):
+        table.add_row(name, f"{it.count:,}", f"{it.p50_ms:,.0f}", f"{it.p99_ms:,.0f}")
+    console.print(table)
+    if judged.useless:
+        console.print(f"verdict: NOT GOOD: {judged.useless}")
+    for name, verdict in judged.verdicts.items():
+        console.print(f"verdict {name}: {'good' if verdict.good else 'NOT GOOD'}: {verdict}", markup=False)
+
+
+def _words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) or "none"

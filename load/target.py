@@ -1,0 +1,139 @@
+"""What a load run goes against: a product of its own, an installation in a folder, or a remote host."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app import accounts, installation
+from app.core.errors import CannotRun
+from app.listening import ServerName
+from app.settings import Settings
+from app.store.connections import Stores, connected
+from load import product
+from load.scenarios import SCENARIOS, TICKET_TYPES, Name, sale_of, tickets_each
+
+TIMEOUT_S = 30.0
+JUDGE_TIMEOUT_S = 60.0
+TRUSTED = "127.0.0.1/32"  # our own product believes us the address of each visitor
+
+
+class NoTarget(CannotRun):
+    """There is nothing to go against; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the visitors go. `staff_token`: empty without one; `stores`: None if it is elsewhere."""
+
+    url: str
+    staff_token: str
+    stores: Stores | None
+    says: str
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client that keeps no cookies of a visitor: it sends a token, or none."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
+            yield client
+
+
+@asynccontextmanager
+async def reached(host: str, data: Path | None, token: str, server: ServerName) -> AsyncIterator[Target]:
+    """The target that was asked for. Raises NoTarget, and NotStarted for a product of our own."""
+    if host:
+        if data is None:
+            yield Target(host.rstrip("/"), token, None, f"{host}, judged from outside")
+            return
+        async with _local(data) as local:
+            said = f"{host}, judged with the stores of {data}, too"
+            yield Target(host.rstrip("/"), token or local.staff_token, local.stores, said)
+    elif data is not None:
+        async with _local(data) as local:
+            yield local
+    else:
+        with product.data_folder() as folder:
+            async with product.running(folder, server, FAIRGATE_TRUSTED_PROXIES=TRUSTED) as own:
+                bearer = own.staff.headers["Authorization"].removeprefix("Bearer ")
+                yield Target(own.url, bearer, own.stores, f"a product of our own ({server}) at {own.url}")
+
+
+@asynccontextmanager
+async def _local(data: Path) -> AsyncIterator[Target]:
+    here = installation.running(data)
+    if here is None:
+        raise NoTarget(f"nothing runs in {data}: start `fairgate up --data {data}`, or leave out --data")
+    settings = installation.resolve(Settings(data=data, store_timeout_s=JUDGE_TIMEOUT_S))
+    async with connected(settings) as stores:
+        token, _ = await accounts.issue_access_token(stores.postgres, "load", "admin")
+        yield Target(here.url, token, stores, f"{here.url} of {data}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What is on sale. `rate`: admissions a minute; `ours`: made for this run, and closed after it."""
+
+    room_id: str
+    event_id: str | None
+    ticket_type_ids: list[str]
+    tickets_max: int
+    rate: int
+    ours: bool
+
+
+async def a_sale(target: Target, client: httpx.AsyncClient, name: Name, fans: int) -> Sale:
+    """An event for this scenario, its room open unless everybody comes before. Raises NoTarget."""
+    if not target.staff_token:
+        raise NoTarget("name a room of that host with --room, or give a staff token in FAIRGATE_LOAD_TOKEN")
+    event_id = f"load-{name}-{secrets.token_hex(3)}"
+    event = sale_of(name, fans)
+    room: Any = event["room"]
+    await staff(target, client, "/v1/events", {**event, "event_id": event_id, "name": f"Load test: {name}"})
+    for kind in TICKET_TYPES:
+        ticket_type = {"ticket_type_id": kind, "name": kind.title(), "price": 4900}
+        path = f"/v1/events/{event_id}/ticket-types"
+        await staff(target, client, path, {**ticket_type, "quantity": tickets_each(fans)})
+    if not SCENARIOS[name].together:
+        await staff(target, client, f"/v1/rooms/{event_id}/open")
+    shown = (await client.get(f"/v1/events/{event_id}")).json()
+    rate = int(room["admission_rate_per_minute"])
+    return Sale(event_id, event_id, list(TICKET_TYPES), shown["max_tickets_per_visitor"], rate, ours=True)
+
+
+async def the_sale(client: httpx.AsyncClient, room_id: str) -> Sale:
+    """The sale of a room that is there. Raises NoTarget."""
+    status = await _asked(client, f"/v1/rooms/{room_id}")
+    event_id, rate = status["event_id"], status["admission_rate_per_minute"]
+    if event_id is None:
+        return Sale(room_id, None, [], 0, rate, ours=False)
+    event = await _asked(client, f"/v1/events/{event_id}")
+    kinds = [it["ticket_type_id"] for it in event["ticket_types"]]
+    return Sale(room_id, event_id, kinds, event["max_tickets_per_visitor"], rate, ours=False)
+
+
+async def staff(target: Target, client: httpx.AsyncClient, path: str, body: object = None) -> None:
+    """One POST of staff that has to succeed. Raises NoTarget."""
+    headers = {"Authorization": f"Bearer {target.staff_token}"}
+    try:
+        answer = await client.post(path, json=body, headers=headers)
+    except httpx.HTTPError as error:
+        raise NoTarget(f"{target.url} cannot be reached: {error or type(error).__name__}") from None
+    if answer.is_error:
+        raise NoTarget(f"POST {path} at {target.url}: {answer.status_code} {answer.text[:300]}")
+
+
+async def _asked(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    try:
+        answer = await client.get(path)
+    except httpx.HTTPError as error:
+        raise NoTarget(f"{client.base_url} cannot be reached: {error or type(error).__name__}") from None
+    if answer.is_error:
+        raise NoTarget(f"GET {path} at {client.base_url}: {answer.status_code} {answer.text[:300]}")
+    document: dict[str, Any] = answer.json()
+    return document

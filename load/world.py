@@ -1,0 +1,184 @@
+"""What all visitors of one Locust process share: connections, the shared document, what was found."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+import gevent.socket
+import gevent.ssl
+import msgspec
+from geventhttpclient.client import HTTPClient
+
+from app.web.line_documents import StatusDocument
+from load.plan import PROGRESS, Found, Latency, Plan
+from load.scenarios import SCENARIOS, Scenario
+
+CONNECTIONS_MAX = 1_000
+TIMEOUT_S = 15.0  # the page's deadline
+STREAM_TIMEOUT_S = 30.0  # comments come each 12 s
+EXPECTED_503 = ("store_unavailable", "backlog_full", "restoring")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; status 0: none came. `code`: the problem's."""
+
+    status: int
+    body: bytes = b""
+    code: str = ""
+    retry_after_s: float = 0.0
+
+    @property
+    def document(self) -> Any:
+        """The body's JSON."""
+        return msgspec.json.decode(self.body)
+
+
+@dataclass
+class World:
+    """One run. Only gevent's greenlets touch it, so nothing is locked."""
+
+    plan: Plan
+    environment: Any
+    found: Found = field(default_factory=Found)
+    random: Random = field(default_factory=Random)
+    began_s: float = field(default_factory=time.monotonic)
+    count: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    visitors: set[Any] = field(default_factory=set)  # those that are there now
+    _shown: tuple[bytes, StatusDocument] | None = None
+    _numbers: int = 0
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.plan.url)
+        secure = url.scheme == "https"
+        context = gevent.ssl.create_default_context() if secure else None
+        self._to: dict[str, Any] = {
+            "host": url.hostname,
+            "port": url.port or (443 if secure else 80),
+            "ssl": secure,
+            "ssl_context_factory": (lambda: context) if secure else None,
+            "connection_timeout": TIMEOUT_S,
+        }
+        at_once = min(self.plan.fans + 1, CONNECTIONS_MAX)
+        self.client = HTTPClient(**self._to, network_timeout=TIMEOUT_S, concurrency=at_once)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario of this run."""
+        return SCENARIOS[self.plan.scenario]  # type: ignore[index]
+
+    def next_number(self) -> int:
+        """The number of the next visitor, from 0."""
+        self._numbers += 1
+        return self._numbers - 1
+
+    def now_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.began_s
+
+    def stream_client(self) -> HTTPClient:
+        """A connection for one stream."""
+        return HTTPClient(**self._to, network_timeout=STREAM_TIMEOUT_S, concurrency=1)
+
+    def read(self, body: bytes) -> StatusDocument:
+        """The shared document; who hears the same bytes as the one before reads nothing."""
+        if self._shown is None or self._shown[0] != body:
+            document = msgspec.json.decode(body, type=StatusDocument)
+            self._shown = body, document
+            serving = self.found.serving
+            if not serving or serving[-1][1] < document.serving_position:
+                serving.append((self.now_s(), document.serving_position))
+        return self._shown[1]
+
+    def call(
+        self, name: str, method: str, path: str, headers: dict[str, str], body: object = None, key: str = ""
+    ) -> Reply:
+        """One call, timed and counted under `name`."""
+        sent = {"Accept": "application/json", **headers}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        if key:
+            sent["Idempotency-Key"] = key
+        content = b"" if body is None else msgspec.json.encode(body)
+        began_s, reply, broken = time.perf_counter(), Reply(0), None
+        try:
+            response = self.client.request(method, path, content, sent)
+            reply = _reply(response, bytes(response.read()))
+        except (OSError, gevent.Timeout, ValueError, RuntimeError) as error:  # the last two: no HTTP
+            broken = error
+        took_ms = (time.perf_counter() - began_s) * 1000
+        self._note(name, method, took_ms, reply, broken)
+        return reply
+
+    def _note(self, name: str, method: str, took_ms: float, reply: Reply, broken: Exception | None) -> None:
+        wrong = None
+        if broken is not None:
+            wrong = f"{name}: {type(broken).__name__}"
+        elif reply.status >= 500 and reply.code not in EXPECTED_503:
+            wrong = f"{name}: {reply.status} {reply.code}".rstrip()
+        elif reply.status >= 400:
+            self.refused[reply.code or str(reply.status)] += 1
+        if wrong:
+            self.errors[wrong] += 1
+        self.timed(name, method, took_ms / 1000, len(reply.body), wrong)
+
+    def timed(self, name: str, method: str, took_s: float, length: int = 0, wrong: str | None = None) -> None:
+        """One call for Locust's statistics."""
+        self.environment.events.request.fire(
+            request_type=method,
+            name=name,
+            response_time=took_s * 1000,
+            response_length=length,
+            exception=RuntimeError(wrong) if wrong else None,
+            context={},
+        )
+
+    def open_room(self) -> None:
+        """What staff do when everybody is there."""
+        if self.plan.staff_token and self.scenario.together:
+            headers = {"Authorization": f"Bearer {self.plan.staff_token}"}
+            self.call("open the room", "POST", f"/v1/rooms/{self.plan.room_id}/open", headers)
+
+    def tell(self) -> None:
+        """One line for whoever watches."""
+        told = {"at_s": round(self.now_s()), "count": dict(self.count), "errors": self.errors.total()}
+        print(PROGRESS + msgspec.json.encode(told).decode(), flush=True)
+
+    def write(self) -> None:
+        """Everything that was found, for the verdict."""
+        found = self.found
+        found.count, found.refused, found.errors = dict(self.count), dict(self.refused), dict(self.errors)
+        found.latencies = {
+            name: Latency(
+                entry.num_requests,
+                float(entry.get_response_time_percentile(0.5) or 0),
+                float(entry.get_response_time_percentile(0.99) or 0),
+            )
+            for (name, _), entry in self.environment.stats.entries.items()
+        }
+        draft = Path(self.plan.found + ".new")
+        draft.write_bytes(msgspec.json.encode(found))
+        draft.replace(self.plan.found)
+
+
+def _reply(response: Any, body: bytes) -> Reply:
+    code, status = "", int(response.status_code)
+    if status >= 400 and body.startswith(b"{"):
+        code = str(msgspec.json.decode(body).get("code", ""))
+    told = response.get("retry-after")
+    return Reply(status, body, code, float(told) if told and told.isdigit() else 0.0)
+
+
+def new_key() -> str:
+    """A key nobody used."""
+    return secrets.token_hex(12)
