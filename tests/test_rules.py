@@ -50,7 +50,7 @@ def test_who_expects_to_be_called_asks_before_that(ahead: int, p50: int, jitter:
 
 def test_whoever_is_far_away_asks_rarely() -> None:
     cases = ((0, 1), (3, 1), (100, 10), (100, 100), (9_999, 9_999))
-    assert [rules.poll_after_s(ahead, p50, 0.5) for ahead, p50 in cases] == [2, 8, 20, 75, 600]
+    assert [rules.poll_after_s(ahead, p50, 0.5) for ahead, p50 in cases] == [2, 8, 30, 75, 600]
 
 
 def test_while_nobody_is_called_nobody_asks_often() -> None:

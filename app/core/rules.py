@@ -21,7 +21,7 @@ NUMBERS_BLOCK_MIN = 1_000  # also the gap a wiped Redis leaves in the numbers of
 WAIT_SAMPLES = 1_000
 ASK_MAX_S = 600
 ASK_IDLE_S = 150  # nobody is called for now; that it goes on is in the shared document
-ASK_FAR_MIN_S = 20  # from the tenth in line on
+ASK_FAR_MIN_S = 30  # from the fifteenth in line on
 
 _AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {
     "open": {
@@ -61,8 +61,8 @@ def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
     ahead, which is worth little, so it is asked for about as often as the rest of the wait is quartered: a
     wait of an hour costs a dozen questions. A tenth of the wait cost every visitor of a line of 100,000 two
     questions a minute (`load/origin.py` measures it). Who hears nothing of the shared document still asks
-    before their turn, as long as the line is not called faster than it was expected to be. Only the first ten
-    ask more often than each 20 s: that is for small rooms, and costs a large one nothing.
+    before their turn, as long as the line is not called faster than it was expected to be. Only the first few
+    ask more often than each 30 s: that is for small rooms, and costs a large one nothing.
 
     `p50_s` None: nobody is called. `jitter01`: see `spread_s`.
     """
