@@ -130,6 +130,10 @@ def as_3_0(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     node = {name: as_3_0(it) for name, it in node.items()}
+    for unknown in ("contentMediaType", "contentSchema"):
+        node.pop(unknown, None)
+    if node.get("required") == []:
+        del node["required"]
     if "const" in node:
         node["enum"] = [node.pop("const")]
     alternatives = node.get("anyOf")

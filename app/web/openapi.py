@@ -109,6 +109,8 @@ def _translate_patterns(found: Any) -> None:
                 pattern = "^" + pattern[length.end() :]
                 found["minLength"], found["maxLength"] = int(length[1]), int(length[2])
             found["pattern"] = _END.sub("$", pattern)
+        if found.get("default") == "" and found.get("minLength", 0) > 0:
+            del found["default"]  # it stands for "not given", which nobody can send
         for value in found.values():
             _translate_patterns(value)
     elif isinstance(found, list):

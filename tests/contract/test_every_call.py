@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jsonschema_rs
 import msgspec
 import pytest
 
@@ -179,3 +182,29 @@ async def test_the_docs_page_loads_nothing_from_another_host(web: Web) -> None:
 @pytest.mark.parametrize("path", ["/livez", "/metrics", "/.well-known/jwks.json"])
 async def test_operators_need_no_credential(web: Web, path: str) -> None:
     assert (await web.get(path)).status_code == 200
+
+
+async def test_defaults_and_examples_fit_their_own_schemas(web: Web) -> None:
+    document = (await web.get("/openapi.json")).json()
+    seen = 0
+
+    def look(node: Any) -> None:
+        nonlocal seen
+        if isinstance(node, dict):
+            if "default" in node and "$ref" not in str(node):
+                seen += 1
+                assert jsonschema_rs.is_valid(node, node["default"]), node
+            for value in node.values():
+                look(value)
+        elif isinstance(node, list):
+            for value in node:
+                look(value)
+
+    look(document)
+    assert seen > 20
+
+
+async def test_the_contract_of_the_docs_page_has_no_word_that_openapi_3_0_lacks(web: Web) -> None:
+    text = (await web.get("/docs/openapi-3.0.json")).text
+    for word in ("contentMediaType", "contentSchema", '"const":', '"required":[]', "patternProperties"):
+        assert word not in text, word
