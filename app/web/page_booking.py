@@ -17,6 +17,7 @@ from app.core.model import Event, EventId, Reservation, ReservationId
 from app.core.seating import natural_order
 from app.web.credentials import asker
 from app.web.http import Request
+from app.web.looks import look_for
 from app.web.page_documents import (
     EventPage,
     ReservationPage,
@@ -80,7 +81,7 @@ async def event_page(
         chosen=chosen.counts if chosen else {},
         chosen_seats=chosen.seat_ids if chosen else (),
     )
-    return respond("event.html", document, status)
+    return respond("event.html", document, status, look=await look_for(request, found.room_id))
 
 
 def _opened(request: Request, chosen: Choice | None) -> tuple[str, str]:
@@ -140,7 +141,7 @@ async def reservation_page(
         problem=problem,
         chosen=chosen,
     )
-    return respond("reservation.html", document, status)
+    return respond("reservation.html", document, status, look=await look_for(request, it.room_id))
 
 
 def _in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int], str]:

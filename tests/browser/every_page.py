@@ -182,5 +182,16 @@ async def wrong_sale(page: Page, product: Product) -> None:
     await expect(page.get_by_role("alert")).to_be_visible()
 
 
+async def look_of_a_sale(page: Page, product: Product) -> None:
+    await staff(page, product)
+    await page.goto(f"{product.url}/admin/rooms/{await product.a_sale()}/theme")
+
+
+async def arabic(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(locale="ar", queueing_method="lottery")
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
+
+
 COCKPIT: list[Walk] = [sign_in, all_sales, cockpit, sign_ins, new_sale, wrong_sale]
-EVERY_PAGE: list[Walk] = [*FANS, *BOOKING, *COCKPIT, *STAFF]
+EVERY_PAGE: list[Walk] = [*FANS, look_of_a_sale, arabic, *BOOKING, *COCKPIT, *STAFF]

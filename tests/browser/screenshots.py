@@ -16,6 +16,7 @@ import httpx
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Product, running
+from tests.browser.every_page import staff
 from tests.browser.halls import ARENA, a_hall
 
 CROWD = 640
@@ -115,6 +116,28 @@ async def take_readme(browser: Browser, product: Product, room_id: str) -> None:
     await context.close()
 
 
+LOOK = {"accent": "#8a1c4a", "paper": "#fdf3f6", "footer": "Ada Marlowe Touring"}
+
+
+async def take_look(browser: Browser, product: Product) -> None:
+    """A room with a look of its own: its page in the console, and on an Arabic phone."""
+    room_id = await a_concert(product, theme=LOOK, queueing_method="lottery")
+    await a_crowd(product, room_id, 40)
+    for name, width, height, language in (("queue-page-ar", 390, 844, "ar"), ("look", 1200, 800, "en")):
+        context = await browser.new_context(
+            viewport=ViewportSize(width=width, height=height), device_scale_factor=1.5, locale=language
+        )
+        page = await context.new_page()
+        if language == "ar":
+            await waiting(page, product, room_id)
+        else:
+            await staff(page, product)
+            await page.goto(f"{product.url}/admin/rooms/{room_id}/theme")
+            await expect(page.locator(".preview.dark")).to_be_visible()
+        await page.screenshot(path=README.with_name(f"{name}.png"))
+        await context.close()
+
+
 async def main(folder: Path) -> None:
     """All of them."""
     with running(FAIRGATE_RATE_LIMITS="off") as product:
@@ -125,6 +148,7 @@ async def main(folder: Path) -> None:
             )
             await a_crowd(product, crowded, CROWD)
             await take_readme(browser, product, crowded)
+            await take_look(browser, product)
             await take(browser, product, waiting, crowded, folder)
             free = await a_concert(product, admission_rate_per_minute=6000)
             for walk in (booking, holding, confirmed, sales):

@@ -26,7 +26,11 @@ async def client(product: Product) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_the_first_load_of_the_queue_page_is_light(page: Page, product: Product) -> None:
+@pytest.mark.parametrize("language", ["en", "ar", "pl", "ja"])
+async def test_the_first_load_of_the_queue_page_is_light(
+    visitor: OpenContext, product: Product, language: str
+) -> None:
+    page = await (await visitor(locale=language)).new_page()
     room_id = await product.a_sale()
     weights: dict[str, int] = {}
 
@@ -38,7 +42,7 @@ async def test_the_first_load_of_the_queue_page_is_light(page: Page, product: Pr
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
     await page.wait_for_load_state("load")
-    async with httpx.AsyncClient(headers={"Accept-Encoding": "gzip"}) as client:
+    async with httpx.AsyncClient(headers={"Accept-Encoding": "gzip", "Accept-Language": language}) as client:
         for url in list(weights):  # an icon may still come
             async with client.stream("GET", url) as response:
                 weights[url] = sum([len(part) async for part in response.aiter_raw()])
