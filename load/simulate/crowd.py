@@ -8,7 +8,7 @@ from random import Random
 
 from load.simulate.scenario import Scenario
 
-RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out
+RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out; at most a twentieth of how long the line lasts
 PREQUEUE_S = 600  # a lottery's fans come before the opening
 BURSTS = 4
 BURST_MEAN_S = 10.0
@@ -26,15 +26,16 @@ def arrivals_ms(scenario: Scenario) -> Iterator[int]:
 
     Sorted uniform numbers, one after the other: the least of n that are left is 1 - V**(1/n) of the way on.
     """
-    random, span_s = Random(f"arrivals {scenario.seed}"), BUSY_SHARE * scenario.lasts_s
+    random, lasts_s = Random(f"arrivals {scenario.seed}"), scenario.lasts_s
     rest = 1.0
     for left in range(scenario.fans, 0, -1):
         rest *= (1.0 - random.random()) ** (1.0 / left)
-        yield round(_at_s(scenario, 1.0 - rest, span_s) * 1000)
+        yield round(_at_s(scenario, 1.0 - rest, lasts_s) * 1000)
 
 
-def _at_s(scenario: Scenario, share: float, span_s: float) -> float:
+def _at_s(scenario: Scenario, share: float, lasts_s: float) -> float:
     """When so large a share of the fans has come."""
+    span_s = BUSY_SHARE * lasts_s
     if scenario.arrivals == "steady":
         return share * span_s
     if scenario.arrivals == "burst":
@@ -43,7 +44,8 @@ def _at_s(scenario: Scenario, share: float, span_s: float) -> float:
         return burst * max(span_s / BURSTS, 1.0) + min(-BURST_MEAN_S * math.log1p(-within), span_s / BURSTS)
     if scenario.method == "lottery":
         return (share - 1.0) * PREQUEUE_S
-    return min(-RUSH_MEAN_S * math.log1p(-share), 30 * RUSH_MEAN_S)
+    mean_s = min(RUSH_MEAN_S, lasts_s / 20)
+    return min(-mean_s * math.log1p(-share), 30 * mean_s)
 
 
 class Habits:

@@ -59,17 +59,27 @@ class Played(NamedTuple):
 
 
 def scenario(
-    trouble: str, no_show: float, arrivals: Arrivals, *, rate: int = RATE, lasts_s: int = LASTS_S
+    trouble: str,
+    no_show: float,
+    arrivals: Arrivals,
+    *,
+    rate: int = RATE,
+    lasts_s: int = LASTS_S,
+    sample: int = 150,
 ) -> Scenario:
-    """One sale of the grid. So many fans come that it lasts as long with no-shows as without."""
+    """One sale of the grid, or a smaller copy of it.
+
+    So many fans come that it lasts as long with no-shows as without; ten claim windows long.
+    """
     it = TROUBLES[trouble]
     return Scenario(
         fans=round(rate * lasts_s / 60 / (1 - no_show)),
         rates=((0, rate), *((round(at * lasts_s), round(times * rate)) for at, times in it.rates)),
         pauses=tuple((round(since * lasts_s), round(until * lasts_s)) for since, until in it.pauses),
         no_show=no_show,
+        claim_window_s=lasts_s // 10,
         arrivals=arrivals,
-        sample=300,
+        sample=sample,
     )
 
 

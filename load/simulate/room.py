@@ -171,8 +171,11 @@ class SimulatedRoom:
         )
 
     def _row(self, state: Any) -> RoomRow:
+        # Ticked once a second, a bucket of one second would lose the remainder of a person at each tick.
+        burst = self.rate_per_minute // 60 + 2 if self._scenario.tick_ms >= 1_000 else None
         settings = RoomSettings(
             name="Simulated",
+            burst=burst,
             admission_rate_per_minute=self.rate_per_minute,
             active_visitors_max=self._scenario.active_max,
             claim_window_s=self._scenario.claim_window_s,
