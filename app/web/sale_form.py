@@ -28,6 +28,7 @@ WORDS = ("name", "artist", "venue", "currency")
 TIMES = ("prequeue_at", "opens_at", "closes_at")
 EVENT_NUMBERS = ("max_tickets_per_visitor", "hold_ttl_s")
 ROOM_NUMBERS = ("admission_rate_per_minute", "active_visitors_max", "claim_window_s", "session_ttl_s")
+LOOK = ("accent", "paper", "welcome", "footer")
 LINES_MIN, LINES_MAX = 3, 100
 BEGIN = {
     "zone": UTC,
@@ -97,6 +98,7 @@ def like(
         "message": settings.message,
         "name": settings.name,
     }
+    values |= {name: getattr(settings.theme, name) for name in LOOK}
     if event is not None:
         values |= {name: str(getattr(event, name)) for name in (*WORDS, *EVENT_NUMBERS)}
     counted = [it for it in types if not it.seated]
@@ -121,6 +123,7 @@ def _document(form: SaleForm) -> dict[str, Any]:
         "queueing_method": values.get("queueing_method", "fifo"),
         "message": values.get("message", "").replace("\r\n", "\n"),
         "public": "published" in values,
+        "theme": {name: values.get(name, "").replace("\r\n", "\n") for name in LOOK},
         **{name: _time(form, name, zone) for name in TIMES},
         **{name: _number(form, name) for name in ROOM_NUMBERS},
     }
@@ -205,4 +208,4 @@ def _field(keys: Keys) -> str:
     if keys[0] in ("ticket_types", "sections") and len(keys) == 3:
         kind, name = "type" if keys[0] == "ticket_types" else "section", keys[2]
         return f"{kind}-{keys[1]}-{'name' if name == 'ticket_type_id' else name}"
-    return str(keys[-1])
+    return str(keys[-1]).rpartition(".")[2]

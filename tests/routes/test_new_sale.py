@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.core.model import RoomId
 from tests.routes.conftest import Web
 
 SALE = {
@@ -35,6 +36,8 @@ SALE = {
     "prequeue_at": "2035-01-10T09:00",
     "opens_at": "2035-01-10T10:00",
     "closes_at": "",
+    "accent": "#0b5d4a",
+    "welcome": "Hello",
 }
 NEW = "/admin/sales/new"
 
@@ -67,6 +70,8 @@ async def test_one_press_makes_event_tickets_seats_room_and_schedule(web: Web) -
     assert sold == {"standing": (4550, 1200), "stalls": (8000, 30)}
     room = (await web.get("/v1/rooms/spring-gala")).json()
     assert room["prequeue_at"] == "2035-01-10T08:00:00Z"
+    look = (await web.app.line.rooms.get(RoomId("spring-gala"))).settings.theme
+    assert (look.accent, look.welcome) == ("#0b5d4a", "Hello")
     assert (room["message"], room["state"]) == ("Doors\nopen at seven.", "scheduled")
     log = (await web.get("/v1/audit", headers=web.as_("admin"))).json()["items"]
     assert {(it["who"], it["action"]) for it in log} == {("ann", "create")}
@@ -109,6 +114,8 @@ async def test_looking_tells_what_will_happen_and_makes_nothing(web: Web) -> Non
             {"admission_rate_per_minute", "claim_window_s"},
         ),
         ({"queueing_method": "luck"}, set()),
+        ({"accent": "#ffff00"}, {"accent"}),  # cannot be read
+        ({"accent": "green", "welcome": "x" * 501}, {"accent", "welcome"}),
         ({"opens_at": "2035-01-09T10:00"}, {"opens_at"}),
         (
             {
@@ -151,6 +158,7 @@ async def test_a_sale_that_was_is_copied_without_its_times(web: Web) -> None:
     values = dict(re.findall(r'name="([\w-]+)"[^>]*? value="([^"]*)"', page))
     for name in ("starts_at", "prequeue_at", "opens_at", "event_id"):
         assert values[name] == ""
+    assert (values["accent"], values["welcome"]) == ("#0b5d4a", "Hello")
     copied = {
         "name": "Spring Gala",
         "type-0-price": "45.50",
