@@ -105,7 +105,10 @@ def last_in_line(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
     if status.state not in ("open", "paused"):
         return f"nobody is called ({status.state.replace('_', ' ').replace('prequeue', 'pre-queue')})"
     found = last_in_line_s(status, room.settings, changed)
-    return "never: the rate is 0" if found is None else f"{_minutes(found[0])} to {_minutes(found[1])}"
+    if found is None:
+        return "never: the rate is 0"
+    low, high = map(_minutes, found)
+    return f"about {low}" if low == high else f"{low} to {high}"
 
 
 def change_lines(entries: Sequence[Entry]) -> list[ChangeLine]:
