@@ -58,6 +58,9 @@ STEPS = {
 FORMS = {
     "step": Step("/admin/rooms/{e}/state", {"step": "open"}, rows=(("open", "room", "{e}"),)),
     "settings": Step("/admin/rooms/{e}/settings", {"message": "Soon"}, rows=(("change", "room", "{e}"),)),
+    "save_theme": Step(
+        "/admin/rooms/{e}/theme", {"do": "save", "accent": "#0b5d4a"}, rows=(("change", "room", "{e}"),)
+    ),
 }
 FORMS_ELSEWHERE = {
     "send_again",  # tests/routes/test_mail.py
