@@ -141,13 +141,13 @@ async def test_every_call_of_staff_that_changes_something_is_in_the_log_once(web
 
 async def test_the_forms_of_the_console_are_in_the_log(web: Web) -> None:
     for name in {it.name for it in CONSOLE if it.method == "POST"} - FORMS_ELSEWHERE:
-        step = FORMS[name]
-        before = await prepared(web, step, name)
-        path = step.path.replace("{e}", name)
+        step, event_id = FORMS[name], name.replace("_", "-")
+        before = await prepared(web, step, event_id)
+        path = step.path.replace("{e}", event_id)
         answer = await web.send("POST", path, data=step.body, headers=await web.staff("operator", "ann"))
         assert answer.status_code == 303, answer.text
         new = await rows(web, f"?per_page={await count(web) - before or 1}")
-        assert told(new) == expected(step, name)
+        assert told(new) == expected(step, event_id)
         assert (new[0]["who"], new[0]["role"]) == ("ann", "operator")
         assert new[0]["request_id"]
 
