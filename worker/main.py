@@ -139,7 +139,7 @@ async def _arq(crew: Crew) -> None:
         job_serializer=msgspec.json.encode,
         job_deserializer=msgspec.json.decode,
         handle_signals=False,
-        max_jobs=2 * len(JOBS),
+        max_jobs=len(JOBS),  # all run: then arq does not look into its queue, which cost a tenth of a core
         poll_delay=0.1,
         health_check_interval=5,
         log_results=False,
