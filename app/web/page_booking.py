@@ -67,7 +67,7 @@ async def event_page(
     names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
     now, bands, most = now_ms(), bands_of(ticket_types), found.max_tickets_per_visitor
     opened = _opened(request, chosen)
-    seats = await seats_part(request, found.event_id, ticket_types, mine, most, opened)
+    seats = await seats_part(request, found.event_id, ticket_types, mine, most, opened, seats_taken)
     document = EventPage(
         event=event_head(found),
         now_ms=now,

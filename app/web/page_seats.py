@@ -59,8 +59,12 @@ async def seats_part(
     mine: Sequence[Reservation],
     most: int,
     opened: tuple[str, str],
+    lost: Sequence[str] = (),
 ) -> SeatsPart | None:
-    """The seats of an event, None where it has none; `opened`: the section and the row asked for."""
+    """The seats of an event, None where it has none; `opened`: the section and the row asked for.
+
+    `lost`: seats that were refused just now, which the map may still call free for a second.
+    """
     seated = [it for it in ticket_types if it.seated]
     if not seated:
         return None
@@ -76,7 +80,7 @@ async def seats_part(
         section=section.ticket_type_id if section else "",
         rows=[SeatLine(it.row, it.row.upper(), it.states.count(FREE)) for it in rows],
         row=row.row if row else "",
-        seats=_boxes(section, row) if section and row else [],
+        seats=_boxes(section, row, lost) if section and row else [],
     )
 
 
@@ -95,11 +99,11 @@ def _row(section: SeatSectionDocument | None, name: str) -> SeatRowDocument | No
     return next((it for it in section.rows if it.row == name), None) if section else None
 
 
-def _boxes(section: SeatSectionDocument, row: SeatRowDocument) -> list[SeatBox]:
+def _boxes(section: SeatSectionDocument, row: SeatRowDocument, lost: Sequence[str]) -> list[SeatBox]:
     return [
-        SeatBox(id_of_seat(section.ticket_type_id, row.row, number), number, state == FREE)
+        SeatBox(seat_id, number, state == FREE and seat_id not in lost)
         for number, state in enumerate(row.states, row.first)
-        if state != GAP
+        if state != GAP and (seat_id := id_of_seat(section.ticket_type_id, row.row, number))
     ]
 
 

@@ -1,6 +1,12 @@
-"""What holds for every page of the product (`every_page.py`): axe finds nothing, in light and in dark."""
+"""What holds for every page of the product (`every_page.py`): axe finds nothing, and it fits its window.
+
+A picture of each is kept in `artefacts/screenshots`, which git ignores, to be looked at after a run.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Page
@@ -11,10 +17,19 @@ from tests.browser.every_page import EVERY_PAGE, Walk
 
 pytestmark = pytest.mark.browser
 
+PICTURES = Path(__file__).parents[2] / "artefacts" / "screenshots"
+Window = tuple[int, int, Literal["light", "dark"]]
+WINDOWS: tuple[Window, ...] = ((360, 740, "light"), (768, 1024, "dark"), (1440, 900, "light"))
+
 
 @pytest.mark.parametrize("walk", EVERY_PAGE, ids=lambda walk: walk.__name__)
-async def test_axe_finds_nothing(page: Page, product: Product, walk: Walk) -> None:
+async def test_axe_finds_nothing_and_it_fits(page: Page, product: Product, walk: Walk) -> None:
     await walk(page, product)
     assert await violations(page) == []
     await page.emulate_media(color_scheme="dark")
     assert await violations(page) == []
+    for width, height, scheme in WINDOWS:
+        await page.emulate_media(color_scheme=scheme)
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.screenshot(path=PICTURES / f"{walk.__name__}-{width}-{scheme}.png", full_page=True)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
