@@ -4,9 +4,9 @@ const MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400;
 const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are told in hours: nobody counts 137 minutes
 const figures = (options) => new Intl.NumberFormat(locale, { numberingSystem: "latn", useGrouping: true, ...options });
 const plain = figures();
-const unit = (name, unitDisplay) => figures({ style: "unit", unit: name, unitDisplay });
+const unit = (name, unitDisplay, more) => figures({ style: "unit", unit: name, unitDisplay, ...more });
 const units = { minute: unit("minute", "long"), hour: unit("hour", "long") };
-const short = { day: unit("day", "narrow"), hour: unit("hour", "narrow") };
+const short = { day: unit("day", "narrow", { useGrouping: false }), hour: unit("hour", "narrow") };
 const plurals = new Intl.PluralRules(locale);
 
 export const number = (value) => plain.format(value);

@@ -17,6 +17,7 @@ from app.web.page_documents import EventHead
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
 SLOWER_TOLD_MS = 15 * 60_000  # so long a longer wait is explained
+REFRESH_NEAR_S = 5
 REFRESH_QUIET_S = 60  # nothing is expected soon
 STAYS = ("removed", "active", "called", "done")  # tell these whatever became of the room
 QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in line; in show.js as well
@@ -195,7 +196,8 @@ def _refresh_s(page: RoomPage, standing: Standing) -> int:
     elif page.panel == "returns" or page.notice in ("held", "fewer"):
         due_s = page.claim_window_s // 2  # there is a form, and who fills it in has to have the time
     elif page.panel == "waiting" and standing.place_document:
-        due_s = standing.place_document.poll_after_s
+        # Without a script nothing else tells them their turn: who is near the front looks often.
+        due_s = min(standing.place_document.poll_after_s, REFRESH_NEAR_S + page.ahead)
     return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)
 
 
