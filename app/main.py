@@ -76,7 +76,7 @@ async def _opened(
             asyncio.create_task(board.keep()),
             asyncio.create_task(keyring.keep_fresh()),
             asyncio.create_task(metrics.keep_totals(stores.redis)),
-            asyncio.create_task(presence.keep_present(stores.redis)),
+            asyncio.create_task(presence.keep_present(stores.redis, presence.new_name())),
         ]
         try:
             yield App(

@@ -51,9 +51,9 @@ class Self:
         return float(used.user + used.system)
 
 
-async def keep_present(redis: RedisClient) -> None:
-    """Say each second that this web process is alive; for ever, and at the end that it is not."""
-    name, myself, task = new_name(), Self(), asyncio.current_task()
+async def keep_present(redis: RedisClient, name: str) -> None:
+    """Say each second that the web process of this name is alive; for ever, and at the end that it is not."""
+    myself, task = Self(), asyncio.current_task()
     assert task is not None
     try:
         while not task.cancelling():  # redis-py may swallow a cancellation while it connects
