@@ -68,7 +68,7 @@ async def test_from_the_link_to_the_tickets(page: Page, product: Product) -> Non
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("You are done here")
     await page.get_by_role("link", name="My reservations").first.click()
-    await expect(page.get_by_role("link", name="2 \u00d7 Standing")).to_be_visible()
+    await expect(page.get_by_text("2 \u00d7 Standing")).to_be_visible()
 
 
 async def test_from_the_link_to_the_tickets_without_scripts(plain_page: Page, product: Product) -> None:

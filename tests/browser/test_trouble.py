@@ -40,10 +40,12 @@ async def test_a_wiped_redis_costs_nobody_their_place(
 ) -> None:
     room_id = await product.a_sale(restore_window_s=0)
     await joined(page, product, room_id)
+    before = await product.status(room_id)
     await product.wipe_redis()
 
     async def back() -> bool:
-        return bool((await product.status(room_id))["waiting"] == 1)
+        now = await product.status(room_id)
+        return bool(now["epoch"] > before["epoch"] and now["waiting"] == 1)
 
     await wait_until(back, "the page asking for its place again", timeout_s=30)
     assert await number_of(page) == "1"
