@@ -129,7 +129,8 @@ class Page:
 
     def _set(self, place: PlaceDocument, now_s: float) -> None:
         self.place, self.over = place, None
-        self.ask_at_s = now_s + jittered(place.poll_after_s or POLL_AFTER_S, self.random)
+        patience = 2 if place.state == "prequeue" else 1
+        self.ask_at_s = now_s + jittered((place.poll_after_s or POLL_AFTER_S) * patience, self.random)
 
 
 def _reached(status: StatusDocument, place: PlaceDocument | None) -> bool:

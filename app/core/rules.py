@@ -20,7 +20,7 @@ DRAW_BITS = 52  # a sorted set's score is a double: integers up to 2**53 are exa
 NUMBERS_BLOCK_MIN = 1_000  # also the gap a wiped Redis leaves in the numbers of a small sale
 WAIT_SAMPLES = 1_000
 ASK_MAX_S = 600
-ASK_IDLE_S = 150  # nobody is called for now; that it goes on is in the shared document
+ASK_IDLE_S = 75  # nobody is called for now; with its spread less than the usual claim window
 ASK_FAR_MIN_S = 30  # from the fifteenth in line on
 
 _AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {

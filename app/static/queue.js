@@ -11,6 +11,8 @@ const root = document.querySelector("[data-room]");
 const start = JSON.parse(root.dataset.start);
 const url = `/v1/rooms/${start.room_id}`;
 const POLL_AFTER_S = 30;
+// In the pre-queue the shared document tells all there is; poll_after_s is meant for those who do not hear it.
+const patience = (it) => jittered((it?.poll_after_s || POLL_AFTER_S) * (it?.state === "prequeue" ? 2000 : 1000));
 const STEP_MS = 1000; // between questions about our own place
 
 let { status, place } = start;
@@ -18,12 +20,12 @@ if (place) place.passed = passedOf(status, place);
 let began = start.began;
 let link = "polling", documentAt = Date.now();
 let alerted = false, alerts = null;
-let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
+let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + patience(place);
 
 function setPlace(next) {
   const sameNumber = next && place && next.queue_number === place.queue_number;
   place = next && { ...next, passed: passedOf(status, next) };
-  askAt = Date.now() + jittered((place?.poll_after_s || POLL_AFTER_S) * 1000);
+  askAt = Date.now() + patience(place);
   if (place?.state === "waiting" && (!sameNumber || !began)) remember();
 }
 

@@ -112,7 +112,7 @@ def test_a_throttled_page_waits_as_long_as_it_was_told() -> None:
 
 def test_the_drawing_is_asked_about_once_and_spread() -> None:
     page = a_page(status(state="prequeue", serving_position=0, waiting=1_000_000))
-    page.answered("join", Answer(201, place(state="prequeue", queue_number=None, poll_after_s=150)), 0)
+    page.answered("join", Answer(201, place(state="prequeue", queue_number=None, poll_after_s=75)), 0)
     page.hear(status(state="open", serving_position=0, waiting=1_000_000), 10)
     page.step(10)
     assert 10 <= page.ask_at_s <= 20
