@@ -53,15 +53,23 @@ class Self:
 
 async def keep_present(redis: RedisClient, name: str) -> None:
     """Say each second that the web process of this name is alive; for ever, and at the end that it is not."""
-    myself, task = Self(), asyncio.current_task()
-    assert task is not None
+    myself, beat = Self(), None
     try:
-        while not task.cancelling():  # redis-py may swallow a cancellation while it connects
+        while True:
             await asyncio.sleep(EVERY_S)
-            with suppress(*REDIS_AWAY):
-                await presence.appear(redis, name, now_ms())
-                await presence.tell(redis, name, myself.about())
+            # Not broken off: what is on its way would arrive after the farewell, and redis-py may swallow
+            # a cancellation while it connects.
+            beat = asyncio.create_task(_beat(redis, name, myself))
+            await asyncio.shield(beat)
     finally:
         with suppress(*REDIS_AWAY):
             async with asyncio.timeout(LAST_WORD_S):
+                if beat is not None:
+                    await beat
                 await presence.leave(redis, name)
+
+
+async def _beat(redis: RedisClient, name: str, myself: Self) -> None:
+    with suppress(*REDIS_AWAY):
+        await presence.appear(redis, name, now_ms())
+        await presence.tell(redis, name, myself.about())
