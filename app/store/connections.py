@@ -84,7 +84,7 @@ async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) 
         )
     except ValueError as error:
         raise StoreRefused(f"REDIS_URL cannot be used: {error}") from None
-    single.connection_pool.connection_class = _packed_by_hiredis(single.connection_pool.connection_class)
+    single.connection_pool.connection_class = _as_we_speak(single.connection_pool.connection_class)
     try:
         server = await single.info("server")
         cluster = await single.info("cluster")
@@ -99,23 +99,35 @@ async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) 
         return single
     await single.aclose()
     clustered: RedisCluster = RedisCluster.from_url(url, **options)
+    spoken = _as_we_speak(clustered.connection_kwargs["connection_class"])
+    clustered.connection_kwargs["connection_class"] = spoken  # of the nodes it will be told of
+    for node in clustered.nodes_manager.startup_nodes.values():
+        node.connection_class = spoken
     await clustered.initialize()
     return clustered
 
 
-def _packed_by_hiredis(connection_class: type[Any]) -> type[Any]:
-    """The connection class, writing commands with hiredis as redis-py's own synchronous client does.
+def _as_we_speak(connection_class: type[Any]) -> type[Any]:
+    """The connection class, packing commands with hiredis, and saying of each broken line that it is broken.
 
-    Its asynchronous one packs in Python, argument by argument: a fifth of what a batch of hundreds costs us.
+    redis-py's synchronous client packs with hiredis; its asynchronous one in Python, argument by argument: a
+    fifth of what a batch of hundreds costs us. And it expects OSError of a line that breaks, where uvloop
+    says RuntimeError to who writes after the break and before they were told of it.
     """
     pack = HiredisRespSerializer().pack
 
-    class Packed(connection_class):  # type: ignore[misc]
+    class Spoken(connection_class):  # type: ignore[misc]
         def pack_command(self, *arguments: Any) -> list[bytes]:
             packed: list[bytes] = pack(*arguments)
             return packed
 
-    return Packed
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            try:
+                await super().send_packed_command(command, check_health)
+            except RuntimeError as error:
+                raise RedisConnectionError(f"the connection broke: {error}") from error
+
+    return Spoken
 
 
 class _Stateless(asyncpg.Connection):

@@ -1,0 +1,52 @@
+"""A line to a store that breaks under a caller's hands: an absence of the store, on both event loops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import asyncpg
+import pytest
+import uvloop
+from redis.asyncio.cluster import RedisCluster
+
+from app.store.connections import POSTGRES_AWAY, REDIS_AWAY, connect_redis
+from tests.conftest import Servers
+
+LOOPS = [uvloop.new_event_loop, asyncio.new_event_loop]
+
+
+async def _of_redis(servers: Servers) -> None:
+    redis = await connect_redis(servers.redis_url, timeout_s=5)
+    try:
+        if isinstance(redis, RedisCluster):
+            connection = redis.get_primaries()[0].acquire_connection()
+            await connection.connect()
+        else:
+            connection = await redis.connection_pool.get_connection()
+        connection._writer.transport.abort()
+        try:
+            await connection.send_command("PING")
+        finally:
+            await connection.disconnect(nowait=True)
+    finally:
+        await redis.aclose()
+
+
+async def _of_postgres(servers: Servers) -> None:
+    connection: Any = await asyncpg.connect(servers.database_url)
+    connection._transport.abort()
+    await connection.fetchval("SELECT 1")
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=["uvloop", "asyncio"])
+@pytest.mark.parametrize(("write", "away"), [(_of_redis, REDIS_AWAY), (_of_postgres, POSTGRES_AWAY)])
+def test_who_writes_before_the_break_was_told_hears_that_the_store_is_away(
+    servers: Servers,
+    loop: Callable[[], asyncio.AbstractEventLoop],
+    write: Callable[[Servers], Coroutine[Any, Any, None]],
+    away: tuple[type[Exception], ...],
+) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner, pytest.raises(away):
+        runner.run(write(servers))
