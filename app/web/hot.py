@@ -7,8 +7,7 @@ goes on to Quart, with X-Request-Id and CORS headers added to whatever comes bac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from quart import Quart
@@ -17,10 +16,9 @@ from app.core.errors import BodyTooLarge, MalformedJson
 from app.web import cors
 from app.web.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http import App, Endpoint, Request, Response, param_names
+from app.web.streaming import Receive, Send, send_stream
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
@@ -160,28 +158,4 @@ async def _send(request: Request, response: Response, receive: Receive, send: Se
     if isinstance(body, bytes):
         await send({"type": "http.response.body", "body": body, "more_body": False})
     else:
-        await _stream(body, receive, send)
-
-
-async def _stream(chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send until the stream ends or its reader has gone."""
-
-    async def sending() -> None:
-        async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    task = asyncio.create_task(sending())
-    gone = asyncio.create_task(_disconnected(receive))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        task.cancel()
-        with suppress(asyncio.CancelledError, OSError):  # the reader left while we were sending
-            await task
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        await send_stream(body, receive, send)
