@@ -14,6 +14,7 @@ from app.core.errors import CannotRun
 ServerName = Literal["hypercorn", "granian"]
 
 BACKLOG = 4096  # connections the kernel keeps for us in a rush
+UNHEARD_MS = 30_000  # who takes nothing of what we send for so long has left, with or without a farewell
 
 
 class CannotListen(CannotRun):
@@ -30,6 +31,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # where it is not, the kernel gives up after a quarter of an hour
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)

@@ -10,12 +10,12 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import uvloop
 from granian._granian import SocketHolder
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server as EmbeddedGranian
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -58,9 +58,8 @@ async def _run(settings: Settings, listener: socket.socket, server: ServerName) 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    serve = _hypercorn if server == "hypercorn" else _granian
     garbage.spare_what_started()
-    serving = asyncio.create_task(serve(app, listener, stopping))
+    serving = asyncio.create_task(SERVERS[server](app, listener, stopping))
     stopped = asyncio.create_task(stopping.wait())
     log.get(__name__).info("serving", server=server, address=listener.getsockname()[:2])
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -113,6 +112,7 @@ async def _granian(app: Quart, listener: socket.socket, stopping: asyncio.Event)
         interface=Interfaces.ASGINL,  # without lifespan: we start and stop the app ourselves
         backlog=BACKLOG,
         backpressure=REQUESTS_AT_ONCE,
+        http=HTTPModes.http1,  # to look for HTTP/2 first costs 12 KB for each open connection
         websockets=False,
         log_level=LogLevels.error,
         log_dictconfig={"loggers": {}, "handlers": {}, "formatters": {}},
@@ -122,3 +122,9 @@ async def _granian(app: Quart, listener: socket.socket, stopping: asyncio.Event)
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()
     await serving
+
+
+SERVERS: dict[ServerName, Callable[[Quart, socket.socket, asyncio.Event], Coroutine[Any, Any, None]]] = {
+    "hypercorn": _hypercorn,
+    "granian": _granian,
+}

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from quart import Quart
+from app.listening import ServerName, listen, url_of
+from app.serve import SERVERS
 
 
 @asynccontextmanager
-async def listening(quart: Quart) -> AsyncIterator[str]:
-    """The address of the app, which is started and stopped by somebody else."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = Config()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config.bind = [f"fd://{listener.detach()}"]  # Hypercorn closes it: an open file has one owner
-    config.graceful_timeout = 1
-    stopping = asyncio.Event()
-
-    async def lane(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            await quart.asgi_app(scope, receive, send)
-
-    serving = asyncio.create_task(serve(lane, config, shutdown_trigger=stopping.wait, mode="asgi"))
+async def listening(app: Any, server: ServerName = "hypercorn") -> AsyncIterator[str]:
+    """The address of an app, which is started and stopped by somebody else."""
+    listener, stopping = listen("127.0.0.1", 0), asyncio.Event()
+    url = url_of("127.0.0.1", listener)
+    serving = asyncio.create_task(SERVERS[server](app, listener, stopping))
     yield url
     stopping.set()
     await serving
+    listener.detach()  # the server has closed it: an open file has one owner
