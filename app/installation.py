@@ -24,6 +24,7 @@ from app.settings import Settings
 
 STARTED_TOLERANCE_S = 2.0  # the kernel counts start times from boot; the wall clock may have been set since
 LEFTOVER_TIMEOUT_S = 4.0
+STATEMENTS_KEPT = 100  # there is no PgBouncer before our own Postgres: one round trip less for each statement
 
 
 class InstallationRefused(CannotRun):
@@ -154,6 +155,8 @@ def resolve(settings: Settings) -> Settings:
     if here := running(data):
         found["redis_url"] = settings.redis_url or here.redis_url
         found["database_url"] = settings.database_url or here.database_url
+        if not settings.database_url and "postgres_statements" not in settings.model_fields_set:
+            found["postgres_statements"] = STATEMENTS_KEPT
         if not settings.redis_url:
             found["queue_redis_url"] = settings.queue_redis_url or here.queue_redis_url
     if not settings.secret.get_secret_value() and (data / "secret").is_file():

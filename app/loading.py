@@ -45,6 +45,11 @@ class LoadedRooms:
         """The room, possibly of an older version: for what never changes. Raises RoomNotFound."""
         return self._known.get(room_id) or await self.read(room_id)
 
+    def peek(self, room_id: RoomId, status: RoomStatus) -> Room | None:
+        """The room, if this process has it in the version `status` tells of, or newer."""
+        room = self._known.get(room_id)
+        return None if room is None or room.version < status.version or room.epoch < status.epoch else room
+
     async def of(self, room_id: RoomId, status: RoomStatus) -> Room:
         """The room in the version `status` tells of, or newer; with Postgres away the one we have."""
         room = self._known.get(room_id)

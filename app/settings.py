@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     reserve_wait_s: float = Field(default=10.0, gt=0, le=60)  # a reserve call's deadline
     store_timeout_s: float = Field(default=2.0, gt=0, le=60)  # any one round trip
     postgres_pool_max: int = Field(default=10, ge=4, le=1000)  # a restore holds two at once
+    postgres_statements: int = Field(default=0, ge=0, le=10_000)  # prepared ones kept; embedded: 100
     webhooks_private: Literal["on", "off"] = "off"  # on: webhooks may be in private networks
     payment_webhook_secret: SecretStr = SecretStr("")  # the gateway signs with it; embedded keeps its own
     smtp_url: SecretStr = SecretStr("")  # smtp://user:password@host:587, smtps://...; empty: mails are kept

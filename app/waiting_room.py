@@ -133,21 +133,21 @@ def open_line(stores: Stores, settings: Settings) -> Line:
     return Line(stores, settings)
 
 
-async def join(line: Line, room_id: RoomId, joining: Joining) -> Answer:
+def join(line: Line, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
     """The place they have, or a new one (`Place.new`). The token to hand out carries `Place.token_number`.
 
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
     Restoring, StoreUnavailable.
     """
-    return await _patiently(line.joins, room_id, joining)
+    return _patiently(line.joins, room_id, joining)
 
 
-async def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
+def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]:
     """The exact place, also how it ended if that is less than an hour ago (state done, left, removed ...).
 
     Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
-    return await _patiently(line.asks, room_id, claims)
+    return _patiently(line.asks, room_id, claims)
 
 
 async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
@@ -217,7 +217,9 @@ async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, ite
     """Join and place go on while a room is restored; the few whose turn had come wait until it is known."""
     for pause_s in RESTORE_PAUSES_S:
         try:
-            return await _submitted(coalescer, room_id, item)
+            return await coalescer.submit(room_id, item)
+        except CoalescerFull:
+            raise StoreUnavailable from None
         except Restoring:
             await asyncio.sleep(pause_s)
     return await _submitted(coalescer, room_id, item)
@@ -232,15 +234,9 @@ async def _submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, ite
 
 async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
     with stores_answer():
-        seed = (await line.rooms.get(room_id)).seed
+        room = await line.rooms.get(room_id)
         records = [
-            JoinRecord(
-                it.visitor_id,
-                it.address,
-                rules.draw_of(seed, it.visitor_id),
-                *_told(it.known),
-                quantity=it.quantity,
-            )
+            JoinRecord(it.visitor_id, it.address, _draw(room, it.visitor_id), *_told(it.known), it.quantity)
             for it in batch
         ]
         question = Question(room_scripts.join, line.join_throttle, _JOIN_REFUSALS)
@@ -274,8 +270,15 @@ async def _status_batch(line: Line, room_id: RoomId, batch: list[None]) -> Seque
 
 
 async def _ask_records(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
-    seed = (await line.rooms.get(room_id)).seed
-    return [AskRecord(it.visitor_id, rules.draw_of(seed, it.visitor_id), *_told(it)) for it in batch]
+    room = await line.rooms.get(room_id)
+    return [AskRecord(it.visitor_id, _draw(room, it.visitor_id), *_told(it)) for it in batch]
+
+
+def _draw(room: Room, visitor_id: VisitorId) -> int | str:
+    """Their draw, where there is one. The room may be out of date: a script that needs it asks for it."""
+    if room.settings.queueing_method != "lottery":
+        return room_scripts.NO_DRAW
+    return rules.draw_of(room.seed, visitor_id)
 
 
 def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
@@ -308,11 +311,12 @@ async def _decided(
 
 
 async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
-    """Get what the script lacked: queue numbers, or those a draw gave before the room was restored."""
+    """Get what the script lacked: queue numbers, those a draw gave before the room was restored, a draw."""
     if any(word == "numbers_exhausted" for _, word in again):
         await line.rooms.loaded(room_id, lambda: reserve_numbers(line.stores, room_id))
     undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
     drawn = await room_rows.select_drawn(line.stores.postgres, room_id, undrawn) if undrawn else {}
+    seed = (await line.rooms.get(room_id)).seed
     prepared: list[Record] = []
     for record, word in again:
         if isinstance(record, JoinRecord):
@@ -320,5 +324,7 @@ async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]
         if word == "undrawn":
             number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
             record = record._replace(known_number=number)
+        if word == "no_draw":
+            record = record._replace(draw=rules.draw_of(seed, record.visitor_id))
         prepared.append(record)
     return prepared

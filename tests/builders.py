@@ -101,7 +101,7 @@ async def stock(redis: Client, free: int, held: int = 0, sold: int = 0) -> None:
 
 
 def joining(
-    visitor_id: str, known: PlaceClaims | None = None, address: str = "", draw: int = 7
+    visitor_id: str, known: PlaceClaims | None = None, address: str = "", draw: int | str = 7
 ) -> JoinRecord:
     """One record of `join`."""
     return JoinRecord(visitor_id, address, draw, *_told(known))

@@ -237,6 +237,18 @@ async def test_a_lottery_is_drawn_as_anyone_can_check(line: Line) -> None:
     assert (await place(line, ROOM, claims(late)))[0].ahead == 30
 
 
+async def test_who_takes_a_room_for_one_without_a_lottery_still_gives_it_a_draw(line: Line) -> None:
+    await a_stored_room(line.stores, admission_rate_per_minute=0)
+    behind = open_line(line.stores, Settings(rate_limits="off"))
+    assert (await behind.rooms.get(ROOM)).settings.queueing_method == "fifo"
+    lottery = {"queueing_method": "lottery", "prequeue_at": "2020-01-01T00:00:00Z"}
+    await room_control.configure(line, ROOM, lottery, by=STAFF)
+    await tick(line)
+    (ann,) = await joined(behind)
+    drawn = await line.stores.redis.zscore(KEYS.prequeue, ann.visitor_id)
+    assert (ann.state, drawn) == ("prequeue", draw_of(SEED, ann.visitor_id))
+
+
 async def test_a_store_that_is_away_is_said_so(stores: Stores) -> None:
     line = open_line(stores, Settings(rate_limits="off"))
     await an_open_room(line)

@@ -108,11 +108,14 @@ async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) 
 
 
 def _as_we_speak(connection_class: type[Any]) -> type[Any]:
-    """The connection class, packing commands with hiredis, and saying of each broken line that it is broken.
+    """The connection class, with what it costs to ask once more than halved.
 
-    redis-py's synchronous client packs with hiredis; its asynchronous one in Python, argument by argument: a
-    fifth of what a batch of hundreds costs us. And it expects OSError of a line that breaks, where uvloop
-    says RuntimeError to who writes after the break and before they were told of it.
+    redis-py's synchronous client packs with hiredis, its asynchronous one in Python, argument by argument. It
+    also makes a task of each write, to bound it (here the wait for the reply is bound, and nothing is written
+    before that came), and looks for left-over data with a read that times out at once.
+
+    And each broken line is said to be broken: redis-py expects OSError, where uvloop says RuntimeError to who
+    writes after the break and before they were told of it.
     """
     pack = HiredisRespSerializer().pack
 
@@ -123,9 +126,17 @@ def _as_we_speak(connection_class: type[Any]) -> type[Any]:
 
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
             try:
-                await super().send_packed_command(command, check_health)
+                if self.is_connected and not self.health_check_interval and isinstance(command, list):
+                    self._writer.writelines(command)
+                else:
+                    await super().send_packed_command(command, check_health)
             except RuntimeError as error:
+                await self.disconnect(nowait=True)
                 raise RedisConnectionError(f"the connection broke: {error}") from error
+
+        async def can_read_destructive(self) -> bool:
+            reader = self._reader
+            return bool(reader.at_eof() or reader._buffer or self._parser._reader.has_data())
 
     return Spoken
 
@@ -140,14 +151,16 @@ class _Stateless(asyncpg.Connection):
         return ""
 
 
-async def connect_postgres(url: str, timeout_s: float, connections_max: int) -> asyncpg.Pool:
-    """A pool for `url`. Holds no server-side prepared statements, so PgBouncer may stand in between."""
+async def connect_postgres(
+    url: str, timeout_s: float, connections_max: int, statements: int = 0
+) -> asyncpg.Pool:
+    """A pool for `url`. Connections keep so many prepared statements; with none PgBouncer may be between."""
     try:
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=connections_max,
-            statement_cache_size=0,
+            statement_cache_size=statements,
             timeout=timeout_s,
             command_timeout=max(timeout_s, 5.0),
             connection_class=_Stateless,
@@ -183,7 +196,10 @@ async def connected(settings: Settings) -> AsyncIterator[Stores]:
     redis = await connect_redis(settings.redis_url, settings.store_timeout_s)
     try:
         postgres = await connect_postgres(
-            settings.database_url, settings.store_timeout_s, settings.postgres_pool_max
+            settings.database_url,
+            settings.store_timeout_s,
+            settings.postgres_pool_max,
+            settings.postgres_statements,
         )
         try:
             yield Stores(redis, postgres)

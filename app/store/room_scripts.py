@@ -16,10 +16,11 @@ from app.store.keys import RoomKeys
 from app.store.lua import call
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
+NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that needs one answers no_draw
 
 _STATES = frozenset(get_args(PlaceState))
 _REFUSALS = frozenset(
-    "limited not_open closed sold_out numbers_exhausted undrawn absent restoring too_many".split()
+    "limited not_open closed sold_out numbers_exhausted undrawn no_draw absent restoring too_many".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
 HEAD = 14  # values of `include/room.lua`'s head
@@ -35,7 +36,7 @@ class JoinRecord(NamedTuple):
 
     visitor_id: str
     address: str
-    draw: int
+    draw: int | str
     known_number: int
     known_epoch: int
     known_quantity: int = 0
@@ -46,7 +47,7 @@ class AskRecord(NamedTuple):
     """One record of `place` and `claim`."""
 
     visitor_id: str
-    draw: int
+    draw: int | str
     known_number: int
     known_epoch: int
     known_quantity: int = 0

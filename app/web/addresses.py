@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import AF_INET, inet_pton
+from typing import NamedTuple
 
-Network = IPv4Network | IPv6Network
 FORWARDED_MAX = 20  # hops looked at; a longer header is somebody playing
+
+
+class Network(NamedTuple):
+    """The addresses of one version from `first` to `last`, as integers."""
+
+    version: int
+    first: int
+    last: int
 
 
 def trusted_networks(parts: Sequence[str]) -> tuple[Network, ...]:
     """The networks of a CIDR list."""
-    return tuple(ip_network(part, strict=False) for part in parts)
+    found = [ip_network(part, strict=False) for part in parts]
+    return tuple(Network(it.version, int(it.network_address), int(it.broadcast_address)) for it in found)
 
 
 def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Network, ...]) -> str:
@@ -20,7 +30,7 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
 
     `forwarded_for` are the lines of X-Forwarded-For in order; they count only when the peer is trusted.
     """
-    if not trusted or not _within(peer, trusted):
+    if not trusted or not is_ours(peer, trusted):
         return peer
     hops = ",".join(forwarded_for).split(",")[-FORWARDED_MAX:]
     for hop in reversed(hops):
@@ -36,12 +46,16 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
 def forwarded_scheme(scheme: str, peer: str, forwarded_proto: str, trusted: tuple[Network, ...]) -> str:
     """The scheme the visitor used, told by a trusted proxy in X-Forwarded-Proto."""
     told = forwarded_proto.strip().lower()
-    return told if told in ("http", "https") and trusted and _within(peer, trusted) else scheme
+    return told if told in ("http", "https") and trusted and is_ours(peer, trusted) else scheme
+
+
+def throttle_key(address: str) -> str:
+    """What an address is throttled by: itself for IPv4, its /64 for IPv6 (one household has a whole /64)."""
+    return address if _ipv4(address) else _throttle_key(address)
 
 
 @lru_cache(maxsize=65_536)
-def throttle_key(address: str) -> str:
-    """What an address is throttled by: itself for IPv4, its /64 for IPv6 (one household has a whole /64)."""
+def _throttle_key(address: str) -> str:
     try:
         ip = ip_address(address)
     except ValueError:
@@ -54,12 +68,25 @@ def throttle_key(address: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def is_ours(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether whoever connected to us is one of our proxies: there are few of them."""
+    found = _address(peer)
+    return found is not None and _within(found, networks)
+
+
 def _within(address: str, networks: tuple[Network, ...]) -> bool:
-    found = _address(address)
-    if found is None:
-        return False
-    ip = ip_address(found)
-    return any(ip.version == network.version and ip in network for network in networks)
+    """Whether an address as `_address` writes it is in one of the networks."""
+    packed = _ipv4(address)
+    version, number = (4, int.from_bytes(packed)) if packed else (6, int(ip_address(address)))
+    return any(it.version == version and it.first <= number <= it.last for it in networks)
+
+
+def _ipv4(text: str) -> bytes | None:
+    """The bytes of an IPv4 address, which has one spelling; the system reads it in a tenth of the time."""
+    try:
+        return inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        return None
 
 
 def _address(text: str) -> str | None:
@@ -68,8 +95,10 @@ def _address(text: str) -> str | None:
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    if _ipv4(text):
+        return text
     try:
-        ip = ip_address(text)
+        ip: IPv4Address | IPv6Address = ip_address(text)
     except ValueError:
         return None
     return str(getattr(ip, "ipv4_mapped", None) or ip)

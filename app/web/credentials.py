@@ -99,10 +99,13 @@ def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
     return claims
 
 
+def says_who(request: Request) -> bool:
+    """Whether there can be anything in it that says who asks; nearly everybody who joins says nothing."""
+    return not request.headers.keys().isdisjoint(_SAYS_WHO)
+
+
 async def sent_place(request: Request) -> PlaceClaims | None:
     """The place the request speaks for in the room of its path; None when it names none."""
-    if request.headers.keys().isdisjoint(_SAYS_WHO):  # nearly everybody who joins
-        return None
     room_id = RoomId(request.params["room_id"])
     token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is not None and token.startswith(PLACE_PREFIX):

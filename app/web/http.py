@@ -152,11 +152,7 @@ class Endpoint:
     headers: tuple[str, ...]  # request headers it reads, for the contract
     body_needed: bool  # nothing is not a body for it
     body_decoder: msgspec.json.Decoder[Any]
-
-    @property
-    def name(self) -> str:
-        """A short unique name, for metrics and as OpenAPI operationId."""
-        return str(getattr(self.run, "__name__", self.path))
+    name: str  # short and unique, for metrics and as OpenAPI operationId
 
     @property
     def details(self) -> str:
@@ -208,6 +204,7 @@ def endpoint(
                 ),
                 body_needed=body_needed or any(it.required for it in msgspec.structs.fields(body)),
                 body_decoder=msgspec.json.Decoder(body),
+                name=run.__name__,
             )
         )
         return run

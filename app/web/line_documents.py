@@ -198,17 +198,17 @@ def place_document(
     wait = position = None
     if place.ahead is not None:
         position = place.ahead + 1
-    if place.ahead is not None and status.state == "open":  # else nobody is called: no estimate would be true
         wait = wait_range_s(place.ahead, status.pace, rate_per_minute)
+    shown = wait if status.state == "open" else None  # else nobody is called: no estimate would be true
     return PlaceDocument(
         room_id,
         place.visitor_id,
         place.state,
         place.queue_number,
         position,
-        WaitRange(*wait) if wait else None,
+        WaitRange(*shown) if shown else None,
         slower_document(status.pace),
-        _poll_after_s(place, status, rate_per_minute),
+        _poll_after_s(place, status, wait),
         from_ms(place.claim_by_ms),
         from_ms(place.session_expires_at_ms),
         max(1, place.quantity),
@@ -216,8 +216,8 @@ def place_document(
     )
 
 
-def _poll_after_s(place: Place, status: RoomStatus, rate_per_minute: int) -> int:
-    """When this visitor asks again.
+def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None) -> int:
+    """When this visitor asks again, who waits for so long once the room is open (None: the rate is 0).
 
     What everybody may know is in the shared document: that the room opens, that the line moves, that it is
     their turn. So most ask rarely, also before the opening and during a pause.
@@ -233,7 +233,6 @@ def _poll_after_s(place: Place, status: RoomStatus, rate_per_minute: int) -> int
         return rules.spread_s(PASSED_OVER_S, jitter01)
     if status.state == "sold_out":  # what comes back is offered to the first
         return rules.poll_after_s(place.ahead, max(rules.ASK_FAR_MIN_S, place.ahead), jitter01)
-    wait = wait_range_s(place.ahead, status.pace, rate_per_minute)
     return rules.poll_after_s(place.ahead, wait[0] if wait else None, jitter01)
 
 

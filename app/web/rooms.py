@@ -43,7 +43,15 @@ from app.core.model import (
 from app.core.tokens import new_visitor_id
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
-from app.web.credentials import PLACE, PLACE_PREFIX, bearer, booking_cookie, place_cookie, sent_place
+from app.web.credentials import (
+    PLACE,
+    PLACE_PREFIX,
+    bearer,
+    booking_cookie,
+    place_cookie,
+    says_who,
+    sent_place,
+)
 from app.web.http import STREAM, App, Events, Request, Response, empty, endpoint, json_response
 from app.web.line_documents import (
     BookingTokenDocument,
@@ -141,7 +149,7 @@ async def room_stream(request: Request) -> Response:
 async def join(request: Request, body: JoinBody) -> Response:
     """Join the line: 201 a new place, 200 the one you have."""
     app, room_id = request.app, RoomId(request.params["room_id"])
-    known = await _known(request)
+    known = await _known(request) if says_who(request) else None
     joining = Joining(
         visitor_id=known.visitor_id if known else new_visitor_id(),
         known=known,
@@ -149,7 +157,7 @@ async def join(request: Request, body: JoinBody) -> Response:
         quantity=body.quantity or 0,
     )
     place, now = await waiting_room.join(app.line, room_id, joining)
-    if body.email is not None or (place.new and bearer(request)):
+    if body.email is not None or (known and place.new and bearer(request)):
         await _keep_mailbox(request, body, room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)
 
@@ -288,7 +296,7 @@ async def forget_email(request: Request, claims: PlaceClaims) -> Response:
 
 async def _place_response(request: Request, found: Place, now: RoomStatus, status: int) -> Response:
     app, room_id = request.app, RoomId(request.params["room_id"])
-    room = await app.line.rooms.of(room_id, now)
+    room = app.line.rooms.peek(room_id, now) or await app.line.rooms.of(room_id, now)
     token = place_token(app.places, found, now, room_id)
     rate = room.settings.admission_rate_per_minute
     document = place_document(room_id, found, now, rate, token)

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from app.core.model import Place
-from app.store.room_scripts import Answers, JoinRecord, NotLoaded, Refused, claim, join, leave, remove
+from app.store.room_scripts import (
+    NO_DRAW,
+    Answers,
+    JoinRecord,
+    NotLoaded,
+    Refused,
+    claim,
+    join,
+    leave,
+    remove,
+)
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock, token
 
 
@@ -129,6 +139,14 @@ async def test_a_lottery_pre_queue_is_ordered_by_draw_and_tells_no_number(redis:
         (bob, 5.0),
         (ann, 2.0**52 - 1),
     ]
+
+
+async def test_a_lottery_asks_for_a_draw_that_was_not_said(redis: Client) -> None:
+    await a_room(redis, "prequeue", queueing_method="lottery")
+    assert await words(redis, joining(a_visitor(), draw=NO_DRAW)) == ["no_draw"]
+    assert await redis.zcard(KEYS.prequeue) == 0
+    told_before = token(a_visitor(), None, epoch=0)
+    assert await words(redis, joining(told_before.visitor_id, told_before, draw=NO_DRAW)) == ["no_draw"]
 
 
 async def test_a_fifo_pre_queue_gives_numbers_that_only_the_token_tells(redis: Client) -> None:

@@ -17,7 +17,7 @@ from tests.conftest import Servers
 LOOPS = [uvloop.new_event_loop, asyncio.new_event_loop]
 
 
-async def _of_redis(servers: Servers) -> None:
+async def _of_redis(servers: Servers, turns: int) -> None:
     redis = await connect_redis(servers.redis_url, timeout_s=5)
     try:
         if isinstance(redis, RedisCluster):
@@ -26,27 +26,37 @@ async def _of_redis(servers: Servers) -> None:
         else:
             connection = await redis.connection_pool.get_connection()
         connection._writer.transport.abort()
+        await _turned(turns)
         try:
             await connection.send_command("PING")
+            await connection.read_response()
         finally:
             await connection.disconnect(nowait=True)
     finally:
         await redis.aclose()
 
 
-async def _of_postgres(servers: Servers) -> None:
+async def _of_postgres(servers: Servers, turns: int) -> None:
     connection: Any = await asyncpg.connect(servers.database_url)
     connection._transport.abort()
+    await _turned(turns)
     await connection.fetchval("SELECT 1")
 
 
+async def _turned(turns: int) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
 @pytest.mark.parametrize("loop", LOOPS, ids=["uvloop", "asyncio"])
 @pytest.mark.parametrize(("write", "away"), [(_of_redis, REDIS_AWAY), (_of_postgres, POSTGRES_AWAY)])
 def test_who_writes_before_the_break_was_told_hears_that_the_store_is_away(
     servers: Servers,
     loop: Callable[[], asyncio.AbstractEventLoop],
-    write: Callable[[Servers], Coroutine[Any, Any, None]],
+    write: Callable[[Servers, int], Coroutine[Any, Any, None]],
     away: tuple[type[Exception], ...],
+    turns: int,
 ) -> None:
     with asyncio.Runner(loop_factory=loop) as runner, pytest.raises(away):
-        runner.run(write(servers))
+        runner.run(write(servers, turns))

@@ -6,7 +6,7 @@
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, windows, wanted, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new quantity
--- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|undrawn|restoring|too_many
+-- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|undrawn|no_draw|restoring|too_many
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 local reply, at, admitted_before = head({}), 14, m.admitted
@@ -14,11 +14,11 @@ local removals = redis.call('SCARD', removed)
 free_places = callable()
 -- Nobody stands in a pre-queue, and everybody may join: then adding a visitor tells whether they were there already.
 local straight = n.prequeue == 0 and (state == 'open' or state == 'paused')
-local refusal = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state]
+local refusal, lottery = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state], c.method == 'lottery'
 
 local function new_place(visitor_id, draw, quantity)
-  if refusal then return refusal end
-  if state == 'prequeue' and c.method == 'lottery' then
+  if refusal or state == 'prequeue' and lottery and draw == '' then return refusal or 'no_draw' end
+  if state == 'prequeue' and lottery then
     redis.call('ZADD', prequeue, draw, visitor_id)
     n.prequeue, m.joined = n.prequeue + 1, m.joined + 1
     return 'prequeue', 0, -1, 0, 1

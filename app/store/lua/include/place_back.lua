@@ -1,13 +1,14 @@
 -- A visitor who was told a place before the room was restored is put back where they stood; nobody who had their turn
 -- gets a second one. Who wanted more than one may have been passed over, so they wait again.
 -- Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
--- (and asks again with it, or with -2 for none); nil: there is nothing to put back.
+-- (and asks again with it, or with -2 for none); `no_draw`: it has to say the draw; nil: there is nothing to put back.
 local function place_back(visitor_id, draw, number, epoch, quantity)
   if number == -1 or epoch >= c.epoch then return nil end
   local ending, ended_number = ending_of(visitor_id)
   if ending and number <= ended_number then return nil end
   if number < 1 and c.method ~= 'lottery' then return nil end
   if number == 0 and c.opened_at_ms > 0 then return 'undrawn' end
+  if number < 1 and draw == '' then return 'no_draw' end
   -- Whose turn had come may have a session that is not loaded yet.
   if c.restoring == 1 and number > 0 and number <= c.restored_serving then return 'restoring' end
   m.changed = true
