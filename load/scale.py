@@ -38,7 +38,7 @@ class Costs:
     reserve_postgres: float = 36
     hit_nginx: float = 20
     delivery_web: float = 21
-    stream_kb: float = 35
+    stream_kb: float = 20
     waiting_bytes: float = 96
     answer_bytes: float = 900  # the shared document with its headers
     asks_per_minute: float = 0.13  # for their own place, each visitor who waits

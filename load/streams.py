@@ -131,11 +131,13 @@ async def streams(run: Run) -> Row:
             each = (product.memory("web") - before) / count / 1000
             cpu_before = product.cpu_s()["web"]
             late_s, spread_s, missed = await _ticks(run, product, room_id, readers)
+            each_after = (product.memory("web") - before) / count / 1000
             cpu_us = 1e6 * (product.cpu_s()["web"] - cpu_before) / (count * run.size.stream_ticks)
         finally:
             readers.close()
     figures = [
         Figure.of("KB each", [each], at_most=25),
+        Figure.of("KB each after the ticks", [each_after], at_most=25),
         Figure.of("tick to the last stream, s", late_s, at_most=1),
         Figure.of("the slowest of these, s", [max(late_s)], at_most=1),
         Figure.of("first stream to the last, s", spread_s),

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -23,11 +24,13 @@ from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import STATUS_CHANNEL
 from app.waiting_room import Line
 from app.web.line_documents import StatusDocument, status_document
+from app.web.streaming import END, Audience, Message, Stream, part
 from app.web.streams import COMMENT, COMMENT_EVERY_S, RETRY, event
 
 FRESH_S = 1.0
 STALE_MAX_S = 30.0
 TICK_S = 0.25
+TOLD_AT_ONCE = 100  # streams; then others have their turn
 VIEWED_EVERY_S = 2.0  # a room that is watched is read this often also when no message came
 
 _encoder = msgspec.json.Encoder()
@@ -46,11 +49,10 @@ class Shown:
 
 
 @dataclass(slots=True)
-class Audience:
+class Viewers:
     """The streams of one room."""
 
-    viewers: int = 0
-    turned: asyncio.Event = field(default_factory=asyncio.Event)  # set, and replaced, when there is news
+    streams: set[Stream] = field(default_factory=set)
     told_at: float = 0.0
     told: StatusDocument | None = None
 
@@ -64,7 +66,7 @@ class Board:
         self._closing = closing
         self._shown: dict[RoomId, Shown] = {}
         self._reading: dict[RoomId, asyncio.Task[Shown]] = {}
-        self._audiences: dict[RoomId, Audience] = {}
+        self._viewers: dict[RoomId, Viewers] = {}
         self._changed: set[RoomId] = set()
 
     def peek(self, room_id: RoomId) -> bytes | None:
@@ -107,10 +109,10 @@ class Board:
         shown = self._shown.get(room_id)
         return shown.room.closed_at_ms if shown is not None and shown.status.state == "closed" else 0
 
-    async def watch(self, room_id: RoomId) -> AsyncIterator[bytes]:
-        """The room's stream: the present document, each change, a comment when it is quiet."""
+    async def watch(self, room_id: RoomId) -> Audience:
+        """The room's streams: the present document, each change, a comment when it is quiet."""
         shown = await self.current(room_id)
-        return self._stream(room_id, shown)
+        return partial(self._watching, room_id, shown)
 
     async def keep(self) -> None:
         """Follow the rooms that are shown, until cancelled."""
@@ -119,7 +121,7 @@ class Board:
         try:
             while not self._closing.is_set():
                 await asyncio.wait({closing}, timeout=TICK_S)
-                await asyncio.gather(*(self._turn(room_id) for room_id in list(self._audiences)))
+                await asyncio.gather(*(self._turn(room_id) for room_id in list(self._viewers)))
         finally:
             listening.cancel()
             closing.cancel()
@@ -147,41 +149,47 @@ class Board:
         shown.fresh_until = now + FRESH_S  # ask Redis again once a second, not at every request
         return shown
 
-    async def _stream(self, room_id: RoomId, shown: Shown) -> AsyncIterator[bytes]:
-        audience = self._audiences.setdefault(room_id, Audience())
-        audience.viewers += 1
+    @contextmanager
+    def _watching(self, room_id: RoomId, shown: Shown, stream: Stream) -> Iterator[None]:
+        viewers = self._viewers.setdefault(room_id, Viewers())
+        viewers.streams.add(stream)
         metrics.VIEWERS.inc()
         try:
-            yield RETRY + event("status", shown.body)
-            told = shown.body
-            if audience.told is None:
-                audience.told, audience.told_at = shown.document, time.monotonic()
-            while not self._closing.is_set():
-                await audience.turned.wait()
-                body = self._shown[room_id].body if room_id in self._shown else told
-                yield COMMENT if body == told else event("status", body)
-                told = body
+            shown = self._shown.get(room_id, shown)  # others may have been told of a change meanwhile
+            stream.tell(part(RETRY + event("status", shown.body)))
+            if viewers.told is None:
+                viewers.told, viewers.told_at = shown.document, time.monotonic()
+            if self._closing.is_set():
+                stream.tell(END)
+            yield
         finally:
             metrics.VIEWERS.dec()
-            audience.viewers -= 1
-            if not audience.viewers:
-                self._audiences.pop(room_id, None)
+            viewers.streams.discard(stream)
+            if not viewers.streams:
+                self._viewers.pop(room_id, None)
 
     async def _turn(self, room_id: RoomId) -> None:
-        """Tell the room's streams what is new, at most once a second; wake them all at the end."""
-        audience, shown, now = self._audiences.get(room_id), self._shown.get(room_id), time.monotonic()
-        if audience is None:  # the last viewer has just left
+        """Tell the room's streams what is new, at most once a second, or that we are here, or the end."""
+        viewers, shown, now = self._viewers.get(room_id), self._shown.get(room_id), time.monotonic()
+        if viewers is None:  # the last viewer has just left
             return
-        due_s = FRESH_S if room_id in self._changed else VIEWED_EVERY_S
-        if shown is None or now - shown.read_at >= due_s:
+        if shown is None or self._due(room_id, shown, viewers, now):
             self._changed.discard(room_id)
             with suppress(StoreUnavailable, RoomNotFound):
                 shown = await self.current(room_id)
-        news = shown is not None and _is_news(audience.told, shown.document)
-        if news or now - audience.told_at >= COMMENT_EVERY_S or self._closing.is_set():
-            audience.told, audience.told_at = shown.document if shown else None, now
-            turned, audience.turned = audience.turned, asyncio.Event()
-            turned.set()
+        if self._closing.is_set():
+            await _tell(viewers, END)
+        elif shown is not None and _is_news(viewers.told, shown.document):
+            viewers.told, viewers.told_at = shown.document, now
+            await _tell(viewers, part(event("status", shown.body)))
+        elif now - viewers.told_at >= COMMENT_EVERY_S:
+            viewers.told_at = now
+            await _tell(viewers, part(COMMENT), needed=False)
+
+    def _due(self, room_id: RoomId, shown: Shown, viewers: Viewers, now: float) -> bool:
+        """Whether to read the room: by the clock, or as it changed and its streams were not told just now."""
+        changed = room_id in self._changed and now >= shown.fresh_until
+        return (changed and now - viewers.told_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
 
     async def _listen(self) -> None:
         """Note which rooms changed; while Redis is away they are read by the clock alone."""
@@ -194,6 +202,15 @@ class Board:
                         shown.fresh_until = min(shown.fresh_until, shown.read_at + TICK_S)
                         self._changed.add(room_id)
             await asyncio.sleep(TICK_S)
+
+
+async def _tell(viewers: Viewers, message: Message, *, needed: bool = True) -> None:
+    streams = list(viewers.streams)
+    for start in range(0, len(streams), TOLD_AT_ONCE):
+        for stream in streams[start : start + TOLD_AT_ONCE]:
+            if stream in viewers.streams:
+                stream.tell(message, needed=needed)
+        await asyncio.sleep(0)
 
 
 def _is_news(told: StatusDocument | None, document: StatusDocument) -> bool:

@@ -52,6 +52,7 @@ def allowed(by_method: dict[str, Endpoint]) -> str:
 
 def quart_response(response: Response) -> QuartResponse:
     """Our answer as Quart's."""
+    assert not callable(response.body)  # only the hot lane tells streams
     found = QuartResponse(response.body, response.status)
     found.headers.clear()
     for name, value in response.headers:

@@ -16,7 +16,7 @@ from app.core.errors import BodyTooLarge, MalformedJson
 from app.web import cors
 from app.web.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http import App, Endpoint, Request, Response, param_names
-from app.web.streaming import Receive, Send, send_stream
+from app.web.streaming import Receive, Send, send_stream, send_told
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -157,5 +157,7 @@ async def _send(request: Request, response: Response, receive: Receive, send: Se
         body = b""
     if isinstance(body, bytes):
         await send({"type": "http.response.body", "body": body, "more_body": False})
+    elif callable(body):
+        await send_told(body, receive, send)
     else:
         await send_stream(body, receive, send)

@@ -20,6 +20,7 @@ from app.signing import Keyring
 from app.store.connections import Stores
 from app.waiting_room import Line
 from app.web.addresses import Network
+from app.web.streaming import Audience
 
 if TYPE_CHECKING:
     from app.store.orders import ReservationCounts
@@ -94,10 +95,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer; a stream when the body is an iterator."""
+    """One answer; a stream when the body is an iterator, or an audience that the stream shall be in."""
 
     status: int
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncIterator[bytes] | Audience = b""
     headers: list[tuple[bytes, bytes]] = []
     content_type: bytes = JSON
 

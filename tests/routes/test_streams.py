@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,16 +12,21 @@ from typing import Any
 import httpx
 import pytest
 
+from app import metrics
+from app.listening import ServerName
 from app.web import board, streams
+from app.web.streaming import END, Message, Stream, part
 from tests.listening import listening as on_a_port
 from tests.routes.conftest import Web, bearer, code
 from tests.waiting import wait_until
 
+on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])
+
 
 @asynccontextmanager
-async def listening(web: Web) -> AsyncIterator[httpx.AsyncClient]:
+async def listening(web: Web, server: ServerName = "hypercorn") -> AsyncIterator[httpx.AsyncClient]:
     """The app of `web` on a real port: a stream has to be read while it is written."""
-    async with on_a_port(web.quart) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
+    async with on_a_port(web.quart, server) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
         yield http
 
 
@@ -69,13 +76,99 @@ async def test_one_subscription_serves_all_viewers(web: Web) -> None:
             assert await subscriptions() == before
 
 
-async def test_a_stream_ends_when_the_process_is_asked_to(web: Web) -> None:
+@on_each_server
+async def test_a_stream_ends_when_the_process_is_asked_to(web: Web, server: ServerName) -> None:
     await web.room()
-    async with listening(web) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
+    async with listening(web, server) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
         lines = stream.aiter_lines()
         await next_event(lines)
         web.app.closing.set()
         assert [line async for line in lines if line and not line.startswith(":")] == []
+        await wait_until(_nobody_watches, "the end of the stream")
+
+
+@on_each_server
+async def test_a_reader_who_leaves_while_nothing_is_sent_leaves_nothing(web: Web, server: ServerName) -> None:
+    await web.room()
+    async with listening(web, server) as http:
+        async with http.stream("GET", "/v1/rooms/hall/events") as stream:
+            await next_event(stream.aiter_lines())
+            assert metrics.REGISTRY.get_sample_value("fairgate_stream_viewers") == 1
+        await wait_until(_nobody_watches, "the reader's leaving")
+
+
+async def _nobody_watches() -> bool:
+    """Whether no stream is left, counted or in memory."""
+    gc.collect()
+    kept = any(isinstance(it, Stream) for it in gc.get_objects())
+    return not kept and metrics.REGISTRY.get_sample_value("fairgate_stream_viewers") == 0
+
+
+@on_each_server
+async def test_head_of_a_stream_is_its_beginning_without_a_viewer(web: Web, server: ServerName) -> None:
+    await web.room()
+    async with listening(web, server) as http:
+        answer = await http.head("/v1/rooms/hall/events")
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert await _nobody_watches()
+
+
+@on_each_server
+async def test_each_change_is_told_without_the_clock(
+    web: Web, server: ServerName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "VIEWED_EVERY_S", 3600)
+    await web.room()
+    async with listening(web, server) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
+        lines = stream.aiter_lines()
+        await next_event(lines)
+        for step, state in (("pause", "paused"), ("resume", "open"), ("close", "closed")):
+            await web.post(f"/v1/rooms/hall/{step}", headers=web.as_("operator"))
+            while (await next_event(lines))[1]["state"] != state:
+                pass
+
+
+async def test_a_slow_reader_is_told_the_newest_only() -> None:
+    sent: list[Message] = []
+    taken = asyncio.Event()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        await taken.wait()
+
+    stream = Stream(send)
+    first, *_, last = parts = [part(b"%d" % number) for number in range(50)]
+    for message in parts:
+        stream.tell(message)
+        await asyncio.sleep(0)
+    stream.tell(part(b": still here"), needed=False)
+    taken.set()
+    await wait_until(lambda: _are(sent, [first, last]), "the newest")
+    stream.tell(part(b": still here"), needed=False)
+    stream.tell(last)
+    stream.tell(END)
+    await wait_until(lambda: _are(sent, [first, last, part(b": still here"), END]), "the end")
+    stream.tell(END)
+    await asyncio.sleep(0)
+    assert sent.count(END) == 1
+
+
+async def _are(sent: list[Message], expected: list[Message]) -> bool:
+    return sent == expected
+
+
+async def test_a_reader_lost_while_sending_is_left_to_who_waits_for_that() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        raise ConnectionResetError
+
+    stream, news = Stream(send), part(b"news")
+    for count in (1, 2):
+        stream.tell(news)
+        await wait_until(lambda count=count: _are(sent, [news] * count), "an attempt")
 
 
 async def test_the_owner_follows_a_reservation(web: Web, worker: object) -> None:
