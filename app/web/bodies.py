@@ -25,17 +25,17 @@ QUERY_FIELDS_MAX = 50
 
 def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
     """The body as the endpoint's struct. Raises MalformedJson, UnsupportedMediaType, ValidationFailed."""
+    if not body:
+        if endpoint.body_needed:
+            raise MalformedJson(NO_BODY)
+        return endpoint.body()
     content_type = request.headers.get(b"content-type")
-    if content_type != b"application/json" and body:
-        if not _JSON_TYPES.match((content_type or b"").decode("latin-1")):
-            raise UnsupportedMediaType("Send the body as `Content-Type: application/json`.")
-    if b"content-encoding" in request.headers and body:
-        if request.headers[b"content-encoding"] != b"identity":
-            raise UnsupportedMediaType("Send the body without Content-Encoding.")
-    if endpoint.body_needed and not body:
-        raise MalformedJson(NO_BODY)
+    if content_type != b"application/json" and not _JSON_TYPES.match((content_type or b"").decode("latin-1")):
+        raise UnsupportedMediaType("Send the body as `Content-Type: application/json`.")
+    if request.headers.get(b"content-encoding", b"identity") != b"identity":
+        raise UnsupportedMediaType("Send the body without Content-Encoding.")
     try:
-        document = endpoint.body_decoder.decode(body or b"{}")
+        document = endpoint.body_decoder.decode(body)
     except msgspec.ValidationError as error:
         _check_json(body)  # what is broken further on comes first
         raise invalid(error) from None
@@ -87,8 +87,6 @@ def read_query(request: Request, kind: type[Q]) -> Q:
 
 def _check_json(body: bytes) -> None:
     """Refuse a body that is not JSON at all. Raises MalformedJson."""
-    if not body:
-        raise MalformedJson(NO_BODY)
     try:
         msgspec.json.decode(body)
     except _BROKEN as error:
