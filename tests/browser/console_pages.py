@@ -47,6 +47,7 @@ async def signed_in(page: Page, product: Product, path: str) -> None:
 
 
 async def orders(page: Page, product: Product) -> None:
+    await product.a_sale(event={"name": "The longest name that anybody gave to a night of music " * 3})
     await signed_in(page, product, "/admin/orders")
 
 
