@@ -29,7 +29,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) install --quiet --no-deps -e .
 	@touch $(INSTALLED)
 
+# Hundreds of processes are started; where PYTHONDONTWRITEBYTECODE is set each would compile all of our code.
 test: install browser lint
+	$(VENV)/bin/python -m compileall -q app worker load tests
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: install
