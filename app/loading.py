@@ -52,15 +52,14 @@ class LoadedRooms:
 
     async def of(self, room_id: RoomId, status: RoomStatus) -> Room:
         """The room in the version `status` tells of, or newer; with Postgres away the one we have."""
-        room = self._known.get(room_id)
-        if room is None:
+        if room := self.peek(room_id, status):
+            return room
+        try:
             return await self.read(room_id)
-        if room.version < status.version or room.epoch < status.epoch:
-            try:
-                return await self.read(room_id)
-            except POSTGRES_AWAY:
-                return room
-        return room
+        except POSTGRES_AWAY:
+            if room_id not in self._known:
+                raise
+            return self._known[room_id]
 
     async def loaded(self, room_id: RoomId, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` answers; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring."""
