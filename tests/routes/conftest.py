@@ -19,7 +19,7 @@ from standardwebhooks import Webhook
 from app.core.model import Account, Role
 from app.main import create_app
 from app.settings import Settings
-from app.store.connections import Stores
+from app.store.connections import RedisClient, Stores
 from app.web.http import App
 from tests.conftest import Servers
 from tests.waiting import wait_until
@@ -183,8 +183,8 @@ def settings_of(servers: Servers) -> Settings:
 
 
 @pytest.fixture
-def settings(servers: Servers, database_url: str) -> Settings:
-    """The settings, for a database that is emptied afterwards."""
+def settings(servers: Servers, redis: RedisClient, database_url: str) -> Settings:
+    """The settings, for stores that are emptied: also what a test before this one had throttled."""
     return settings_of(servers)
 
 
