@@ -24,6 +24,8 @@ async def relay(stores: Stores) -> int:
         if found.notices:
             entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
             await mails.queue_of_notices(connection, found.numbers)
+            if found.listened:  # who listens from now on is not told what was before
+                await outbox.deliver(connection, found.numbers)
             await outbox.mark_streamed(connection, found.numbers, entry_id)
         return len(found.notices)
 

@@ -26,10 +26,11 @@ class Notice(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Rows of the outbox that are next, and what they tell, in order."""
+    """Rows of the outbox that are next, what they tell, in order, and whether there are webhooks to tell."""
 
     numbers: list[int]
     notices: list[Notice]
+    listened: bool
 
 
 AT = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"  # RFC 3339
@@ -41,19 +42,23 @@ WITH first AS (
     FROM (SELECT number, subjects FROM outbox
           WHERE streamed_at IS NULL ORDER BY number LIMIT {NOTICES_MAX}) AS it
 )
-SELECT number, notice_id, type, {AT} AS at, data::text
+SELECT number, notice_id, type, {AT} AS at, data::text,
+       EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS listened
 FROM notices WHERE number IN (SELECT number FROM first WHERE before < {NOTICES_MAX})
 ORDER BY number, ordinal
 """
 
-# What is streamed again, after Redis was lost, is not delivered again.
 _MARK = """
+WITH marked AS (
+    UPDATE outbox SET streamed_at = now(), queued = true WHERE number = ANY($1)
+)
+INSERT INTO stream_end (entry_id) VALUES ($2) ON CONFLICT (one) DO UPDATE SET entry_id = excluded.entry_id
+"""
+
+# What is streamed again, after Redis was lost, is not delivered again.
+_DELIVER = """
 WITH fresh AS (
     SELECT number FROM outbox WHERE number = ANY($1) AND NOT queued
-), marked AS (
-    UPDATE outbox SET streamed_at = now(), queued = true WHERE number = ANY($1)
-), noted AS (
-    INSERT INTO stream_end (entry_id) VALUES ($2) ON CONFLICT (one) DO UPDATE SET entry_id = excluded.entry_id
 )
 INSERT INTO deliveries (webhook_id, number, ordinal, thread)
 SELECT webhook_id, number, ordinal, thread
@@ -81,11 +86,17 @@ async def waiting(connection: Connection) -> Waiting:
     """What is next. Called in a `turn`."""
     rows = await connection.fetch(_NEXT)
     notices = [Notice(row["notice_id"], row["type"], row["at"], row["data"]) for row in rows]
-    return Waiting(list(dict.fromkeys(row["number"] for row in rows)), notices)
+    numbers = list(dict.fromkeys(row["number"] for row in rows))
+    return Waiting(numbers, notices, listened=bool(rows) and rows[0]["listened"])
+
+
+async def deliver(connection: Connection, numbers: Sequence[int]) -> None:
+    """Each webhook that wants them is to have them. Called before `mark_streamed`."""
+    await connection.execute(_DELIVER, numbers)
 
 
 async def mark_streamed(connection: Connection, numbers: Sequence[int], entry_id: str) -> None:
-    """They are in the stream, up to `entry_id`; and each webhook that wants them is to have them."""
+    """They are in the stream, up to `entry_id`."""
     await connection.execute(_MARK, numbers, entry_id)
 
 
