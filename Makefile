@@ -27,7 +27,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  esac; done; }
 	@echo "[3/3] installing fairgate"
 	@$(PIP) install --quiet --no-deps -e .
-	@$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib  # where PYTHONDONTWRITEBYTECODE is set pip does not, and each start takes twice as long
+	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip does not where PYTHONDONTWRITEBYTECODE is set: starts took twice as long
 	@touch $(INSTALLED)
 
 # Hundreds of processes are started, which would each compile our code where PYTHONDONTWRITEBYTECODE is set; and dozens of

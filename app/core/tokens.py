@@ -243,9 +243,8 @@ class BookingSigner:
         return jwt.encode(payload, self._newest.private, "EdDSA", headers)
 
     def _remember(self, digest: bytes) -> None:
-        if (
-            len(self._known) >= CACHE_MAX
-        ):  # some at once: each look for the oldest passes all that were forgotten
+        if len(self._known) >= CACHE_MAX:
+            # Some at once: a look for the oldest passes over all that were forgotten before.
             for oldest in list(islice(self._known, max(1, CACHE_MAX // 16))):
                 del self._known[oldest]
         self._known[digest] = None
