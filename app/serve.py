@@ -22,7 +22,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 from quart import Quart
 
-from app import garbage, log
+from app import garbage, log, scheduling
 from app.listening import BACKLOG, ServerName
 from app.main import create_app
 from app.settings import Settings
@@ -40,6 +40,7 @@ STOP_TIMEOUT_S = 1.5
 
 def run(settings: Settings, listener: socket.socket, server: ServerName) -> None:
     """Serve until SIGTERM or SIGINT. Raises StoreRefused when a store cannot be used at the start."""
+    scheduling.as_batch()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

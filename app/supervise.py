@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from app import children, embedded, installation, log, migrate
+from app import children, embedded, installation, log, migrate, scheduling
 from app.children import Child, ends_with_us
 from app.embedded import EmbeddedStore
 from app.installation import Installation, InstallationRefused, Member
@@ -86,6 +86,7 @@ class Crew:
 
 async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
     """Everything, until SIGINT, SIGTERM or SIGHUP. Raises what kept it from coming up."""
+    scheduling.as_batch()
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

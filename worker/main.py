@@ -25,7 +25,7 @@ from arq.connections import RedisSettings
 from arq.worker import Worker
 from redis.asyncio import RedisCluster
 
-from app import garbage
+from app import garbage, scheduling
 from app.core.errors import CannotRun
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, connected
@@ -78,6 +78,7 @@ class Crew:
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Raises CannotRun when a store cannot be used at the start."""
+    scheduling.as_batch()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(settings))
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import stat
+import sys
 import time
 from pathlib import Path
 
@@ -89,6 +90,14 @@ async def test_what_it_keeps_secret_is_readable_by_its_owner_alone(installation:
         *folder.glob("*/*.conf"),
     ):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a scheduling policy of Linux")
+async def test_no_process_interrupts_the_one_that_woke_it(installation: Up) -> None:
+    for words in ("fairgate web", "fairgate worker", "valkey-server", "bin/postgres"):
+        pids = installation.pids(words)
+        assert pids, words
+        assert {os.sched_getscheduler(pid) for pid in pids} == {os.SCHED_BATCH}, words
 
 
 async def test_two_ups_on_one_folder_are_refused(installation: Up) -> None:
