@@ -76,25 +76,28 @@ async def confirm(
         if bill is None:
             return await _standing(desk, attempt)
         await _announce(desk.stores, reservation_id)
-        await _ask(desk, attempt, bill)
+        if await _ask(desk, attempt, bill):
+            found = await _fetch(desk, reservation_id)
+            if found.status == "confirmed":
+                return Confirmation(found, replayed=False)
         return await _answer(desk, attempt, replayed=False)
 
 
-async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> None:
-    """Charge, and act on the answer if there is one; without one the worker asks again."""
+async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> bool:
+    """Charge, and act on the answer if there is one; without one the worker asks again. Whether this sold."""
     try:
         charge = await desk.gateway.charge(attempt, bill)
     except GatewayNotAsked:  # this attempt is made once, here: so nothing was charged, and never will be
         await payments.give_up(desk.stores.postgres, attempt.payment_id, "failed")
         await _announce(desk.stores, attempt.reservation_id)
-        return
+        return False
     except GatewayFailed:
-        return
+        return False
     if charge.status == "succeeded" and charge.settled_at_ms <= bill.expires_at_ms:
-        await desk.paid.submit("", attempt.payment_id)
-    else:
-        await _conclude(desk.stores, desk.gateway, attempt.payment_id, charge)
-        await _announce(desk.stores, attempt.reservation_id)
+        return await desk.paid.submit("", attempt)
+    await _conclude(desk.stores, desk.gateway, attempt.payment_id, charge)
+    await _announce(desk.stores, attempt.reservation_id)
+    return False
 
 
 async def _conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: Charge) -> None:

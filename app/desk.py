@@ -26,6 +26,7 @@ from app.store.batching import Coalescer
 from app.store.channels import listen
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL
+from app.store.payments import Attempt
 from app.store.stock_scripts import Submission, Submitted
 
 SWEEP_S = 0.1
@@ -55,7 +56,7 @@ class Desk:
     key: bytes  # of the ids; 64 bytes at most
     instance: str  # names the channel by which outcomes come to this process
     submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
-    paid: Coalescer[str, str, None] = field(init=False)
+    paid: Coalescer[str, Attempt, bool] = field(init=False)
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
@@ -74,9 +75,9 @@ class Desk:
             backlog_max=self.settings.backlog_max,
         )
 
-    async def _sell(self, _key: str, payment_ids: list[str]) -> Sequence[None]:
-        await holds.sell(self.stores, payment_ids)
-        return [None] * len(payment_ids)
+    async def _sell(self, _key: str, attempts: list[Attempt]) -> Sequence[bool]:
+        sold = set(await holds.sell(self.stores, [it.payment_id for it in attempts]))
+        return [it.reservation_id in sold for it in attempts]
 
     def signed(self, text: str) -> str:
         """An id that is always the same for this text, and that nobody without our secret can work out."""

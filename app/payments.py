@@ -81,25 +81,30 @@ class SimulatedGateway:
             settles_at_ms = now_ms() + SLOW_MS
         elif attempt.token == "tok_late":
             settles_at_ms = bill.expires_at_ms + LATE_MS
-        await simulated_charges.book(
-            self._postgres, attempt.payment_id, bill.amount, attempt.token != "tok_declined", settles_at_ms
+        approved = attempt.token != "tok_declined"
+        booked = await simulated_charges.book(
+            self._postgres, attempt.payment_id, bill.amount, approved, settles_at_ms
         )
-        booked = await self.look_up(attempt.payment_id)
-        assert booked is not None
-        return booked
+        if booked is not None:
+            return _charge(booked)
+        before = await self.look_up(attempt.payment_id)
+        assert before is not None
+        return before
 
     async def look_up(self, payment_id: str) -> Charge | None:
         """What the books say."""
         booked = await simulated_charges.look_up(self._postgres, payment_id)
-        if booked is None:
-            return None
-        if not booked.approved or booked.refunded:
-            return Charge("declined")
-        return Charge("succeeded", booked.settles_at_ms) if booked.settled else Charge("pending")
+        return _charge(booked) if booked is not None else None
 
     async def refund(self, payment_id: str) -> None:
         """Note it in the books."""
         await simulated_charges.refund(self._postgres, payment_id)
+
+
+def _charge(booked: simulated_charges.BookedCharge) -> Charge:
+    if not booked.approved or booked.refunded:
+        return Charge("declined")
+    return Charge("succeeded", booked.settles_at_ms) if booked.settled else Charge("pending")
 
 
 class GuardedGateway:

@@ -8,7 +8,7 @@ import sys
 
 
 def as_batch() -> None:
-    """Let this process, and what it starts, take the core when it is its turn, and not the moment it is woken.
+    """Let this process, and what it starts, take a core when it is their turn, not the moment they are woken.
 
     A request passes through four processes. With the usual policy each interrupts the one that woke it, so a
     batch is handed on when its first record is there; with SCHED_BATCH the one before goes on, and the batch

@@ -145,7 +145,9 @@ async def _start_stores(crew: Crew) -> None:
         settings = settings.model_copy(update={"redis_url": store.url})
     if not given.database_url:
         store = await _embed(crew, "postgres", embedded.start_postgres)
-        settings = settings.model_copy(update={"database_url": store.url})
+        said = "postgres_statements" in given.model_fields_set
+        kept = given.postgres_statements if said else installation.STATEMENTS_KEPT
+        settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": kept})
     crew.settings = settings
     crew.save()
 
@@ -183,6 +185,7 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
         "FAIRGATE_REDIS_URL": settings.redis_url,
         "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,
         "FAIRGATE_DATABASE_URL": settings.database_url,
+        "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
     }
     if arguments == ["worker"] and not settings.public_url:
         environment["FAIRGATE_PUBLIC_URL"] = crew.url  # of the links in mails

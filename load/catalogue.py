@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from load import accuracy, growth, million, processes, proxy, rates, streams, visits
+from load import accuracy, growth, million, paying, processes, proxy, rates, streams, visits
 from load.figures import Row
 from load.measuring import Run
 
@@ -13,6 +13,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "strangers": rates.strangers,
     "paced": rates.paced,
     "last": rates.last_tickets,
+    "confirms": paying.confirms,
     "joins": rates.joins,
     "unthrottled": rates.unthrottled,
     "place": rates.places,

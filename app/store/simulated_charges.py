@@ -18,18 +18,22 @@ class BookedCharge(NamedTuple):
     settled: bool
 
 
+_BOOK = """
+WITH booked AS (
+    INSERT INTO simulated_charges (payment_id, amount, approved, settles_at)
+    VALUES ($1, $2, $3, coalesce($4, now())) ON CONFLICT DO NOTHING
+    RETURNING approved, settles_at
+)
+SELECT approved, false, settles_at, settles_at <= now() FROM booked
+"""
+
+
 async def book(
     postgres: asyncpg.Pool, payment_id: str, amount: int, approved: bool, settles_at_ms: int
-) -> None:
-    """Charge once: a payment that is in the books stays as it is. 0 settles now."""
-    await postgres.execute(
-        "INSERT INTO simulated_charges (payment_id, amount, approved, settles_at) "
-        "VALUES ($1, $2, $3, coalesce($4, now())) ON CONFLICT DO NOTHING",
-        payment_id,
-        amount,
-        approved,
-        from_ms(settles_at_ms),
-    )
+) -> BookedCharge | None:
+    """Charge once; 0 settles now. None: the payment is in the books already, and stays as it is."""
+    row = await postgres.fetchrow(_BOOK, payment_id, amount, approved, from_ms(settles_at_ms))
+    return _booked(row) if row else None
 
 
 async def look_up(postgres: asyncpg.Pool, payment_id: str) -> BookedCharge | None:
@@ -39,7 +43,7 @@ async def look_up(postgres: asyncpg.Pool, payment_id: str) -> BookedCharge | Non
         "FROM simulated_charges WHERE payment_id = $1",
         payment_id,
     )
-    return BookedCharge(row[0], row[1], to_ms(row[2]), row[3]) if row else None
+    return _booked(row) if row else None
 
 
 async def refund(postgres: asyncpg.Pool, payment_id: str) -> None:
@@ -50,3 +54,7 @@ async def refund(postgres: asyncpg.Pool, payment_id: str) -> None:
         "DO UPDATE SET refunded_at = coalesce(simulated_charges.refunded_at, now())",
         payment_id,
     )
+
+
+def _booked(row: asyncpg.Record) -> BookedCharge:
+    return BookedCharge(row[0], row[1], to_ms(row[2]), row[3])

@@ -92,6 +92,13 @@ async def test_what_it_keeps_secret_is_readable_by_its_owner_alone(installation:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+async def test_statements_are_kept_where_the_database_is_our_own(installation: Up) -> None:
+    for role in ("fairgate web", "fairgate worker"):
+        (pid,) = installation.pids(role)
+        told = psutil.Process(pid).environ()
+        assert told["FAIRGATE_POSTGRES_STATEMENTS"] == "100", role
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a scheduling policy of Linux")
 async def test_no_process_interrupts_the_one_that_woke_it(installation: Up) -> None:
     for words in ("fairgate web", "fairgate worker", "valkey-server", "bin/postgres"):

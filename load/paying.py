@@ -1,0 +1,49 @@
+"""The row of payments a second: holds that turn into tickets."""
+
+from __future__ import annotations
+
+import jwt
+
+from load import crowd
+from load.crowd import Sale
+from load.figures import Row, row_of
+from load.measuring import Run, judged, measure, settled
+from load.product import Product
+from load.wrk import How, Requests, send
+
+PAYMENT = '{"payment":{"method":"card","token":"tok_ok"}}'
+
+
+async def confirms(run: Run) -> Row:
+    """Holds are paid for, each by its own visitor with their own key; the gateway is the simulated one.
+
+    200 after the payment, the tickets and the counters are committed.
+    """
+    async with run.product() as product:
+        trials = []
+        for number in range(run.size.trials):
+            sale = await crowd.open_sale(product, f"confirms-{number}")
+            requests = await _payments(product, sale, run.size.payers, run.how)
+            trial, confirmed = await measure(product, requests, crowd.unhurried(run.how), 200)
+            run.verdicts[f"confirms {number + 1}"] = await judged(product, sale, confirmed)
+            trials.append(trial)
+    return row_of("confirms", trials, note=f"{run.size.payers:,} holds a trial")
+
+
+async def _payments(product: Product, sale: Sale, count: int, how: How) -> Requests:
+    """Let visitors reserve; the requests by which they pay."""
+    closed_loop = How(how.connections, how.threads)
+    tokens = await crowd.inside(product, sale, count, closed_loop)
+    await send(product.url, crowd.reservations(sale, tokens), crowd.unhurried(closed_loop))
+    await settled(product, sale.room_id)
+    held = "SELECT visitor_id, reservation_id FROM reservations WHERE event_id = $1"
+    held_by = {row[0]: row[1] for row in await product.stores.postgres.fetch(held, sale.event_id)}
+    lines = [(token, f"pay-{number}", held_by[_visitor(token)]) for number, token in enumerate(tokens)]
+    headers = {"Authorization": "Bearer {1}", "Idempotency-Key": "{2}"}
+    path = "/v1/reservations/{3}/confirm"
+    return Requests("POST", path, headers, PAYMENT, lines, capture=crowd.RESERVATION_ID)
+
+
+def _visitor(booking_token: str) -> str:
+    claims = jwt.decode(booking_token, options={"verify_signature": False})
+    return str(claims["sub"])
