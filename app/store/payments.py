@@ -90,15 +90,13 @@ WITH confirmed AS (
     SELECT replace(gen_random_uuid()::text, '-', ''), reservation_id, ticket_type_id,
            seat_ids ->> (nr - 1)::int, upper(replace(gen_random_uuid()::text, '-', ''))
     FROM lines, generate_series(1, quantity) AS nr
-), bought AS ( -- from `confirmed`, of which there are few: of `lines` Postgres thinks there are hundreds
-    SELECT event_id, visitor_id,
-           (SELECT sum(lines.quantity) FROM lines
-            WHERE lines.event_id = confirmed.event_id AND lines.visitor_id = confirmed.visitor_id) AS now,
+), bought AS (
+    SELECT event_id, visitor_id, sum(quantity) AS now,
            (SELECT coalesce(sum(line.quantity), 0)
             FROM reservations before, jsonb_to_recordset(before.items) AS line (quantity bigint)
-            WHERE before.event_id = confirmed.event_id AND before.visitor_id = confirmed.visitor_id
+            WHERE before.event_id = lines.event_id AND before.visitor_id = lines.visitor_id
               AND before.status = 'confirmed') AS earlier
-    FROM confirmed
+    FROM lines GROUP BY event_id, visitor_id
 ), done AS (
     UPDATE sessions SET ended_at = now()
     FROM bought JOIN events USING (event_id) JOIN rooms USING (room_id)
