@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from redis.asyncio import Redis
 
 from app import installation
 from app.embedded import free_port
+from tests.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -69,8 +71,14 @@ class Product:
         return dict(response.json()) if response.content else {}
 
     async def status(self, room_id: str) -> dict[str, Any]:
-        """The room's shared status document."""
-        return await self.staff("GET", f"/v1/rooms/{room_id}")
+        """The room's shared status document, read from the store after this call: it may be a second old."""
+        asked_at = datetime.now(UTC)
+
+        async def read_since() -> dict[str, Any] | None:
+            document = await self.staff("GET", f"/v1/rooms/{room_id}")
+            return document if datetime.fromisoformat(document["updated_at"]) > asked_at else None
+
+        return await wait_until(read_since, f"the status document of {room_id} being read again")
 
     async def a_sale(
         self, *, tickets: int = 100, opened: bool = True, event: dict[str, Any] | None = None, **room: Any
