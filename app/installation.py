@@ -148,6 +148,12 @@ def stop_leftovers(data: Path) -> list[str]:
     return [name for name, _ in left]
 
 
+def statements_kept(settings: Settings) -> int:
+    """How many prepared statements a connection to our own Postgres keeps, if nothing is set 100."""
+    said = "postgres_statements" in settings.model_fields_set
+    return settings.postgres_statements if said else STATEMENTS_KEPT
+
+
 def resolve(settings: Settings) -> Settings:
     """The settings, with what the environment leaves open filled in from the running installation."""
     data = settings.data.expanduser().absolute()
@@ -155,8 +161,8 @@ def resolve(settings: Settings) -> Settings:
     if here := running(data):
         found["redis_url"] = settings.redis_url or here.redis_url
         found["database_url"] = settings.database_url or here.database_url
-        if not settings.database_url and "postgres_statements" not in settings.model_fields_set:
-            found["postgres_statements"] = STATEMENTS_KEPT
+        if not settings.database_url:
+            found["postgres_statements"] = statements_kept(settings)
         if not settings.redis_url:
             found["queue_redis_url"] = settings.queue_redis_url or here.queue_redis_url
     if not settings.secret.get_secret_value() and (data / "secret").is_file():

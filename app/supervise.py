@@ -145,8 +145,7 @@ async def _start_stores(crew: Crew) -> None:
         settings = settings.model_copy(update={"redis_url": store.url})
     if not given.database_url:
         store = await _embed(crew, "postgres", embedded.start_postgres)
-        said = "postgres_statements" in given.model_fields_set
-        kept = given.postgres_statements if said else installation.STATEMENTS_KEPT
+        kept = installation.statements_kept(given)
         settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": kept})
     crew.settings = settings
     crew.save()

@@ -19,6 +19,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "place": rates.places,
     "status": rates.statuses,
     "hypercorn": rates.hypercorn,
+    "hypercorn-two": rates.hypercorn_two,
     "million": million.million,
     "accuracy": accuracy.accuracy,
     "streams": streams.streams,

@@ -51,7 +51,7 @@ class Fan(User):
         raise StopUser
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator]
+@events.init.add_listener  # type: ignore[untyped-decorator]  # locust has no types here
 def _begin(environment: Any, **_: object) -> None:
     plan = msgspec.json.decode(Path(os.environ[PLAN]).read_bytes(), type=Plan)
     environment.process_exit_code = 0  # the verdict decides, not a refused request

@@ -96,7 +96,7 @@ async def _scripts(stores: Stores) -> int:
 async def settled(product: Product, room_id: RoomId) -> None:
     """Return when everything that was submitted is settled, or after a while."""
     async with asyncio.timeout(SETTLED_TIMEOUT_S):
-        while await product.stores.redis.xlen(RoomKeys(room_id).submissions):  # noqa: ASYNC110
+        while await product.stores.redis.xlen(RoomKeys(room_id).submissions):  # noqa: ASYNC110  # another process settles; it tells nobody
             await asyncio.sleep(0.1)
 
 

@@ -35,9 +35,15 @@ async def unthrottled(run: Run) -> Row:
 
 
 async def hypercorn(run: Run) -> Row:
-    """Joins on the default server."""
+    """Joins on the default server, one web process."""
     async with run.product(server="hypercorn") as product:
         return await _joins(run, product, "hypercorn", 5_000)
+
+
+async def hypercorn_two(run: Run) -> Row:
+    """Joins on the default server, two web processes."""
+    async with run.product(server="hypercorn", web=2) as product:
+        return await _joins(run, product, "hypercorn-two", 5_000)
 
 
 async def _joins(

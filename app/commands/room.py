@@ -22,7 +22,7 @@ RoomArgument = Annotated[str, typer.Argument(metavar="ROOM", help="The room_id."
 
 TEXTS = {
     field.encode_name
-    for field in msgspec.inspect.type_info(RoomSettings).fields  # type: ignore[attr-defined]
+    for field in msgspec.inspect.type_info(RoomSettings).fields  # type: ignore[attr-defined]  # of a StructType
     if isinstance(field.type, msgspec.inspect.StrType)
 }
 

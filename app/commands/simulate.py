@@ -65,7 +65,8 @@ def simulate(
     began = time.monotonic()
     told = Console(stderr=True)
     with told.status("opening") as status:
-        outcome = uvloop.run(run.simulate(scenario.check(chosen), status.update))
+        tell, every_s = (status.update, 1.0) if told.is_terminal else (told.print, 10.0)
+        outcome = uvloop.run(run.simulate(scenario.check(chosen), tell, every_s))
     took_s = time.monotonic() - began
     if svg is not None:
         svg.write_text(picture.draw(outcome), encoding="utf-8")

@@ -70,8 +70,8 @@ class NewSeat(Struct, frozen=True):
 class NewSeats(Struct, frozen=True):
     """Whole sections, or a list of seats; not both."""
 
-    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
-    seats: Annotated[list[NewSeat], Meta(max_length=SEATS_MAX)] = []  # noqa: RUF012
+    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012  # msgspec copies it
+    seats: Annotated[list[NewSeat], Meta(max_length=SEATS_MAX)] = []  # noqa: RUF012  # msgspec copies it
 
 
 class NewEvent(Struct, frozen=True):
@@ -93,8 +93,8 @@ class NewEvent(Struct, frozen=True):
 class EventDefinition(NewEvent, frozen=True, kw_only=True):
     """An event with its ticket types and sections of seats, as a file holds it."""
 
-    ticket_types: Annotated[list[NewTicketType], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
-    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
+    ticket_types: Annotated[list[NewTicketType], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012  # msgspec copies it
+    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012  # msgspec copies it
 
 
 class EventPatch(Struct, frozen=True):

@@ -119,7 +119,7 @@ def _as_we_speak(connection_class: type[Any]) -> type[Any]:
     """
     pack = HiredisRespSerializer().pack
 
-    class Spoken(connection_class):  # type: ignore[misc]
+    class Spoken(connection_class):  # type: ignore[misc]  # a class that is known when it runs
         def pack_command(self, *arguments: Any) -> list[bytes]:
             packed: list[bytes] = pack(*arguments)
             return packed

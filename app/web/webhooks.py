@@ -27,7 +27,7 @@ class NewWebhook(Struct, frozen=True):
     """Where to tell of changes, and of which; without types of all, also of those there will be one day."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
-    types: Annotated[list[NoticeType], Meta(max_length=100)] = []  # noqa: RUF012
+    types: Annotated[list[NoticeType], Meta(max_length=100)] = []  # noqa: RUF012  # msgspec copies it
     description: Words = ""
 
 

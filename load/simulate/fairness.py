@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import islice
+from operator import lt
 
 
 def kendall_tau(order: Sequence[int]) -> float:
@@ -20,6 +22,8 @@ def kendall_tau(order: Sequence[int]) -> float:
 def inversions(order: Sequence[int]) -> int:
     """How many pairs of a permutation of 0 to n - 1 are in the wrong order."""
     count = len(order)
+    if all(map(lt, order, islice(order, 1, None))):  # fair; else a million take some seconds
+        return 0
     tree, found, highest = array("q", bytes(8 * (count + 1))), 0, -1
     for seen, value in enumerate(order):
         if value > highest:  # behind all before it: in a line that is fair this is everybody

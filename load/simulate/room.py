@@ -30,13 +30,14 @@ DRAW_BATCH = 5_000
 NOT_THROTTLED = {"rate": 0, "burst": 1}
 COMMAND_TIMEOUT_S = 60.0
 
-# Who was called with this deadline, each with their number, in one round trip.
+# Who was called with this deadline, and their numbers, in one round trip.
 CALLED_AT = """
-local reply = {}
-for i, visitor in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1])) do
-  reply[2 * i - 1] = visitor; reply[2 * i] = redis.call('HGET', KEYS[2], visitor)
+local visitors, numbers = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1]), {}
+for first = 1, #visitors, 1000 do
+  local some = redis.call('HMGET', KEYS[2], unpack(visitors, first, math.min(first + 999, #visitors)))
+  for i = 1, #some do numbers[#numbers + 1] = some[i] end
 end
-return reply
+return {visitors, numbers}
 """
 
 
@@ -112,8 +113,8 @@ class SimulatedRoom:
         """Who was called at this very moment, in the order of their numbers."""
         deadline_ms = self.now_ms + self._scenario.claim_window_s * 1000
         keys = self.keys.called, self.keys.turns
-        flat: list[str] = await self.redis.eval(CALLED_AT, 2, *keys, deadline_ms)
-        return [visitor for _, visitor in sorted(zip(map(int, flat[1::2]), flat[::2], strict=True))]
+        visitors, numbers = await self.redis.eval(CALLED_AT, 2, *keys, deadline_ms)
+        return [visitor for _, visitor in sorted(zip(map(int, numbers), visitors, strict=True))]
 
     async def claim(self, visitors: Sequence[str]) -> int:
         """These claim; how many of them got their session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from load.simulate.room import OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step, check
 from load.simulate.table import duration
 
+Progress = Callable[[int, int, int], None]  # ms after the opening, how many came, how many were called
 JOINS_MAX = 20_000  # fans at once; a rush of millions is joined in several goes
 STUCK_S = 6 * 3600  # nobody was called for so long, and staff have nothing left to do: the rest waits in vain
 
@@ -25,8 +27,9 @@ STUCK_S = 6 * 3600  # nobody was called for so long, and staff have nothing left
 class Run:
     """The state of one run. Memory: some 20 bytes a fan here, what the line takes in Valkey."""
 
-    def __init__(self, redis: RedisClient, scenario: Scenario) -> None:
+    def __init__(self, redis: RedisClient, scenario: Scenario, progress: Progress) -> None:
         self.scenario = check(scenario)
+        self._progress = progress
         self.room = SimulatedRoom(redis, scenario)
         self.record = Record(scenario)
         self.looks = Looks(scenario)
@@ -40,15 +43,13 @@ class Run:
         self._leaves: defaultdict[int, list[str]] = defaultdict(list)
         self._at_ms = 0
 
-    async def play(self, progress: Callable[[int, int], None] = lambda at_s, called: None) -> Record:
-        """Play it to the end. `progress` hears each second what time it is and how many were called."""
+    async def play(self) -> Record:
+        """Play it to the end."""
         assert self._next_ms is not None
         self._at_ms = min(0, self._next_ms) // 1000 * 1000 - 1000 if self.scenario.method == "lottery" else 0
         await self.room.prepare(self._at_ms)
         while not self._is_over():
             await self._step()
-            if self._at_ms % 1000 == 0:
-                progress(self._at_ms // 1000, len(self.record.order))
             self._at_ms += self.scenario.tick_ms
         return self.record
 
@@ -58,6 +59,7 @@ class Run:
             await self._staff(self._steps.pop(0))
         while visitors := list(self._coming()):
             await self._join(visitors)
+            self._tell()
         calls = 0
         async for tick in self.room.tick():
             calls += tick.calls
@@ -68,6 +70,10 @@ class Run:
         await self._claim_and_leave()
         self.record.ticked(self._at_ms, status, self.room.rate_per_minute, self.scenario.tick_ms)
         await self.looks.look(self.room, self._moment())
+        self._tell()
+
+    def _tell(self) -> None:
+        self._progress(self._at_ms, len(self.record.arrived_ms), len(self.record.order))
 
     async def _staff(self, step: Step) -> None:
         slower = step.state == "paused" or step.rate_per_minute < self.room.rate_per_minute
@@ -138,25 +144,31 @@ class Outcome(NamedTuple):
     seen: list[Seen]
 
 
-async def simulate(scenario: Scenario, tell: Callable[[str], None] = lambda words: None) -> Outcome:
-    """Play the scenario on a Valkey of its own; `tell` hears about each simulated minute how it goes.
+async def simulate(
+    scenario: Scenario, tell: Callable[[str], None] = lambda words: None, every_s: float = 1.0
+) -> Outcome:
+    """Play the scenario on a Valkey of its own; `tell` hears each `every_s` seconds, of ours, how far it is.
 
     Raises ScenarioWrong, EmbeddedFailed.
     """
+    told_at = time.monotonic()
 
-    def progress(at_s: int, called: int) -> None:
-        if at_s % 60 == 0:
-            tell(f"{duration(max(0, at_s))} into the sale: {called:,} of {scenario.fans:,} called")
+    def progress(at_ms: int, came: int, called: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= every_s:
+            told_at = time.monotonic()
+            when = duration(max(0, at_ms) / 1000)
+            tell(f"{when} into the sale: {came:,} of {scenario.fans:,} have come, {called:,} were called")
 
     async with own_valkey() as redis:
         return await play(redis, scenario, progress)
 
 
 async def play(
-    redis: RedisClient, scenario: Scenario, progress: Callable[[int, int], None] = lambda at_s, called: None
+    redis: RedisClient, scenario: Scenario, progress: Progress = lambda at_ms, came, called: None
 ) -> Outcome:
-    """Play the scenario on this Valkey, which has to be empty."""
-    run = Run(redis, scenario)
-    await run.play(progress)
+    """Play the scenario on this Valkey, which has to be empty; `progress` hears of each step."""
+    run = Run(redis, scenario, progress)
+    await run.play()
     found = figures(scenario, run.record, run.looks.seen)
     return Outcome(found, run.record.course, run.looks.seen)
