@@ -17,6 +17,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "joins": rates.joins,
     "unthrottled": rates.unthrottled,
     "place": rates.places,
+    "claims": rates.claims,
     "status": rates.statuses,
     "hypercorn": rates.hypercorn,
     "hypercorn-two": rates.hypercorn_two,

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import jwt
+
 from app.core.model import EventId, RoomId
 from load.product import NotStarted, Product
 from load.wrk import How, Requests, send
@@ -82,6 +84,12 @@ def places(room_id: RoomId, place_tokens: Sequence[str]) -> Requests:
     return Requests("GET", path, headers, lines=[(token,) for token in place_tokens], again=True)
 
 
+def claims(room_id: RoomId, place_tokens: Sequence[str]) -> Requests:
+    """Booking tokens, every request another called visitor."""
+    path, headers = f"/v1/rooms/{room_id}/places/me/booking-token", {"Authorization": "Bearer {1}"}
+    return Requests("POST", path, headers, lines=[(token,) for token in place_tokens], capture=BOOKING_TOKEN)
+
+
 def statuses(room_id: RoomId) -> Requests:
     """The shared status document."""
     return Requests("GET", f"/v1/rooms/{room_id}")
@@ -113,18 +121,25 @@ async def waiting(product: Product, room_id: RoomId, count: int, how: How) -> li
     return list(answers.captured)
 
 
-async def inside(product: Product, sale: Sale, count: int, how: How) -> list[str]:
-    """Let visitors join, be called and claim; their booking tokens."""
+async def called(product: Product, sale: Sale, count: int, how: How) -> list[str]:
+    """Let visitors join and be called; their place tokens."""
     place_tokens = await waiting(product, sale.room_id, count, how)
     await _until_called(product, sale.room_id, count)
-    path, headers = f"/v1/rooms/{sale.room_id}/places/me/booking-token", {"Authorization": "Bearer {1}"}
-    requests = Requests(
-        "POST", path, headers, lines=[(token,) for token in place_tokens], capture=BOOKING_TOKEN
-    )
+    return place_tokens
+
+
+async def inside(product: Product, sale: Sale, count: int, how: How) -> list[str]:
+    """Let visitors join, be called and claim; their booking tokens."""
+    requests = claims(sale.room_id, await called(product, sale, count, how))
     answers = await send(product.url, requests, unhurried(how))
     if len(answers.captured) != count:
         raise NotStarted(f"{count} visitors claimed in {sale.room_id}; answers: {dict(answers.answered)}")
     return list(answers.captured)
+
+
+def visitor_of(booking_token: str) -> str:
+    """Whose token it is."""
+    return str(jwt.decode(booking_token, options={"verify_signature": False})["sub"])
 
 
 async def _until_called(product: Product, room_id: RoomId, count: int) -> None:

@@ -19,6 +19,7 @@ REMEMBERED_MAX = 120_000  # tokens one web process knows by their digest, see `a
 ROWS_PER_BATCH = """
     SELECT count(*)::float / greatest(1, count(DISTINCT created_at)) FROM reservations WHERE event_id = $1
 """
+SESSIONS = "SELECT visitor_id FROM sessions WHERE room_id = $1"
 Tokens = Callable[[Product, Sale, int], Awaitable[list[str]]]
 
 
@@ -96,6 +97,23 @@ async def places(run: Run) -> Row:
             )
     beside = Reference.of("place.lua", _batch(trials), [it.per_s for it in trials], alone)
     return row_of("place", trials, at_least=25_000, reference=beside)
+
+
+async def claims(run: Run) -> Row:
+    """Called visitors fetch their booking tokens: told when both stores know of the session."""
+    closed_loop = How(run.how.connections, run.how.threads)
+    async with run.product() as product:
+        trials = []
+        for number in range(run.size.trials):
+            sale = await crowd.open_sale(product, f"claims-{number}")
+            place_tokens = await crowd.called(product, sale, run.size.claimers, closed_loop)
+            requests = crowd.claims(sale.room_id, place_tokens)
+            trial, tokens = await measure(product, requests, crowd.unhurried(closed_loop), 201)
+            kept = await product.stores.postgres.fetch(SESSIONS, sale.room_id)
+            missing = {crowd.visitor_of(it) for it in tokens}.difference(row[0] for row in kept)
+            run.verdicts[f"claims {number + 1}"] = Verdict(lost=sorted(missing))
+            trials.append(trial)
+    return row_of("claims", trials, note=f"{run.size.claimers:,} visitors a trial")
 
 
 async def statuses(run: Run) -> Row:

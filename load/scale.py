@@ -28,9 +28,9 @@ class Costs:
     join_valkey: float = 28
     place_web: float = 120
     place_valkey: float = 28
-    claim_web: float = 250
-    claim_valkey: float = 35
-    claim_postgres: float = 40
+    claim_web: float = 290
+    claim_valkey: float = 49
+    claim_postgres: float = 42
     call_valkey: float = 5
     reserve_web: float = 145
     reserve_worker: float = 85  # told to other systems, too

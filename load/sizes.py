@@ -16,6 +16,7 @@ class Size:
     buyers_per_s_max: int = 12_000  # visitors prepared for each second of reservations
     paced_per_s: int = 5_000
     last_tickets: int = 1_000  # of each type, for ten times as many buyers
+    claimers: int = 30_000  # called visitors who claim, in each trial
     payers: int = 6_000  # holds that are paid for, in each trial
     waiting: int = 1_000_000  # in one line
     ticks: int = 100  # of the admission controller, 1,000 visitors each
@@ -36,6 +37,7 @@ QUICK = Size(
     buyers_per_s_max=6_000,
     paced_per_s=500,
     last_tickets=100,
+    claimers=600,
     payers=300,
     waiting=50_000,
     ticks=20,
