@@ -18,7 +18,7 @@ from app.store.connections import RedisClient
 from load.simulate import crowd, grid, picture, scenario
 from load.simulate.fairness import kendall_tau, ranks
 from load.simulate.figures import percentiles
-from load.simulate.run import Outcome, play
+from load.simulate.run import Outcome, play, simulate
 from load.simulate.scenario import Scenario, ScenarioWrong
 
 
@@ -163,6 +163,13 @@ async def test_shown_waits_come_true(redis: RedisClient) -> None:
     assert 0.25 <= (found["inside"] or 0), found
     assert found["rises"], "rates fell, and the room was paused"
     assert found["unexplained_rises"] == 0
+
+
+async def test_it_says_how_far_it_is() -> None:
+    told: list[str] = []
+    await simulate(a_sale(300, 600), told.append, every_s=0.0)
+    assert told[0].startswith("0 s into the sale: ")
+    assert told[-1].endswith("into the sale: 300 of 300 have come, 300 were called")
 
 
 # --- what comes out ---------------------------------------------------------------------------------------

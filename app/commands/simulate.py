@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,7 +66,8 @@ def simulate(
     began = time.monotonic()
     told = Console(stderr=True)
     with told.status("opening") as status:
-        tell, every_s = (status.update, 1.0) if told.is_terminal else (told.print, 10.0)
+        lines = partial(told.print, soft_wrap=True)
+        tell, every_s = (status.update, 1.0) if told.is_terminal else (lines, 10.0)
         outcome = uvloop.run(run.simulate(scenario.check(chosen), tell, every_s))
     took_s = time.monotonic() - began
     if svg is not None:
