@@ -149,7 +149,7 @@ def stop_leftovers(data: Path) -> list[str]:
 
 
 def statements_kept(settings: Settings) -> int:
-    """How many prepared statements a connection to our own Postgres keeps, if nothing is set 100."""
+    """How many prepared statements connections to our own Postgres keep: as set, or `STATEMENTS_KEPT`."""
     said = "postgres_statements" in settings.model_fields_set
     return settings.postgres_statements if said else STATEMENTS_KEPT
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from load.scenarios import Name
+
 PLAN = "FAIRGATE_LOAD_PLAN"  # in the environment: where the plan is
 PROGRESS = "progress "  # begins the lines Locust's process tells how far it is with
 
@@ -13,7 +15,7 @@ PROGRESS = "progress "  # begins the lines Locust's process tells how far it is 
 class Plan(msgspec.Struct, frozen=True):
     """One run against one sale. `staff_token` opens the room when all are there; empty: it is as it is."""
 
-    scenario: str
+    scenario: Name
     fans: int
     seconds: int
     url: str

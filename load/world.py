@@ -75,7 +75,7 @@ class World:
     @property
     def scenario(self) -> Scenario:
         """The scenario of this run."""
-        return SCENARIOS[self.plan.scenario]  # type: ignore[index]  # checked when the plan was made
+        return SCENARIOS[self.plan.scenario]
 
     def next_number(self) -> int:
         """The number of the next visitor, from 0."""
