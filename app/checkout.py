@@ -27,14 +27,13 @@ from app.core.errors import (
 from app.core.model import Reservation, ReservationId
 from app.desk import Desk, stores_needed
 from app.payments import ANSWER_TIMEOUT_S, Charge, Gateway, GatewayFailed, GatewayNotAsked
-from app.store import endings, payments, reservations, stream
-from app.store.connections import REDIS_AWAY, Stores
+from app.store import endings, payments, reservations
+from app.store.connections import Stores
 from app.store.endings import Ended
 from app.store.payments import Attempt, Bill, PaymentState
 
 CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
 POLL_S = 0.25
-ANNOUNCE_TIMEOUT_S = 0.5  # a Redis that stands still must not make a payment late
 ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment is at it
 LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
 
@@ -72,10 +71,9 @@ async def confirm(
         payment.token,
     )
     with stores_needed():
-        bill = await payments.begin(desk.stores.postgres, attempt)
+        bill = await desk.begun.submit("", attempt)
         if bill is None:
             return await _standing(desk, attempt)
-        await _announce(desk.stores, reservation_id)
         if await _ask(desk, attempt, bill):
             found = await _fetch(desk, reservation_id)
             if found.status == "confirmed":
@@ -89,14 +87,14 @@ async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> bool:
         charge = await desk.gateway.charge(attempt, bill)
     except GatewayNotAsked:  # this attempt is made once, here: so nothing was charged, and never will be
         await payments.give_up(desk.stores.postgres, attempt.payment_id, "failed")
-        await _announce(desk.stores, attempt.reservation_id)
+        await holds.announce(desk.stores, [attempt.reservation_id])
         return False
     except GatewayFailed:
         return False
     if charge.status == "succeeded" and charge.settled_at_ms <= bill.expires_at_ms:
         return await desk.paid.submit("", attempt)
     await _conclude(desk.stores, desk.gateway, attempt.payment_id, charge)
-    await _announce(desk.stores, attempt.reservation_id)
+    await holds.announce(desk.stores, [attempt.reservation_id])
     return False
 
 
@@ -169,7 +167,7 @@ def _refusal(made: PaymentState) -> Refusal:
 
 
 async def _fetch(desk: Desk, reservation_id: str) -> Reservation:
-    found = await reservations.fetch_one(desk.stores.postgres, reservation_id)
+    found = await desk.read.submit("", reservation_id)
     if found is None:
         raise ReservationNotFound
     return found
@@ -179,12 +177,6 @@ async def _change(desk: Desk, reservation_id: str) -> None:
     """Wait until the reservation changes, or a moment."""
     with desk.changes(reservation_id) as changed, suppress(TimeoutError):
         await asyncio.wait_for(changed.wait(), POLL_S)
-
-
-async def _announce(stores: Stores, reservation_id: str) -> None:
-    with suppress(*REDIS_AWAY):  # whoever watches looks for itself after a while
-        async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
-            await stream.announce(stores.redis, reservation_id)
 
 
 async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
@@ -218,7 +210,7 @@ async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
         extended = await reservations.extend(desk.stores.postgres, reservation_id)
         found = await _fetch(desk, reservation_id)
         if extended:
-            await _announce(desk.stores, reservation_id)
+            await holds.announce(desk.stores, [reservation_id])
     if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
         raise HoldExpired
     if found.status != "held":
@@ -270,7 +262,7 @@ async def _settle(stores: Stores, gateway: Gateway, unsettled: Sequence[PaymentS
             paid.append(made.payment_id)
         else:
             await _conclude(stores, gateway, made.payment_id, charge)
-            await _announce(stores, made.reservation_id)
+            await holds.announce(stores, [made.reservation_id])
     if paid:
         await holds.sell(stores, paid)
 
@@ -284,4 +276,4 @@ async def _give_up(stores: Stores, gateway: Gateway, made: PaymentState) -> None
     except GatewayFailed:
         return
     await payments.give_up(stores.postgres, made.payment_id, "failed")
-    await _announce(stores, made.reservation_id)
+    await holds.announce(stores, [made.reservation_id])

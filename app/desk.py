@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 
 from app import holds
 from app.core.errors import Refusal, Restoring, StoreUnavailable
-from app.core.model import EventId, RoomId
+from app.core.model import EventId, Reservation, RoomId
 from app.payments import Gateway, guarded
 from app.settings import Settings
-from app.store import reservations, stock_scripts, stream
+from app.store import payments, reservations, stock_scripts, stream
 from app.store.batching import Coalescer
 from app.store.channels import listen
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL
-from app.store.payments import Attempt
+from app.store.payments import Attempt, Bill
 from app.store.stock_scripts import Submission, Submitted
 
 SWEEP_S = 0.1
@@ -56,14 +56,18 @@ class Desk:
     key: bytes  # of the ids; 64 bytes at most
     instance: str  # names the channel by which outcomes come to this process
     submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
+    begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
     paid: Coalescer[str, Attempt, bool] = field(init=False)
+    read: Coalescer[str, str, Reservation | None] = field(init=False)
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.submissions = Coalescer(self._submit)
+        self.begun = Coalescer(self._begin)
         self.paid = Coalescer(self._sell)
+        self.read = Coalescer(self._read)
 
     async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
         room_id, event_id = key
@@ -75,9 +79,20 @@ class Desk:
             backlog_max=self.settings.backlog_max,
         )
 
+    async def _begin(self, _key: str, attempts: list[Attempt]) -> Sequence[Bill | None]:
+        bills = await payments.begin(self.stores.postgres, attempts)
+        if bills:
+            paying = [it.reservation_id for it in attempts if it.payment_id in bills]
+            await holds.announce(self.stores, paying)
+        return [bills.pop(it.payment_id, None) for it in attempts]  # sent twice: the first one asks
+
     async def _sell(self, _key: str, attempts: list[Attempt]) -> Sequence[bool]:
         sold = set(await holds.sell(self.stores, [it.payment_id for it in attempts]))
         return [it.reservation_id in sold for it in attempts]
+
+    async def _read(self, _key: str, reservation_ids: list[str]) -> Sequence[Reservation | None]:
+        found = await reservations.fetch(self.stores.postgres, reservation_ids)
+        return [found.get(it) for it in reservation_ids]
 
     def signed(self, text: str) -> str:
         """An id that is always the same for this text, and that nobody without our secret can work out."""

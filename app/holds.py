@@ -5,22 +5,25 @@ Each function may be cut off at any line and run again: every step is keyed by t
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app import metrics
 from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
 from app.rebuild_stock import load_seats
-from app.store import balances, endings, payments, reservations, seats, stock_scripts
-from app.store.connections import STORE_AWAY, Stores
+from app.store import balances, endings, payments, reservations, seats, stock_scripts, stream
+from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.endings import CONFIRMED, ENDED, Ended
 from app.store.keys import DAY_MS, RoomKeys
 from app.store.reservations import NewHold, Origin
 from app.store.stock_scripts import Decision, Request, RoomNotReady, Settlement
 from app.store.stream import Message
 
+ANNOUNCE_TIMEOUT_S = 0.5  # a Redis that stands still must not make a payment late
 TELL_LATER: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady)
 
 
@@ -213,6 +216,13 @@ async def tell_redis(stores: Stores, changed: Iterable[Ended]) -> None:
 
 def _room_and_kind(it: Ended) -> tuple[RoomId, bool]:
     return it.room_id, it.status in CONFIRMED
+
+
+async def announce(stores: Stores, reservation_ids: Iterable[str]) -> None:
+    """Tell those who watch these that they changed. Without Redis they look for themselves after a while."""
+    with suppress(*REDIS_AWAY):
+        async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
+            await stream.announce(stores.redis, reservation_ids)
 
 
 async def mend(stores: Stores, older_than_s: float = 2.0) -> int:

@@ -232,7 +232,7 @@ async def get(
     decided ("ask again"), the refusal it came to. Raises ReservationNotFound, StoreUnavailable.
     """
     with stores_needed():
-        found = await reservations.fetch_one(desk.stores.postgres, reservation_id)
+        found = await desk.read.submit("", reservation_id)
         if found is not None:
             return found
         if asker is None:
@@ -265,7 +265,7 @@ async def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Rese
         while seen is None or seen.status not in ENDED:
             changed.clear()
             with stores_needed():
-                found = await reservations.fetch_one(desk.stores.postgres, reservation_id)
+                found = await desk.read.submit("", reservation_id)
             if found is None:
                 raise ReservationNotFound
             if found != seen:

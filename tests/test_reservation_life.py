@@ -106,7 +106,7 @@ class PaidSale(Sale):
             attempt = Attempt(
                 self.desk.signed(f"{reservation_id}{key}"), reservation_id, "", "card", "tok_ok"
             )
-            bill = await payments.begin(postgres, attempt)
+            bill = (await payments.begin(postgres, [attempt])).get(attempt.payment_id)
             if bill is None or kind == "asked_cut":
                 return
             await SimulatedGateway(postgres).charge(attempt, bill)

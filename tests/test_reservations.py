@@ -283,7 +283,7 @@ async def test_a_watcher_sees_each_change_and_the_end(stores: Stores) -> None:
             seen.append(reservation.status)
             if reservation.status == "held":
                 await stores.postgres.execute("UPDATE reservations SET status = 'expired', ended_at = now()")
-                await announce(stores.redis, reserved.reservation_id)
+                await announce(stores.redis, [reserved.reservation_id])
         assert seen == ["held", "expired"]
         assert not desk.watching
         with pytest.raises(ReservationNotFound):

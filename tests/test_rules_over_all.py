@@ -28,7 +28,8 @@ PUBLIC = {
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/openapi.json"),
 }
-HOT = {"join", "place", "status", "claim", "reserve", "room_stream", "reservation_stream"}
+HOT = {"join", "place", "status", "claim", "reserve", "confirm", "read_reservation"}
+HOT |= {"room_stream", "reservation_stream"}
 
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda it: it.name)
 every_refusal = pytest.mark.parametrize("refusal", all_refusals(), ids=lambda it: f"{it.status} {it.code}")

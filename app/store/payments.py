@@ -51,17 +51,27 @@ class Sold(NamedTuple):
     room_id: RoomId
 
 
+# Of several attempts for one hold the first takes it. Rows are locked in one order, so that no two batches
+# wait for each other.
 _BEGIN = """
-WITH taken AS (
-    UPDATE reservations SET status = 'paying'
-    WHERE reservation_id = $2 AND status = 'held' AND expires_at > now()
-      AND NOT EXISTS (SELECT 1 FROM payments WHERE payment_id = $1)
-    RETURNING amount, currency, expires_at
+WITH made AS (
+    SELECT DISTINCT ON (reservation_id) it.*
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
+         AS it (payment_id, reservation_id, fingerprint, method, token, nr)
+    WHERE NOT EXISTS (SELECT FROM payments WHERE payments.payment_id = it.payment_id)
+    ORDER BY reservation_id, nr
+), locked AS (
+    SELECT reservation_id FROM reservations JOIN made USING (reservation_id)
+    WHERE status = 'held' AND expires_at > now() ORDER BY reservation_id FOR UPDATE OF reservations
+), taken AS (
+    UPDATE reservations it SET status = 'paying' FROM locked JOIN made USING (reservation_id)
+    WHERE it.reservation_id = locked.reservation_id
+    RETURNING made.*, it.amount, it.currency, it.expires_at
 ), asked AS (
     INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status)
-    SELECT $1, $2, $3, $4, $5, amount, 'asked' FROM taken
+    SELECT payment_id, reservation_id, fingerprint, method, token, amount, 'asked' FROM taken
 )
-SELECT amount, currency, expires_at FROM taken
+SELECT payment_id, amount, currency, expires_at FROM taken
 """
 
 # Paid: the row, the payment, the counters, the tickets, and the session's end where the room says so.
@@ -138,13 +148,19 @@ FROM payments JOIN reservations USING (reservation_id)
 """
 
 
-async def begin(postgres: asyncpg.Pool, attempt: Attempt) -> Bill | None:
-    """Take the hold for this attempt: `paying`, until the gateway has spoken. None: nothing was taken."""
+async def begin(postgres: asyncpg.Pool, attempts: Sequence[Attempt]) -> dict[str, Bill]:
+    """Take the holds for these attempts: `paying`, until the gateway has spoken.
+
+    The bills by payment_id, of those that took something.
+    """
     try:
-        row = await postgres.fetchrow(_BEGIN, *attempt)
-    except asyncpg.UniqueViolationError:  # the same attempt, at the same moment
-        return None
-    return Bill(row["amount"], row["currency"], to_ms(row["expires_at"])) if row else None
+        rows = await postgres.fetch(_BEGIN, *zip(*attempts, strict=True))
+    except asyncpg.UniqueViolationError:  # another process makes one of them at this moment
+        if len(attempts) == 1:
+            return {}
+        alone = [await begin(postgres, [it]) for it in attempts]
+        return {payment_id: bill for bills in alone for payment_id, bill in bills.items()}
+    return {row[0]: Bill(row["amount"], row["currency"], to_ms(row["expires_at"])) for row in rows}
 
 
 async def confirm(postgres: asyncpg.Pool, payment_ids: Sequence[str]) -> list[Sold]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
@@ -38,9 +38,9 @@ async def outcomes(
     return {it: new or old for it, new, old in zip(reservation_ids, today, before, strict=True)}
 
 
-async def announce(redis: RedisClient, reservation_id: str) -> None:
-    """Tell those who watch a reservation that it changed; confirm.lua and release.lua do so themselves."""
-    await publish(redis, CHANGE_CHANNEL, reservation_id)
+async def announce(redis: RedisClient, reservation_ids: Iterable[str]) -> None:
+    """Tell those who watch reservations that they changed; confirm.lua and release.lua do so themselves."""
+    await publish(redis, CHANGE_CHANNEL, "\n".join(reservation_ids))
 
 
 async def rooms_on_sale(redis: RedisClient, known: Collection[RoomId]) -> list[RoomId]:

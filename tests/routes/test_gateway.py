@@ -36,9 +36,8 @@ async def paying(web: Web, stores: Stores) -> tuple[str, str]:
     terms = f"5000|EUR|{now_ms()}|{now_ms() + 300_000}|floor:1:5000"
     await insert_holds(stores.postgres, origin, [NewHold("r1", "ann", "print", terms)])
     attempt = Attempt("p1", "r1", "print", "card", "tok_slow")
-    bill = await begin(stores.postgres, attempt)
-    assert bill is not None
-    assert (await web.app.desk.gateway.charge(attempt, bill)).status == "pending"
+    bills = await begin(stores.postgres, [attempt])
+    assert (await web.app.desk.gateway.charge(attempt, bills["p1"])).status == "pending"
     return "r1", "p1"
 
 

@@ -129,7 +129,7 @@ class SaleWorld:
         payment_id = f"{reservation_id}-{len(self.attempts)}-{self.watch.now_ms}"
         attempt = Attempt(payment_id, reservation_id, "print", "card", "tok")
         taken = row is not None and row.status == "held" and row.expires_ms > self.watch.now_ms
-        bill = await payments.begin(self.stores.postgres, attempt)
+        bill = (await payments.begin(self.stores.postgres, [attempt])).get(payment_id)
         if (bill is not None) != taken:
             raise Differs("told", [f"pay {reservation_id}: model {row}, engine {bill}"])
         if taken:

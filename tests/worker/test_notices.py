@@ -65,7 +65,7 @@ async def live(stores: Stores, name: str) -> None:
             return False
 
     await wait_until(held, "the hold")
-    await payments.begin(stores.postgres, Attempt(f"pay-{name}", name, "f", "card", "tok"))
+    await payments.begin(stores.postgres, [Attempt(f"pay-{name}", name, "f", "card", "tok")])
     await payments.confirm(stores.postgres, [f"pay-{name}"])
     await endings.cancel(stores.postgres, name)
 
