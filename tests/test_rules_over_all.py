@@ -28,8 +28,11 @@ PUBLIC = {
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/openapi.json"),
 }
-HOT = {"join", "place", "status", "claim", "reserve", "confirm", "read_reservation"}
-HOT |= {"room_stream", "reservation_stream"}
+HOT = {  # what a crowd calls
+    *("status", "room_stream", "join", "place", "want", "leave", "claim", "gate"),
+    *("read_event", "availability", "read_seats", "reserve"),
+    *("read_reservation", "reservation_stream", "confirm", "extend", "cancel"),
+}
 
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda it: it.name)
 every_refusal = pytest.mark.parametrize("refusal", all_refusals(), ids=lambda it: f"{it.status} {it.code}")

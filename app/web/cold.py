@@ -16,7 +16,7 @@ from quart import Response as QuartResponse
 from app.core.errors import BodyTooLarge, MethodNotAllowed
 from app.web import cors
 from app.web.dispatch import answer, refuse, request_of
-from app.web.http import METHODS, App, Endpoint, Response
+from app.web.http import BODILESS, METHODS, App, Endpoint, Response
 
 DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much more, for so long
 DRAIN_S = 2.0
@@ -57,13 +57,13 @@ def quart_response(response: Response) -> QuartResponse:
     found.headers.clear()
     for name, value in response.headers:
         found.headers.add(name.decode(), value.decode("latin-1"))
-    if response.status not in (204, 304):
+    if response.status not in BODILESS:
         found.headers["Content-Type"] = response.content_type.decode()
         if isinstance(response.body, bytes):
             found.headers["Content-Length"] = str(len(response.body))
     if request.method == "HEAD":
         found.set_data(b"")
-        if isinstance(response.body, bytes) and response.status not in (204, 304):
+        if isinstance(response.body, bytes) and response.status not in BODILESS:
             found.headers["Content-Length"] = str(len(response.body))
     found.timeout = None
     return found

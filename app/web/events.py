@@ -65,6 +65,7 @@ async def list_events(request: Request, query: EventsQuery) -> Response:
     "GET",
     "/v1/events/{event_id}",
     tag=TAG,
+    hot=True,
     answers={200: EventDocument},
     errors=(EventNotFound, *AWAY),
 )
@@ -80,6 +81,7 @@ async def read_event(request: Request) -> Response:
     "GET",
     "/v1/events/{event_id}/availability",
     tag=TAG,
+    hot=True,
     answers={200: AvailabilityDocument},
     errors=(EventNotFound, *AWAY),
 )

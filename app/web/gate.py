@@ -36,6 +36,7 @@ class GateQuery(Struct, frozen=True):
     "GET",
     "/v1/rooms/{room_id}/gate",
     tag="Waiting room",
+    hot=True,
     query=GateQuery,
     answers={204: None, 302: None},
     headers=("X-Original-URL", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"),

@@ -15,7 +15,7 @@ from quart import Quart
 from app.core.errors import BodyTooLarge, MalformedJson
 from app.web import cors
 from app.web.dispatch import answer, refuse, request_id_of, request_of
-from app.web.http import App, Endpoint, Request, Response, param_names
+from app.web.http import BODILESS, App, Endpoint, Request, Response, param_names
 from app.web.streaming import Receive, Send, send_stream, send_told
 
 Scope = MutableMapping[str, Any]
@@ -145,10 +145,10 @@ async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, bod
 async def _send(request: Request, response: Response, receive: Receive, send: Send) -> None:
     body = response.body
     headers = [(b"x-request-id", request.request_id.encode()), *response.headers]
-    if response.status != 204:
+    if response.status not in BODILESS:
         headers.append((b"content-type", response.content_type))
-    if isinstance(body, bytes) and response.status != 204:
-        headers.append((b"content-length", str(len(body)).encode()))
+        if isinstance(body, bytes):
+            headers.append((b"content-length", str(len(body)).encode()))
     origins = request.app.settings.cors_origins
     if origins:
         headers += cors.headers(origins, request.headers.get(b"origin"))

@@ -35,6 +35,7 @@ BODY_MAX = 64 * 1024
 JSON = b"application/json"
 STREAM = b"text/event-stream"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+BODILESS = (204, 304)  # answers with these have no body and say nothing of one
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
@@ -144,7 +145,7 @@ class Endpoint:
     summary: str
     tag: str
     auth: Auth | None  # None: anyone may call it
-    hot: bool
+    hot: bool  # a crowd makes it: the lane around Quart serves it
     body: type[msgspec.Struct]
     query: type[msgspec.Struct]
     answers: Mapping[int, Any]  # status -> type of the body, Events, None for none, bytes for a media type

@@ -52,6 +52,7 @@ async def kept_seat_map(request: Request, event_id: EventId) -> KeptSeatMap:
     "GET",
     "/v1/events/{event_id}/seats",
     tag="Events",
+    hot=True,
     answers={200: SeatMapDocument, 304: None},
     headers=("If-None-Match",),
     errors=(EventNotFound, Restoring, StoreUnavailable),
