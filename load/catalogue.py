@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from load import accuracy, growth, million, paying, processes, proxy, rates, streams, visits
+from load import accuracy, arriving, growth, million, paying, processes, proxy, rates, streams, visits
 from load.figures import Row
 from load.measuring import Run
 
@@ -19,6 +19,10 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "place": rates.places,
     "claims": rates.claims,
     "status": rates.statuses,
+    "page": arriving.pages,
+    "file": arriving.files,
+    "gate": arriving.gates,
+    "reads": paying.reads,
     "hypercorn": rates.hypercorn,
     "hypercorn-two": rates.hypercorn_two,
     "million": million.million,

@@ -1,4 +1,4 @@
-"""The row of payments a second: holds that turn into tickets."""
+"""The rows of payments and readings a second: holds that turn into tickets, and owners who look at theirs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,17 @@ async def confirms(run: Run) -> Row:
             run.verdicts[f"confirms {number + 1}"] = await judged(product, sale, confirmed)
             trials.append(trial)
     return row_of("confirms", trials, note=f"{run.size.payers:,} holds a trial")
+
+
+async def reads(run: Run) -> Row:
+    """Owners read their reservations: the token is known, the rows come from Postgres."""
+    async with run.product() as product:
+        sale = await crowd.open_sale(product, "reads")
+        paying = await _payments(product, sale, run.size.payers, run.how)
+        path, headers = "/v1/reservations/{3}", {"Authorization": "Bearer {1}"}
+        requests = Requests("GET", path, headers, lines=paying.lines, again=True)
+        trials = [(await measure(product, requests, run.how, 200))[0] for _ in range(run.size.trials)]
+    return row_of("reads", trials, note=f"{run.size.payers:,} holds")
 
 
 async def _payments(product: Product, sale: Sale, count: int, how: How) -> Requests:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import rcssmin
 
+from app.web.http import Response
+
 FOLDER = Path(__file__).parents[1] / "static"
 KINDS = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
+    ".css": b"text/css; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".svg": b"image/svg+xml",
 }
 FOR_GOOD = "public, max-age=31536000, immutable"
 FOR_A_MINUTE = "public, max-age=60"  # asked for under an older digest: a page from before the deploy
@@ -30,7 +32,7 @@ FOR_A_MINUTE = "public, max-age=60"  # asked for under an older digest: a page f
 class Asset:
     """One file, ready to send."""
 
-    content_type: str
+    content_type: bytes
     plain: bytes
     gzipped: bytes
 
@@ -47,9 +49,19 @@ class Assets:
         self.files[name]
         return f"/static/{self.digest}/{name}"
 
-    def cache_control(self, digest: str) -> str:
-        """How long an answer for this digest may be kept."""
-        return FOR_GOOD if digest == self.digest else FOR_A_MINUTE
+    def answer(self, digest: str, name: str, accept_encoding: bytes) -> Response | None:
+        """The file, None when there is none. Under the present digest it can be kept for good."""
+        asset = self.files.get(name)
+        if asset is None:
+            return None
+        headers = [
+            (b"cache-control", (FOR_GOOD if digest == self.digest else FOR_A_MINUTE).encode()),
+            (b"vary", b"Accept-Encoding"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if b"gzip" not in accept_encoding:
+            return Response(200, asset.plain, headers, asset.content_type)
+        return Response(200, asset.gzipped, [*headers, (b"content-encoding", b"gzip")], asset.content_type)
 
 
 def _script(text: str) -> str:

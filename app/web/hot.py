@@ -1,7 +1,7 @@
 """The lane around Quart: plain ASGI. It serves the hot calls itself and marks every answer.
 
-A call declared `hot` never reaches Quart: its path is split once and looked up in a dict. Everything else
-goes on to Quart, with X-Request-Id and CORS headers added to whatever comes back.
+A call declared `hot` never reaches Quart: its path is split once and looked up in a dict. Nor do our own
+files. Everything else goes on to Quart, with X-Request-Id and CORS headers added to whatever comes back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from quart import Quart
 
 from app.core.errors import BodyTooLarge, MalformedJson
 from app.web import cors
+from app.web.assets import load_assets
 from app.web.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http import BODILESS, App, Endpoint, Request, Response, param_names
 from app.web.streaming import Receive, Send, send_stream, send_told
@@ -21,6 +22,7 @@ from app.web.streaming import Receive, Send, send_stream, send_told
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
+FILES = "static"  # /static/{digest}/{name}
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
 BODY_TIMEOUT_S = 30.0
 BROKEN_OFF = "The body broke off."  # perhaps its sender still listens: Granian tells broken chunks like this
@@ -33,6 +35,7 @@ class HotLane:
     def __init__(self, quart: Quart, endpoints: Iterable[Endpoint]) -> None:
         self._quart = quart
         self._inner: Asgi = quart.asgi_app
+        self._assets = load_assets()
         self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
         for it in endpoints:
             if it.hot:
@@ -49,6 +52,8 @@ class HotLane:
             await self._inner(scope, receive, send)
             return
         parts = scope["path"].split("/")
+        if parts[1:2] == [FILES] and await self._file(parts[2:], scope, receive, send):
+            return
         if len(parts) > PARAM_AT:
             param, parts[PARAM_AT] = parts[PARAM_AT], "*"
             found = self._calls.get((scope["method"], "/".join(parts)))
@@ -71,6 +76,18 @@ class HotLane:
                 await _send(request, refuse(error), receive, send)
                 return
         await _send(request, await answer(endpoint, request, body), receive, send)
+
+    async def _file(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> bool:
+        """One of our own files, if it is one: every page asks for a dozen."""
+        if len(names) != 2 or scope["method"] not in ("GET", "HEAD"):
+            return False
+        digest, name = names
+        request = request_of(self._quart.extensions["fairgate"], scope, {})
+        response = self._assets.answer(digest, name, request.headers.get(b"accept-encoding", b""))
+        if response is None:
+            return False
+        await _send(request, response, receive, send)
+        return True
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])

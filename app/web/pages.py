@@ -8,19 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quart import Quart, Response, current_app
-from werkzeug.exceptions import NotFound as NotFoundError
 
 from app import waiting_room
 from app.core.clock import to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
 from app.web import page_booking, page_carry, page_forms, page_mail, page_mine
-from app.web.assets import load_assets
 from app.web.http import Request
 from app.web.looks import look_of, theme_file
 from app.web.page_documents import SalesPage, SaleView
 from app.web.page_entry import not_found, page
-from app.web.page_render import compressed, respond
+from app.web.page_render import respond
 from app.web.page_visitors import remember_began, set_place, standing_of
 from app.web.posters import Posters
 from app.web.queue_document import room_page
@@ -47,22 +45,11 @@ async def room(request: Request) -> Response:
     posters: Posters = current_app.extensions[POSTERS]
     standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
     document = room_page(standing)
-    response = respond("room.html", document, look=look_of(standing.room.room_id, standing.room.settings))
+    look = look_of(standing.room.room_id, standing.room.settings)
+    response = respond("room.html", document, look=look, shared=standing.place is None)
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
         remember_began(response, request, standing, document.position)
-    return response
-
-
-async def static_file(digest: str, name: str) -> Response:
-    """One of our own files. The digest in its address is that of all of them, so it can be kept for good."""
-    assets = load_assets()
-    asset = assets.files.get(name)
-    if asset is None:
-        raise NotFoundError
-    response = compressed(asset.plain, asset.content_type, asset.gzipped)
-    response.headers["Cache-Control"] = assets.cache_control(digest)
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
@@ -93,7 +80,7 @@ FORMS = {
 
 
 def register_pages(app: Quart) -> None:
-    """Add the pages, their forms and their files. They use `extensions["fairgate"]`."""
+    """Add the pages and their forms. They use `extensions["fairgate"]`."""
     app.extensions[POSTERS] = Posters()
     for path, view in PAGES.items():
         app.add_url_rule(
@@ -107,5 +94,4 @@ def register_pages(app: Quart) -> None:
         app.add_url_rule(
             path, f"form_{form.__name__}", page(form), methods=["POST"], provide_automatic_options=False
         )
-    app.add_url_rule("/static/<digest>/<name>", "page_file", static_file)
     app.register_error_handler(404, not_found)

@@ -12,6 +12,7 @@ from playwright.async_api import Request as PageRequest
 
 from app.web.page_render import CONTENT_SECURITY_POLICY
 from tests.browser.conftest import OpenContext, Product
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -78,6 +79,13 @@ async def test_files_are_kept_for_good_and_compressed(client: httpx.AsyncClient)
     assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert response.headers["content-encoding"] == "gzip"
     assert response.headers["content-type"] == "text/css; charset=utf-8"
+    assert response.headers["vary"] == "Accept-Encoding"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    plain = await client.get(sheet[1], headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.content == response.content
+    head = await client.head(sheet[1])
+    assert (head.status_code, head.content) == (200, b"")
     assert (await client.get("/static/older/fairgate.css")).headers["cache-control"] == "public, max-age=60"
     assert (await client.get("/static/older/none.css")).status_code == 404
 
@@ -100,6 +108,30 @@ async def test_another_site_presses_no_button(
     assert response.status_code == 403
     assert "That did not come from our page" in response.text
     assert (await product.status(room_id))["waiting"] == 1
+
+
+async def test_newcomers_share_a_page_that_is_nobody_elses(
+    client: httpx.AsyncClient, product: Product
+) -> None:
+    room_id = await product.a_sale(allowed_return_hosts=["shop.example"])
+    path, back = f"/rooms/{room_id}", "return_to=https%3A%2F%2Fshop.example%2F"
+    first = (await client.get(path)).text
+    assert 'data-shown="door"' in first
+    assert '<html lang="en"' in first
+    assert back not in first
+    assert back in (await client.get(f"{path}?{back}")).text
+    assert '<html lang="de"' in (await client.get(path, headers={"Accept-Language": "de"})).text
+    await client.post(f"{path}/join", headers={"Origin": product.url})
+    assert 'data-shown="waiting"' in (await client.get(path)).text
+    async with httpx.AsyncClient(base_url=product.url, headers={"Accept": "text/html"}) as other:
+        assert 'data-shown="door"' in (await other.get(path)).text
+    await product.staff("PATCH", f"/v1/rooms/{room_id}", {"message": "Doors at eight"})
+
+    async def told() -> bool:
+        client.cookies.clear()
+        return "Doors at eight" in (await client.get(path)).text
+
+    await wait_until(told, "the message on the page")
 
 
 async def test_our_own_forms_are_taken(client: httpx.AsyncClient, product: Product) -> None:

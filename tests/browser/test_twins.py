@@ -47,7 +47,7 @@ async def modules(chromium: Browser) -> AsyncIterator[Page]:
         name, _, language = route.request.url.rpartition("/")[2].partition("?")
         if name:
             asset = load_assets().files[name]
-            await route.fulfill(body=asset.plain, content_type=asset.content_type)
+            await route.fulfill(body=asset.plain, content_type=asset.content_type.decode())
         else:
             body = f'<!doctype html><html lang="{language or "en"}">'
             await route.fulfill(body=body, content_type="text/html")
