@@ -24,6 +24,7 @@ POLL_S = 3.0  # a page without a stream asks for the shared document this often
 class Costs:
     """Microseconds of CPU for one of each, unless the name says otherwise."""
 
+    page_web: float = 755  # the queue page of somebody new, whose browser then joins
     join_web: float = 120
     join_valkey: float = 28
     place_web: float = 120
@@ -37,6 +38,7 @@ class Costs:
     reserve_valkey: float = 55
     reserve_postgres: float = 36
     hit_nginx: float = 20
+    page_files: float = 12  # scripts, styles and pictures of the page, from the cache
     delivery_web: float = 21
     stream_kb: float = 20
     waiting_bytes: float = 96
@@ -87,7 +89,7 @@ def needs(sale: Sale, costs: Costs) -> Needs:
     def cores(joined: float, asked: float, claimed: float, held: float) -> float:
         return (joins * joined + asks * asked + called * claimed + reserved * held) / 1e6
 
-    web = cores(costs.join_web, costs.place_web, costs.claim_web, costs.reserve_web)
+    web = cores(costs.page_web + costs.join_web, costs.place_web, costs.claim_web, costs.reserve_web)
     claim_valkey = costs.claim_valkey + costs.call_valkey
     valkey = cores(costs.join_valkey, costs.place_valkey, claim_valkey, costs.reserve_valkey)
     polls, streams = sale.fans / POLL_S, sale.fans * costs.delivery_web / 1e6  # one document a second
@@ -103,7 +105,7 @@ def needs(sale: Sale, costs: Costs) -> Needs:
         valkey_gb=sale.fans * costs.waiting_bytes / 1e9,
         postgres_cores=cores(0, 0, costs.claim_postgres, costs.reserve_postgres),
         polls_per_s=polls,
-        nginx_cores=polls * costs.hit_nginx / 1e6,
+        nginx_cores=(polls + joins * costs.page_files) * costs.hit_nginx / 1e6,
         network_gbit_s=polls * costs.answer_bytes * 8 / 1e9,
         stream_processes=max(ceil(sale.fans / 10_000), ceil(streams / BUSY)),
         stream_gb=sale.fans * costs.stream_kb / 1e6,

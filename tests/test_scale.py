@@ -30,11 +30,11 @@ def test_the_page_names_every_cost_and_its_value() -> None:
 def test_a_crowd_costs_what_its_requests_cost() -> None:
     it = needs(Sale(600_000, arrive_s=60, called_per_s=100, reserves_share=0.5), Costs(asks_per_minute=0.1))
     assert (it.joins_per_s, it.asks_per_s, it.reservations_per_s) == (10_000, 1_000, 50)
-    assert it.web_cores == pytest.approx((11_000 * 120 + 100 * 290 + 50 * 145) / 1e6)
+    assert it.web_cores == pytest.approx((10_000 * 755 + 11_000 * 120 + 100 * 290 + 50 * 145) / 1e6)
     assert it.valkey_cores == pytest.approx((11_000 * 28 + 100 * 54 + 50 * 55) / 1e6)
     assert it.rooms == 1
     assert it.polls_per_s == 200_000
-    assert it.nginx_cores == pytest.approx(4)
+    assert it.nginx_cores == pytest.approx(4 + 10_000 * 12 * 20 / 1e6)
     assert it.stream_processes == 60
 
 
