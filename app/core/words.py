@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date
@@ -21,6 +22,7 @@ HOUR_S = 60 * MINUTE_S
 DAY_S = 24 * HOUR_S
 HOURS_FROM_S = 90 * MINUTE_S  # longer waits are told in hours: nobody counts 137 minutes
 ENGLISH = "en"
+NUMBERS_MAX = 4_096  # kept as text: a page names the same few again and again
 Units = Mapping[str, Mapping[str, str]]  # by unit: a pattern for each plural form
 ENGLISH_UNITS: Units = {
     unit: {"one": f"{{n}} {unit}", "other": f"{{n}} {unit}s"} for unit in ("second", "minute", "hour")
@@ -34,6 +36,7 @@ MINOR_DIGITS = dict.fromkeys(
 ) | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
 
 
+@lru_cache(maxsize=NUMBERS_MAX)
 def number(value: int | None, language: str = ENGLISH) -> str:
     """12345 -> 12,345; nothing for None."""
     return "" if value is None else format_decimal(value, locale=language)

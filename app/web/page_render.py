@@ -8,6 +8,7 @@ protected by their Origin, not by a token in the page. The one exception is sent
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from app.web.assets import load_assets
 from app.web.looks import PLAIN, Look
 
 CONSOLE = "console/"
+TEXTS_MAX = 2_000  # kept of a language: more than the templates have
 SHARED_MAX = 64  # pages that are the same for many: a room has one a second, in each language
 TEMPLATES = Path(__file__).parents[2] / "templates"
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -74,7 +76,10 @@ def templates(language: str) -> Environment:
         "utc_time": partial(words.utc_time, language=language),
         "wait": partial(words.wait, units=units, language=language),
     }
+    gettext = _gettext(translations.gettext)
     environment.globals |= {
+        "_": gettext,
+        "gettext": gettext,
         "asset": load_assets().url,
         "direction": languages.direction(language),
         "forms": languages.plural_forms(language),
@@ -82,6 +87,19 @@ def templates(language: str) -> Environment:
         "language": language,
     }
     return environment
+
+
+def _gettext(translated: Callable[[str], str]) -> Callable[..., Markup]:
+    """What jinja2.ext.i18n would install, but a text without variables is made once, not for every page."""
+
+    @lru_cache(maxsize=TEXTS_MAX)
+    def constant(text: str) -> Markup:
+        return Markup(translated(text)) % {}
+
+    def gettext(text: str, **variables: object) -> Markup:
+        return Markup(translated(text)) % variables if variables else constant(text)
+
+    return gettext
 
 
 def hidden_unless(shown: bool) -> Markup:
