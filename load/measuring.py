@@ -87,6 +87,11 @@ async def measure(
     return trial, list(answers.captured)
 
 
+async def repeated(run: Run, product: Product, requests: Requests, good: int) -> list[Trial]:
+    """The same requests again, as many trials as a row has."""
+    return [(await measure(product, requests, run.how, good))[0] for _ in range(run.size.trials)]
+
+
 async def _scripts(stores: Stores) -> int:
     client: Any = stores.redis  # redis-py types these for its sync and async clients at once
     calls: int = (await client.info("commandstats")).get("cmdstat_evalsha", {}).get("calls", 0)

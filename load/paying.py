@@ -5,7 +5,7 @@ from __future__ import annotations
 from load import crowd
 from load.crowd import Sale
 from load.figures import Row, row_of
-from load.measuring import Run, judged, measure, settled
+from load.measuring import Run, judged, measure, repeated, settled
 from load.product import Product
 from load.wrk import How, Requests, send
 
@@ -35,15 +35,14 @@ async def reads(run: Run) -> Row:
         paying = await _payments(product, sale, run.size.payers, run.how)
         path, headers = "/v1/reservations/{3}", {"Authorization": "Bearer {1}"}
         requests = Requests("GET", path, headers, lines=paying.lines, again=True)
-        trials = [(await measure(product, requests, run.how, 200))[0] for _ in range(run.size.trials)]
+        trials = await repeated(run, product, requests, 200)
     return row_of("reads", trials, note=f"{run.size.payers:,} holds")
 
 
 async def _payments(product: Product, sale: Sale, count: int, how: How) -> Requests:
     """Let visitors reserve; the requests by which they pay."""
-    closed_loop = How(how.connections, how.threads)
-    tokens = await crowd.inside(product, sale, count, closed_loop)
-    await send(product.url, crowd.reservations(sale, tokens), crowd.unhurried(closed_loop))
+    tokens = await crowd.inside(product, sale, count, how)
+    await send(product.url, crowd.reservations(sale, tokens), crowd.unhurried(how))
     await settled(product, sale.room_id)
     held = "SELECT visitor_id, reservation_id FROM reservations WHERE event_id = $1"
     held_by = {row[0]: row[1] for row in await product.stores.postgres.fetch(held, sale.event_id)}

@@ -9,10 +9,9 @@ from statistics import median
 from load import crowd, prepared, reference
 from load.crowd import Sale
 from load.figures import Reference, Row, Trial, row_of
-from load.measuring import Run, Watched, admissions, judged, measure
+from load.measuring import Run, Watched, admissions, judged, measure, repeated
 from load.product import Product
 from load.verdict import Verdict
-from load.wrk import How
 
 RATE = 6_000  # admissions a minute in the rooms that are joined: the controller has its work to do meanwhile
 REMEMBERED_MAX = 120_000  # tokens one web process knows by their digest, see `app.core.tokens.CACHE_MAX`
@@ -101,14 +100,13 @@ async def places(run: Run) -> Row:
 
 async def claims(run: Run) -> Row:
     """Called visitors fetch their booking tokens: told when both stores know of the session."""
-    closed_loop = How(run.how.connections, run.how.threads)
     async with run.product() as product:
         trials = []
         for number in range(run.size.trials):
             sale = await crowd.open_sale(product, f"claims-{number}")
-            place_tokens = await crowd.called(product, sale, run.size.claimers, closed_loop)
+            place_tokens = await crowd.called(product, sale, run.size.claimers, run.how)
             requests = crowd.claims(sale.room_id, place_tokens)
-            trial, tokens = await measure(product, requests, crowd.unhurried(closed_loop), 201)
+            trial, tokens = await measure(product, requests, crowd.unhurried(run.how), 201)
             kept = await product.stores.postgres.fetch(SESSIONS, sale.room_id)
             missing = {crowd.visitor_of(it) for it in tokens}.difference(row[0] for row in kept)
             run.verdicts[f"claims {number + 1}"] = Verdict(lost=sorted(missing))
@@ -120,8 +118,7 @@ async def statuses(run: Run) -> Row:
     """The shared document: how fast this machine, this server and our lane are without a store."""
     async with run.product() as product:
         room_id = await crowd.open_room(product, "statuses")
-        requests = crowd.statuses(room_id)
-        trials = [(await measure(product, requests, run.how, 200))[0] for _ in range(run.size.trials)]
+        trials = await repeated(run, product, crowd.statuses(room_id), 200)
     return row_of("status", trials, at_least=25_000)
 
 
@@ -198,7 +195,7 @@ async def reserve_trial(
 
 def _claimed(run: Run) -> Tokens:
     async def by_http(product: Product, sale: Sale, count: int) -> list[str]:
-        return await crowd.inside(product, sale, count, How(run.how.connections, run.how.threads))
+        return await crowd.inside(product, sale, count, run.how)
 
     return by_http
 

@@ -38,7 +38,7 @@ class Costs:
     reserve_valkey: float = 55
     reserve_postgres: float = 36
     hit_nginx: float = 20
-    page_files: float = 12  # scripts, styles and pictures of the page, from the cache
+    page_files: float = 10  # scripts, styles and pictures of the page, from the cache
     delivery_web: float = 21
     stream_kb: float = 20
     waiting_bytes: float = 96

@@ -34,7 +34,7 @@ def test_a_crowd_costs_what_its_requests_cost() -> None:
     assert it.valkey_cores == pytest.approx((11_000 * 28 + 100 * 54 + 50 * 55) / 1e6)
     assert it.rooms == 1
     assert it.polls_per_s == 200_000
-    assert it.nginx_cores == pytest.approx(4 + 10_000 * 12 * 20 / 1e6)
+    assert it.nginx_cores == pytest.approx(4 + 10_000 * 10 * 20 / 1e6)
     assert it.stream_processes == 60
 
 

@@ -78,7 +78,7 @@ class HotLane:
         await _send(request, await answer(endpoint, request, body), receive, send)
 
     async def _file(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> bool:
-        """One of our own files, if it is one: every page asks for a dozen."""
+        """One of our own files, if it is one: a queue page asks for ten."""
         if len(names) != 2 or scope["method"] not in ("GET", "HEAD"):
             return False
         digest, name = names

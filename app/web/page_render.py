@@ -115,7 +115,7 @@ def html(template: str, page: Any, language: str = languages.ENGLISH, look: Look
 @lru_cache(maxsize=SHARED_MAX)
 def _made(template: str, page: Any, language: str, look: Look) -> tuple[bytes, bytes]:
     plain = html(template, page, language, look).encode()
-    return plain, gzip.compress(plain, 6, mtime=0)
+    return plain, _gzipped(plain)
 
 
 def respond(
@@ -160,9 +160,13 @@ def asked_language(locale: str = "") -> str:
 def compressed(plain: bytes, content_type: str, gzipped: bytes | None = None) -> Response:
     """A body in the encoding the browser takes."""
     takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
-    body = (gzipped or gzip.compress(plain, 6, mtime=0)) if takes_gzip else plain
+    body = (gzipped or _gzipped(plain)) if takes_gzip else plain
     response = Response(body, content_type=content_type)
     response.headers["Vary"] = "Accept-Encoding"
     if takes_gzip:
         response.headers["Content-Encoding"] = "gzip"
     return response
+
+
+def _gzipped(plain: bytes) -> bytes:
+    return gzip.compress(plain, 6, mtime=0)
