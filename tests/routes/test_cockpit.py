@@ -151,7 +151,8 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
     async with working(web.app.stores, web.settings):
         documents = feeds.watch(HALL)
         whole = msgspec.json.decode(await anext(documents))
-        assert (whole["state"], whole["waiting"] + whole["called"], len(whole["points"])) == ("open", 3, 1)
+        assert (whole["state"], whole["waiting"] + whole["called"]) == ("open", 3)
+        assert len(whole["points"]) in (1, 2)  # the worker may have taken the next one
         assert [it["what"] for it in whole["changes"]] == ["opened", "made"]
         await web.post(f"{HERE}/state", data={"step": "pause"}, headers=staff)
         async with asyncio.timeout(20):
