@@ -6,7 +6,6 @@ the worker brings it there within a second of its return.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +16,10 @@ from app import audit
 from app.audit import Thing
 from app.core import rules, theme
 from app.core.clock import now_ms
-from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound, ValidationFailed
+from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
 from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
 from app.core.rules import RoomAction
+from app.core.wording import invalid
 from app.loading import stores_answer
 from app.rebuild import rebuild_room
 from app.store import control_scripts, room_scripts, rooms, sessions
@@ -31,8 +31,6 @@ from app.store.room_scripts import NotLoaded
 from app.store.rooms import Connection
 from app.waiting_room import Line
 
-_AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
 OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}
 
 
@@ -46,14 +44,7 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
     try:
         settings = msgspec.convert(document, RoomSettings)
     except msgspec.ValidationError as error:
-        text = str(error)
-        if unknown := _UNKNOWN.search(text):
-            within = re.search(r"at `\$\.([^`]*)`", text)
-            field = f"{within[1]}.{unknown['field']}" if within else unknown["field"]
-            raise ValidationFailed(field, "there is no such setting") from None
-        found = _AT.match(text)
-        assert found is not None
-        raise ValidationFailed(found["field"] or "body", found["message"]) from None
+        raise invalid(error) from None
     check_settings(settings)
     return settings
 

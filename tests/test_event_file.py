@@ -62,18 +62,22 @@ def test_yaml_and_json_define_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("price: 5000", "price: -1", "line 9: ticket_types[0].price: expected `int` >= 0"),
+        ("price: 5000", "price: -1", "line 9: ticket_types[0].price: has to be at least 0"),
         ("    quantity: 5\n", "", "line 10: ticket_types[1].quantity: is required"),
-        ("    price: 3000", "    price: cheap", "line 12: ticket_types[1].price: expected `int`, got `str`"),
+        (
+            "    price: 3000",
+            "    price: cheap",
+            "line 12: ticket_types[1].price: has to be a whole number, not text",
+        ),
         ("name: Gala", "colour: red\nname: Gala", "line 2: colour: is not known here"),
         ("  admission_rate", "  speed: 1\n  admission_rate", "line 5: room.speed: is not known here"),
-        ("+01:00", "", "line 3: starts_at: expected `datetime` with a timezone component"),
+        ("+01:00", "", "line 3: starts_at: has to say its offset from UTC"),
         ("2029-06-02", "2029-05-02", "line 7: room.closes_at: has to be after opens_at"),
         ("balcony", "floor", "line 9: ticket_types[0].ticket_type_id: is there twice"),
         (
             "ticket_types:",
             "ticket_types: 5\nroom_types:",
-            "line 8: ticket_types: expected `array`, got",
+            "line 8: ticket_types: has to be a list, not",
         ),
     ],
 )
@@ -99,8 +103,8 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_lines(tmp_
 @pytest.mark.parametrize(
     ("text", "name", "told"),
     [
-        ("", "gala.yaml", "line 1: expected `object`, got `null`"),
-        ("just words", "gala.yaml", "line 1: expected `object`, got `str`"),
+        ("", "gala.yaml", "line 1: has to be an object, not null"),
+        ("just words", "gala.yaml", "line 1: has to be an object, not text"),
         ("event_id: x\nname: [", "gala.yaml", "line 2: cannot be read"),
         ('{"event_id": "x",\n "name": }', "gala.json", "line 2: cannot be read"),
         ("a: 1\n--- \nb: 2\n", "gala.yaml", "line 2: cannot be read"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -12,6 +13,9 @@ from app.core.definitions import EventDefinition
 from app.core.model import PATTERN_MEANS
 from app.core.wording import misfit
 from app.web.calls import CALLS
+
+AT_LEAST_2, AT_MOST_1 = msgspec.Meta(min_length=2), msgspec.Meta(max_length=1)
+WHEN = "a moment, as 2026-05-01T18:00:00Z"
 
 
 def patterns(kind: msgspec.inspect.Type, seen: set[Any]) -> Iterator[str]:
@@ -50,3 +54,52 @@ def test_the_words_are_told(pattern: str) -> None:
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.convert(["\0 "], list[Annotated[str, kept]])
     assert misfit(refused.value) == ("[0]", PATTERN_MEANS[pattern])
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "field", "told"),
+    [
+        (int, "1", "", "has to be a whole number, not text"),
+        (int | None, [], "", "has to be a whole number or null, not a list"),
+        (int, 1.5, "", "has to be a whole number, not a number with decimals"),
+        (bool, None, "", "has to be true or false, not null"),
+        (float, True, "", "has to be a number, not true or false"),
+        (dict[str, int], "", "", "has to be an object, not text"),
+        (list[int], [1, {}], "[1]", "has to be a whole number, not an object"),
+        (Annotated[int, msgspec.Meta(ge=2)], 1, "", "has to be at least 2"),
+        (Annotated[int, msgspec.Meta(le=2)], 3, "", "has to be at most 2"),
+        (Annotated[str, AT_LEAST_2], "a", "", "has to have at least 2 characters"),
+        (Annotated[list[int], AT_MOST_1], [1, 2], "", "has to have at most 1 entry"),
+        (Annotated[dict[str, int], AT_LEAST_2], {}, "", "has to have at least 2 members"),
+        (list[dict[Annotated[str, AT_MOST_1], int]], [{"ab": 1}], "[0]", "has to have at most 1 character"),
+        (Literal["held", "paid"], "lost", "", "is none of the values taken here: 'lost'"),
+        (datetime, "today", "", f"has to be {WHEN}"),
+        (datetime, 5, "", f"has to be {WHEN}, not a whole number"),
+        (
+            Annotated[datetime, msgspec.Meta(tz=True)],
+            "2026-05-01T18:00:00",
+            "",
+            "has to say its offset from UTC",
+        ),
+    ],
+)
+def test_each_kind_of_misfit_is_told(kind: Any, sent: Any, field: str, told: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as refused:
+        msgspec.convert(sent, kind)
+    found = misfit(refused.value)
+    assert (found.field, found.message[: len(told)]) == (field, told)
+
+
+def test_whatever_a_body_may_hold_is_told_in_our_words() -> None:
+    """No refusal speaks of msgspec's types: each field of each call, with values that cannot fit."""
+    misfits: tuple[Any, ...] = (None, True, -(10**30), 1.5, "\0" * 10**6, [[[]]], {"\0": {}})
+    told = set()
+    for call in CALLS:
+        for field in msgspec.structs.fields(call.body) if call.body else ():
+            for sent in misfits:
+                try:
+                    msgspec.convert({field.encode_name: sent}, dict[str, field.type])  # type: ignore[name-defined]
+                except msgspec.ValidationError as error:
+                    told.add(misfit(error).message)
+    assert len(told) > 20
+    assert not [it for it in told if "`" in it], told

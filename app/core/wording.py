@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
+from app.core.errors import ValidationFailed
 from app.core.model import PATTERN_MEANS
 
-_AT = re.compile(r" - at `(?:key in )?\$?(.*?)`$")
+_AT = re.compile(r" - at `(?:key` in `)?\$?(.*?)`$")
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
-_PATTERN = re.compile(r"Expected `str` matching regex '(.*)'$", re.DOTALL)
+_MEANS = {repr(pattern)[1:-1]: words for pattern, words in PATTERN_MEANS.items()}  # as msgspec quotes it
+DATETIME = "a moment, as 2026-05-01T18:00:00Z"
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "datetime": DATETIME,
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+_PARTS = {"str": ("character", "characters"), "array": ("entry", "entries"), "object": ("member", "members")}
+_BOUNDS = {">=": "at least", "<=": "at most"}
 
 
 class Misfit(NamedTuple):
@@ -28,10 +43,46 @@ def misfit(error: msgspec.ValidationError) -> Misfit:
         path, text = at[1].removeprefix("."), text[: at.start()]
     if named := _NAMED.search(text):
         path = f"{path}.{named[1]}" if path else named[1]
-        text = "is not known here" if "unknown" in text else "is required"
-    if pattern := _PATTERN.match(text):
-        text = _MEANS.get(pattern[1], "has a form that is not taken here")
-    return Misfit(path, text[:1].lower() + text[1:])
+        return Misfit(path, "is not known here" if "unknown" in text else "is required")
+    return Misfit(path, _words(text))
 
 
-_MEANS = {repr(pattern)[1:-1]: words for pattern, words in PATTERN_MEANS.items()}  # as msgspec quotes it
+def invalid(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
+    """The same as a refusal; `whole` is the name of what was sent, for when no field of it is to blame."""
+    field, message = misfit(error)
+    return ValidationFailed(field or whole, message)
+
+
+def _words(text: str) -> str:
+    for form, words in _SAID.items():
+        if found := re.fullmatch(form, text, re.DOTALL):
+            return words(found)
+    return text[:1].lower() + text[1:]  # what msgspec may come to say in another version
+
+
+def _types(names: str) -> str:
+    return " or ".join(_TYPES.get(it, it) for it in names.split(" | "))
+
+
+def _sent(name: str) -> str:
+    return {"float": "a number with decimals"}.get(name, _TYPES.get(name, name))
+
+
+def _length(kind: str, bound: str, count: str) -> str:
+    one, more = _PARTS[kind]
+    return f"has to have {_BOUNDS[bound]} {count} {one if count == '1' else more}"
+
+
+_SAID: dict[str, Callable[[re.Match[str]], str]] = {
+    r"Expected `(.+)`, got `(.+)`": lambda it: f"has to be {_types(it[1])}, not {_sent(it[2])}",
+    r"Expected `(?:int|float)` ([<>]=) (\S+)": lambda it: f"has to be {_BOUNDS[it[1]]} {it[2]}",
+    r"Expected `(str|array|object)` of length ([<>]=) (\d+)": lambda it: _length(it[1], it[2], it[3]),
+    r"Expected `str` matching regex '(.*)'": lambda it: _MEANS.get(
+        it[1], "has a form that is not taken here"
+    ),
+    r"Invalid enum value (.+)": lambda it: f"is none of the values taken here: {it[1]}",
+    r"Invalid RFC3339 encoded datetime": lambda _: f"has to be {DATETIME}",
+    r"Expected `datetime` with a timezone component": lambda _: (
+        "has to say its offset from UTC, as 2026-05-01T18:00:00Z or 2026-05-01T20:00:00+02:00"
+    ),
+}

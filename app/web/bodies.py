@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
-from app.core.wording import misfit
+from app.core.wording import DATETIME, invalid
 from app.web.http import Endpoint, NoQuery, Request
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -81,7 +81,7 @@ def read_query(request: Request, kind: type[Q]) -> Q:
     for it in msgspec.structs.fields(kind):
         # msgspec takes a number for seconds since 1970; the contract does not.
         if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):
-            raise ValidationFailed(it.encode_name, "invalid RFC3339 encoded datetime")
+            raise ValidationFailed(it.encode_name, f"has to be {DATETIME}")
     return document
 
 
@@ -94,12 +94,6 @@ def _check_json(body: bytes) -> None:
 
 
 _EMPTY = NoQuery()
-
-
-def invalid(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
-    """msgspec's refusal as ours."""
-    field, message = misfit(error)
-    return ValidationFailed(field or whole, message)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -5,6 +5,7 @@ All of it works without JavaScript, as it was when the page was loaded; a script
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -205,4 +206,4 @@ def _number(text: str) -> int | str | None:
     text = text.strip()
     if not text:
         return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else text
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text

@@ -9,8 +9,8 @@ from quart import Response
 
 from app import api_keys
 from app.core.errors import Conflict, ValidationFailed
+from app.core.wording import invalid
 from app.store.api_keys import ApiKey
-from app.web.bodies import invalid
 from app.web.console import console_form, console_page
 from app.web.console_once import new_form, only_once
 from app.web.console_query import PER_PAGE, asked, page_number, to_page

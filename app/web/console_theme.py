@@ -11,7 +11,7 @@ from app import room_control, waiting_room
 from app.core import theme
 from app.core.errors import ValidationFailed
 from app.core.model import Room, RoomId, Theme
-from app.core.wording import misfit
+from app.core.wording import invalid
 from app.web.bodies import read_query
 from app.web.console import console_form, console_page
 from app.web.console_staff import Staff
@@ -89,7 +89,7 @@ def _read(form: dict[str, str]) -> Theme:
     try:
         return msgspec.convert(sent, Theme)
     except msgspec.ValidationError as error:
-        raise ValidationFailed(*misfit(error)) from None
+        raise invalid(error) from None
 
 
 def _page(

@@ -10,9 +10,9 @@ from quart import Response
 from app import webhooks
 from app.core.errors import Conflict, ValidationFailed
 from app.core.model import NoticeType
+from app.core.wording import invalid
 from app.store.attempts import Attempt, Queued
 from app.store.webhooks import Webhook
-from app.web.bodies import invalid
 from app.web.console import console_form, console_page
 from app.web.console_once import new_form, only_once
 from app.web.console_query import PER_PAGE, asked, page_number, to_page
