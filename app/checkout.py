@@ -71,14 +71,32 @@ async def confirm(
         payment.token,
     )
     with stores_needed():
-        bill = await desk.begun.submit("", attempt)
-        if bill is None:
-            return await _standing(desk, attempt)
-        if await _ask(desk, attempt, bill):
-            found = await _fetch(desk, reservation_id)
-            if found.status == "confirmed":
-                return Confirmation(found, replayed=False)
-        return await _answer(desk, attempt, replayed=False)
+        return await desk.see_through(_pay(desk, attempt))
+
+
+async def _pay(desk: Desk, attempt: Attempt) -> Confirmation:
+    bill = await desk.begun.submit("", attempt)
+    if bill is None:
+        if standing := await _standing(desk, attempt):
+            return standing
+        bill = await _begin_alone(desk, attempt)
+    if bill is None:
+        if standing := await _standing(desk, attempt):
+            return standing
+        raise Conflict("Another payment for this reservation just ended; send this one again.")
+    if await _ask(desk, attempt, bill):
+        found = await _fetch(desk, attempt.reservation_id)
+        if found.status == "confirmed":
+            return Confirmation(found, replayed=False)
+    return await _answer(desk, attempt, replayed=False)
+
+
+async def _begin_alone(desk: Desk, attempt: Attempt) -> Bill | None:
+    """As `desk.begun`, for a hold that somebody had locked: this waits, and nobody else does."""
+    bills = await payments.begin(desk.stores.postgres, [attempt])
+    if bills:
+        await holds.announce(desk.stores, [attempt.reservation_id])
+    return bills.get(attempt.payment_id)
 
 
 async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> bool:
@@ -118,8 +136,8 @@ async def _refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
         await payments.mark_refunded(stores.postgres, payment_id)
 
 
-async def _standing(desk: Desk, attempt: Attempt) -> Confirmation:
-    """The hold could not be taken for this attempt: a repeat, or paid, or over."""
+async def _standing(desk: Desk, attempt: Attempt) -> Confirmation | None:
+    """The hold could not be taken for this attempt: a repeat, or paid, or over. None: it could be now."""
     made = await payments.state(desk.stores.postgres, attempt.payment_id)
     if made is not None:
         if made.fingerprint != attempt.fingerprint:
@@ -135,7 +153,7 @@ async def _standing(desk: Desk, attempt: Attempt) -> Confirmation:
         if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
             raise HoldExpired
         if found.status == "held":
-            raise Conflict("Another payment for this reservation just ended; send this one again.")
+            return None
         await _change(desk, attempt.reservation_id)
 
 

@@ -12,9 +12,10 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from app import holds
 from app.core.errors import Refusal, Restoring, StoreUnavailable
@@ -22,7 +23,7 @@ from app.core.model import EventId, Reservation, RoomId
 from app.payments import Gateway, guarded
 from app.settings import Settings
 from app.store import payments, reservations, stock_scripts, stream
-from app.store.batching import Coalescer
+from app.store.batching import LATE_MAX, Coalescer
 from app.store.channels import listen
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL
@@ -33,6 +34,9 @@ SWEEP_S = 0.1
 LOOK_UP_S = 1.0  # for an outcome that should have come by itself
 EXTENSION_FRESH_S = 1.0
 LOOK_UP_OTHERS_S = 0.1  # for one that another process is told
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -62,12 +66,13 @@ class Desk:
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
+    unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
 
     def __post_init__(self) -> None:
         self.submissions = Coalescer(self._submit)
-        self.begun = Coalescer(self._begin)
-        self.paid = Coalescer(self._sell)
-        self.read = Coalescer(self._read)
+        self.begun = Coalescer(self._begin, late_max=LATE_MAX)
+        self.paid = Coalescer(self._sell, late_max=LATE_MAX)
+        self.read = Coalescer(self._read, late_max=LATE_MAX)
 
     async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
         room_id, event_id = key
@@ -80,7 +85,7 @@ class Desk:
         )
 
     async def _begin(self, _key: str, attempts: list[Attempt]) -> Sequence[Bill | None]:
-        bills = await payments.begin(self.stores.postgres, attempts)
+        bills = await payments.begin(self.stores.postgres, attempts, skip_locked=True)
         if bills:
             paying = [it.reservation_id for it in attempts if it.payment_id in bills]
             await holds.announce(self.stores, paying)
@@ -98,6 +103,18 @@ class Desk:
         """An id that is always the same for this text, and that nobody without our secret can work out."""
         digest = hashlib.blake2b(text.encode(), key=self.key, digest_size=16).digest()
         return base64.urlsafe_b64encode(digest).decode()[:22]
+
+    async def see_through(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do this to its end, also when its caller goes away meanwhile."""
+        task = asyncio.create_task(work)
+        self.unfinished.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self.unfinished.discard(task)
+        if not task.cancelled():
+            task.exception()  # the caller was told, or nobody is there to be
 
     def wait_for(self, room_id: RoomId, reservation_id: str) -> Waiter:
         """Be told the outcome. Called before the submission: the outcome may be quicker than its answer."""

@@ -24,6 +24,7 @@ from app.reservations import check, get, reserve
 from app.store.connections import Stores
 from app.store.payments import Attempt, Bill
 from tests.sales import GALA, LIVE, a_session, a_shop, ask, counters, stock, wanted
+from tests.store.test_reservations import WAITING
 from tests.waiting import wait_until
 
 
@@ -131,6 +132,56 @@ async def test_many_buyers_at_once(stores: Stores) -> None:
         await asyncio.gather(*(confirm(desk, it, card(), "pay") for it in reservations))
         assert await counters(stores) == (0, 40)
         assert await check(stores, GALA) == []
+
+
+async def test_nobody_waits_for_a_strangers_hold_that_is_locked(stores: Stores) -> None:
+    async with a_shop(stores, {"floor": 40}) as desk:
+        locked, *others = await asyncio.gather(*(held(desk, "floor:1") for _ in range(10)))
+        async with stores.postgres.acquire() as other:
+            locking = other.transaction()
+            await locking.start()
+            await other.execute("SELECT FROM reservations WHERE reservation_id = $1 FOR UPDATE", locked)
+            waiting = asyncio.create_task(confirm(desk, locked, card(), "pay"))
+            await asyncio.gather(*(confirm(desk, it, card(), "pay") for it in others))
+            assert not waiting.done()
+            await locking.rollback()
+        assert (await waiting).reservation.status == "confirmed"
+        assert await charged(stores) == 50_000
+
+
+async def test_nobody_waits_for_a_connection_that_stands_still(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        async with stores.postgres.acquire() as other:
+            locking = other.transaction()
+            await locking.start()
+            await other.execute("LOCK TABLE payments")
+            stuck = asyncio.create_task(confirm(desk, reservation_id, card(), "pay"))
+            await wait_until(lambda: stores.postgres.fetchval(WAITING), "the payment waiting for the lock")
+            assert (await now(desk, reservation_id)).status == "held"
+            assert not stuck.done()
+            await locking.rollback()
+        assert (await stuck).reservation.status == "confirmed"
+
+
+async def test_a_payment_goes_on_when_its_buyer_closed_the_page(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        for turns in range(8):  # of the event loop, until they left
+            leaving = asyncio.create_task(
+                confirm(desk, reservation_id, card("tok_declined"), f"left {turns}")
+            )
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            with pytest.raises(PaymentDeclined):  # not "the gateway failed", much later
+                await confirm(desk, reservation_id, card("tok_declined"), f"left {turns}")
+        leaving = asyncio.create_task(confirm(desk, reservation_id, card(), "pay"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert (await confirm(desk, reservation_id, card(), "pay")).reservation.status == "confirmed"
+        assert await charged(stores) == 10_000
 
 
 async def test_a_key_is_for_one_payment(stores: Stores) -> None:

@@ -2,7 +2,8 @@
 
 Append to a list, one flush in flight per key, futures resolved from the reply. A lone caller is sent at
 once; what arrives while a flush is in flight goes with the next one. So batches grow with load and latency
-does not.
+does not. Where a connection or a lock can hold up one flush and not the others (Postgres), those behind a
+flush that is late are sent without it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ R = TypeVar("R")
 
 BATCH_MAX = 500  # records per call: keeps one script run well under a few ms
 WAITING_MAX = 50_000  # records waiting per key; beyond it the caller is refused
+LATE_S = 0.1
+LATE_MAX = 2  # flushes that may be late while others are sent: each has a connection
 
 
 class CoalescerFull(Exception):
@@ -30,10 +33,16 @@ class Coalescer(Generic[K, T, R]):
     """
 
     def __init__(
-        self, flush: Callable[[K, list[T]], Awaitable[Sequence[R | Exception]]], batch_max: int = BATCH_MAX
+        self,
+        flush: Callable[[K, list[T]], Awaitable[Sequence[R | Exception]]],
+        batch_max: int = BATCH_MAX,
+        late_max: int = 0,
     ) -> None:
+        """`late_max`: how many flushes may be late while others are sent; 0 where they would be late too."""
         self._flush = flush
         self._batch_max = batch_max
+        self._late_max = late_max
+        self._late: set[asyncio.Task[None]] = set()
         self._waiting: dict[K, list[tuple[T, asyncio.Future[R]]]] = {}
         self._flushing: dict[K, asyncio.Task[None]] = {}
 
@@ -51,9 +60,25 @@ class Coalescer(Generic[K, T, R]):
     async def _drain(self, key: K) -> None:
         while waiting := self._waiting.get(key):
             batch, self._waiting[key] = waiting[: self._batch_max], waiting[self._batch_max :]
-            await self._send(key, batch)
+            batch = [it for it in batch if not it[1].done()]  # else the caller went away
+            if not batch:
+                continue
+            if self._late_max:
+                await self._send_or_leave(key, batch)
+            else:
+                await self._send(key, batch)
         self._waiting.pop(key, None)
         del self._flushing[key]
+
+    async def _send_or_leave(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        """Send these, and wait for their replies no longer than is usual."""
+        while len(self._late) > self._late_max:
+            await asyncio.wait(self._late, return_when=asyncio.FIRST_COMPLETED)
+        flight = asyncio.create_task(self._send(key, batch))
+        await asyncio.wait({flight}, timeout=LATE_S)
+        if not flight.done():
+            self._late.add(flight)
+            flight.add_done_callback(self._late.discard)
 
     async def _send(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:

@@ -13,7 +13,7 @@ from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer
-from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import ClusterError, OutOfMemoryError, ReadOnlyError, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -26,7 +26,8 @@ RedisClient = Redis | RedisCluster  # the commands we use are the same on both
 REDIS_AWAY: tuple[type[Exception], ...] = (
     RedisConnectionError,  # also: server is loading its data
     RedisTimeoutError,
-    ClusterDownError,
+    ClusterError,  # down, or its nodes send us in a circle
+    RedisClusterException,  # no node answers
     OutOfMemoryError,
     ReadOnlyError,
     OSError,

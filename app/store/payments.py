@@ -9,6 +9,7 @@ import asyncpg
 
 from app.core.clock import to_ms
 from app.core.model import ReservationStatus, RoomId
+from app.store.connections import POSTGRES_AWAY
 
 PaymentStatus = Literal["asked", "succeeded", "declined", "failed", "refunding", "refunded"]
 OPEN_MAX = 200  # payments looked after in one go
@@ -53,7 +54,7 @@ class Sold(NamedTuple):
 
 # Of several attempts for one hold the first takes it. Rows are locked in one order, so that no two batches
 # wait for each other.
-_BEGIN = """
+_TAKE = """
 WITH made AS (
     SELECT DISTINCT ON (reservation_id) it.*
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
@@ -62,7 +63,7 @@ WITH made AS (
     ORDER BY reservation_id, nr
 ), locked AS (
     SELECT reservation_id FROM reservations JOIN made USING (reservation_id)
-    WHERE status = 'held' AND expires_at > now() ORDER BY reservation_id FOR UPDATE OF reservations
+    WHERE status = 'held' AND expires_at > now() ORDER BY reservation_id FOR UPDATE OF reservations{skip}
 ), taken AS (
     UPDATE reservations it SET status = 'paying' FROM locked JOIN made USING (reservation_id)
     WHERE it.reservation_id = locked.reservation_id
@@ -73,6 +74,8 @@ WITH made AS (
 )
 SELECT payment_id, amount, currency, expires_at FROM taken
 """
+_BEGIN = _TAKE.format(skip="")
+_BEGIN_UNLOCKED = _TAKE.format(skip=" SKIP LOCKED")
 
 # Paid: the row, the payment, the counters, the tickets, and the session's end where the room says so.
 _SELL = """
@@ -148,19 +151,33 @@ FROM payments JOIN reservations USING (reservation_id)
 """
 
 
-async def begin(postgres: asyncpg.Pool, attempts: Sequence[Attempt]) -> dict[str, Bill]:
+async def begin(
+    postgres: asyncpg.Pool, attempts: Sequence[Attempt], *, skip_locked: bool = False
+) -> dict[str, Bill]:
     """Take the holds for these attempts: `paying`, until the gateway has spoken.
 
-    The bills by payment_id, of those that took something.
+    The bills by payment_id, of those that took something. `skip_locked` leaves alone what somebody else has
+    locked, so that nobody waits for a stranger's hold.
     """
     try:
-        rows = await postgres.fetch(_BEGIN, *zip(*attempts, strict=True))
+        rows = await postgres.fetch(_BEGIN_UNLOCKED if skip_locked else _BEGIN, *zip(*attempts, strict=True))
     except asyncpg.UniqueViolationError:  # another process makes one of them at this moment
-        if len(attempts) == 1:
-            return {}
-        alone = [await begin(postgres, [it]) for it in attempts]
-        return {payment_id: bill for bills in alone for payment_id, bill in bills.items()}
+        return await _begin_each(postgres, attempts, skip_locked) if len(attempts) > 1 else {}
     return {row[0]: Bill(row["amount"], row["currency"], to_ms(row["expires_at"])) for row in rows}
+
+
+async def _begin_each(
+    postgres: asyncpg.Pool, attempts: Sequence[Attempt], skip_locked: bool
+) -> dict[str, Bill]:
+    bills: dict[str, Bill] = {}
+    for it in attempts:
+        try:
+            bills |= await begin(postgres, [it], skip_locked=skip_locked)
+        except POSTGRES_AWAY:
+            if not bills:
+                raise
+            break  # what was begun has to be asked for; the others look what became of theirs
+    return bills
 
 
 async def confirm(postgres: asyncpg.Pool, payment_ids: Sequence[str]) -> list[Sold]:

@@ -25,7 +25,9 @@ KINDS = {
     ".svg": b"image/svg+xml",
 }
 FOR_GOOD = "public, max-age=31536000, immutable"
-FOR_A_MINUTE = "public, max-age=60"  # asked for under an older digest: a page from before the deploy
+# Asked for under another digest: a page from before the deploy, or one of a process that is newer than this
+# one. What is at that address is not ours to say, so no cache that is shared may keep it.
+FOR_A_MINUTE = "private, max-age=60"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,13 @@ class Assets:
         self.files[name]
         return f"/static/{self.digest}/{name}"
 
-    def answer(self, digest: str, name: str, accept_encoding: bytes) -> Response | None:
-        """The file, None when there is none. Under the present digest it can be kept for good."""
-        asset = self.files.get(name)
-        if asset is None:
-            return None
+    def has(self, digest: str, name: str) -> bool:
+        """Whether there is such a file, under this or another version's address."""
+        return bool(digest) and name in self.files
+
+    def answer(self, digest: str, name: str, accept_encoding: bytes) -> Response:
+        """The file. Under the present digest it can be kept for good."""
+        asset = self.files[name]
         headers = [
             (b"cache-control", (FOR_GOOD if digest == self.digest else FOR_A_MINUTE).encode()),
             (b"vary", b"Accept-Encoding"),

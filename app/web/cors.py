@@ -11,9 +11,15 @@ PREFLIGHT_MAX_AGE_S = b"600"
 Headers = list[tuple[bytes, bytes]]
 
 
-def headers(origins: Sequence[str], origin: bytes | None) -> Headers:
-    """What any answer carries. `Vary` always, so that a cache keeps the answers of two origins apart."""
-    found: Headers = [(b"vary", b"Origin")]
+def added(headers: Headers, origins: Sequence[str], origin: bytes | None) -> Headers:
+    """An answer's headers with those of CORS.
+
+    `Vary` always, so that a cache keeps the answers of two origins apart; and one of it, because nginx before
+    1.23 heeds the last alone.
+    """
+    vary = [value for name, value in headers if name.lower() == b"vary"]
+    found: Headers = [it for it in headers if it[0].lower() != b"vary"]
+    found.append((b"vary", b", ".join([*vary, b"Origin"])))
     if origin is None:
         return found
     if origin.decode("latin-1") in origins:
@@ -29,7 +35,7 @@ def headers(origins: Sequence[str], origin: bytes | None) -> Headers:
 
 
 def preflight(methods: str) -> Headers:
-    """What the answer to a preflight adds to `headers`."""
+    """What the answer to a preflight has besides."""
     return [
         (b"access-control-allow-methods", methods.encode()),
         (b"access-control-allow-headers", TAKEN),

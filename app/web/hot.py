@@ -12,7 +12,7 @@ from typing import Any
 
 from quart import Quart
 
-from app.core.errors import BodyTooLarge, MalformedJson
+from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
 from app.web import cors
 from app.web.assets import load_assets
 from app.web.dispatch import answer, refuse, request_id_of, request_of
@@ -23,6 +23,7 @@ Scope = MutableMapping[str, Any]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 FILES = "static"  # /static/{digest}/{name}
+FILE_METHODS = "GET, HEAD, OPTIONS"
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
 BODY_TIMEOUT_S = 30.0
 BROKEN_OFF = "The body broke off."  # perhaps its sender still listens: Granian tells broken chunks like this
@@ -79,13 +80,18 @@ class HotLane:
 
     async def _file(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> bool:
         """One of our own files, if it is one: a queue page asks for ten."""
-        if len(names) != 2 or scope["method"] not in ("GET", "HEAD"):
+        if len(names) != 2:
             return False
         digest, name = names
-        request = request_of(self._quart.extensions["fairgate"], scope, {})
-        response = self._assets.answer(digest, name, request.headers.get(b"accept-encoding", b""))
-        if response is None:
+        if not self._assets.has(digest, name):
             return False
+        request = request_of(self._quart.extensions["fairgate"], scope, {})
+        if request.method in ("GET", "HEAD"):
+            response = self._assets.answer(digest, name, request.headers.get(b"accept-encoding", b""))
+        elif request.method == "OPTIONS":
+            response = Response(204, b"", [(b"allow", FILE_METHODS.encode())])
+        else:
+            response = refuse(MethodNotAllowed(FILE_METHODS))
         await _send(request, response, receive, send)
         return True
 
@@ -94,17 +100,15 @@ class HotLane:
         request_id = request_id_of(headers.get(b"x-request-id"))
         scope["fairgate.request_id"] = request_id
         app: App = self._quart.extensions["fairgate"]
-        added = [(b"x-request-id", request_id.encode())]
-        if app.settings.cors_origins:
-            added += cors.headers(app.settings.cors_origins, headers.get(b"origin"))
-
+        origins = app.settings.cors_origins
         started = False
 
         async def marked(message: MutableMapping[str, Any]) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *added]
+                told = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = cors.added(told, origins, headers.get(b"origin")) if origins else told
             await send(message)
 
         await self._inner(scope, receive, marked)
@@ -122,15 +126,15 @@ def _has_body(scope: Scope, request: Request) -> bool:
 
 async def _body(receive: Receive, body_max: int, announced: bytes | None) -> bytes:
     try:
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        # Granian always says that there may be more, and asking it costs 15 us.
-        whole = not message.get("more_body") or announced == b"%d" % len(body)
-        if message["type"] == "http.request" and whole:  # all at once, as a rule
-            if len(body) > body_max:
-                raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
-            return body
         async with asyncio.timeout(BODY_TIMEOUT_S):
+            message = await receive()
+            body: bytes = message.get("body", b"")
+            # Granian always says that there may be more, and asking it costs 15 us.
+            whole = not message.get("more_body") or announced == b"%d" % len(body)
+            if message["type"] == "http.request" and whole:  # all at once, as a rule
+                if len(body) > body_max:
+                    raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+                return body
             return await _rest_of_body(message, receive, body_max)
     except TimeoutError:
         raise MalformedJson(f"The body was not complete after {BODY_TIMEOUT_S:.0f} s.") from None
@@ -168,7 +172,7 @@ async def _send(request: Request, response: Response, receive: Receive, send: Se
             headers.append((b"content-length", str(len(body)).encode()))
     origins = request.app.settings.cors_origins
     if origins:
-        headers += cors.headers(origins, request.headers.get(b"origin"))
+        headers = cors.added(headers, origins, request.headers.get(b"origin"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if request.method == "HEAD":
         body = b""

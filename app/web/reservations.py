@@ -142,7 +142,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     hot=True,
     auth=OWNER,
     answers={200: ReservationDocument, 202: Accepted},
-    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable),
+    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable, BacklogFull),
 )
 async def read_reservation(request: Request, asker: Asker) -> Response:
     """Read a reservation; for its owner and for staff. 202 while it is not decided yet."""
@@ -161,7 +161,7 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     auth=OWNER,
     answers={200: Events("reservation", ReservationDocument), 204: None},
     headers=("Last-Event-ID",),
-    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable),
+    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable, BacklogFull),
 )
 async def reservation_stream(request: Request, asker: Asker) -> Response:
     """Follow a reservation as server-sent events: `event: reservation` at each change.
@@ -210,6 +210,7 @@ def _document(it: Reservation) -> bytes:
         IdempotencyKeyReused,
         HoldExpired,
         StoreUnavailable,
+        BacklogFull,
     ),
 )
 async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
@@ -232,7 +233,7 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
     hot=True,
     auth=OWNER,
     answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, StoreUnavailable),
+    errors=(ReservationNotFound, Conflict, StoreUnavailable, BacklogFull),
 )
 async def cancel(request: Request, asker: Asker) -> Response:
     """Give the tickets back, and the money if they were paid; also the second time 200."""
@@ -250,7 +251,7 @@ async def cancel(request: Request, asker: Asker) -> Response:
     hot=True,
     auth=OWNER,
     answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
+    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable, BacklogFull),
 )
 async def extend(request: Request, asker: Asker) -> Response:
     """Put off the end of a hold, once and where the event offers it; also the second time 200."""

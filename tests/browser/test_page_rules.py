@@ -86,7 +86,7 @@ async def test_files_are_kept_for_good_and_compressed(client: httpx.AsyncClient)
     assert plain.content == response.content
     head = await client.head(sheet[1])
     assert (head.status_code, head.content) == (200, b"")
-    assert (await client.get("/static/older/fairgate.css")).headers["cache-control"] == "public, max-age=60"
+    assert (await client.get("/static/older/fairgate.css")).headers["cache-control"] == "private, max-age=60"
     assert (await client.get("/static/older/none.css")).status_code == 404
 
 

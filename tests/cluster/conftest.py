@@ -32,8 +32,8 @@ def cluster_url() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="fairgate-cluster-"))
     nodes: list[EmbeddedStore] = []
     try:
-        nodes += (_start(folder / f"node{number}") for number in range(NODES))
-        asyncio.run(_form(nodes))
+        nodes += (start(folder / f"node{number}") for number in range(NODES))
+        asyncio.run(form(nodes))
         yield nodes[0].url
     finally:
         for node in nodes:
@@ -47,10 +47,12 @@ def servers(servers: Servers, cluster_url: str) -> Servers:
     return replace(servers, redis_url=cluster_url)
 
 
-def _start(folder: Path) -> EmbeddedStore:
-    folder.mkdir()
-    (folder / "port").write_text(str(_port_with_bus()))
-    (folder / "password").write_text("one-password-for-all-nodes")
+def start(folder: Path) -> EmbeddedStore:
+    """A node that knows of no other yet; or one that was stopped, as it was."""
+    if not folder.exists():
+        folder.mkdir()
+        (folder / "port").write_text(str(_port_with_bus()))
+        (folder / "password").write_text("one-password-for-all-nodes")
     return embedded.start_valkey(folder, cluster=True)
 
 
@@ -65,7 +67,7 @@ def _port_with_bus() -> int:
     raise AssertionError("no free pair of ports for a cluster node")
 
 
-async def _form(nodes: list[EmbeddedStore]) -> None:
+async def form(nodes: list[EmbeddedStore]) -> None:
     """Give each node its third of the slots, introduce the nodes, wait until all of them agree."""
     await asyncio.gather(*(embedded.ready(node) for node in nodes))
     clients = [Redis.from_url(node.url, decode_responses=True) for node in nodes]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from app.settings import Settings
+from app.web import hot
+from app.web.assets import load_assets
 from tests.routes.conftest import Web, code, field_of, served
 
 JOIN = "/v1/rooms/hall/places"  # on the hot lane
@@ -75,6 +78,21 @@ async def test_a_body_that_is_too_large_is_refused(web: Web, both: list[tuple[st
     assert code(await web.send("POST", JOIN, content=padded + b" ", headers=JSON)) == (413, "body_too_large")
 
 
+async def test_a_body_that_does_not_come_is_not_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hot, "BODY_TIMEOUT_S", 0.1)
+    await web.room()
+
+    async def stalled(*sent: bytes) -> AsyncIterator[bytes]:
+        for it in sent:
+            yield it
+        await asyncio.Event().wait()
+
+    for sent in ([], [b"{"]):
+        for path in (JOIN, "/v1/reservations/abc/confirm"):
+            answer = await web.send("POST", path, content=stalled(*sent), headers=JSON)
+            assert code(answer) == (400, "malformed_json"), (path, sent)
+
+
 async def test_a_body_where_none_is_taken(web: Web) -> None:
     await web.room()
     path = "/v1/rooms/hall/pause"
@@ -114,6 +132,20 @@ async def test_ids_that_cannot_be_are_not_found(web: Web) -> None:
     assert code(await web.get("/v1//rooms/hall")) == (404, "not_found")
 
 
+async def test_our_files_know_their_methods(web: Web) -> None:
+    path = load_assets().url("queue.js")
+    assert (await web.get(path)).status_code == 200
+    assert (await web.send("HEAD", path)).status_code == 200
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = await web.send(method, path)
+        assert code(answer) == (405, "method_not_allowed"), method
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+    asked = await web.send("OPTIONS", path)
+    assert (asked.status_code, asked.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+    for none in ("/queue.js", "x/none.js", "x/../queue.js", "queue.js", ""):
+        assert code(await web.get(f"/static/{none}")) == (404, "not_found"), none
+
+
 async def test_other_origins_get_nothing_by_default(web: Web) -> None:
     await web.room()
     for path in ("/v1/rooms/hall", "/v1/rooms"):
@@ -128,9 +160,13 @@ async def test_named_origins_may_read_and_ask_first(settings: Settings) -> None:
         for path in ("/v1/rooms/hall", "/v1/rooms", "/nowhere"):
             answer = await web.get(path, headers={"Origin": "https://shop.example"})
             assert answer.headers["access-control-allow-origin"] == "https://shop.example"
-            assert "origin" in answer.headers["vary"].lower()
+            assert "Origin" in answer.headers["vary"].split(", ")
             other = await web.get(path, headers={"Origin": "https://evil.example"})
             assert "access-control-allow-origin" not in other.headers
+        for path in (load_assets().url("queue.js"), "/"):  # one line of it: old nginx heeds the last alone
+            [vary] = (await web.get(path)).headers.get_list("vary")
+            assert vary.startswith("Accept-Encoding, "), path
+            assert vary.endswith(", Origin"), path
         asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
         preflight = await web.send("OPTIONS", JOIN, headers=asked)
         assert preflight.status_code == 204

@@ -80,6 +80,22 @@ async def test_an_attempt_another_process_just_makes_is_left_out_alone(stores: S
     assert await rows(stores) == {"r1": "held", "r2": "paying"}
 
 
+async def test_a_hold_somebody_has_locked_is_left_alone_or_waited_for(stores: Stores) -> None:
+    await a_sale(stores)
+    await holds(stores, "r1", "r2")
+    async with stores.postgres.acquire() as other:
+        locking = other.transaction()
+        await locking.start()
+        await other.execute("SELECT FROM reservations WHERE reservation_id = 'r1' FOR UPDATE")
+        batch = [attempt("p1", "r1"), attempt("p2", "r2")]
+        assert (await begin(stores.postgres, batch, skip_locked=True)).keys() == {"p2"}
+        alone = asyncio.create_task(begin(stores.postgres, batch[:1]))
+        await wait_until(lambda: stores.postgres.fetchval(WAITING), "the attempt waiting for the lock")
+        await locking.rollback()
+        assert (await alone).keys() == {"p1"}
+    assert await asked(stores) == {"p1": "r1", "p2": "r2"}
+
+
 async def test_batches_of_the_same_holds_in_any_order_take_each_once(stores: Stores) -> None:
     await a_sale(stores, {"floor": 1000})
     ids = [f"r{number}" for number in range(100)]
