@@ -43,6 +43,7 @@ class Coalescer(Generic[K, T, R]):
         self._batch_max = batch_max
         self._late_max = late_max
         self._late: set[asyncio.Task[None]] = set()
+        self._watches: dict[asyncio.Task[None], asyncio.TimerHandle] = {}
         self._waiting: dict[K, list[tuple[T, asyncio.Future[R]]]] = {}
         self._flushing: dict[K, asyncio.Task[None]] = {}
 
@@ -58,27 +59,31 @@ class Coalescer(Generic[K, T, R]):
         return future
 
     async def _drain(self, key: K) -> None:
-        while waiting := self._waiting.get(key):
+        me = self._flushing[key]
+        while self._flushing.get(key) is me and (waiting := self._waiting[key]):
             batch, self._waiting[key] = waiting[: self._batch_max], waiting[self._batch_max :]
             batch = [it for it in batch if not it[1].done()]  # else the caller went away
             if not batch:
                 continue
             if self._late_max:
-                await self._send_or_leave(key, batch)
-            else:
-                await self._send(key, batch)
-        self._waiting.pop(key, None)
-        del self._flushing[key]
+                self._watch(key, me)
+            await self._send(key, batch)
+            if self._late_max:
+                self._watches.pop(me).cancel()
+        if self._flushing.get(key) is me:
+            del self._flushing[key], self._waiting[key]
+        self._late.discard(me)
 
-    async def _send_or_leave(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
-        """Send these, and wait for their replies no longer than is usual."""
-        while len(self._late) > self._late_max:
-            await asyncio.wait(self._late, return_when=asyncio.FIRST_COMPLETED)
-        flight = asyncio.create_task(self._send(key, batch))
-        await asyncio.wait({flight}, timeout=LATE_S)
-        if not flight.done():
-            self._late.add(flight)
-            flight.add_done_callback(self._late.discard)
+    def _watch(self, key: K, drain: asyncio.Task[None]) -> None:
+        self._watches[drain] = drain.get_loop().call_later(LATE_S, self._leave_behind, key, drain)
+
+    def _leave_behind(self, key: K, drain: asyncio.Task[None]) -> None:
+        """A flush is late: what waits behind it, and what comes, goes without it."""
+        if len(self._late) >= self._late_max:
+            self._watch(key, drain)
+            return
+        self._late.add(drain)
+        self._flushing[key] = asyncio.create_task(self._drain(key))
 
     async def _send(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
