@@ -1,4 +1,4 @@
-"""The admission controller: ticks every room four times a second, and keeps Postgres up with the line.
+"""The admission controller: ticks rooms four times a second, and keeps Postgres up with the line.
 
 Any number of workers may do so at once: a tick is one script that follows from elapsed time and from what is
 there. So there is no leader, and nothing to take over.
@@ -30,12 +30,12 @@ from app.store.keys import ROOMS, WORKERS, RoomKeys
 from app.store.presence import tell
 from app.store.room_scripts import NotLoaded
 from worker.context import WorkerContext
-from worker.pace import repeat
+from worker.pace import pause, repeat
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
-IDLE_TICK_S = 1.0  # of a closed, empty room; also how often Postgres is asked
+IDLE_TICK_S = 1.0  # of a room nobody is in; also how often Postgres is asked
 CALLS_MAX = 2_000  # a tick; one script run stays below 10 ms
 FORGET_MS = 60_000  # a worker that was silent for so long is forgotten
 
@@ -49,7 +49,6 @@ class Gate:
         self._room_id = room_id
         self._watch = watch
         self._keys = RoomKeys(room_id)
-        self._rests_until = 0.0
         self._records_at = 0.0
         self._recorded: tuple[int | str, ...] = ()
         self._measured = Measured()
@@ -63,8 +62,6 @@ class Gate:
 
     async def _once(self) -> bool:
         """One tick and what follows from it; True when more is due at once."""
-        if time.monotonic() < self._rests_until:
-            return False
         # Whoever is called while Postgres is away could not claim, and would lose their turn: so nobody is.
         limit = 0 if self._watch.postgres_away else CALLS_MAX
         try:
@@ -82,8 +79,10 @@ class Gate:
         self._measured = await paces.follow(self._stores.redis, self._keys, self._measured, tick)
         await self._record(tick.status)
         drawn = await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
-        self._rests_until = time.monotonic() + IDLE_TICK_S - TICK_S if _is_idle(tick) else 0.0
-        return tick.more or drawn > 0
+        more = tick.more or drawn > 0
+        if not more and (rest_s := resting_s(tick)):
+            await pause(self._stopping, rest_s)
+        return more
 
     async def _restore(self) -> bool:
         # After a wipe every room is due at once; each restore holds one connection and asks for another.
@@ -161,10 +160,18 @@ async def report(ctx: WorkerContext) -> None:
     await redis.zrem(WORKERS, ctx.worker_id)
 
 
-def _is_idle(tick: Tick) -> bool:
-    """Whether only staff can make this room move."""
+def resting_s(tick: Tick) -> float:
+    """For how long this room needs no tick, besides the usual time between two.
+
+    In one that nobody is in only a time that staff set makes anything move: whoever comes is called by their
+    join.
+    """
     now = tick.status
-    return now.state == "closed" and now.waiting + now.called + now.active == 0 and not tick.restoring
+    if now.waiting + now.called + now.active or tick.restoring:
+        return 0.0
+    if tick.due_in_ms is None:
+        return IDLE_TICK_S - TICK_S
+    return max(0.0, min(IDLE_TICK_S, tick.due_in_ms / 1000) - TICK_S)
 
 
 JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (admit_rooms, report)

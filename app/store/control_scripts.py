@@ -35,6 +35,7 @@ class Tick(NamedTuple):
     tell: bool  # this tick published that the status changed
     calls: int
     moment: Moment  # what the pace of the line is measured by
+    due_in_ms: int | None  # until the next time staff set
 
 
 class Undrawn(NamedTuple):
@@ -88,9 +89,18 @@ async def admit(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int =
     channel = STATUS_CHANNEL + keys.room_id
     reply = loaded(await call(redis, "admit", keys, limit=limit, channel=channel, now_ms=now_ms))
     status = room_status(reply)
-    restoring, more, undrawn_, numbers_left, tell, calls, *measured = reply[HEAD:]
-    moment = _moment(status, *measured)
-    return Tick(status, restoring == 1, more == 1, undrawn_ == 1, numbers_left, tell == 1, calls, moment)
+    restoring, more, undrawn_, numbers_left, tell, calls, *measured, due_in_ms = reply[HEAD:]
+    return Tick(
+        status,
+        restoring == 1,
+        more == 1,
+        undrawn_ == 1,
+        numbers_left,
+        tell == 1,
+        calls,
+        _moment(status, *measured),
+        None if due_in_ms < 0 else due_in_ms,
+    )
 
 
 def _moment(

@@ -53,6 +53,20 @@ async def test_the_opening_fills_the_bucket_to_the_burst(redis: Client) -> None:
     assert (await tick(redis, NOW + 60_000)).calls == 3
 
 
+async def test_the_next_time_staff_set_is_told(redis: Client) -> None:
+    begins, opens, closes = (from_ms(NOW + 1_000 * after_s) for after_s in (5, 9, 20))
+    await a_room(redis, "scheduled", prequeue_at=begins, opens_at=opens, closes_at=closes)
+    for after_s, state, due_in_ms in (
+        (0, "scheduled", 5_000),
+        (4.999, "scheduled", 1),
+        (5, "prequeue", 4_000),
+        (9, "open", 11_000),
+        (20, "closed", None),
+    ):
+        found = await tick(redis, NOW + int(1_000 * after_s))
+        assert (found.status.state, found.due_in_ms) == (state, due_in_ms)
+
+
 async def test_a_burst_is_never_less_than_a_second_of_the_rate(redis: Client) -> None:
     await a_line(redis, 100, admission_rate_per_minute=1_200, burst=1)
     assert (await tick(redis, NOW + 60_000)).calls == 20

@@ -16,7 +16,7 @@ import pytest
 from app import room_control
 from app.core.model import Place, RoomStatus
 from app.settings import Settings
-from app.store import rooms
+from app.store import control_scripts, rooms
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import WORKERS
 from app.waiting_room import Joining, Line, claim, join, open_line, place, status
@@ -24,7 +24,7 @@ from tests.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, 
 from tests.conftest import Servers
 from tests.waiting import wait_until
 from tests.wire import wired
-from worker.admission import JOBS
+from worker.admission import IDLE_TICK_S, JOBS, TICK_S, resting_s
 from worker.context import WorkerContext
 from worker.main import JOBS as ALL_JOBS
 
@@ -94,6 +94,22 @@ async def test_four_workers_admit_no_more_than_one_would(line: Line) -> None:
     allowed = 200 + (now.now_ms - opened.now_ms) * 12_000 // 60_000
     assert now.serving_position <= allowed
     assert now.serving_position == now.called
+
+
+async def test_a_room_rests_while_nobody_is_in_it_and_no_time_comes_near(line: Line) -> None:
+    await a_stored_room(
+        line.stores, admission_rate_per_minute=0, closes_at=datetime.now(UTC) + timedelta(hours=1)
+    )
+    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    async with controllers(line.stores):  # which loads the room
+        await until(line, "the opening", lambda now: now.state == "open")
+    empty = await control_scripts.admit(line.stores.redis, KEYS, limit=10)
+    assert resting_s(empty) == IDLE_TICK_S - TICK_S
+    assert resting_s(empty._replace(due_in_ms=None)) == IDLE_TICK_S - TICK_S
+    assert resting_s(empty._replace(due_in_ms=600)) == 0.6 - TICK_S
+    assert resting_s(empty._replace(restoring=True)) == 0
+    await joined(line, 1)
+    assert resting_s(await control_scripts.admit(line.stores.redis, KEYS, limit=10)) == 0
 
 
 async def test_the_schedule_acts_within_a_second(line: Line) -> None:

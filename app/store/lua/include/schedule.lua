@@ -12,3 +12,12 @@ local function act_on_schedule()
     enter_state('prequeue')
   end
 end
+
+-- How long until a time that staff set; -1: none is ahead.
+local function next_due_in_ms()
+  local nearest = math.huge
+  for _, at_ms in ipairs({ c.prequeue_at_ms, c.opens_at_ms, c.closes_at_ms }) do
+    if at_ms > now_ms then nearest = math.min(nearest, at_ms - now_ms) end
+  end
+  return nearest == math.huge and -1 or nearest
+end
