@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,6 +12,8 @@ import pytest
 
 from app.settings import Settings
 from app.store.connections import Stores
+from app.web import pages
+from app.web.credentials import PLACE_COOKIE
 from tests.routes.conftest import Web, bearer, code, served
 from tests.waiting import wait_until
 from tests.wire import Wire, wired
@@ -77,6 +80,23 @@ async def test_without_redis_calls_that_need_it_say_so_and_then_recover(wires: W
         return (await web.get("/v1/rooms/hall/places/me", headers=token)).status_code == 200
 
     await wait_until(back, "the recovery")
+
+
+async def test_a_page_does_not_wait_for_one_answer_of_a_store_after_the_other(
+    web: Web, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await web.event()
+    place, _ = await web.inside("gala")
+    fan = {"Accept": "text/html", "Cookie": f"{PLACE_COOKIE}gala={place['Authorization'].split()[1]}"}
+    monkeypatch.setattr(pages, "PAGE_TIMEOUT_S", 0.5)
+    redis: Any = stores.redis
+    await redis.execute_command("CLIENT", "PAUSE", "5000", "ALL")
+    answers = [await web.get(path, headers=fan) for path in ("/rooms/gala", "/events/gala")]
+    await redis.execute_command("CLIENT", "UNPAUSE")
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"].isdigit()
+        assert "</html>" in answer.text
 
 
 async def test_without_redis_the_last_status_is_shown_as_stale(wires: Wires) -> None:
