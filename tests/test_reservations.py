@@ -252,6 +252,19 @@ async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores)
             await lost
 
 
+async def test_at_the_moment_it_is_decided_it_is_not_unknown(stores: Stores) -> None:
+    await a_sale(stores, {"floor": 1000})
+    async with at_desk(stores) as desk, working(stores):
+
+        async def follow() -> None:
+            ann = await a_session(stores)
+            asked = await ask(desk, ann, "floor:1", wait=False)
+            await wait_until(lambda: _found(desk, asked.reservation_id, ann), "the reservation", every_s=0)
+
+        for _ in range(10):
+            await asyncio.gather(*(follow() for _ in range(30)))
+
+
 async def test_not_waiting_gives_the_id_and_the_outcome_can_be_asked_for(stores: Stores) -> None:
     await a_sale(stores)
     async with at_desk(stores) as desk:
