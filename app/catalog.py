@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from app import audit, holds, room_control, ticket_types
 from app.audit import Thing
-from app.core import seating
+from app.core import seating, zones
 from app.core.definitions import (
     SEATS_OF_EVENT_MAX,
     EventDefinition,
@@ -76,6 +76,7 @@ async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, 
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent(patch))
+        zones.check_zone(changed.timezone)
         if changed.currency != event.currency and await events.has_reservations(connection, event_id):
             raise Conflict("The currency is fixed once something was reserved.")
         await _update_event(connection, event, changed, by)
@@ -211,6 +212,7 @@ async def import_event(
 
 
 def _event(new: NewEvent) -> Event:
+    zones.check_zone(new.timezone)
     return Event(
         event_id=EventId(new.event_id),
         room_id=RoomId(new.room.room_id or new.event_id),
@@ -222,6 +224,8 @@ def _event(new: NewEvent) -> Event:
         max_tickets_per_visitor=new.max_tickets_per_visitor,
         hold_ttl_s=new.hold_ttl_s,
         hold_extend_s=new.hold_extend_s,
+        timezone=new.timezone,
+        sell_after_start=new.sell_after_start,
         published=new.published,
     )
 

@@ -10,10 +10,11 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.model import CURRENCY, NAME, ROW, At, Email, Name, RoomSettings, Slug, Struct
+from app.core.model import CURRENCY, NAME, ROW, ZONE, At, Email, Name, RoomSettings, Slug, Struct
 
 Words = Annotated[str, Meta(max_length=200, pattern=NAME)]  # like Name, but may be empty
 Currency = Annotated[str, Meta(pattern=CURRENCY)]
+Zone = Annotated[str, Meta(max_length=64, pattern=ZONE)]  # `zones.check_zone` knows which there are
 MaxTickets = Annotated[int, Meta(ge=1, le=100)]
 HoldExtend = Annotated[int, Meta(ge=0, le=86_400)]
 HoldTtl = Annotated[int, Meta(ge=2, le=86_400)]
@@ -86,6 +87,8 @@ class NewEvent(Struct, frozen=True):
     max_tickets_per_visitor: MaxTickets = 10
     hold_ttl_s: HoldTtl = 300
     hold_extend_s: HoldExtend = 0
+    timezone: Zone = "UTC"
+    sell_after_start: bool = False
     published: bool = True
     room: NewRoomOfEvent = NewRoomOfEvent()
 
@@ -108,6 +111,8 @@ class EventPatch(Struct, frozen=True):
     max_tickets_per_visitor: MaxTickets | UnsetType = UNSET
     hold_ttl_s: HoldTtl | UnsetType = UNSET
     hold_extend_s: HoldExtend | UnsetType = UNSET
+    timezone: Zone | UnsetType = UNSET
+    sell_after_start: bool | UnsetType = UNSET
     published: bool | UnsetType = UNSET
 
 

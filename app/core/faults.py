@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from app.core import rules, seating, theme
+from app.core import rules, seating, theme, zones
 from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
@@ -25,6 +25,11 @@ def faults(document: Any) -> Iterator[tuple[Keys, str]]:
     if found:
         return
     definition = msgspec.convert(document, EventDefinition)
+    try:
+        zones.check_zone(definition.timezone)
+    except ValidationFailed as error:
+        [wrong] = error.members["errors"]
+        yield (wrong["field"],), wrong["message"]
     names = Counter(it.ticket_type_id for it in definition.ticket_types)
     for i, it in enumerate(definition.ticket_types):
         if names[it.ticket_type_id] > 1:

@@ -19,6 +19,7 @@ SLUG = r"^(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*\Z"
 NAME = r"^[^\x00-\x1f\x7f]*\Z"  # emoji yes, control characters (NUL breaks Postgres text) no
 TEXT = r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z"
 CURRENCY = r"^[A-Z]{3}\Z"
+ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*\Z"
 LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z"
 URL = r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z"
 HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
@@ -34,6 +35,7 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
     NAME: "must not contain control characters",
     TEXT: "must not contain control characters other than tab and line feed",
     CURRENCY: "has to be an ISO 4217 code, as EUR",
+    ZONE: "is not a time zone, such as Europe/Berlin",
     LOCALE: "has to be a language tag, as de or pt-BR",
     URL: "has to be an address that begins with http:// or https://",
     HOST: "has to be a host name, perhaps with a port",
@@ -244,6 +246,8 @@ class Event(Struct, frozen=True):
     hold_ttl_s: int
     published: bool
     hold_extend_s: int = 0  # 0: holds are not extended
+    timezone: str = "UTC"  # IANA; its times are given in it
+    sell_after_start: bool = False  # else nothing is reserved once it has begun
 
 
 class TicketType(Struct, frozen=True):

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 
 from app.core.clock import from_ms
+from app.core.zones import UTC
 
 MINUTE_S = 60
 HOUR_S = 60 * MINUTE_S
@@ -55,16 +57,21 @@ def rfc3339(at_ms: int) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
 
 
-def utc_time(at_ms: int, style: str = "full", language: str = ENGLISH) -> str:
-    """The reader's form of a time when no script turns it into their own zone."""
+def zoned_time(at_ms: int, zone: str = UTC, style: str = "full", language: str = ENGLISH) -> str:
+    """The reader's form of a time in the zone of an event, which it names: 21:00 (Europe/Berlin)."""
     at = from_ms(at_ms)
     if at is None:
         return ""
-    locale = DATES_IN.get(language, language)
-    clock_face = f"{at:%H:%M} UTC"
+    at = at.astimezone(ZoneInfo(zone))
+    clock_face = f"{at:%H:%M} {UTC if zone == UTC else '(' + zone.replace('_', ' ') + ')'}"
     if style == "short":
         return clock_face
-    return f"{format_date(at, 'full', locale=locale)}, {clock_face}"
+    return f"{format_date(at, 'full', locale=DATES_IN.get(language, language))}, {clock_face}"
+
+
+def utc_time(at_ms: int, style: str = "full", language: str = ENGLISH) -> str:
+    """The same where there is no event, and no script turns it into the reader's own zone."""
+    return zoned_time(at_ms, UTC, style, language)
 
 
 def duration(seconds: int, units: Units = ENGLISH_UNITS, language: str = ENGLISH) -> str:

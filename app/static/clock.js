@@ -27,9 +27,9 @@ export function setCountdown(name, untilMs) {
   for (const element of document.querySelectorAll(`[data-countdown="${name}"]`)) element.dataset.until = untilMs;
 }
 
-// Times were written in UTC for pages without a script.
+// Times were written in UTC for pages without a script. Those of an event stay as they are: in its zone, which they name.
 export function localTimes(root = document) {
-  for (const element of root.querySelectorAll("time[data-time]")) {
+  for (const element of root.querySelectorAll("time[data-time]:not([data-zone])")) {
     if (element.dateTime) element.textContent = when(new Date(element.dateTime), element.dataset.time);
   }
 }

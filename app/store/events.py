@@ -13,7 +13,7 @@ from app.store.rooms import Connection, Queries
 
 _COLUMNS = """
     event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,
-    published, hold_extend_s
+    published, hold_extend_s, timezone, sell_after_start
 """
 _TYPE_COLUMNS = "ticket_type_id, name, price, total, held, sold, seated, sale_from, sale_until"
 
@@ -101,7 +101,7 @@ async def select_types_of_events(
 async def insert_event(connection: Connection, event: Event) -> bool:
     """A new event; False when the event_id is taken."""
     row = await connection.fetchrow(
-        f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+        f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
         "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
         *(getattr(event, name) for name in Event.__struct_fields__),
     )
@@ -113,7 +113,8 @@ async def update_event(connection: Connection, event: Event) -> None:
     await connection.execute(
         """
         UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
-            max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9, hold_extend_s = $10
+            max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9, hold_extend_s = $10,
+            timezone = $11, sell_after_start = $12
         WHERE event_id = $1
         """,
         *(getattr(event, name) for name in Event.__struct_fields__ if name != "room_id"),

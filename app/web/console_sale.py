@@ -18,6 +18,7 @@ from app.core.clock import now_ms
 from app.core.definitions import EventDefinition
 from app.core.errors import AlreadyExists, ValidationFailed
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings, RoomStatus
+from app.core.zones import zones
 from app.web import sale_form, sale_plan
 from app.web.console import console_form, console_page
 from app.web.console_staff import Staff
@@ -81,11 +82,11 @@ async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 
 def _page(staff: Staff, form: SaleForm, *, like: str = "", status: int = 200) -> Response:
-    zone, made = form.values.get("zone") or sale_form.UTC, form.definition
+    zone, made = form.values.get("zone") or "UTC", form.definition
     page = NewSalePage(
         staff=staff,
         form=form,
-        zones=sale_form.zones(),
+        zones=sorted(zones()),
         plan=sale_plan.plan(made, zone, datetime.now(UTC)) if made else [],
         doubts=sale_plan.doubts(made) if made else [],
         preview=_preview(made) if made else "",

@@ -27,6 +27,7 @@ class EventHead:
     artist: str
     venue: str
     starts_at_ms: int
+    zone: str  # its times are given in
     currency: str
     max_tickets_per_visitor: int
 
@@ -40,6 +41,7 @@ def event_head(event: Event) -> EventHead:
         artist=event.artist,
         venue=event.venue,
         starts_at_ms=to_ms(event.starts_at),
+        zone=event.timezone,
         currency=event.currency,
         max_tickets_per_visitor=event.max_tickets_per_visitor,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from zoneinfo import ZoneInfo
 
 from icalendar import Calendar
 from icalendar import Event as CalendarEvent
@@ -68,7 +68,7 @@ async def calendar(request: Request) -> Response:
     entry = CalendarEvent()
     entry.add("uid", f"{it.reservation_id}@fairgate")
     entry.add("dtstamp", from_ms(it.confirmed_at_ms))
-    entry.add("dtstart", event.starts_at.astimezone(UTC))
+    entry.add("dtstart", event.starts_at.astimezone(ZoneInfo(event.timezone)))
     entry.add("summary", event.name)
     if event.venue:
         entry.add("location", event.venue)
@@ -79,6 +79,7 @@ async def calendar(request: Request) -> Response:
     file.add("version", "2.0")
     file.add("method", "PUBLISH")
     file.add_component(entry)
+    file.add_missing_timezones()
     response = Response(file.to_ical(), content_type="text/calendar; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{it.event_id}.ics"'
     response.headers["Cache-Control"] = "private, no-store"

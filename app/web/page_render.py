@@ -74,6 +74,7 @@ def templates(language: str) -> Environment:
         "number": partial(words.number, language=language),
         "rfc3339": words.rfc3339,
         "utc_time": partial(words.utc_time, language=language),
+        "zoned_time": partial(words.zoned_time, language=language),
         "wait": partial(words.wait, units=units, language=language),
     }
     gettext = _gettext(translations.gettext)

@@ -111,6 +111,11 @@ class RoomPage:
     refresh_s: int
     start_json: str
 
+    @property
+    def zone(self) -> str:
+        """The zone its times are given in; empty: the visitor's own."""
+        return self.event.zone if self.event else ""
+
 
 def go_on_path(room: Room, return_to: str = "") -> str:
     """Where a called visitor goes: where they came from, somebody else's site, or our booking page."""

@@ -48,10 +48,12 @@ class EventDocument(msgspec.Struct, frozen=True):
     venue: str
     artist: str
     starts_at: datetime
+    timezone: str
     currency: str
     max_tickets_per_visitor: int
     hold_ttl_s: int
     hold_extend_s: int
+    sell_after_start: bool
     ticket_types: list[TicketTypeDocument]
     seated: bool
     published: bool
@@ -183,10 +185,12 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
         venue=event.venue,
         artist=event.artist,
         starts_at=event.starts_at.astimezone(UTC),
+        timezone=event.timezone,
         currency=event.currency,
         max_tickets_per_visitor=event.max_tickets_per_visitor,
         hold_ttl_s=event.hold_ttl_s,
         hold_extend_s=event.hold_extend_s,
+        sell_after_start=event.sell_after_start,
         ticket_types=[ticket_type_document(it) for it in ticket_types],
         seated=any(it.seated for it in ticket_types),
         published=event.published,

@@ -9,19 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import msgspec
 from babel.numbers import get_currency_precision
 
 from app.core.definitions import EventDefinition
 from app.core.faults import Keys, faults
-from app.core.model import Event, Room, TicketType, TicketTypeId
+from app.core.model import PATTERN_MEANS, ZONE, Event, Room, TicketType, TicketTypeId
 from app.core.seating import slug_of
+from app.core.zones import UTC, zones
 
-UTC = "UTC"
 TYPE_FIELDS = ("name", "price", "quantity")
 SECTION_FIELDS = ("name", "price", "rows", "seats_per_row")
 WORDS = ("name", "artist", "venue", "currency")
@@ -57,12 +56,6 @@ class SaleForm:
         lines = {name.split("-")[1] for name, it in self.values.items() if name.startswith(f"{kind}-") and it}
         used = [int(it) for it in lines if it.isdigit()]
         return min(LINES_MAX, max([LINES_MIN, *(n + 2 for n in used)]))
-
-
-@cache
-def zones() -> list[str]:
-    """The names of all time zones."""
-    return sorted(available_timezones())
 
 
 def read(values: dict[str, str]) -> SaleForm:
@@ -101,6 +94,7 @@ def like(
     values |= {name: getattr(settings.theme, name) for name in LOOK}
     if event is not None:
         values |= {name: str(getattr(event, name)) for name in (*WORDS, *EVENT_NUMBERS)}
+        values |= {"zone": event.timezone} | ({"sell_after_start": "on"} if event.sell_after_start else {})
     counted = [it for it in types if not it.seated]
     for i, it in enumerate(counted):
         price = _price(it.price, values["currency"])
@@ -117,7 +111,7 @@ def _document(form: SaleForm) -> dict[str, Any]:
     values = form.values
     zone = values.get("zone", "") or UTC
     if zone not in zones():
-        form.wrong["zone"] = "is no time zone; one is Europe/Berlin"
+        form.wrong["zone"] = PATTERN_MEANS[ZONE]
         zone = UTC
     room: dict[str, Any] = {
         "queueing_method": values.get("queueing_method", "fifo"),
@@ -131,6 +125,8 @@ def _document(form: SaleForm) -> dict[str, Any]:
         "event_id": values.get("event_id") or slug_of(values.get("name", "")),
         **{name: values.get(name, "") for name in WORDS},
         "starts_at": _time(form, "starts_at", zone),
+        "timezone": zone,
+        "sell_after_start": "sell_after_start" in values,
         "published": "published" in values,
         **{name: _number(form, name) for name in EVENT_NUMBERS},
         "ticket_types": [

@@ -1,0 +1,23 @@
+"""Time zones: which there are, by their IANA names."""
+
+from __future__ import annotations
+
+from functools import cache
+from zoneinfo import available_timezones
+
+from app.core.errors import ValidationFailed
+from app.core.model import PATTERN_MEANS, ZONE
+
+UTC = "UTC"
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The names of all time zones."""
+    return frozenset(available_timezones())
+
+
+def check_zone(name: str, field: str = "timezone") -> None:
+    """Raises ValidationFailed unless this is the name of a time zone."""
+    if name not in zones():
+        raise ValidationFailed(field, PATTERN_MEANS[ZONE])

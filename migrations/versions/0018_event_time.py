@@ -1,0 +1,32 @@
+"""The time zone of an event, and whether it is sold once it has begun.
+
+Revision ID: 0018
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0018"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+UP = (
+    # An IANA name. Pages, tickets, mails and calendar files give the event's times in it.
+    "ALTER TABLE events ADD timezone text NOT NULL DEFAULT 'UTC', "
+    # A sale ends when its event begins, unless staff say otherwise (a museum, a festival of three days).
+    "ADD sell_after_start boolean NOT NULL DEFAULT false",
+)
+
+DOWN = ("ALTER TABLE events DROP timezone, DROP sell_after_start",)
+
+
+def upgrade() -> None:
+    for statement in UP:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    for statement in DOWN:
+        op.execute(statement)
