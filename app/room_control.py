@@ -18,6 +18,7 @@ from app.core import rules, theme
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
 from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
+from app.core.moments import check_moments
 from app.core.rules import RoomAction
 from app.core.wording import invalid
 from app.loading import stores_answer
@@ -51,6 +52,7 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
 
 def check_settings(settings: RoomSettings) -> None:
     """What fits field by field, but not together. Raises ValidationFailed."""
+    check_moments(settings)
     rules.check_times(settings)
     theme.check(settings.theme)
 

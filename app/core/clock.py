@@ -14,10 +14,13 @@ def now_ms() -> int:
 
 
 def to_ms(at: datetime | None) -> int:
-    """Milliseconds since the epoch; 0 stands for None, the form Redis fields take."""
-    return 0 if at is None else round(at.timestamp() * 1000)
+    """Milliseconds since the epoch; 0 stands for None, the form Redis fields take, and for no moment."""
+    return 0 if at is None else round(at.timestamp() * 1000) or 1
 
 
 def from_ms(ms: int | None) -> datetime | None:
-    """The aware UTC datetime of a millisecond count; None for None and 0."""
-    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+    """The aware UTC datetime of a millisecond count, the nearest there is; None for None and 0."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+    except (ValueError, OverflowError):
+        return (datetime.min if ms and ms < 0 else datetime.max).replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -13,6 +14,7 @@ from app.core import rules, seating, theme, zones
 from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
+from app.core.moments import OUT_OF_RANGE, in_range
 from app.core.wording import misfit
 
 Keys = tuple[str | int, ...]
@@ -86,9 +88,12 @@ def _wrong_fields(
 
 def _wrong_value(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
     try:
-        msgspec.convert(value, wanted)
+        found = msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
         yield keys, misfit(error).message
+    else:
+        if isinstance(found, datetime) and not in_range(found):
+            yield keys, OUT_OF_RANGE
 
 
 def _keys(field: str) -> Keys:

@@ -13,6 +13,7 @@ import msgspec
 from app.core.model import EventId, Item, RoomId, TicketType
 from app.core.seating import SeatRow
 from app.store import seats
+from app.store.events import TYPE_READ
 from app.store.reservations import items_text
 from app.store.stock_scripts import LoadedHold
 
@@ -124,8 +125,7 @@ async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[S
 
 async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
     rows = await connection.fetch(
-        "SELECT ticket_type_id, name, price, total, held, sold, seated, sale_from, sale_until "
-        "FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
+        f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,
     )
     return [TicketType(**dict(row.items())) for row in rows]

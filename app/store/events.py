@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from app.core.model import Event, EventId, RoomId, TicketType, TicketTypeId
-from app.store.rooms import Connection, Queries
+from app.store.rooms import Connection, Queries, readable
 
 _COLUMNS = """
     event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,
     published, hold_extend_s, timezone, sell_after_start
 """
-_TYPE_COLUMNS = "ticket_type_id, name, price, total, held, sold, seated, sale_from, sale_until"
+_READ = _COLUMNS.replace("starts_at", readable("starts_at"))
+TYPE_READ = "ticket_type_id, name, price, total, held, sold, seated, " + ", ".join(
+    readable(it) for it in ("sale_from", "sale_until")
+)
 
 
 class EventFilter(NamedTuple):
@@ -37,13 +40,13 @@ def _ticket_type(row: Any) -> TicketType:
 
 async def select_event(queries: Queries, event_id: EventId) -> Event | None:
     """The event, None if there is none."""
-    row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM events WHERE event_id = $1", event_id)
+    row = await queries.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1", event_id)
     return _event(row) if row else None
 
 
 async def lock_event(connection: Connection, event_id: EventId) -> Event | None:
     """The event, locked until the transaction ends: staff change it one after the other."""
-    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM events WHERE event_id = $1 FOR UPDATE", event_id)
+    row = await connection.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1 FOR UPDATE", event_id)
     return _event(row) if row else None
 
 
@@ -53,12 +56,12 @@ async def select_events(
     """A part of the events in the order they start, and how many there are in all."""
     rows = await postgres.fetch(
         f"""
-        SELECT {_COLUMNS}, count(*) OVER () AS matching FROM events
+        SELECT {_READ}, count(*) OVER () AS matching FROM events
         WHERE (published OR NOT $1)
           AND ($2::text IS NULL OR strpos(lower(concat_ws(' ', name, artist, venue)), lower($2)) > 0)
           AND ($3::timestamptz IS NULL OR starts_at >= $3)
           AND ($4::timestamptz IS NULL OR starts_at <= $4)
-        ORDER BY starts_at, event_id LIMIT $5 OFFSET $6
+        ORDER BY events.starts_at, event_id LIMIT $5 OFFSET $6
         """,
         wanted.published_only,
         wanted.text,
@@ -77,7 +80,7 @@ async def select_events(
 async def select_ticket_types(queries: Queries, event_id: EventId) -> list[TicketType]:
     """The ticket types in the order they were made."""
     rows = await queries.fetch(
-        f"SELECT {_TYPE_COLUMNS} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
+        f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,
     )
     return [_ticket_type(row) for row in rows]
@@ -88,7 +91,7 @@ async def select_types_of_events(
 ) -> dict[EventId, list[TicketType]]:
     """The ticket types of several events."""
     rows = await queries.fetch(
-        f"SELECT event_id, {_TYPE_COLUMNS} FROM ticket_types WHERE event_id = ANY($1) "
+        f"SELECT event_id, {TYPE_READ} FROM ticket_types WHERE event_id = ANY($1) "
         "ORDER BY created_at, ticket_type_id",
         event_ids,
     )
@@ -157,7 +160,7 @@ async def lock_ticket_type(
 ) -> TicketType | None:
     """The ticket type, locked until the transaction ends."""
     row = await connection.fetchrow(
-        f"SELECT {_TYPE_COLUMNS} FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 FOR UPDATE",
+        f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 FOR UPDATE",
         event_id,
         ticket_type_id,
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from app.core.mail import MailKind, MailState
-from app.store.rooms import Connection
+from app.store.rooms import Connection, readable
 
 LEASE_S = 120.0  # an attempt that was begun is over after so long: its worker died
 GIVE_UP_AFTER_S = 86_400.0
@@ -124,7 +124,7 @@ WITH chosen AS (
 )
 SELECT mail_id, kind, recipient, guest, attempts, it.created_at, coalesce(it.until < now(), false) AS overdue,
        it.until, it.room_id, rooms.settings ->> 'name' AS room_name,
-       events.name AS event_name, venue, starts_at,
+       events.name AS event_name, venue, {readable("starts_at")},
        reservations.reservation_id, reservations.status, reservations.amount, payments.amount AS refunded,
        reservations.currency, coalesce(reservations.items, '[]')::text AS items,
        coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_type_id', ticket_type_id, 'seat_id', seat_id,

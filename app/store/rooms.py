@@ -11,6 +11,7 @@ import msgspec
 
 from app.core.clock import from_ms, to_ms
 from app.core.model import EventId, Room, RoomId, RoomSettings, RoomStatus, VisitorId
+from app.core.moments import EARLIEST, LATEST
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Queries = asyncpg.Pool | Connection  # a statement of its own, or one in the caller's transaction
@@ -22,6 +23,17 @@ _COLUMNS = """
     r.opened_at, r.closed_at, e.event_id, e.hold_ttl_s, e.max_tickets_per_visitor, e.currency
 """
 _FROM = " FROM rooms r LEFT JOIN events e USING (room_id) "
+
+
+def readable(column: str) -> str:
+    """A moment that staff set, in a SELECT: Postgres may hold one that is no datetime, and then no row of
+    the answer could be read. Those are refused today (`core/moments.py`), but were not always."""
+    least, most = f"'{EARLIEST.isoformat()}'::timestamptz", f"'{LATEST.isoformat()}'::timestamptz"
+    name = column.rpartition(".")[2]
+    return (
+        f"CASE WHEN {column} < {least} THEN {least} WHEN {column} > {most} THEN {most} ELSE {column} END "
+        f"AS {name}"
+    )
 
 
 class Terms(NamedTuple):

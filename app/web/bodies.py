@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
+from app.core.moments import check_moments
 from app.core.wording import DATETIME, invalid
 from app.web.http import Endpoint, NoQuery, Request
 
@@ -44,6 +45,7 @@ def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
         raise
     if _NUL in body:
         _refuse_nul(msgspec.json.decode(body), "")
+    check_moments(document)
     return document
 
 
@@ -82,6 +84,7 @@ def read_query(request: Request, kind: type[Q]) -> Q:
         # msgspec takes a number for seconds since 1970; the contract does not.
         if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):
             raise ValidationFailed(it.encode_name, f"has to be {DATETIME}")
+    check_moments(document, "query")
     return document
 
 

@@ -11,10 +11,12 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from app.core.errors import ValidationFailed
+from app.core.moments import OUT_OF_RANGE, in_range
 from app.web.http import Request
 
 PER_PAGE = 50
 PAGE_MAX = 10_000
+DIGITS_MAX = 9
 FIELDS_MAX = 20
 LENGTH_MAX = 254
 
@@ -37,7 +39,7 @@ def asked(request: Request) -> dict[str, str]:
 def page_number(fields: Mapping[str, str]) -> int:
     """Which page, from 1. Raises ValidationFailed."""
     text = fields.get("page", "1")
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= PAGE_MAX:
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX) or not 1 <= int(text) <= PAGE_MAX:
         raise ValidationFailed("page", f"has to be a number from 1 to {PAGE_MAX}")
     return int(text)
 
@@ -51,7 +53,10 @@ def moment(fields: Mapping[str, str], name: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise ValidationFailed(name, "has to be a time in UTC, as 2026-11-21T18:00") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    if not in_range(found):
+        raise ValidationFailed(name, OUT_OF_RANGE)
+    return found
 
 
 def one_of(fields: Mapping[str, str], name: str, words: tuple[T, ...]) -> T | None:

@@ -29,6 +29,7 @@ EVENT_NUMBERS = ("max_tickets_per_visitor", "hold_ttl_s")
 ROOM_NUMBERS = ("admission_rate_per_minute", "active_visitors_max", "claim_window_s", "session_ttl_s")
 LOOK = ("accent", "paper", "welcome", "footer")
 LINES_MIN, LINES_MAX = 3, 100
+DIGITS_MAX = 3  # of the number of a line
 BEGIN = {
     "zone": UTC,
     "currency": "EUR",
@@ -54,7 +55,7 @@ class SaleForm:
     def lines(self, kind: str) -> int:
         """How many lines of ticket types or sections to show."""
         lines = {name.split("-")[1] for name, it in self.values.items() if name.startswith(f"{kind}-") and it}
-        used = [int(it) for it in lines if it.isdigit()]
+        used = [int(it) for it in lines if it.isascii() and it.isdigit() and len(it) <= DIGITS_MAX]
         return min(LINES_MAX, max([LINES_MIN, *(n + 2 for n in used)]))
 
 

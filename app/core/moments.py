@@ -1,0 +1,50 @@
+"""Which moments are taken from outside: those that every part of the product can hold.
+
+A datetime with an offset can be one that no UTC datetime is (0001-01-01T00:00:00+14:00): Postgres keeps it,
+and each reading of it fails. Whatever is decoded from outside is looked through here, so there is one range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from app.core.errors import ValidationFailed
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+OUT_OF_RANGE = "has to be within the years 1970 to 9999 in UTC"
+
+
+def in_range(at: datetime) -> bool:
+    """Whether this moment, which has an offset, is taken."""
+    return EARLIEST <= at <= LATEST
+
+
+def check_moments(document: msgspec.Struct, whole: str = "body") -> None:
+    """Refuse a document with a moment out of range. Raises ValidationFailed naming the field."""
+    if has_moments(type(document)):
+        for path in _out_of_range(document, ""):
+            raise ValidationFailed(path or whole, OUT_OF_RANGE)
+
+
+@cache
+def has_moments(kind: type[msgspec.Struct]) -> bool:
+    """Whether there can be a moment in it, at any depth."""
+    return b'"date-time"' in msgspec.json.encode(msgspec.json.schema(kind))
+
+
+def _out_of_range(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, datetime):
+        if not in_range(value):
+            yield path
+    elif isinstance(value, msgspec.Struct):
+        for it in msgspec.structs.fields(value):
+            yield from _out_of_range(getattr(value, it.name), f"{path}.{it.encode_name}".removeprefix("."))
+    elif isinstance(value, list):
+        for i, one in enumerate(value):
+            yield from _out_of_range(one, f"{path}[{i}]")
