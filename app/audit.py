@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from app.core.clock import in_zone
 from app.core.model import Author
 from app.loading import stores_answer
 from app.store import audit
@@ -51,6 +52,6 @@ async def entries(stores: Stores, wanted: AuditFilter, *, limit: int, offset: in
 
 def _in_utc(fields: Fields | None) -> Fields | None:
     def value(it: Any) -> Any:
-        return it.astimezone(UTC) if isinstance(it, datetime) else it
+        return in_zone(it) if isinstance(it, datetime) else it
 
     return None if fields is None else {name: value(it) for name, it in fields.items()}

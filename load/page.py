@@ -24,7 +24,7 @@ AGAIN_S = 2.0
 STREAM_QUIET_S = 20.0  # a stream that says nothing for longer is checked by asking
 STATUS_POLL_S = 3.0
 STREAM_FIRST_S = 4.0  # a stream begins with the present document; none by then: something swallows it
-STREAM_RETRY_S = 2.0  # what the stream itself told: `retry:`
+STREAM_RETRY_S = (1.0, 10.0)  # what streams tell, each its own: `retry:`
 LISTEN_AGAIN_S = 15.0  # after an answer that was no stream
 ASKING = ("prequeue", "drawing", "waiting", "returns", "called", "active")
 OVER: dict[str, PlaceState] = {
@@ -165,7 +165,7 @@ class Link:
         if self.streaming:
             self.heard_at_s = now_s - STATUS_POLL_S + jittered(1.0, self.random)  # ask soon, not all at once
         self.streaming = False
-        return jittered(LISTEN_AGAIN_S, self.random) if refused else STREAM_RETRY_S
+        return jittered(LISTEN_AGAIN_S, self.random) if refused else self.random.uniform(*STREAM_RETRY_S)
 
     def failed(self, now_s: float) -> None:
         """Asking failed, too."""

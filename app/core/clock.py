@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 REDIS_TIME = 0  # passed as `now_ms` to a script: read Redis TIME, so all hosts share one clock
 
@@ -24,3 +24,11 @@ def from_ms(ms: int | None) -> datetime | None:
         return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
     except (ValueError, OverflowError):
         return (datetime.min if ms and ms < 0 else datetime.max).replace(tzinfo=UTC)
+
+
+def in_zone(at: datetime, zone: tzinfo = UTC) -> datetime:
+    """The same moment as this zone writes it; the nearest it can write, at the ends of the calendar."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return (datetime.max if at.year > datetime.min.year + 1 else datetime.min).replace(tzinfo=zone)

@@ -16,7 +16,7 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 
-from app.core.clock import from_ms
+from app.core.clock import from_ms, in_zone
 from app.core.zones import UTC
 
 MINUTE_S = 60
@@ -62,7 +62,7 @@ def zoned_time(at_ms: int, zone: str = UTC, style: str = "full", language: str =
     at = from_ms(at_ms)
     if at is None:
         return ""
-    at = at.astimezone(ZoneInfo(zone))
+    at = in_zone(at, ZoneInfo(zone))
     clock_face = f"{at:%H:%M} {UTC if zone == UTC else '(' + zone.replace('_', ' ') + ')'}"
     if style == "short":
         return clock_face

@@ -25,7 +25,7 @@ from app.store.keys import STATUS_CHANNEL
 from app.waiting_room import Line
 from app.web.line_documents import StatusDocument, status_document
 from app.web.streaming import END, Audience, Message, Stream, part
-from app.web.streams import COMMENT, COMMENT_EVERY_S, RETRY, event
+from app.web.streams import COMMENT, COMMENT_EVERY_S, event, retry
 
 FRESH_S = 1.0
 STALE_MAX_S = 30.0
@@ -156,7 +156,7 @@ class Board:
         metrics.VIEWERS.inc()
         try:
             shown = self._shown.get(room_id, shown)  # others may have been told of a change meanwhile
-            stream.tell(part(RETRY + event("status", shown.body)))
+            stream.tell(part(retry() + event("status", shown.body)))
             if viewers.told is None:
                 viewers.told, viewers.told_at = shown.document, time.monotonic()
             if self._closing.is_set():

@@ -33,7 +33,7 @@ from app.core.model import Role
 from app.web.console_staff import Entry, Staff, signed_in, staff_of
 from app.web.credentials import STAFF
 from app.web.http import Request
-from app.web.page_entry import foreign_form, names_its_page, page
+from app.web.page_entry import add_page, foreign_form, names_its_page, page
 from app.web.page_forms import read_form
 from app.web.page_render import respond
 
@@ -173,4 +173,7 @@ def register_console(app: Quart) -> None:
     """Add the console's pages and forms."""
     for it in CONSOLE:
         name = f"console_{it.method.lower()}_{it.name}"
-        app.add_url_rule(it.path, name, page(it.answer), methods=[it.method])
+        if it.method == "GET":
+            add_page(app, it.path, name, it.answer)
+        else:
+            app.add_url_rule(it.path, name, page(it.answer), methods=[it.method])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from app.core import rules
-from app.core.clock import from_ms
+from app.core.clock import from_ms, in_zone
 from app.core.model import (
     Pace,
     Place,
@@ -252,7 +252,7 @@ def room_document(room: Room) -> RoomDocument:
 
 def utc(at: datetime | None) -> datetime | None:
     """The same instant with the offset Z."""
-    return None if at is None else at.astimezone(UTC)
+    return None if at is None else in_zone(at)
 
 
 def _in_utc(value: Any) -> Any:

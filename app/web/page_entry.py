@@ -12,9 +12,9 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from quart import Response, current_app
+from quart import Quart, Response, current_app
 from quart import request as quart_request
 from werkzeug.exceptions import NotFound as NotFoundError
 
@@ -63,6 +63,22 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
             return sealed(error_page(request, refusal_of(error)))
 
     return view
+
+
+def add_page(app: Quart, path: str, name: str, handler: Handler) -> None:
+    """Make a page of the app, and lead to it from its address with a slash at the end, as people type it."""
+    for at, view, of in ((path, handler, name), (f"{path}/", _without_slash, f"{name}_slash")):
+        if at != "//":
+            app.add_url_rule(at, of, page(view), methods=["GET", "OPTIONS"], provide_automatic_options=False)
+
+
+async def _without_slash(request: Request) -> Response:
+    # The path is one of our pages', so it begins with a word of ours: `//host` is none.
+    query = f"?{request.query.decode('latin-1')}" if request.query else ""
+    response = Response(status=308)
+    response.headers["Location"] = quote(request.path.removesuffix("/")) + query
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _request(params: dict[str, str]) -> Request:

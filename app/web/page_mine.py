@@ -10,7 +10,7 @@ from icalendar import Event as CalendarEvent
 from quart import Response
 
 from app import catalog, reservations
-from app.core.clock import from_ms, now_ms
+from app.core.clock import from_ms, in_zone, now_ms
 from app.core.errors import ReservationNotFound
 from app.core.model import Event, Reservation
 from app.web.credentials import Asker, asker
@@ -68,7 +68,7 @@ async def calendar(request: Request) -> Response:
     entry = CalendarEvent()
     entry.add("uid", f"{it.reservation_id}@fairgate")
     entry.add("dtstamp", from_ms(it.confirmed_at_ms))
-    entry.add("dtstart", event.starts_at.astimezone(ZoneInfo(event.timezone)))
+    entry.add("dtstart", in_zone(event.starts_at, ZoneInfo(event.timezone)))
     entry.add("summary", event.name)
     if event.venue:
         entry.add("location", event.venue)

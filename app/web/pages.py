@@ -19,7 +19,7 @@ from app.web import page_booking, page_carry, page_forms, page_mail, page_mine
 from app.web.http import Request
 from app.web.looks import look_of, theme_file
 from app.web.page_documents import SalesPage, SaleView
-from app.web.page_entry import Handler, not_found, page
+from app.web.page_entry import Handler, add_page, not_found, page
 from app.web.page_render import respond
 from app.web.page_visitors import remember_began, set_place, standing_of
 from app.web.posters import Posters
@@ -97,13 +97,7 @@ def register_pages(app: Quart) -> None:
     """Add the pages and their forms. They use `extensions["fairgate"]`."""
     app.extensions[POSTERS] = Posters()
     for path, view in PAGES.items():
-        app.add_url_rule(
-            path,
-            f"page_{view.__name__}",
-            page(timely(view)),
-            methods=["GET", "OPTIONS"],
-            provide_automatic_options=False,
-        )
+        add_page(app, path, f"page_{view.__name__}", timely(view))
     for path, form in FORMS.items():
         app.add_url_rule(
             path, f"form_{form.__name__}", page(form), methods=["POST"], provide_automatic_options=False

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from app.core.clock import from_ms
+from app.core.clock import from_ms, in_zone
 from app.core.model import Event, Item, Reservation, ReservationStatus, TicketType
 from app.core.seating import FREE, HELD, SOLD, SeatRow
 
@@ -173,7 +173,7 @@ def ticket_type_document(it: TicketType) -> TicketTypeDocument:
 
 
 def _utc(at: datetime | None) -> datetime | None:
-    return at.astimezone(UTC) if at else None
+    return in_zone(at) if at else None
 
 
 def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocument:
@@ -184,7 +184,7 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
         name=event.name,
         venue=event.venue,
         artist=event.artist,
-        starts_at=event.starts_at.astimezone(UTC),
+        starts_at=in_zone(event.starts_at),
         timezone=event.timezone,
         currency=event.currency,
         max_tickets_per_visitor=event.max_tickets_per_visitor,

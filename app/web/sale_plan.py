@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.core import words
+from app.core.clock import in_zone
 from app.core.definitions import EventDefinition
 
 Step = tuple[str, str]  # when, what
@@ -17,7 +18,7 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
     steps = []
 
     def at(time: datetime) -> str:
-        told = f"{time.astimezone(ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
+        told = f"{in_zone(time, ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
         return f"{told}: that has passed, so at once" if time <= now else told
 
     listed = "in the list of sales" if definition.published else "for whoever has the link; it is in no list"

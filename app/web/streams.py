@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
-RETRY = b"retry: 2000\n"
+RETRY_MIN_MS, RETRY_MAX_MS = 1_000, 10_000
 COMMENT = b": still here\n\n"
 COMMENT_EVERY_S = 12.0  # the contract says at least each 15 s
+
+
+_spread = itertools.count(secrets.randbelow(RETRY_MAX_MS))
+
+
+def retry() -> bytes:
+    """When this stream's reader is to come again after it broke: another time than the others of a crowd.
+
+    Steps of the golden section: any few that were opened one after the other are spread over all there is.
+    """
+    span = RETRY_MAX_MS - RETRY_MIN_MS + 1
+    return b"retry: %d\n" % (RETRY_MIN_MS + next(_spread) * 5_563 % span)
 
 
 def event(name: str, document: bytes, event_id: str = "") -> bytes:
@@ -32,7 +46,7 @@ async def server_sent(
     ending = asyncio.create_task(closing.wait())
     source: Any = documents  # an async generator: closed at the end, whatever ends it
     following: asyncio.Task[bytes] = asyncio.create_task(anext(source))
-    prefix = RETRY
+    prefix = retry()
     try:
         while not ending.done():
             await asyncio.wait(

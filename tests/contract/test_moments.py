@@ -109,7 +109,7 @@ async def test_the_console_refuses_it(web: Web) -> None:
 
 async def test_the_last_moment_can_be_shown_everywhere(web: Web) -> None:
     room = {"opens_at": "2029-01-01T00:00:00Z", "closes_at": LAST}
-    await web.event(starts_at=LAST, room=room)
+    await web.event(starts_at=LAST, timezone="Pacific/Kiritimati", room=room)
     staff = await web.staff()
     for path in ("/", "/events/gala", "/rooms/gala", "/v1/events", "/v1/rooms/gala", "/v1/events/gala"):
         assert (await web.get(path)).status_code == 200, path
@@ -134,6 +134,8 @@ async def test_a_row_with_such_a_moment_hides_nothing(web: Web, stores: Stores) 
         assert (await web.get(path)).status_code == 200, path
     for path in ("/admin", "/admin/rooms/gala"):
         assert (await web.get(path, headers=staff)).status_code == 200, path
+    changed = await web.send("PATCH", "/v1/rooms/gala", json={"message": "soon"}, headers=web.as_("operator"))
+    assert field_of(changed) == "opens_at"
     listed = (await web.get("/v1/events")).json()
     assert {it["event_id"] for it in listed["items"]} == {"gala", "other"}
     mended = await web.send(

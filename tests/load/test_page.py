@@ -123,7 +123,7 @@ def test_a_silent_stream_is_checked_by_asking() -> None:
     assert link.due_s == 4
     link.hear(1, by_stream=True)
     assert link.due_s == 21
-    assert link.broke(10, refused=False) == 2
+    assert 1 <= link.broke(10, refused=False) <= 10
     assert 10.7 <= link.due_s <= 11.3
     link.failed(11)
     assert link.due_s == 14

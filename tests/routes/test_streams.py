@@ -76,6 +76,18 @@ async def test_one_subscription_serves_all_viewers(web: Web) -> None:
             assert await subscriptions() == before
 
 
+async def test_readers_who_lost_their_streams_do_not_all_come_back_at_once(web: Web) -> None:
+    await web.room()
+    async with listening(web) as http, AsyncExitStack() as stack:
+        waits = set()
+        for _ in range(10):
+            response = await stack.enter_async_context(http.stream("GET", "/v1/rooms/hall/events"))
+            waits.add(int((await anext(response.aiter_lines())).removeprefix("retry: ")))
+    assert len(waits) == 10
+    assert all(1_000 <= wait <= 10_000 for wait in waits)
+    assert max(waits) - min(waits) > 4_500  # spread
+
+
 @on_each_server
 async def test_a_stream_ends_when_the_process_is_asked_to(web: Web, server: ServerName) -> None:
     await web.room()
