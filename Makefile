@@ -56,13 +56,16 @@ messages: install
 	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/languages.py
 	@$(VENV)/bin/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 110 -i build/fairgate.pot -D fairgate -d app/locale
 
-# The browser tests drive the system's Chromium. Root on Debian gets it; others are told and go on without.
+# The browser tests drive the system's Chromium, those of the gate its proxies. Root on Debian gets them; others are told and go on
+# without. Their services are not started: tests run them on folders of their own.
+TOOLS := chromium nginx haproxy caddy
 browser:
-	@command -v chromium >/dev/null || \
+	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$it >/dev/null || echo $$it; done); \
+	[ -z "$$missing" ] || \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing chromium for the browser tests" && \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	  else echo "no chromium: the browser tests will be skipped (apt-get install chromium)" >&2; fi
+	    echo "installing for the tests:" $$missing && apt-get update -qq && \
+	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else echo "some tests will be skipped, for want of (apt-get install):" $$missing >&2; fi
 
 # Needs wrk (apt-get install wrk); one row also nginx. make bench ARGS='--rows joins,place --quick --json figures.json'
 bench: install

@@ -12,6 +12,7 @@ from quart import Quart
 
 from app import metrics, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
+from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.passwords import Passwords
@@ -86,6 +87,7 @@ async def _opened(
                 desk=desk,
                 places=places,
                 claims=claims,
+                handover=HandoverSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,
                 feeds=Feeds(line, board, closing),

@@ -10,7 +10,7 @@ import asyncpg
 from app import audit
 from app.audit import Thing
 from app.core.errors import CredentialInvalid
-from app.core.model import Account, Author, BookingClaims
+from app.core.model import Account, Author, BookingClaims, PassClaims
 from app.core.tokens import BookingSigner, SigningKey, UnknownKey
 from app.store import keyring
 from app.store.connections import POSTGRES_AWAY
@@ -46,10 +46,24 @@ class Keyring:
         try:
             return self.signer.read_any(token, int(time.time()))
         except UnknownKey as unknown:
-            if time.monotonic() - self._refreshed_at_s < UNKNOWN_KEY_REFRESH_S:
-                raise CredentialInvalid(unknown.detail) from None
-            await self.refresh()
+            await self._look_again(unknown)
             return self.signer.read_any(token, int(time.time()))
+
+    async def read_pass(self, token: str) -> PassClaims:
+        """What a pass says, also one that has run out; with Postgres away an unknown key is a wrong one."""
+        try:
+            return self.signer.read_pass(token, int(time.time()))
+        except UnknownKey as unknown:
+            try:
+                await self._look_again(unknown)
+            except POSTGRES_AWAY:
+                raise CredentialInvalid(unknown.detail) from None
+            return self.signer.read_pass(token, int(time.time()))
+
+    async def _look_again(self, unknown: UnknownKey) -> None:
+        if time.monotonic() - self._refreshed_at_s < UNKNOWN_KEY_REFRESH_S:
+            raise CredentialInvalid(unknown.detail) from None
+        await self.refresh()
 
 
 async def open_keyring(postgres: asyncpg.Pool) -> Keyring:

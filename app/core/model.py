@@ -202,6 +202,31 @@ class BookingClaims(Struct, frozen=True):
     exp: int  # also the session: `active` holds exp * 1000 as score
 
 
+class PassClaims(Struct, frozen=True):
+    """What a pass of the gate says; times in whole seconds. `sid` names the session, see `session_id`."""
+
+    room_id: RoomId  # aud
+    visitor_id: VisitorId  # sub
+    sid: str
+    iat: int
+    exp: int
+    began: int  # when the session was claimed; renewed ones are counted from it
+    net: str = ""  # the client's network as a keyed hash, where the pass is bound to it
+
+
+def session_id(visitor_id: VisitorId, queue_number: int) -> str:
+    """The name of a session: who, and with which number; a later turn of theirs is another session."""
+    return f"{visitor_id}-{queue_number}"
+
+
+def session_of(sid: str) -> tuple[VisitorId, int] | None:
+    """Who, and with which number; None: it names no session."""
+    visitor_id, _, number = sid.rpartition("-")
+    if not visitor_id or not number.isascii() or not number.isdigit() or len(number) > 15:
+        return None
+    return VisitorId(visitor_id), int(number)
+
+
 class Account(Struct, frozen=True):
     """Who an access token speaks for."""
 

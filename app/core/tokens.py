@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import OKPAlgorithm
 
 from app.core.errors import BookingTokenExpired, CredentialInvalid
-from app.core.model import Account, BookingClaims, PlaceClaims, Role, RoomId, VisitorId
+from app.core.model import Account, BookingClaims, PassClaims, PlaceClaims, Role, RoomId, VisitorId
 
 ISSUER = "fairgate"
 ACCESS_TTL_S = 12 * 3600
@@ -38,10 +38,14 @@ KEY_OVERLAP_S = SESSION_TTL_MAX_S + 3600  # a replaced key verifies until every 
 CLOCK_SKEW_MAX_S = 60  # between the hosts that issue and check; applied to `nbf` only, never to `exp`
 CACHE_MAX = 131_072  # signatures believed without another look; about 14 MB when full
 TOKEN_LENGTH_MAX = 4096
+Claims = BookingClaims | Account | PassClaims
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _PLACE = "p1"
+_BOOKING_TYPE = "JWT"
 _ACCESS_TYPE = "at+jwt"  # RFC 9068; keeps a booking token of a room named "fairgate" from passing as one
+_PASS_TYPE = "pass+jwt"
+_TYPES: dict[type, str] = {BookingClaims: _BOOKING_TYPE, Account: _ACCESS_TYPE, PassClaims: _PASS_TYPE}
 
 
 class UnknownKey(CredentialInvalid):
@@ -193,7 +197,25 @@ class BookingSigner:
             "nbf": claims.iat,
             "exp": claims.exp,
         }
-        token = self._encode(payload, "JWT")
+        token = self._encode(payload, _BOOKING_TYPE)
+        self._remember(_digest(token))
+        return token
+
+    def sign_pass(self, claims: PassClaims) -> str:
+        """The pass that says `claims`."""
+        payload: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": claims.room_id,
+            "sub": claims.visitor_id,
+            "sid": claims.sid,
+            "iat": claims.iat,
+            "nbf": claims.iat,
+            "exp": claims.exp,
+            "began": claims.began,
+        }
+        if claims.net:
+            payload["net"] = claims.net
+        token = self._encode(payload, _PASS_TYPE)
         self._remember(_digest(token))
         return token
 
@@ -226,17 +248,30 @@ class BookingSigner:
         return account
 
     def read_any(self, token: str, now_s: int) -> BookingClaims | Account:
-        """What a JWT of ours says, of either kind; its signature is checked once per process."""
-        digest = _digest(token)
-        if digest not in self._known:
-            self._verify(token, now_s)
-            self._remember(digest)
-        claims, exp = _claims_of(token)
+        """What a JWT of ours says, a booking or an access token. Raises as `read`."""
+        claims, exp = self._read(token, now_s)
+        if isinstance(claims, PassClaims):
+            raise CredentialInvalid("This is a pass of the gate; it is good for the site behind it alone.")
         if exp <= now_s:
             if isinstance(claims, BookingClaims):
                 raise BookingTokenExpired("The booking token has run out. Join again for a new turn.")
             raise CredentialInvalid("The access token has run out. Log in again.")
         return claims
+
+    def read_pass(self, token: str, now_s: int) -> PassClaims:
+        """What a pass says, also one that has run out. Raises UnknownKey, CredentialInvalid."""
+        claims, _ = self._read(token, now_s)
+        if not isinstance(claims, PassClaims):
+            raise CredentialInvalid("This is not a pass.")
+        return claims
+
+    def _read(self, token: str, now_s: int) -> tuple[Claims, int]:
+        """What a JWT of ours says and its `exp`; its signature is checked once per process."""
+        digest = _digest(token)
+        if digest not in self._known:
+            self._verify(token, now_s)
+            self._remember(digest)
+        return _claims_of(token)
 
     def _encode(self, payload: dict[str, Any], token_type: str) -> str:
         headers = {"kid": self._newest.kid, "typ": token_type}
@@ -273,12 +308,15 @@ class BookingSigner:
             )
         except jwt.PyJWTError:
             raise refused from None
+        claims, _ = _claims_of(token)
+        if it["header"].get("typ") != _TYPES[type(claims)]:
+            raise refused
         if it["payload"]["nbf"] > now_s + CLOCK_SKEW_MAX_S:
             raise CredentialInvalid("The token is not valid yet; a clock is wrong.")
 
 
 class _Payload(msgspec.Struct, gc=False):
-    """What we put into a token: `jti` into a booking token, `role` into an access token."""
+    """What we put into a token: `jti` tells a booking token, `role` an access token, `sid` a pass."""
 
     aud: str
     sub: str
@@ -286,17 +324,23 @@ class _Payload(msgspec.Struct, gc=False):
     exp: int
     jti: str = ""
     role: Role | None = None
+    sid: str = ""
+    began: int = 0
+    net: str = ""
 
 
 _read_payload = msgspec.json.Decoder(_Payload).decode
 
 
-def _claims_of(token: str) -> tuple[BookingClaims | Account, int]:
+def _claims_of(token: str) -> tuple[Claims, int]:
     """What a token says whose signature was good, and its `exp`. Read anew each time: kept it took 0.5 KB."""
     payload = token.split(".", 2)[1].encode().translate(_STANDARD)
     it = _read_payload(a2b_base64(payload + b"=="))
     if it.role is not None:
         return Account(subject=it.sub, role=it.role), it.exp
+    if it.sid:
+        room_id, visitor_id = RoomId(it.aud), VisitorId(it.sub)
+        return PassClaims(room_id, visitor_id, it.sid, it.iat, it.exp, it.began, it.net), it.exp
     return BookingClaims(RoomId(it.aud), VisitorId(it.sub), it.jti, it.iat, it.exp), it.exp
 
 

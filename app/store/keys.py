@@ -116,6 +116,11 @@ class RoomKeys:
         """Hash: visitor_id -> tickets wanted at once, where it ever was more than one; :called: a sum."""
         return self._key("wanted")
 
+    @property
+    def tickets(self) -> str:
+        """Sorted set: tickets of the gate that were used, score = until when (ms); TTL a minute."""
+        return self._key("tickets")
+
     # reservations ---------------------------------------------------------------------------------------
     @property
     def stock(self) -> str:

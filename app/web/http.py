@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from app.core.errors import Refusal
+from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
@@ -50,6 +51,7 @@ class App:
     desk: Desk
     places: PlaceSigner
     claims: ClaimSigner
+    handover: HandoverSigner
     keyring: Keyring
     board: Board
     feeds: Feeds

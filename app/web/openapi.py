@@ -49,6 +49,8 @@ HEADERS = {
     "Last-Event-ID": "The `id` of the last event seen, when a stream is opened again.",
     "X-Place-Token": "The place token, when Authorization carries an account's.",
     "X-Original-URL": "The address the visitor asked for (nginx).",
+    "X-Original-Method": "The method the visitor used (nginx).",
+    "X-Forwarded-Method": "The method the visitor used.",
     "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",
     "X-Forwarded-Host": "Host of the address the visitor asked for.",
     "X-Forwarded-Uri": "Path of the address the visitor asked for.",

@@ -54,7 +54,7 @@ from app.web.credentials import booking_cookie
 from app.web.http import BODY_MAX, Request
 from app.web.page_booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page
 from app.web.page_visitors import add_cookie, asked_return, session_of, set_place, visitor_of
-from app.web.queue_document import go_on_path, return_query
+from app.web.queue_document import goal_of, return_query
 from app.web.rooms import booking_token
 
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
@@ -123,7 +123,7 @@ async def enter(request: Request) -> Response:
         return back
     if place.state != "active":
         return back
-    goal = go_on_path(await request.app.line.rooms.of(room_id, status), asked_return(request))
+    goal = goal_of(await request.app.line.rooms.of(room_id, status), asked_return(request))
     response = see(goal) if goal.startswith("/") else back
     token, exp = booking_token(request.app, room_id, place, status)
     add_cookie(response, booking_cookie(request, room_id, token, exp))

@@ -15,7 +15,7 @@ from app import waiting_room
 from app.core.clock import to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
-from app.web import page_booking, page_carry, page_forms, page_mail, page_mine
+from app.web import page_booking, page_carry, page_forms, page_handover, page_mail, page_mine
 from app.web.http import Request
 from app.web.looks import look_of, theme_file
 from app.web.page_documents import SalesPage, SaleView
@@ -71,6 +71,7 @@ PAGES = {
     "/": sales,
     "/rooms/<room_id>": room,
     "/rooms/<room_id>/carry": page_carry.carry,
+    "/rooms/<room_id>/go": page_handover.go,
     "/rooms/<room_id>/theme/<digest>/<theme_file>": theme_file,
     "/events/<event_id>": page_booking.event,
     "/reservations": page_mine.mine,

@@ -107,6 +107,7 @@ class RoomPage:
     available: int | None
     visitor_id: str
     go_on: str
+    elsewhere: bool  # it leads to another site: by a link, because our forms lead to ourselves only
     query: str  # what the addresses of forms end with
     refresh_s: int
     start_json: str
@@ -117,9 +118,15 @@ class RoomPage:
         return self.event.zone if self.event else ""
 
 
-def go_on_path(room: Room, return_to: str = "") -> str:
+def goal_of(room: Room, return_to: str = "") -> str:
     """Where a called visitor goes: where they came from, somebody else's site, or our booking page."""
     return return_to or room.settings.target_url or (f"/events/{room.event_id}" if room.event_id else "/")
+
+
+def go_on_path(room: Room, return_to: str = "") -> str:
+    """The address of ours that leads there: the page itself, or the one that hands over to another site."""
+    goal = goal_of(room, return_to)
+    return goal if goal.startswith("/") else f"/rooms/{room.room_id}/go{return_query(return_to)}"
 
 
 def return_query(return_to: str) -> str:
@@ -177,6 +184,7 @@ def room_page(standing: Standing) -> RoomPage:
         available=status.available,
         visitor_id=place.visitor_id if place else "",
         go_on=go_on_path(room, standing.return_to),
+        elsewhere=not goal_of(room, standing.return_to).startswith("/"),
         query=return_query(standing.return_to),
         refresh_s=0,
         start_json=_start(standing),

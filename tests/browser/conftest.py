@@ -149,11 +149,11 @@ def _started(process: subprocess.Popen[str], url: str) -> None:
 
 
 @contextmanager
-def running(**settings: str) -> Iterator[Product]:
+def running(port: int = 0, **settings: str) -> Iterator[Product]:
     """`fairgate up` on a folder of its own, with these settings in its environment."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-browser-"))
     folder.chmod(0o711)
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     ours = {
         name: value

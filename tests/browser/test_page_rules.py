@@ -186,10 +186,16 @@ async def test_the_gate_brings_its_visitors_back(client: httpx.AsyncClient, prod
     assert (await client.post(f"/rooms/{room_id}/enter{query}")).headers[
         "location"
     ] == f"/rooms/{room_id}{query}"
-    assert 'href="https://shop.example/cart?a=1"' in (await client.get(f"/rooms/{room_id}{query}")).text
-    foreign = (await client.get(f"/rooms/{room_id}?return_to=https%3A%2F%2Fevil.example%2F")).text
-    assert "evil" not in foreign
-    assert 'href="https://shop.example/"' in foreign
+    assert f'href="/rooms/{room_id}/go{query}"' in (await client.get(f"/rooms/{room_id}{query}")).text
+    evil = "?return_to=https%3A%2F%2Fevil.example%2F"
+    assert f'href="/rooms/{room_id}/go"' in (await client.get(f"/rooms/{room_id}{evil}")).text
+    for asked, goal in ((query, "https://shop.example/cart?a=1&"), (evil, "https://shop.example/?")):
+        handed_over = await client.get(f"/rooms/{room_id}/go{asked}")
+        assert handed_over.status_code == 302
+        assert handed_over.headers["location"].startswith(f"{goal}fairgate_ticket=t1.")
+    client.cookies.clear()
+    stranger = await client.get(f"/rooms/{room_id}/go{query}")
+    assert stranger.headers["location"] == f"/rooms/{room_id}{query}"
 
 
 async def test_names_are_text_whatever_they_say(page: Page, product: Product) -> None:

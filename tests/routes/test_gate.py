@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
+from app.core.handover import TICKET_TTL_S, Ticket, with_ticket, without_ticket
 from app.core.model import RoomSettings
+from app.core.tokens import BookingSigner, SigningKey
 from app.web.gate import allowed
-from tests.routes.conftest import Web, bearer, code
+from tests.routes.conftest import Web, bearer, code, field_of
 
 GATE = "/v1/rooms/hall/gate"
 HTML = {"Accept": "text/html,application/xhtml+xml"}
@@ -66,6 +70,162 @@ async def test_another_rooms_token_is_no_key(web: Web) -> None:
     path = "/v1/rooms/other/places/me/booking-token"
     token = (await web.post(path, headers=bearer(place["place_token"]))).json()["booking_token"]
     assert code(await web.get(GATE, headers=bearer(token))) == (403, "wrong_room")
+
+
+async def handed_over(web: Web, place: dict[str, str], return_to: str) -> str:
+    """Where the queue page's way on leads: an address of the shop with a ticket."""
+    cookie = {"Cookie": f"fairgate_place_hall={place['Authorization'].removeprefix('Bearer ')}"}
+    answer = await web.get("/rooms/hall/go", params={"return_to": return_to}, headers=cookie)
+    assert answer.status_code == 302
+    return answer.headers["location"]
+
+
+def asked(address: str, **headers: str) -> dict[str, str]:
+    """What a proxy tells the gate of a page that a browser opens."""
+    return {**HTML, "X-Original-URL": address, **headers}
+
+
+def passed(answer: httpx.Response) -> dict[str, str]:
+    """The pass that an answer sets, as the browser sends it back."""
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+async def test_a_ticket_is_exchanged_for_a_pass_once(web: Web) -> None:
+    await web.room(**SHOP)
+    place, _ = await web.inside("hall")
+    wanted = "https://shop.example/buy?size=2&x=%20y"
+    ticketed = await handed_over(web, place, wanted)
+    assert ticketed.startswith(f"{wanted}&fairgate_ticket=t1.")
+    answer = await web.get(GATE, headers=asked(ticketed))
+    assert (answer.status_code, answer.headers["location"]) == (302, wanted)
+    name, _, rest = answer.headers["set-cookie"].partition("=")
+    assert name == "fairgate_pass_hall"
+    assert set(rest.split("; ")[1:]) >= {"Path=/", "HttpOnly", "SameSite=Lax", "Secure"}
+    for again in (
+        await web.get(GATE, headers={**passed(answer), **asked(wanted)}),
+        await web.get(GATE, headers=passed(answer)),
+    ):
+        assert again.status_code == 204
+    reload = await web.get(GATE, headers={**passed(answer), **asked(ticketed)})
+    assert (reload.status_code, reload.headers["location"]) == (302, wanted)
+    assert "set-cookie" not in reload.headers
+    used = await web.get(GATE, headers=asked(ticketed))
+    assert "set-cookie" not in used.headers
+    assert parse_qs(urlsplit(used.headers["location"]).query) == {"return_to": [wanted]}
+
+
+async def test_with_deny_401_a_proxy_is_told_the_same_in_a_401(web: Web) -> None:
+    await web.room(**SHOP, admission_rate_per_minute=600)
+    place, _ = await web.inside("hall")
+    ticketed = await handed_over(web, place, "https://shop.example/a")
+    answer = await web.get(f"{GATE}?deny=401", headers=asked(ticketed))
+    assert (answer.status_code, answer.headers["location"]) == (401, "https://shop.example/a")
+    assert (await web.get(GATE, headers=passed(answer))).status_code == 204
+    refused = await web.get(f"{GATE}?deny=401", headers=asked(ticketed))
+    assert code(refused) == (401, "credential_missing")
+    queue = "http://fairgate.test/rooms/hall?return_to=https%3A%2F%2Fshop.example%2Fa"
+    assert (
+        refused.headers["location"]
+        == refused.headers["x-fairgate-queue"]
+        == refused.json()["queue_url"]
+        == queue
+    )
+
+
+async def test_what_is_no_page_is_told_the_queue_page(web: Web) -> None:
+    await web.room(**SHOP, admission_rate_per_minute=0)
+    address = "https://shop.example/cart"
+    for headers in (
+        {"X-Original-URL": address, "Accept": "application/json"},
+        asked(address, **{"X-Original-Method": "POST"}),
+        asked(address, **{"X-Forwarded-Method": "PUT"}),
+        asked(address, **{"Sec-Fetch-Mode": "cors"}),
+    ):
+        answer = await web.get(GATE, headers=headers)
+        assert code(answer) == (401, "credential_missing")
+        assert "location" not in answer.headers
+        assert answer.json()["queue_url"] == answer.headers["x-fairgate-queue"]
+    odd = await web.get(GATE, params={"deny": "500"})
+    assert field_of(odd) == "deny"
+
+
+async def test_tickets_that_are_no_good(web: Web) -> None:
+    await web.room(**SHOP)
+    await web.room("other", **SHOP)
+    place, _ = await web.inside("hall")
+    ticketed = await handed_over(web, place, "https://shop.example/a")
+    text = ticketed.rpartition("=")[2]
+    signer, now_s = web.app.handover, int(time.time())
+    good = signer.read(text, now_s)
+    late = signer.sign(
+        Ticket(good.ticket_id, good.room_id, good.visitor_id, good.queue_number, 0, good.host, now_s)
+    )
+    for path, address in (
+        (GATE, with_ticket("https://www.shop.example/a", text)),  # bound to the host
+        (GATE, with_ticket("https://evil.example/a", text)),
+        (GATE, with_ticket("https://shop.example:8443/a", text)),
+        ("/v1/rooms/other/gate", ticketed),  # and to the room
+        (GATE, with_ticket("https://shop.example/a", late)),
+        (GATE, with_ticket("https://shop.example/a", text[:-1] + ("A" if text[-1] != "A" else "B"))),
+        (GATE, with_ticket("https://shop.example/a", "t1.x.y")),
+        (GATE, with_ticket("https://shop.example/a", "")),
+        (GATE, with_ticket("https://shop.example/a", "t1." + "a" * 1800)),
+    ):
+        answer = await web.get(path, headers=asked(address))
+        assert "fairgate_pass_" not in answer.headers.get("set-cookie", ""), address
+        assert urlsplit(answer.headers["location"]).netloc == "fairgate.test", address
+        assert "fairgate_ticket" not in answer.headers["location"]
+    assert signer.read(text, now_s + TICKET_TTL_S - 1).room_id == "hall"
+    assert "set-cookie" in (await web.get(GATE, headers=asked(ticketed))).headers  # none of those used it up
+
+
+async def test_no_token_of_one_kind_is_taken_as_another(web: Web) -> None:
+    await web.event("hall")
+    await web.get("/v1/rooms/hall")
+    place, booking = await web.inside("hall")
+    await web.send("PATCH", "/v1/rooms/hall", json=SHOP, headers=web.as_("admin"))
+    answer = await web.get(GATE, headers=asked(await handed_over(web, place, "https://shop.example/")))
+    pass_ = passed(answer)["Cookie"].partition("=")[2]
+    for method, path in (
+        ("POST", "/v1/events/hall/reservations"),
+        ("GET", "/v1/users/me"),
+        ("GET", "/v1/rooms/hall/places/me"),
+        ("POST", "/v1/rooms/hall/pause"),
+        ("GET", "/v1/reservations/res_1"),
+    ):
+        headers = {**bearer(pass_), "Idempotency-Key": "k", "Content-Type": "application/json"}
+        refused = await web.send(method, path, headers=headers)
+        assert refused.status_code in (401, 404), path
+        if refused.status_code == 401:
+            assert code(refused)[1] == "credential_invalid", path
+    booking_token = booking["Authorization"].removeprefix("Bearer ")
+    access_token = web.as_("admin")["Authorization"].removeprefix("Bearer ")
+    place_token = place["Authorization"].removeprefix("Bearer ")
+    for token in (booking_token, access_token, place_token, "x", "", "a.b.c"):
+        refused = await web.get(
+            GATE, headers={"Cookie": f"fairgate_pass_hall={token}", "Accept": "text/html"}
+        )
+        assert refused.status_code == 302, token
+    strange = BookingSigner([SigningKey.new()])
+    forged = strange.sign_pass(await web.app.keyring.read_pass(pass_))
+    refused = await web.get(GATE, headers={"Cookie": f"fairgate_pass_hall={forged}"})
+    assert code(refused) == (401, "credential_invalid")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://a/",
+        "https://a/?",
+        "https://a/?x=1&y",
+        "https://a/b?x=1#f",
+        "https://a/?&",
+        "https://a/?fairgate_ticke=1",
+    ],
+)
+def test_a_ticket_leaves_no_trace_in_an_address(address: str) -> None:
+    assert without_ticket(address) == address
+    assert without_ticket(with_ticket(address, "t1.a.b")) == address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""Tickets: how a claimed turn gets from our host to the shop's. No I/O, time comes in.
+
+A ticket is a query parameter of the way back, good for one use within a minute, in one room and on one host.
+That it was used is remembered in Redis; everything else is in it, so making one asks no store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import msgspec
+
+from app.core.errors import CredentialInvalid
+from app.core.model import RoomId, VisitorId
+
+TICKET = "fairgate_ticket"  # the query parameter
+TICKET_TTL_S = 60
+TICKET_LENGTH_MAX = 1000
+_PREFIX = "t1"
+_NET_BYTES = 9
+
+
+class Ticket(msgspec.Struct, frozen=True, array_like=True):
+    """What a ticket says."""
+
+    ticket_id: str
+    room_id: RoomId
+    visitor_id: VisitorId
+    queue_number: int
+    began: int  # when the session was claimed, in seconds
+    host: str  # where it may be used, as in the address: host and port
+    exp: int
+
+
+class HandoverSigner:
+    """Signs and reads tickets, and derives what binds a pass to a network."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._ticket_key = hmac.digest(secret, b"fairgate gate ticket", "sha256")
+        self._net_key = hmac.digest(secret, b"fairgate gate network", "sha256")
+
+    def sign(self, ticket: Ticket) -> str:
+        """The ticket as it is sent."""
+        payload = _text(msgspec.json.encode(ticket))
+        return f"{_PREFIX}.{payload}.{self._mac(payload)}"
+
+    def read(self, text: str, now_s: int) -> Ticket:
+        """What a ticket says. Raises CredentialInvalid unless it is one of ours and its time is not over."""
+        prefix, _, rest = text.partition(".")
+        payload, _, mac = rest.partition(".")
+        if prefix != _PREFIX or not text.isascii() or len(text) > TICKET_LENGTH_MAX:
+            raise CredentialInvalid("This is not a ticket.")
+        if not hmac.compare_digest(self._mac(payload), mac):
+            raise CredentialInvalid("The ticket is not one of ours.")
+        ticket = msgspec.json.decode(_bytes(payload), type=Ticket)
+        if ticket.exp <= now_s:
+            raise CredentialInvalid("The ticket has run out.")
+        return ticket
+
+    def net(self, address: str) -> str:
+        """The network of a client, a /24 or a /64, as a keyed hash; that of no address is one of its own."""
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            network = address
+        else:
+            ip = getattr(ip, "ipv4_mapped", None) or ip
+            network = str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 64), strict=False))
+        return _text(hashlib.blake2b(network.encode(), key=self._net_key, digest_size=_NET_BYTES).digest())
+
+    def _mac(self, payload: str) -> str:
+        return _text(hashlib.blake2b(payload.encode(), key=self._ticket_key, digest_size=24).digest())
+
+
+def new_ticket_id() -> str:
+    """A fresh unguessable name of a ticket."""
+    return _text(os.urandom(12))
+
+
+def without_ticket(address: str) -> str:
+    """The address as it was before a ticket was added; the rest of it stays letter for letter."""
+    before, mark, fragment = address.partition("#")
+    path, question, query = before.partition("?")
+    kept = [it for it in query.split("&") if it.partition("=")[0] != TICKET]
+    return path + (question if kept else "") + "&".join(kept) + mark + fragment
+
+
+def ticket_in(address: str) -> str:
+    """The ticket an address carries; "" for none. Of several the last: we add ours at the end."""
+    query = address.partition("#")[0].partition("?")[2]
+    found = [it.partition("=")[2] for it in query.split("&") if it.partition("=")[0] == TICKET]
+    return found[-1] if found else ""
+
+
+def with_ticket(address: str, text: str) -> str:
+    """The address with a ticket, and without any it had."""
+    before, mark, fragment = without_ticket(address).partition("#")
+    return f"{before}{'&' if '?' in before else '?'}{TICKET}={text}{mark}{fragment}"
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,50 @@
+"""The way from the queue page to somebody else's site: a claimed turn is handed over by a ticket."""
+
+from __future__ import annotations
+
+import time
+
+from quart import Response
+
+from app.core.handover import TICKET_TTL_S, Ticket, new_ticket_id, with_ticket
+from app.core.model import RoomId
+from app.web.gate import allowed, host_of
+from app.web.http import Request
+from app.web.page_visitors import asked_return, place_of
+from app.web.queue_document import goal_of, return_query
+
+
+async def go(request: Request) -> Response:
+    """Go on to where the gate stopped them, with a ticket; whoever is not inside goes to the queue page.
+
+    A GET that changes nothing: the ticket counts when the gate takes it.
+    """
+    room_id = RoomId(request.params["room_id"])
+    room = await request.app.line.rooms.get(room_id)
+    return_to = allowed(asked_return(request), room.settings)
+    found = await place_of(request, room_id)
+    if found is None or found[0].state != "active":
+        return _moved(f"/rooms/{room_id}{return_query(return_to)}")
+    place, now = found
+    room = await request.app.line.rooms.of(room_id, now)
+    goal = goal_of(room, return_to)
+    if goal.startswith("/"):
+        return _moved(goal)
+    now_s = int(time.time())
+    ticket = Ticket(
+        ticket_id=new_ticket_id(),
+        room_id=room_id,
+        visitor_id=place.visitor_id,
+        queue_number=place.queue_number or 0,
+        began=min(now_s, place.session_expires_at_ms // 1000 - room.settings.session_ttl_s),
+        host=host_of(goal),
+        exp=now_s + TICKET_TTL_S,
+    )
+    return _moved(with_ticket(goal, request.app.handover.sign(ticket)))
+
+
+def _moved(address: str) -> Response:
+    response = Response(status=302)
+    response.headers["Location"] = address
+    response.headers["Cache-Control"] = "no-store"
+    return response

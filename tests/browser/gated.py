@@ -1,0 +1,174 @@
+"""A shop behind a proxy of `deploy/gate/`, on another host name than Fairgate: real programs, as deployed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.embedded import free_port
+from tests.browser.conftest import Product, running
+from tests.waiting import wait_until
+
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "gate"
+PROGRAMS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+FAIRGATE_NAME, SHOP_NAME = "tickets.localhost", "shop.localhost"
+ROOM_IN_FILES = "opening-night"
+NGINX_MAIN = """
+daemon off; {user}
+pid {folder}/nginx.pid; error_log {folder}/error.log warn;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    include {folder}/gate.conf;
+}}
+"""
+
+
+@dataclass
+class Shop:
+    """Somebody else's site: it shows what it was asked, and knows nothing of Fairgate."""
+
+    port: int = 0
+    asked: list[str] = field(default_factory=list)  # "GET /cart?a=1", in order
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+                headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                method, target, _ = head[0].split(" ")
+                self.asked.append(f"{method} {target}")
+                page = f"<!doctype html><title>Shop</title><h1>Shop {method} {target}</h1>{body.decode()}"
+                answer = "" if method == "HEAD" else page
+                writer.write(
+                    f"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {len(page)}\r\n"
+                    f"set-cookie: basket=1; Path=/\r\n\r\n{answer}".encode()
+                )
+                await writer.drain()
+        writer.close()
+
+
+@dataclass(frozen=True)
+class Gated:
+    """The product, the shop and one proxy between browsers and the shop."""
+
+    product: Product
+    shop: Shop
+    room_id: str
+    port: int  # of the proxy
+
+    @property
+    def url(self) -> str:
+        """The shop as visitors know it."""
+        return f"http://{SHOP_NAME}:{self.port}"
+
+    @property
+    def queue(self) -> str:
+        """The queue page as visitors know it."""
+        return f"http://{FAIRGATE_NAME}:{urlsplit(self.product.url).port}/rooms/{self.room_id}"
+
+    async def ask(self, path: str, method: str = "GET", page: bool = True, **headers: str) -> httpx.Response:
+        """One request as curl makes it: no cookie but those that are named, no redirect followed."""
+        accept = {"Accept": "text/html" if page else "application/json"}
+        sent = {"Host": f"{SHOP_NAME}:{self.port}", **accept, **headers}
+        async with httpx.AsyncClient(timeout=20) as client:
+            return await client.request(method, f"http://127.0.0.1:{self.port}{path}", headers=sent)
+
+    async def set(self, **settings: Any) -> None:
+        """Change the room; the gate acts on it from now on."""
+        await self.product.staff("PATCH", f"/v1/rooms/{self.room_id}", settings)
+
+
+@contextmanager
+def fairgate() -> Iterator[Product]:
+    """A product that knows its own name."""
+    port = free_port()
+    ours = {"FAIRGATE_PUBLIC_URL": f"http://{FAIRGATE_NAME}:{port}", "FAIRGATE_TRUSTED_PROXIES": "127.0.0.1"}
+    with running(port, **ours, FAIRGATE_RATE_LIMITS="off") as found:
+        yield found
+
+
+@asynccontextmanager
+async def gated(product: Product, proxy: str, room_id: str, **settings: Any) -> AsyncIterator[Gated]:
+    """A shop behind this proxy, and an open room for it in which nobody is called."""
+    shop, port = Shop(), free_port()
+    server = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
+    shop.port = server.sockets[0].getsockname()[1]
+    room = {"name": "The shop", "target_url": f"http://{SHOP_NAME}:{port}/", "admission_rate_per_minute": 0}
+    await product.staff("POST", "/v1/rooms", {"room_id": room_id, **room, **settings})
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    with _started(proxy, port, shop.port, urlsplit(product.url).port or 0, room_id) as log:
+        found = Gated(product, shop, room_id, port)
+
+        async def answers() -> bool:
+            with suppress(httpx.TransportError):
+                return (await found.ask("/", page=False)).status_code in (200, 401)
+            return False
+
+        await wait_until(answers, f"{proxy} on port {port}, see {log}")
+        yield found
+        server.close()
+
+
+@contextmanager
+def _started(proxy: str, port: int, shop: int, fairgate: int, room_id: str) -> Iterator[Path]:
+    """The proxy, on a folder of its own; what it says is in this file, and shown when it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="fairgate-gate-"))
+    folder.chmod(0o755)
+    command = _PROXIES[proxy](folder, port, shop, fairgate, room_id)
+    with open(folder / "log", "w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield folder / "log"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        sys.stderr.write((folder / "log").read_text()[-4000:])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def available(proxy: str) -> bool:
+    """Whether the program is there; `make test` installs it where it can."""
+    return shutil.which(proxy, path=PROGRAMS) is not None
+
+
+def _changed(text: str, changes: dict[str, str]) -> str:
+    """The deployed file with our ports and names, and nothing else changed."""
+    for old, new in changes.items():
+        assert old in text, f"the file of deploy/gate/ does not say `{old}`"
+        text = text.replace(old, new)
+    return text
+
+
+def _nginx(folder: Path, port: int, shop: int, fairgate: int, room_id: str) -> list[str]:
+    changes = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "127.0.0.1:8080": f"127.0.0.1:{fairgate}",
+        "127.0.0.1:3000": f"127.0.0.1:{shop}",
+        "shop.example": SHOP_NAME,
+        ROOM_IN_FILES: room_id,
+    }
+    (folder / "gate.conf").write_text(_changed((DEPLOYED / "nginx" / "gate.conf").read_text(), changes))
+    user = "user root;" if os.getuid() == 0 else ""
+    (folder / "nginx.conf").write_text(NGINX_MAIN.format(folder=folder, user=user))
+    program = shutil.which("nginx", path=PROGRAMS) or "nginx"
+    return [program, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
+
+
+_PROXIES: dict[str, Callable[[Path, int, int, int, str], list[str]]] = {"nginx": _nginx}
