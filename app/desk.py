@@ -15,11 +15,14 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
 from typing import Any, TypeVar
 
-from app import holds
+from app import holds, loops
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import EventId, Reservation, RoomId
+from app.loops import Loops
 from app.payments import Gateway, guarded
 from app.settings import Settings
 from app.store import payments, reservations, stock_scripts, stream
@@ -164,20 +167,22 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(stores: Stores, settings: Settings) -> AsyncIterator[Desk]:
+async def open_desk(stores: Stores, settings: Settings, running: Loops | None = None) -> AsyncIterator[Desk]:
     """The desk of this process, for as long as it serves."""
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise ValueError("a desk needs FAIRGATE_SECRET")
     key = hmac.digest(secret, b"fairgate reservation id", "sha256")
     desk = Desk(stores, settings, guarded(stores.postgres), key, instance=secrets.token_urlsafe(9))
-    tasks = [asyncio.create_task(_listen(desk)), asyncio.create_task(_sweep(desk))]
+    running = running or Loops()
+    tasks = [
+        running.start("desk_listener", partial(_listen, desk)),
+        running.start("desk_sweep", partial(_sweep, desk)),
+    ]
     try:
         yield desk
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await loops.end(tasks)
         for reservation_id in list(desk.waiting):
             desk.tell(reservation_id, StoreUnavailable("The server is stopping; send the same again."))
 
@@ -231,9 +236,13 @@ async def _sweep(desk: Desk) -> None:
             elif waiter.look_up_at <= now:
                 waiter.look_up_at = now + waiter.look_up_every_s
                 overdue.setdefault(waiter.room_id, set()).add(reservation_id)
-        for room_id, reservation_ids in overdue.items():
-            with suppress(*REDIS_AWAY):
-                await _look_up(desk, room_id, list(reservation_ids))
+        with suppress(*STORE_AWAY):
+            await loops.each(
+                "desk_sweep",
+                overdue.items(),
+                lambda it: _look_up(desk, it[0], list(it[1])),
+                key=itemgetter(0),
+            )
 
 
 async def _look_up(desk: Desk, room_id: RoomId, reservation_ids: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from app.core.clock import now_ms
 from app.core.model import RoomId
+from app.loops import gathered
 from app.store import mails, outbox, presence, state, webhooks
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import ROOMS, WEBS, WORKERS, RoomKeys
@@ -16,6 +17,7 @@ from app.store.state import PostgresState, RedisNode
 
 DEADLINE_S = 1.0
 SEEN_MS = 10_000  # a process writes its heartbeat each second
+ROOMS_AT_ONCE = 10
 ROOMS_MAX = 1_000  # looked at for their backlog
 
 T = TypeVar("T")
@@ -91,7 +93,12 @@ def _process(it: Heard, now: int) -> Process:
 async def _backlog(stores: Stores) -> Backlog:
     redis: Any = stores.redis
     rooms = sorted(await redis.smembers(ROOMS))[:ROOMS_MAX]
-    waiting = [await redis.xlen(RoomKeys(RoomId(room_id)).submissions) for room_id in rooms]
+
+    async def length(room_id: str) -> int:
+        found: int = await redis.xlen(RoomKeys(RoomId(room_id)).submissions)
+        return found
+
+    waiting = await gathered("backlog", rooms, length, at_once=ROOMS_AT_ONCE)
     postgres = stores.postgres
     return Backlog(
         sum(waiting),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
 from quart import Quart
 
-from app import metrics, presence, reservations, signing, waiting_room
+from app import loops, metrics, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
+from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
 from app.store.connections import connected
@@ -69,15 +71,18 @@ async def _opened(
     settings: Settings, places: PlaceSigner, claims: ClaimSigner, closing: asyncio.Event
 ) -> AsyncIterator[App]:
     """Everything a process holds while it serves. Raises CannotRun."""
-    async with connected(settings) as stores, reservations.open_desk(stores, settings) as desk:
+    running = Loops()
+    async with connected(settings) as stores, reservations.open_desk(stores, settings, running) as desk:
         line = waiting_room.open_line(stores, settings)
         keyring = await signing.open_keyring(stores.postgres)
         board = Board(line, stores.redis, closing)
+        present = partial(presence.keep_present, stores.redis, presence.new_name(), running)
         tasks = [
-            asyncio.create_task(board.keep()),
-            asyncio.create_task(keyring.keep_fresh()),
-            asyncio.create_task(metrics.keep_totals(stores.redis)),
-            asyncio.create_task(presence.keep_present(stores.redis, presence.new_name())),
+            running.start("board", board.keep),
+            running.start("board_listener", board.listen),
+            running.start("signing_keys", keyring.keep_fresh),
+            running.start("totals", partial(metrics.keep_totals, stores.redis)),
+            running.start("presence", present),
         ]
         try:
             yield App(
@@ -90,7 +95,8 @@ async def _opened(
                 handover=HandoverSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,
-                feeds=Feeds(line, board, closing),
+                feeds=Feeds(line, board, running, closing),
+                loops=running,
                 throttles=Throttles(stores, settings),
                 passwords=Passwords(),
                 availability=Kept(AVAILABILITY_FRESH_S),
@@ -104,6 +110,4 @@ async def _opened(
                 closing=closing,
             )
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await loops.end(tasks)

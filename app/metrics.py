@@ -118,6 +118,18 @@ DRIFT = Counter(
     ["kind", "outcome"],
     registry=REGISTRY,
 )
+LOOP_RESTARTS = Counter(
+    "fairgate_loop_restarts",
+    "Long-running tasks that broke and were started again.",
+    ["loop"],
+    registry=REGISTRY,
+)
+LOOP_FAULTS = Counter(
+    "fairgate_loop_faults",
+    "Times a long-running task failed for one room or other thing and went on with the rest.",
+    ["loop"],
+    registry=REGISTRY,
+)
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value

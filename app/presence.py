@@ -14,9 +14,11 @@ import psutil
 
 from app import metrics
 from app.core.clock import now_ms
+from app.loops import Loops
 from app.store import presence
 from app.store.connections import REDIS_AWAY, RedisClient
 
+TROUBLES_MAX = 10
 EVERY_S = 1.0
 LAST_WORD_S = 0.5
 
@@ -33,8 +35,11 @@ class Self:
         self._process = psutil.Process()
         self._last = (time.monotonic(), self._cpu_s())
 
-    def about(self) -> dict[str, str | int | float]:
-        """Version, start, memory in bytes, CPU in percent of a core since last asked, calls answered."""
+    def about(self, loops: Loops) -> dict[str, str | int | float]:
+        """Version, start, memory in bytes, CPU in percent of a core since last asked, calls answered.
+
+        And which loops cannot be kept running: those of the whole process, and all of them with the reason.
+        """
         now, cpu_s = time.monotonic(), self._cpu_s()
         before, cpu_before = self._last
         self._last = (now, cpu_s)
@@ -44,6 +49,8 @@ class Self:
             "memory": self._process.memory_info().rss,
             "cpu_percent": round(100 * (cpu_s - cpu_before) / max(0.001, now - before)),
             "answered": metrics.ANSWERS.total(),
+            "breaking": loops.breaking(),
+            "troubles": "\n".join(str(it) for it in loops.troubles()[:TROUBLES_MAX]),
         }
 
     def _cpu_s(self) -> float:
@@ -51,7 +58,7 @@ class Self:
         return float(used.user + used.system)
 
 
-async def keep_present(redis: RedisClient, name: str) -> None:
+async def keep_present(redis: RedisClient, name: str, loops: Loops) -> None:
     """Say each second that the web process of this name is alive; for ever, and at the end that it is not."""
     myself, beat = Self(), None
     try:
@@ -59,7 +66,7 @@ async def keep_present(redis: RedisClient, name: str) -> None:
             await asyncio.sleep(EVERY_S)
             # Not broken off: what is on its way would arrive after the farewell, and redis-py may swallow
             # a cancellation while it connects.
-            beat = asyncio.create_task(_beat(redis, name, myself))
+            beat = asyncio.create_task(_beat(redis, name, myself.about(loops)))
             await asyncio.shield(beat)
     finally:
         with suppress(*REDIS_AWAY):
@@ -69,7 +76,7 @@ async def keep_present(redis: RedisClient, name: str) -> None:
                 await presence.leave(redis, name)
 
 
-async def _beat(redis: RedisClient, name: str, myself: Self) -> None:
+async def _beat(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
     with suppress(*REDIS_AWAY):
         await presence.appear(redis, name, now_ms())
-        await presence.tell(redis, name, myself.about())
+        await presence.tell(redis, name, about)

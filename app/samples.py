@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import Any
 
@@ -11,6 +10,7 @@ from app.core.clock import now_ms
 from app.core.model import Room, RoomId, RoomStatus
 from app.core.samples import EVERY_MS, KEPT_MS, Sample, p99_ms
 from app.loading import stores_answer
+from app.loops import each
 from app.store import control_scripts, samples
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
@@ -40,20 +40,19 @@ class Latency:
 async def take(line: Line, latency: Latency) -> None:
     """One sample of each room that lives. Any number of workers may: a moment is kept once."""
     at_ms = now_ms() // EVERY_MS * EVERY_MS
-    slots = asyncio.Semaphore(AT_ONCE)
     with stores_answer():
         slow_ms = await latency.read(line.stores.redis)
 
-        async def one(room: Room, status: RoomStatus) -> None:
+        async def one(found: tuple[Room, RoomStatus]) -> None:
+            room, status = found
             if status.state in QUIET and not (status.waiting or status.called or status.active):
                 return
-            async with slots:
-                keys = RoomKeys(room.room_id)
-                if await samples.is_due(line.stores.redis, keys, at_ms):
-                    await _take(line.stores.redis, keys, room, status, at_ms, slow_ms)
+            keys = RoomKeys(room.room_id)
+            if await samples.is_due(line.stores.redis, keys, at_ms):
+                await _take(line.stores.redis, keys, room, status, at_ms, slow_ms)
 
         known = await waiting_room.rooms(line, public_only=False)
-        await asyncio.gather(*(one(*it) for it in known))
+        await each("sample_rooms", known, one, key=lambda it: it[0].room_id, at_once=AT_ONCE)
 
 
 async def lately(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sample]:

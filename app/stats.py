@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, NamedTuple
 
 from app import metrics, waiting_room
@@ -10,6 +9,7 @@ from app.core import rules
 from app.core.clock import now_ms
 from app.core.model import EventId, Room, RoomId, RoomStatus
 from app.loading import stores_answer
+from app.loops import gathered
 from app.store import control_scripts, ledger, orders
 from app.store.connections import RedisClient, Stores
 from app.store.control_scripts import Counters
@@ -34,20 +34,17 @@ class RoomFigures(NamedTuple):
 
 
 async def rooms(line: Line) -> list[RoomFigures]:
-    """Every room, by room_id; without one that is being restored. Raises StoreUnavailable."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    """Every room, by room_id; without one that is being restored or in trouble. Raises StoreUnavailable."""
 
-    async def read(room: Room, status: RoomStatus) -> RoomFigures | None:
-        async with slots:
-            try:
-                return await _figures(line, room, status)
-            except NotLoaded:  # wiped a moment ago
-                return None
+    async def read(found: tuple[Room, RoomStatus]) -> RoomFigures | None:
+        try:
+            return await _figures(line, *found)
+        except NotLoaded:  # wiped a moment ago
+            return None
 
     with stores_answer():
         known = await waiting_room.rooms(line, public_only=False)
-        found = await asyncio.gather(*(read(*it) for it in known))
-    return [it for it in found if it is not None]
+        return await gathered("figures", known, read, key=lambda it: it[0].room_id, at_once=AT_ONCE)
 
 
 async def room(line: Line, room_id: RoomId) -> RoomFigures:

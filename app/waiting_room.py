@@ -18,6 +18,7 @@ from app.core import errors, rules
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
 from app.loading import LoadedRooms, stores_answer
+from app.loops import gathered
 from app.numbers import reserve_numbers
 from app.settings import Settings
 from app.store import room_scripts, sessions
@@ -33,6 +34,7 @@ Record = JoinRecord | AskRecord
 Item = TypeVar("Item")
 T = TypeVar("T")
 
+LOOKS_AT_ONCE = 100  # rooms of a list
 ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
 RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 WINDOW_S = 60  # the throttles count by the minute
@@ -199,18 +201,17 @@ async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
 
 
 async def rooms(line: Line, public_only: bool) -> list[tuple[Room, RoomStatus]]:
-    """All rooms, or the public ones, by room_id."""
+    """All rooms, or the public ones, by room_id; without one that is being restored or in trouble."""
 
-    async def look(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
+    async def look(room: Room) -> tuple[Room, RoomStatus] | None:
         try:
-            return await status(line, room_id)
+            return await status(line, room.room_id)
         except errors.RoomNotFound:  # deleted a moment ago
             return None
 
     with stores_answer():
         known = await room_rows.select_rooms(line.stores.postgres, public_only=public_only)
-    found = await asyncio.gather(*(look(room.room_id) for room in known))
-    return [it for it in found if it is not None]
+    return await gathered("rooms", known, look, key=lambda it: it.room_id, at_once=LOOKS_AT_ONCE)
 
 
 async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:

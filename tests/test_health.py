@@ -7,6 +7,7 @@ import time
 
 from app import health, presence
 from app.health import Away
+from app.loops import Loops
 from app.settings import Settings
 from app.store import past
 from app.store.connections import Stores, connect_postgres, connect_redis
@@ -22,7 +23,7 @@ def named(name: str, processes: list[health.Process] | Away) -> health.Process |
 
 
 async def test_every_part_tells_of_itself(stores: Stores) -> None:
-    there = asyncio.create_task(presence.keep_present(stores.redis, "ours"))
+    there = asyncio.create_task(presence.keep_present(stores.redis, "ours", Loops()))
 
     async def a_web() -> health.Process | None:
         found = named("ours", (await health.look(stores)).webs)

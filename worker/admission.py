@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from app import metrics, paces, room_control
+from app import loops, metrics, paces, room_control
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.errors import RoomNotFound
@@ -114,8 +114,7 @@ class Watch:
             await repeat(self._ctx.stopping, "admit_rooms", self._once, IDLE_TICK_S)
             await asyncio.gather(*self._gates.values(), return_exceptions=True)
         finally:
-            for gate in self._gates.values():
-                gate.cancel()  # those that a store keeps waiting
+            await loops.end(self._gates.values())  # those that a store keeps waiting
 
     async def _once(self) -> bool:
         redis: Any = self._ctx.stores.redis
@@ -131,11 +130,9 @@ class Watch:
         for room_id, gate in list(self._gates.items()):
             if gate.done():
                 del self._gates[room_id]
-                if broke := gate.exception():
-                    log.error("a gate broke; it is started again", room_id=room_id, exc_info=broke)
         for room_id in found - self._gates.keys():
-            running = Gate(self._ctx, room_id, self).run()
-            self._gates[room_id] = asyncio.create_task(running, name=f"admit {room_id}")
+            run = Gate(self._ctx, room_id, self).run
+            self._gates[room_id] = self._ctx.loops.start("admit_room", run, of=room_id)
         return False
 
 
@@ -150,7 +147,7 @@ async def report(ctx: WorkerContext) -> None:
     myself = Self()
 
     async def once() -> bool:
-        await tell(redis, ctx.worker_id, myself.about())
+        await tell(redis, ctx.worker_id, myself.about(ctx.loops))
         await redis.zadd(WORKERS, {ctx.worker_id: now_ms()})
         await redis.zremrangebyscore(WORKERS, "-inf", now_ms() - FORGET_MS)
         await metrics.publish(ctx.stores.redis, ctx.worker_id)

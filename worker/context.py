@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from app.loops import Loops
 from app.settings import Settings
 from app.store.connections import Stores
 
@@ -17,3 +18,4 @@ class WorkerContext:
     stores: Stores
     worker_id: str  # unique per start of a process; also its consumer name in the streams
     stopping: asyncio.Event
+    loops: Loops = field(default_factory=Loops)

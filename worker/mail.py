@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from app import mails
+from app import loops, mails
 from app.core.model import RoomId
 from app.store import called, mailboxes
 from app.store import mails as stored
@@ -34,10 +34,14 @@ async def mail_turns(ctx: WorkerContext) -> None:
     async def once() -> bool:
         fresh: list[Called] = []
         running: dict[str, set[Call]] = {}
-        for room_id in map(RoomId, await mailboxes.rooms(ctx.stores.postgres)):
-            running[room_id] = await called.calls(ctx.stores.redis, room_id, CALLED_MAX)
-            new = list(running[room_id] - known.get(room_id, set()))
-            fresh += await called.numbered(ctx.stores.redis, room_id, new)
+
+        async def look(room_id: RoomId) -> None:
+            found = await called.calls(ctx.stores.redis, room_id, CALLED_MAX)
+            new = list(found - known.get(room_id, set()))
+            fresh.extend(await called.numbered(ctx.stores.redis, room_id, new))
+            running[room_id] = found
+
+        await loops.each("mail_turns", map(RoomId, await mailboxes.rooms(ctx.stores.postgres)), look)
         if fresh:
             await stored.queue_of_turns(ctx.stores.postgres, fresh)
         known.clear()
@@ -59,9 +63,14 @@ async def mail_reminders(ctx: WorkerContext) -> None:
 async def send_mails(ctx: WorkerContext) -> None:
     """A few lanes, each with a connection of its own. Until the worker stops."""
     post = mails.open_post(ctx.settings)
-    async with asyncio.TaskGroup() as lanes:
-        for number in range(LANES):
-            lanes.create_task(_lane(ctx, post), name=f"send mails {number}")
+    lanes = [
+        ctx.loops.start("send_mails", partial(_lane, ctx, post), of=f"lane {number}")
+        for number in range(LANES)
+    ]
+    try:
+        await asyncio.wait(lanes)
+    finally:
+        await loops.end(lanes)
 
 
 async def _lane(ctx: WorkerContext, post: mails.Post) -> None:

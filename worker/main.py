@@ -2,8 +2,8 @@
 
 Each job runs for the life of the process. arq holds one entry per job in a queue of this worker's own, so
 what a dead worker leaves there concerns nobody; its work is taken over in the stores (every worker ticks all
-rooms, stale batches are claimed). An arq job attends the work for a shift, starts it again if it broke, and
-asks for the next shift; a queue that is away stops the attendance, not the work.
+rooms, stale batches are claimed). An arq job attends the work for a shift and asks for the next one; a queue
+that is away stops the attendance, not the work. What breaks is started again by `app.loops`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from arq.connections import RedisSettings
 from arq.worker import Worker
 from redis.asyncio import RedisCluster
 
-from app import garbage, scheduling
+from app import garbage, loops, scheduling
 from app.core.errors import CannotRun
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, connected
@@ -58,12 +59,10 @@ class Crew:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def running(self, name: str) -> asyncio.Task[None]:
-        """The job's task; a new one when there is none, or when the last one broke."""
+        """The job's task; a new one when there is none."""
         task = self._running.get(name)
         if task is None or task.done():
-            if task is not None and not task.cancelled() and (error := task.exception()):
-                log.error("a job broke; it is started again", job=name, exc_info=error)
-            task = self._running[name] = asyncio.create_task(_run(self._jobs[name], self.ctx), name=name)
+            task = self._running[name] = self.ctx.loops.start(name, partial(self._jobs[name], self.ctx))
         return task
 
     async def finish(self) -> None:
@@ -83,10 +82,6 @@ def run(settings: Settings) -> None:
         runner.run(_work(settings))
 
 
-async def _run(job: Callable[[WorkerContext], Awaitable[None]], ctx: WorkerContext) -> None:
-    await job(ctx)
-
-
 async def _work(settings: Settings) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -102,12 +97,10 @@ async def _work(settings: Settings) -> None:
         crew = Crew(WorkerContext(settings, stores, worker_id, stopping))
         log.info("working", worker_id=worker_id)
         garbage.spare_what_started()
-        attending = asyncio.create_task(_attend(crew))
+        attending = crew.ctx.loops.start("attend", partial(_attend, crew))
         await stopping.wait()
         await crew.finish()
-        attending.cancel()
-        with suppress(asyncio.CancelledError):
-            await attending
+        await loops.end([attending])
 
 
 async def _attend(crew: Crew) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
-from app import holds, reconcile
+from app import holds, loops, reconcile
 from app.conservation import LINES_MAX
 from app.core.errors import EventNotFound
 from app.core.model import EventId, RoomId
@@ -15,6 +16,8 @@ from app.store.endings import EXPIRE_MAX
 from app.store.stock_scripts import RoomNotReady
 from worker.context import WorkerContext
 from worker.pace import pause, repeat
+
+Sale = tuple[RoomId, EventId]
 
 log = structlog.get_logger(__name__)
 
@@ -37,11 +40,11 @@ async def align_totals(ctx: WorkerContext) -> None:
     """Load totals and prices again, in case a change of them reached Postgres only."""
 
     async def once() -> bool:
-        for room_id, event_id in await balances.events_on_sale(ctx.stores.postgres):
-            try:
-                await holds.load_totals(ctx.stores, room_id, event_id)
-            except RoomNotReady:
-                continue  # loading the room loads its stock
+        async def align(sale: Sale) -> None:
+            with suppress(RoomNotReady):  # loading the room loads its stock
+                await holds.load_totals(ctx.stores, *sale)
+
+        await loops.each("align_totals", await balances.events_on_sale(ctx.stores.postgres), align)
         return False
 
     await repeat(ctx.stopping, "align_totals", once, TOTALS_S)
@@ -52,8 +55,11 @@ async def purge(ctx: WorkerContext) -> None:
 
     async def once() -> bool:
         await past.forget(ctx.stores.postgres, ctx.settings.audit_keep_days)
-        for room_id, _ in await balances.events_on_sale(ctx.stores.postgres):
-            await stream.forget_dead(ctx.stores.redis, holds.keys_of(room_id))
+
+        async def forget_dead(sale: Sale) -> None:
+            await stream.forget_dead(ctx.stores.redis, holds.keys_of(sale[0]))
+
+        await loops.each("purge", await balances.events_on_sale(ctx.stores.postgres), forget_dead)
         return False
 
     await repeat(ctx.stopping, "purge", once, PURGE_S)
@@ -66,9 +72,12 @@ async def reconcile_rooms(ctx: WorkerContext) -> None:
     """
 
     async def once() -> bool:
-        for room_id, event_id in await balances.events_on_sale(ctx.stores.postgres):
-            if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, room_id):
-                await _reconcile(ctx, room_id, event_id)
+        async def one(sale: Sale) -> None:
+            if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, sale[0]):
+                await _reconcile(ctx, *sale)
+
+        sales = await balances.events_on_sale(ctx.stores.postgres)
+        await loops.each("reconcile_rooms", sales, one, at_once=1)
         return False
 
     await pause(ctx.stopping, RECONCILE_S)

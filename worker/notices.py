@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-import structlog
-
-from app import outbox, posting, webhooks
+from app import loops, outbox, posting, webhooks
 from app.store import attempts
 from app.store import webhooks as stored
 from app.store.outbox import forget
 from app.store.webhooks import Target
 from worker.context import WorkerContext
 from worker.pace import pause, repeat
-
-log = structlog.get_logger(__name__)
 
 RELAY_S = 0.25
 RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
@@ -54,24 +51,17 @@ async def deliver_notices(ctx: WorkerContext) -> None:
 
     async def once() -> bool:
         found = set(await stored.targets(ctx.stores.postgres))
-        for target, lane in list(lanes.items()):
-            if lane.done():
-                del lanes[target]
-                if not lane.cancelled() and (broke := lane.exception()):
-                    log.error("a lane broke; it is started again", lane=lane.get_name(), exc_info=broke)
-            elif target not in found:
-                lane.cancel()
+        for target in lanes.keys() - found:
+            lanes.pop(target).cancel()
         for target in found - lanes.keys():
-            name = f"deliver {target.webhook_id}"
-            lanes[target] = asyncio.create_task(_lane(ctx, target), name=name)
+            lane = partial(_lane, ctx, target)
+            lanes[target] = ctx.loops.start("deliver", lane, of=str(target.webhook_id))
         return False
 
     try:
         await repeat(ctx.stopping, "deliver_notices", once, DISCOVER_S)
     finally:
-        for lane in lanes.values():
-            lane.cancel()  # what it was sending is sent again
-        await asyncio.gather(*lanes.values(), return_exceptions=True)
+        await loops.end(lanes.values())  # what they were sending is sent again
 
 
 async def _lane(ctx: WorkerContext, target: Target) -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
-from app import holds
+from app import holds, loops
 from app.core.model import RoomId
 from app.store import stream
-from app.store.connections import REDIS_AWAY, STORE_AWAY
+from app.store.connections import STORE_AWAY
 from app.store.reservations import Superseded
 from app.store.stock_scripts import RoomNotReady
 from worker.context import WorkerContext
-from worker.pace import Backoff, pause
+from worker.pace import Backoff, pause, repeat
 
 log = structlog.get_logger(__name__)
 
@@ -34,21 +35,21 @@ TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
 async def drain(ctx: WorkerContext) -> None:
     """One lane per room with an event, until the worker stops."""
     lanes: dict[RoomId, asyncio.Task[None]] = {}
+
+    async def once() -> bool:
+        for room_id in await stream.rooms_on_sale(ctx.stores.redis, known=lanes.keys()):
+            lanes[room_id] = ctx.loops.start("drain_room", partial(_lane, ctx, room_id), of=room_id)
+        return False
+
     try:
-        while not ctx.stopping.is_set():
-            try:
-                rooms = await stream.rooms_on_sale(ctx.stores.redis, known=lanes.keys())
-            except REDIS_AWAY:
-                rooms = []
-            for room_id in rooms:
-                lanes[room_id] = asyncio.create_task(Lane(ctx, room_id).run(), name=f"drain {room_id}")
-            await pause(ctx.stopping, DISCOVER_S)
-            for room_id in [it for it, lane in lanes.items() if lane.done()]:
-                lane = lanes.pop(room_id)
-                if not ctx.stopping.is_set():
-                    log.error("a lane broke; it is started again", room_id=room_id, exc_info=lane.exception())
+        await repeat(ctx.stopping, "drain", once, DISCOVER_S)
+        await asyncio.gather(*lanes.values())  # each finishes the batch in hand
     finally:
-        await asyncio.gather(*lanes.values(), return_exceptions=True)
+        await loops.end(lanes.values())
+
+
+async def _lane(ctx: WorkerContext, room_id: RoomId) -> None:
+    await Lane(ctx, room_id).run()  # a new one, which first looks for what an old one left
 
 
 class Lane:

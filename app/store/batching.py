@@ -86,8 +86,15 @@ class Coalescer(Generic[K, T, R]):
         self._flushing[key] = asyncio.create_task(self._drain(key))
 
     async def _send(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        replies: Sequence[R | Exception]
         try:
             replies = await self._flush(key, [item for item, _ in batch])
+            if len(replies) != len(batch):
+                raise AssertionError(f"{len(replies)} replies to {len(batch)} items")
+        except asyncio.CancelledError:
+            if (me := asyncio.current_task()) is None or me.cancelling():
+                raise
+            replies = [RuntimeError("what the flush waited for was cancelled")] * len(batch)
         except Exception as error:  # each caller gets the error; the loop goes on with the next batch
             replies = [error] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):

@@ -40,6 +40,17 @@ async def leave(redis: RedisClient, name: str) -> None:
     await client.zrem(WEBS, name)
 
 
+async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:
+    """Loops that one process cannot keep running, if it is so with every living one; "" while one is well."""
+    client: Any = redis
+    found = ""
+    for name in await client.zrangebyscore(kind, since_ms, "+inf", start=0, num=PROCESSES_MAX):
+        found = await client.hget(PROCESS + name, "breaking") or ""
+        if not found:
+            return ""
+    return found
+
+
 async def heard(redis: RedisClient, kind: str) -> list[Heard]:
     """The processes of a kind (`keys.WEBS`, `keys.WORKERS`), by name."""
     client: Any = redis

@@ -16,8 +16,8 @@ from functools import partial
 
 import msgspec
 
-from app import metrics, waiting_room
-from app.core.errors import RoomNotFound, StoreUnavailable
+from app import loops, metrics, waiting_room
+from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
 from app.core.model import Room, RoomId, RoomStatus
 from app.store.channels import listen
 from app.store.connections import REDIS_AWAY, RedisClient
@@ -30,6 +30,7 @@ from app.web.streams import COMMENT, COMMENT_EVERY_S, event, retry
 FRESH_S = 1.0
 STALE_MAX_S = 30.0
 TICK_S = 0.25
+TURNS_AT_ONCE = 50  # rooms; none takes longer than a tick
 TOLD_AT_ONCE = 100  # streams; then others have their turn
 VIEWED_EVERY_S = 2.0  # a room that is watched is read this often also when no message came
 
@@ -58,7 +59,7 @@ class Viewers:
 
 
 class Board:
-    """One per process; `keep` has to run for its streams to move."""
+    """One per process; `keep` and `listen` have to run for its streams to move."""
 
     def __init__(self, line: Line, redis: RedisClient, closing: asyncio.Event) -> None:
         self._line = line
@@ -66,6 +67,7 @@ class Board:
         self._closing = closing
         self._shown: dict[RoomId, Shown] = {}
         self._reading: dict[RoomId, asyncio.Task[Shown]] = {}
+        self._following: dict[RoomId, asyncio.Task[Shown]] = {}
         self._viewers: dict[RoomId, Viewers] = {}
         self._changed: set[RoomId] = set()
 
@@ -115,16 +117,11 @@ class Board:
         return partial(self._watching, room_id, shown)
 
     async def keep(self) -> None:
-        """Follow the rooms that are shown, until cancelled."""
-        listening = asyncio.create_task(self._listen())
-        closing = asyncio.create_task(self._closing.wait())
-        try:
-            while not self._closing.is_set():
-                await asyncio.wait({closing}, timeout=TICK_S)
-                await asyncio.gather(*(self._turn(room_id) for room_id in list(self._viewers)))
-        finally:
-            listening.cancel()
-            closing.cancel()
+        """Follow the rooms that are shown, until the process is asked to end."""
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), TICK_S)
+            await loops.each("board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
 
     async def _read(self, room_id: RoomId) -> Shown:
         room, status = await waiting_room.status(self._line, room_id)
@@ -175,8 +172,7 @@ class Board:
             return
         if shown is None or self._due(room_id, shown, viewers, now):
             self._changed.discard(room_id)
-            with suppress(StoreUnavailable, RoomNotFound):
-                shown = await self.current(room_id)
+            shown = await self._followed(room_id) or shown
         if self._closing.is_set():
             await _tell(viewers, END)
         elif shown is not None and _is_news(viewers.told, shown.document):
@@ -191,7 +187,20 @@ class Board:
         changed = room_id in self._changed and now >= shown.fresh_until
         return (changed and now - viewers.told_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
 
-    async def _listen(self) -> None:
+    async def _followed(self, room_id: RoomId) -> Shown | None:
+        """What is shown now; None if that cannot be said at once: a room may take seconds to be restored."""
+        following = self._following.get(room_id)
+        if following is None:
+            following = self._following[room_id] = asyncio.create_task(self.current(room_id))
+            await asyncio.wait({following}, timeout=TICK_S)
+        if not following.done():
+            return None
+        del self._following[room_id]
+        with suppress(StoreUnavailable, RoomNotFound, Restoring):
+            return following.result()
+        return None
+
+    async def listen(self) -> None:
         """Note which rooms changed; while Redis is away they are read by the clock alone."""
         while True:
             with suppress(*REDIS_AWAY):

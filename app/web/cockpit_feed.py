@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -16,6 +17,7 @@ from app.core.clock import now_ms
 from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
 from app.core.model import Room, RoomId, RoomStatus
 from app.core.samples import KEPT_MAX, KEPT_MS, RATE_OVER_MS, Point, Sample, points
+from app.loops import Loops
 from app.store.audit import AuditFilter
 from app.waiting_room import Line
 from app.web.board import Board
@@ -50,9 +52,10 @@ class Watched:
 class Feeds:
     """One per process."""
 
-    def __init__(self, line: Line, board: Board, closing: asyncio.Event) -> None:
+    def __init__(self, line: Line, board: Board, running: Loops, closing: asyncio.Event) -> None:
         self._line = line
         self._board = board
+        self._running = running
         self._closing = closing
         self._rooms: dict[RoomId, Watched] = {}
 
@@ -72,7 +75,8 @@ class Feeds:
             if watched.status is None:
                 await self._read(room_id, watched)
             if watched.task is None:
-                watched.task = asyncio.create_task(self._keep(room_id, watched))
+                keep = partial(self._keep, room_id, watched)
+                watched.task = self._running.start("cockpit_feed", keep, of=room_id)
             turned = watched.turned
             yield _encoder.encode(_document(watched, list(watched.points)))
             while not self._closing.is_set():

@@ -10,9 +10,12 @@ import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app import stats
+from app.core.clock import now_ms
 from app.core.errors import StoreUnavailable
 from app.stats import WORKER_SEEN_MS
+from app.store import presence
 from app.store.connections import STORE_AWAY
+from app.store.keys import WORKERS
 from app.web import exposition
 from app.web.http import Request, Response, endpoint, json_response
 
@@ -33,6 +36,7 @@ class Readiness(msgspec.Struct, frozen=True):
     redis: str
     postgres: str
     worker: str
+    loops: str
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -49,15 +53,16 @@ async def livez(request: Request) -> Response:
 
 @endpoint("GET", "/readyz", tag=TAG, answers={200: Readiness, 503: Readiness})
 async def readyz(request: Request) -> Response:
-    """Ask each store, with a deadline."""
+    """Ask each store, with a deadline, and whether our loops and those of a worker run."""
     stores = request.app.stores
     redis: Any = stores.redis
     found = Readiness(
         *await asyncio.gather(
             _checked(_ping(redis)), _checked(_select(stores.postgres)), _checked(_worker(redis))
-        )
+        ),
+        _broken(request.app.loops.breaking()),
     )
-    ready = {found.redis, found.postgres, found.worker} == {"ok"}
+    ready = set(msgspec.structs.astuple(found)) == {"ok"}
     return json_response(
         200 if ready else 503, found, NO_STORE if ready else [*NO_STORE, (b"retry-after", b"1")]
     )
@@ -99,4 +104,10 @@ async def _select(postgres: Any) -> str:
 
 async def _worker(redis: Any) -> str:
     alive = await stats.workers(redis)
-    return "ok" if alive else f"no worker was seen in the last {WORKER_SEEN_MS // 1000} s"
+    if not alive:
+        return f"no worker was seen in the last {WORKER_SEEN_MS // 1000} s"
+    return _broken(await presence.breaking(redis, WORKERS, now_ms() - WORKER_SEEN_MS))
+
+
+def _broken(names: str) -> str:
+    return f"breaks again and again, see the log: {names}" if names else "ok"

@@ -15,6 +15,7 @@ from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
+from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
 from app.signing import Keyring
@@ -63,6 +64,7 @@ class App:
     drift: Drift
     contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
+    loops: Loops
     creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
     exporting: asyncio.Semaphore  # reports at once: the same
     closing: asyncio.Event  # set when the process is asked to end: open streams finish

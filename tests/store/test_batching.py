@@ -125,3 +125,18 @@ async def test_where_none_may_be_late_the_order_is_kept(store: Store) -> None:
     assert store.batches == [["a"]]
     gate.set()
     assert [await first, await second] == ["a", "b"]
+
+
+async def test_a_flush_that_ends_in_no_usual_way_is_told_and_the_next_is_sent() -> None:
+    async def flush(_key: str, items: list[str]) -> Sequence[str | Exception]:
+        if items == ["cancelled"]:
+            gone = asyncio.create_task(asyncio.Event().wait())
+            gone.cancel()
+            await gone
+        return [] if items == ["lost"] else items
+
+    coalescer: Coalescer[str, str, str] = Coalescer(flush)
+    for item, error in (("cancelled", RuntimeError), ("lost", AssertionError)):
+        with pytest.raises(error):
+            await coalescer.submit("key", item)
+        assert await coalescer.submit("key", "next") == "next"

@@ -1,0 +1,195 @@
+"""Long-running tasks. All of them are started here, so that none dies unseen.
+
+A loop that breaks is logged with its traceback, counted, and started again, later each time it breaks; while
+it cannot be kept running, `/readyz` says so. Inside a loop that goes over many rooms, `each` and `gathered`
+keep the trouble of one from the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from app import metrics
+from app.core.errors import Restoring, StoreUnavailable
+from app.store.connections import STORE_AWAY
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+FIRST_S, LONGEST_S = 0.1, 5.0  # before it is started again
+STEADY_S = 10.0  # a loop that ran for so long is well again
+TROUBLE_S = 10.0  # one that has been breaking for so long cannot be kept running
+WHY_CHARS = 300
+AT_ONCE = 4  # things of one loop that are worked on at the same time
+TOLD_AGAIN_S = 30.0  # what is wrong with one thing is not logged more often
+TOLD_MAX = 1_000
+
+AWAY: tuple[type[Exception], ...] = (*STORE_AWAY, StoreUnavailable)  # as the drivers and as operations say it
+
+
+class Trouble(NamedTuple):
+    """A loop that breaks again and again."""
+
+    loop: str
+    of: str  # the room or other thing it is for; "" when it is for the whole process
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.loop} {self.of}".rstrip() + f": {self.why}"[:WHY_CHARS]
+
+
+@dataclass(slots=True)
+class _Breaks:
+    name: str
+    of: str
+    why: str = ""
+    since: float = 0.0
+    last: float = -STEADY_S
+
+
+class Loops:
+    """The loops of one process."""
+
+    def __init__(self) -> None:
+        self._running: dict[asyncio.Task[None], _Breaks] = {}
+
+    def start(self, name: str, run: Callable[[], Awaitable[None]], *, of: str = "") -> asyncio.Task[None]:
+        """Keep `run` running until it returns or the task is cancelled, which is up to whoever started it.
+
+        `name` is what it is counted under; `of` says which room or other thing, where there is one each.
+        """
+        breaks = _Breaks(name, of)
+        task = asyncio.create_task(_kept(run, breaks), name=f"{name} {of}".rstrip())
+        self._running[task] = breaks
+        task.add_done_callback(self._running.pop)
+        return task
+
+    def breaking(self) -> str:
+        """The loops of the whole process that cannot be kept running, by name; "" when there are none."""
+        return ", ".join(sorted(it.loop for it in self.troubles() if not it.of))
+
+    def troubles(self) -> list[Trouble]:
+        """Those that cannot be kept running at the moment."""
+        now = time.monotonic()
+        return [
+            Trouble(it.name, it.of, it.why)
+            for it in self._running.values()
+            if now - it.last < STEADY_S and now - it.since >= TROUBLE_S
+        ]
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel these and wait until they are over."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
+
+
+async def _kept(run: Callable[[], Awaitable[None]], breaks: _Breaks) -> None:
+    me = asyncio.current_task()
+    assert me is not None
+    pause_s = FIRST_S
+    while True:
+        try:
+            return await run()
+        except asyncio.CancelledError as error:
+            if me.cancelling():
+                raise
+            broke: BaseException = error  # something it waited for was cancelled, not we
+        except Exception as error:  # whatever it is: no loop ends by its own fault
+            broke = error
+        if me.cancelling():  # redis-py may swallow a cancellation while it connects
+            return
+        now = time.monotonic()
+        if now - breaks.last >= STEADY_S:
+            breaks.since, pause_s = now, FIRST_S
+        breaks.last, breaks.why = now, f"{type(broke).__name__}: {broke}"
+        metrics.LOOP_RESTARTS.labels(breaks.name).inc()
+        log.error("a loop broke; it is started again", loop=breaks.name, of=breaks.of, exc_info=broke)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_S)
+
+
+async def each(
+    name: str,
+    things: Iterable[T],
+    work: Callable[[T], Awaitable[object]],
+    *,
+    key: Callable[[T], str] = str,
+    at_once: int = AT_ONCE,
+) -> None:
+    """Do the work for each thing. What goes wrong with one is logged and counted, and the rest are done.
+
+    A room that is being restored is passed over. Raises what a store said that was away, after all were
+    tried: then the loop waits before it goes on.
+    """
+    away: list[Exception] = []
+    left = iter(things)
+
+    async def some() -> None:
+        for it in left:
+            try:
+                await work(it)
+            except Restoring:
+                continue
+            except AWAY as error:
+                away.append(error)
+            except Exception as error:  # whatever it is: it concerns this one only
+                failed(name, key(it), error)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(at_once):
+            tasks.create_task(some())
+    if away:
+        raise away[0]
+
+
+async def gathered(
+    name: str,
+    things: Sequence[T],
+    read: Callable[[T], Awaitable[R | None]],
+    *,
+    key: Callable[[T], str] = str,
+    at_once: int = AT_ONCE,
+) -> list[R]:
+    """What `read` finds for each, in order; without those it finds nothing for, and those `each` passes over.
+
+    Raises what a store said that was away, if not one could be read.
+    """
+    found: dict[int, R] = {}
+
+    async def one(index: int) -> None:
+        it = await read(things[index])
+        if it is not None:
+            found[index] = it
+
+    try:
+        await each(name, range(len(things)), one, key=lambda index: key(things[index]), at_once=at_once)
+    except AWAY:
+        if not found:
+            raise
+    return [found[index] for index in sorted(found)]
+
+
+_told: dict[tuple[str, str], float] = {}  # when each thing's trouble was logged last
+
+
+def failed(name: str, of: str, error: Exception) -> None:
+    """Count that a loop failed for one thing, and log it, if that was not done a moment ago."""
+    metrics.LOOP_FAULTS.labels(name).inc()
+    now = time.monotonic()
+    if now - _told.get((name, of), -TOLD_AGAIN_S) < TOLD_AGAIN_S:
+        return
+    if len(_told) >= TOLD_MAX:
+        _told.clear()
+    _told[name, of] = now
+    log.error("a loop failed for one and goes on", loop=name, of=of, exc_info=error)

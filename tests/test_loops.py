@@ -1,0 +1,179 @@
+"""Long-running tasks: none ends by its own fault, and the trouble of one room is not another's."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import loops, metrics
+from app.core.errors import Restoring, StoreUnavailable
+from app.loops import Loops, each, gathered
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[1]
+STARTS = {"create_task", "ensure_future", "TaskGroup", "gather", "run_coroutine_threadsafe"}
+NOT_LOOPS = {
+    "app/demo.py": "a command: it ends with its crowd, and shows what went wrong",
+    "app/fans.py": "simulated visitors of that command",
+    "app/serve.py": "the server itself: the process ends with it",
+    "app/supervise.py": "`fairgate up`: it ends with whatever breaks here, and takes its processes along",
+    "app/desk.py Desk.see_through": "one piece of work, whose caller waits for it or has gone away",
+    "app/desk.py Desk.extension_s": "one reading, shared by who waits for it",
+    "app/health.py look": "waited for",
+    "app/loading.py LoadedRooms._load": "one restore, shared by who waits for it",
+    "app/orders.py story": "waited for",
+    "app/presence.py keep_present": "one heartbeat, waited for",
+    "app/store/batching.py Coalescer.submit": "one drain; what fails in it is told to who waits",
+    "app/store/batching.py Coalescer._leave_behind": "the same",
+    "app/web/board.py Board.read": "one reading, shared by who waits for it",
+    "app/web/board.py Board._followed": "one reading, looked at by the next turn",
+    "app/web/health.py readyz": "waited for",
+    "app/web/kept.py Kept.get": "one reading, shared by who waits for it",
+    "app/web/streaming.py Stream.tell": "one message, to one reader",
+    "app/web/streaming.py send_stream": "one answer, waited for",
+    "app/web/streams.py server_sent": "one answer, waited for",
+    "app/webhooks.py deliver": "waited for",
+    "worker/admission.py Watch.run": "waits for supervised loops",
+    "worker/main.py Crew.finish": "waits for supervised loops",
+    "worker/processor.py drain": "waits for supervised loops",
+}
+
+
+def tasks_started(path: Path) -> Iterator[str]:
+    """Each function of a file that starts a task: `file function`."""
+    name = path.relative_to(ROOT).as_posix()
+
+    def inside(node: ast.AST, within: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield from inside(child, f"{within}.{child.name}" if within else child.name)
+                continue
+            if isinstance(child, ast.Call) and getattr(child.func, "attr", "") in STARTS:
+                yield f"{name} {within}"
+            yield from inside(child, within)
+
+    yield from inside(ast.parse(path.read_text()), "")
+
+
+def test_every_task_is_supervised_or_has_a_reason_not_to_be() -> None:
+    files = [it for folder in ("app", "worker") for it in (ROOT / folder).rglob("*.py")]
+    found = {it for path in files if path.name != "loops.py" for it in tasks_started(path)}
+    unknown = {it for it in found if it not in NOT_LOOPS and it.partition(" ")[0] not in NOT_LOOPS}
+    assert not unknown, "start it with app.loops, or say here why not"
+    outdated = {it for it in NOT_LOOPS if " " in it} - found
+    assert not outdated
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trouble is seen at once, and over soon."""
+    monkeypatch.setattr(loops, "FIRST_S", 0.005)
+    monkeypatch.setattr(loops, "LONGEST_S", 0.02)
+    monkeypatch.setattr(loops, "TROUBLE_S", 0.05)
+    monkeypatch.setattr(loops, "STEADY_S", 1.5)
+
+
+def restarts(loop: str) -> float:
+    """How often it was started again."""
+    return float(metrics.LOOP_RESTARTS.labels(loop)._value.get())
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_loop_that_breaks_is_started_again_and_told_of_while_it_cannot_be_kept_running() -> None:
+    running, healed = Loops(), asyncio.Event()
+    before = restarts("test")
+
+    async def fragile() -> None:
+        if not healed.is_set():
+            raise KeyError("unforeseen")
+        await asyncio.Event().wait()
+
+    tasks = [running.start("test", fragile), running.start("of_one_room", fragile, of="hall")]
+
+    async def told() -> bool:
+        return len(running.troubles()) == 2 and restarts("test") - before >= 2
+
+    await wait_until(told, "the trouble")
+    assert running.breaking() == "test"  # what is in trouble for one room says nothing of the process
+    assert {str(it) for it in running.troubles()} == {
+        "test: KeyError: 'unforeseen'",
+        "of_one_room hall: KeyError: 'unforeseen'",
+    }
+    healed.set()
+
+    async def well() -> bool:
+        return not running.troubles()
+
+    await wait_until(well, "the end of the trouble")
+    assert not any(it.done() for it in tasks)
+    await loops.end(tasks)
+    assert all(it.done() for it in tasks)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_only_a_loop_that_is_cancelled_or_returns_ends() -> None:
+    running, times = Loops(), 0
+
+    async def three_times() -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            gone = asyncio.create_task(asyncio.Event().wait())
+            gone.cancel()
+            await gone  # the cancellation of something else
+        if times == 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise ConnectionError("swallowed") from None  # as redis-py does while it connects
+
+    task = running.start("test", three_times)
+
+    async def second() -> bool:
+        return times == 2
+
+    await wait_until(second, "the second start")
+    await loops.end([task])
+    assert task.done()
+    assert times == 2
+    await asyncio.wait_for(running.start("test", three_times), 1)
+    assert times == 3
+
+
+async def test_what_is_wrong_with_one_is_counted_and_the_others_are_done() -> None:
+    done: list[int] = []
+    before = metrics.LOOP_FAULTS.labels("test")._value.get()
+
+    async def work(number: int) -> int:
+        if number % 3 == 0:
+            raise ZeroDivisionError
+        if number % 3 == 1:
+            raise Restoring
+        done.append(number)
+        return number
+
+    await each("test", range(30), work)
+    assert sorted(done) == list(range(2, 30, 3))
+    assert metrics.LOOP_FAULTS.labels("test")._value.get() - before == 10
+    assert await gathered("test", range(30), work) == list(range(2, 30, 3))
+
+
+async def test_a_store_that_is_away_is_told_after_all_were_tried() -> None:
+    tried: list[int] = []
+
+    async def away(number: int) -> int:
+        tried.append(number)
+        if number != 7:
+            raise StoreUnavailable
+        return number
+
+    with pytest.raises(StoreUnavailable):
+        await each("test", range(10), away)
+    assert sorted(tried) == list(range(10))
+    assert await gathered("test", range(10), away) == [7]  # a part of a Cluster
+    with pytest.raises(StoreUnavailable):
+        await gathered("test", range(5), away)
