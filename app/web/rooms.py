@@ -61,6 +61,7 @@ from app.web.line_documents import (
     place_token,
     status_document,
 )
+from app.web.mail_locale import mail_locale
 from app.web.paging import PageQuery, page_response
 from app.web.sale_documents import Page
 
@@ -166,7 +167,7 @@ async def _keep_mailbox(request: Request, body: JoinBody, room_id: RoomId, place
     """Where they want to be written to: an address they leave, or the one of their account."""
     token = bearer(request)
     account = await request.app.keyring.read(token) if token and not token.startswith(PLACE_PREFIX) else None
-    stores, locale = request.app.stores, body.locale or ""
+    stores, locale = request.app.stores, await mail_locale(request, room_id, body.locale or "")
     if body.email is not None:
         guest = account is None
         await mailboxes.keep(stores, room_id, place.visitor_id, body.email, locale=locale, guest=guest)
