@@ -28,7 +28,12 @@ from app.children import ends_with_us
 from app.core.errors import CannotRun
 from app.store.connections import POSTGRES_AWAY, REDIS_AWAY
 
-NOT_YET: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY, asyncpg.PostgresError)
+NOT_YET: tuple[type[Exception], ...] = (
+    *REDIS_AWAY,
+    *POSTGRES_AWAY,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 POSTGRES_OS_USER = "embedded_postgres"  # Postgres refuses to run as root
 START_TIMEOUT_S = 30.0

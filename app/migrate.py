@@ -14,6 +14,14 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from app.core.errors import CannotRun
+from app.store.connections import POSTGRES_AWAY
+
+REFUSED: tuple[type[Exception], ...] = (
+    *POSTGRES_AWAY,
+    DBAPIError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 
 class MigrationRefused(CannotRun):
@@ -34,7 +42,7 @@ def _told() -> Iterator[None]:
         yield
     except CommandError as error:  # a revision this release does not know, or none to go back to
         raise MigrationRefused(f"migrating failed: {error}") from None
-    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+    except REFUSED as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise MigrationRefused(f"migrating failed: {cause}") from None
 

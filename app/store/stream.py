@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from redis.exceptions import ResponseError
 
 from app.core.model import RoomId
+from app.store.away import RedisUnable
 from app.store.channels import publish
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, ROOMS, RoomKeys
@@ -125,6 +126,8 @@ async def forget_dead(redis: RedisClient, keys: RoomKeys) -> None:
     """Forget consumers that were killed long ago and whose work was taken over."""
     try:
         consumers = await redis.xinfo_consumers(keys.submissions, GROUP)
+    except RedisUnable:
+        raise
     except ResponseError:  # no stream, no group
         return
     for consumer in consumers:
