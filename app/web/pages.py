@@ -21,7 +21,7 @@ from app.web.looks import look_of, theme_file
 from app.web.page_documents import SalesPage, SaleView
 from app.web.page_entry import Handler, add_page, not_found, page
 from app.web.page_render import respond
-from app.web.page_visitors import remember_began, set_place, standing_of
+from app.web.page_visitors import remember_began, set_newcomer, set_place, standing_of
 from app.web.posters import Posters
 from app.web.queue_document import room_page
 
@@ -53,6 +53,8 @@ async def room(request: Request) -> Response:
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
         remember_began(response, request, standing, document.position)
+    elif not standing.known:
+        set_newcomer(response, request)
     return response
 
 

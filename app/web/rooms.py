@@ -10,6 +10,7 @@ from app import mailboxes, waiting_room
 from app.core.clock import from_ms
 from app.core.errors import (
     CredentialInvalid,
+    CredentialMissing,
     LeftTheLine,
     LimitExceeded,
     NoShow,
@@ -70,6 +71,7 @@ AWAY = (StoreUnavailable,)
 ENDINGS = (NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine)
 _PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
 _PRIVATE = (b"cache-control", b"no-store")
+COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
 
 
 class JoinBody(Struct, frozen=True):
@@ -133,8 +135,9 @@ async def room_stream(request: Request) -> Response:
     hot=True,
     body=JoinBody,
     answers={201: PlaceDocument, 200: PlaceDocument},
-    headers=("X-Place-Token",),
+    headers=("X-Place-Token", "X-Place-Cookie"),
     errors=(
+        CredentialMissing,
         CredentialInvalid,
         WrongRoom,
         RemovedByStaff,
@@ -148,9 +151,14 @@ async def room_stream(request: Request) -> Response:
     ),
 )
 async def join(request: Request, body: JoinBody) -> Response:
-    """Join the line: 201 a new place, 200 the one you have."""
+    """Join the line: 201 a new place, 200 the one you have.
+
+    A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without one.
+    """
     app, room_id = request.app, RoomId(request.params["room_id"])
     known = await _known(request) if says_who(request) else None
+    if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
+        raise CredentialMissing("No cookie that says who joins came back: load the page of the room first.")
     joining = Joining(
         visitor_id=known.visitor_id if known else new_visitor_id(),
         known=known,
