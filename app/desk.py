@@ -27,9 +27,10 @@ from app.payments import Gateway, guarded
 from app.settings import Settings
 from app.store import payments, reservations, stock_scripts, stream
 from app.store.batching import LATE_MAX, Coalescer
-from app.store.channels import listen
+from app.store.busy import Marks
+from app.store.channels import listen, publish
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
-from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL
+from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL
 from app.store.payments import Attempt, Bill
 from app.store.stock_scripts import Submission, Submitted
 
@@ -69,9 +70,11 @@ class Desk:
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
+    marks: Marks = field(init=False)
     unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
 
     def __post_init__(self) -> None:
+        self.marks = Marks(self.stores.redis)
         self.submissions = Coalescer(self._submit)
         self.begun = Coalescer(self._begin, late_max=LATE_MAX)
         self.paid = Coalescer(self._sell, late_max=LATE_MAX)
@@ -79,6 +82,7 @@ class Desk:
 
     async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
         room_id, event_id = key
+        await self.marks.note(room_id)
         return await stock_scripts.submit(
             self.stores.redis,
             holds.keys_of(room_id),
@@ -254,3 +258,5 @@ async def _look_up(desk: Desk, room_id: RoomId, reservation_ids: list[str]) -> N
         outcome = known.partition("|")[2]
         if not outcome.startswith("pending|"):
             desk.tell(reservation_id, outcome)
+        else:  # perhaps the message that told workers of it was lost
+            await publish(desk.stores.redis, SUBMITTED_CHANNEL + room_id, "")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from app.core.clock import now_ms
-from app.core.model import RoomId
-from app.loops import gathered
-from app.store import mails, outbox, presence, state, webhooks
+from app.store import mails, outbox, presence, state, stream, webhooks
 from app.store.connections import STORE_AWAY, RedisClient, Stores
-from app.store.keys import ROOMS, WEBS, WORKERS, RoomKeys
+from app.store.keys import WEBS, WORKERS
 from app.store.presence import Heard
 from app.store.state import PostgresState, RedisNode
 
 DEADLINE_S = 1.0
 SEEN_MS = 10_000  # a process writes its heartbeat each second
-ROOMS_AT_ONCE = 10
-ROOMS_MAX = 1_000  # looked at for their backlog
+ROOMS_MAX = 10_000  # looked at for their backlog
 
 T = TypeVar("T")
 
@@ -91,17 +88,11 @@ def _process(it: Heard, now: int) -> Process:
 
 
 async def _backlog(stores: Stores) -> Backlog:
-    redis: Any = stores.redis
-    rooms = sorted(await redis.smembers(ROOMS))[:ROOMS_MAX]
-
-    async def length(room_id: str) -> int:
-        found: int = await redis.xlen(RoomKeys(RoomId(room_id)).submissions)
-        return found
-
-    waiting = await gathered("backlog", rooms, length, at_once=ROOMS_AT_ONCE)
+    rooms = await stream.loaded_rooms(stores.redis)
+    waiting = await stream.backlogs(stores.redis, rooms[:ROOMS_MAX])
     postgres = stores.postgres
     return Backlog(
-        sum(waiting),
+        sum(waiting.values()),
         await outbox.lag_s(postgres),
         await webhooks.pending(postgres),
         await mails.pending(postgres),

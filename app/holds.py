@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from app import metrics
+import structlog
+
+from app import metrics, set_aside
 from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
 from app.rebuild_stock import load_seats
@@ -22,6 +24,8 @@ from app.store.keys import DAY_MS, RoomKeys
 from app.store.reservations import NewHold, Origin
 from app.store.stock_scripts import Decision, Request, RoomNotReady, Settlement
 from app.store.stream import Message
+
+log = structlog.get_logger(__name__)
 
 ANNOUNCE_TIMEOUT_S = 0.5  # a Redis that stands still must not make a payment late
 TELL_LATER: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady)
@@ -158,6 +162,36 @@ def outcome_of(row: Reservation) -> str:
     """The outcome that a reservation was answered with when it was made."""
     times = f"{row.created_at_ms}|{row.expires_at_ms - 1000 * row.extended_s}"
     return f"held|{row.amount}|{row.currency}|{times}|{reservations.items_text(row.items)}"
+
+
+async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Exception | str) -> None:
+    """End a submission that cannot be worked on: kept with the reason, answered, and what it took given back.
+
+    If it was committed before it failed, the buyer is told of the hold they have.
+    """
+    subject = message.reservation_id or message.message_id
+    await set_aside.keep(
+        stores, "reservation", f"{room_id} {subject}", why, content=message.items, room_id=room_id
+    )
+    metrics.reserved("failed")
+    try:
+        await _answer_given_up(stores, room_id, message)
+    except TELL_LATER:
+        raise
+    except Exception:  # whatever it is: this submission must not hold up the others
+        log.exception("a reservation request was dropped", room_id=room_id, reservation_id=subject)
+        await stream.drop(stores.redis, keys_of(room_id), message)
+
+
+async def _answer_given_up(stores: Stores, room_id: RoomId, message: Message) -> None:
+    keys, outcome = keys_of(room_id), ""
+    if message.reservation_id:
+        row = await reservations.fetch_one(stores.postgres, message.reservation_id)
+        if row is None:
+            await stock_scripts.release(stores.redis, keys, [message.reservation_id])
+        outcome = f"failed|{message.visitor_id}" if row is None else outcome_of(row)
+    of = message.message_id, message.reservation_id, message.fingerprint, message.instance
+    await stock_scripts.settle(stores.redis, keys, [Settlement(*of, outcome)])
 
 
 async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId) -> None:

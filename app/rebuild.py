@@ -14,7 +14,8 @@ from app.core import rules
 from app.core.errors import RoomNotFound
 from app.core.model import RoomId
 from app.rebuild_stock import rebuild_stock
-from app.store import control_scripts, room_scripts, rooms, sessions
+from app.store import busy, control_scripts, room_scripts, rooms, sessions
+from app.store.busy import mark_busy
 from app.store.conf import restored_fields
 from app.store.connections import Stores
 from app.store.control_scripts import RestorePoint
@@ -63,6 +64,7 @@ async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
     if not await control_scripts.restore(redis, keys, restored_fields(row, point.draw_first), point):
         return False
     await redis.sadd(ROOMS, row.room.room_id)
+    await mark_busy(redis, busy.KEYS, [row.room.room_id])  # should this process not come to the end of it
     async for claimed in sessions.recent_sessions(stores.postgres, row.room.room_id):
         if not await control_scripts.load_sessions(redis, keys, claimed, epoch=epoch):
             return False

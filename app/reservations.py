@@ -16,6 +16,7 @@ from app.core.errors import (
     BacklogFull,
     EventNotFound,
     IdempotencyKeyReused,
+    InternalError,
     LimitExceeded,
     Refusal,
     ReservationNotFound,
@@ -62,6 +63,7 @@ __all__ = [
     "watch",
 ]
 
+FAILED = "This request could not be worked on, and nothing was taken. We were told; another one may be made."
 ENDED = ("cancelled", "expired")  # nothing more comes of these
 WATCH_S = 15.0  # a watcher looks for itself after so long without news
 
@@ -72,6 +74,7 @@ REFUSALS: dict[str, type[Refusal]] = {
     "reused": IdempotencyKeyReused,
     "session_ended": SessionEnded,
     "backlog_full": BacklogFull,
+    "failed": InternalError,
     "restoring": Restoring,
     "unknown": Restoring,  # the room is not loaded: wiped, and about to be restored
 }
@@ -215,6 +218,8 @@ def _told_refusal(wish: Wish, outcome: str, replayed: bool) -> Refusal:
 
 def _refusal(word: str, wish: Wish | None = None, detail: str = "") -> Refusal:
     """The refusal a word of the scripts stands for; `detail`: the seats taken, or what is not on sale."""
+    if word == "failed":
+        return InternalError(FAILED)
     if not detail:
         return REFUSALS[word]()
     if word == "not_on_sale":

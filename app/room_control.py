@@ -23,8 +23,9 @@ from app.core.rules import RoomAction
 from app.core.wording import invalid
 from app.loading import stores_answer
 from app.rebuild import rebuild_room
-from app.store import control_scripts, room_scripts, rooms, sessions
+from app.store import busy, control_scripts, room_scripts, rooms, sessions
 from app.store.audit import AuditFilter, Fields
+from app.store.busy import mark_busy
 from app.store.conf import conf_fields
 from app.store.connections import Stores
 from app.store.keys import ROOMS, RoomKeys
@@ -166,6 +167,8 @@ async def push(stores: Stores, room_id: RoomId) -> None:
         )
     except NotLoaded:
         await rebuild_room(stores, room_id)
+    else:
+        await mark_busy(stores.redis, busy.KEYS, [room_id])
 
 
 async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:

@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.store import room_scripts, sessions
 from app.store import rooms as room_rows
 from app.store.batching import Coalescer, CoalescerFull
+from app.store.busy import Marks
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.room_scripts import Answers, AskRecord, JoinRecord, Refused
@@ -117,6 +118,7 @@ class Line:
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self.stores = stores
         self.rooms = LoadedRooms(stores)
+        self.marks = Marks(stores.redis)
         on = settings.throttled
         self.join_throttle = Throttle(
             "join", settings.join_rate_per_address if on else 0, settings.join_burst_per_address
@@ -267,7 +269,14 @@ async def _status_batch(line: Line, room_id: RoomId, batch: list[None]) -> Seque
     with stores_answer():
         keys = RoomKeys(room_id)
         now = await line.rooms.loaded(room_id, lambda: room_scripts.status(line.stores.redis, keys))
+        await _note(line, room_id, now)
         return [(await line.rooms.of(room_id, now), now)] * len(batch)
+
+
+async def _note(line: Line, room_id: RoomId, now: RoomStatus) -> None:
+    """Tell workers of a room that somebody is in: a room at rest is nobody's."""
+    if now.waiting or now.called or now.active:
+        await line.marks.note(room_id)
 
 
 async def _ask_records(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
@@ -298,6 +307,7 @@ async def _decided(
     for _ in range(ROUNDS_MAX):
         ask = partial(question.put, line.stores, room_id, list(undecided.values()))
         answers = await line.rooms.loaded(room_id, ask)
+        await _note(line, room_id, answers.status)
         again: dict[int, tuple[Record, str]] = {}
         for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
             outcome = question.outcome(answer, answers.status)

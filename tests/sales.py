@@ -185,6 +185,15 @@ async def listening(stores: Stores, desk: Desk) -> bool:
     return bool(listeners)
 
 
+async def hearing(stores: Stores, workers: int) -> bool:
+    """Whether so many workers hear of submissions: each by a pattern, which nobody else here listens to."""
+    client: Any = stores.redis
+    where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
+    found = await client.client_list(_type="pubsub", **where)
+    listed = [it for node in found.values() for it in node] if isinstance(found, dict) else found
+    return sum(int(it["psub"]) for it in listed) == workers
+
+
 async def kill_subscriptions(stores: Stores) -> None:
     """Break the connection of every subscriber, on all nodes of a Cluster."""
     client: Any = stores.redis

@@ -105,7 +105,7 @@ class Sale:
     async def work(self) -> None:
         """What a lane does, once; and again, as another worker might."""
         stores = self.desk.stores
-        messages = await stream.read_new(stores.redis, LIVE, READ, 1)
+        messages = await stream.read_new(stores.redis, LIVE, READ)
         messages += [it for it in await stream.read_own(stores.redis, LIVE, READ) if it not in messages]
         if messages:
             batch = await holds.decide(stores, HALL, messages)
@@ -115,7 +115,7 @@ class Sale:
 
     async def decide_and_die(self) -> None:
         """A worker that took stock and was killed before it wrote anything."""
-        messages = await stream.read_new(self.desk.stores.redis, LIVE, READ, 1)
+        messages = await stream.read_new(self.desk.stores.redis, LIVE, READ)
         if messages:
             await holds.decide(self.desk.stores, HALL, messages)
 

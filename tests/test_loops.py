@@ -39,7 +39,7 @@ NOT_LOOPS = {
     "app/webhooks.py deliver": "waited for",
     "worker/admission.py Watch.run": "waits for supervised loops",
     "worker/main.py Crew.finish": "waits for supervised loops",
-    "worker/processor.py drain": "waits for supervised loops",
+    "worker/processor.py Lanes.run": "waits for supervised loops",
 }
 
 

@@ -135,8 +135,8 @@ async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
     await a_sale(stores)
     async with at_desk(stores) as desk:
         submitted = await ask(desk, await a_session(stores), "floor:2", wait=False)
-        messages = await stream.read_new(stores.redis, LIVE, "worker1", 1)
-        messages += await stream.read_new(stores.redis, LIVE, "worker1", 1)
+        messages = await stream.read_new(stores.redis, LIVE, "worker1")
+        messages += await stream.read_new(stores.redis, LIVE, "worker1")
         batch = await holds.decide(stores, HALL, messages)
         for mend in (False, True):
             assert await reconcile.reconcile(stores, GALA, mend=mend) == ([], [])

@@ -1,4 +1,4 @@
-"""The admission controller: ticks rooms four times a second, and keeps Postgres up with the line.
+"""The admission controller: ticks busy rooms four times a second, and keeps Postgres up with the line.
 
 Any number of workers may do so at once: a tick is one script that follows from elapsed time and from what is
 there. So there is no leader, and nothing to take over.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,11 +25,13 @@ from app.numbers import draw_batch, reserve_numbers
 from app.presence import Self
 from app.rebuild import rebuild_room
 from app.store import control_scripts, rooms
+from app.store.busy import KEYS, Marks, busy_rooms
 from app.store.connections import POSTGRES_AWAY
 from app.store.control_scripts import Tick
-from app.store.keys import ROOMS, WORKERS, RoomKeys
+from app.store.keys import WORKERS, RoomKeys
 from app.store.presence import tell
 from app.store.room_scripts import NotLoaded
+from app.store.stream import loaded_rooms
 from worker.context import WorkerContext
 from worker.pace import pause, repeat
 
@@ -37,26 +40,33 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.25
 IDLE_TICK_S = 1.0  # of a room nobody is in; also how often Postgres is asked
 CALLS_MAX = 2_000  # a tick; one script run stays below 10 ms
+DUE_EVERY_S, DUE_WITHIN_S = 15.0, 60.0  # a room is looked after from a minute before a time that acts on it
+FIRST_LOOK_S = 3_600.0  # a worker that starts looks at what was changed in the last hour
+LATE_S = 30.0  # a change is seen also if it was committed so late
+VISITS_MAX = 20  # rooms that are looked at once, begun with each round of `Watch`
+ROUND_EVERY_S = 60.0
 FORGET_MS = 60_000  # a worker that was silent for so long is forgotten
 
 
 class Gate:
-    """One worker's care of one room."""
+    """One worker's care of one room, while there is work for it."""
 
     def __init__(self, ctx: WorkerContext, room_id: RoomId, watch: Watch) -> None:
         self._stores = ctx.stores
-        self._stopping = ctx.stopping
         self._room_id = room_id
         self._watch = watch
         self._keys = RoomKeys(room_id)
         self._records_at = 0.0
         self._recorded: tuple[int | str, ...] = ()
         self._measured = Measured()
+        self.version = 0  # of the room in Postgres, as far as it is known
+        self.at_rest = False  # as of the last tick
+        self.dismissed = asyncio.Event()
 
     async def run(self) -> None:
-        """Tick until the worker stops or the room is deleted."""
+        """Tick until the room rests, the worker stops or the room is deleted."""
         try:
-            await repeat(self._stopping, f"admit {self._room_id}", self._once, TICK_S)
+            await repeat(self.dismissed, f"admit {self._room_id}", self._once, TICK_S)
         except RoomNotFound:
             log.info("the room is gone", room_id=self._room_id)
 
@@ -72,68 +82,115 @@ class Gate:
             return False
         if tick.restoring:  # whoever began it may have died; if not, this does nothing
             await self._restore()
-        if tick.status.version < self._watch.versions.get(self._room_id, 0):
+        if tick.status.version < self.version:
             await room_control.push(self._stores, self._room_id)
         if tick.numbers_left < rules.numbers_block(tick.status.last_number) // 2:
             await reserve_numbers(self._stores, self._room_id)
         self._measured = await paces.follow(self._stores.redis, self._keys, self._measured, tick)
-        await self._record(tick.status)
+        recorded = await self._record(tick.status)
         drawn = await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
         more = tick.more or drawn > 0
+        self.at_rest = recorded and not more and rests(tick) and tick.status.version >= self.version
+        if not self.at_rest:
+            await self._watch.marks.note(self._room_id)
         if not more and (rest_s := resting_s(tick)):
-            await pause(self._stopping, rest_s)
+            await pause(self.dismissed, rest_s)
         return more
 
     async def _restore(self) -> bool:
-        # After a wipe every room is due at once; each restore holds one connection and asks for another.
+        # After a wipe all busy rooms are due at once; each restore holds one connection and asks for another.
         async with self._watch.restores:
             return await rebuild_room(self._stores, self._room_id)
 
-    async def _record(self, now: RoomStatus) -> None:
-        """Keep how far the line got, each second while it moves."""
+    async def _record(self, now: RoomStatus) -> bool:
+        """Keep how far the line got, each second while it moves; whether that is kept."""
         moved = (now.state, now.serving_position, now.last_number, now.opened_at_ms)
-        if moved == self._recorded or time.monotonic() < self._records_at:
-            return
+        if moved == self._recorded:
+            return True
+        if time.monotonic() < self._records_at:
+            return False
         await rooms.record_progress(self._stores.postgres, self._room_id, now)
         self._recorded, self._records_at = moved, time.monotonic() + 1.0
+        return True
 
 
 class Watch:
-    """Which rooms there are, in which version, and whether Postgres answers; looked at each second."""
+    """Which rooms there is work for, and whether Postgres answers.
+
+    By the marks in Redis: those in which anybody is or was a moment ago. By Postgres: those that staff
+    changed, should the change not have reached Redis, and those that a set time will act on. And one after
+    the other all others that are loaded, so that nothing stays undone that all of this overlooked.
+    """
 
     def __init__(self, ctx: WorkerContext) -> None:
         self._ctx = ctx
-        self._gates: dict[RoomId, asyncio.Task[None]] = {}
-        self.versions: dict[RoomId, int] = {}
+        self._gates: dict[RoomId, Gate] = {}
+        self._tasks: dict[RoomId, asyncio.Task[None]] = {}
+        self._changed: dict[RoomId, int] = {}
+        self._due: set[RoomId] = set()
+        self._visits: dict[RoomId, int] = {}  # to be looked at once, and the version expected there
+        self._round: list[RoomId] = []  # what is left of it
+        self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
+        self._round_at = 0.0
+        self.marks = Marks(ctx.stores.redis)
         self.postgres_away = False
         self.restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
-        """Keep a gate for every room until the worker stops."""
+        """Keep a gate for every room there is work for, until the worker stops."""
         try:
-            await repeat(self._ctx.stopping, "admit_rooms", self._once, IDLE_TICK_S)
-            await asyncio.gather(*self._gates.values(), return_exceptions=True)
+            await repeat(self._ctx.stopping, "admit_rooms", self._once, TICK_S)
+            for gate in self._gates.values():
+                gate.dismissed.set()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         finally:
-            await loops.end(self._gates.values())  # those that a store keeps waiting
+            await loops.end(self._tasks.values())  # those that a store keeps waiting
 
     async def _once(self) -> bool:
-        redis: Any = self._ctx.stores.redis
+        if time.monotonic() - self._asked_at >= IDLE_TICK_S:
+            await self._ask_postgres()
+        wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
+        visits = await self._next_visits()
+        for room_id, gate in self._gates.items():
+            gate.version = max(gate.version, visits.get(room_id, 0))
+            if gate.at_rest and room_id not in wanted:
+                gate.dismissed.set()
+        for room_id in (wanted | visits.keys()) - self._gates.keys():
+            gate = self._gates[room_id] = Gate(self._ctx, room_id, self)
+            gate.version = visits.get(room_id, 0)
+            self._tasks[room_id] = self._ctx.loops.start("admit_room", gate.run, of=room_id)
+            self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
+        return False
+
+    def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
+        del self._gates[room_id], self._tasks[room_id]
+
+    async def _ask_postgres(self) -> None:
+        """Each second: what staff changed, with what may have been committed late; less often what is due."""
+        postgres, now = self._ctx.stores.postgres, time.monotonic()
         try:
-            self.versions = await rooms.select_versions(self._ctx.stores.postgres)
-            self.postgres_away = False
-            found = set(self.versions)
+            changed = await rooms.select_changed(postgres, now - self._asked_at + LATE_S)
+            if now - self._due_asked_at >= DUE_EVERY_S:
+                self._due, self._due_asked_at = await rooms.select_due(postgres, DUE_WITHIN_S), now
         except POSTGRES_AWAY as error:
             if not self.postgres_away:
                 log.warning("Postgres is away: nobody is called meanwhile", why=repr(error))
             self.postgres_away = True
-            found = {RoomId(room_id) for room_id in await redis.smembers(ROOMS)}
-        for room_id, gate in list(self._gates.items()):
-            if gate.done():
-                del self._gates[room_id]
-        for room_id in found - self._gates.keys():
-            run = Gate(self._ctx, room_id, self).run
-            self._gates[room_id] = self._ctx.loops.start("admit_room", run, of=room_id)
-        return False
+            return
+        self.postgres_away, self._asked_at = False, now
+        self._visits |= {it: version for it, version in changed.items() if self._changed.get(it) != version}
+        self._changed = changed
+
+    async def _next_visits(self) -> dict[RoomId, int]:
+        """The next rooms to be looked at once: those that were changed first, then one of the round."""
+        if not self._round and time.monotonic() >= self._round_at:
+            self._round = await loaded_rooms(self._ctx.stores.redis)
+            self._round_at = time.monotonic() + ROUND_EVERY_S
+        changed = list(self._visits)[:VISITS_MAX]
+        visits = {room_id: self._visits.pop(room_id) for room_id in changed}
+        if self._round:
+            visits.setdefault(self._round.pop(), 0)
+        return visits
 
 
 async def admit_rooms(ctx: WorkerContext) -> None:
@@ -157,6 +214,16 @@ async def report(ctx: WorkerContext) -> None:
     await redis.zrem(WORKERS, ctx.worker_id)
 
 
+def rests(tick: Tick) -> bool:
+    """Whether nothing in this room needs a worker until somebody comes, or for longer than a minute."""
+    now = tick.status
+    if tick.restoring or tick.backlog or now.called or now.active or now.held or now.outflow_per_minute:
+        return False
+    if now.waiting and now.state != "closed":
+        return False
+    return tick.due_in_ms is None or tick.due_in_ms > 1000 * DUE_WITHIN_S
+
+
 def resting_s(tick: Tick) -> float:
     """For how long this room needs no tick, besides the usual time between two.
 
@@ -164,7 +231,7 @@ def resting_s(tick: Tick) -> float:
     join.
     """
     now = tick.status
-    if now.waiting + now.called + now.active or tick.restoring:
+    if now.called + now.active or tick.restoring or (now.waiting and now.state != "closed"):
         return 0.0
     if tick.due_in_ms is None:
         return IDLE_TICK_S - TICK_S

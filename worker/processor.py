@@ -1,105 +1,94 @@
-"""The reservation processor: works off the stream of every room that sells.
+"""The reservation processor: works off the streams of the rooms that have anything in them.
+
+Whoever puts a request into an empty stream says so to all workers, by one message; a worker that hears it has
+a lane for that room until the stream is empty again. So what this costs follows the rooms that sell just now:
+no other has a task, a connection, or a read.
 
 Any number of workers may do so at once. A batch stays pending in the stream until it is settled, so what a
 killed worker leaves is taken over by another one, and what a store's outage interrupts is simply done again.
+What fails for a reason of its own is given up after some tries (see `worker/lane.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 
-import structlog
-
-from app import holds, loops
+from app import loops
 from app.core.model import RoomId
-from app.store import stream
-from app.store.connections import STORE_AWAY
-from app.store.reservations import Superseded
-from app.store.stock_scripts import RoomNotReady
+from app.store import busy, stream
+from app.store.channels import listen
+from app.store.connections import REDIS_AWAY
+from app.store.keys import SUBMITTED_CHANNEL
 from worker.context import WorkerContext
-from worker.pace import Backoff, pause, repeat
+from worker.lane import Lane
+from worker.pace import repeat
 
-log = structlog.get_logger(__name__)
+LOOK_S = 0.5  # at the streams of busy rooms, in case a message was lost
+ROUND_S = 30.0  # over those of all loaded rooms; once at the start besides
+HEAR_AGAIN_S = 0.25
 
-DISCOVER_S = 1.0  # a new room is picked up within this time
-WAIT_MS = 500  # one wait for submissions; also how soon the drain notices that it should stop
-TAKE_OVER_S = 0.5
-IDLE_MS = 2_000  # a batch that lies for so long is another worker's; less would double work, more would stall
 
-TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
+class Lanes:
+    """The lanes of one worker."""
+
+    def __init__(self, ctx: WorkerContext) -> None:
+        self._ctx = ctx
+        self._lanes: dict[RoomId, Lane] = {}
+        self._tasks: dict[RoomId, asyncio.Task[None]] = {}
+        self._round_at = 0.0
+
+    async def run(self) -> None:
+        """Until the worker stops; then each lane finishes the batch in hand."""
+        hearing = self._ctx.loops.start("hear_submissions", self._hear)
+        try:
+            await repeat(self._ctx.stopping, "drain", self._look, LOOK_S)
+            self.ring(list(self._lanes))  # they stop at once
+            await asyncio.gather(*self._tasks.values())
+        finally:
+            await loops.end([hearing, *self._tasks.values()])
+
+    def ring(self, room_ids: Iterable[RoomId]) -> None:
+        """There may be something in the streams of these rooms."""
+        for room_id in room_ids:
+            if room_id not in self._tasks:
+                lane = self._lanes[room_id] = Lane(self._ctx, room_id)
+                task = self._ctx.loops.start("drain_room", lane.run, of=room_id)
+                self._tasks[room_id] = task
+                task.add_done_callback(partial(self._gone, room_id))
+            self._lanes[room_id].ring()
+
+    def _gone(self, room_id: RoomId, _lane: asyncio.Task[None]) -> None:
+        del self._lanes[room_id], self._tasks[room_id]
+
+    async def _hear(self) -> None:
+        """Ring the lanes of which a message tells; while Redis is away `_look` finds out by itself."""
+        while True:
+            with suppress(*REDIS_AWAY):
+                async for channel, _ in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):
+                    if channel:
+                        self.ring([RoomId(channel.removeprefix(SUBMITTED_CHANNEL))])
+                    else:
+                        self._round_at = 0.0  # what was told before was not heard
+            await asyncio.sleep(HEAR_AGAIN_S)
+
+    async def _look(self) -> bool:
+        redis = self._ctx.stores.redis
+        if time.monotonic() >= self._round_at:
+            rooms = await stream.loaded_rooms(redis)
+            self._round_at = time.monotonic() + ROUND_S
+        else:
+            rooms = await busy.busy_rooms(redis, busy.KEYS)
+        self.ring(await stream.backlogs(redis, [it for it in rooms if it not in self._tasks]))
+        return False
 
 
 async def drain(ctx: WorkerContext) -> None:
-    """One lane per room with an event, until the worker stops."""
-    lanes: dict[RoomId, asyncio.Task[None]] = {}
-
-    async def once() -> bool:
-        for room_id in await stream.rooms_on_sale(ctx.stores.redis, known=lanes.keys()):
-            lanes[room_id] = ctx.loops.start("drain_room", partial(_lane, ctx, room_id), of=room_id)
-        return False
-
-    try:
-        await repeat(ctx.stopping, "drain", once, DISCOVER_S)
-        await asyncio.gather(*lanes.values())  # each finishes the batch in hand
-    finally:
-        await loops.end(lanes.values())
-
-
-async def _lane(ctx: WorkerContext, room_id: RoomId) -> None:
-    await Lane(ctx, room_id).run()  # a new one, which first looks for what an old one left
-
-
-class Lane:
-    """One worker's work on one room, batch after batch: what comes meanwhile makes the next one larger."""
-
-    def __init__(self, ctx: WorkerContext, room_id: RoomId) -> None:
-        self._ctx = ctx
-        self._room_id = room_id
-        self._keys = holds.keys_of(room_id)
-        self._behind = True  # there may be submissions we have read and not settled
-        self._took_over_at = 0.0
-
-    async def run(self) -> None:
-        """Work until the worker stops; then finish the batch in hand."""
-        backoff = Backoff()
-        try:
-            while not self._ctx.stopping.is_set():
-                try:
-                    await self.step()
-                    backoff.reset()
-                except TROUBLE as error:
-                    self._behind = True
-                    if backoff.first:
-                        log.warning("reservations wait", room_id=self._room_id, why=repr(error))
-                    await pause(self._ctx.stopping, backoff.next())
-            if not self._behind:
-                await stream.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
-        except TROUBLE:
-            pass  # stopping while a store is away: the batch stays pending, another worker takes it over
-
-    async def step(self) -> None:
-        """Work off one batch: a new one, or first what was interrupted or taken over. Raises TROUBLE."""
-        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        if self._behind:
-            messages = await stream.read_own(redis, self._keys, consumer)
-        else:
-            messages = await stream.read_new(redis, self._keys, consumer, WAIT_MS)
-        if messages:
-            batch = await holds.decide(self._ctx.stores, self._room_id, messages)
-            await holds.record(self._ctx.stores, batch)
-        self._behind = self._behind and bool(messages)
-        await self._take_over()
-
-    async def _take_over(self) -> None:
-        if time.monotonic() - self._took_over_at < TAKE_OVER_S:
-            return
-        self._took_over_at = time.monotonic()
-        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        if await stream.take_over(redis, self._keys, consumer, IDLE_MS):
-            self._behind = True
+    """Work off what is reserved, until the worker stops."""
+    await Lanes(ctx).run()
 
 
 JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (drain,)

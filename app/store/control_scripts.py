@@ -36,6 +36,7 @@ class Tick(NamedTuple):
     calls: int
     moment: Moment  # what the pace of the line is measured by
     due_in_ms: int | None  # until the next time staff set
+    backlog: int  # reservation requests that nobody has settled yet
 
 
 class Undrawn(NamedTuple):
@@ -89,7 +90,7 @@ async def admit(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int =
     channel = STATUS_CHANNEL + keys.room_id
     reply = loaded(await call(redis, "admit", keys, limit=limit, channel=channel, now_ms=now_ms))
     status = room_status(reply)
-    restoring, more, undrawn_, numbers_left, tell, calls, *measured, due_in_ms = reply[HEAD:]
+    restoring, more, undrawn_, numbers_left, tell, calls, *measured, due_in_ms, backlog = reply[HEAD:]
     return Tick(
         status,
         restoring == 1,
@@ -100,6 +101,7 @@ async def admit(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int =
         calls,
         _moment(status, *measured),
         None if due_in_ms < 0 else due_in_ms,
+        backlog,
     )
 
 

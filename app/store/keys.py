@@ -13,6 +13,7 @@ PROCESS = "fairgate:process:"  # + a name of these: hash, what it says of itself
 TOTALS = "fairgate:totals"  # hash: what all processes counted, see `metrics.Totals`; since_ms
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
+SUBMITTED_CHANNEL = "fairgate:submitted:"  # + room_id: requests came into its stream, which was empty
 CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended
 DAY_MS = 86_400_000
 
@@ -24,6 +25,15 @@ class NoticeKeys:
     def events(self) -> str:
         """Stream: notices, each of its readers with a consumer group of its own; capped."""
         return "fairgate:events"
+
+
+class BusyKeys:
+    """The key that says which rooms there is work for; it belongs to no room."""
+
+    @property
+    def busy(self) -> str:
+        """Sorted set: room_id, score = when somebody last had to do with it (ms); capped."""
+        return "fairgate:busy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,11 @@ class RoomKeys:
     def submissions(self) -> str:
         """Stream: requests not yet settled; `s` = reservation_id|visitor_id|fingerprint|instance|items."""
         return self._key("submissions")
+
+    @property
+    def tries(self) -> str:
+        """Hash: entry of the stream -> how often it was worked on alone; TTL."""
+        return self._key("tries")
 
     @property
     def samples(self) -> str:

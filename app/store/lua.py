@@ -1,7 +1,7 @@
 """Loads the Lua scripts and calls them. The header of a script is its contract, and it is read here.
 
     -- Lets called visitors in.                  line 1: purpose and guarantee
-    -- KEYS conf, meter                          attributes of `RoomKeys` or `NoticeKeys`; become locals
+    -- KEYS conf, meter                          attributes of `RoomKeys` and the like; become locals
     -- ARGV now_ms:clock, limit:num              scalars; `clock`: 0 means Redis TIME
     -- RECORD visitor_id, quantity:num           batch scripts: `for visitor_id, quantity in records() do`
     -- USES admission                            functions from lua/include, which see the locals above
@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import NoScriptError
 
-from app.store.keys import NoticeKeys, RoomKeys
+from app.store.keys import BusyKeys, NoticeKeys, RoomKeys
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient
 
 SCRIPTS = Path(__file__).parent / "lua"
+KEY_CLASSES = (RoomKeys, NoticeKeys, BusyKeys)
 _LINE = re.compile(r"^-- (KEYS|ARGV|RECORD|USES|REPLY)\s+(.*)$")
 
 
@@ -100,7 +101,7 @@ def script(name: str) -> Script:
             header[found[1]] = f"{header[found[1]]}, {found[2]}" if found[1] in header else found[2]
     keys = tuple(name for name, _ in _names(header.get("KEYS", "")))
     for key in keys:
-        if not any(isinstance(getattr(keys_of, key, None), property) for keys_of in (RoomKeys, NoticeKeys)):
+        if not any(isinstance(getattr(keys_of, key, None), property) for keys_of in KEY_CLASSES):
             raise HeaderError(f"{name}.lua: there is no key {key!r}")
     text = _preamble(header) + source
     return Script(
@@ -116,7 +117,7 @@ def script(name: str) -> Script:
 async def call(
     redis: RedisClient,
     name: str,
-    keys: RoomKeys | NoticeKeys,
+    keys: RoomKeys | NoticeKeys | BusyKeys,
     records: Iterable[str | int | float] = (),
     /,
     **scalars: str | int | float,

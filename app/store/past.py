@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 
+from app.store import set_aside
+
 # Calls: the longest claim window is a day. Draws: place tokens live 30 days after the room closed.
 _FORGET = (
     "DELETE FROM idempotent_replies WHERE created_at < now() - interval '24 hours'",
@@ -23,6 +25,7 @@ async def forget(postgres: asyncpg.Pool, audit_keep_days: int) -> None:
     """Delete what nobody can ask for any more; of the audit log what is older than that, 0: nothing."""
     for statement in _FORGET:
         await postgres.execute(statement, timeout=60)
+    await set_aside.forget(postgres)
     if audit_keep_days:
         await postgres.execute(
             "DELETE FROM audit WHERE changed_at < now() - make_interval(days => $1)",

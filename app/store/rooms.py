@@ -108,11 +108,27 @@ async def select_rooms(queries: Queries, *, public_only: bool = False) -> list[R
     return [_row(row).room for row in rows]
 
 
-async def select_versions(queries: Queries) -> dict[RoomId, int]:
-    """The version of every room; cheap enough to ask each second."""
-    return {
-        row["room_id"]: row["version"] for row in await queries.fetch("SELECT room_id, version FROM rooms")
-    }
+async def select_changed(queries: Queries, within_s: float) -> dict[RoomId, int]:
+    """The version of each room that was made or changed in the last while."""
+    rows = await queries.fetch(
+        "SELECT room_id, version FROM rooms WHERE changed_at > now() - make_interval(secs => $1)", within_s
+    )
+    return {row["room_id"]: row["version"] for row in rows}
+
+
+async def select_due(queries: Queries, within_s: float) -> set[RoomId]:
+    """The rooms that a time staff set will act on soon, or should have acted on already."""
+    rows = await queries.fetch(
+        """
+        SELECT room_id FROM rooms, (SELECT now() + make_interval(secs => $1) AS at) AS soon
+        WHERE state <> 'closed' AND (
+            closes_at < soon.at
+            OR opens_at < soon.at AND state IN ('scheduled', 'prequeue')
+            OR prequeue_at < soon.at AND state = 'scheduled')
+        """,
+        within_s,
+    )
+    return {row["room_id"] for row in rows}
 
 
 async def insert_room(queries: Queries, room_id: RoomId, settings: RoomSettings, seed: bytes) -> bool:

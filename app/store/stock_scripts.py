@@ -10,7 +10,7 @@ from app.core.clock import REDIS_TIME, to_ms
 from app.core.model import TicketType
 from app.core.seating import SeatRow
 from app.store.connections import RedisClient
-from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, RoomKeys
+from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL, RoomKeys
 from app.store.lua import call
 
 GROUP = "processors"  # the consumer group of every room's stream
@@ -115,6 +115,7 @@ async def submit(
         chain.from_iterable(submissions),
         event_id=event_id,
         backlog_max=backlog_max,
+        channel=SUBMITTED_CHANNEL + keys.room_id,
         now_ms=now_ms,
     )
     if len(reply) == 1:

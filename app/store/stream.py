@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from app.core.model import RoomId
-from app.store.away import RedisUnable
 from app.store.channels import publish
-from app.store.connections import RedisClient
+from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import CHANGE_CHANNEL, ROOMS, RoomKeys
 from app.store.stock_scripts import GROUP
 
 READ_MAX = 500  # submissions a batch
+TRIES_TTL_S = 86_400
+FIELDS = 5  # of a submission
+BACKLOGS_AT_ONCE = 500
 DEAD_MS = 3_600_000  # a consumer that has not asked for an hour is gone
 
 
 class Message(NamedTuple):
-    """One submission as it was read; see `submit.lua` for its fields."""
+    """One submission as it was read; see `submit.lua` for its fields.
+
+    An entry that cannot be read has no `reservation_id`, and in `items` all there is of it.
+    """
 
     message_id: str
     reservation_id: str
@@ -44,11 +50,10 @@ async def announce(redis: RedisClient, reservation_ids: Iterable[str]) -> None:
     await publish(redis, CHANGE_CHANNEL, "\n".join(reservation_ids))
 
 
-async def rooms_on_sale(redis: RedisClient, known: Collection[RoomId]) -> list[RoomId]:
-    """The loaded rooms that have an event, without those that are known already."""
+async def loaded_rooms(redis: RedisClient) -> list[RoomId]:
+    """The rooms that are in this Redis."""
     client: Any = redis
-    loaded = {RoomId(it) for it in await client.smembers(ROOMS)}
-    return [it for it in sorted(loaded.difference(known)) if await client.hget(RoomKeys(it).conf, "event_id")]
+    return sorted(RoomId(it) for it in await client.smembers(ROOMS))
 
 
 async def open_group(redis: RedisClient, keys: RoomKeys) -> None:
@@ -60,33 +65,96 @@ async def open_group(redis: RedisClient, keys: RoomKeys) -> None:
             raise
 
 
-async def read_new(redis: RedisClient, keys: RoomKeys, consumer: str, wait_ms: int) -> list[Message]:
-    """Submissions nobody has read; waits for the first one."""
-    return await _read(redis, keys, consumer, ">", wait_ms)
+async def read_new(redis: RedisClient, keys: RoomKeys, consumer: str) -> list[Message]:
+    """Submissions nobody has read."""
+    return await _read(redis, keys, consumer, ">")
 
 
 async def read_own(redis: RedisClient, keys: RoomKeys, consumer: str) -> list[Message]:
     """Submissions this consumer has read, or taken over, and not settled."""
-    return await _read(redis, keys, consumer, "0", None)
+    return await _read(redis, keys, consumer, "0")
 
 
-async def _read(
-    redis: RedisClient, keys: RoomKeys, consumer: str, after: str, wait_ms: int | None
-) -> list[Message]:
+async def _read(redis: RedisClient, keys: RoomKeys, consumer: str, after: str) -> list[Message]:
     try:
-        reply = await redis.xreadgroup(
-            GROUP, consumer, {keys.submissions: after}, count=READ_MAX, block=wait_ms
-        )
+        reply = await redis.xreadgroup(GROUP, consumer, {keys.submissions: after}, count=READ_MAX)
     except ResponseError as error:
-        if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
+        if not str(error).startswith("NOGROUP"):
             raise
         await open_group(redis, keys)  # the room is new, or Redis was wiped
-        return []
+        reply = await redis.xreadgroup(GROUP, consumer, {keys.submissions: after}, count=READ_MAX)
     entries: list[tuple[str, dict[str, str] | None]] = reply[0][1] if reply else []
     gone = [message_id for message_id, fields in entries if not fields]
     if gone:
         await redis.xack(keys.submissions, GROUP, *gone)
-    return [Message(message_id, *fields["s"].split("|")) for message_id, fields in entries if fields]
+    return [_message(message_id, fields) for message_id, fields in entries if fields]
+
+
+def _message(message_id: str, fields: dict[str, str]) -> Message:
+    parts = fields.get("s", "").split("|")
+    if len(parts) != FIELDS or not parts[0]:
+        return Message(message_id, "", "", "", "", repr(fields))
+    return Message(message_id, *parts)
+
+
+async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:
+    """How often that one of this consumer's submissions was read which was read most often."""
+    client: Any = redis
+    try:
+        pending = await client.xpending_range(
+            keys.submissions, GROUP, min="-", max="+", count=READ_MAX, consumername=consumer
+        )
+    except ResponseError as error:
+        if not str(error).startswith("NOGROUP"):
+            raise
+        return 0
+    return max((it["times_delivered"] for it in pending), default=0)
+
+
+async def backlogs(redis: RedisClient, room_ids: Sequence[RoomId]) -> dict[RoomId, int]:
+    """How many submissions nobody has settled, of the rooms that have any; a round trip for many rooms.
+
+    A room of which Redis cannot tell is left out.
+    """
+    client: Any = redis
+    found: dict[RoomId, int] = {}
+    for first in range(0, len(room_ids), BACKLOGS_AT_ONCE):
+        some = room_ids[first : first + BACKLOGS_AT_ONCE]
+        pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()
+        for room_id in some:
+            pipeline.xlen(RoomKeys(room_id).submissions)
+        lengths = await pipeline.execute(raise_on_error=False)
+        away = next((it for it in lengths if isinstance(it, REDIS_AWAY)), None)
+        if away is not None:
+            raise away
+        found |= {it: length for it, length in zip(some, lengths, strict=True) if isinstance(length, int)}
+    return {it: length for it, length in found.items() if length}
+
+
+async def backlog(redis: RedisClient, keys: RoomKeys) -> int:
+    """How many submissions of the room nobody has settled."""
+    length: int = await redis.xlen(keys.submissions)
+    return length
+
+
+async def begin_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> int:
+    """Count that it is worked on alone, before it is; the how manieth time it is."""
+    client: Any = redis
+    times: int = await client.hincrby(keys.tries, message.message_id, 1)
+    await client.expire(keys.tries, TRIES_TTL_S)
+    return times
+
+
+async def end_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> None:
+    """It came to an end, whichever."""
+    client: Any = redis
+    await client.hdel(keys.tries, message.message_id)
+
+
+async def drop(redis: RedisClient, keys: RoomKeys, message: Message) -> None:
+    """Take a submission out of the stream as it is."""
+    await redis.xack(keys.submissions, GROUP, message.message_id)
+    await redis.xdel(keys.submissions, message.message_id)
 
 
 async def take_over(redis: RedisClient, keys: RoomKeys, consumer: str, idle_ms: int) -> int:
@@ -126,8 +194,6 @@ async def forget_dead(redis: RedisClient, keys: RoomKeys) -> None:
     """Forget consumers that were killed long ago and whose work was taken over."""
     try:
         consumers = await redis.xinfo_consumers(keys.submissions, GROUP)
-    except RedisUnable:
-        raise
     except ResponseError:  # no stream, no group
         return
     for consumer in consumers:

@@ -81,7 +81,7 @@ class SaleWorld:
         expected = self.model.read(worker, "")
         if not expected:
             return  # nothing is there, and to wait for it takes time
-        messages = await stream.read_new(self.stores.redis, self.keys, worker, 1)
+        messages = await stream.read_new(self.stores.redis, self.keys, worker)
         self.seen |= {it.message_id: number for it, (number, _) in zip(messages, expected, strict=False)}
         self._take(worker, messages, expected)
 

@@ -28,6 +28,7 @@ from tests.sales import (
     ask,
     at_desk,
     counters,
+    hearing,
     rows,
     stock,
     submission,
@@ -40,7 +41,7 @@ from tests.wire import wired
 async def dies_after(stores: Stores, steps: int) -> None:
     """A worker that reads, decides, writes, and is killed after so many of these steps."""
     await stream.open_group(stores.redis, LIVE)
-    messages = await stream.read_new(stores.redis, LIVE, "dead", 500)
+    messages = await stream.read_new(stores.redis, LIVE, "dead")
     assert messages
     if steps < 1:
         return
@@ -89,7 +90,7 @@ async def test_two_workers_with_the_same_batch_do_it_once(stores: Stores) -> Non
     request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
     await stream.open_group(stores.redis, LIVE)
-    messages = await stream.read_new(stores.redis, LIVE, "slow", 500)
+    messages = await stream.read_new(stores.redis, LIVE, "slow")
     slow = await holds.decide(stores, HALL, messages)
     quick = await holds.decide(stores, HALL, messages)
     await asyncio.gather(holds.record(stores, slow), holds.record(stores, quick))
@@ -104,7 +105,7 @@ async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Sto
     request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
     await stream.open_group(stores.redis, LIVE)
-    messages = await stream.read_new(stores.redis, LIVE, "slow", 500)
+    messages = await stream.read_new(stores.redis, LIVE, "slow")
     slow = await holds.decide(stores, HALL, messages)
     await holds.record(stores, slow)
     await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
@@ -225,7 +226,7 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
     ]
     try:
         async with at_desk(stores, PATIENT) as desk:
-            await wait_until(lambda: _consumers(stores, 2), "both workers at work", timeout_s=30)
+            await wait_until(lambda: hearing(stores, 2), "both workers at work", timeout_s=30)
             asked = [asyncio.create_task(ask(desk, it, "floor:1")) for it in crowd * 20]
             await wait_until(lambda: stores.redis.xlen(LIVE.submissions), "submissions")
             workers[0].kill()
@@ -238,8 +239,3 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
     assert len({it.reservation_id for it in answers}) == 1000
     assert len(await rows(stores)) == 1000
     assert await check(stores, GALA) == []
-
-
-async def _consumers(stores: Stores, count: int) -> bool:
-    await stream.open_group(stores.redis, LIVE)
-    return len(await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)) == count

@@ -1,11 +1,11 @@
 -- One tick of the controller: acts on the schedule, ends what has run out, calls whoever may be called. Everything
 -- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
--- KEYS wanted
+-- KEYS wanted, submissions
 -- ARGV now_ms:clock, limit:num, channel
 -- USES room, windows, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
--- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left due_in_ms
+-- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left due_in_ms backlog
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
@@ -38,5 +38,5 @@ reply[18] = m.numbers_reserved - m.last_number; reply[19] = tell and 1 or 0; rep
 reply[21] = c.rate; reply[22] = c.claim_window_ms; reply[23] = m.admitted; reply[24] = m.no_shows
 reply[25] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
 reply[26] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
-reply[27] = next_due_in_ms()
+reply[27] = next_due_in_ms(); reply[28] = redis.call('XLEN', submissions)
 return reply

@@ -1,6 +1,7 @@
 -- Takes reservation requests in: repeats what is decided, refuses what has to be, streams the rest once each.
+-- Workers are told when the stream was empty: while it is not, one of them is at it.
 -- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters
--- ARGV now_ms:clock, event_id, backlog_max:num
+-- ARGV now_ms:clock, event_id, backlog_max:num, channel
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items
 -- USES outcomes, windows, wishes, run_codes, seats, named_seats
 -- REPLY unknown | other_event | restoring for all; else for each a word and a detail:
@@ -10,8 +11,8 @@ local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_
 if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
 if room[3] == '1' then return {'restoring'} end
-local max_tickets, backlog = tonumber(room[4]), redis.call('XLEN', submissions)
-local ids, visitors, refused, told, replies = {}, {}, {}, {}, {}
+local max_tickets, before = tonumber(room[4]), redis.call('XLEN', submissions)
+local backlog, ids, visitors, refused, told, replies = before, {}, {}, {}, {}, {}
 for reservation_id, visitor_id in records() do
   ids[#ids + 1], visitors[#visitors + 1] = reservation_id, visitor_id
   refused[#refused + 1] = visitor_id .. ':refused' -- the last refusal only: one costs nothing, many would
@@ -21,9 +22,8 @@ local sessions = redis.call('ZMSCORE', active, unpack(visitors))
 local had = redis.call('HMGET', allowance, unpack(visitors))
 
 local function outcome_of(n, id)
-  if told[id] or decided[n] then return told[id] or decided[n] end
   local last = refusals[n]
-  if last and string.sub(last, 1, #id) == id then return string.sub(last, #id + 2) end
+  return told[id] or decided[n] or last and string.sub(last, 1, #id) == id and string.sub(last, #id + 2)
 end
 local function judge(n, visitor_id, session_ms, items)
   if session_ms <= now_ms or tonumber(sessions[n] or 0) ~= session_ms then return 'session_ended' end
@@ -46,8 +46,7 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items in reco
     word, detail = judge(n, visitor_id, session_ms, items)
   end
   if word == 'queued' then
-    redis.call('XADD', submissions, '*', 's',
-      table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|'))
+    redis.call('XADD', submissions, '*', 's', table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|'))
     backlog, told[reservation_id] = backlog + 1, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
   elseif not body and (word == 'sold_out' or word == 'limit_exceeded' or word == 'seat_taken' or word == 'not_on_sale') then
@@ -57,4 +56,5 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items in reco
   replies[#replies + 1], replies[#replies + 2] = word, detail or ''
 end
 write_outcomes()
+if before == 0 and backlog > 0 then redis.call('PUBLISH', channel, backlog) end
 return replies

@@ -1,1 +1,0 @@
-"""The installed name. In a wheel this package holds all of ours: there is no `app` in site-packages."""

@@ -1,0 +1,151 @@
+"""A reservation request that cannot be worked on is answered and set aside, and holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app import set_aside
+from app.core.errors import InternalError, Refusal
+from app.reservations import check
+from app.settings import Settings
+from app.store import stream
+from app.store.connections import Stores
+from app.store.set_aside import KEPT_MAX, forget
+from tests.builders import Client
+from tests.sales import (
+    GALA,
+    LIVE,
+    SETTINGS,
+    a_sale,
+    a_session,
+    a_shop,
+    ask,
+    at_desk,
+    counters,
+    stock,
+    working,
+)
+from tests.waiting import wait_until
+from worker.lane import TRIES
+
+POISON = """
+CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'nobody foresaw this'; END $$;
+CREATE TRIGGER poison BEFORE INSERT ON reservations FOR EACH ROW
+    WHEN (NEW.visitor_id LIKE 'poison%') EXECUTE FUNCTION refuse_poison()
+"""
+PATIENT = Settings(secret=SETTINGS.secret, reserve_wait_s=30)
+CURE = "DROP TRIGGER poison ON reservations; DROP FUNCTION refuse_poison()"
+
+
+@asynccontextmanager
+async def poisoned(stores: Stores) -> AsyncIterator[None]:
+    """Postgres raises what nobody foresaw for some visitors."""
+    await stores.postgres.execute(POISON)
+    try:
+        yield
+    finally:
+        await stores.postgres.execute(CURE)
+
+
+async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_the_others_go_on(
+    stores: Stores,
+) -> None:
+    await a_sale(stores, {"floor": 100})
+    async with at_desk(stores, PATIENT) as desk, poisoned(stores):
+        visitors = [await a_session(stores, name) for name in ("ann", "poison", "bob", "poison2", "eve")]
+        asked = [asyncio.create_task(ask(desk, it, key="key")) for it in visitors]
+        await wait_until(lambda: _backlog(stores, len(visitors)), "one batch of all of them")
+        async with working(stores):
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert [getattr(it, "code", "held") for it in answers] == [
+                *("held", "internal_error", "held", "internal_error", "held")
+            ]
+            with pytest.raises(InternalError) as again:
+                await ask(desk, visitors[1], key="key")
+            assert again.value.replayed
+            assert (await ask(desk, visitors[0])).reservation  # the room is not blocked
+        assert await counters(stores) == (8, 0)
+        assert await stock(stores.redis, "floor", LIVE) == (92, 8, 0)
+        assert await check(stores, GALA) == []
+        assert await stores.redis.xlen(LIVE.submissions) == 0
+    assert await set_aside.count(stores) == {"reservation": 2}
+    (latest, _) = await set_aside.newest(stores)
+    assert (latest.room_id, latest.content) == ("hall", "floor:2")
+    assert "nobody foresaw this" in latest.reason
+
+
+async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None:
+    client: Client = stores.redis
+    async with a_shop(stores) as desk:
+        for fields in ({"s": "no request"}, {"other": "fields"}):
+            await client.xadd(LIVE.submissions, fields)
+        assert (await ask(desk, await a_session(stores))).reservation
+        await wait_until(lambda: _backlog(stores, 0), "the stream is empty")
+    assert await set_aside.count(stores) == {"reservation": 2}
+    assert "fields" in (await set_aside.newest(stores))[0].content
+
+
+async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: Stores) -> None:
+    """The tries are counted where no worker can take them with it."""
+    await a_sale(stores)
+    async with at_desk(stores) as desk:
+        asked = asyncio.create_task(ask(desk, await a_session(stores)))
+        await wait_until(lambda: _backlog(stores, 1), "the request")
+        (message,) = await _read(stores)
+        for _ in range(TRIES):
+            await stream.read_own(stores.redis, LIVE, "dying")
+            await stream.begin_alone(stores.redis, LIVE, message)
+        async with working(stores, "dying"):
+            with pytest.raises(InternalError):
+                await asked
+        assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
+    assert "has died" in (await set_aside.newest(stores))[0].reason
+
+
+async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores) -> None:
+    """However often it was read, it is worked on."""
+    await a_sale(stores)
+    async with at_desk(stores) as desk:
+        asked = asyncio.create_task(ask(desk, await a_session(stores)))
+        await wait_until(lambda: _backlog(stores, 1), "the request")
+        await _read(stores)
+        for _ in range(3 * TRIES):
+            await stream.read_own(stores.redis, LIVE, "dying")
+        async with working(stores, "dying"):
+            assert (await asked).reservation
+    assert await set_aside.count(stores) == {}
+
+
+async def test_a_refusal_that_redis_made_alone_is_no_poison(stores: Stores) -> None:
+    async with a_shop(stores, {"floor": 2}) as desk:
+        answers = await asyncio.gather(
+            *[ask(desk, await a_session(stores)) for _ in range(2)], return_exceptions=True
+        )
+        assert {it.code for it in answers if isinstance(it, Refusal)} == {"sold_out"}
+    assert await set_aside.count(stores) == {}
+
+
+async def test_what_was_set_aside_is_bounded(stores: Stores) -> None:
+    await stores.postgres.execute(
+        "INSERT INTO set_aside (kind, subject, content, reason, set_aside_at) "
+        "SELECT 'mail', n, '', '', now() - make_interval(days => CASE WHEN n <= 5 THEN 40 ELSE 0 END) "
+        "FROM generate_series(1, $1 + 20) AS n",
+        KEPT_MAX,
+    )
+    await forget(stores.postgres)
+    assert await set_aside.count(stores) == {"mail": KEPT_MAX}
+    await set_aside.keep(stores, "mail", "7\0", "half \ud800", content="\0", room_id=None)
+    assert (await set_aside.newest(stores, limit=1))[0].reason == "half ?"
+
+
+async def _read(stores: Stores) -> list[stream.Message]:
+    return await stream.read_new(stores.redis, LIVE, "dying")
+
+
+async def _backlog(stores: Stores, count: int) -> bool:
+    return bool(await stores.redis.xlen(LIVE.submissions) == count)

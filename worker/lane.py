@@ -1,0 +1,148 @@
+"""One worker's work on one room's reservations, while there is any.
+
+A batch that a store interrupts is done again, as often as it takes. One that fails for another reason is bad
+itself, or something in it is: after three tries its submissions are worked on one by one, and the bad one is
+given up: answered, and set aside with the reason. Redis counts the tries, so they are counted also when each
+ends with the death of a worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+
+from app import holds, loops
+from app.core.model import RoomId
+from app.store import stream
+from app.store.connections import STORE_AWAY
+from app.store.reservations import Superseded
+from app.store.stock_scripts import RoomNotReady
+from app.store.stream import Message
+from worker.context import WorkerContext
+from worker.pace import Backoff, pause
+
+log = structlog.get_logger(__name__)
+
+LINGER_S = 2.0  # a lane that has nothing to do stays for so long
+TAKE_OVER_S = 0.5
+IDLE_MS = 2_000  # a batch that lies for so long is another worker's; less would double work, more would stall
+TRIES = 3  # of a batch as a whole, and of one submission alone where workers die of it
+
+TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
+
+
+class Lane:
+    """Batch after batch: what comes meanwhile makes the next one larger."""
+
+    def __init__(self, ctx: WorkerContext, room_id: RoomId) -> None:
+        self._ctx = ctx
+        self._room_id = room_id
+        self._keys = holds.keys_of(room_id)
+        self._rung = asyncio.Event()
+        self._behind = True  # there may be submissions we have read and not settled
+        self._interrupted = False  # by a store, so that it is no fault of theirs
+        self._worked_at = time.monotonic()
+        self._took_over_at = 0.0
+
+    def ring(self) -> None:
+        """There is something in the stream, or the worker stops."""
+        self._rung.set()
+
+    async def run(self) -> None:
+        """Work until the stream is empty and stays so, or the worker stops; then finish the batch in hand."""
+        backoff = Backoff()
+        while not self._ctx.stopping.is_set():
+            self._rung.clear()
+            try:
+                if not await self.step() and await self._is_over():
+                    return
+                backoff.reset()
+            except TROUBLE as error:
+                if backoff.first:
+                    log.warning("reservations wait", room_id=self._room_id, why=repr(error))
+                await self._again(backoff, interrupted=True)
+            except Exception as error:  # whatever it is: it comes of what is in this batch, or it comes again
+                loops.failed("drain_room", self._room_id, error)
+                await self._again(backoff, interrupted=False)
+        if not self._behind:
+            with suppress(*TROUBLE):  # the batch stays pending, another worker takes it over
+                await stream.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+
+    async def step(self) -> bool:
+        """Work off a batch: a new one, or first what was interrupted or taken over. False: there is none."""
+        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
+        if self._behind:
+            messages = await stream.read_own(redis, self._keys, consumer)
+        else:
+            messages = await stream.read_new(redis, self._keys, consumer)
+        if messages:
+            if self._behind and not self._interrupted and await self._is_bad():
+                await self._one_by_one(messages)
+            else:
+                await self._work(messages)
+            self._worked_at = time.monotonic()
+        self._behind = self._behind and bool(messages)
+        self._interrupted = self._interrupted and self._behind
+        await self._take_over()
+        return bool(messages)
+
+    async def _work(self, messages: Sequence[Message]) -> None:
+        readable = [it for it in messages if it.reservation_id]
+        if readable:
+            batch = await holds.decide(self._ctx.stores, self._room_id, readable)
+            await holds.record(self._ctx.stores, batch)
+        for message in messages:
+            if not message.reservation_id:
+                await holds.give_up(self._ctx.stores, self._room_id, message, "it cannot be read")
+
+    async def _is_bad(self) -> bool:
+        tried = await stream.deliveries(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+        return tried > TRIES
+
+    async def _one_by_one(self, messages: Sequence[Message]) -> None:
+        """Work on each alone, and give up those that fail."""
+        redis = self._ctx.stores.redis
+        for message in messages:
+            try:
+                if await stream.begin_alone(redis, self._keys, message) > TRIES:
+                    raise WorkersDied("each worker that tried it has died")
+                await self._work([message])
+            except TROUBLE:
+                await stream.end_alone(redis, self._keys, message)
+                raise
+            except Exception as error:  # whatever it is: it comes of this submission
+                what = {"room_id": self._room_id, "reservation_id": message.reservation_id}
+                log.error("a reservation request is given up and set aside", **what, why=repr(error))
+                await holds.give_up(self._ctx.stores, self._room_id, message, error)
+            await stream.end_alone(redis, self._keys, message)
+
+    async def _again(self, backoff: Backoff, *, interrupted: bool) -> None:
+        self._behind, self._interrupted = True, interrupted
+        await pause(self._ctx.stopping, backoff.next())
+
+    async def _take_over(self) -> None:
+        if time.monotonic() - self._took_over_at < TAKE_OVER_S:
+            return
+        self._took_over_at = time.monotonic()
+        redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
+        if await stream.take_over(redis, self._keys, consumer, IDLE_MS):
+            self._behind, self._interrupted = True, False
+
+    async def _is_over(self) -> bool:
+        """Whether there is nothing to come; if there may be, wait for it."""
+        redis = self._ctx.stores.redis
+        if not self._behind and time.monotonic() - self._worked_at >= LINGER_S:
+            if not await stream.backlog(redis, self._keys):
+                await stream.leave_group(redis, self._keys, self._ctx.worker_id)
+                return not self._rung.is_set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._rung.wait(), 0 if self._behind else TAKE_OVER_S)
+        return False
+
+
+class WorkersDied(Exception):
+    """Whoever worked on it did not come to an end."""
