@@ -20,20 +20,20 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "[1/3] making $(VENV) with $$($(PYTHON) --version)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "[2/3] installing $$(grep -c == requirements.lock) packages; the first time takes a minute or two"
-	@$(PIP) install --progress-bar off -r requirements.lock | { \
+	@$(PIP) install --progress-bar off --require-hashes -r requirements.lock | { \
 	  count=0; while read -r word name _; do case "$$word" in \
 	    Collecting) count=$$((count + 1)); ((count % 10)) || echo "      $$count: $${name%%=*}" ;; \
 	    Installing) echo "      unpacking" ;; \
 	  esac; done; }
 	@echo "[3/3] installing fairgate"
-	@$(PIP) install --quiet --no-deps -e .
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip does not where PYTHONDONTWRITEBYTECODE is set: starts took twice as long
 	@touch $(INSTALLED)
 
 # Hundreds of processes are started, which would each compile our code where PYTHONDONTWRITEBYTECODE is set; and dozens of
 # stores, which wait for the disk: so where memory is plenty their folders are in it.
 test: install browser lint
-	$(VENV)/bin/python -m compileall -q app worker load tests
+	$(VENV)/bin/python -m compileall -q fairgate app worker load tests
 	@folder=$$(df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8e6 { print "/dev/shm" }'); \
 	export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX); chmod 711 "$$TMPDIR"; \
 	trap 'rm -rf "$$TMPDIR"' EXIT; \
@@ -82,5 +82,17 @@ soak: install
 bench-compare: install
 	@exec $(VENV)/bin/python -m load.compare $(or $(strip $(A) $(B)),$(filter-out bench-compare,$(MAKECMDGOALS)))
 
+# The newest of everything, with the hashes of all files for all systems; deploy/ has what the program alone needs.
+# Needs uv (pip install uv). The second takes the versions of the first.
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+.PHONY: lock audit
+lock:
+	$(LOCK) $(ARGS) --all-extras -o requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
+
+# Known vulnerabilities of what is locked. Needs pip-audit (pip install pip-audit) and a network.
+audit:
+	pip-audit --disable-pip --require-hashes -r requirements.lock
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info

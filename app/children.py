@@ -10,12 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 QUICK_DEATH_S = 3.0  # a life shorter than this: such deaths in a row are counted
 FREE_RESTARTS = 3  # so many of a row are answered at once
 RESTART_DELAY_S = 1.0  # then: a pause that still keeps the restart within 2 s
 GIVING_UP_AFTER = 20  # a row this long will not mend itself soon
 RESTART_DELAY_MAX_S = 10.0
+
+OURS = Path(__file__).parents[1]  # where `app`, `worker` and `load` are: the folder `fairgate`, or a checkout
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -37,6 +40,18 @@ def ends_with_us(death_signal: signal.Signals) -> Callable[[], None] | None:
             os._exit(1)
 
     return before_exec
+
+
+def program() -> list[str]:
+    """How another process of ours is started, however this one was installed: python .../fairgate COMMAND."""
+    beside = OURS / "fairgate"
+    return [sys.executable, str(beside if beside.is_dir() else OURS)]
+
+
+def finding_ours() -> dict[str, str]:
+    """Our environment, for `python -P -m` and a module of ours; -P keeps the working directory's out."""
+    path = [str(OURS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
 @dataclass

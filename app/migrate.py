@@ -14,6 +14,14 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from app.core.errors import CannotRun
+from app.store.connections import POSTGRES_AWAY
+
+REFUSED: tuple[type[Exception], ...] = (
+    *POSTGRES_AWAY,
+    DBAPIError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 
 class MigrationRefused(CannotRun):
@@ -34,7 +42,7 @@ def _told() -> Iterator[None]:
         yield
     except CommandError as error:  # a revision this release does not know, or none to go back to
         raise MigrationRefused(f"migrating failed: {error}") from None
-    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+    except REFUSED as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise MigrationRefused(f"migrating failed: {cause}") from None
 
@@ -53,8 +61,11 @@ def down(database_url: str) -> None:
 
 def new(name: str) -> Path:
     """Write an empty migration and return its path; its number follows the newest one."""
+    root = Path(migrations.__file__).parents[1]
+    if not (root / "pyproject.toml").is_file():
+        raise MigrationRefused("a migration is begun in a checkout of Fairgate: this is an installed one")
     config = _config("")
-    folder = Path(migrations.__file__).parent / "versions"
+    folder = root / "migrations" / "versions"
     number = 1 + max((int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.py")), default=0)
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     with _told():

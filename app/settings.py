@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     staff_rate_per_minute: int = Field(default=1200, ge=1, le=1_000_000)
     backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)  # submissions waiting per room
     reserve_wait_s: float = Field(default=10.0, gt=0, le=60)  # a reserve call's deadline
+    body_timeout_s: float = Field(default=10.0, gt=0, le=600)  # each piece of a request's body, and the first
+    send_timeout_s: float = Field(
+        default=30.0, gt=0, le=600
+    )  # a reader of a stream takes nothing for so long
     store_timeout_s: float = Field(default=2.0, gt=0, le=60)  # any one round trip
     postgres_pool_max: int = Field(default=10, ge=4, le=1000)  # a restore holds two at once
     postgres_statements: int = Field(default=0, ge=0, le=10_000)  # prepared ones kept; embedded: 100

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -140,6 +139,9 @@ async def _start_stores(crew: Crew) -> None:
         }
     )
     await ask(given)  # first: a wrong address is told before anything is started
+    addresses = {"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url}
+    if unset := [name for name, value in addresses.items() if not value]:
+        embedded.needed(f"set {' and '.join(unset)}")
     if not given.redis_url:
         store = await _embed(crew, "valkey", embedded.start_valkey)
         settings = settings.model_copy(update={"redis_url": store.url})
@@ -191,7 +193,7 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
 
     def launch() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, str(_program()), *arguments],
+            [*children.program(), *arguments],
             env=environment,
             pass_fds=files,
             stdin=subprocess.DEVNULL,
@@ -200,11 +202,6 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
         )
 
     return Child(arguments[0], launch)
-
-
-def _program() -> Path:
-    """The installed `fairgate` script, so that `fairgate web` stands in the command line of a role."""
-    return Path(sysconfig.get_path("scripts")) / "fairgate"
 
 
 async def _watch(crew: Crew) -> None:

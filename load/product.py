@@ -7,8 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
 import tempfile
 import time
 from collections import defaultdict
@@ -20,7 +18,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from app import installation
+from app import children, installation
 from app.core.errors import CannotRun
 from app.core.tokens import PlaceSigner
 from app.listening import ServerName
@@ -117,7 +115,7 @@ async def running(
     data: Path, server: ServerName, *, web: int = 1, workers: int = 1, **environment: str
 ) -> AsyncIterator[Product]:
     """`fairgate up` on `data` and a free port, with these settings and no others; stopped on the way out."""
-    command = [sys.executable, str(_program()), "up", "--server", server, "--port", "0", "--data", str(data)]
+    command = [*children.program(), "up", "--server", server, "--port", "0", "--data", str(data)]
     command += ["--web", str(web), "--workers", str(workers)]
     clean = {name: value for name, value in os.environ.items() if not _ours(name)}
     process = _launch(command, {**clean, **environment}, data / "up.log")
@@ -129,10 +127,6 @@ async def running(
             yield Product(url, data, staff, stores)
     finally:
         await asyncio.to_thread(_stop, process)
-
-
-def _program() -> Path:
-    return Path(sysconfig.get_path("scripts")) / "fairgate"
 
 
 def _ours(name: str) -> bool:
@@ -169,7 +163,7 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
 
 @asynccontextmanager
 async def _staff(url: str, data: Path) -> AsyncIterator[httpx.AsyncClient]:
-    command = [sys.executable, str(_program()), "token", "--role", "admin", "--sub", "benchmark"]
+    command = [*children.program(), "token", "--role", "admin", "--sub", "benchmark"]
     made = await asyncio.create_subprocess_exec(
         *command, "--data", str(data), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -22,6 +22,7 @@ from typing import Literal
 import httpx
 import msgspec
 
+from app import children
 from app.core.errors import CannotRun, Refusal
 from app.core.model import EventId, RoomId
 from app.store.connections import STORE_AWAY
@@ -136,7 +137,7 @@ async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, PLAN: str(folder / "plan")},
+        env={**children.finding_ours(), PLAN: str(folder / "plan")},
         start_new_session=True,
     )
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
@@ -171,7 +172,17 @@ def _found(path: Path, last: Sequence[str]) -> Found:
 
 def _command(wanted: Wanted, plan: Plan) -> list[str]:
     per_s = SCENARIOS[wanted.scenario].arrivals_per_s(wanted.fans)
-    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", plan.url, "--only-summary"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "locust",
+        "-f",
+        str(LOCUSTFILE),
+        "--host",
+        plan.url,
+        "--only-summary",
+    ]
     command += ["--users", str(wanted.fans), "--spawn-rate", f"{per_s:.2f}", "--loglevel", "WARNING"]
     if wanted.web:
         return [*command, "--web-host", "127.0.0.1", "--web-port", str(wanted.web_port)]

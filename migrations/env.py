@@ -9,6 +9,10 @@ from sqlalchemy import pool
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.store.connections import postgres_connector
+
+CONNECT_TIMEOUT_S = 10.0
+
 
 def _run(connection: Connection) -> None:
     context.configure(connection=connection, transaction_per_migration=True)
@@ -17,13 +21,8 @@ def _run(connection: Connection) -> None:
 
 
 async def _connect(url: str) -> None:
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1).replace(
-            "postgres://", "postgresql+asyncpg://", 1
-        ),
-        poolclass=pool.NullPool,
-        connect_args={"statement_cache_size": 0},
-    )
+    connector = postgres_connector(url, CONNECT_TIMEOUT_S, "migration")
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=pool.NullPool, async_creator=connector)
     async with engine.connect() as connection:
         await connection.run_sync(_run)
         await connection.commit()

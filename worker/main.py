@@ -21,15 +21,15 @@ from typing import Any
 import msgspec
 import structlog
 import uvloop
-from arq import Retry, create_pool, func
-from arq.connections import RedisSettings
+from arq import Retry, func
+from arq.connections import ArqRedis
 from arq.worker import Worker
 from redis.asyncio import RedisCluster
 
 from app import garbage, loops, scheduling
 from app.core.errors import CannotRun
 from app.settings import Settings
-from app.store.connections import REDIS_AWAY, connected
+from app.store.connections import REDIS_AWAY, connected, queue_pool
 from worker import admission, expiry, mail, mend, notices, payments, processor, samples
 from worker.context import WorkerContext
 from worker.pace import Backoff, pause
@@ -87,7 +87,7 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with connected(settings) as stores:
+    async with connected(settings, "worker") as stores:
         if isinstance(stores.redis, RedisCluster) and not settings.queue_redis_url:
             raise CannotRun(
                 "REDIS_URL is a Redis Cluster, where arq cannot keep its queue; "
@@ -118,14 +118,10 @@ async def _attend(crew: Crew) -> None:
 async def _arq(crew: Crew) -> None:
     """One arq worker, until it is cancelled or its queue fails."""
     queue = f"fairgate:worker:{crew.ctx.worker_id}:{secrets.token_hex(3)}"
-    address = RedisSettings.from_dsn(crew.ctx.settings.queue_url)
-    address.conn_retries = 0  # we try again ourselves
-    pool = await create_pool(
-        address,
-        default_queue_name=queue,
-        job_serializer=msgspec.json.encode,
-        job_deserializer=msgspec.json.decode,
-    )
+    pool = ArqRedis(queue_pool(crew.ctx.settings))
+    pool.auto_close_connection_pool = True
+    pool.default_queue_name = queue
+    pool.job_serializer, pool.job_deserializer = msgspec.json.encode, msgspec.json.decode
     worker = Worker(
         functions=[_attendance(crew, job.__name__, queue) for job in JOBS],
         redis_pool=pool,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app import installation
+from app import children, installation
 from app.commands.settled import CommandFailed
 
 Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots"]
@@ -51,7 +51,9 @@ def load(
         "web_port": web_port,
         "data": str(data or _running_here()),
     }
-    child = subprocess.Popen([sys.executable, "-m", "load.run", json.dumps(wanted)])
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)], env=children.finding_ours()
+    )
     while True:
         try:
             code = child.wait()

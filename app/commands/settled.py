@@ -71,7 +71,7 @@ def on_stores(data: Path | None, operation: Callable[[Stores, Settings], Awaitab
     settings = with_addresses(settings_of(data))
 
     async def connect_and_run() -> T:
-        async with connected(settings) as stores:
+        async with connected(settings, "command") as stores:
             return await operation(stores, settings)
 
     return asyncio.run(connect_and_run())

@@ -139,6 +139,19 @@ def _listed_rows(rows: dict[str, dict[int, int]]) -> list[SeatRow]:
     return made
 
 
+class SeatName(NamedTuple):
+    """A seat beside the name of its section."""
+
+    row: str
+    number: str
+
+
+def seat_name(seat: str) -> SeatName:
+    """The seat of this id as people are told it."""
+    _, row, number = seat.rsplit("-", 2)
+    return SeatName(row.upper(), number)
+
+
 def slug_of(name: str) -> str:
     """An id made of a name; "" when nothing of it can be used."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()

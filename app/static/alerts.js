@@ -22,6 +22,23 @@ function ring() {
   });
 }
 
+// Where storage is blocked the choice holds for this page only.
+function keep(chosen) {
+  try {
+    localStorage.setItem(KEPT, chosen);
+  } catch {
+    // it is not kept
+  }
+}
+
+function recall() {
+  try {
+    return localStorage.getItem(KEPT) ?? "";
+  } catch {
+    return "";
+  }
+}
+
 // Once for each turn. Resolves when the sound is over, so that the page may move on.
 export async function alertTurn(title) {
   if (isChosen("notice") && globalThis.Notification?.permission === "granted") {
@@ -40,9 +57,9 @@ async function choose({ target }) {
     target.checked = leave === "granted";
     refused.hidden = target.checked;
   }
-  localStorage.setItem(KEPT, boxes.filter((it) => it.checked).map((it) => it.dataset.alert).join());
+  keep(boxes.filter((it) => it.checked).map((it) => it.dataset.alert).join());
 }
 
-const kept = (localStorage.getItem(KEPT) ?? "").split(",");
+const kept = recall().split(",");
 for (const it of boxes) it.checked = kept.includes(it.dataset.alert);
 box.addEventListener("change", choose);

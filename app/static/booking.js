@@ -1,6 +1,6 @@
 // The booking page: live stock, a running total, and reserving with one idempotency key per attempt. Where there are seats,
 // `seats.js` is loaded besides.
-import { newKey, jittered, persist } from "./calls.js";
+import { newKey, jittered, look, persist } from "./calls.js";
 import { heard, localTimes, tick } from "./clock.js";
 import { counted, money } from "./words.js";
 import { hideProblems, showProblem, whileBusy } from "./form.js";
@@ -38,6 +38,7 @@ function addSteps(row) {
 }
 
 function showStock(document) {
+  if (document.updated_at) heard(Date.parse(document.updated_at)); // a device that slept lost time
   for (const type of document.ticket_types) {
     const left = form.querySelector(`[data-type="${type.ticket_type_id}"] [data-left]`);
     if (!left) continue;
@@ -48,9 +49,7 @@ function showStock(document) {
 async function watchStock() {
   if (document.visibilityState === "visible") {
     try {
-      const response = await fetch(`${url}/availability`, { signal: AbortSignal.timeout(8000) });
-      if (!response.ok) throw new Error(response.status);
-      showStock(await response.json());
+      showStock(await (await look(`${url}/availability`)).json());
       wait = STOCK_MS;
     } catch {
       wait = Math.min(STOCK_MAX_MS, wait * 2);

@@ -1,18 +1,33 @@
 // Calls to our own API. A failure of the network is an answer like any other: status 0.
 const AGAIN = new Set([0, 429, 502, 503, 504]);
 const DEADLINE_MS = 15000;
+const LOOK_MS = 8000;
 
 export const jittered = (ms) => ms * (0.75 + Math.random() / 2);
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+// What `AbortSignal.timeout` does, for browsers that do not have it.
+export function within(ms) {
+  const deadline = new AbortController();
+  setTimeout(() => deadline.abort(), ms);
+  return deadline.signal;
+}
+
+// A document read again and again; throws when it does not come.
+export async function look(url) {
+  const response = await fetch(url, { signal: within(LOOK_MS) });
+  if (!response.ok) throw new Error(response.status);
+  return response;
+}
+
 // {status, body, retryAfterMs}; body is null unless the answer was JSON.
-export async function call(method, url, { body, key } = {}) {
-  const headers = { Accept: "application/json" };
+export async function call(method, url, { body, key, more } = {}) {
+  const headers = { Accept: "application/json", ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   try {
     const response = await fetch(url, {
-      method, headers, credentials: "same-origin", signal: AbortSignal.timeout(DEADLINE_MS),
+      method, headers, credentials: "same-origin", signal: within(DEADLINE_MS),
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const isJson = (response.headers.get("Content-Type") ?? "").includes("json");

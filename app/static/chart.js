@@ -68,7 +68,7 @@ export class Graph {
     for (const { key, look } of this.legend) {
       const path = trace(drawn, key, x, y);
       if (this.legend.length === 1 && path) {
-        const first = drawn.find((it) => it[key] !== null), last = drawn.findLast((it) => it[key] !== null);
+        const known = drawn.filter((it) => it[key] !== null), first = known[0], last = known[known.length - 1];
         const area = `M${x(first.at_ms)} ${floor}${path.replaceAll("M", "L")}L${x(last.at_ms)} ${floor}Z`;
         parts.push(element("path", { class: "area", d: area }));
       }
@@ -76,7 +76,7 @@ export class Graph {
     }
     if (cursor !== null) parts.push(element("path", { class: "cursor", d: `M${x(cursor)} ${TOP}V${floor}` }));
     this.svg.replaceChildren(...parts);
-    const told = cursor === null ? points.at(-1) : nearest(points, cursor);
+    const told = cursor === null ? points[points.length - 1] : nearest(points, cursor);
     for (const { key, shown } of this.legend) shown.textContent = told ? number(told[key]) : "–";
   }
 }

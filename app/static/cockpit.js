@@ -1,4 +1,5 @@
 // The cockpit, moving: figures, graphs, log and controls follow the room's stream; other numbers show their effect.
+import { within } from "./calls.js";
 import { Graph, number } from "./chart.js";
 
 const SPAN_MS = 15 * 60000, SILENT_MS = 6000, ASK_AFTER_MS = 150, AGAIN_MS = 3000;
@@ -25,7 +26,7 @@ const figure = (name, value, note) => {
 
 function draw() {
   if (!live) return;
-  const now = Date.now() + skew;
+  const now = performance.now() + skew;
   const marks = live.changes.map((it) => ({ ...it, on: it.audit_id === marked }));
   for (const graph of graphs) graph.draw(points, marks, now, cursor);
   text("[data-readout]", cursor === null ? "The last 15 minutes; dashed lines across are changes." : `At ${time.format(cursor)}`);
@@ -67,9 +68,9 @@ function showChanges() {
 
 function hear(event) {
   live = JSON.parse(event.data);
-  heardAt = Date.now();
+  heardAt = performance.now();
   skew = live.now_ms - heardAt;
-  const newest = points.at(-1)?.at_ms ?? 0;
+  const newest = points[points.length - 1]?.at_ms ?? 0;
   points = [...points, ...live.points.filter((it) => it.at_ms > newest)].filter((it) => it.at_ms > live.now_ms - SPAN_MS);
   showFigures();
   showState();
@@ -88,7 +89,7 @@ function listen() {
 
 // The sign of life; when it is silent the figures are old and must not be taken for the present.
 function showLink() {
-  const age = Date.now() - heardAt, lost = age > SILENT_MS;
+  const age = performance.now() - heardAt, lost = age > SILENT_MS;
   text("[data-link]", !heardAt ? "connecting" : lost ? `no answer for ${Math.round(age / 1000)} s; figures are old` : "live");
   document.body.classList.toggle("stale", Boolean(heardAt) && lost);
 }
@@ -125,7 +126,7 @@ function showEffect({ now, then, field, problem }) {
 
 async function ask() {
   const query = new URLSearchParams(inputs.map((it) => [it.name, it.value.trim()]));
-  const response = await fetch(`${here}/effect?${query}`, { signal: AbortSignal.timeout(5000) });
+  const response = await fetch(`${here}/effect?${query}`, { signal: within(5000) });
   if (response.ok) showEffect(await response.json());
 }
 

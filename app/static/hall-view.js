@@ -84,7 +84,7 @@ export function hallView(canvas, hall, marks) {
     const size = Math.max(10, Math.min(16, wide / 6));
     const lines = high > size * 2.7 && wide > 52 ? 2 : 1, up = lines === 2 ? size * 0.62 : 0;
     write(section.name, x, y - up, size, paint.ink, wide - 8, 650) ||
-      write(section.name.split(" ").at(-1), x, y - up, size, paint.ink, wide - 4, 650);
+      write(section.name.split(" ").pop(), x, y - up, size, paint.ink, wide - 4, 650);
     if (lines === 2) write(marks.left(section), x, y + up, size * 0.82, paint.ink, wide - 8, 400);
   }
 

@@ -37,7 +37,8 @@ function sectionOf({ ticket_type_id: id, name, price, rows, free, sold, total, s
 function ringsOf(sections, byPrice) {
   const groups = [];
   for (const it of sections) {
-    if (groups.length && (!byPrice || groups.at(-1)[0].price === it.price)) groups.at(-1).push(it);
+    const group = groups[groups.length - 1];
+    if (group && (!byPrice || group[0].price === it.price)) group.push(it);
     else groups.push([it]);
   }
   const rings = [];

@@ -1,5 +1,5 @@
 // Asks for this page again every 10 seconds and shows what changed; nothing moves while nobody looks.
-const EVERY_MS = 10_000;
+const EVERY_MS = 10000;
 const parts = document.getElementById("parts");
 document.getElementById("live").hidden = false;
 

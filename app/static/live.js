@@ -1,51 +1,90 @@
-// The shared document of a room, live: by SSE, and by asking where SSE is blocked, silent or broken.
-import { jittered } from "./calls.js";
+// The shared document of a room, live: by one stream for all tabs of this browser, because over HTTP/1.1 it opens six
+// connections to a host at most; and by asking where the stream is blocked, silent or broken.
+import { jittered, look } from "./calls.js";
 
 const QUIET_MS = 20000; // a stream that says nothing for longer is checked by asking
+const OTHER_QUIET_MS = 30000; // a tab that has the stream asks before that, and tells the others
 const POLL_MS = 3000;
 const FIRST_MS = 4000; // a stream begins with the present document; none by then: something swallows it
 const LISTEN_AGAIN_MS = 15000;
 const LOST_AFTER = 2; // failures in a row
+const STREAMS_MAX = 3; // of all rooms that are open in this browser; pages need connections, too
 
 export function follow(url, onDocument, onLink) {
-  let streaming = false, heardAt = Date.now() - POLL_MS + FIRST_MS, failures = 0, asking = false, link = "";
+  let source = null, streaming = false, last = null, failures = 0, asking = false, link = "";
+  let heardAt = performance.now() - POLL_MS + FIRST_MS;
+  const tabs = channel(`fairgate ${url}`);
 
   const tell = () => {
     const next = streaming ? "live" : failures >= LOST_AFTER ? "lost" : "polling";
     if (next !== link) onLink((link = next));
   };
-  const hear = (document) => {
-    heardAt = Date.now();
+  const share = () => { if (source && last) tabs?.postMessage({ last, streaming }); };
+  const take = (document) => {
+    heardAt = performance.now();
     failures = 0;
-    onDocument(document);
+    onDocument((last = document));
     tell();
+  };
+  const hear = (document) => {
+    take(document);
+    share();
   };
 
   function listen() {
-    const source = new EventSource(`${url}/events`);
+    source = new EventSource(`${url}/events`);
+    const mine = source;
     source.addEventListener("status", (event) => {
       streaming = true;
       hear(JSON.parse(event.data));
     });
     source.onerror = () => {
-      if (streaming) heardAt = Date.now() - POLL_MS + jittered(1000); // ask soon, but not all at once
+      if (streaming) heardAt = performance.now() - POLL_MS + jittered(1000); // ask soon, but not all at once
       streaming = false;
+      share();
       tell();
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, jittered(LISTEN_AGAIN_MS));
+      if (mine.readyState === EventSource.CLOSED) setTimeout(() => mine === source && listen(), jittered(LISTEN_AGAIN_MS));
     };
   }
 
+  // Where tabs cannot agree, the one that is looked at has a stream.
+  function listenWhileSeen() {
+    const see = () => {
+      const seen = document.visibilityState === "visible";
+      if (seen && !source) return listen();
+      if (seen) return;
+      source?.close();
+      source = null;
+      streaming = false;
+      tell();
+    };
+    document.addEventListener("visibilitychange", see);
+    see();
+  }
+
+  // The tab that gets the lock has the stream as long as it lives; then the next one does.
+  function listenForAll() {
+    if (!tabs || !navigator.locks) return listenWhileSeen();
+    tabs.onmessage = ({ data }) => {
+      if (data === "new") return share();
+      streaming = data.streaming;
+      take(data.last);
+    };
+    tabs.postMessage("new");
+    navigator.locks.request(`fairgate ${url}`, () => whenFree(listen)).catch(listenWhileSeen);
+  }
+
   async function ask() {
-    if (asking || Date.now() - heardAt < (streaming ? QUIET_MS : POLL_MS)) return;
+    const quietMs = !streaming ? POLL_MS : source ? QUIET_MS : OTHER_QUIET_MS;
+    if (asking || performance.now() - heardAt < quietMs) return;
     asking = true;
+    if (!source) streaming = false; // the tab that has the stream sleeps
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(8000) });
-      if (!response.ok) throw new Error(response.status);
-      hear(await response.json());
+      hear(await (await look(url)).json());
     } catch {
       failures += 1;
       streaming = false;
-      heardAt = Date.now();
+      heardAt = performance.now();
       tell();
     } finally {
       asking = false;
@@ -56,10 +95,28 @@ export function follow(url, onDocument, onLink) {
     ask();
     setTimeout(again, jittered(700));
   })();
-  addEventListener("online", () => { heardAt = 0; ask(); });
+  addEventListener("online", () => { heardAt = -Infinity; ask(); });
   addEventListener("offline", () => { failures = LOST_AFTER; streaming = false; tell(); });
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && Date.now() - heardAt > POLL_MS) { heardAt = 0; ask(); }
+    if (!document.hidden && performance.now() - heardAt > POLL_MS) { heardAt = -Infinity; ask(); }
   });
-  listen();
+  listenForAll();
 }
+
+function channel(name) {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return null; // an older browser, or its storage is blocked
+  }
+}
+
+// Calls `work` when fewer than so many rooms have a stream, and keeps the place for good.
+async function whenFree(work) {
+  for (let n = 0; ; n = (n + 1) % STREAMS_MAX) {
+    await navigator.locks.request(`fairgate stream ${n}`, { ifAvailable: true }, (lock) => lock && kept(work));
+    if (n === STREAMS_MAX - 1) await new Promise((done) => setTimeout(done, jittered(LISTEN_AGAIN_MS)));
+  }
+}
+
+const kept = (work) => new Promise(() => work());

@@ -1,5 +1,5 @@
 // The page of one reservation: its countdown, its payment, and the answer of the bank when it comes.
-import { jittered, newKey, persist } from "./calls.js";
+import { jittered, look as read, newKey, persist } from "./calls.js";
 import { heard, localTimes, now, tick } from "./clock.js";
 import { hideProblems, showProblem, whileBusy } from "./form.js";
 
@@ -34,8 +34,9 @@ function became(it) {
 
 async function look() {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(8000) });
-    if (response.ok) became(await response.json());
+    const response = await read(url);
+    heard(Date.parse(response.headers.get("Date")) || now()); // a device that slept lost time
+    became(await response.json());
   } catch {
     // away: the next look or the stream will tell
   }
@@ -44,6 +45,7 @@ async function look() {
 function watch() {
   const source = new EventSource(`${url}/events`);
   source.addEventListener("reservation", (event) => became(JSON.parse(event.data)));
+  source.onerror = () => setTimeout(look, jittered(LOOK_MS));
   (function again() {
     if (status === "paying") look();
     setTimeout(again, jittered(LOOK_MS));
@@ -65,3 +67,4 @@ form?.addEventListener("submit", (event) => whileBusy(event, pay));
 if (status === "held" || status === "paying") watch();
 setInterval(everySecond, 1000);
 everySecond();
+document.documentElement.dataset.runs = "";

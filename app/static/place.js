@@ -1,4 +1,4 @@
-// Our own place in the room: join, ask, claim. Each answer becomes {place} or {againMs}; nothing throws.
+// Our own place in the room: join, ask, claim. Each answer becomes {place}, {againMs} or {forgetful}; nothing throws.
 import { call, jittered } from "./calls.js";
 
 const AGAIN_MS = 2000;
@@ -6,8 +6,11 @@ const OVER = { no_show: "no_show", session_expired: "expired", left: "left", don
 
 const again = (answer) => ({ againMs: jittered(Math.max(answer.retryAfterMs, AGAIN_MS)) });
 
+// The page set a cookie that says who we are, so a join whose answer was lost is repeated by the same visitor. Without one that
+// comes back every join would be another person's: then nothing is joined.
 export async function join(url) {
-  const answer = await call("POST", `${url}/places`, { body: {} });
+  const answer = await call("POST", `${url}/places`, { body: {}, more: { "X-Place-Cookie": "required" } });
+  if (answer.status === 401) return { forgetful: true };
   if (answer.status === 200 || answer.status === 201) return { place: answer.body };
   if (answer.body?.code === "removed") return { place: { state: "removed" } };
   return again(answer); // not open, closed, sold out: the shared document tells; throttled or away: later

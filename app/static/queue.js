@@ -1,11 +1,11 @@
 // The queue page. It lives on the shared document and asks about its own place rarely. Everything is decided by
 // level, not by edge: each document and each second look at what is known and do what is due.
-import { heard, localTimes, tick } from "./clock.js";
-import { jittered } from "./calls.js";
+import { heard, isOlder, localTimes, tick } from "./clock.js";
+import { jittered, within } from "./calls.js";
 import { isPassable, isReached, panelOf, passedOf, positionOf } from "./line.js";
 import { follow } from "./live.js";
 import { ask, claim, join } from "./place.js";
-import { show, showJoining, showLink, turnTitle } from "./show.js";
+import { show, showCookies, showJoining, showLink, turnTitle } from "./show.js";
 
 const root = document.querySelector("[data-room]");
 const start = JSON.parse(root.dataset.start);
@@ -18,14 +18,14 @@ const STEP_MS = 1000; // between questions about our own place
 let { status, place } = start;
 if (place) place.passed = passedOf(status, place);
 let began = start.began;
-let link = "polling", documentAt = Date.now();
-let alerted = false, alerts = null;
-let busy = false, drawn = false, notBefore = 0, askAt = Date.now() + patience(place);
+let link = "polling", documentAt = performance.now();
+let alerted = false, alerts = null, forgotten = 0;
+let busy = false, drawn = false, notBefore = 0, askAt = performance.now() + patience(place);
 
 function setPlace(next) {
   const sameNumber = next && place && next.queue_number === place.queue_number;
   place = next && { ...next, passed: passedOf(status, next) };
-  askAt = Date.now() + patience(place);
+  askAt = performance.now() + patience(place);
   if (place?.state === "waiting" && (!sameNumber || !began)) remember();
 }
 
@@ -36,27 +36,39 @@ function remember() {
 }
 
 function setStatus(next) {
-  if (Date.parse(next.updated_at) < Date.parse(status.updated_at)) return;
+  if (isOlder(next, status)) return;
   heard(Date.parse(next.updated_at));
-  documentAt = Date.now();
+  documentAt = performance.now();
   const moved = next.opens_at !== status.opens_at || next.prequeue_at !== status.prequeue_at;
   const backwards = next.serving_position < status.serving_position || next.epoch !== status.epoch;
   if (isReached(next, place) && !isReached(status, place)) askAt = 0;
   status = next;
   if (moved) setTimeout(() => location.reload(), Math.random() * 3000); // the page's words depend on the schedule
-  if (backwards && place) askAt = Math.min(askAt, Date.now() + Math.random() * 4000); // restored: show our number soon
+  if (backwards && place) askAt = Math.min(askAt, performance.now() + Math.random() * 4000); // restored: show our number soon
   react();
 }
 
 async function once(step) {
-  if (busy || Date.now() < notBefore) return;
+  if (busy || performance.now() < notBefore) return;
   busy = true;
   const answer = await step(url);
   busy = false;
-  notBefore = Date.now() + (answer.againMs ?? (step === join ? 0 : STEP_MS));
+  notBefore = performance.now() + (answer.againMs ?? (step === join ? 0 : STEP_MS));
   if (answer.claimed) return goOn();
+  if (answer.forgetful) return askForCookies();
+  forgotten = 0;
   if ("place" in answer) setPlace(answer.place);
   react();
+}
+
+// Our cookie did not come back. It may have been cleared: the page sets another one. Without that one, too, we ask for leave.
+async function askForCookies() {
+  forgotten += 1;
+  if (forgotten > 1) return showCookies();
+  busy = true;
+  await fetch(location.href, { method: "HEAD", signal: within(8000) }).catch(() => { forgotten = 0; });
+  busy = false;
+  notBefore = performance.now() + jittered(STEP_MS);
 }
 
 async function goOn() {
@@ -80,24 +92,24 @@ function react() {
   const panel = panelOf(status, place);
   if (panel === "called") alertOnce();
   else if (panel !== "active") alerted = false;
-  showJoining(panel === "door");
+  showJoining(panel === "door" && forgotten < 2);
   if ((isReached(status, place) && !isPassable(place)) || place?.state === "called") {
     if (isLookedAt()) return once(claim);
     if (place.state !== "called") return once(ask);
   }
   if (!isLookedAt() && !isReached(status, place)) return; // a hidden tab that may be called any moment goes on asking
-  if (panel === "door") return once(join);
+  if (panel === "door" && forgotten < 2) return once(join);
   if (panel === "drawing" && !drawn) {
     drawn = true; // everybody of the pre-queue sees the opening in the same moment: spread the questions
-    askAt = Date.now() + Math.random() * Math.min(10000, 500 + status.waiting / 100);
+    askAt = performance.now() + Math.random() * Math.min(10000, 500 + status.waiting / 100);
   }
-  if (["prequeue", "drawing", "waiting", "returns", "called", "active"].includes(panel) && Date.now() >= askAt) once(ask);
+  if (["prequeue", "drawing", "waiting", "returns", "called", "active"].includes(panel) && performance.now() >= askAt) once(ask);
 }
 
 function everySecond() {
   const over = tick();
-  if (over.includes("claim_by") || over.includes("session_expires_at")) askAt = Math.min(askAt, Date.now() + 1500);
-  showLink(link, Date.now() - documentAt);
+  if (over.includes("claim_by") || over.includes("session_expires_at")) askAt = Math.min(askAt, performance.now() + 1500);
+  showLink(link, performance.now() - documentAt);
   react();
 }
 
@@ -112,7 +124,11 @@ const alertBox = document.querySelector("[data-alerts]");
 const loadAlerts = () => (alerts ??= import("./alerts.js").catch(() => null));
 alertBox.hidden = false;
 alertBox.addEventListener("toggle", loadAlerts);
-if (localStorage.getItem("fairgate_alerts")) loadAlerts();
+try {
+  if (localStorage.getItem("fairgate_alerts")) loadAlerts();
+} catch {
+  // storage is blocked: nothing was kept
+}
 document.querySelector("[data-check]")?.addEventListener("click", async (event) => {
   const { checkDraw } = await import("./draw.js");
   checkDraw(event.target.closest("[data-draw]"), status.draw, place.visitor_id);
@@ -120,3 +136,4 @@ document.querySelector("[data-check]")?.addEventListener("click", async (event) 
 for (const element of document.querySelectorAll("[data-check]")) element.hidden = false;
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 everySecond();
+document.documentElement.dataset.runs = "";

@@ -1,4 +1,6 @@
 // A new sale: the preview follows what is typed, and times are first taken to be in the zone of this browser.
+import { within } from "./calls.js";
+
 const form = document.querySelector("[data-sale]"), WAIT_MS = 500;
 let typing, asked = 0;
 
@@ -7,7 +9,7 @@ if (zone.value === "UTC") zone.value = Intl.DateTimeFormat().resolvedOptions().t
 
 async function look() {
   const mine = ++asked, body = new URLSearchParams(new FormData(form));
-  const response = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(8000) }).catch(() => null);
+  const response = await fetch(form.action, { method: "POST", body, signal: within(8000) }).catch(() => null);
   if (!response || mine !== asked) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.querySelector("[data-preview]"), shown = document.querySelector("[data-preview]");

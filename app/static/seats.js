@@ -1,6 +1,6 @@
 // Choosing seats: the map, the list beside it, and what is chosen. The map is looked at again every few seconds; the answer
 // is 304, which costs nothing, until a seat changes.
-import { jittered } from "./calls.js";
+import { jittered, look as read } from "./calls.js";
 import { now } from "./clock.js";
 import { FREE, bestTogether, idOf, neighbour, numberOf, planHall, rowOf, seatAt, seatOf, sectionAt, updateHall } from "./hall.js";
 import { listen } from "./hall-input.js";
@@ -99,7 +99,7 @@ export async function openSeats(place, { url, currency, problem, changed }) {
     if (!seats.length) return problem("sold_out");
     chosen.clear();
     for (const seat of seats) chosen.add(seat);
-    const apart = new Set(seats.map((seat) => rowOf(hall, seat))).size > 1 || seats.at(-1) - seats[0] >= seats.length;
+    const apart = new Set(seats.map((seat) => rowOf(hall, seat))).size > 1 || seats[seats.length - 1] - seats[0] >= seats.length;
     problem(apart ? "not_together" : "");
     marks.cursor = seats[0];
     view.showBox(boxOf(seats), 16);
@@ -179,9 +179,8 @@ export async function openSeats(place, { url, currency, problem, changed }) {
 
   // --- as it is now -----------------------------------------------------------------------------------------------------
   async function look() {
-    const response = await fetch(`${url}/seats`, { signal: AbortSignal.timeout(8000) });
-    if (!response.ok) throw new Error(response.status);
-    heardAt = Date.now();
+    const response = await read(`${url}/seats`);
+    heardAt = performance.now();
     if (response.headers.get("ETag") === tag) return null;
     tag = response.headers.get("ETag");
     return response.json();
@@ -216,7 +215,7 @@ export async function openSeats(place, { url, currency, problem, changed }) {
       } catch {
         wait = Math.min(LOOK_MAX_MS, wait * 2);
       }
-      place.querySelector("[data-stale]").hidden = Date.now() - heardAt < STALE_MS;
+      place.querySelector("[data-stale]").hidden = performance.now() - heardAt < STALE_MS;
     }
     setTimeout(again, jittered(wait));
   }

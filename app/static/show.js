@@ -30,7 +30,7 @@ const only = (attribute, wanted) => {
 
 function say(text) {
   live.textContent = text;
-  saidAt = Date.now();
+  saidAt = performance.now();
 }
 
 export function show({ status, place, began, lost }) {
@@ -78,7 +78,7 @@ function showLine(status, place, began, stopped) {
   let told = "";
   fill("wait", (patterns) => (told = wait(estimate, patterns)));
   for (const bar of all('[data-fill="progress"]')) bar.value = Math.max(bar.value, progressOf(position, began));
-  if (told !== shown.wait && Date.now() - saidAt > SAY_AGAIN_MS) {
+  if (told !== shown.wait && performance.now() - saidAt > SAY_AGAIN_MS) {
     say(`${document.getElementById("ahead").textContent}. ${told}.`);
     shown.wait = told;
   }
@@ -102,6 +102,12 @@ export function showLink(link, ageMs) {
   for (const dot of all('[data-fill="dot"]')) dot.classList.toggle("on", link === "live");
   fill("updated", ({ liveText, just, ago }) =>
     link === "live" ? liveText : ageMs < 10000 ? just : ago.replace("{t}", number(Math.round(ageMs / 1000))));
+}
+
+export function showCookies() {
+  const told = document.querySelector("[data-cookies]");
+  told.hidden = false;
+  say(told.textContent.trim());
 }
 
 export function showJoining(joining) {

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.store.connections import RedisClient
+from app.store.redis_pool import LinePool
 
-PING_S = 5.0  # a connection that died silently is found within this time
+PING_S = 5.0  # a connection that died silently is found within twice this time
 
 
 async def publish(redis: RedisClient, channel: str, message: str) -> None:
@@ -37,11 +39,19 @@ async def listen(redis: RedisClient, *channels: str) -> AsyncIterator[tuple[str,
         if patterns:
             await subscription.psubscribe(*patterns)
         awaited = len(channels)
+        asked = False  # a PING was sent, and nothing came since
         while True:
             message = await subscription.get_message(timeout=PING_S)
             if message is None:
+                if asked or getattr(subscription.connection, "is_outdated", False):
+                    raise RedisConnectionError("the subscription has gone dumb")
                 await subscription.ping()
-            elif message["type"] in ("message", "pmessage"):
+                asked = True
+                continue
+            asked = False
+            if message["type"] == "pong":
+                continue
+            if message["type"] in ("message", "pmessage"):
                 yield message["channel"], message["data"]
             elif message["type"] in ("subscribe", "psubscribe"):
                 awaited -= 1
@@ -56,13 +66,13 @@ async def _node(redis: RedisClient) -> AsyncIterator[Redis]:
         yield redis
         return
     node = redis.get_default_node()
-    kept = ("username", "password", "socket_timeout", "socket_connect_timeout")
+    kept = ("username", "password", "socket_timeout", "socket_connect_timeout", "parser_class")
     options = {
         name: value
         for name, value in node.connection_kwargs.items()
         if name in kept or name.startswith("ssl_")
     }
-    pool: Any = ConnectionPool(
+    pool: Any = LinePool(
         connection_class=node.connection_class,
         host=node.host,
         port=node.port,

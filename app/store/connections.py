@@ -1,4 +1,4 @@
-"""Connections to Redis (single or Cluster) and Postgres. Drivers are known in the store, nowhere else."""
+"""Connections to Redis (single, behind Sentinel, or Cluster) and Postgres, for a process or a command."""
 
 from __future__ import annotations
 
@@ -12,44 +12,40 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.connection import HiredisRespSerializer
-from redis.exceptions import ClusterError, OutOfMemoryError, ReadOnlyError, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 
 from app.core.errors import CannotRun
 from app.settings import Settings
+from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY
+from app.store.postgres_address import read_postgres_address
+from app.store.postgres_pool import Connector, Role
+from app.store.redis_address import RedisAddress, read_redis_address
+from app.store.redis_pool import LinePool, SentinelLinePool, as_we_speak
+
+__all__ = [
+    "POSTGRES_AWAY",
+    "REDIS_AWAY",
+    "STORE_AWAY",
+    "RedisClient",
+    "StoreRefused",
+    "Stores",
+    "ask",
+    "connect_postgres",
+    "connect_redis",
+    "connected",
+    "postgres_connector",
+    "queue_pool",
+]
 
 RedisClient = Redis | RedisCluster  # the commands we use are the same on both
 
-# A refused command or a violated constraint is a decision, not an absence; so both lists name what they mean.
-REDIS_AWAY: tuple[type[Exception], ...] = (
-    RedisConnectionError,  # also: server is loading its data
-    RedisTimeoutError,
-    ClusterError,  # down, or its nodes send us in a circle
-    RedisClusterException,  # no node answers
-    OutOfMemoryError,
-    ReadOnlyError,
-    OSError,
-    TimeoutError,
-)
-POSTGRES_AWAY: tuple[type[Exception], ...] = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.QueryCanceledError,
-    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
-    asyncpg.DeadlockDetectedError,  # nothing was written: the same again will do
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,
+NOT_USABLE: tuple[type[Exception], ...] = (
+    *POSTGRES_AWAY,
+    asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the connection broke between two messages of one query
-    OSError,
-    TimeoutError,
+    ValueError,
 )
-STORE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY)
 
 REDIS_VERSION_MIN = (7, 0)
 POSTGRES_VERSION_MIN = 15
@@ -67,40 +63,34 @@ class Stores:
     postgres: asyncpg.Pool
 
 
-async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) -> RedisClient:
+async def connect_redis(
+    url: str, timeout_s: float, connections_max: int = 200, *, setting: str = "REDIS_URL"
+) -> RedisClient:
     """A client for `url`; a Cluster client where the server says it is one. Replies are decoded to str."""
-    options: dict[str, Any] = {
-        "decode_responses": True,
-        "socket_timeout": timeout_s,
-        "socket_connect_timeout": timeout_s,
-    }
-    # One more try on a fresh connection: a pooled one is stale after a restart, and every step may run twice.
-    try:
-        single: Redis = Redis.from_url(
-            url,
-            max_connections=connections_max,
-            retry=Retry(NoBackoff(), 1),
-            retry_on_error=[RedisConnectionError],
-            **options,
-        )
-    except ValueError as error:
-        raise StoreRefused(f"REDIS_URL cannot be used: {error}") from None
-    single.connection_pool.connection_class = _as_we_speak(single.connection_pool.connection_class)
+    address = _redis_address(url, setting)
+    single: Redis = Redis.from_pool(
+        _pool(address, timeout_s, setting, decode_responses=True, max_connections=connections_max)
+    )
     try:
         server = await single.info("server")
         cluster = await single.info("cluster")
     except (RedisError, OSError, ValueError) as error:
         await single.aclose()
-        raise StoreRefused(f"Redis at {_plain(url)} cannot be reached: {error}") from None
+        raise StoreRefused(f"Redis at {address.name} cannot be reached: {error}") from None
     version = tuple(int(part) for part in str(server["redis_version"]).split(".")[:2])
     if version < REDIS_VERSION_MIN:
         await single.aclose()
-        raise StoreRefused(f"Redis at {_plain(url)} is {server['redis_version']}; 7.0 or newer is needed")
+        raise StoreRefused(f"Redis at {address.name} is {server['redis_version']}; 7.0 or newer is needed")
     if not cluster.get("cluster_enabled"):
         return single
     await single.aclose()
-    clustered: RedisCluster = RedisCluster.from_url(url, **options)
-    spoken = _as_we_speak(clustered.connection_kwargs["connection_class"])
+    return await _connect_cluster(url, timeout_s)
+
+
+async def _connect_cluster(url: str, timeout_s: float) -> RedisCluster:
+    options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+    clustered: RedisCluster = RedisCluster.from_url(url, decode_responses=True, **options)
+    spoken = as_we_speak(clustered.connection_kwargs["connection_class"])
     clustered.connection_kwargs["connection_class"] = spoken  # of the nodes it will be told of
     for node in clustered.nodes_manager.startup_nodes.values():
         node.connection_class = spoken
@@ -108,71 +98,60 @@ async def connect_redis(url: str, timeout_s: float, connections_max: int = 200) 
     return clustered
 
 
-def _as_we_speak(connection_class: type[Any]) -> type[Any]:
-    """The connection class, with what it costs to ask once more than halved.
-
-    redis-py's synchronous client packs with hiredis, its asynchronous one in Python, argument by argument. It
-    also makes a task of each write, to bound it (here the wait for the reply is bound, and nothing is written
-    before that came), and looks for left-over data with a read that times out at once.
-
-    And each broken line is said to be broken: redis-py expects OSError, where uvloop says RuntimeError to who
-    writes after the break and before they were told of it.
-    """
-    pack = HiredisRespSerializer().pack
-
-    class Spoken(connection_class):  # type: ignore[misc]  # a class that is known when it runs
-        def pack_command(self, *arguments: Any) -> list[bytes]:
-            packed: list[bytes] = pack(*arguments)
-            return packed
-
-        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-            try:
-                if self.is_connected and not self.health_check_interval and isinstance(command, list):
-                    self._writer.writelines(command)
-                else:
-                    await super().send_packed_command(command, check_health)
-            except RuntimeError as error:
-                await self.disconnect(nowait=True)
-                raise RedisConnectionError(f"the connection broke: {error}") from error
-
-        async def can_read_destructive(self) -> bool:
-            reader = self._reader
-            return bool(reader.at_eof() or reader._buffer or self._parser._reader.has_data())
-
-    return Spoken
+def queue_pool(settings: Settings) -> LinePool | SentinelLinePool:
+    """Connections for arq's queue, whose replies are bytes. Raises StoreRefused."""
+    name = _queue_setting(settings)
+    return _pool(_redis_address(settings.queue_url, name), settings.store_timeout_s, name, max_connections=20)
 
 
-class _Stateless(asyncpg.Connection):
-    """A connection that is handed on as it is: we leave no setting, lock or cursor behind on one.
+def _redis_address(url: str, setting: str) -> RedisAddress:
+    try:
+        return read_redis_address(url)
+    except ValueError as error:
+        raise StoreRefused(f"{setting} cannot be used: {error}") from None
 
-    The pool would send a query to clear them at each release, a third of what a batch of holds costs.
-    """
 
-    def get_reset_query(self) -> str:
-        return ""
+def _pool(
+    address: RedisAddress, timeout_s: float, setting: str, **options: Any
+) -> LinePool | SentinelLinePool:
+    try:
+        # One more try on a fresh connection: a pooled one is stale after a restart or a fail-over, and every
+        # step may run twice.
+        return address.pool(
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 1),
+            retry_on_error=[RedisConnectionError],
+            **options,
+        )
+    except ValueError as error:
+        raise StoreRefused(f"{setting} cannot be used: {error}") from None
+
+
+def postgres_connector(url: str, timeout_s: float, role: Role, statements: int = 0) -> Connector:
+    """What makes connections to `url`. Raises StoreRefused."""
+    try:
+        return Connector(read_postgres_address(url), timeout_s, role, statements)
+    except ValueError as error:
+        raise StoreRefused(f"DATABASE_URL cannot be used: {error}") from None
 
 
 async def connect_postgres(
-    url: str, timeout_s: float, connections_max: int, statements: int = 0
+    url: str, timeout_s: float, connections_max: int, statements: int = 0, *, role: Role = "web"
 ) -> asyncpg.Pool:
     """A pool for `url`. Connections keep so many prepared statements; with none PgBouncer may be between."""
+    connector = postgres_connector(url, timeout_s, role, statements)
+    name = read_postgres_address(url).name
     try:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=connections_max,
-            statement_cache_size=statements,
-            timeout=timeout_s,
-            command_timeout=max(timeout_s, 5.0),
-            connection_class=_Stateless,
-        )
-        async with pool.acquire(timeout=timeout_s) as connection:
+        pool = await connector.pool(connections_max)
+        async with pool.acquire() as connection:
             version = connection.get_server_version()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-        raise StoreRefused(f"PostgreSQL at {_plain(url)} cannot be used: {error}") from None
+    except NOT_USABLE as error:
+        why = str(error) or f"no answer within {connector.timeout_s:.0f} s"
+        raise StoreRefused(f"PostgreSQL at {name} cannot be used: {why}") from None
     if version.major < POSTGRES_VERSION_MIN:
         pool.terminate()
-        raise StoreRefused(f"PostgreSQL at {_plain(url)} is {version.major}; 15 or newer is needed")
+        raise StoreRefused(f"PostgreSQL at {name} is {version.major}; 15 or newer is needed")
     return pool
 
 
@@ -181,7 +160,9 @@ async def ask(settings: Settings) -> None:
     if settings.redis_url:
         await (await connect_redis(settings.redis_url, settings.store_timeout_s)).aclose()
     if settings.queue_url:
-        queue = await connect_redis(settings.queue_url, settings.store_timeout_s)
+        queue = await connect_redis(
+            settings.queue_url, settings.store_timeout_s, setting=_queue_setting(settings)
+        )
         await queue.aclose()
         if isinstance(queue, RedisCluster):
             raise StoreRefused(
@@ -192,7 +173,7 @@ async def ask(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Stores]:
+async def connected(settings: Settings, role: Role = "web") -> AsyncIterator[Stores]:
     """Both stores for the length of a process or a command. Raises StoreRefused."""
     redis = await connect_redis(settings.redis_url, settings.store_timeout_s)
     try:
@@ -201,6 +182,7 @@ async def connected(settings: Settings) -> AsyncIterator[Stores]:
             settings.store_timeout_s,
             settings.postgres_pool_max,
             settings.postgres_statements,
+            role=role,
         )
         try:
             yield Stores(redis, postgres)
@@ -210,6 +192,5 @@ async def connected(settings: Settings) -> AsyncIterator[Stores]:
         await redis.aclose()
 
 
-def _plain(url: str) -> str:
-    """The address without user and password, fit for a message."""
-    return url.rsplit("@", 1)[-1].split("://")[-1]
+def _queue_setting(settings: Settings) -> str:
+    return "QUEUE_REDIS_URL" if settings.queue_redis_url else "REDIS_URL"

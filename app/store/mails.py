@@ -42,6 +42,9 @@ class Mail(NamedTuple):
     event_name: str | None
     venue: str | None
     starts_at: datetime | None
+    timezone: str | None
+    locale: str | None  # of the visitor
+    room_locale: str | None
     reservation_id: str | None
     status: str | None  # of the reservation, as all that follows
     amount: int | None
@@ -122,9 +125,11 @@ WITH chosen AS (
     FROM chosen WHERE mails.mail_id = chosen.mail_id
     RETURNING mails.*
 )
-SELECT mail_id, kind, recipient, guest, attempts, it.created_at, coalesce(it.until < now(), false) AS overdue,
+SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
+       coalesce(it.until < now(), false) AS overdue,
        it.until, it.room_id, rooms.settings ->> 'name' AS room_name,
-       events.name AS event_name, venue, {readable("starts_at")},
+       events.name AS event_name, venue, {readable("starts_at")}, timezone,
+       mailboxes.locale, rooms.settings ->> 'locale' AS room_locale,
        reservations.reservation_id, reservations.status, reservations.amount, payments.amount AS refunded,
        reservations.currency, coalesce(reservations.items, '[]')::text AS items,
        coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_type_id', ticket_type_id, 'seat_id', seat_id,
@@ -134,6 +139,7 @@ SELECT mail_id, kind, recipient, guest, attempts, it.created_at, coalesce(it.unt
                  FROM ticket_types WHERE ticket_types.event_id = events.event_id), '{{}}')::text AS type_names
 FROM it JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
+LEFT JOIN mailboxes USING (room_id, visitor_id)
 LEFT JOIN reservations USING (reservation_id)
 LEFT JOIN payments ON it.kind = 'refunded' AND payments.payment_id = it.subject_id
 ORDER BY it.created_at

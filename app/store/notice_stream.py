@@ -12,6 +12,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import NoticeKeys
 from app.store.lua import call
@@ -37,6 +38,8 @@ async def end(redis: RedisClient) -> str:
     client: Any = redis
     try:
         entry_id: str = (await client.xinfo_stream(KEYS.events))["last-generated-id"]
+    except RedisUnable:
+        raise
     except ResponseError:  # no such key
         return NOTHING
     return entry_id

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import msgspec
 from redis.exceptions import ResponseError
 
 from app.core.samples import EVERY_MS, KEPT_MAX, KEPT_MS, Sample
+from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 
@@ -26,10 +26,14 @@ async def is_due(redis: RedisClient, keys: RoomKeys, at_ms: int) -> bool:
 async def add(redis: RedisClient, keys: RoomKeys, sample: Sample) -> None:
     """Keep a sample; of two of the same moment the first."""
     client: Any = redis
-    with suppress(ResponseError):  # another worker was faster: ids only grow
+    try:
         await client.xadd(
             keys.samples, {"s": _encoder.encode(sample)}, id=f"{sample.at_ms}-0", maxlen=KEPT_MAX
         )
+    except RedisUnable:
+        raise
+    except ResponseError:  # another worker was faster: ids only grow
+        pass
     await client.pexpire(keys.samples, KEPT_MS)
 
 
@@ -45,6 +49,8 @@ async def requests(redis: RedisClient, keys: RoomKeys) -> tuple[int, int]:
     client: Any = redis
     try:
         told = await client.xinfo_stream(keys.submissions)
+    except RedisUnable:
+        raise
     except ResponseError:  # there is no such stream: nobody asked yet
         return 0, 0
     return int(told["entries-added"]), int(told["length"])

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from app.core.model import RoomId
+from app.store.away import RedisUnable
 from app.store.channels import publish
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import CHANGE_CHANNEL, ROOMS, RoomKeys
@@ -194,6 +195,8 @@ async def forget_dead(redis: RedisClient, keys: RoomKeys) -> None:
     """Forget consumers that were killed long ago and whose work was taken over."""
     try:
         consumers = await redis.xinfo_consumers(keys.submissions, GROUP)
+    except RedisUnable:
+        raise
     except ResponseError:  # no stream, no group
         return
     for consumer in consumers:

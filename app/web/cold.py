@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from quart import Quart, request
+from quart import Quart, current_app, request
 from quart import Response as QuartResponse
 
 from app.core.errors import BodyTooLarge, MethodNotAllowed
 from app.web import cors
+from app.web.deadlines import body_paced
 from app.web.dispatch import answer, refuse, request_of
 from app.web.http import BODILESS, METHODS, App, Endpoint, Response
 
@@ -95,16 +96,22 @@ def _options(app: App, allow: str) -> Response:
 
 
 async def read_body(body_max: int) -> bytes:
-    """The whole body; refused while it is read, whatever length it was said to have. Raises BodyTooLarge."""
+    """The whole body; refused while it is read, whatever length it was said to have, and if it stalls.
+
+    Every body that Quart serves is read here. Raises BodyTooLarge, MalformedJson.
+    """
+    app: App = current_app.extensions["fairgate"]
     chunks: list[bytes] = []
     size = request.content_length or 0
     if size <= body_max:
         size = 0
-        async for chunk in request.body:
-            size += len(chunk)
-            if size > body_max:
-                break
-            chunks.append(chunk)
+        async with body_paced(app.settings.body_timeout_s) as pace:
+            async for chunk in request.body:
+                size += len(chunk)
+                if size > body_max:
+                    break
+                chunks.append(chunk)
+                pace.came(size)
     if size > body_max:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):

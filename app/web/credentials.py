@@ -23,14 +23,25 @@ from app.core.errors import (
     RoleRequired,
     WrongRoom,
 )
-from app.core.model import Account, Author, BookingClaims, EventId, PlaceClaims, Reservation, Role, RoomId
+from app.core.model import (
+    Account,
+    Author,
+    BookingClaims,
+    EventId,
+    PlaceClaims,
+    Reservation,
+    Role,
+    RoomId,
+    VisitorId,
+)
 from app.web.http import Auth, Request
 
 PLACE_COOKIE = "fairgate_place_"  # + room_id
 BOOKING_COOKIE = "fairgate_booking_"  # + room_id
 PLACE_COOKIE_S = 180 * 86_400
+NEWCOMER_COOKIE_S = 86_400
 PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
-WITHOUT_TOKEN = -1  # the epoch of an account's place: nothing was told that could be restored
+WITHOUT_TOKEN = -1  # the epoch of an account or a newcomer: nothing was told that could be restored
 COOKIES_MAX = 20  # place cookies tried for one reservation
 PLACE_PREFIX = "p1."
 _SAYS_WHO = frozenset((b"authorization", b"x-place-token", b"cookie"))
@@ -296,6 +307,12 @@ GATEWAY = Auth("gateway", ("gatewaySignature",), _gateway, TOKEN_ERRORS, signs_b
 def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, bytes]:
     """Set-Cookie for a place token."""
     return _cookie(request, PLACE_COOKIE + room_id, token, PLACE_COOKIE_S)
+
+
+def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
+    """Set-Cookie that says who will join; it has no place yet."""
+    claims = PlaceClaims(room_id=room_id, visitor_id=visitor_id, queue_number=None, epoch=WITHOUT_TOKEN)
+    return _cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
 
 
 def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:

@@ -25,6 +25,7 @@ from app.core.errors import (
 from app.core.model import OPAQUE, SLUG
 from app.web.addresses import client_address, forwarded_scheme
 from app.web.bodies import parse_body, parse_query
+from app.web.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http import App, Endpoint, NoBody, NoQuery, Request, Response
 from app.web.problems import problem_response, refusal_of
 
@@ -82,7 +83,11 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     """Run the call. Never raises: whatever goes wrong is a problem document."""
     started = time.perf_counter()
     try:
-        response = await _run(endpoint, request, body)
+        if endpoint.hot:
+            response = await _run(endpoint, request, body)
+        else:
+            async with answered_within(CALL_TIMEOUT_S):
+                response = await _run(endpoint, request, body)
     except Exception as error:  # the entry point of every request
         response = refuse(error)
     metrics.answered(endpoint.name, response.status, time.perf_counter() - started)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from quart import Quart
@@ -15,9 +16,10 @@ from quart import Quart
 from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
 from app.web import cors
 from app.web.assets import load_assets
+from app.web.deadlines import BodyPace, too_slow
 from app.web.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http import BODILESS, App, Endpoint, Request, Response, param_names
-from app.web.streaming import Receive, Send, send_stream, send_told
+from app.web.streaming import ReaderGone, Receive, Send, broke_off, send_stream, send_told, send_within
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -25,7 +27,7 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 FILES = "static"  # /static/{digest}/{name}
 FILE_METHODS = "GET, HEAD, OPTIONS"
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
-BODY_TIMEOUT_S = 30.0
+BUFFERED = 32 * 1024  # an answer below it is in the connection's buffers, whether anybody reads it or not
 BROKEN_OFF = "The body broke off."  # perhaps its sender still listens: Granian tells broken chunks like this
 DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so that its sender sees our answer
 
@@ -72,7 +74,7 @@ class HotLane:
         body = b""
         if _has_body(scope, request):
             try:
-                body = await _body(receive, endpoint.body_max, request.headers.get(b"content-length"))
+                body = await _body(receive, endpoint.body_max, request)
             except (BodyTooLarge, MalformedJson) as error:
                 await _send(request, refuse(error), receive, send)
                 return
@@ -109,9 +111,17 @@ class HotLane:
                 started = True
                 told = [*message["headers"], (b"x-request-id", request_id.encode())]
                 message["headers"] = cors.added(told, origins, headers.get(b"origin")) if origins else told
-            await send(message)
+            await send_within(app.settings.send_timeout_s, send, message)
 
-        await self._inner(scope, receive, marked)
+        try:
+            await self._inner(scope, receive, marked)
+        except ReaderGone:
+            return
+        except Exception as error:  # Quart answers what goes wrong before an answer begins
+            if not started:
+                raise
+            broke_off(error, request_id)
+            return
         if not started:  # Quart takes broken chunks for a reader who left, and says nothing
             await _send(request_of(app, scope, {}), refuse(MalformedJson(BROKEN_OFF)), receive, send)
 
@@ -124,9 +134,10 @@ def _has_body(scope: Scope, request: Request) -> bool:
     return length != b"0"
 
 
-async def _body(receive: Receive, body_max: int, announced: bytes | None) -> bytes:
+async def _body(receive: Receive, body_max: int, request: Request) -> bytes:
+    announced, timeout_s = request.headers.get(b"content-length"), request.app.settings.body_timeout_s
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s) as limit:
             message = await receive()
             body: bytes = message.get("body", b"")
             # Granian always says that there may be more, and asking it costs 15 us.
@@ -135,9 +146,9 @@ async def _body(receive: Receive, body_max: int, announced: bytes | None) -> byt
                 if len(body) > body_max:
                     raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
                 return body
-            return await _rest_of_body(message, receive, body_max)
+            return await _rest_of_body(message, receive, body_max, BodyPace(limit, timeout_s))
     except TimeoutError:
-        raise MalformedJson(f"The body was not complete after {BODY_TIMEOUT_S:.0f} s.") from None
+        raise too_slow(timeout_s) from None
     except asyncio.CancelledError:  # Granian cancels the message, not us, when what follows is no body
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -145,7 +156,9 @@ async def _body(receive: Receive, body_max: int, announced: bytes | None) -> byt
         raise MalformedJson(BROKEN_OFF) from None
 
 
-async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, body_max: int) -> bytes:
+async def _rest_of_body(
+    message: MutableMapping[str, Any], receive: Receive, body_max: int, pace: BodyPace
+) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -157,6 +170,7 @@ async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, bod
             chunks.append(chunk)
         if not message.get("more_body") or size > DRAIN_MAX:
             break
+        pace.came(size)
         message = await receive()
     if size > body_max:
         raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
@@ -177,8 +191,13 @@ async def _send(request: Request, response: Response, receive: Receive, send: Se
     if request.method == "HEAD":
         body = b""
     if isinstance(body, bytes):
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        message = {"type": "http.response.body", "body": body, "more_body": False}
+        if len(body) < BUFFERED:
+            await send(message)
+            return
+        with suppress(ReaderGone):
+            await send_within(request.app.settings.send_timeout_s, send, message)
     elif callable(body):
-        await send_told(body, receive, send)
+        await send_told(body, receive, send, request.app.settings.send_timeout_s)
     else:
-        await send_stream(body, receive, send)
+        await send_stream(body, receive, send, request.app.settings.send_timeout_s, request.request_id)

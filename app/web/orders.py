@@ -17,6 +17,7 @@ from app.core.errors import Conflict, EventNotFound, ReservationNotFound, StoreU
 from app.core.model import NAME, Account, At, EventId, ReservationId, ReservationStatus, Slug
 from app.store.orders import Order, OrderFilter
 from app.web.credentials import ADMIN, OPERATOR, author
+from app.web.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http import Request, Response, endpoint, json_response
 from app.web.paging import PageQuery, page_response
 from app.web.sale_documents import Page, ReservationDocument, reservation_document
@@ -127,9 +128,13 @@ def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Requ
 async def _lines(chunks: AsyncIterator[Sequence[Order]], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:
     """RFC 4180, a chunk at a time. Each report holds a connection, so there are only so many at once."""
     yield _csv([Order._fields])
-    async with slots:
+    async with answered_within(CALL_TIMEOUT_S):
+        await slots.acquire()
+    try:
         async for chunk in chunks:
             yield _csv([[_text(value) for value in order] for order in chunk])
+    finally:
+        slots.release()
 
 
 def _text(value: object) -> str:

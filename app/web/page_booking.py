@@ -14,7 +14,7 @@ from app import catalog, reservations
 from app.core.clock import now_ms
 from app.core.errors import EventNotFound, RateLimited, ReservationNotFound
 from app.core.model import Event, EventId, Reservation, ReservationId
-from app.core.seating import natural_order
+from app.core.seating import natural_order, seat_name
 from app.web.credentials import asker
 from app.web.http import Request
 from app.web.looks import look_for
@@ -23,7 +23,6 @@ from app.web.page_documents import (
     ReservationPage,
     event_head,
     reservation_view,
-    seat_name,
     ticket_view,
     type_view,
 )

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from app.core.clock import to_ms
 from app.core.model import Event, Item, Reservation, TicketType
+from app.core.seating import SeatName, seat_name
 from app.web.page_seats import SeatsPart
 
 
@@ -45,20 +46,6 @@ def event_head(event: Event) -> EventHead:
         currency=event.currency,
         max_tickets_per_visitor=event.max_tickets_per_visitor,
     )
-
-
-@dataclass(frozen=True)
-class SeatName:
-    """A seat beside the name of its section."""
-
-    row: str
-    number: str
-
-
-def seat_name(seat: str) -> SeatName:
-    """The seat of this id as people are told it."""
-    _, row, number = seat.rsplit("-", 2)
-    return SeatName(row.upper(), number)
 
 
 @dataclass(frozen=True)

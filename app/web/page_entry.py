@@ -20,6 +20,7 @@ from werkzeug.exceptions import NotFound as NotFoundError
 
 from app.core.errors import NotFound, Refusal, Retryable
 from app.core.model import SLUG
+from app.web import deadlines
 from app.web.cold import quart_response
 from app.web.dispatch import refuse, request_of
 from app.web.http import Request
@@ -58,7 +59,10 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
                 raise NotFound
             if request.method == "POST" and not is_our_form(request):
                 return sealed(foreign_form(request))
-            return sealed(await handler(request))
+            # A page asks the stores several things, one after another. A form is also sent to us meanwhile.
+            within_s = deadlines.PAGE_TIMEOUT_S if request.method != "POST" else deadlines.CALL_TIMEOUT_S
+            async with deadlines.answered_within(within_s):
+                return sealed(await handler(request))
         except Exception as error:  # the entry point of every page
             return sealed(error_page(request, refusal_of(error)))
 

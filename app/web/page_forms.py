@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from contextlib import suppress
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from quart import Response
 
@@ -45,7 +45,6 @@ from app.core.model import (
     TicketTypeId,
     Wanted,
 )
-from app.core.tokens import new_visitor_id
 from app.reservations import Payment
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
@@ -53,7 +52,16 @@ from app.web.cold import read_body
 from app.web.credentials import booking_cookie
 from app.web.http import BODY_MAX, Request
 from app.web.page_booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page
-from app.web.page_visitors import add_cookie, asked_return, session_of, set_place, visitor_of
+from app.web.page_visitors import (
+    COOKIES_QUERY,
+    add_cookie,
+    asked_cookies,
+    asked_return,
+    session_of,
+    set_newcomer,
+    set_place,
+    visitor_of,
+)
 from app.web.queue_document import goal_of, return_query
 from app.web.rooms import booking_token
 
@@ -76,22 +84,27 @@ RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
 async def join(request: Request) -> Response:
     """Take a place, or find the one there is."""
     room_id = RoomId(request.params["room_id"])
-    back = _see_room(request)
+    back, known = _see_room(request), visitor_of(request, room_id)
+    if known is None:
+        return _ask_for_cookie(request)
+    joining = Joining(known.visitor_id, known, throttle_key(request.client))
     try:
-        place, status = await waiting_room.join(request.app.line, room_id, _joining(request, room_id))
+        place, status = await waiting_room.join(request.app.line, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):
         return back  # the page tells
     set_place(back, request, place, status)
     return back
 
 
-def _joining(request: Request, room_id: RoomId) -> Joining:
-    known = visitor_of(request, room_id)
-    return Joining(
-        visitor_id=known.visitor_id if known else new_visitor_id(),
-        known=known,
-        address=throttle_key(request.client),
-    )
+def _ask_for_cookie(request: Request) -> Response:
+    """Set a cookie and have the form sent again with it. Who keeps none would be somebody else each time."""
+    query = {"return_to": asked_return(request)} if asked_return(request) else {}
+    if asked_cookies(request) == "asked":
+        return see(f"/rooms/{request.params['room_id']}?{urlencode(query | {COOKIES_QUERY: 'needed'})}")
+    response = see(f"{request.path}?{urlencode(query | {COOKIES_QUERY: 'asked'})}")
+    response.status_code = 307
+    set_newcomer(response, request)
+    return response
 
 
 async def want(request: Request) -> Response:

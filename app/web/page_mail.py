@@ -12,6 +12,7 @@ from app.web.accounts import LoginBody, access_token
 from app.web.bodies import read_query
 from app.web.claims import ClaimQuery
 from app.web.http import Request
+from app.web.mail_locale import mail_locale
 from app.web.page_forms import read_form, see
 from app.web.page_render import respond
 from app.web.page_visitors import visitor_of
@@ -44,7 +45,8 @@ async def leave_email(request: Request) -> Response:
         await waiting_room.place(request.app.line, room_id, claims)  # throttled; and there is such a place
     except (msgspec.ValidationError, PlaceNotFound):
         return back
-    await mailboxes.keep(request.app.stores, room_id, claims.visitor_id, email, locale="", guest=True)
+    locale = await mail_locale(request, room_id)
+    await mailboxes.keep(request.app.stores, room_id, claims.visitor_id, email, locale=locale, guest=True)
     return back
 
 

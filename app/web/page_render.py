@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from markupsafe import Markup
 from quart import Response, request
 
 from app import languages
-from app.core import words
 from app.web.assets import load_assets
 from app.web.looks import PLAIN, Look
 
@@ -60,32 +59,13 @@ def templates(language: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.policies["ext.i18n.trimmed"] = True
-    translations = languages.catalogue(language)
-    environment.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
-        translations.gettext, translations.ngettext, newstyle=True
-    )
-    units = languages.units(language)
-    environment.filters |= {
-        "clock": partial(words.clock, days_pattern=languages.days_pattern(language)),
-        "counted": partial(words.counted, language=language),
-        "duration": partial(words.duration, units=units, language=language),
-        "money": partial(words.money, language=language),
-        "number": partial(words.number, language=language),
-        "rfc3339": words.rfc3339,
-        "utc_time": partial(words.utc_time, language=language),
-        "zoned_time": partial(words.zoned_time, language=language),
-        "wait": partial(words.wait, units=units, language=language),
-    }
-    gettext = _gettext(translations.gettext)
+    languages.install(environment, language)
+    gettext = _gettext(languages.catalogue(language).gettext)
     environment.globals |= {
         "_": gettext,
         "gettext": gettext,
         "asset": load_assets().url,
-        "direction": languages.direction(language),
-        "forms": languages.plural_forms(language),
         "hidden_unless": hidden_unless,
-        "language": language,
     }
     return environment
 

@@ -20,11 +20,13 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import BookingClaims, Place, PlaceClaims, Room, RoomId, RoomStatus
+from app.core.tokens import new_visitor_id
 from app.web.credentials import (
     BOOKING_COOKIE,
     PLACE_COOKIE,
     booking_of_room,
     cookies,
+    newcomer_cookie,
     place_cookie,
     read_place,
 )
@@ -38,6 +40,7 @@ BEGAN_COOKIE = (
     "fairgate_began_"  # + room_id: `queue number . position it was first seen at`; also set by queue.js
 )
 BEGAN_COOKIE_S = 86_400
+COOKIES_QUERY = "cookies"
 
 
 def visitor_of(request: Request, room_id: RoomId) -> PlaceClaims | None:
@@ -82,6 +85,12 @@ def set_place(response: Response, request: Request, place: Place, status: RoomSt
     add_cookie(response, place_cookie(request, room_id, token))
 
 
+def set_newcomer(response: Response, request: Request) -> None:
+    """Say who a newcomer is before they join: then a join is theirs however often it is sent."""
+    room_id = RoomId(request.params["room_id"])
+    add_cookie(response, newcomer_cookie(request, room_id, new_visitor_id()))
+
+
 def add_cookie(response: Response, header: tuple[bytes, bytes]) -> None:
     """A Set-Cookie header as the API makes it."""
     response.headers.add(header[0].decode(), header[1].decode())
@@ -110,13 +119,23 @@ def remember_began(response: Response, request: Request, standing: Standing, pos
 
 def asked_return(request: Request) -> str:
     """Where the gate stopped this visitor, as the address of the page says; not checked yet."""
-    return dict(parse_qsl(request.query.decode("latin-1"))).get("return_to", "")
+    return _asked(request, "return_to")
+
+
+def asked_cookies(request: Request) -> str:
+    """What became of our question for a cookie: `asked`, `needed`, or nothing."""
+    return _asked(request, COOKIES_QUERY)
+
+
+def _asked(request: Request, name: str) -> str:
+    return dict(parse_qsl(request.query.decode("latin-1"))).get(name, "")
 
 
 async def standing_of(request: Request, room_id: RoomId) -> Standing:
     """All a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
     shown = await request.app.board.current(room_id)
-    found = await place_of(request, room_id)
+    claims = visitor_of(request, room_id)
+    found = await place_of(request, room_id, claims) if claims else None
     place, status = found or (None, shown.status)
     room = await request.app.line.rooms.of(room_id, status)
     rate = room.settings.admission_rate_per_minute
@@ -129,4 +148,6 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
         place_document=place_document(room_id, place, status, rate, "") if place else None,
         began=began_of(request, room, place) if place else 0,
         return_to=allowed(asked_return(request), room.settings),
+        cookies_needed=claims is None and asked_cookies(request) == "needed",
+        known=claims is not None,
     )

@@ -5,9 +5,7 @@ A GET changes nothing: link previews and prefetching browsers may fetch any page
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
-from functools import wraps
 
 from quart import Quart, Response, current_app
 
@@ -19,14 +17,13 @@ from app.web import page_booking, page_carry, page_forms, page_handover, page_ma
 from app.web.http import Request
 from app.web.looks import look_of, theme_file
 from app.web.page_documents import SalesPage, SaleView
-from app.web.page_entry import Handler, add_page, not_found, page
+from app.web.page_entry import add_page, not_found, page
 from app.web.page_render import respond
-from app.web.page_visitors import remember_began, set_place, standing_of
+from app.web.page_visitors import remember_began, set_newcomer, set_place, standing_of
 from app.web.posters import Posters
 from app.web.queue_document import room_page
 
 POSTERS = "fairgate_posters"  # where Quart keeps ours
-PAGE_TIMEOUT_S = 6.0  # three times what a store has for one answer
 
 
 async def sales(request: Request) -> Response:
@@ -53,18 +50,9 @@ async def room(request: Request) -> Response:
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
         remember_began(response, request, standing, document.position)
+    elif not standing.known:
+        set_newcomer(response, request)
     return response
-
-
-def timely(handler: Handler) -> Handler:
-    """A page asks the stores several things, one after another: together they have this long."""
-
-    @wraps(handler)
-    async def view(request: Request) -> Response:
-        async with asyncio.timeout(PAGE_TIMEOUT_S):
-            return await handler(request)
-
-    return view
 
 
 PAGES = {
@@ -98,7 +86,7 @@ def register_pages(app: Quart) -> None:
     """Add the pages and their forms. They use `extensions["fairgate"]`."""
     app.extensions[POSTERS] = Posters()
     for path, view in PAGES.items():
-        add_page(app, path, f"page_{view.__name__}", timely(view))
+        add_page(app, path, f"page_{view.__name__}", view)
     for path, form in FORMS.items():
         app.add_url_rule(
             path, f"form_{form.__name__}", page(form), methods=["POST"], provide_automatic_options=False

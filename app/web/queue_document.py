@@ -70,6 +70,8 @@ class Standing:
     place_document: PlaceDocument | None
     began: int = 0  # the position this visitor was first seen at; 0: not seen yet
     return_to: str = ""  # where the gate stopped them; an address the room allows
+    known: bool = False  # their cookie says who they are, whether they have a place or not
+    cookies_needed: bool = False  # they pressed the button, and our cookie did not come back
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class RoomPage:
     wait_s: tuple[int, int] | None  # even odds and nine in ten; None: not known
     lottery: Draw | None
     joinable: bool
+    cookies_needed: bool
     in_line: bool
     queueing: bool
     available: int | None
@@ -179,6 +182,7 @@ def room_page(standing: Standing) -> RoomPage:
         wait_s=(estimate.p50, estimate.p90) if estimate else None,
         lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
+        cookies_needed=standing.cookies_needed,
         in_line=place is not None and place.state in ("prequeue", "waiting"),
         queueing=panel in QUEUEING,
         available=status.available,

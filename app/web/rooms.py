@@ -10,6 +10,7 @@ from app import mailboxes, waiting_room
 from app.core.clock import from_ms
 from app.core.errors import (
     CredentialInvalid,
+    CredentialMissing,
     LeftTheLine,
     LimitExceeded,
     NoShow,
@@ -61,6 +62,7 @@ from app.web.line_documents import (
     place_token,
     status_document,
 )
+from app.web.mail_locale import mail_locale
 from app.web.paging import PageQuery, page_response
 from app.web.sale_documents import Page
 
@@ -69,6 +71,7 @@ AWAY = (StoreUnavailable,)
 ENDINGS = (NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine)
 _PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
 _PRIVATE = (b"cache-control", b"no-store")
+COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
 
 
 class JoinBody(Struct, frozen=True):
@@ -132,8 +135,9 @@ async def room_stream(request: Request) -> Response:
     hot=True,
     body=JoinBody,
     answers={201: PlaceDocument, 200: PlaceDocument},
-    headers=("X-Place-Token",),
+    headers=("X-Place-Token", "X-Place-Cookie"),
     errors=(
+        CredentialMissing,
         CredentialInvalid,
         WrongRoom,
         RemovedByStaff,
@@ -147,9 +151,14 @@ async def room_stream(request: Request) -> Response:
     ),
 )
 async def join(request: Request, body: JoinBody) -> Response:
-    """Join the line: 201 a new place, 200 the one you have."""
+    """Join the line: 201 a new place, 200 the one you have.
+
+    A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without one.
+    """
     app, room_id = request.app, RoomId(request.params["room_id"])
     known = await _known(request) if says_who(request) else None
+    if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
+        raise CredentialMissing("No cookie that says who joins came back: load the page of the room first.")
     joining = Joining(
         visitor_id=known.visitor_id if known else new_visitor_id(),
         known=known,
@@ -166,7 +175,7 @@ async def _keep_mailbox(request: Request, body: JoinBody, room_id: RoomId, place
     """Where they want to be written to: an address they leave, or the one of their account."""
     token = bearer(request)
     account = await request.app.keyring.read(token) if token and not token.startswith(PLACE_PREFIX) else None
-    stores, locale = request.app.stores, body.locale or ""
+    stores, locale = request.app.stores, await mail_locale(request, room_id, body.locale or "")
     if body.email is not None:
         guest = account is None
         await mailboxes.keep(stores, room_id, place.visitor_id, body.email, locale=locale, guest=guest)

@@ -32,7 +32,7 @@ class Throttles:
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._limiter = self._alone
         if isinstance(stores.redis, Redis):
-            self._limiter = SlidingWindowCounterRateLimiter(_shared(stores.redis, settings))
+            self._limiter = SlidingWindowCounterRateLimiter(_shared(stores.redis))
         self._calls = RateLimitItemPerMinute(settings.staff_rate_per_minute)
         self._on = settings.throttled
 
@@ -60,10 +60,10 @@ class Throttles:
             await _hit(self._alone, limit, policy, whose)
 
 
-def _shared(redis: Redis, settings: Settings) -> Storage:
+def _shared(redis: Redis) -> Storage:
     pool: Any = redis.connection_pool  # taken, though the stub knows plain options only
     return RedisStorage(
-        f"async+{settings.redis_url}",
+        "async+redis://",  # not looked at: the connections are those we have
         implementation="redispy",
         key_prefix="fairgate:limits",
         connection_pool=pool,

@@ -44,6 +44,7 @@ return {visitors, numbers}
 @asynccontextmanager
 async def own_valkey() -> AsyncIterator[RedisClient]:
     """A Valkey of our own for one run, which writes nothing to the disk."""
+    embedded.needed()
     folder = Path(tempfile.mkdtemp(prefix="fairgate-simulate-"))
     store = embedded.start_valkey(folder)
     try:

@@ -39,11 +39,18 @@ class Ended:
     err: str
 
 
-async def fairgate(*arguments: str, typed: str | None = None, **settings: str) -> Ended:
+async def fairgate(
+    *arguments: str,
+    typed: str | None = None,
+    program: str = FAIRGATE,
+    cwd: str | None = None,
+    **settings: str,
+) -> Ended:
     """Run one command to its end; `typed` is all of its standard input, where there is no terminal."""
     process = await asyncio.create_subprocess_exec(
-        FAIRGATE,
+        program,
         *arguments,
+        cwd=cwd,
         env=environment(**settings),
         stdin=None if typed is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -92,14 +99,22 @@ class Up:
         return took_s
 
 
-async def up(data: Path, *arguments: str, command: str = "up", **settings: str) -> Up:
+async def up(
+    data: Path,
+    *arguments: str,
+    command: str = "up",
+    program: str = FAIRGATE,
+    cwd: str | None = None,
+    **settings: str,
+) -> Up:
     """Start an installation on a free port and wait for its `ready` line."""
     log = data.with_suffix(".log")
     with log.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
-            FAIRGATE,
+            program,
             command,
             *("--data", str(data), "--port", "0", *arguments),
+            cwd=cwd,
             env=environment(**settings),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,

@@ -6,16 +6,19 @@ import asyncio
 import html
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import SecretStr
 
+from app import languages, letters
+from app.core.mail import MailKind
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.mails import queue_of_reminders
+from app.store.mails import Mail, queue_of_reminders
 from tests.mail_server import MailServer, mail_server
 from tests.routes.conftest import Web, bearer, code
 from tests.waiting import wait_until
@@ -23,6 +26,7 @@ from worker.context import WorkerContext
 
 ANN = {"email": "Ann@Example.org", "name": "Ann", "password": "long enough 1"}
 BOB = {"email": "bob@example.org", "name": "Bob", "password": "long enough 2"}
+NEVER = datetime(2030, 6, 1, 19, tzinfo=UTC)
 BASE = "https://tickets.example.org"
 
 
@@ -114,7 +118,7 @@ async def test_every_kind_is_sent_once(
     place, booking = await inside(web, "gala", json={"email": "ann@example.org"})
     held = (await web.reserve("gala", booking, 2)).json()
     first = await arrived(server, "Your tickets are held: Gala")
-    assert "2 x Floor, €50.00 each\nIn all: €100.00" in text_of(first)
+    assert "2 \u00d7 Floor, €50.00 each\nTotal: €100.00" in text_of(first)
     assert "Tuesday, 1 January 2030, 20:00 UTC" in text_of(first)
     path = f"/v1/reservations/{held['reservation_id']}"
     body = {"payment": {"method": "card", "token": "tok_ok"}}
@@ -143,6 +147,79 @@ async def test_every_kind_is_sent_once(
     assert {it["From"] for it in server.got()} == {"Tickets <tickets@example.org>"}
     ids = await stores.postgres.fetch("SELECT mail_id FROM mails WHERE state = 'sent'")
     assert {it["Message-ID"] for it in server.got()} == {f"<{it['mail_id']}@example.org>" for it in ids}
+
+
+@pytest.mark.parametrize(
+    ("room", "joined", "accepts", "subject", "until"),
+    [
+        ("", "de", "", "Deine Tickets sind reserviert: Gala", "Bezahlen"),
+        ("", "de-AT", "fr", "Deine Tickets sind reserviert: Gala", "Bezahlen"),
+        ("", "", "sv, ar;q=0.8", "تذاكرك محجوزة لك: Gala", "الدفع"),
+        ("ja", "", "de", "チケットを確保しています\uff1aGala", "支払う"),
+        ("ja", "sv", "", "チケットを確保しています\uff1aGala", "支払う"),
+        ("", "xx", "", "Your tickets are held: Gala", "Pay"),
+    ],
+)
+async def test_mails_are_in_the_language_of_who_gets_them(
+    web: Web,
+    server: MailServer,
+    worker: WorkerContext,
+    room: str,
+    joined: str,
+    accepts: str,
+    subject: str,
+    until: str,
+) -> None:
+    await web.event(timezone="Asia/Tokyo", room={"locale": room})
+    asked = {"email": "ann@example.org"} | ({"locale": joined} if joined else {})
+    headers = {"Accept-Language": accepts} if accepts else {}
+    _, booking = await inside(web, "gala", json=asked, headers=headers)
+    assert (await web.reserve("gala", booking)).status_code == 201
+    held = await arrived(server, subject)
+    for kind in ("plain", "html"):
+        text = text_of(held, kind)
+        assert until in text
+        assert "05:00 (Asia/Tokyo)" in text  # when it starts
+        assert text.count("(Asia/Tokyo)") == 2  # and until when to pay
+
+
+@pytest.mark.parametrize("kind", get_args(MailKind))
+@pytest.mark.parametrize("language", languages.LANGUAGES)
+def test_every_mail_can_be_written_in_every_language(kind: MailKind, language: str) -> None:
+    values: dict[str, Any] = dict.fromkeys(Mail._fields)
+    values |= {
+        "kind": kind,
+        "locale": language,
+        "event_name": "A & B",
+        "amount": 1,
+        "refunded": 1,
+        "currency": "EUR",
+    }
+    values |= {
+        "starts_at": NEVER,
+        "until": NEVER,
+        "created_at": NEVER,
+        "timezone": "Europe/Paris",
+        "overdue": False,
+    }
+    values |= {
+        "status": "confirmed"
+        if kind in ("confirmed", "reminder")
+        else "cancelled"
+        if kind == "cancelled"
+        else "held"
+    }
+    values |= {"type_names": '{"floor":"Floor"}', "items": '[{"ticket_type_id":"floor","quantity":1}]'}
+    values |= {
+        "tickets": '[{"ticket_type_id":"floor","seat_id":"floor-a-7","code":"ABC"}]',
+        "room_id": "gala",
+    }
+    letter = letters.write(letters.open_writer(Settings(public_url=BASE)), Mail(**values))
+    assert letter.subject.endswith("A & B")
+    assert f'lang="{language}"' in letter.html
+    assert "A &amp; B</h1>" in letter.html
+    told_a_time = kind not in ("cancelled", "refunded")
+    assert ("21:00 (Europe/Paris)" in letter.body) == ("21:00 (Europe/Paris)" in letter.html) == told_a_time
 
 
 async def reminded(stores: Stores) -> None:

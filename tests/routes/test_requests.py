@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.settings import Settings
-from app.web import hot
+from app.store.connections import Stores
 from app.web.assets import load_assets
 from tests.routes.conftest import Web, code, field_of, served
 
@@ -78,19 +78,19 @@ async def test_a_body_that_is_too_large_is_refused(web: Web, both: list[tuple[st
     assert code(await web.send("POST", JOIN, content=padded + b" ", headers=JSON)) == (413, "body_too_large")
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hot, "BODY_TIMEOUT_S", 0.1)
-    await web.room()
+async def test_a_body_that_does_not_come_is_not_waited_for(stores: Stores, settings: Settings) -> None:
 
     async def stalled(*sent: bytes) -> AsyncIterator[bytes]:
         for it in sent:
             yield it
         await asyncio.Event().wait()
 
-    for sent in ([], [b"{"]):
-        for path in (JOIN, "/v1/reservations/abc/confirm"):
-            answer = await web.send("POST", path, content=stalled(*sent), headers=JSON)
-            assert code(answer) == (400, "malformed_json"), (path, sent)
+    async with served(settings.model_copy(update={"body_timeout_s": 0.1})) as web:
+        await web.room()
+        for sent in ([], [b"{"]):
+            for path in (JOIN, "/v1/reservations/abc/confirm"):
+                answer = await web.send("POST", path, content=stalled(*sent), headers=JSON)
+                assert code(answer) == (400, "malformed_json"), (path, sent)
 
 
 async def test_a_body_where_none_is_taken(web: Web) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web import pages
+from app.web import deadlines
 from app.web.credentials import PLACE_COOKIE
 from tests.routes.conftest import Web, bearer, code, served
 from tests.waiting import wait_until
@@ -88,7 +88,7 @@ async def test_a_page_does_not_wait_for_one_answer_of_a_store_after_the_other(
     await web.event()
     place, _ = await web.inside("gala")
     fan = {"Accept": "text/html", "Cookie": f"{PLACE_COOKIE}gala={place['Authorization'].split()[1]}"}
-    monkeypatch.setattr(pages, "PAGE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(deadlines, "PAGE_TIMEOUT_S", 0.5)
     redis: Any = stores.redis
     await redis.execute_command("CLIENT", "PAUSE", "5000", "ALL")
     answers = [await web.get(path, headers=fan) for path in ("/rooms/gala", "/events/gala")]

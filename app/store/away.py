@@ -1,0 +1,103 @@
+"""What each error of a store means: the store is away, or it answered.
+
+A store that is away is tried again: callers get a 503, loops go on. An answer is about the data or about how
+we asked; where nobody expects it, it is our own bug: a 500, and a traceback in the log. Errors are judged by
+what the store said (Redis: the first word; Postgres: the SQLSTATE), also by what a newer server may say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+from asyncpg import exceptions as asyncpg_errors
+from redis.exceptions import ClusterError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+# Redis -----------------------------------------------------------------------------------------------------
+
+# What a server answers about the data or the command. A word that is not here tells of the server itself.
+REDIS_ANSWERS = frozenset(
+    "ERR WRONGTYPE NOSCRIPT BUSYGROUP NOGROUP BUSYKEY UNBLOCKED EXECABORT CROSSSLOT NOPERM NOPROTO NOTBUSY"
+    " MOVED ASK".split()
+)
+# Another server has to be asked, or this one again after a fresh greeting: the connection is of no more use.
+REDIS_ELSEWHERE = frozenset("READONLY MASTERDOWN NOMASTERLINK REDIRECT LOADING NOAUTH WRONGPASS".split())
+# `ERR` is the word for everything else. These tell of the server, or of somebody who ended our script.
+_REDIS_ERR_AWAY = ("max number of clients", "script killed", "killed by user", "without quorum")
+
+
+class RedisUnable(ResponseError):
+    """The server answers, but cannot do it at the moment: BUSY, OOM, MISCONF, NOREPLICAS, CLUSTERDOWN ..."""
+
+
+class RedisElsewhere(RedisConnectionError):
+    """Not this server, or not this connection. Being a lost connection, it is tried once on a fresh one."""
+
+
+def redis_error(message: str) -> RedisError | None:
+    """The error a reply of Redis stands for when it means that the store is away; else None."""
+    word, _, rest = message.partition(" ")
+    if word in REDIS_ELSEWHERE:
+        return RedisElsewhere(message)
+    if word == "ERR":
+        said = rest.lower()
+        return RedisUnable(message) if any(it in said for it in _REDIS_ERR_AWAY) else None
+    # What a script of somebody else made up, or a proxy between us, need not begin with a word in capitals.
+    return None if word in REDIS_ANSWERS or not (word.isalpha() and word.isupper()) else RedisUnable(message)
+
+
+REDIS_AWAY: tuple[type[Exception], ...] = (
+    RedisConnectionError,  # also: RedisElsewhere
+    RedisTimeoutError,
+    RedisUnable,
+    ClusterError,  # down, or its nodes send us in a circle
+    RedisClusterException,  # no node answers
+    OSError,
+    TimeoutError,
+)
+
+# Postgres --------------------------------------------------------------------------------------------------
+
+# Connection; authorization and catalog (refused at the door: passwords are changed, databases are moved);
+# transaction rollback (deadlock, serialization: nothing was written); insufficient resources; operator
+# intervention (shutdown, cancelled, time-outs); system error; snapshot too old.
+_SQLSTATE_CLASSES_AWAY = frozenset(("08", "28", "3D", "40", "53", "57", "58", "72"))
+_SQLSTATES_AWAY = frozenset(
+    (
+        "25006",  # read-only: a standby, or a server that was made one
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+        "55P03",  # lock_timeout
+    )
+)
+
+
+def postgres_away(sqlstate: str) -> bool:
+    """Whether this SQLSTATE means that the database is away."""
+    return sqlstate[:2] in _SQLSTATE_CLASSES_AWAY or sqlstate in _SQLSTATES_AWAY
+
+
+def postgres_connection_spent(error: BaseException) -> bool:
+    """Whether the connection that brought this error must not be used again: on another it may go well."""
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    if sqlstate[:2] in ("08", "57"):
+        return sqlstate != "57014"  # one statement was cancelled
+    return sqlstate in ("25006", "25P03", "25P04")
+
+
+def _away_classes() -> list[type[Exception]]:
+    found: list[Any] = [getattr(asyncpg_errors, name) for name in asyncpg_errors.__all__]
+    return [it for it in found if postgres_away(getattr(it, "sqlstate", None) or "")]
+
+
+POSTGRES_AWAY: tuple[type[Exception], ...] = (
+    *_away_classes(),
+    asyncpg.TargetServerAttributeNotMatched,  # none of the hosts is the primary now
+    asyncpg.InvalidCachedStatementError,  # the schema was migrated: the same again will do
+    asyncpg.OutdatedSchemaCacheError,
+    OSError,
+    TimeoutError,
+)
+STORE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY)

@@ -1,0 +1,130 @@
+"""DATABASE_URL, as libpq takes it. What we cannot do is refused by name rather than passed over.
+
+postgresql://[user:password@]host[:port],.../database[?sslmode=verify-full&sslrootcert=...&application_name=...]
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+DEFAULT_PORT = 5432
+
+# These asyncpg reads as libpq does, from the address.
+_READ = frozenset(
+    "user password dbname passfile service krbsrvname gsslib sslmode sslcert sslkey sslpassword sslrootcert"
+    " sslcrl sslnegotiation ssl_min_protocol_version ssl_max_protocol_version".split()
+)
+_SAID_TO_SERVER = frozenset(("application_name", "options", "client_encoding"))
+_OURS = frozenset(("host", "port", "connect_timeout", "target_session_attrs", "fallback_application_name"))
+# With these values they ask for nothing that is not so anyway.
+_MEANT_ANYWAY = {
+    "channel_binding": ("disable", "prefer"),
+    "gssencmode": ("disable", "prefer"),
+    "load_balance_hosts": ("disable",),
+    "sslcertmode": ("allow", "disable"),
+    "sslcompression": ("0",),
+    "sslsni": ("1",),
+}
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_SESSIONS = ("any", "read-write", "primary")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresAddress:
+    """Where a database is, and how to connect to it."""
+
+    name: str  # fit for a message: no user, no password
+    hosts: tuple[tuple[str, int], ...]  # tried in this order; empty: where asyncpg looks by itself
+    options: dict[str, Any]  # of asyncpg.connect
+    connect_timeout_s: float | None  # for one host
+
+
+def read_postgres_address(url: str) -> PostgresAddress:
+    """The address that a URL names. Raises ValueError, naming what is wrong."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("it has to begin with postgresql://")
+    query = parts.query.replace("+", "%2B")  # to libpq a plus is a plus
+    given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    _refuse_unknown(given)
+    login, _, netloc = parts.netloc.rpartition("@")
+    hosts = tuple(_hosts(given.get("host") or netloc, given.get("port", "")))
+    timeout_s = float(given.get("connect_timeout") or 0)
+    read = {name: value for name, value in given.items() if name in _READ}
+    options: dict[str, Any] = {
+        "target_session_attrs": _session(given.get("target_session_attrs"), len(hosts)),
+        "server_settings": _said_to_server(given),
+    }
+    if read.get("sslrootcert") == "system":
+        options["ssl"] = _as_the_system_trusts(read)
+    _check_files(read)
+    options["dsn"] = f"postgresql://{f'{login}@' if login else ''}{parts.path}" + (
+        f"?{urlencode(read, quote_via=quote)}" if read else ""
+    )
+    database = given.get("dbname") or unquote(parts.path.strip("/"))
+    where = ",".join(host if host.startswith("/") else f"{host}:{port}" for host, port in hosts)
+    return PostgresAddress(f"{where or 'its default place'}/{database}", hosts, options, timeout_s or None)
+
+
+def _refuse_unknown(given: dict[str, str]) -> None:
+    for name, value in given.items():
+        if name in _MEANT_ANYWAY:
+            if value not in _MEANT_ANYWAY[name]:
+                raise ValueError(f"{name}={value} is not supported; leave it away")
+        elif name not in _READ | _SAID_TO_SERVER | _OURS:
+            raise ValueError(f"the parameter {name} is not supported; leave it away")
+    if given.get("client_encoding", "UTF8").upper().replace("-", "") not in ("UTF8", "AUTO"):
+        raise ValueError("client_encoding can only be UTF8")
+
+
+def _hosts(hosts: str, ports: str) -> list[tuple[str, int]]:
+    if not hosts:
+        return [("localhost", int(ports))] if ports else []
+    found, numbers = [], [int(it or DEFAULT_PORT) for it in ports.split(",")] if ports else []
+    if len(numbers) > 1 and len(numbers) != hosts.count(",") + 1:
+        raise ValueError("there have to be as many ports as hosts, or one")
+    for i, host in enumerate(hosts.split(",")):
+        if unquote(host).startswith("/"):  # the folder of a Unix socket
+            found.append((unquote(host), numbers[i % len(numbers)] if numbers else DEFAULT_PORT))
+            continue
+        it = urlsplit(f"//{host}")
+        if not it.hostname:
+            raise ValueError(f"{host!r} is not a host")
+        found.append((it.hostname, it.port or (numbers[i % len(numbers)] if numbers else DEFAULT_PORT)))
+    return found
+
+
+def _session(wanted: str | None, hosts: int) -> str:
+    """Which server of several will do. We write: one that is read-only is of no use to us."""
+    if wanted is None:
+        return "read-write" if hosts > 1 else "any"
+    if wanted not in _SESSIONS:
+        raise ValueError(f"target_session_attrs has to be one of {', '.join(_SESSIONS)}: Fairgate writes")
+    return wanted
+
+
+def _said_to_server(given: dict[str, str]) -> dict[str, str]:
+    said = {name: given[name] for name in ("application_name", "options") if given.get(name)}
+    said.setdefault("application_name", given.get("fallback_application_name") or "fairgate")
+    return said
+
+
+def _check_files(read: dict[str, str]) -> None:
+    for name in _FILES:
+        if name in read and not os.access(read[name], os.R_OK):
+            raise ValueError(f"{name}: {read[name]} cannot be read")
+
+
+def _as_the_system_trusts(read: dict[str, str]) -> ssl.SSLContext:
+    """What `sslrootcert=system` means: any authority the system trusts, and the name has to be right."""
+    if read.pop("sslmode", "verify-full") != "verify-full":
+        raise ValueError("sslrootcert=system needs sslmode=verify-full")
+    del read["sslrootcert"]
+    context = ssl.create_default_context()
+    if certificate := read.pop("sslcert", None):
+        context.load_cert_chain(certificate, read.pop("sslkey", None), read.pop("sslpassword", None))
+    return context

@@ -1,0 +1,141 @@
+"""How we speak to Redis: cheaper than redis-py does, and only on connections that are still good.
+
+A connection may be open and of no use: its server has become a replica, or it has gone dumb behind a proxy.
+The first call that finds out renews them all: each is connected again before its next use.
+"""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+from typing import Any
+
+from redis.asyncio import ConnectionPool
+from redis.asyncio.cluster import ClusterParser
+from redis.asyncio.connection import DefaultParser
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.connection import HiredisRespSerializer
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from app.store.away import RedisElsewhere, redis_error
+
+# The Cluster client acts on these itself, by their classes.
+_FOR_THE_CLUSTER_CLIENT = ClusterParser.EXCEPTION_CLASSES.keys() - DefaultParser.EXCEPTION_CLASSES.keys()
+
+
+class _Lines:
+    """What a pool of ours does before it hands a connection out. redis-py connects under a lock: behind a
+    server that does not answer, each caller would wait for the time-outs of all before it."""
+
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        pool: Any = self  # a ConnectionPool
+        connection = pool.get_available_connection()
+        try:
+            if connection.is_outdated:
+                await connection.disconnect(nowait=True)
+            await pool.ensure_connection(connection)
+        except BaseException:
+            await pool.release(connection)
+            raise
+        return connection
+
+
+class LinePool(_Lines, ConnectionPool):
+    """Connections to one address."""
+
+
+class SentinelLinePool(_Lines, SentinelConnectionPool):
+    """Connections to whichever server Sentinel says is the primary."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        if inuse_connections:  # it is the end of this pool: also of what it asks
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
+
+class _Renewals:
+    """How many times all connections of a client were found to be of no use."""
+
+    count = 0
+
+
+def as_we_speak(connection_class: type[Any]) -> type[Any]:
+    """The connection class for one client, with what it costs to ask once more than halved.
+
+    redis-py's synchronous client packs with hiredis, its asynchronous one in Python, argument by argument. It
+    also makes a task of each write, to bound it (here the wait for the reply is bound, and nothing is written
+    before that came), and looks for left-over data with a read that times out at once.
+
+    And each broken line is said to be broken: redis-py expects OSError, where uvloop says RuntimeError to who
+    writes after the break and before they were told of it.
+    """
+    pack = HiredisRespSerializer().pack
+    renewals = _Renewals()
+    contexts: list[ssl.SSLContext] = []  # at most one: to read the system's certificates takes long
+
+    class Spoken(connection_class):  # type: ignore[misc]  # a class that is known when it runs
+        made_in = 0
+
+        def __init__(self, **options: Any) -> None:
+            options["parser_class"] = _judging(options.get("parser_class", DefaultParser))
+            super().__init__(**options)
+
+        @property
+        def is_outdated(self) -> bool:
+            """Whether it was connected before one like it was found to be of no use."""
+            return self.is_connected and self.made_in != renewals.count
+
+        async def _connect(self) -> None:
+            self.made_in = renewals.count
+            await super()._connect()
+
+        def _connection_arguments(self) -> Any:
+            arguments = super()._connection_arguments()
+            if "ssl" in arguments:
+                contexts[:] = contexts or [arguments["ssl"]]
+                arguments["ssl"] = contexts[0]
+            return arguments
+
+        def pack_command(self, *arguments: Any) -> list[bytes]:
+            packed: list[bytes] = pack(*arguments)
+            return packed
+
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            try:
+                if self.is_connected and not self.health_check_interval and isinstance(command, list):
+                    self._writer.writelines(command)
+                else:
+                    await super().send_packed_command(command, check_health)
+            except RuntimeError as error:
+                await self.disconnect(nowait=True)
+                raise RedisConnectionError(f"the connection broke: {error}") from error
+
+        async def read_response(self, *arguments: Any, **options: Any) -> Any:
+            try:
+                return await super().read_response(*arguments, **options)
+            except (RedisTimeoutError, RedisElsewhere):
+                if self.made_in == renewals.count:  # else others have found out before
+                    renewals.count += 1
+                raise
+
+        async def can_read_destructive(self) -> bool:
+            reader = self._reader
+            return bool(reader.at_eof() or reader._buffer or self._parser._reader.has_data())
+
+    return Spoken
+
+
+@cache
+def _judging(parser_class: type[Any]) -> type[Any]:
+    """The parser, with replies that mean an absent server raised as such."""
+    kept = _FOR_THE_CLUSTER_CLIENT if issubclass(parser_class, ClusterParser) else frozenset()
+
+    class Judging(parser_class):  # type: ignore[misc]  # a class that is known when it runs
+        @classmethod
+        def parse_error(cls, response: str) -> Any:
+            away = None if response.partition(" ")[0] in kept else redis_error(response)
+            return away or super().parse_error(response)
+
+    return Judging

@@ -1,0 +1,17 @@
+"""The language that mails to a visitor are in."""
+
+from __future__ import annotations
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from app import languages
+from app.core.model import RoomId
+from app.web.http import Request
+
+
+async def mail_locale(request: Request, room_id: RoomId, asked: str = "") -> str:
+    """What they asked for, else the language their page is in: the room's, or their browser's."""
+    room = await request.app.line.rooms.get(room_id)
+    accepted = parse_accept_header(request.header(b"accept-language") or "", LanguageAccept)
+    return languages.choose([asked, room.settings.locale, *(tag for tag, share in accepted if share > 0)])

@@ -1,0 +1,222 @@
+"""Every wait of a request has an end: for its body, for its reader, for its answer; over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from app import metrics
+from app.listening import ServerName
+from app.settings import Settings
+from app.store.connections import Stores
+from app.web.calls import CALLS
+from app.web.console import CONSOLE
+from app.web.pages import FORMS
+from app.web.streaming import Message, Stream, part, send_told
+from tests.contract.test_every_call import filled
+from tests.listening import listening
+from tests.routes.conftest import Web, served
+from tests.routes.test_slashes import address
+from tests.routes.test_trouble import Wires, wires
+from tests.waiting import wait_until
+
+__all__ = ["wires"]
+
+BODY_TIMEOUT_S = 0.5
+SEND_TIMEOUT_S = 0.5
+TAKEN = [(it.method, filled(it.path)) for it in CALLS if it.method in ("POST", "PUT", "PATCH")]
+SENT = [("POST", address(it)) for it in FORMS]
+SENT += [("POST", address(it.path)) for it in CONSOLE if it.method == "POST"]
+ALL = TAKEN + SENT
+
+
+@pytest.fixture
+async def hasty(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
+    """The app with little patience."""
+    update = {"body_timeout_s": BODY_TIMEOUT_S, "send_timeout_s": SEND_TIMEOUT_S}
+    async with served(settings.model_copy(update=update)) as found:
+        yield found
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection of its own."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def dripped(url: str, method: str, path: str, every_s: float, headers: str = "") -> str:
+    """The status line for a body that is announced and comes a byte at a time, for ever."""
+    async with connected(url) as (reader, writer):
+        host = urlsplit(url).netloc
+        writer.write(
+            f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {url}\r\nContent-Type: application/json\r\n"
+            f"{headers}Content-Length: 5000\r\n\r\n".encode()
+        )
+
+        async def dripping() -> None:
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(every_s)
+
+        sending = asyncio.create_task(dripping())
+        try:
+            return (await reader.readline()).decode().strip()
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+@pytest.mark.parametrize("server", ["hypercorn", "granian"])
+async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: ServerName) -> None:
+    """A byte now and then keeps no request waiting: neither a call, nor a form of fans, nor of staff."""
+    assert len(TAKEN) > 20
+    assert len(SENT) > 25
+    staff = await hasty.staff()
+    cookie = f"Cookie: {staff['Cookie']}\r\n"
+    async with listening(hasty.quart, server) as url, asyncio.timeout(60):
+        for every_s in (BODY_TIMEOUT_S / 5, 100):  # drips; says nothing more
+            answers = await asyncio.gather(
+                *(dripped(url, method, path, every_s, cookie) for method, path in ALL)
+            )
+            told = dict(zip(ALL, answers, strict=True))
+            for (_, path), status in told.items():
+                # Some are refused for what they are before anybody asks for their body.
+                assert status.split()[1] in ("400", "303", "401", "404", "409", "422"), (path, status)
+            assert sum(status.split()[1] == "400" for status in answers) > len(TAKEN)
+            assert all(told[it].split()[1] == "400" for it in TAKEN)
+
+
+async def test_a_body_that_comes_slowly_but_comes_is_taken(hasty: Web) -> None:
+    """Longer than one piece may take, and faster than is too slow."""
+    await hasty.room()
+    chunk = b" " * 8_000
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"{"
+        for _ in range(7):
+            await asyncio.sleep(BODY_TIMEOUT_S / 5)
+            yield chunk
+        yield b"}"
+
+    started = time.monotonic()
+    for path in ("/v1/rooms/hall/places", "/v1/rooms/hall/pause"):
+        headers = {"Content-Type": "application/json", **hasty.as_("admin")}
+        headers = headers if path.endswith("pause") else {"Content-Type": "application/json"}
+        answer = await hasty.send("POST", path, content=chunks(), headers=headers)
+        assert answer.status_code in (200, 201), answer.text
+    assert time.monotonic() - started > 2 * BODY_TIMEOUT_S
+
+
+async def many_orders(stores: Stores) -> None:
+    """More of them than fit between a server and a reader who does not read."""
+    await stores.postgres.execute(
+        """INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency,
+                                     fingerprint, expires_at, released)
+           SELECT 'reservation-' || n, 'gala', 'visitor-' || n, 'expired', '[]', 0, 'EUR', '', now(), true
+           FROM generate_series(1, 60000) AS n"""
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/events/gala/orders.csv", "/admin/orders.csv"])
+async def test_a_report_that_nobody_reads_is_given_up(hasty: Web, stores: Stores, path: str) -> None:
+    await hasty.event()
+    await many_orders(stores)
+    headers = {**hasty.as_("admin"), **await hasty.staff()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    before = broken("reader")
+    slots = hasty.app.exporting._value
+    async with listening(hasty.quart) as url:
+        plug = socket.socket()
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        parts = urlsplit(url)
+        plug.connect((parts.hostname, parts.port))
+        plug.sendall(f"GET {path} HTTP/1.1\r\nHost: fairgate.test\r\n{lines}\r\n".encode())
+
+        async def given_up() -> bool:
+            return broken("reader") > before
+
+        await wait_until(given_up, "the end of the report", timeout_s=30)
+
+        async def free() -> bool:
+            return hasty.app.exporting._value == slots
+
+        await wait_until(free, "its slot")
+        plug.close()
+
+
+def broken(why: str) -> float:
+    """How many answers ended in the middle."""
+    found = metrics.REGISTRY.get_sample_value("fairgate_streams_broken_total", {"why": why})
+    return found or 0.0
+
+
+async def test_a_viewer_who_takes_nothing_is_given_up_when_there_is_more_to_tell() -> None:
+    stuck, told = asyncio.Event(), asyncio.Event()
+    streams: list[Stream] = []
+    before = broken("reader")
+
+    async def send(message: Message) -> None:
+        told.set()
+        await stuck.wait()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    @contextmanager
+    def audience(stream: Stream) -> Iterator[None]:
+        streams.append(stream)
+        stream.tell(part(b"first"))
+        try:
+            yield
+        finally:
+            streams.remove(stream)
+
+    following = asyncio.create_task(send_told(audience, receive, send, 0.0))
+    await told.wait()
+    streams[0].tell(part(b"comment"), needed=False)
+    await following
+    assert not streams
+    assert broken("reader") == before + 1
+
+
+@pytest.mark.parametrize("server", ["hypercorn", "granian"])
+async def test_a_report_that_fails_in_the_middle_is_not_taken_for_a_whole_one(
+    wires: Wires, stores: Stores, server: ServerName
+) -> None:
+    web = wires.web
+    await web.event()
+    await many_orders(stores)
+    before = broken("error")
+    async with listening(web.quart, server) as url, httpx.AsyncClient(base_url=url, timeout=30) as http:
+        path = "/v1/events/gala/orders.csv"
+        async with http.stream("GET", path, headers=web.as_("admin")) as report:
+            assert report.status_code == 200
+            body = report.aiter_bytes()
+            await anext(body)
+            await wires.postgres.cut()
+            with capture_logs() as lines, pytest.raises(httpx.RemoteProtocolError):
+                await rest(body)
+    assert broken("error") == before + 1
+    [line] = [it for it in lines if it["event"] == "an answer broke off"]
+    assert line["request_id"] == report.headers["x-request-id"]
+
+
+async def rest(body: AsyncIterator[bytes]) -> None:
+    """Read on to the end."""
+    async for _ in body:
+        pass

@@ -1,0 +1,113 @@
+"""What is declared is what is imported; what is locked is locked whole, and no address is in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = {"fairgate", "app", "worker", "load", "migrations", "tests"}
+DISTRIBUTIONS = packages_distributions()
+ALL, PROGRAM = ((ROOT / folder / "requirements.lock").read_text() for folder in ("", "deploy"))
+
+
+def declared(*extras: str) -> set[str]:
+    """The names of what the program needs, and of these extras."""
+    extra: dict[str, list[str]] = PROJECT["optional-dependencies"]
+    lines = [*PROJECT["dependencies"], *(line for name in extras for line in extra[name])]
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def imported(folder: str, *, also_later: bool = True) -> dict[str, str]:
+    """The distributions that the modules below `folder` import, each with a module that does."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(parsed(path)) if also_later else at_once(parsed(path)):
+            for name in names_of(node):
+                if name not in OURS and name not in sys.stdlib_module_names:
+                    for distribution in DISTRIBUTIONS.get(name, [f"nobody's {name}"]):
+                        found.setdefault(canonicalize_name(distribution), str(path.relative_to(ROOT)))
+    return found
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def at_once(node: ast.AST) -> Iterator[ast.AST]:
+    """What is run when a module is imported: not what is in its functions."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from at_once(child)
+
+
+def names_of(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module.partition(".")[0]]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras", "later"),
+    [
+        ("fairgate", (), ()),
+        ("app", (), ("embedded",)),  # asked for first: `embedded.needed`
+        ("worker", (), ()),
+        ("migrations", (), ()),
+        ("load/simulate", (), ()),  # a command of the program
+        ("load", ("load",), ()),
+        ("tests", ("load", "embedded", "test"), ()),
+    ],
+)
+def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...], later: tuple[str, ...]) -> None:
+    needed = declared(*extras)
+    assert {it: where for it, where in imported(folder, also_later=False).items() if it not in needed} == {}
+    needed |= declared(*later)
+    assert {it: where for it, where in imported(folder).items() if it not in needed} == {}
+
+
+def test_what_the_program_declares_is_imported() -> None:
+    assert declared() - set(imported("app")) - set(imported("worker")) - set(imported("migrations")) == set()
+
+
+def locked(text: str) -> dict[str, str]:
+    """Each package of a lock file, with its lines."""
+    found: dict[str, str] = {}
+    for block in re.split(r"\n(?=\S)", text):
+        lines = [line.strip(" \\") for line in block.splitlines() if not line.strip().startswith("#")]
+        found[canonicalize_name(lines[0].partition("==")[0])] = "\n".join(lines)
+    return found
+
+
+@pytest.mark.parametrize("text", [ALL, PROGRAM], ids=["all", "program"])
+def test_every_locked_file_is_known_by_its_hash_and_none_by_its_address(text: str) -> None:
+    for name, lines in locked(text).items():
+        first, *hashes = lines.splitlines()
+        assert re.fullmatch(r"[a-z0-9.-]+(\[[a-z,]+\])?==[\w.+!]+( ; .+)?", first), first
+        assert hashes, name
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) for line in hashes), name
+    assert "://" not in text
+
+
+def test_the_image_gets_the_same_versions_and_nothing_of_an_extra() -> None:
+    everything, program = locked(ALL), locked(PROGRAM)
+    assert set(everything) >= declared(*PROJECT["optional-dependencies"])
+    assert set(program) >= declared()
+    assert program.items() <= everything.items()
+    tools = {"mypy", "playwright", "pytest", "ruff"}  # what they need may be needed by the program, too
+    assert not set(program) & ((declared("embedded", "load") - declared()) | tools)
