@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from app.commands import admin, event, load, migrate, operating, room, running, simulate, webhook
+from app.commands.settled import WrongSetting
 from app.core.errors import CannotRun, Refusal
 from app.store.connections import STORE_AWAY
 
@@ -65,6 +66,9 @@ def run(arguments: list[str]) -> int:
         command = context.command_path if context else "fairgate"
         _tell(f"{error.format_message()} (see `{command} --help`)")
         return error.exit_code
+    except WrongSetting as error:
+        _tell(str(error))
+        return WRONG_USAGE
     except (CannotRun, Refusal) as error:
         _tell(str(error))
         return FAILED

@@ -7,7 +7,7 @@ from base64 import b64decode
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
@@ -15,10 +15,28 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.mail import address
 
+SECRET_MIN = 16  # bytes
+
 
 def _store_url(name: str) -> Any:
     """A store address: `FAIRGATE_NAME`, or `NAME` alone as most platforms set it."""
     return Field(default="", validation_alias=AliasChoices(f"FAIRGATE_{name}", name))
+
+
+def _address(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
+    """`text` as an address of one of these schemes, with hosts and ports that can be.
+
+    What is told of it is only what it should look like: there may be a password in it.
+    """
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        raise ValueError(f"has to be {form}") from None
+    ports = [host.rpartition("]")[2].partition(":") for host in url.netloc.rpartition("@")[2].split(",")]
+    good = all(not colon or (port.isdecimal() and 0 < int(port) < 65_536) for _, colon, port in ports)
+    if url.scheme not in schemes or not good or any(it.isspace() for it in text):
+        raise ValueError(f"has to be {form}")
+    return url
 
 
 class Settings(BaseSettings):
@@ -68,11 +86,56 @@ class Settings(BaseSettings):
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
+    @field_validator("redis_url", "queue_redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if value:
+            schemes = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+            _address(value, schemes, "redis://[[user]:password@]host[:port][/database], or rediss:// for TLS")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: str) -> str:
+        if value:
+            form = "postgresql://[user[:password]@][host][:port][/database]"
+            _address(value, ("postgresql", "postgres"), form)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        if value:
+            form = "http://host[:port] or https://host[:port], without a path: pages are served from the root"
+            url = _address(value, ("http", "https"), form)
+            if not url.hostname or url.path not in ("", "/") or set("?#@") & set(value):
+                raise ValueError(f"has to be {form}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        form = "`*`, or origins as a browser sends them: https://shop.example, without a slash at the end"
+        for part in value:
+            if part != "*" and (_address(part, ("http", "https"), form).path or set("?#@") & set(part)):
+                raise ValueError(f"has to be {form}")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
         for part in value:
-            ipaddress.ip_network(part, strict=False)
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"{part} is no network, as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _long(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value().encode()) < SECRET_MIN:
+            raise ValueError(f"has to be {SECRET_MIN} characters or more, as `openssl rand -hex 32` makes it")
         return value
 
     @field_validator("payment_webhook_secret")
@@ -82,25 +145,31 @@ class Settings(BaseSettings):
         if not text:
             return value
         prefix, _, key = text.partition("_")
-        if prefix != "whsec" or len(b64decode(key, validate=True)) < 24:
+        try:
+            good = prefix == "whsec" and len(b64decode(key, validate=True)) >= 24
+        except ValueError:
+            good = False
+        if not good:
             raise ValueError("has to be `whsec_` and 24 bytes or more in base64")
         return value
 
     @field_validator("smtp_url")
     @classmethod
     def _server(cls, value: SecretStr) -> SecretStr:
-        url = urlsplit(value.get_secret_value())
-        if value.get_secret_value() and (
-            url.scheme not in ("smtp", "smtps") or not url.hostname or url.port == 0
-        ):
-            raise ValueError("has to be smtp://user:password@host:port or smtps://...")
+        form = "smtp://user:password@host:port or smtps://..., special characters in it as %2F"
+        text = value.get_secret_value()
+        if text and not _address(text, ("smtp", "smtps"), form).hostname:
+            raise ValueError(f"has to be {form}")
         return value
 
     @field_validator("mail_from")
     @classmethod
     def _sender(cls, value: str, info: ValidationInfo) -> str:
         if value:
-            address(parseaddr(value)[1])
+            try:
+                address(parseaddr(value)[1])
+            except ValueError:
+                raise ValueError("has to be an address, as `Tickets <tickets@example.org>`") from None
         if not value and info.data.get("smtp_url", SecretStr("")).get_secret_value():
             raise ValueError("is needed with FAIRGATE_SMTP_URL")
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -25,6 +26,10 @@ Data = Annotated[
 ]
 
 
+class WrongSetting(CannotRun):
+    """A setting cannot be what it is; the message is one line that names its variable."""
+
+
 class CommandFailed(CannotRun):
     """The command could not be done; the message is one line that says what to do."""
 
@@ -39,16 +44,20 @@ def read_settings(data: Path | None) -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        raise CommandFailed(_bad_setting(error)) from None
+        raise WrongSetting(_bad_settings(error)) from None
     return settings if data is None else settings.model_copy(update={"data": data})
 
 
-def _bad_setting(error: ValidationError) -> str:
-    wrong = error.errors(include_input=False, include_url=False)[0]
-    name = str(wrong["loc"][0]).upper()
-    return (
-        f"the setting {name if name.startswith('FAIRGATE_') else f'FAIRGATE_{name}'} is wrong: {wrong['msg']}"
-    )
+def _bad_settings(error: ValidationError) -> str:
+    wrong = error.errors(include_input=False, include_url=False)
+    told = [(_variable(str(it["loc"][0])), it["msg"].removeprefix("Value error, ")) for it in wrong]
+    return "; ".join(f"the setting {variable} is wrong: {what}" for variable, what in told)
+
+
+def _variable(field: str) -> str:
+    """The environment variable that a field was read from."""
+    name = field.upper().removeprefix("FAIRGATE_")
+    return name if name in os.environ and f"FAIRGATE_{name}" not in os.environ else f"FAIRGATE_{name}"
 
 
 def with_addresses(settings: Settings) -> Settings:
