@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import NamedTuple, TypeVar
 
+from app import set_aside
 from app.core.clock import now_ms
 from app.store import mails, outbox, presence, state, stream, webhooks
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS
 from app.store.presence import Heard
+from app.store.set_aside import SetAside
 from app.store.state import PostgresState, RedisNode
 
 DEADLINE_S = 1.0
@@ -52,6 +54,7 @@ class Health(NamedTuple):
     redis: list[RedisNode] | Away
     postgres: PostgresState | Away
     backlog: Backlog | Away
+    aside: list[SetAside] | Away  # what could not be processed, the latest
 
 
 async def look(stores: Stores) -> Health:
@@ -63,6 +66,7 @@ async def look(stores: Stores) -> Health:
             _asked(state.redis_nodes(stores.redis)),
             _asked(state.postgres(stores.postgres)),
             _asked(_backlog(stores)),
+            _asked(set_aside.newest(stores)),
         )
     )
 

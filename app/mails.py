@@ -24,7 +24,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from app import audit, letters, log, metrics
+from app import audit, letters, log, metrics, set_aside
 from app.audit import Thing
 from app.core.delivery import retry_after_s
 from app.core.errors import Conflict, NotFound
@@ -34,9 +34,10 @@ from app.letters import Letter, Overtaken, Writer
 from app.loading import stores_answer
 from app.settings import Settings
 from app.store import mails
-from app.store.connections import Stores
+from app.store.connections import STORE_AWAY, Stores
 from app.store.mails import Mail, MailRow
 
+LINE_BROKEN: tuple[type[Exception], ...] = (SMTPException, *STORE_AWAY)
 AT_ONCE = 5  # mails of one attempt; all of them take less than their lease
 MAIL_TIMEOUT_S = 20.0
 WHY_MAX = 300
@@ -70,12 +71,16 @@ async def send_due(stores: Stores, post: Post) -> bool | None:
     for it in due:
         try:
             letter = letters.write(post.writer, it)
+            await mails.write(stores.postgres, it, letter, kept=not post.url)
         except Overtaken as error:
             await mails.settle(stores.postgres, it, "dropped", str(error))
             metrics.MAILS.labels("dropped").inc()
-            continue
-        await mails.write(stores.postgres, it, letter, kept=not post.url)
-        written.append((it, letter))
+        except STORE_AWAY:
+            raise
+        except Exception as error:  # whatever it is: it concerns this mail only
+            await _broke(stores, it, error)
+        else:
+            written.append((it, letter))
     if not post.url:
         metrics.MAILS.labels("kept").inc(len(written))
         return True
@@ -90,7 +95,13 @@ async def _send(stores: Stores, post: Post, written: Sequence[tuple[Mail, Letter
         async with _connected(post.url) as client:
             while left:
                 it, letter = left[0]
-                taken = await _send_one(stores, post, client, it, letter) or taken
+                try:
+                    taken = await _send_one(stores, post, client, it, letter) or taken
+                except LINE_BROKEN:
+                    raise
+                except Exception as error:  # whatever it is: it concerns this mail only
+                    await _broke(stores, it, error)
+                    await client.rset()
                 left.pop(0)
     except (SMTPException, OSError) as error:  # of the server or of Postgres; a TimeoutError is an OSError
         for it, _ in left:
@@ -198,6 +209,18 @@ async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) 
     metrics.MAILS.labels("given_up" if given_up else "failed").inc()
     if given_up:
         log.get(__name__).warning("a mail was given up", mail_id=it.mail_id, kind=it.kind)
+
+
+async def _broke(stores: Stores, it: Mail, error: Exception) -> None:
+    """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
+    log.get(__name__).error("a mail could not be written or sent", mail_id=it.mail_id, exc_info=error)
+    if it.attempts < set_aside.TRIES_MAX:
+        await _failed(stores, it, error, refused=False)
+        return
+    why = _without(it.recipient, f"{type(error).__name__}: {error}")
+    if await mails.give_up(stores.postgres, it, why):
+        await set_aside.keep(stores, "mail", it.mail_id, why, content=it.kind, room_id=it.room_id)
+        metrics.MAILS.labels("given_up").inc()
 
 
 def _without(recipient: str, why: str) -> str:

@@ -136,6 +136,12 @@ STREAMS_BROKEN = Counter(
     ["why"],
     registry=REGISTRY,
 )
+SET_ASIDE = Counter(
+    "fairgate_set_aside",
+    "Work that could not be done and was set aside, by kind: reservation, notice, mail, webhook.",
+    ["kind"],
+    registry=REGISTRY,
+)
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value

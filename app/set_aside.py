@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import traceback
 
+from app import metrics
 from app.store import set_aside
 from app.store.connections import Stores
 from app.store.set_aside import SetAside
 
+TRIES_MAX = 3  # then it is set aside
 CONTENT_CHARS = 4_000
 REASON_CHARS = 4_000
 
@@ -19,6 +21,7 @@ async def keep(
     stores: Stores, kind: str, subject: str, why: BaseException | str, *, content: str, room_id: str | None
 ) -> None:
     """Set a piece of work aside. `content` has nobody's address in it. A second time changes nothing else."""
+    metrics.SET_ASIDE.labels(kind).inc()
     reason = why if isinstance(why, str) else "".join(traceback.format_exception(why))
     await set_aside.keep(
         stores.postgres,

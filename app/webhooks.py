@@ -5,7 +5,6 @@ At least once: what a worker was sending when it died is sent again by another, 
 
 from __future__ import annotations
 
-import asyncio
 import random
 import secrets
 import time
@@ -16,18 +15,19 @@ from datetime import datetime
 
 import httpx
 
-from app import audit, log, metrics, posting
+from app import audit, log, metrics, posting, set_aside
 from app.audit import Thing
 from app.core.delivery import new_secret, retry_after_s
 from app.core.errors import NotFound, ValidationFailed
 from app.core.model import Author, NoticeType
 from app.loading import stores_answer
+from app.loops import each
 from app.posting import AddressRefused, NotTaken
 from app.settings import Settings
 from app.store import attempts as log_of_attempts
 from app.store import webhooks
 from app.store.attempts import Answer, Attempt, Queued
-from app.store.connections import Stores
+from app.store.connections import STORE_AWAY, Stores
 from app.store.rooms import Connection
 from app.store.webhooks import Delivery, Target, Webhook
 
@@ -153,7 +153,17 @@ async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, 
     due = await webhooks.claim(stores.postgres, target.webhook_id, AT_ONCE)
     if not due:
         return None
-    taken = await asyncio.gather(*(_deliver(stores, client, target, it, private) for it in due))
+    taken = []
+
+    async def one(it: Delivery) -> None:
+        try:
+            taken.append(await _deliver(stores, client, target, it, private))
+        except STORE_AWAY:
+            raise
+        except Exception as error:  # whatever it is: it concerns this delivery only
+            await _broke(stores, target, it, error)
+
+    await each("deliver", due, one, key=lambda it: it.notice.notice_id, at_once=AT_ONCE)
     return any(taken)
 
 
@@ -173,6 +183,19 @@ async def _deliver(
     await webhooks.delivered(stores.postgres, target.webhook_id, it, Answer(_since_ms(began), status, ""))
     metrics.DELIVERIES.labels("delivered").inc()
     return True
+
+
+async def _broke(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
+    """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
+    log.get(__name__).error("a delivery broke", notice_id=it.notice.notice_id, exc_info=error)
+    last, why = it.attempts >= set_aside.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
+    again_s = retry_after_s(it.attempts, random.random())
+    answer = Answer(0, None, why)
+    await webhooks.failed(stores.postgres, target.webhook_id, it, again_s, answer, give_up=last)
+    metrics.DELIVERIES.labels("given_up" if last else "failed").inc()
+    if last:
+        which = f"{target.webhook_id}/{it.number}/{it.ordinal}"
+        await set_aside.keep(stores, "webhook", which, error, content=it.notice.data, room_id=None)
 
 
 async def _failed(

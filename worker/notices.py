@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from app import loops, outbox, posting, webhooks
+from app.set_aside import TRIES_MAX
 from app.store import attempts
 from app.store import webhooks as stored
+from app.store.connections import STORE_AWAY
 from app.store.outbox import forget
 from app.store.webhooks import Target
 from worker.context import WorkerContext
@@ -26,9 +28,23 @@ REST_S, REST_MAX_S = 1.0, 30.0  # of a webhook that takes nothing, growing
 async def relay_notices(ctx: WorkerContext) -> None:
     """Until the worker stops. Any number of workers may try at once; one at a time does."""
 
+    failures = 0  # in a row, of a step that nothing is known to be wrong with
+
     async def once() -> bool:
+        nonlocal failures
         began = time.monotonic()
-        if await outbox.relay(ctx.stores):
+        try:
+            told = await outbox.relay(ctx.stores, apart=failures >= TRIES_MAX)
+            failures = 0
+        except STORE_AWAY:
+            raise
+        except Exception as error:  # whatever it is: then the rows are told one by one
+            if failures >= TRIES_MAX:
+                raise
+            failures += 1
+            loops.failed("relay_notices", "a step", error)
+            return False
+        if told:
             await pause(ctx.stopping, RESTS * (time.monotonic() - began))
         return False
 

@@ -224,6 +224,16 @@ async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: st
     return bool(state == "given_up")
 
 
+async def give_up(postgres: asyncpg.Pool, it: Mail, why: str) -> bool:
+    """It is not tried again by itself; False when the server may have it, or another worker has."""
+    done = await postgres.execute(
+        "UPDATE mails SET state = 'given_up', why = $3, settled_at = now() "
+        "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
+        *(it.mail_id, it.attempts, why),
+    )
+    return done == "UPDATE 1"
+
+
 async def close_unclear(postgres: asyncpg.Pool) -> int:
     """What was handed over by a process that died may have arrived: it is left at that; how many."""
     done = await postgres.execute(

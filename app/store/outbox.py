@@ -14,6 +14,7 @@ from app.store.rooms import Connection
 KEPT_DAYS = 3  # what was told can be replayed for so long
 NOTICES_MAX = 500  # one step of the relay; the last row may hold more, as many as were changed at once
 FORGET_MAX = 5_000
+APART_MAX = 100  # rows of one step that are told one by one
 
 
 class Notice(NamedTuple):
@@ -39,8 +40,8 @@ AT = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"  # RF
 _NEXT = f"""
 WITH first AS (
     SELECT number, sum(cardinality(subjects)) OVER (ORDER BY number) - cardinality(subjects) AS before
-    FROM (SELECT number, subjects FROM outbox
-          WHERE streamed_at IS NULL ORDER BY number LIMIT {NOTICES_MAX}) AS it
+    FROM (SELECT number, subjects FROM outbox WHERE streamed_at IS NULL
+          AND ($1::bigint IS NULL OR number = $1) ORDER BY number LIMIT {NOTICES_MAX}) AS it
 )
 SELECT number, notice_id, type, {AT} AS at, data::text,
        EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS listened
@@ -82,12 +83,38 @@ async def turn(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
         yield connection if mine else None
 
 
-async def waiting(connection: Connection) -> Waiting:
-    """What is next. Called in a `turn`."""
-    rows = await connection.fetch(_NEXT)
+async def waiting(connection: Connection, number: int | None = None) -> Waiting:
+    """What is next, or this row. Called in a `turn`."""
+    rows = await connection.fetch(_NEXT, number)
     notices = [Notice(row["notice_id"], row["type"], row["at"], row["data"]) for row in rows]
     numbers = list(dict.fromkeys(row["number"] for row in rows))
     return Waiting(numbers, notices, listened=bool(rows) and rows[0]["listened"])
+
+
+async def first_numbers(connection: Connection) -> list[int]:
+    """The rows that are next, one by one."""
+    rows = await connection.fetch(
+        "SELECT number FROM outbox WHERE streamed_at IS NULL ORDER BY number LIMIT $1", APART_MAX
+    )
+    return [row["number"] for row in rows]
+
+
+async def pass_over(connection: Connection, number: int) -> str:
+    """Do not tell this row; what it is."""
+    row: str = await connection.fetchval(
+        "WITH passed AS (UPDATE outbox SET streamed_at = now(), queued = true WHERE number = $1 RETURNING *) "
+        "SELECT row_to_json(passed)::text FROM passed",
+        number,
+    )
+    return row
+
+
+async def tell_again(connection: Connection, number: int) -> bool:
+    """Tell this row, which was passed over; False when it is not kept any more."""
+    done = await connection.execute(
+        "UPDATE outbox SET streamed_at = NULL, queued = false WHERE number = $1", number
+    )
+    return done == "UPDATE 1"
 
 
 async def deliver(connection: Connection, numbers: Sequence[int]) -> None:
@@ -131,6 +158,7 @@ async def forget(postgres: asyncpg.Pool) -> bool:
         DELETE FROM outbox WHERE number IN (
             SELECT number FROM outbox
             WHERE streamed_at < now() - make_interval(days => $1) AND queued
+              AND NOT EXISTS (SELECT FROM set_aside WHERE kind = 'notice' AND subject = number::text)
               AND NOT EXISTS (SELECT FROM deliveries
                               WHERE deliveries.number = outbox.number AND given_up_at IS NULL)
             ORDER BY streamed_at LIMIT $2)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from app.store.rooms import Connection
+
 KEPT_MAX = 10_000
 _KEPT_DAYS = 30
 
@@ -20,6 +22,10 @@ class SetAside(NamedTuple):
     content: str
     reason: str
     set_aside_at: datetime
+    set_aside_id: int
+
+
+_COLUMNS = "kind, subject, room_id, content, reason, set_aside_at, set_aside_id"
 
 
 async def keep(
@@ -36,12 +42,19 @@ async def keep(
 async def newest(postgres: asyncpg.Pool, *, limit: int, offset: int) -> list[SetAside]:
     """What was set aside, the latest first."""
     rows = await postgres.fetch(
-        "SELECT kind, subject, room_id, content, reason, set_aside_at FROM set_aside "
-        "ORDER BY set_aside_id DESC LIMIT $1 OFFSET $2",
+        f"SELECT {_COLUMNS} FROM set_aside ORDER BY set_aside_id DESC LIMIT $1 OFFSET $2",
         limit,
         offset,
     )
     return [SetAside(*row) for row in rows]
+
+
+async def remove(connection: Connection, set_aside_id: int) -> SetAside | None:
+    """It is not set aside any more; what it was, None when there is none."""
+    row = await connection.fetchrow(
+        f"DELETE FROM set_aside WHERE set_aside_id = $1 RETURNING {_COLUMNS}", set_aside_id
+    )
+    return SetAside(*row) if row else None
 
 
 async def count(postgres: asyncpg.Pool) -> dict[str, int]:

@@ -92,7 +92,8 @@ WITH first AS (
 ), failed AS (
     UPDATE deliveries SET
         due_at = now() + make_interval(secs => $4),
-        given_up_at = CASE WHEN created_at < now() - make_interval(secs => {GIVE_UP_AFTER_S}) THEN now() END
+        given_up_at = CASE WHEN $11 OR created_at < now() - make_interval(secs => {GIVE_UP_AFTER_S})
+                           THEN now() END
     FROM first WHERE deliveries.webhook_id = first.webhook_id
       AND number = $2 AND ordinal = $3 AND given_up_at IS NULL
     RETURNING given_up_at
@@ -196,13 +197,23 @@ async def delivered(postgres: asyncpg.Pool, webhook_id: str, it: Delivery, answe
 
 
 async def failed(
-    postgres: asyncpg.Pool, webhook_id: str, it: Delivery, retry_after_s: float, answer: Answer
+    postgres: asyncpg.Pool,
+    webhook_id: str,
+    it: Delivery,
+    retry_after_s: float,
+    answer: Answer,
+    *,
+    give_up: bool = False,
 ) -> tuple[bool, bool]:
-    """It was not taken: again later, or given up after a day. (given up, the webhook is disabled now)"""
+    """It was not taken: again later, or given up, after a day at the latest.
+
+    (given up, the webhook is disabled now)
+    """
     row = await postgres.fetchrow(
         _FAILED,
         *(webhook_id, it.number, it.ordinal, retry_after_s, answer.why),
         *(it.notice.notice_id, it.notice.type, it.attempts, answer.took_ms, answer.status),
+        give_up,
     )
     return (row["given_up"], row["disabled"]) if row else (False, False)
 

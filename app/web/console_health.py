@@ -7,14 +7,33 @@ from datetime import UTC, datetime
 import msgspec
 from quart import Response
 
-from app import health
+from app import health, retries
 from app.health import Away, Health
+from app.retries import AGAIN
+from app.store.set_aside import SetAside
 from app.store.state import PostgresState, RedisNode
-from app.web.console import console_page
+from app.web.console import console_form, console_page
 from app.web.console_staff import Staff
 from app.web.http import Request
+from app.web.page_forms import see
 from app.web.page_render import respond
 
+TOLD = {  # of a kind of things set aside: what it is, and what to do
+    "notice": (
+        "A change that other systems were not told of",
+        "Webhooks, mails and the stream of notices lack it. Once the reason is gone, try again.",
+    ),
+    "mail": ("A mail that could not be sent", "Once the reason is gone, try again."),
+    "webhook": ("A notice that a webhook was not told of", "Once the reason is gone, try again."),
+    "reservation": (
+        "A request for tickets that could not be processed",
+        "The visitor was told so and can ask again. Report the reason: it is a fault of the software.",
+    ),
+}
+TOLD_OF_OTHERS = (
+    "Something that could not be processed",
+    "Report the reason: it is a fault of the software.",
+)
 UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -35,20 +54,68 @@ class Group(msgspec.Struct, frozen=True):
     away: str = ""
 
 
+class Aside(msgspec.Struct, frozen=True):
+    """One thing that could not be processed: what it is, and what to do about it."""
+
+    it: SetAside
+    error: str
+    what: str
+    advice: str
+    href: str  # where more is told of it; "" for nowhere
+    again: bool  # whether it can be tried again
+
+
 class HealthPage(msgspec.Struct, frozen=True):
     """Everything, of one moment."""
 
     staff: Staff
     groups: list[Group]
+    aside: list[Aside]
     well: bool
 
 
 @console_page("/admin/health", section="Health")
 async def health_page(request: Request, staff: Staff) -> Response:
     """How everything is."""
-    groups = groups_of(await health.look(request.app.stores))
-    well = all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
-    return respond("console/health.html", HealthPage(staff, groups, well))
+    found = await health.look(request.app.stores)
+    groups, aside = groups_of(found), _aside(found.aside)
+    well = not aside and all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
+    return respond("console/health.html", HealthPage(staff, groups, aside, well))
+
+
+@console_form("/admin/health/set-aside/<set_aside_id>/again", section="Health")
+async def try_set_aside_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Process once more what was set aside."""
+    await retries.try_again(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
+    return see("/admin/health")
+
+
+@console_form("/admin/health/set-aside/<set_aside_id>/dismiss", section="Health")
+async def dismiss_set_aside(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Show no longer what was set aside."""
+    await retries.dismiss(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
+    return see("/admin/health")
+
+
+def _aside(found: list[SetAside] | Away) -> list[Aside]:
+    if isinstance(found, Away):
+        return []
+    return [
+        Aside(
+            it,
+            it.reason.rstrip().rpartition("\n")[2],
+            *TOLD.get(it.kind, TOLD_OF_OTHERS),
+            _href(it),
+            it.kind in AGAIN,
+        )
+        for it in found
+    ]
+
+
+def _href(it: SetAside) -> str:
+    if it.kind == "mail":
+        return f"/admin/mail/{it.subject}"
+    return f"/admin/webhooks/{it.subject.partition('/')[0]}" if it.kind == "webhook" else ""
 
 
 def groups_of(found: Health) -> list[Group]:
@@ -81,7 +148,12 @@ def _process(it: health.Process) -> Part:
             ("CPU", f"{it.about['cpu_percent']}% of a core"),
             ("Calls answered", f"{int(it.about['answered']):,}"),
         ]
-    return Part(it.name, "good" if it.alive else "bad", "alive" if it.alive else "silent", facts)
+    if not it.alive:
+        return Part(it.name, "bad", "silent", facts)
+    if troubles := it.about.get("troubles"):
+        facts += [("Breaks again and again", trouble) for trouble in troubles.split("\n")]
+        return Part(it.name, "bad", "in trouble", facts)
+    return Part(it.name, "good", "alive", facts)
 
 
 def _backlog(found: health.Backlog | Away) -> Group:

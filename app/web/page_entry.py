@@ -40,6 +40,7 @@ _PARAMS = {
     "webhook_id": re.compile(r"[\w-]{1,128}"),
     "key_id": re.compile(r"[\w-]{1,128}"),
     "account_id": re.compile(r"[\w-]{1,128}"),
+    "set_aside_id": re.compile(r"[0-9]{1,18}"),
 }
 RETRY_MAX_S = 30
 

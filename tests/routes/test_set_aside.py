@@ -1,0 +1,174 @@
+"""What cannot be processed is set aside after a few tries, and the rest goes on; staff can try it again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+import pytest
+from asyncpg import UndefinedColumnError
+
+from app import set_aside, webhooks
+from app.core.model import COMMAND_LINE
+from app.outbox import relay
+from app.settings import Settings
+from app.store import mails, outbox
+from app.store.connections import Stores
+from app.store.set_aside import SetAside
+from tests.receiver import receiving
+from tests.routes.conftest import Web
+from tests.sales import a_sale
+from tests.test_outbox import hold, streamed
+from tests.test_webhooks import OPEN, a_webhook
+from tests.waiting import wait_until
+from tests.worker.test_jobs import at_work
+from tests.worker.test_mail import due_now, queued, states
+from worker.mail import send_mails
+from worker.notices import deliver_notices, relay_notices
+
+
+async def only(stores: Stores) -> SetAside | None:
+    """The one thing that is set aside, if there is one."""
+    found = await set_aside.newest(stores, limit=10)
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def becomes(ask: Callable[[], Awaitable[object]], wanted: object) -> Callable[[], Awaitable[bool]]:
+    """Whether it is so by now."""
+
+    async def found() -> bool:
+        return await ask() == wanted
+
+    return found
+
+
+async def again(web: Web, it: SetAside) -> None:
+    """Staff look at the health page, and try it again from there."""
+    staff = await web.staff("operator")
+    page = (await web.get("/admin/health", headers=staff)).text
+    assert it.subject in page
+    assert "look below" in page
+    action = re.findall(r'action="(/admin/health/set-aside/\d+/again)"', page)[0]
+    assert (await web.post(action, data={}, headers=staff)).status_code == 303
+    assert await only(web.app.stores) is None
+    gone = await web.post(action, data={}, headers=staff)
+    assert gone.status_code == 404
+    log = (await web.get(f"/v1/audit?kind=set%20aside%20{it.kind}", headers=web.as_("operator"))).json()
+    assert [entry["action"] for entry in log["items"]] == ["try again"]
+
+
+async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, web: Web) -> None:
+    await a_sale(stores)
+    await hold(stores, "r1")
+    insert = "INSERT INTO outbox (type, subjects) VALUES ('room.opened', '{hall}') RETURNING number"
+    number = await stores.postgres.fetchval(insert)  # without its data
+    await hold(stores, "r2")
+
+    async def told() -> list[str]:
+        return [it["data"].split('"reservation_id": "')[1][:2] for it in await streamed(stores)]
+
+    async with at_work(stores, relay_notices):
+        await wait_until(lambda: only(stores), "it is set aside")
+        await wait_until(becomes(told, ["r1", "r2"]), "the others are told")
+        await hold(stores, "r3")
+        await wait_until(becomes(told, ["r1", "r2", "r3"]), "those that come later are told")
+    it = await only(stores)
+    assert it is not None
+    assert (it.kind, it.subject) == ("notice", str(number))
+    assert "room.opened" in it.content
+    assert await outbox.lag_s(stores.postgres) == 0
+    await stores.postgres.execute("UPDATE outbox SET data = '{}' WHERE number = $1", number)
+    await again(web, it)
+    async with at_work(stores, relay_notices):
+        await wait_until(becomes(lambda: outbox.lag_s(stores.postgres), 0), "it is told")
+    assert len(await streamed(stores)) == 4
+
+
+async def test_a_mail_that_cannot_be_written_holds_up_no_other(stores: Stores, web: Web) -> None:
+    await a_sale(stores)
+    await queued(stores, "a@example.org", "b@example.org", "c@example.org")
+    await stores.postgres.execute("UPDATE reservations SET items = '7' WHERE reservation_id = 'res-001'")
+
+    async def of_b() -> str:
+        await due_now(stores)  # no need to wait
+        return (await states(stores))["b@example.org"][0]
+
+    async with at_work(stores, send_mails, Settings(secret=web.settings.secret)):
+        await wait_until(becomes(of_b, "given_up"), "the end of it", timeout_s=20)
+        await wait_until(becomes(lambda: mails.pending(stores.postgres), 0), "the others")
+    assert {email: state for email, (state, _) in (await states(stores)).items()} == {
+        "a@example.org": "kept",
+        "b@example.org": "given_up",
+        "c@example.org": "kept",
+    }
+    it = await only(stores)
+    assert it is not None
+    assert (it.kind, it.room_id) == ("mail", "hall")
+    await again(web, it)
+    assert await of_b() == "waiting"
+
+
+async def test_a_delivery_that_breaks_holds_up_no_other(stores: Stores, web: Web) -> None:
+    await a_sale(stores)
+    async with receiving() as receiver, receiving() as other:
+        target = await a_webhook(stores, receiver)
+        await webhooks.create(stores, OPEN, other.url, (), "", by=COMMAND_LINE)
+        spoilt = "UPDATE webhooks SET secret = $1 WHERE webhook_id = $2"
+        await stores.postgres.execute(spoilt, "whsec_=", target.webhook_id)
+        await hold(stores, "r1")
+
+        async def waits() -> int:
+            await stores.postgres.execute("UPDATE deliveries SET due_at = now()")  # no need to wait
+            return int(
+                await stores.postgres.fetchval("SELECT count(*) FROM deliveries WHERE given_up_at IS NULL")
+            )
+
+        async with at_work(stores, relay_notices), at_work(stores, deliver_notices, OPEN):
+            await wait_until(lambda: only(stores), "it is set aside", timeout_s=20)
+            await wait_until(becomes(waits, 0), "the other is delivered")
+        assert len(other.of("r1")) == 1
+        it = await only(stores)
+        assert it is not None
+        assert (it.kind, it.subject.partition("/")[0]) == ("webhook", target.webhook_id)
+        await stores.postgres.execute(spoilt, target.secret, target.webhook_id)
+        await again(web, it)
+        async with at_work(stores, deliver_notices, OPEN):
+            await wait_until(becomes(waits, 0), "it is delivered")
+        assert len(receiver.of("r1")) == 1
+
+
+async def test_what_is_wrong_with_everything_sets_nothing_aside(stores: Stores) -> None:
+    """Else one mistake of ours in a statement would set aside all that others are to be told of."""
+    await a_sale(stores)
+    await hold(stores, "r1")
+    await hold(stores, "r2")
+    rename = "ALTER TABLE mails RENAME {} TO {}"
+    await stores.postgres.execute(rename.format("visitor_id", "gone"))
+    try:
+        for apart in (False, True):
+            with pytest.raises(UndefinedColumnError):
+                await relay(stores, apart=apart)
+        assert await only(stores) is None
+    finally:
+        await stores.postgres.execute(rename.format("gone", "visitor_id"))
+    assert await relay(stores) == 2
+
+
+async def test_what_was_answered_can_only_be_dismissed(stores: Stores, web: Web) -> None:
+    await set_aside.keep(stores, "reservation", "hall r1", "ValueError: x", content="", room_id="hall")
+    it = await only(stores)
+    assert it is not None
+    staff, path = await web.staff("operator"), "/admin/health/set-aside"
+    page = (await web.get("/admin/health", headers=staff)).text
+    assert "ValueError: x" in page
+    assert f"{path}/{it.set_aside_id}/again" not in page
+    again = await web.post(f"{path}/{it.set_aside_id}/again", data={}, headers=staff)
+    assert again.status_code == 409
+    assert await only(stores) == it
+    dismissed = await web.post(f"{path}/{it.set_aside_id}/dismiss", data={}, headers=staff)
+    assert dismissed.status_code == 303
+    assert await only(stores) is None
+    for wrong in ("x", "0", "9" * 30):
+        answer = await web.post(f"{path}/{wrong}/dismiss", data={}, headers=staff)
+        assert answer.status_code == 404
