@@ -7,6 +7,7 @@ password that is made here and kept in files only we can read (0600).
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -194,6 +195,17 @@ def _os_user() -> str | None:
     """The system user Postgres runs as: ours, or one made for it when we are root."""
     if os.geteuid() != 0:
         return None
+    # One process at a time: a useradd that is half done shows others a user that cannot run anything yet.
+    folder = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        _make_os_user()
+    finally:
+        os.close(folder)
+    return POSTGRES_OS_USER
+
+
+def _make_os_user() -> None:
     try:
         pwd.getpwnam(POSTGRES_OS_USER)
     except KeyError:
@@ -209,7 +221,6 @@ def _os_user() -> str | None:
                 f"PostgreSQL does not run as root and the user {POSTGRES_OS_USER} could not be made; "
                 "run as another user, or set DATABASE_URL"
             ) from None
-    return POSTGRES_OS_USER
 
 
 def _as_user(user: str | None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,3 +127,30 @@ async def test_a_store_that_ends_at_once_is_told(folder: Path) -> None:
     store = embedded.start_valkey(folder)
     with pytest.raises(EmbeddedFailed, match=r"valkey ended with code \d+; see .*valkey\.log"):
         await embedded.ready(store)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a user for PostgreSQL")
+def test_first_starts_at_the_same_time_share_one_user() -> None:
+    name = f"fairgate_test_{os.getpid()}"
+    program = (
+        f"import os, pwd, subprocess; from app import embedded; embedded.POSTGRES_OS_USER = {name!r}\n"
+        f"print(flush=True); input(); embedded._os_user(); uid = pwd.getpwnam({name!r}).pw_uid\n"
+        "subprocess.run(['whoami'], user=uid, check=True, stdout=subprocess.DEVNULL)"
+    )
+    starts = [
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    try:
+        for start in starts:
+            assert start.stdout is not None
+            start.stdout.readline()
+        for start in starts:
+            assert start.stdin is not None
+            start.stdin.write(b"\n")
+            start.stdin.flush()
+        assert [start.wait(60) for start in starts] == [0] * len(starts)
+    finally:
+        for start in starts:
+            start.communicate()
+        subprocess.run(["userdel", name], check=True)
