@@ -14,7 +14,7 @@ from app.audit import Thing
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount
 from app.core.errors import AlreadyExists, Conflict, CredentialInvalid, NotFound
-from app.core.mail import normalised
+from app.core.mail import mailbox, normalised
 from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
 from app.core.tokens import PlaceSigner
 from app.loading import stores_answer
@@ -30,7 +30,7 @@ RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
 async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
     """Make an account with the role `user`. Raises AlreadyExists, BacklogFull."""
     taken = AlreadyExists("There is an account with this e-mail already; log in.")
-    email = normalised(new.email)
+    email = mailbox(new.email).lower()
     with stores_answer():
         if await accounts.select_by_email(stores.postgres, email) is not None:
             raise taken
@@ -85,7 +85,7 @@ async def appoint(
     Returns it with the role it had before, None: it is new. The password is replaced because anybody may have
     registered the e-mail of somebody who becomes staff.
     """
-    email = normalised(new.email)
+    email = mailbox(new.email).lower()
     with stores_answer():
         password_hash = await passwords.hash(new.password)
         async with stores.postgres.acquire() as connection, connection.transaction():

@@ -19,7 +19,6 @@ from app.core.errors import (
     Conflict,
     HoldExpired,
     IdempotencyKeyReused,
-    NotFound,
     PaymentDeclined,
     Refusal,
     ReservationNotFound,
@@ -250,14 +249,14 @@ async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: st
 
     The message is a hint, never a proof: what the gateway's books say decides. So messages may be late,
     doubled and out of order, and a stolen secret makes us look, and no more. While the books say nothing yet,
-    the worker goes on asking. The caller has checked the signature. Raises NotFound.
+    the worker goes on asking. The caller has checked the signature.
     """
     with stores_needed():
         if await payments.is_heard(stores.postgres, message_id):
             return
         made = await payments.state(stores.postgres, payment_id)
         if made is None:
-            raise NotFound("There is no such payment.")
+            return  # another installation's, or one of long ago: asking again would change nothing
         await _settle(stores, gateway, [made])
         await payments.mark_heard(stores.postgres, message_id)
 

@@ -135,7 +135,7 @@ def message(it: Mail, letter: Letter, sender: str) -> EmailMessage:
     Raises ValueError when the recipient is no address.
     """
     recipient = address(it.recipient)
-    mail = EmailMessage(policy=(SMTP if it.recipient.isascii() else SMTPUTF8).clone(cte_type="7bit"))
+    mail = EmailMessage(policy=(SMTP if recipient.addr_spec.isascii() else SMTPUTF8).clone(cte_type="7bit"))
     mail["From"] = sender
     mail["To"] = recipient
     mail["Subject"] = letter.subject

@@ -28,7 +28,7 @@ from app import audit, letters, log, metrics, set_aside
 from app.audit import Thing
 from app.core.delivery import retry_after_s
 from app.core.errors import Conflict, NotFound
-from app.core.mail import MailState
+from app.core.mail import MailState, address
 from app.core.model import Author
 from app.letters import Letter, Overtaken, Writer
 from app.loading import stores_answer
@@ -136,11 +136,12 @@ async def _send_one(stores: Stores, post: Post, client: SMTP, it: Mail, letter: 
 
 async def _offer(stores: Stores, post: Post, client: SMTP, it: Mail, message: EmailMessage) -> bool:
     """Hand it to the server. False: it is another worker's by now. Raises Unclear, and as aiosmtplib."""
-    ascii_only = it.recipient.isascii()
+    recipient = address(it.recipient).addr_spec
+    ascii_only = recipient.isascii()
     async with asyncio.timeout(MAIL_TIMEOUT_S):
         options, encoding = ([], "ascii") if ascii_only else (["SMTPUTF8"], "utf-8")
         await client.mail(parseaddr(post.sender)[1], options=options, encoding=encoding)
-        await client.rcpt(it.recipient, encoding=encoding)
+        await client.rcpt(recipient, encoding=encoding)
         if not await mails.hand_over(stores.postgres, it):
             await client.rset()
             return False
@@ -155,9 +156,9 @@ async def _offer(stores: Stores, post: Post, client: SMTP, it: Mail, message: Em
 
 
 @asynccontextmanager
-async def _connected(address: str) -> AsyncIterator[SMTP]:
+async def _connected(server: str) -> AsyncIterator[SMTP]:
     """A connection to the server of a URL. A password is sent over TLS only, but to this host itself."""
-    url = urlsplit(address)
+    url = urlsplit(server)
     tls = url.scheme == "smtps"
     client = SMTP(
         hostname=url.hostname,
@@ -225,6 +226,8 @@ async def _broke(stores: Stores, it: Mail, error: Exception) -> None:
 
 def _without(recipient: str, why: str) -> str:
     """What a server said, as far as it is kept: short, and without the address it repeats."""
+    with suppress(ValueError):
+        why = why.replace(address(recipient).addr_spec, "the recipient")
     return why.replace(recipient, "the recipient")[:WHY_MAX]
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app import audit, checkout
 from app.audit import Thing
+from app.core import typed
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound
 from app.core.mail import normalised
 from app.core.model import Author, EventId, Reservation, ReservationId, VisitorId
@@ -53,10 +54,11 @@ async def page(stores: Stores, wanted: OrderFilter, *, limit: int, offset: int) 
 async def find(stores: Stores, places: PlaceSigner, word: str) -> list[str]:
     """The reservations that a word names: a reservation, a ticket's code, a payment, a visitor, or the e-mail
     of an account or of a visitor who left one."""
-    email = normalised(word)
+    word = typed.words(word)
+    email, code = normalised(word), typed.code(word)
     with stores_answer():
         visitors = await _visitors(stores, places, email) if "@" in word else {}
-        return await order_rows.find(stores.postgres, word, email, visitors, FOUND_MAX)
+        return await order_rows.find(stores.postgres, word, code, email, visitors, FOUND_MAX)
 
 
 async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:

@@ -19,6 +19,7 @@ from app.core.delivery import is_public
 
 POST_TIMEOUT_S = 10.0  # the whole of it, name to answer; below the lease of a delivery
 ANSWER_MAX = 16 * 1024  # bytes read of an answer; only its status counts
+ADDRESSES_MAX = 4  # of one name that are tried
 USER_AGENT = "Fairgate-Webhooks/1"
 
 
@@ -63,9 +64,9 @@ def parse(url: str) -> httpx.URL:
     return found
 
 
-async def checked(url: httpx.URL, *, private: bool) -> str:
-    """The IP address to connect to. Raises AddressRefused when there is none or, unless `private`, any of
-    them is not public."""
+async def checked(url: httpx.URL, *, private: bool) -> list[str]:
+    """The IP addresses to connect to, one after the other. Raises AddressRefused when there is none or,
+    unless `private`, any of them is not public."""
     loop = asyncio.get_running_loop()
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
@@ -73,7 +74,7 @@ async def checked(url: httpx.URL, *, private: bool) -> str:
             found = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise AddressRefused(f"its host cannot be resolved: {error}") from None
-    addresses = [str(it[4][0]) for it in found]
+    addresses = list(dict.fromkeys(str(it[4][0]) for it in found))
     if not addresses:
         raise AddressRefused("its host has no address")
     if not private:
@@ -82,7 +83,7 @@ async def checked(url: httpx.URL, *, private: bool) -> str:
                 raise AddressRefused(
                     f"its host is at {address}, which is not public; FAIRGATE_WEBHOOKS_PRIVATE=on allows it"
                 )
-    return addresses[0]
+    return addresses[:ADDRESSES_MAX]
 
 
 async def post(
@@ -102,15 +103,27 @@ async def post(
     }
     try:
         async with asyncio.timeout(POST_TIMEOUT_S):
-            address = await checked(target, private=private)
-            async with client.stream(
-                "POST",
-                target.copy_with(host=address),
-                content=body.encode(),
-                headers=headers,
-                extensions={"sni_hostname": target.raw_host.decode("ascii")},
-            ) as answer:
-                await _read_some(answer)
+            addresses = await checked(target, private=private)
+            for address in addresses:
+                request = client.build_request(
+                    "POST",
+                    target.copy_with(host=address),
+                    content=body.encode(),
+                    headers=headers,
+                    timeout=httpx.Timeout(POST_TIMEOUT_S, connect=POST_TIMEOUT_S / len(addresses)),
+                    extensions={"sni_hostname": target.raw_host.decode("ascii")},
+                )
+                try:
+                    answer = await client.send(request, stream=True)
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    if address == addresses[-1]:  # nothing was sent so far: another address may take it
+                        raise
+                    continue
+                try:
+                    await _read_some(answer)
+                finally:
+                    await answer.aclose()
+                break
     except TimeoutError:
         raise NotTaken(f"no answer within {POST_TIMEOUT_S:.0f} s") from None
     except httpx.HTTPError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from app.core import typed
 from app.core.mail import normalised
 from app.core.model import RoomId
 from app.loading import stores_answer
@@ -23,7 +24,7 @@ async def find(stores: Stores, room_id: RoomId, word: str) -> list[Visitor]:
     """
     keys = RoomKeys(room_id)
     with stores_answer():
-        found = await _ids(stores, room_id, keys, word.strip())
+        found = await _ids(stores, room_id, keys, typed.words(word))
         seen = [await visitors.look(stores.redis, keys, it) for it in found]
     return [it for it in seen if it.state]
 

@@ -1,4 +1,4 @@
-"""Somebody else's SMTP server, in a process of its own: `python -m tests.mail_server PORT FOLDER`.
+"""Somebody else's SMTP server, in a process of its own: `python -m tests.mail_server PORT FOLDER [ascii]`.
 
 What it takes becomes a file. Who is written to says what it does: `refused@` 550, `later@` 451; for
 `hangup@` it takes the mail and breaks the line before it says so, for `slow@` it waits until it is let go on.
@@ -56,8 +56,8 @@ class Handler:
 class MailServer:
     """The server as a test sees it: where it is and what it got."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, smtputf8: bool = True) -> None:
+        self._folder, self._speaks = folder, [] if smtputf8 else ["ascii"]
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
@@ -68,7 +68,7 @@ class MailServer:
     def start(self) -> None:
         """Start it, again on the port it had."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.mail_server", str(self.port), str(self._folder)],
+            [sys.executable, "-m", "tests.mail_server", str(self.port), str(self._folder), *self._speaks],
             cwd=Path(__file__).parents[1],
             stdout=subprocess.PIPE,
             text=True,
@@ -98,9 +98,9 @@ class MailServer:
 
 
 @contextmanager
-def mail_server(folder: Path) -> Iterator[MailServer]:
+def mail_server(folder: Path, *, smtputf8: bool = True) -> Iterator[MailServer]:
     """A server that runs, ended in the end."""
-    server = MailServer(folder)
+    server = MailServer(folder, smtputf8=smtputf8)
     server.start()
     try:
         yield server
@@ -108,15 +108,15 @@ def mail_server(folder: Path) -> Iterator[MailServer]:
         server.stop()
 
 
-async def serve(port: int, folder: Path) -> None:
+async def serve(port: int, folder: Path, *, smtputf8: bool = True) -> None:
     """Take mail until the process is ended."""
     handler = Handler(folder)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(handler, enable_SMTPUTF8=True), "127.0.0.1", port)
+    server = await loop.create_server(lambda: SMTP(handler, enable_SMTPUTF8=smtputf8), "127.0.0.1", port)
     print(server.sockets[0].getsockname()[1], flush=True)
     with suppress(asyncio.CancelledError):
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]), smtputf8="ascii" not in sys.argv[3:]))

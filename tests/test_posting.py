@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -130,3 +132,27 @@ def test_retries_spread_over_a_day() -> None:
     tries = next(n for n in range(1, 30) if sum(waits[:n]) > 86_400)
     assert 8 < tries < 16
     assert retry_after_s(3, 0.0) < 32 < retry_after_s(3, 1.0)
+
+
+async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them is asked for twice, and what one of them answers is the answer."""
+    async with receiving() as receiver, posting.open_client() as client:
+        port = httpx.URL(receiver.url).port
+        named = f"http://two.example:{port}/"
+        refusing, taking = (socket.AF_INET, socket.SOCK_STREAM, 6, ""), "127.0.0.1"
+
+        async def resolved(*_: Any, **__: Any) -> list[Any]:
+            return [(*refusing, (it, port)) for it in ("127.0.0.2", taking, taking)]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+        for answer in (200, 500):
+            receiver.answer = answer
+            sent = posting.post(client, named, new_secret(), "m1", "{}", private=True)
+            if answer == 200:
+                assert await sent == 200
+            else:
+                with pytest.raises(NotTaken, match="500"):
+                    await sent
+        assert [it.headers["host"] for it in receiver.got] == [f"two.example:{port}"] * 2
+        with pytest.raises(AddressRefused):
+            await posting.post(client, named, new_secret(), "m1", "{}", private=False)

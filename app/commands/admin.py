@@ -11,6 +11,8 @@ import typer
 from app import accounts
 from app.commands.settled import Data, on_stores
 from app.core.definitions import NewAccount
+from app.core.errors import ValidationFailed
+from app.core.mail import mailbox
 from app.core.model import COMMAND_LINE, RegisteredAccount, Role
 from app.passwords import Passwords
 from app.settings import Settings
@@ -60,11 +62,11 @@ def create(
 
 def _check(field: str, value: str) -> None:
     """Refuse what no account can have, in the words of the option."""
-    account = {"email": "a@b", "name": "n", "password": "p" * 8} | {field: value}
+    account = {"email": "a@b.c", "name": "n", "password": "p" * 8} | {field: value}
     try:
         value.encode()  # what the terminal sent may be no text
-        msgspec.convert(account, NewAccount)
-    except (msgspec.ValidationError, UnicodeEncodeError):
+        mailbox(msgspec.convert(account, NewAccount).email)
+    except (msgspec.ValidationError, ValidationFailed, UnicodeEncodeError):
         raise typer.BadParameter(WRONG[field]) from None
 
 

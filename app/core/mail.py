@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import hmac
-import unicodedata
 from base64 import urlsafe_b64encode
-from email.errors import HeaderParseError
 from email.headerregistry import Address
 from typing import Literal
+
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+
+from app.core import typed
+from app.core.errors import ValidationFailed
 
 MailKind = Literal["your_turn", "held", "confirmed", "cancelled", "refunded", "reminder"]
 MailState = Literal["waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"]
 CLAIM_LINK_S = 30 * 86_400
 
 
+def mailbox(email: str, field: str = "email") -> str:
+    """The address as it is kept, without spaces around it. Raises ValidationFailed if no mail gets there."""
+    try:
+        return _checked(email).normalized
+    except EmailNotValidError as error:
+        raise ValidationFailed(field, f"is not an address mail can be sent to: {error}") from None
+
+
 def normalised(email: str) -> str:
     """The one spelling of an e-mail: `Ann@Example.org` and `ann@example.org` are one mailbox."""
-    return unicodedata.normalize("NFC", email).lower()
+    try:
+        return _checked(email).normalized.lower()
+    except EmailNotValidError:  # somebody looks for it, and it was kept before addresses were checked
+        return typed.words(email).lower()
 
 
 def address(email: str) -> Address:
-    """The address in its parts. Raises ValueError when mail cannot be sent to it."""
-    plain = email.encode("ascii", "replace").decode()
-    try:
-        Address(addr_spec=email if email.isascii() else plain.replace("?", "x"))  # knows no other letters
-    except (HeaderParseError, IndexError) as error:
-        raise ValueError(f"{error}") from None
-    user, _, domain = email.rpartition("@")
-    return Address(username=user, domain=domain)
+    """The address as servers take it, in its parts: an international domain as xn--, so that only a local
+    part with other letters needs a server with SMTPUTF8. Raises ValueError when mail cannot be sent to it."""
+    it = _checked(email)
+    return Address(username=it.local_part, domain=it.ascii_domain)
+
+
+def _checked(email: str) -> ValidatedEmail:
+    """By its form alone: nothing is looked up. `.test` is taken, a name without a dot is not."""
+    return validate_email(email.strip(), check_deliverability=False, test_environment=True)
 
 
 class ClaimSigner:

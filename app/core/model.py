@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, NewType
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from app.core.currencies import SCALES
+
 RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
 TicketTypeId = NewType("TicketTypeId", str)
@@ -18,12 +20,12 @@ ReservationId = NewType("ReservationId", str)
 SLUG = r"^(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*\Z"
 NAME = r"^[^\x00-\x1f\x7f]*\Z"  # emoji yes, control characters (NUL breaks Postgres text) no
 TEXT = r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z"
-CURRENCY = r"^[A-Z]{3}\Z"
+CURRENCY = rf"^({'|'.join(sorted(SCALES))})\Z"
 ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*\Z"
 LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z"
 URL = r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z"
 HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
-EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z"
+EMAIL = r"^\s*[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\s*\Z"  # `mail.mailbox` knows more, and trims it
 SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
 OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
@@ -34,7 +36,7 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
     SLUG: "has to be 1 to 40 lower-case letters and digits, with single hyphens between them",
     NAME: "must not contain control characters",
     TEXT: "must not contain control characters other than tab and line feed",
-    CURRENCY: "has to be an ISO 4217 code, as EUR",
+    CURRENCY: "has to be the ISO 4217 code of a currency, such as EUR",
     ZONE: "is not a time zone, such as Europe/Berlin",
     LOCALE: "has to be a language tag, as de or pt-BR",
     URL: "has to be an address that begins with http:// or https://",

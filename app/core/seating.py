@@ -7,11 +7,13 @@ numbers. A seat's id is SECTION-ROW-NUMBER, as in `stalls-a-12`; rows have no hy
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from anyascii import anyascii
+
+from app.core import typed
 from app.core.definitions import ROW_SEATS_MAX, ROWS_MAX, SEATS_MAX, NewSeat, NewSeats, NewSection
 from app.core.errors import ValidationFailed
 from app.core.model import TicketTypeId
@@ -113,6 +115,8 @@ def _listed_sections(seats: Sequence[NewSeat]) -> list[Section]:
     for i, it in enumerate(seats):
         slug = slugs.get(it.section) or slugs.setdefault(it.section, _slug(it.section, f"seats[{i}].section"))
         first, rows = found.setdefault(slug, (it, {}))
+        if typed.folded(it.section) != typed.folded(first.section):
+            raise ValidationFailed(f"seats[{i}].section", f"makes the id {slug} of {first.section} again")
         if it.price != first.price:
             raise ValidationFailed(f"seats[{i}].price", f"differs; {first.section} costs {first.price}")
         numbers = rows.setdefault(it.row.lower(), {})
@@ -153,9 +157,19 @@ def seat_name(seat: str) -> SeatName:
 
 
 def slug_of(name: str) -> str:
-    """An id made of a name; "" when nothing of it can be used."""
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    """An id made of a name in any script; "" when nothing of it can be used."""
+    plain = anyascii(typed.words(name)).lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_MAX].strip("-")
+
+
+def new_slug(name: str, taken: Container[str], otherwise: str) -> str:
+    """An id made of a name, or of `otherwise`, that is not taken yet."""
+    slug = first = slug_of(name) or otherwise
+    number = 1
+    while slug in taken:
+        number += 1
+        slug = f"{first[: SLUG_MAX - 6].strip('-')}-{number}"
+    return slug
 
 
 def _slug(name: str, field: str) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from copy import copy
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import NumberPattern, format_decimal
 
 from app.core.clock import from_ms, in_zone
+from app.core.currencies import major, scale
 from app.core.zones import UTC
 
 MINUTE_S = 60
@@ -32,11 +34,6 @@ ENGLISH_UNITS: Units = {
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Z])(?=\d)")  # CHF45.00: CLDR wants a space there, Babel sets none
 DATES_IN = {ENGLISH: "en_GB"}  # day before month, 24 hours: read the same by everybody who reads English
 
-# ISO 4217 minor units that are not two.
-MINOR_DIGITS = dict.fromkeys(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0
-) | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
-
 
 @lru_cache(maxsize=NUMBERS_MAX)
 def number(value: int | None, language: str = ENGLISH) -> str:
@@ -46,9 +43,18 @@ def number(value: int | None, language: str = ENGLISH) -> str:
 
 def money(amount: int, currency: str, language: str = ENGLISH) -> str:
     """Minor units in words a buyer reads: 4500, EUR -> €45.00."""
-    digits = MINOR_DIGITS.get(currency, 2)
-    text = format_currency(amount / 10**digits, currency, locale=language)
+    text = _pattern(language, scale(currency)).apply(
+        major(amount, currency), language, currency=currency, currency_digits=False
+    )
     return _LETTER_BEFORE_DIGIT.sub("\u00a0", text)
+
+
+@cache
+def _pattern(language: str, decimals: int) -> NumberPattern:
+    """How a language writes money, with so many decimals."""
+    pattern: NumberPattern = copy(Locale.parse(language).currency_formats["standard"])
+    pattern.frac_prec = (decimals, decimals)
+    return pattern
 
 
 def rfc3339(at_ms: int) -> str:

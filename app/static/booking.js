@@ -21,7 +21,7 @@ function showTotal() {
   for (const row of rows()) if (isCounted(row)) total += countOf(row) * Number(row.dataset.price);
   const line = form.querySelector("[data-total]");
   line.hidden = total === 0;
-  line.querySelector("output").textContent = money(total, root.dataset.currency);
+  line.querySelector("output").textContent = money(total, root.dataset.currency, Number(root.dataset.decimals));
 }
 
 function addSteps(row) {
@@ -94,7 +94,7 @@ async function openHall() {
     hall.hidden = false;
     root.classList.add("mapped");
     seats = await openSeats(hall, {
-      url, currency: root.dataset.currency, changed: showSeated,
+      url, currency: root.dataset.currency, decimals: Number(root.dataset.decimals), changed: showSeated,
       problem: (code, detail) => (code ? showProblem(code, detail) : hideProblems()),
     });
     for (const element of document.querySelectorAll("[data-map-only]")) element.hidden = false;

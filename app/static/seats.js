@@ -12,7 +12,7 @@ const LOOK_MS = 2500, LOOK_MAX_MS = 20000, STALE_MS = 12000;
 const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap comes nearer
 
 // What booking.js calls: {ids, count, amount, lose, words}. `problem(code, text)` shows one, `changed()` is told of each change.
-export async function openSeats(place, { url, currency, problem, changed }) {
+export async function openSeats(place, { url, currency, decimals, problem, changed }) {
   const words = { ...place.dataset }, canvas = place.querySelector("canvas"), spoken = place.querySelector("[data-spoken]");
   const pattern = (name) => ({ ...document.querySelector(`[data-pattern="${name}"]`).dataset });
   const most = Number(words.most), chosen = new Set(), mine = new Set(), left = pattern("left"), many = pattern("chosen");
@@ -45,11 +45,11 @@ export async function openSeats(place, { url, currency, problem, changed }) {
     return ["free", "held", "sold"][hall.state[seat]];
   }
   const stateWord = (seat) => words[`is${stateOf(seat)[0].toUpperCase()}${stateOf(seat).slice(1)}`];
-  const price = (seat) => money(rowOf(hall, seat).section.price, currency);
+  const price = (seat) => money(rowOf(hall, seat).section.price, currency, decimals);
   const say = (text) => { spoken.textContent = text; };
   const tell = (seat) => say([name(seat), price(seat), stateWord(seat)].join(". "));
   const amount = () => [...chosen].reduce((sum, seat) => sum + rowOf(hall, seat).section.price, 0);
-  const summary = () => `${counted(chosen.size, many)} ${chosen.size ? money(amount(), currency) : ""}`.trim();
+  const summary = () => `${counted(chosen.size, many)} ${chosen.size ? money(amount(), currency, decimals) : ""}`.trim();
 
   // --- choosing ---------------------------------------------------------------------------------------------------------
   function toggle(seat) {
@@ -144,7 +144,7 @@ export async function openSeats(place, { url, currency, problem, changed }) {
     canvas.style.cursor = section || (seat >= 0 && ["free", "chosen"].includes(stateOf(seat))) ? "pointer" : "grab";
     tip.hidden = seat < 0 && !section;
     if (tip.hidden) return;
-    tip.textContent = section ? `${section.name} · ${money(section.price, currency)} · ${marks.left(section)}` : `${name(seat)} · ${price(seat)} · ${stateWord(seat)}`;
+    tip.textContent = section ? `${section.name} · ${money(section.price, currency, decimals)} · ${marks.left(section)}` : `${name(seat)} · ${price(seat)} · ${stateWord(seat)}`;
     const [width] = view.size();
     tip.style.transform = `translate(${Math.min(px + 14, width - tip.offsetWidth - 6)}px, ${py > 70 ? py - 46 : py + 18}px)`;
   }

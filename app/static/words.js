@@ -43,9 +43,10 @@ export function counted(count, patterns) {
   return pattern.replace("{n}", plain.format(count));
 }
 
-export function money(amount, currency) {
-  const format = figures({ style: "currency", currency });
-  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+// `decimals` come with the page: browsers leave them out for currencies in which nobody pays with coins any more.
+export function money(amount, currency, decimals) {
+  const shown = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return figures({ style: "currency", currency, ...shown }).format(amount / 10 ** decimals);
 }
 
 // A time in the visitor's own zone, and in their habits if they read the page's language (14:00 or 2 pm).

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from app.core import typed
 from app.core.model import Event, EventId, RoomId, TicketType, TicketTypeId
 from app.store.rooms import Connection, Queries, readable
 
@@ -21,8 +22,12 @@ TYPE_READ = "ticket_type_id, name, price, total, held, sold, seated, " + ", ".jo
 )
 
 
+# Nothing more is sold of these.
+_OVER = "(events.starts_at <= now() AND NOT sell_after_start)"
+
+
 class EventFilter(NamedTuple):
-    """Which events a list is made of; None leaves a side open."""
+    """Which events a list is made of; None leaves a side open. `text` is folded (`typed.folded`)."""
 
     text: str | None = None
     starts_from: datetime | None = None
@@ -36,6 +41,11 @@ def _event(row: Any) -> Event:
 
 def _ticket_type(row: Any) -> TicketType:
     return TicketType(**{name: row[name] for name in TicketType.__struct_fields__})
+
+
+def _search(event: Event) -> str:
+    """What it is found by."""
+    return typed.folded(f"{event.name} {event.artist} {event.venue}")
 
 
 async def select_event(queries: Queries, event_id: EventId) -> Event | None:
@@ -53,15 +63,16 @@ async def lock_event(connection: Connection, event_id: EventId) -> Event | None:
 async def select_events(
     postgres: asyncpg.Pool, wanted: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[Event], int]:
-    """A part of the events in the order they start, and how many there are in all."""
+    """A part of the events, the soonest first and those that are over last; and how many there are in all."""
     rows = await postgres.fetch(
         f"""
         SELECT {_READ}, count(*) OVER () AS matching FROM events
         WHERE (published OR NOT $1)
-          AND ($2::text IS NULL OR strpos(lower(concat_ws(' ', name, artist, venue)), lower($2)) > 0)
+          AND ($2::text IS NULL OR strpos(search, $2) > 0)
           AND ($3::timestamptz IS NULL OR starts_at >= $3)
           AND ($4::timestamptz IS NULL OR starts_at <= $4)
-        ORDER BY events.starts_at, event_id LIMIT $5 OFFSET $6
+        ORDER BY {_OVER}, CASE WHEN {_OVER} THEN -extract(epoch FROM events.starts_at)
+                                ELSE extract(epoch FROM events.starts_at) END, event_id LIMIT $5 OFFSET $6
         """,
         wanted.published_only,
         wanted.text,
@@ -104,9 +115,11 @@ async def select_types_of_events(
 async def insert_event(connection: Connection, event: Event) -> bool:
     """A new event; False when the event_id is taken."""
     row = await connection.fetchrow(
-        f"INSERT INTO events ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+        f"INSERT INTO events ({_COLUMNS}, search) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
         "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
         *(getattr(event, name) for name in Event.__struct_fields__),
+        _search(event),
     )
     return row is not None
 
@@ -117,10 +130,11 @@ async def update_event(connection: Connection, event: Event) -> None:
         """
         UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
             max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9, hold_extend_s = $10,
-            timezone = $11, sell_after_start = $12
+            timezone = $11, sell_after_start = $12, search = $13
         WHERE event_id = $1
         """,
         *(getattr(event, name) for name in Event.__struct_fields__ if name != "room_id"),
+        _search(event),
     )
 
 

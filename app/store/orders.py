@@ -111,7 +111,7 @@ WHERE ($1::text IS NULL OR reservations.event_id = $1) AND ($2::text IS NULL OR 
 # Each way to find one by itself, so that each can use its index; visitors by event, as the index has them.
 _FIND = """
 SELECT reservation_id FROM reservations WHERE reservation_id = $1
-UNION SELECT reservation_id FROM tickets WHERE code = upper($1)
+UNION SELECT reservation_id FROM tickets WHERE code = $6
 UNION SELECT reservation_id FROM payments WHERE payment_id = $1
 UNION SELECT reservation_id FROM events JOIN reservations USING (event_id) WHERE visitor_id = $1
 UNION SELECT reservation_id FROM mailboxes JOIN events USING (room_id)
@@ -170,12 +170,17 @@ async def counts(postgres: asyncpg.Pool, event_id: EventId | None) -> Reservatio
 
 
 async def find(
-    postgres: asyncpg.Pool, word: str, email: str, visitors: Mapping[EventId, VisitorId], limit: int
+    postgres: asyncpg.Pool,
+    word: str,
+    code: str,
+    email: str,
+    visitors: Mapping[EventId, VisitorId],
+    limit: int,
 ) -> list[str]:
     """The reservations that a word names: by their id, a ticket's code, a payment, a visitor, or an e-mail;
     `visitors` is who the account with that e-mail is in each event."""
     rows = await postgres.fetch(
-        _FIND, *(word, email, list(visitors), list(visitors.values()), limit), timeout=LONG_S
+        _FIND, *(word, email, list(visitors), list(visitors.values()), limit, code), timeout=LONG_S
     )
     return [row["reservation_id"] for row in rows]
 

@@ -45,8 +45,13 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
 
 def forwarded_scheme(scheme: str, peer: str, forwarded_proto: str, trusted: tuple[Network, ...]) -> str:
     """The scheme the visitor used, told by a trusted proxy in X-Forwarded-Proto."""
-    told = forwarded_proto.strip().lower()
+    told = first_of(forwarded_proto).lower()
     return told if told in ("http", "https") and trusted and is_ours(peer, trusted) else scheme
+
+
+def first_of(header: str) -> str:
+    """What the visitor themselves asked for, of a header to which each proxy on the way may have added."""
+    return header.partition(",")[0].strip()
 
 
 def throttle_key(address: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from quart import Response
 
 from app import room_control, visitors
+from app.core import typed
 from app.core.errors import Conflict, ValidationFailed
 from app.core.model import Room, RoomId, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import RoomAction
@@ -125,7 +126,7 @@ async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Put back what the last change changed."""
     room_id, number = _room_id(request), form.get("audit_id", "")
-    audit_id = int(number) if number.isascii() and number.isdigit() and len(number) <= 18 else 0
+    audit_id = typed.whole(number) or 0
     try:
         await room_control.undo(request.app.line, room_id, audit_id, by=staff.by)
     except Conflict as refusal:
@@ -206,4 +207,5 @@ def _number(text: str) -> int | str | None:
     text = text.strip()
     if not text:
         return None
-    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+    number = int(text) if re.fullmatch(r"-[0-9]{1,18}", text) else typed.whole(text)
+    return text if number is None else number

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from app.core import typed
 from app.core.errors import ValidationFailed
 from app.core.moments import OUT_OF_RANGE, in_range
 from app.web.http import Request
 
 PER_PAGE = 50
 PAGE_MAX = 10_000
-DIGITS_MAX = 9
 FIELDS_MAX = 20
 LENGTH_MAX = 254
 
@@ -29,7 +29,7 @@ def asked(request: Request) -> dict[str, str]:
         pairs = parse_qsl(request.query.decode("ascii"), errors="strict", max_num_fields=FIELDS_MAX)
     except ValueError:
         raise ValidationFailed("query", "cannot be read as UTF-8 name=value pairs") from None
-    found = {name: value.strip() for name, value in pairs}
+    found = {name: typed.words(value) for name, value in pairs}
     for name, value in found.items():
         if len(value) > LENGTH_MAX or not value.isprintable():
             raise ValidationFailed(name, f"has to be at most {LENGTH_MAX} characters that can be printed")
@@ -38,10 +38,10 @@ def asked(request: Request) -> dict[str, str]:
 
 def page_number(fields: Mapping[str, str]) -> int:
     """Which page, from 1. Raises ValidationFailed."""
-    text = fields.get("page", "1")
-    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX) or not 1 <= int(text) <= PAGE_MAX:
+    number = typed.whole(fields.get("page", "1"))
+    if number is None or not 1 <= number <= PAGE_MAX:
         raise ValidationFailed("page", f"has to be a number from 1 to {PAGE_MAX}")
-    return int(text)
+    return number
 
 
 def moment(fields: Mapping[str, str], name: str) -> datetime | None:

@@ -8,6 +8,7 @@ import msgspec
 from quart import Response
 
 from app import webhooks
+from app.core import typed
 from app.core.errors import Conflict, ValidationFailed
 from app.core.model import NoticeType
 from app.core.wording import invalid
@@ -24,7 +25,6 @@ from app.web.webhooks import NewWebhook
 
 LISTED_MAX = 200
 QUEUED_MAX = 100
-NUMBER_LENGTH_MAX = 18
 
 
 class WebhooksPage(msgspec.Struct, frozen=True):
@@ -144,7 +144,7 @@ async def _webhook(request: Request, staff: Staff, notice: str = "", status: int
 
 
 def _number(form: dict[str, str], name: str) -> int:
-    text = form.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_LENGTH_MAX):
-        raise ValidationFailed(name, "has to be a number")
-    return int(text)
+    number = typed.whole(form.get(name, ""))
+    if number is None:
+        raise ValidationFailed(name, "has to be a whole number")
+    return number

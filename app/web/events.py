@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from app import catalog
+from app.core import typed
 from app.core.definitions import EventPatch, NewEvent, NewTicketType, TicketTypePatch
 from app.core.errors import (
     AlreadyExists,
@@ -52,9 +53,8 @@ class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts
 @endpoint("GET", "/v1/events", tag=TAG, query=EventsQuery, answers={200: Page[EventDocument]}, errors=AWAY)
 async def list_events(request: Request, query: EventsQuery) -> Response:
     """List the published events, soonest first; staff see all."""
-    wanted = EventFilter(
-        query.q or None, query.starts_from, query.starts_to, published_only=not await shows_staff(request)
-    )
+    text, published_only = typed.folded(query.q or "") or None, not await shows_staff(request)
+    wanted = EventFilter(text, query.starts_from, query.starts_to, published_only)
     found, total = await catalog.events_page(
         request.app.stores, wanted, limit=query.per_page, offset=query.offset
     )

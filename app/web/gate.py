@@ -26,6 +26,7 @@ from app.core.errors import (
 )
 from app.core.handover import Ticket, ticket_in, without_ticket
 from app.core.model import PassClaims, Room, RoomId, RoomSettings, Struct, session_id
+from app.web.addresses import first_of
 from app.web.credentials import booking_of_room, cookies
 from app.web.dispatch import refuse
 from app.web.http import Request, Response, empty, endpoint
@@ -193,7 +194,7 @@ def _asked_for(request: Request, query: GateQuery) -> Asked:
         is_page=method in ("GET", "HEAD")
         and mode == "navigate"
         and "text/html" in (request.header(b"accept") or ""),
-        secure=address.startswith("https:") or request.is_secure(),
+        secure=address.lower().startswith("https:") or request.is_secure(),
         deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
     )
 
@@ -202,8 +203,8 @@ def _address(request: Request, query: GateQuery) -> str:
     """The address the visitor asked the proxy for."""
     if original := request.header(b"x-original-url"):
         return original
-    if host := request.header(b"x-forwarded-host"):
-        proto = request.header(b"x-forwarded-proto") or request.scheme
+    if host := first_of(request.header(b"x-forwarded-host") or ""):
+        proto = first_of(request.header(b"x-forwarded-proto") or "").lower() or request.scheme
         return f"{proto}://{host}{request.header(b'x-forwarded-uri') or '/'}"
     return query.return_to
 
@@ -223,7 +224,7 @@ def allowed(address: str, settings: RoomSettings) -> str:
     """The address if it is on a host of the room, else nothing: we send nobody to a stranger's site."""
     if not is_clean(address):
         return ""
-    asked = host_of(address) if address.startswith(("http://", "https://")) else ""
+    asked = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
     hosts = {host_of(f"//{it}") for it in settings.allowed_return_hosts} | {host_of(settings.target_url)}
     return address if asked in hosts and asked else ""
 

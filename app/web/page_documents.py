@@ -12,6 +12,7 @@ from typing import Any
 import segno
 from markupsafe import Markup
 
+from app.core import currencies
 from app.core.clock import to_ms
 from app.core.model import Event, Item, Reservation, TicketType
 from app.core.seating import SeatName, seat_name
@@ -31,6 +32,11 @@ class EventHead:
     zone: str  # its times are given in
     currency: str
     max_tickets_per_visitor: int
+
+    @property
+    def decimals(self) -> int:
+        """Of its currency."""
+        return currencies.scale(self.currency)
 
 
 def event_head(event: Event) -> EventHead:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from quart import Response
 
 from app import catalog, reservations, waiting_room
+from app.core import typed
 from app.core.errors import (
     Conflict,
     CredentialMissing,
@@ -68,7 +69,7 @@ from app.web.rooms import booking_token
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
 SEAT = "seat"  # the name of a box of the list of seats
 _SEAT = re.compile(SEAT_ID)
-DIGITS_MAX = 9
+COUNT_MAX = 999_999_999
 QUANTITY_MAX = 100
 KEY_LENGTH_MAX = 128
 FIELDS_MAX = 250
@@ -256,7 +257,8 @@ def _counts(form: dict[str, str]) -> dict[str, int]:
 def _count(text: str) -> int:
     if not text:
         return 0
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX else -1
+    number = typed.whole(text)
+    return -1 if number is None or number > COUNT_MAX else number
 
 
 def _key(form: dict[str, str]) -> str:

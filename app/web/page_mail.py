@@ -6,8 +6,16 @@ import msgspec
 from quart import Response
 
 from app import mailboxes, waiting_room
-from app.core.errors import Conflict, CredentialInvalid, PlaceNotFound, RateLimited, WrongAccount
-from app.core.model import Account, Email, ReservationId, RoomId
+from app.core.errors import (
+    Conflict,
+    CredentialInvalid,
+    PlaceNotFound,
+    RateLimited,
+    ValidationFailed,
+    WrongAccount,
+)
+from app.core.mail import mailbox
+from app.core.model import Account, ReservationId, RoomId
 from app.web.accounts import LoginBody, access_token
 from app.web.bodies import read_query
 from app.web.claims import ClaimQuery
@@ -41,9 +49,9 @@ async def leave_email(request: Request) -> Response:
         await mailboxes.forget(request.app.stores, room_id, claims.visitor_id)
         return back
     try:
-        email = msgspec.convert(text, Email)
+        email = mailbox(text)
         await waiting_room.place(request.app.line, room_id, claims)  # throttled; and there is such a place
-    except (msgspec.ValidationError, PlaceNotFound):
+    except (ValidationFailed, PlaceNotFound):
         return back
     locale = await mail_locale(request, room_id)
     await mailboxes.keep(request.app.stores, room_id, claims.visitor_id, email, locale=locale, guest=True)

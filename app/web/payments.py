@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 from app import checkout
-from app.core.errors import NotFound, StoreUnavailable
-from app.core.model import OPAQUE, At, Struct
+from app.core.errors import StoreUnavailable, ValidationFailed
+from app.core.model import OPAQUE
+from app.core.wording import misfit
 from app.web.credentials import GATEWAY
 from app.web.http import Request, Response, empty, endpoint
 
 TAG = "Payments"
 
 
-class PaymentSubject(Struct, frozen=True):
+DECIDED = ("payment.succeeded", "payment.failed")
+
+
+class PaymentSubject(msgspec.Struct, frozen=True):
     """Which payment."""
 
     payment_id: Annotated[str, Meta(pattern=OPAQUE)]
 
 
-class GatewayMessage(Struct, frozen=True):
-    """What became of a payment, says the gateway."""
+class GatewayMessage(msgspec.Struct, frozen=True):
+    """What became of a payment, says the gateway. It may say more, and of other things: ignored."""
 
-    type: Literal["payment.succeeded", "payment.failed"]
-    data: PaymentSubject
-    timestamp: At | None = None
+    type: str
+    data: Any = None  # of the types in DECIDED a PaymentSubject
 
 
 @endpoint(
@@ -37,9 +41,16 @@ class GatewayMessage(Struct, frozen=True):
     body=GatewayMessage,
     answers={204: None},
     headers=("webhook-id", "webhook-timestamp", "webhook-signature"),
-    errors=(NotFound, StoreUnavailable),
+    errors=(StoreUnavailable,),
 )
 async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) -> Response:
     """Hear from the gateway that a payment was decided; signed as in Standard Webhooks."""
-    await checkout.hear(request.app.stores, request.app.desk.gateway, message_id, body.data.payment_id)
+    if body.type not in DECIDED:
+        return empty()
+    try:
+        subject = msgspec.convert(body.data, PaymentSubject)
+    except msgspec.ValidationError as error:
+        field, message = misfit(error)
+        raise ValidationFailed(f"data.{field}".removesuffix("."), message) from None
+    await checkout.hear(request.app.stores, request.app.desk.gateway, message_id, subject.payment_id)
     return empty()

@@ -29,6 +29,7 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
+from app.core.mail import mailbox
 from app.core.model import (
     LOCALE,
     Account,
@@ -156,6 +157,7 @@ async def join(request: Request, body: JoinBody) -> Response:
     A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without one.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
+    email = mailbox(body.email) if body.email is not None else None
     known = await _known(request) if says_who(request) else None
     if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
         raise CredentialMissing("No cookie that says who joins came back: load the page of the room first.")
@@ -166,19 +168,21 @@ async def join(request: Request, body: JoinBody) -> Response:
         quantity=body.quantity or 0,
     )
     place, now = await waiting_room.join(app.line, room_id, joining)
-    if body.email is not None or (known and place.new and bearer(request)):
-        await _keep_mailbox(request, body, room_id, place)
+    if email is not None or (known and place.new and bearer(request)):
+        await _keep_mailbox(request, email, body.locale or "", room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)
 
 
-async def _keep_mailbox(request: Request, body: JoinBody, room_id: RoomId, place: Place) -> None:
+async def _keep_mailbox(
+    request: Request, email: str | None, locale: str, room_id: RoomId, place: Place
+) -> None:
     """Where they want to be written to: an address they leave, or the one of their account."""
     token = bearer(request)
     account = await request.app.keyring.read(token) if token and not token.startswith(PLACE_PREFIX) else None
-    stores, locale = request.app.stores, await mail_locale(request, room_id, body.locale or "")
-    if body.email is not None:
+    stores, locale = request.app.stores, await mail_locale(request, room_id, locale)
+    if email is not None:
         guest = account is None
-        await mailboxes.keep(stores, room_id, place.visitor_id, body.email, locale=locale, guest=guest)
+        await mailboxes.keep(stores, room_id, place.visitor_id, email, locale=locale, guest=guest)
     elif isinstance(account, Account):
         await mailboxes.keep_of_account(stores, room_id, place.visitor_id, account, locale=locale)
 

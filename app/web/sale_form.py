@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from babel.numbers import get_currency_precision
 
+from app.core import currencies, typed
 from app.core.definitions import EventDefinition
 from app.core.faults import Keys, faults
 from app.core.model import PATTERN_MEANS, ZONE, Event, Room, TicketType, TicketTypeId
-from app.core.seating import slug_of
+from app.core.seating import new_slug
 from app.core.zones import UTC, zones
 
 TYPE_FIELDS = ("name", "price", "quantity")
@@ -69,7 +68,7 @@ def read(values: dict[str, str]) -> SaleForm:
         found.wrong.setdefault(_field(keys), text)
     taken = {it["ticket_type_id"] for it in document["ticket_types"]}
     for i, it in enumerate(document["sections"]):
-        if slug_of(it["name"]) in taken:
+        if it["ticket_type_id"] in taken:
             found.wrong.setdefault(f"section-{i}-name", "is a kind of ticket above already")
     if not found.wrong:
         found.definition = msgspec.convert(document, EventDefinition)
@@ -122,8 +121,9 @@ def _document(form: SaleForm) -> dict[str, Any]:
         **{name: _time(form, name, zone) for name in TIMES},
         **{name: _number(form, name) for name in ROOM_NUMBERS},
     }
+    ids: dict[str, str] = {}
     return {
-        "event_id": values.get("event_id") or slug_of(values.get("name", "")),
+        "event_id": values.get("event_id") or new_slug(values.get("name", ""), (), "event"),
         **{name: values.get(name, "") for name in WORDS},
         "starts_at": _time(form, "starts_at", zone),
         "timezone": zone,
@@ -131,15 +131,21 @@ def _document(form: SaleForm) -> dict[str, Any]:
         "published": "published" in values,
         **{name: _number(form, name) for name in EVENT_NUMBERS},
         "ticket_types": [
-            {"ticket_type_id": slug_of(line["name"]), "name": line["name"], **_terms(form, "type", i, line)}
+            {"ticket_type_id": _id(ids, line), "name": line["name"], **_terms(form, "type", i, line)}
             for i, line in _lines(form, "type", TYPE_FIELDS)
         ],
         "sections": [
-            {"name": line["name"], **_terms(form, "section", i, line)}
+            {"ticket_type_id": _id(ids, line), "name": line["name"], **_terms(form, "section", i, line)}
             for i, line in _lines(form, "section", SECTION_FIELDS)
         ],
         "room": room,
     }
+
+
+def _id(ids: dict[str, str], line: Mapping[str, str]) -> str:
+    """The id of a ticket type or section: one of its own for each name."""
+    name = typed.folded(line["name"])
+    return ids.setdefault(name, new_slug(name, ids.values(), "tickets"))
 
 
 def _lines(form: SaleForm, kind: str, names: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
@@ -162,9 +168,10 @@ def _terms(form: SaleForm, kind: str, i: int, line: dict[str, str]) -> dict[str,
 
 
 def _number(form: SaleForm, name: str) -> int | None:
-    text = form.values.get(name, "").replace(",", "").replace(" ", "")
-    if text.isascii() and text.isdigit() and len(text) <= 15:
-        return int(text)
+    text = form.values.get(name, "")
+    number = typed.whole(text)
+    if number is not None:
+        return number
     if text or name != "active_visitors_max":  # none: no cap
         form.wrong[name] = "has to be a whole number"
     return None
@@ -172,19 +179,16 @@ def _number(form: SaleForm, name: str) -> int | None:
 
 def _minor(form: SaleForm, name: str, text: str) -> int:
     """A price as 45 or 45.00, in minor units."""
-    try:
-        price = Decimal(text.replace(",", ".") or "x")
-        minor = price.scaleb(get_currency_precision(form.values.get("currency", "")))
-        if len(text) <= 15 and minor == minor.to_integral_value():
-            return int(minor)
-    except (InvalidOperation, OverflowError):
-        pass
-    form.wrong[name] = "has to be an amount, as 45 or 45.00"
-    return 0
+    decimals = currencies.scale(form.values.get("currency", ""))
+    minor = typed.amount(text, decimals)
+    if minor is None:
+        form.wrong[name] = f"has to be an amount, such as 45{' or 45.00'[: 4 + decimals] if decimals else ''}"
+        return 0
+    return minor
 
 
 def _price(minor: int, currency: str) -> str:
-    return str(Decimal(minor).scaleb(-get_currency_precision(currency)))
+    return str(currencies.major(minor, currency))
 
 
 def _time(form: SaleForm, name: str, zone: str) -> datetime | None:

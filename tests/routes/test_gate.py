@@ -53,11 +53,24 @@ async def test_a_browser_is_sent_to_the_line_and_back(web: Web) -> None:
             },
             "",
         ),
+        (
+            {
+                "X-Forwarded-Proto": "HTTPS, http",
+                "X-Forwarded-Host": " shop.example , inner.example",
+                "X-Forwarded-Uri": "/buy?size=2&x=y",
+            },
+            "",
+        ),
         ({}, "?return_to=https%3A%2F%2Fshop.example%2Fbuy%3Fsize%3D2%26x%3Dy"),
     ):
         target = urlsplit(await location(headers, query))
         assert (target.netloc, target.path) == ("fairgate.test", "/rooms/hall")
         assert parse_qs(target.query) == {"return_to": [wanted]}
+    loud = "HTTPS://SHOP.example/buy"
+    target = urlsplit(await location({"X-Original-URL": loud}))
+    assert parse_qs(target.query) == {"return_to": [loud]}
+    second = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example, shop.example"}
+    assert await location(second) == "http://fairgate.test/rooms/hall"
     assert await location({"X-Original-URL": "https://evil.example/"}) == "http://fairgate.test/rooms/hall"
     assert code(await web.get(GATE)) == (401, "credential_missing")
     assert code(await web.get("/v1/rooms/nowhere/gate", headers=HTML)) == (404, "room_not_found")

@@ -140,9 +140,33 @@ async def test_what_is_forged_or_old_is_refused(web: Web) -> None:
 
 
 async def test_what_is_signed_and_wrong_is_named(web: Web) -> None:
-    assert code(await web.send("POST", PATH, **signed(said("p1")))) == (404, "not_found")
-    assert field_of(await web.send("POST", PATH, **signed(said("p1", "payment.lost")))) == "type"
+    assert field_of(await web.send("POST", PATH, **signed({"data": {"payment_id": "p1"}}))) == "type"
     assert field_of(await web.send("POST", PATH, **signed({"type": "payment.failed"}))) == "data"
+    unnamed = {"type": "payment.failed", "data": {}}
+    assert field_of(await web.send("POST", PATH, **signed(unnamed))) == "data.payment_id"
+
+
+async def test_what_does_not_concern_us_is_taken_and_changes_nothing(
+    web: Web, stores: Stores, sale: tuple[str, str]
+) -> None:
+    """Senders add fields and kinds of messages; a refusal would make them send again for days."""
+    reservation_id, payment_id = sale
+    await settle(stores, payment_id)
+    for number, message in enumerate(
+        (
+            said(payment_id, "payment.disputed"),
+            said("not-one-of-ours"),
+            said("not-one-of-ours") | {"livemode": True},
+            {"type": "customer.created", "data": ["anything", 7]},
+            {"type": "ping"},
+        )
+    ):
+        taken = await web.send("POST", PATH, **signed(message, f"msg_{number}"))
+        assert taken.status_code == 204, taken.text
+        assert await status(stores, reservation_id) == "paying"
+    more = {"type": "payment.succeeded", "timestamp": 1, "data": {"payment_id": payment_id, "fee": 3}}
+    assert (await web.send("POST", PATH, **signed(more, "msg_more"))).status_code == 204
+    assert await status(stores, reservation_id) == "confirmed"
 
 
 async def test_without_a_secret_nothing_is_believed(web: Web, settings: Settings) -> None:

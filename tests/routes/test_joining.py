@@ -51,6 +51,18 @@ async def test_cookies_are_secure_where_the_browser_speaks_tls(settings: Setting
         assert "; Secure" in (await web.post(url)).headers["set-cookie"]
 
 
+@pytest.mark.parametrize(
+    ("told", "secure"), [("HTTPS, http", True), ("https,http", True), ("http, https", False), ("", False)]
+)
+async def test_the_first_proxy_on_the_way_says_what_the_browser_speaks(
+    settings: Settings, told: str, secure: bool
+) -> None:
+    async with served(settings.model_copy(update={"trusted_proxies": ["127.0.0.0/8"]})) as web:
+        await web.room()
+        joined = await web.post("/v1/rooms/hall/places", headers={"X-Forwarded-Proto": told})
+        assert ("; Secure" in joined.headers["set-cookie"]) == secure
+
+
 async def test_an_account_is_the_same_visitor_everywhere(web: Web) -> None:
     await web.room()
     first = await web.join("hall", headers=web.as_("user", "ann"))

@@ -94,15 +94,18 @@ async def test_looking_tells_what_will_happen_and_makes_nothing(web: Web) -> Non
 @pytest.mark.parametrize(
     ("changed", "fields"),
     [
-        ({"name": ""}, {"name", "event_id"}),
-        ({"name": "\u2603"}, {"event_id"}),
+        ({"name": ""}, {"name"}),
         ({"event_id": "Not A Slug"}, {"event_id"}),
         ({"starts_at": ""}, {"starts_at"}),
         ({"starts_at": "tomorrow", "opens_at": "99"}, {"starts_at", "opens_at"}),
         ({"zone": "Mars/Olympus"}, {"zone"}),
         ({"currency": "euro"}, {"currency"}),
+        ({"currency": "ZZZ"}, {"currency"}),
         ({"type-1-price": "cheap"}, {"type-0-price"}),  # lines move up
         ({"type-1-price": "1.005"}, {"type-0-price"}),
+        ({"type-1-price": "1.000"}, {"type-0-price"}),
+        ({"type-1-price": "4e2"}, {"type-0-price"}),
+        ({"type-1-quantity": "1,5"}, {"type-0-quantity"}),
         ({"type-1-quantity": "-1", "section-0-rows": "0"}, {"type-0-quantity", "section-0-rows"}),
         (
             {"type-2-name": "standing", "type-2-price": "1", "type-2-quantity": "1"},
@@ -179,3 +182,30 @@ async def test_an_operator_is_told_that_this_is_for_admins(web: Web) -> None:
     refused = await web.post(NEW, data={**SALE, "do": "make"}, headers=staff)
     assert refused.status_code == 403
     assert (await web.get("/v1/events/spring-gala")).status_code == 404
+
+
+async def test_a_comma_before_three_digits_parts_thousands(web: Web) -> None:
+    await send(web, **{"type-1-price": "1,000"})
+    event = (await web.get("/v1/events/spring-gala")).json()
+    assert event["ticket_types"][0]["price"] == 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "event_id"),
+    [
+        ("\u6771\u4eac\u30c9\u30fc\u30e0", "dongjingdomu"),
+        ("\u0645\u0647\u0631\u062c\u0627\u0646", "mhrjn"),
+        ("\uc11c\uc6b8", "seoul"),
+        ("\u041c\u043e\u0441\u043a\u0432\u0430", "moskva"),
+        ("\u00b7\u00b7\u00b7", "event"),
+    ],
+)
+async def test_names_in_any_script_make_a_sale(web: Web, name: str, event_id: str) -> None:
+    names = {"type-1-name": name, "type-2-name": f"{name}!", "section-0-name": f"{name}?"}
+    answer = await send(web, name=name, **names, **{"type-2-price": "1", "type-2-quantity": "1"})
+    assert answer.status_code == 303, wrong(answer.text)
+    event = (await web.get(f"/v1/events/{event_id}")).json()
+    ids = [it["ticket_type_id"] for it in event["ticket_types"]]
+    base = ids[0]
+    assert ids == [base, f"{base}-2", f"{base}-3"]
+    assert [it["name"] for it in event["ticket_types"]] == [name, f"{name}!", f"{name}?"]

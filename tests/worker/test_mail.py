@@ -286,3 +286,14 @@ async def test_a_reminder_missed_by_workers_that_were_down_is_made_up_for(stores
     for _ in range(2):
         await for_a_moment(stores, mail.mail_reminders, count)
     assert await stores.postgres.fetchval(count) == 1
+
+
+async def test_an_international_domain_needs_no_server_that_knows_other_letters(
+    stores: Stores, tmp_path: Path
+) -> None:
+    await a_sale(stores, {"floor": 10})
+    with mail_server(tmp_path, smtputf8=False) as server:
+        settings = Settings(smtp_url=SecretStr(server.url), mail_from="tickets@example.org")
+        await queued(stores, "ann@b\u00fccher.example.org")
+        await mails.send_due(stores, mails.open_post(settings))
+        assert [it["To"] for it in server.got()] == ["ann@xn--bcher-kva.example.org"]

@@ -1,0 +1,58 @@
+"""What people type: numbers, amounts, words, codes. Each is read in one way everywhere, never guessed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+DIGITS_MAX = 15
+_SPACES = re.compile(r"\s+")
+_NUMBER = r"0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,2}( \d{3})+"
+_WHOLE = re.compile(_NUMBER, re.ASCII)
+_AMOUNT = re.compile(rf"(?P<whole>{_NUMBER})[.,](?P<part>\d+)", re.ASCII)
+_IN_A_CODE = re.compile(r"[\s\u00ad\u2010-\u2015\u2212-]+")
+
+
+def words(text: str) -> str:
+    """A text in one spelling: composed, and with single spaces between words."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def folded(text: str) -> str:
+    """What texts are compared by when somebody searches: one spelling without capitals and widths."""
+    return words(unicodedata.normalize("NFKC", text).casefold())
+
+
+def code(text: str) -> str:
+    """A ticket's code, however it was read out: without spaces and hyphens, in capitals."""
+    return _IN_A_CODE.sub("", unicodedata.normalize("NFKC", text)).upper()
+
+
+def whole(text: str) -> int | None:
+    """A whole number, thousands apart or not: 1200, 1,200, 1 200. None for anything else, as 1,5 or 1.200."""
+    text = _plain(text)
+    if not _WHOLE.fullmatch(text):
+        return None
+    digits = re.sub("[, ]", "", text)
+    return int(digits) if len(digits) <= DIGITS_MAX else None
+
+
+def amount(text: str, scale: int) -> int | None:
+    """An amount of money in minor units: 45, 45.5, 45,50, 1,000, 1 000.00. None for what it may not mean.
+
+    Three digits after a comma are thousands, unless the currency has three decimals: then nobody can know.
+    """
+    text = _plain(text)
+    units = whole(text)
+    if units is not None:
+        return None if scale == 3 and text.count(",") == 1 else units * 10**scale
+    parts = _AMOUNT.fullmatch(text)
+    if parts is None or len(part := parts["part"]) > scale:
+        return None
+    units = whole(parts["whole"])
+    return None if units is None else units * 10**scale + int(part.ljust(scale, "0"))
+
+
+def _plain(text: str) -> str:
+    """The decimal digits of any script as 0 to 9, and any space as a space."""
+    return _SPACES.sub(" ", "".join(str(unicodedata.decimal(it, it)) for it in text)).strip()
