@@ -81,6 +81,7 @@ async def _opened(
             running.start("board", board.keep),
             running.start("board_listener", board.listen),
             running.start("signing_keys", keyring.keep_fresh),
+            running.start("postgres_watch", line.postgres.keep),
             running.start("totals", partial(metrics.keep_totals, stores.redis)),
             running.start("presence", present),
         ]

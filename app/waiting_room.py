@@ -20,6 +20,7 @@ from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, Visitor
 from app.loading import LoadedRooms, stores_answer
 from app.loops import gathered
 from app.numbers import reserve_numbers
+from app.postgres_watch import PostgresWatch
 from app.settings import Settings
 from app.store import room_scripts, sessions
 from app.store import rooms as room_rows
@@ -50,6 +51,7 @@ _JOIN_REFUSALS: dict[str, type[Refusal]] = {
 }
 _ASK_REFUSALS: dict[str, type[Refusal]] = {"absent": errors.PlaceNotFound, "restoring": errors.Restoring}
 _CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
+    "away": errors.StoreUnavailable,
     "done": errors.SessionDone,
     "expired": errors.SessionExpired,
     "no_show": errors.NoShow,
@@ -118,6 +120,7 @@ class Line:
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self.stores = stores
         self.rooms = LoadedRooms(stores)
+        self.postgres = PostgresWatch(stores.postgres)
         self.marks = Marks(stores.redis)
         on = settings.throttled
         self.join_throttle = Throttle(
@@ -242,7 +245,8 @@ async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequ
             JoinRecord(it.visitor_id, it.address, _draw(room, it.visitor_id), *_told(it.known), it.quantity)
             for it in batch
         ]
-        question = Question(room_scripts.join, line.join_throttle, _JOIN_REFUSALS)
+        script = partial(room_scripts.join, away=1) if line.postgres.away else room_scripts.join
+        question = Question(script, line.join_throttle, _JOIN_REFUSALS)
         return await _decided(line, room_id, records, question)
 
 
@@ -257,7 +261,8 @@ async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) ->
     """Sessions are committed before anybody is told of theirs; old ones too, in case it failed before."""
     with stores_answer():
         records = await _ask_records(line, room_id, batch)
-        question = Question(room_scripts.claim, line.place_throttle, _CLAIM_REFUSALS)
+        script = partial(room_scripts.claim, away=1) if line.postgres.away else room_scripts.claim
+        question = Question(script, line.place_throttle, _CLAIM_REFUSALS)
         outcomes = await _decided(line, room_id, records, question)
         begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
         if begun:

@@ -22,6 +22,7 @@ from app.core.model import RoomId, RoomStatus
 from app.core.pace import Measured
 from app.loading import LOADS_MAX
 from app.numbers import draw_batch, reserve_numbers
+from app.postgres_watch import AWAY_AFTER_S
 from app.presence import Self
 from app.rebuild import rebuild_room
 from app.store import control_scripts, rooms
@@ -73,9 +74,12 @@ class Gate:
     async def _once(self) -> bool:
         """One tick and what follows from it; True when more is due at once."""
         # Whoever is called while Postgres is away could not claim, and would lose their turn: so nobody is.
-        limit = 0 if self._watch.postgres_away else CALLS_MAX
+        silent_s = self._watch.silent_s()
+        limit = 0 if self._watch.postgres_away or silent_s > AWAY_AFTER_S else CALLS_MAX
         try:
-            tick = await control_scripts.admit(self._stores.redis, self._keys, limit=limit)
+            tick = await control_scripts.admit(
+                self._stores.redis, self._keys, limit=limit, silent_ms=round(1000 * silent_s)
+            )
         except NotLoaded:
             return await self._restore()
         if limit == 0:
@@ -132,6 +136,7 @@ class Watch:
         self._round: list[RoomId] = []  # what is left of it
         self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
         self._round_at = 0.0
+        self._answered_at = time.monotonic()
         self.marks = Marks(ctx.stores.redis)
         self.postgres_away = False
         self.restores = asyncio.Semaphore(LOADS_MAX)
@@ -162,6 +167,10 @@ class Watch:
             self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
         return False
 
+    def silent_s(self) -> float:
+        """How long ago Postgres was asked what it has answered."""
+        return time.monotonic() - self._answered_at
+
     def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         del self._gates[room_id], self._tasks[room_id]
 
@@ -177,7 +186,7 @@ class Watch:
                 log.warning("Postgres is away: nobody is called meanwhile", why=repr(error))
             self.postgres_away = True
             return
-        self.postgres_away, self._asked_at = False, now
+        self.postgres_away, self._asked_at, self._answered_at = False, now, now
         self._visits |= {it: version for it, version in changed.items() if self._changed.get(it) != version}
         self._changed = changed
 

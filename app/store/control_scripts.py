@@ -85,10 +85,17 @@ class RestorePoint(NamedTuple):
     draw_last: int
 
 
-async def admit(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Tick:
-    """One tick of the controller, of at most `limit` calls; 0 only looks, and ends nothing."""
+async def admit(
+    redis: RedisClient, keys: RoomKeys, *, limit: int, silent_ms: int = 0, now_ms: int = REDIS_TIME
+) -> Tick:
+    """One tick of the controller, of at most `limit` calls; Postgres answered `silent_ms` ago.
+
+    A limit of 0, as Postgres is away: nobody is called, nothing ends, claim windows stand still.
+    """
     channel = STATUS_CHANNEL + keys.room_id
-    reply = loaded(await call(redis, "admit", keys, limit=limit, channel=channel, now_ms=now_ms))
+    reply = loaded(
+        await call(redis, "admit", keys, limit=limit, channel=channel, silent_ms=silent_ms, now_ms=now_ms)
+    )
     status = room_status(reply)
     restoring, more, undrawn_, numbers_left, tell, calls, *measured, due_in_ms, backlog = reply[HEAD:]
     return Tick(

@@ -20,7 +20,8 @@ NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that need
 
 _STATES = frozenset(get_args(PlaceState))
 _REFUSALS = frozenset(
-    "limited not_open closed sold_out numbers_exhausted undrawn no_draw absent restoring too_many".split()
+    "limited not_open closed sold_out numbers_exhausted undrawn no_draw absent restoring too_many "
+    "away".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
 HEAD = 14  # values of `include/room.lua`'s head
@@ -168,11 +169,15 @@ async def join(
     *,
     rate: int,
     burst: int,
+    away: int = 0,
     now_ms: int = REDIS_TIME,
 ) -> Answers:
-    """A place for each. Throttled by address: `rate` a minute with `burst`; 0: not at all."""
+    """A place for each. Throttled by address: `rate` a minute with `burst`; 0: not at all.
+
+    `away`, 1: Postgres is, so nobody is called, who could not claim.
+    """
     reply = await call(
-        redis, "join", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
+        redis, "join", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
     )
     return _answers(reply, records)
 
@@ -200,11 +205,15 @@ async def claim(
     *,
     rate: int,
     burst: int,
+    away: int = 0,
     now_ms: int = REDIS_TIME,
 ) -> Answers:
-    """A session for each who is called. Throttled with `place`."""
+    """A session for each who is called. Throttled with `place`.
+
+    `away`, 1: Postgres is, so no session begins, which could not be kept.
+    """
     reply = await call(
-        redis, "claim", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
+        redis, "claim", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
     )
     return _answers(reply, records)
 

@@ -82,3 +82,9 @@ async def postgres(pool: asyncpg.Pool) -> PostgresState:
     )
     assert row is not None
     return PostgresState(*row)
+
+
+async def takes_writes(pool: asyncpg.Pool) -> bool:
+    """Whether this is a primary."""
+    writes: bool = await pool.fetchval("SELECT NOT pg_is_in_recovery()")
+    return writes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 
 import httpx
 import pytest
@@ -112,3 +113,40 @@ async def _not_ready(site: Site, store: str) -> None:
             return found.status_code == 503 and found.json()[name] != "ok"
 
         await wait_until(named, "not ready", timeout_s=10)
+
+
+async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> None:
+    """Longer than the claim window: it stands still, nobody is called, and the turn is there afterwards."""
+    sale = await lone.open_sale(room={"claim_window_s": 10})
+    path = f"/v1/rooms/{sale.room_id}/places"
+    async with lone.client() as client:
+
+        async def told(method: str, path: str, place: httpx.Response) -> httpx.Response:
+            token = {"Authorization": f"Bearer {place.json()['place_token']}"}
+            return await client.request(method, path, headers=token)
+
+        early = [await client.post(path) for _ in range(3)]
+        assert [it.json()["state"] for it in early] == ["called"] * 3
+        called_at = time.monotonic()
+        with frozen(lone.postgres_pid()):
+
+            async def comes_in_vain() -> httpx.Response | None:
+                place = await client.post(path)
+                return place if place.json()["state"] == "waiting" else None
+
+            late = await wait_until(comes_in_vain, "nobody is called any more", timeout_s=15)
+
+            async def over() -> bool:
+                assert (await told("POST", f"{path}/me/booking-token", early[0])).status_code == 503
+                return time.monotonic() - called_at > 15
+
+            await wait_until(over, "the end of the window", timeout_s=30, every_s=0.5)
+            for it in early:
+                assert (await told("GET", f"{path}/me", it)).json()["state"] == "called"
+        assert late is not None
+        for it in (*early, late):
+
+            async def claimed(it: httpx.Response = it) -> bool:
+                return (await told("POST", f"{path}/me/booking-token", it)).status_code == 201
+
+            await wait_until(claimed, "the claim", timeout_s=GOES_ON_WITHIN_S)

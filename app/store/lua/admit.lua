@@ -2,14 +2,15 @@
 -- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
 -- KEYS wanted, submissions
--- ARGV now_ms:clock, limit:num, channel
--- USES room, windows, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, passing, calling
+-- ARGV now_ms:clock, limit:num, channel, silent_ms:num
+-- USES room, windows, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, freezing, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
 -- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left due_in_ms backlog
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
-local more = end_what_is_due(limit)
+if limit == 0 then freeze(silent_ms) else thaw() end
+local more = end_what_is_due(limit, silent_ms)
 forget_allowances(throttle, limit)
 forget_allowances(polls, limit)
 -- Who is still in the pre-queue of an open room, with no number kept for them, came back after a restore.

@@ -2,11 +2,11 @@
 -- A session ends on a whole second, so that the `exp` of its booking token can say it.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
 -- KEYS wanted
--- ARGV now_ms:clock, rate:num, burst:num
+-- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, wanted, bucket, endings, turns, throttle, place_back, standing, answer
 -- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | no_draw | absent | restoring
+-- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | no_draw | absent | restoring | away
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), 14
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
@@ -14,7 +14,9 @@ for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   if c.restoring == 0 then
     word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch, known_quantity)
   end
-  if word == 'called' then
+  if word == 'called' and (away == 1 or m.frozen_ms) then
+    word = 'away' -- Postgres is: the session could not be kept, and would run out
+  elseif word == 'called' then
     word, new = 'active', 1
     deadline_ms = math.floor(now_ms / 1000) * 1000 + c.session_ttl_ms
     redis.call('ZREM', called, visitor_id)

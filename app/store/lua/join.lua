@@ -2,7 +2,7 @@
 -- One place per visitor. No number above `numbers_reserved` is given out: what Postgres does not know is not told.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
 -- KEYS throttle, wanted
--- ARGV now_ms:clock, rate:num, burst:num
+-- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, windows, wanted, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new quantity
@@ -11,7 +11,7 @@ if not read_room() then return { 'unknown' } end
 settle_bucket()
 local reply, at, admitted_before = head({}), 14, m.admitted
 local removals = redis.call('SCARD', removed)
-free_places = callable()
+free_places = away == 1 and 0 or callable()
 -- Nobody stands in a pre-queue, and everybody may join: then adding a visitor tells whether they were there already.
 local straight = n.prequeue == 0 and (state == 'open' or state == 'paused')
 local refusal, lottery = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state], c.method == 'lottery'
