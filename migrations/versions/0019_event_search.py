@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0019"
-down_revision = "0018"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
