@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
+
+import structlog
 
 from app import set_aside
 from app.core.clock import now_ms
@@ -14,6 +17,8 @@ from app.store.keys import WEBS, WORKERS
 from app.store.presence import Heard
 from app.store.set_aside import SetAside
 from app.store.state import PostgresState, RedisNode
+
+log = structlog.get_logger(__name__)
 
 DEADLINE_S = 1.0
 SEEN_MS = 10_000  # a process writes its heartbeat each second
@@ -57,13 +62,20 @@ class Health(NamedTuple):
     aside: list[SetAside] | Away  # what could not be processed, the latest
 
 
+async def tell_faults(stores: Stores) -> None:
+    """Say in the log what is wrong with how the stores are set up; for the start of a process."""
+    with suppress(*STORE_AWAY):  # who needs it will notice
+        for fault in await state.redis_faults(stores.redis):
+            log.warning("a store is set up so that it may lose something", fault=fault)
+
+
 async def look(stores: Stores) -> Health:
     """Ask every part at once; it takes no longer than DEADLINE_S."""
     return Health(
         *await asyncio.gather(
             _asked(_processes(stores.redis, WEBS)),
             _asked(_processes(stores.redis, WORKERS)),
-            _asked(state.redis_nodes(stores.redis)),
+            _asked(_redis(stores.redis)),
             _asked(state.postgres(stores.postgres)),
             _asked(_backlog(stores)),
             _asked(set_aside.newest(stores)),
@@ -79,6 +91,11 @@ async def _asked(part: Awaitable[T]) -> T | Away:
         return Away(f"no answer within {DEADLINE_S:.0f} s")
     except STORE_AWAY as error:
         return Away(str(error) or type(error).__name__)
+
+
+async def _redis(redis: RedisClient) -> list[RedisNode]:
+    await state.write_redis(redis)
+    return await state.redis_nodes(redis)
 
 
 async def _processes(redis: RedisClient, kind: str) -> list[Process]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from quart import Quart
 
-from app import loops, metrics, presence, reservations, signing, waiting_room
+from app import health, loops, metrics, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
@@ -73,6 +73,7 @@ async def _opened(
     """Everything a process holds while it serves. Raises CannotRun."""
     running = Loops()
     async with connected(settings) as stores, reservations.open_desk(stores, settings, running) as desk:
+        await health.tell_faults(stores)
         line = waiting_room.open_line(stores, settings)
         keyring = await signing.open_keyring(stores.postgres)
         board = Board(line, stores.redis, closing)

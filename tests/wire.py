@@ -11,7 +11,8 @@ class Wire:
     """Forwards a loopback port; while it is cut, connections break and new ones are refused."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+        self.target = (host, port)  # of new connections
+        self._hushed: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -29,17 +30,23 @@ class Wire:
         for writer in self._writers:
             writer.transport.abort()
 
+    def hush(self) -> None:
+        """Let the open connections go dumb: nothing comes through any more, nothing is closed."""
+        self._hushed |= self._writers
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._target)
+        there, back = await asyncio.open_connection(*self.target)
         await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         with suppress(OSError):
             while sent := await reader.read(65536):
-                writer.write(sent)
-                await writer.drain()
+                if writer not in self._hushed:
+                    writer.write(sent)
+                    await writer.drain()
         self._writers.discard(writer)
+        self._hushed.discard(writer)
         writer.transport.abort()
 
 

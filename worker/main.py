@@ -26,7 +26,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker
 from redis.asyncio import RedisCluster
 
-from app import garbage, loops, scheduling
+from app import garbage, health, loops, scheduling
 from app.core.errors import CannotRun
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, connected, queue_pool
@@ -95,6 +95,7 @@ async def _work(settings: Settings) -> None:
             )
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         crew = Crew(WorkerContext(settings, stores, worker_id, stopping))
+        await health.tell_faults(stores)
         log.info("working", worker_id=worker_id)
         garbage.spare_what_started()
         attending = crew.ctx.loops.start("attend", partial(_attend, crew))

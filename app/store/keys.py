@@ -11,6 +11,7 @@ WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
 WEBS = "fairgate:webs"  # the same of web processes
 PROCESS = "fairgate:process:"  # + a name of these: hash, what it says of itself; TTL
 TOTALS = "fairgate:totals"  # hash: what all processes counted, see `metrics.Totals`; since_ms
+WRITABLE = "fairgate:writable"  # written to see whether Redis takes writes; TTL
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
 SUBMITTED_CHANNEL = "fairgate:submitted:"  # + room_id: requests came into its stream, which was empty

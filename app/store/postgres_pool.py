@@ -97,30 +97,31 @@ class _Lease(PoolAcquireContext):
 
     async def __aexit__(self, *raised: object) -> None:
         error = raised[1]
-        if not isinstance(error, Exception):
+        if error is None:
             return await super().__aexit__(*raised)
+        assert isinstance(error, BaseException)
         connection: Any = self.connection
         lost = _is_closed(connection)
         if not lost and postgres_connection_spent(error):
             connection.terminate()
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                 await self.pool.expire_connections()  # the others lead to the same server
-        if isinstance(error, TimeoutError) and not lost:
-            await self._give_up()
+        if isinstance(error, TimeoutError | asyncio.CancelledError) and not lost:
+            await self._let_go()
         else:
             await super().__aexit__(*raised)
         if lost and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
             # asyncpg says that it was used in a wrong way: it was not, the connection broke meanwhile.
             raise asyncpg.ConnectionDoesNotExistError(f"the connection was lost: {error}") from error
 
-    async def _give_up(self) -> None:
-        """Let go of a connection whose statement took too long, which the server is told to cancel."""
+    async def _let_go(self) -> None:
+        """Give a connection back whose statement took too long, which the server is told to cancel."""
         connection: Any = self.connection
         self.connection, self.done = None, True
         try:
             await self.pool.release(connection, timeout=CANCEL_WAIT_S)
         except TimeoutError:
-            pass  # it is dumb: the pool has closed it, and makes another
+            await self.pool.expire_connections()  # it is dumb, and closed by now: so may the others be
 
 
 def _is_closed(connection: Any) -> bool:

@@ -7,7 +7,12 @@ from typing import Any, NamedTuple
 import asyncpg
 from redis.asyncio.cluster import RedisCluster
 
+from app.store.away import RedisElsewhere, RedisUnable
 from app.store.connections import RedisClient
+from app.store.keys import WRITABLE
+
+KEEPS_KEYS = "noeviction"
+WRITABLE_MS = 60_000
 
 
 class RedisNode(NamedTuple):
@@ -23,6 +28,7 @@ class RedisNode(NamedTuple):
     ops_per_s: int
     uptime_s: int
     durable: bool  # every write is in the append-only file
+    eviction: str  # what happens to keys when memory is full: `noeviction` keeps them
 
 
 class PostgresState(NamedTuple):
@@ -37,6 +43,43 @@ class PostgresState(NamedTuple):
     replica: bool
     durable: bool  # fsync and synchronous commits are on
     uptime_s: float
+
+
+async def write_redis(redis: RedisClient) -> None:
+    """Write something. Raises one of REDIS_AWAY."""
+    client: Any = redis
+    try:
+        await client.set(WRITABLE, "1", px=WRITABLE_MS)
+    except (RedisUnable, RedisElsewhere) as error:
+        raise RedisUnable(f"cannot be written: {error}") from error
+
+
+async def redis_faults(redis: RedisClient) -> list[str]:
+    """What is wrong with how Redis is set up, and what to do: one sentence each."""
+    return [fault for node in await redis_nodes(redis) for fault in faults_of(node)]
+
+
+def faults_of(node: RedisNode) -> list[str]:
+    """What is wrong with how one server is set up, and what to do."""
+    where = f"Redis {node.name}" if node.name else "Redis"
+    found = []
+    if node.eviction != KEEPS_KEYS:
+        found.append(
+            f"{where} may throw away places and holds when its memory is full "
+            f"(maxmemory-policy {node.eviction}); set it to {KEEPS_KEYS}"
+        )
+    if not node.durable:
+        found.append(
+            f"{where} forgets the last seconds when it ends (no append-only file); set appendonly to yes"
+        )
+    return found
+
+
+async def write_postgres(pool: asyncpg.Pool) -> None:
+    """Ask whether it takes writes. Raises one of POSTGRES_AWAY."""
+    async with pool.acquire() as connection:
+        if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":
+            raise asyncpg.ReadOnlySQLTransactionError("cannot be written: it is read-only")
 
 
 async def redis_nodes(redis: RedisClient) -> list[RedisNode]:
@@ -61,6 +104,7 @@ def _node(name: str, info: dict[str, Any]) -> RedisNode:
         ops_per_s=int(info["instantaneous_ops_per_sec"]),
         uptime_s=int(info["uptime_in_seconds"]),
         durable=bool(info.get("aof_enabled", 0)),
+        eviction=info.get("maxmemory_policy", KEEPS_KEYS),
     )
 
 

@@ -11,7 +11,7 @@ from app import health, retries
 from app.health import Away, Health
 from app.retries import AGAIN
 from app.store.set_aside import SetAside
-from app.store.state import PostgresState, RedisNode
+from app.store.state import KEEPS_KEYS, PostgresState, RedisNode, faults_of
 from app.web.console import console_form, console_page
 from app.web.console_staff import Staff
 from app.web.http import Request
@@ -177,16 +177,20 @@ def _redis(found: list[RedisNode] | Away) -> Group:
 
 
 def _node(it: RedisNode) -> Part:
-    full = it.memory_max and it.memory > 0.9 * it.memory_max
+    full, faults = it.memory_max and it.memory > 0.9 * it.memory_max, faults_of(it)
     facts = [
         ("Role", f"{it.role}, {it.replicas} replicas"),
         ("Memory", size(it.memory) + (f" of {size(it.memory_max)}" if it.memory_max else ", no limit")),
         ("Clients", f"{it.clients:,}"),
         ("Commands", f"{it.ops_per_s:,} a second"),
         ("Append-only file", "on" if it.durable else "off"),
+        ("With its memory full", "refuses writes" if it.eviction == KEEPS_KEYS else it.eviction),
         ("Up for", _span(it.uptime_s)),
+        *(("To do", fault) for fault in faults),
     ]
     name = f"{it.server} · {it.name}" if it.name else it.server
+    if faults:
+        return Part(name, "bad", "may lose something", facts)
     if full:
         return Part(name, "warn", "nearly full", facts)
     return Part(name, "good", "answers", facts)

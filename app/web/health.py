@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
 
 import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -13,8 +12,8 @@ from app import stats
 from app.core.clock import now_ms
 from app.core.errors import StoreUnavailable
 from app.stats import WORKER_SEEN_MS
-from app.store import presence
-from app.store.connections import STORE_AWAY
+from app.store import presence, state
+from app.store.connections import STORE_AWAY, RedisClient
 from app.store.keys import WORKERS
 from app.web import exposition
 from app.web.http import Request, Response, endpoint, json_response
@@ -30,13 +29,14 @@ class Alive(msgspec.Struct, frozen=True):
     status: str
 
 
-class Readiness(msgspec.Struct, frozen=True):
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """`ok`, or why not."""
 
     redis: str
     postgres: str
     worker: str
     loops: str
+    warnings: list[str] = []  # what works, and is set up so that it may lose something
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -53,16 +53,17 @@ async def livez(request: Request) -> Response:
 
 @endpoint("GET", "/readyz", tag=TAG, answers={200: Readiness, 503: Readiness})
 async def readyz(request: Request) -> Response:
-    """Ask each store, with a deadline, and whether our loops and those of a worker run."""
+    """Ask each store whether it can be written, with a deadline, and whether our loops and a worker's run."""
     stores = request.app.stores
-    redis: Any = stores.redis
-    found = Readiness(
-        *await asyncio.gather(
-            _checked(_ping(redis)), _checked(_select(stores.postgres)), _checked(_worker(redis))
-        ),
-        _broken(request.app.loops.breaking()),
+    redis, postgres, worker, warnings = await asyncio.gather(
+        _checked(_ok(state.write_redis(stores.redis))),
+        _checked(_ok(state.write_postgres(stores.postgres))),
+        _checked(_worker(stores.redis)),
+        _warnings(stores.redis),
     )
-    ready = set(msgspec.structs.astuple(found)) == {"ok"}
+    loops = _broken(request.app.loops.breaking())
+    found = Readiness(redis, postgres, worker, loops, warnings)
+    ready = {redis, postgres, worker, loops} == {"ok"}
     return json_response(
         200 if ready else 503, found, NO_STORE if ready else [*NO_STORE, (b"retry-after", b"1")]
     )
@@ -92,17 +93,20 @@ async def _checked(check: Awaitable[str]) -> str:
         return str(error) or type(error).__name__
 
 
-async def _ping(redis: Any) -> str:
-    await redis.ping()
+async def _ok(check: Awaitable[None]) -> str:
+    await check
     return "ok"
 
 
-async def _select(postgres: Any) -> str:
-    await postgres.fetchval("SELECT 1")
-    return "ok"
+async def _warnings(redis: RedisClient) -> list[str]:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            return await state.redis_faults(redis)
+    except STORE_AWAY:  # which is told already
+        return []
 
 
-async def _worker(redis: Any) -> str:
+async def _worker(redis: RedisClient) -> str:
     alive = await stats.workers(redis)
     if not alive:
         return f"no worker was seen in the last {WORKER_SEEN_MS // 1000} s"

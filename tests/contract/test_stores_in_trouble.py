@@ -1,0 +1,173 @@
+"""A store answers with an error: each call says 503 with Retry-After, or does without it; never 500.
+
+And each of them recovers by itself, on connections that nobody opened again by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from app.store.connections import Stores
+from app.web.calls import CALLS
+from app.web.http import Endpoint
+from tests.conftest import Servers
+from tests.contract.test_every_call import STREAMS
+from tests.contract.world import FLOOR, Known, World
+from tests.waiting import wait_until
+
+RECOVERS_S = 10.0
+PAGES = ("/", "/rooms/gala", "/events/gala")
+
+
+@asynccontextmanager
+async def busy_script(servers: Servers) -> AsyncIterator[None]:
+    """A script that does not end, until it is killed."""
+    async with Redis.from_url(servers.redis_url, decode_responses=True) as redis:
+        before = await redis.config_get("busy-reply-threshold")
+        await redis.config_set("busy-reply-threshold", 50)
+        async with Redis.from_url(servers.redis_url, socket_timeout=60) as other:
+            endless = asyncio.create_task(other.execute_command("EVAL", "while true do end", 0))
+            await wait_until(lambda: _busy(redis), "BUSY")
+            try:
+                yield
+            finally:
+                await redis.execute_command("SCRIPT", "KILL")
+                await asyncio.gather(endless, return_exceptions=True)
+                await redis.config_set("busy-reply-threshold", before["busy-reply-threshold"])
+
+
+async def _busy(redis: Any) -> bool:
+    try:
+        await redis.ping()
+    except Exception as error:
+        return str(error).startswith("BUSY")
+    return False
+
+
+@asynccontextmanager
+async def without_replicas(servers: Servers) -> AsyncIterator[None]:
+    """Redis takes writes only with more replicas than it has: NOREPLICAS."""
+    async with Redis.from_url(servers.redis_url) as redis:
+        await redis.config_set("min-replicas-to-write", 3)
+        yield
+        await redis.config_set("min-replicas-to-write", 0)
+
+
+@asynccontextmanager
+async def full_memory(servers: Servers) -> AsyncIterator[None]:
+    """Redis has more than it may have: OOM."""
+    async with Redis.from_url(servers.redis_url) as redis:
+        await redis.config_set("maxmemory", 1)
+        yield
+        await redis.config_set("maxmemory", 0)
+
+
+@asynccontextmanager
+async def a_replica(servers: Servers) -> AsyncIterator[None]:
+    """Redis is a replica of nobody who answers: READONLY."""
+    async with Redis.from_url(servers.redis_url) as redis:
+        await redis.execute_command("REPLICAOF", "127.0.0.1", 1)
+        yield
+        await redis.execute_command("REPLICAOF", "NO", "ONE")
+
+
+@asynccontextmanager
+async def short_transactions(servers: Servers) -> AsyncIterator[None]:
+    """Postgres ends each transaction after 3 ms: 25P04, and the connection with it."""
+    async with _setting(servers, "transaction_timeout", "3ms"):
+        yield
+
+
+@asynccontextmanager
+async def read_only(servers: Servers) -> AsyncIterator[None]:
+    """Postgres takes no writes: 25006."""
+    async with _setting(servers, "default_transaction_read_only", "on"):
+        yield
+
+
+@asynccontextmanager
+async def _setting(servers: Servers, name: str, value: str) -> AsyncIterator[None]:
+    admin = await asyncpg.connect(servers.postgres_url, server_settings={name: "0"})
+    await admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    await admin.execute("SELECT pg_reload_conf()")
+    yield
+    await admin.execute(f"ALTER SYSTEM RESET {name}")
+    await admin.execute("SELECT pg_reload_conf()")
+    await admin.close()
+
+
+TROUBLES = {
+    "busy": (busy_script, "redis"),
+    "no replicas": (without_replicas, "redis"),
+    "out of memory": (full_memory, "redis"),
+    "read-only replica": (a_replica, "redis"),
+    "transaction_timeout": (short_transactions, ""),
+    "read-only database": (read_only, "postgres"),
+}
+
+
+async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Known) -> httpx.Response:
+    path = call.path
+    for name, value in known.ids.items():
+        path = path.replace(f"{{{name}}}", value)
+    headers = {**world.credentials[known.who], **known.headers, "Idempotency-Key": f"trouble-{call.name}"}
+    return await http.request(call.method, path, headers=headers, json=known.body, params=known.query)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, servers: Servers) -> None:
+    begin, store = TROUBLES[trouble]
+    async with httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http:
+
+        async def ready() -> bool:
+            return (await http.get("/readyz")).status_code == 200
+
+        async def refused() -> bool:
+            told = await http.get("/readyz")
+            assert told.status_code in (200, 503)
+            return told.status_code == 503 and told.json()[store] != "ok"
+
+        await wait_until(ready, "readiness")
+        async with begin(servers):
+            if store:
+                await wait_until(refused, "a readiness that names the store")
+            statuses = set()
+            for call in CALLS:
+                if call.name in STREAMS:
+                    continue
+                answer = await _send(http, world, call, world.known(call)[0])
+                statuses.add(answer.status_code)
+                assert answer.status_code < 500 or answer.status_code == 503, (call.name, answer.text)
+                if answer.status_code == 503:
+                    assert int(answer.headers["retry-after"]) >= 1, call.name
+            for path in PAGES:
+                page = await http.get(path, headers={"Accept": "text/html"})
+                assert page.status_code in (200, 303, 503), path
+            assert not store or 503 in statuses
+        await wait_until(ready, "the recovery", timeout_s=RECOVERS_S)
+        http.cookies.clear()
+        joined = await http.post("/v1/rooms/gala/places", json={})
+        assert joined.status_code == 201, joined.text
+        key = {"Idempotency-Key": f"after {trouble}", **world.credentials["booking"]}
+        held = await http.post("/v1/events/gala/reservations", json=FLOOR, headers=key)
+        assert held.status_code == 201, held.text
+
+
+async def test_what_may_lose_something_is_told(world: World, stores: Stores) -> None:
+    redis: Any = stores.redis
+    async with httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http:
+        assert "warnings" not in (await http.get("/readyz")).json()
+        await redis.config_set("maxmemory-policy", "allkeys-lru")
+        told = (await http.get("/readyz")).json()
+        await redis.config_set("maxmemory-policy", "noeviction")
+    (warning,) = told["warnings"]
+    assert "allkeys-lru" in warning
+    assert "noeviction" in warning
