@@ -15,7 +15,6 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from app.store.connections import Stores
 from app.web.calls import CALLS
 from app.web.http import Endpoint
 from tests.conftest import Servers
@@ -161,9 +160,11 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
         assert held.status_code == 201, held.text
 
 
-async def test_what_may_lose_something_is_told(world: World, stores: Stores) -> None:
-    redis: Any = stores.redis
-    async with httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http:
+async def test_what_may_lose_something_is_told(world: World, servers: Servers) -> None:
+    async with (
+        Redis.from_url(servers.redis_url) as redis,
+        httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http,
+    ):
         assert "warnings" not in (await http.get("/readyz")).json()
         await redis.config_set("maxmemory-policy", "allkeys-lru")
         told = (await http.get("/readyz")).json()
