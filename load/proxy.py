@@ -80,12 +80,12 @@ def program() -> str:
 
 
 @asynccontextmanager
-async def proxied(product: Product) -> AsyncIterator[tuple[str, psutil.Process]]:
-    """nginx in front of the product: its address and its first process."""
+async def proxied(origin: str) -> AsyncIterator[tuple[str, psutil.Process]]:
+    """nginx in front of Fairgate at `origin`: its address and its first process."""
     nginx, port = program(), free_port()
     with tempfile.TemporaryDirectory(prefix="fairgate-nginx-") as name:
         folder = Path(name)
-        upstream = urlsplit(product.url).netloc
+        upstream = urlsplit(origin).netloc
         deployed = settings_for(DEPLOYED.read_text(), port=port, upstream=upstream, cache=folder / "cache")
         (folder / "fairgate.conf").write_text(deployed)
         user = "user root;" if os.geteuid() == 0 else ""
@@ -135,7 +135,7 @@ async def through_nginx(run: Run) -> Row:
     """The shared document at 1,000 connections through nginx, and how many requests reach the origin."""
     how = replace(run.how, connections=run.size.proxy_connections)
     try:
-        async with run.product() as product, proxied(product) as (url, nginx):
+        async with run.product() as product, proxied(product.url) as (url, nginx):
             room_id = await crowd.open_room(
                 product, "proxied", admission_rate_per_minute=RATE, active_visitors_max=None
             )

@@ -23,6 +23,7 @@ from app.core.errors import (
     TicketTypeNotFound,
 )
 from app.core.model import OPAQUE, SLUG
+from app.web import caching
 from app.web.addresses import client_address, forwarded_scheme
 from app.web.bodies import parse_body, parse_query
 from app.web.deadlines import CALL_TIMEOUT_S, answered_within
@@ -90,6 +91,8 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
                 response = await _run(endpoint, request, body)
     except Exception as error:  # the entry point of every request
         response = refuse(error)
+        if response.status == NotFound.status and endpoint.name in caching.PUBLIC:
+            response.headers.insert(0, caching.GONE)
     metrics.answered(endpoint.name, response.status, time.perf_counter() - started)
     return response
 

@@ -22,6 +22,7 @@ from app.core.errors import (
 )
 from app.core.model import NAME, Account, At, EventId, TicketTypeId
 from app.store.events import EventFilter
+from app.web.caching import shared
 from app.web.credentials import ADMIN, author, shows_staff
 from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.idempotency import once
@@ -39,7 +40,6 @@ TAG = "Events"
 STAFF_TAG = "Staff: events"
 AWAY = (StoreUnavailable,)
 CREATING = (AlreadyExists, IdempotencyKeyReused, BadHeader)
-_PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
 
 
 class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts_to": "to"}):
@@ -74,7 +74,8 @@ async def read_event(request: Request) -> Response:
     found, ticket_types = await catalog.event(request.app.stores, EventId(request.params["event_id"]))
     if not found.published and not await shows_staff(request):
         raise EventNotFound
-    return json_response(200, event_document(found, ticket_types))
+    headers = [shared("read_event", published=found.published)]
+    return json_response(200, event_document(found, ticket_types), headers)
 
 
 @endpoint(
@@ -98,7 +99,7 @@ async def availability(request: Request) -> Response:
     published, body = await request.app.availability.get(event_id, read)
     if not published and not await shows_staff(request):
         raise EventNotFound
-    return Response(200, body, _PUBLIC_FOR_A_SECOND)
+    return Response(200, body, [shared("availability", published=published)])
 
 
 @endpoint(

@@ -75,6 +75,7 @@ class Asked(NamedTuple):
         BookingTokenExpired,
         WrongRoom,
         RoomNotFound,
+        Restoring,
         StoreUnavailable,
     ),
 )

@@ -16,6 +16,7 @@ from app.store import presence, state
 from app.store.connections import STORE_AWAY, RedisClient
 from app.store.keys import WORKERS
 from app.web import exposition
+from app.web.caching import shared
 from app.web.http import Request, Response, endpoint, json_response
 
 TAG = "Operations"
@@ -80,7 +81,7 @@ async def prometheus(request: Request) -> Response:
 async def jwks(request: Request) -> Response:
     """Read the public keys that booking and access tokens are checked with."""
     # Short: a key that was made a moment ago signs already.
-    return json_response(200, request.app.keyring.signer.jwks(), [(b"cache-control", b"public, max-age=60")])
+    return json_response(200, request.app.keyring.signer.jwks(), [shared("jwks")])
 
 
 async def _checked(check: Awaitable[str]) -> str:

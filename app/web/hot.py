@@ -14,7 +14,7 @@ from typing import Any
 from quart import Quart
 
 from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
-from app.web import cors
+from app.web import caching, cors
 from app.web.assets import load_assets
 from app.web.deadlines import BodyPace, too_slow
 from app.web.dispatch import answer, refuse, request_id_of, request_of
@@ -110,6 +110,8 @@ class HotLane:
             if message["type"] == "http.response.start":
                 started = True
                 told = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if not caching.is_told(told):
+                    told.append(caching.PRIVATE)
                 message["headers"] = cors.added(told, origins, headers.get(b"origin")) if origins else told
             await send_within(app.settings.send_timeout_s, send, message)
 
@@ -184,6 +186,8 @@ async def _send(request: Request, response: Response, receive: Receive, send: Se
         headers.append((b"content-type", response.content_type))
         if isinstance(body, bytes):
             headers.append((b"content-length", str(len(body)).encode()))
+    if not caching.is_told(headers):
+        headers.append(caching.PRIVATE)
     origins = request.app.settings.cors_origins
     if origins:
         headers = cors.added(headers, origins, request.headers.get(b"origin"))

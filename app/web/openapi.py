@@ -19,6 +19,7 @@ from app.core.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from app.web.caching import shared
 from app.web.dispatch import PARAMS
 from app.web.http import STREAM, Endpoint, Events, NoBody, NoQuery, Request, Response, endpoint, param_names
 from app.web.problems import PROBLEM, Problem
@@ -68,7 +69,7 @@ ANSWERS |= {302: "To a page.", 304: "As you know it.", 503: "Not ready."}
 @endpoint("GET", "/openapi.json", tag="Operations", answers={200: dict[str, Any]})
 async def openapi(request: Request) -> Response:
     """Read this contract."""
-    return Response(200, request.app.contract, [(b"cache-control", b"public, max-age=60")])
+    return Response(200, request.app.contract, [shared("openapi")])
 
 
 def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
@@ -189,7 +190,7 @@ def _responses(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
             found[str(status)]["content"] = {STREAM.decode(): {"schema": _event(body, refs)}}
         elif body is not None:
             found[str(status)]["content"] = {"application/json": {"schema": refs[repr(body)]}}
-    for status, refusals in _refusals(it).items():
+    for status, refusals in refusals_of(it).items():
         text = " ".join(f"`{refusal.code}`: {refusal.title()}" for refusal in refusals)
         answer = found.setdefault(str(status), {"description": text, "content": {}})
         schema: dict[str, Any] = {
@@ -217,7 +218,7 @@ def _event(body: Events, refs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refusals(it: Endpoint) -> dict[int, list[type[Refusal]]]:
+def refusals_of(it: Endpoint) -> dict[int, list[type[Refusal]]]:
     """Every refusal the call can answer with, by status."""
     every: list[type[Refusal]] = [
         *it.errors,

@@ -41,6 +41,7 @@ from app.core.model import (
 )
 from app.reservations import ENDED, Payment
 from app.web.bodies import idempotency_key
+from app.web.caching import PRIVATE
 from app.web.credentials import BOOKING, OWNER, Asker
 from app.web.http import STREAM, Events, Request, Response, empty, endpoint, json_response
 from app.web.reserve_body import ReserveBody
@@ -178,7 +179,7 @@ async def reservation_stream(request: Request, asker: Asker) -> Response:
     if found.status in ENDED and seen == event_id_of(_document(found)):
         return empty()
     stream = server_sent("reservation", _documents(request, found.reservation_id), request.app.closing)
-    return Response(200, stream, [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")], STREAM)
+    return Response(200, stream, [PRIVATE, (b"x-accel-buffering", b"no")], STREAM)
 
 
 async def _documents(request: Request, reservation_id: ReservationId) -> AsyncIterator[bytes]:

@@ -45,6 +45,7 @@ from app.core.model import (
 from app.core.tokens import new_visitor_id
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
+from app.web.caching import PRIVATE, shared
 from app.web.credentials import (
     PLACE,
     PLACE_PREFIX,
@@ -69,8 +70,8 @@ from app.web.sale_documents import Page
 
 TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
+IN_ROOM = (RoomNotFound, Restoring, *AWAY)  # what needs the room itself
 ENDINGS = (NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine)
-_PUBLIC_FOR_A_SECOND = [(b"cache-control", b"public, max-age=1")]
 _PRIVATE = (b"cache-control", b"no-store")
 COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
 
@@ -105,13 +106,13 @@ async def list_rooms(request: Request, query: PageQuery) -> Response:
     tag=TAG,
     hot=True,
     answers={200: StatusDocument},
-    errors=(RoomNotFound, *AWAY),
+    errors=IN_ROOM,
 )
 async def status(request: Request) -> Response:
     """Read the shared status document, the same for everyone."""
     room_id = RoomId(request.params["room_id"])
     board = request.app.board
-    return Response(200, board.peek(room_id) or await board.body(room_id), _PUBLIC_FOR_A_SECOND)
+    return Response(200, board.peek(room_id) or await board.body(room_id), [shared("status")])
 
 
 @endpoint(
@@ -120,12 +121,12 @@ async def status(request: Request) -> Response:
     tag=TAG,
     hot=True,
     answers={200: Events("status", StatusDocument)},
-    errors=(RoomNotFound, *AWAY),
+    errors=IN_ROOM,
 )
 async def room_stream(request: Request) -> Response:
     """Follow the status document as server-sent events: `event: status` at each change."""
     stream = await request.app.board.watch(RoomId(request.params["room_id"]))
-    headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+    headers = [PRIVATE, (b"x-accel-buffering", b"no")]
     return Response(200, stream, headers, STREAM)
 
 
@@ -142,13 +143,12 @@ async def room_stream(request: Request) -> Response:
         CredentialInvalid,
         WrongRoom,
         RemovedByStaff,
-        RoomNotFound,
         RoomNotOpen,
         RoomClosed,
         RoomSoldOut,
         LimitExceeded,
         RateLimited,
-        *AWAY,
+        *IN_ROOM,
     ),
 )
 async def join(request: Request, body: JoinBody) -> Response:
@@ -204,7 +204,7 @@ async def _known(request: Request) -> PlaceClaims | None:
     hot=True,
     auth=PLACE,
     answers={200: PlaceDocument},
-    errors=(PlaceNotFound, RoomNotFound, RateLimited, *AWAY),
+    errors=(PlaceNotFound, RateLimited, *IN_ROOM),
 )
 async def place(request: Request, claims: PlaceClaims) -> Response:
     """Read my exact place."""
@@ -225,10 +225,8 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
         LimitExceeded,
         *ENDINGS,
         PlaceNotFound,
-        RoomNotFound,
-        Restoring,
         RateLimited,
-        *AWAY,
+        *IN_ROOM,
     ),
 )
 async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
@@ -248,10 +246,8 @@ async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Resp
     errors=(
         *ENDINGS,
         PlaceNotFound,
-        RoomNotFound,
-        Restoring,
         RateLimited,
-        *AWAY,
+        *IN_ROOM,
     ),
 )
 async def claim(request: Request, claims: PlaceClaims) -> Response:
@@ -287,7 +283,7 @@ def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> t
     hot=True,
     auth=PLACE,
     answers={204: None},
-    errors=(RoomNotFound, *AWAY),
+    errors=IN_ROOM,
 )
 async def leave(request: Request, claims: PlaceClaims) -> Response:
     """Leave the line, or end the session."""
@@ -301,7 +297,7 @@ async def leave(request: Request, claims: PlaceClaims) -> Response:
     tag=TAG,
     auth=PLACE,
     answers={204: None},
-    errors=(RoomNotFound, *AWAY),
+    errors=IN_ROOM,
 )
 async def forget_email(request: Request, claims: PlaceClaims) -> Response:
     """Forget my e-mail address in this room, and the mails to it."""

@@ -19,6 +19,7 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.model import Account, EventId
+from app.web.caching import shared
 from app.web.credentials import ADMIN, author, shows_staff
 from app.web.http import Request, Response, endpoint, json_response
 from app.web.idempotency import once
@@ -67,7 +68,7 @@ async def read_seats(request: Request) -> Response:
     if not kept.published and not await shows_staff(request):
         raise EventNotFound
     headers = [
-        (b"cache-control", b"public, max-age=1"),
+        shared("read_seats", published=kept.published),
         (b"etag", kept.tag.encode()),
         (b"vary", b"Accept-Encoding"),
     ]

@@ -14,6 +14,7 @@ from app.core.errors import (
     Conflict,
     IdempotencyKeyReused,
     QueueingMethodLocked,
+    Restoring,
     RoomNotFound,
     StoreUnavailable,
 )
@@ -25,7 +26,7 @@ from app.web.idempotency import once
 from app.web.line_documents import RoomDocument, room_document
 
 TAG = "Staff: rooms"
-AWAY = (StoreUnavailable,)
+AWAY = (Restoring, StoreUnavailable)
 STEP: dict[str, Any] = {
     "tag": TAG,
     "auth": OPERATOR,

@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.store.connections import RedisClient, Stores
 from app.web.http import App
 from tests.conftest import Servers
+from tests.contract import declared
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 from worker.main import JOBS
@@ -54,6 +55,7 @@ class Web:
         self.http.cookies.clear()
         response = await self.http.request(method, path, **options)
         self.http.cookies.clear()
+        declared.check(method, path, response)
         return response
 
     async def get(self, path: str, **options: Any) -> httpx.Response:

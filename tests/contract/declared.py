@@ -1,0 +1,37 @@
+"""Whether an answer is one that the contract tells of: asked of every answer in the tests of routes."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from app.web.calls import CALLS
+from app.web.http import Endpoint
+from app.web.openapi import refusals_of
+from app.web.problems import PROBLEM
+
+EVERYWHERE = {"method_not_allowed"}  # of addresses, not of calls
+_CALLS = [(re.compile(re.sub(r"{\w+}", "[^/]+", it.path)), it) for it in CALLS]
+
+
+def call_of(method: str, path: str) -> Endpoint | None:
+    """The call that this request is, None for a page or nothing."""
+    asked = "GET" if method == "HEAD" else method
+    plain = path.partition("?")[0]
+    return next((it for pattern, it in _CALLS if it.method == asked and pattern.fullmatch(plain)), None)
+
+
+def check(method: str, path: str, response: httpx.Response) -> None:
+    """Fail on a status, or a code of a problem, that the contract does not tell of."""
+    call = call_of(method, path)
+    if call is None:
+        return
+    status = response.status_code
+    if response.headers.get("content-type") != PROBLEM.decode() or method == "HEAD":
+        told = {*call.answers, *refusals_of(call)}
+        assert status in told, f"{call.name} answers an undeclared {status}: {response.text[:200]}"
+        return
+    code = response.json()["code"]
+    codes = {it.code for it in refusals_of(call).get(status, [])} | EVERYWHERE
+    assert code in codes, f"{call.name} answers an undeclared {status} {code}"

@@ -1,0 +1,63 @@
+"""While a room is brought back, every call answers what the contract says: mostly 503 `restoring`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from app.core.model import RoomId
+from app.store import sessions
+from app.store.connections import Stores
+from app.web.calls import CALLS
+from app.web.http import Endpoint
+from tests.contract.test_every_call import filled, headers_for
+from tests.routes.conftest import Web, code
+
+OF_THE_LINE = {"status", "join", "place", "want", "claim", "leave"}
+
+
+async def test_a_room_that_is_restored_is_told_as_the_contract_says(
+    web: Web, stores: Stores, worker: object
+) -> None:
+    await web.event()
+    place, booking = await web.inside("gala")
+    known = {"place": place, "booking": booking, "owner": place}
+
+    async def asked(call: Endpoint) -> tuple[str, httpx.Response]:
+        headers = known.get(call.auth.name, {}) if call.auth else {}
+        headers = headers or (await headers_for(web, call) if call.auth else {})
+        path = filled(call.path).replace("/hall", "/gala")
+        body: dict[str, Any] = {"quantity": 2} if call.name == "want" else {}
+        if call.name == "reserve":
+            body, headers = (
+                {"items": [{"ticket_type_id": "floor", "quantity": 1}]},
+                {
+                    **headers,
+                    "Idempotency-Key": "k",
+                },
+            )
+        sent = {"json": body} if call.method in ("POST", "PATCH", "PUT") else {}
+        return call.name, await web.send(call.method, path, headers=headers, **sent)
+
+    redis: Any = stores.redis
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        assert await sessions.try_lock(connection, "fairgate restore", RoomId("gala"))  # nobody restores it
+        await redis.flushall()
+        in_room = [
+            it for it in CALLS if it.path.startswith(("/v1/rooms/{room_id}", "/v1/events/{event_id}/"))
+        ]
+        in_room = [it for it in in_room if it.method != "DELETE" or it.name == "leave"]
+        # Each answer is held against the contract as it comes: see `Web.send`.
+        found = await asyncio.gather(
+            *(asked(it) for it in in_room if it.name != "room_stream"), return_exceptions=True
+        )
+        assert not [str(it) for it in found if isinstance(it, BaseException)]
+        answers = dict(it for it in found if not isinstance(it, BaseException))
+        stream = await web.get("/v1/rooms/gala/events")
+    told = {name for name, it in answers.items() if it.status_code == 503 and code(it)[1] == "restoring"}
+    assert code(stream) == (503, "restoring")
+    assert OF_THE_LINE <= told
+    for name in told:
+        assert int(answers[name].headers["retry-after"]) >= 1, name

@@ -1,0 +1,166 @@
+"""The nginx of `deploy/` in front of us: nobody gets an answer that was made for somebody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from app.store.connections import Stores
+from app.web.caching import PUBLIC
+from app.web.calls import CALLS
+from app.web.console import CONSOLE
+from app.web.pages import PAGES
+from load.proxy import PLACES, proxied
+from tests.contract.test_every_call import STREAMS, filled
+from tests.listening import listening
+from tests.routes.conftest import Web, served
+from tests.routes.test_slashes import address
+from tests.waiting import wait_until
+
+SHOP, BLOG, STRANGER = "https://shop.example", "https://blog.example", "https://evil.example"
+ENDLESS = {"/admin/rooms/<room_id>/events"}
+MARK = "x-cache"
+BUSY_MAX = 5
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("nginx", path=os.pathsep.join(PLACES)) is None,
+    reason="no nginx: `make test` installs it where it is root",
+)
+
+
+class Front(NamedTuple):
+    """Fairgate, and the way to it through nginx."""
+
+    web: Web
+    direct: httpx.AsyncClient
+    nginx: httpx.AsyncClient
+
+
+@pytest.fixture
+async def front(stores: Stores, settings: Settings) -> AsyncIterator[Front]:
+    """The app behind nginx, for the sites of two other origins."""
+    async with (
+        served(settings.model_copy(update={"cors_origins": [SHOP, BLOG]})) as web,
+        listening(web.quart) as url,
+        proxied(url) as (through, _),
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as direct,
+        httpx.AsyncClient(base_url=through, trust_env=False, timeout=30) as nginx,
+    ):
+        yield Front(web, direct, nginx)
+
+
+async def ask(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> httpx.Response:
+    """One GET, as if by a new browser; again while we are busy."""
+    for _ in range(BUSY_MAX):
+        http.cookies.clear()
+        answer = await http.get(path, headers={"accept-encoding": "identity", **headers})
+        if answer.status_code != 503:
+            break
+    return answer
+
+
+def made_for(answer: httpx.Response) -> tuple[object, ...]:
+    """What of an answer is there for who asked."""
+    told = answer.headers
+    return (
+        answer.status_code,
+        told.get("access-control-allow-origin"),
+        told.get("access-control-allow-credentials"),
+        told.get("content-encoding"),
+        told.get("cache-control"),
+        told.get("content-type"),
+    )
+
+
+async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Front) -> None:
+    web = front.web
+    await web.event()
+    await web.event("secret", published=False, opened=False)
+    staff = await web.staff()
+    token, cookie = web.as_("admin"), {"Cookie": staff["Cookie"]}
+    askers: list[dict[str, str]] = [
+        {},
+        {"Origin": SHOP},
+        {"Origin": BLOG, "accept-encoding": "gzip"},
+        {"Origin": STRANGER},
+        {**token, "Origin": SHOP},
+        token,
+        cookie,
+        {"accept-encoding": "gzip"},
+        {"Accept": "text/html", "accept-encoding": "gzip"},
+    ]
+    sheet = (await ask(front.direct, "/", {})).text.partition('href="/static/')[2].partition('"')[0]
+    paths = {filled(it.path) for it in CALLS if it.method == "GET" and it.name not in STREAMS}
+    paths |= {it.replace("/hall", "/gala") for it in paths}
+    paths |= {it.replace("/gala", "/secret") for it in paths}
+    paths |= {address(it).replace("/hall", "/gala") for it in PAGES}
+    pages = {it.path for it in CONSOLE if it.method == "GET"} - ENDLESS
+    paths |= {address(it).replace("/hall", "/gala") for it in pages}
+    paths |= {f"/static/{sheet}", "/docs", "/nowhere", "/v1/nowhere"}
+    paths -= {"/metrics", "/readyz"}  # for operators, not through nginx
+    kept = set()
+
+    async def checked(path: str) -> None:
+        for headers in [*askers, *reversed(askers)]:
+            through = await ask(front.nginx, path, headers)
+            direct = await ask(front.direct, path, headers)
+            assert made_for(through) == made_for(direct), (path, headers)
+            if through.headers.get(MARK) == "HIT":
+                kept.add(path)
+                assert path.startswith("/static/") or "Authorization" not in headers, path
+
+    for some in (list(paths)[i::8] for i in range(8)):
+        await asyncio.gather(*(checked(path) for path in some))
+    assert {"/v1/rooms/gala", "/v1/events/gala/availability", f"/static/{sheet}"} <= kept
+    assert all(it.startswith(("/static/", "/v1/rooms/", "/v1/events/")) for it in kept), kept
+    assert not any("secret" in it and "events" in it for it in kept)
+
+
+async def test_what_is_for_everybody_is_in_the_table_and_nothing_else(front: Front) -> None:
+    """Also what staff see of an event that is not published yet."""
+    web = front.web
+    await web.event()
+    await web.event("secret", published=False, opened=False)
+    staff = await web.staff()
+    for call in CALLS:
+        if call.method != "GET" or call.name in STREAMS:
+            continue
+        for event_id in ("gala", "secret"):
+            path = filled(call.path).replace("/hall", f"/{event_id}").replace("/gala", f"/{event_id}")
+            for headers in ({}, web.as_("admin"), staff):
+                answer = await ask(front.direct, path, headers)
+                told = answer.headers["cache-control"]
+                if answer.status_code < 300 and call.name in PUBLIC and event_id == "gala":
+                    assert told == PUBLIC[call.name][1].decode(), call.name
+                elif "{event_id}" in call.path or call.name not in PUBLIC:
+                    assert "no-store" in told, (call.name, event_id)
+    for path in [address(it) for it in PAGES] + ["/docs", "/nowhere", "/v1/nowhere"]:
+        told = (await ask(front.direct, path, staff)).headers["cache-control"]
+        assert "public" not in told, path
+
+
+async def test_what_is_withdrawn_is_gone_from_nginx(front: Front) -> None:
+    """nginx goes on serving what it kept while it asks again: it has to be told that there is nothing now."""
+    web, path = front.web, "/v1/events/gala/availability"
+    await web.event()
+
+    async def shown() -> bool:
+        return str((await ask(front.nginx, path, {})).headers.get(MARK)) == "HIT"
+
+    await wait_until(shown, "the cache")
+    hidden = await web.send("PATCH", "/v1/events/gala", json={"published": False}, headers=web.as_("admin"))
+    assert hidden.status_code == 200
+
+    async def gone() -> bool:
+        return (await ask(front.nginx, path, {})).status_code == 404
+
+    await wait_until(gone, "the end of it")
+    assert (await ask(front.nginx, path, web.as_("admin"))).status_code == 200
+    assert (await ask(front.nginx, path, {})).status_code == 404
