@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import admin, event, load, migrate, operating, room, running, simulate, webhook
+from app.commands import admin, doctor, event, load, migrate, operating, room, running, simulate, webhook
 from app.commands.settled import WrongSetting
 from app.core.errors import CannotRun, Refusal
 from app.store.connections import STORE_AWAY
@@ -26,6 +26,7 @@ app.command()(running.demo)
 app.command()(running.env)
 app.command()(simulate.simulate)
 app.command()(operating.check)
+app.command()(doctor.doctor)
 app.command()(operating.reconcile)
 app.command()(operating.token)
 app.command()(load.load)

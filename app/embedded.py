@@ -124,7 +124,7 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
         "dir": folder,
         "appendonly": "yes",
         "appendfsync": "everysec",
-        "save": '""',
+        "save": "",
         "maxmemory-policy": "noeviction",
         "tcp-backlog": 1024,
         "requirepass": password,
@@ -133,7 +133,7 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
     }
     config = folder / "valkey.conf"
     config.touch(mode=0o600)
-    config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+    config.write_text("".join(f"{name} {_quoted(value)}\n" for name, value in options.items()))
     with open(folder / "valkey.log", "ab") as log:
         process = subprocess.Popen(
             [str(get_binary_path()), str(config)],
@@ -144,6 +144,11 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
             preexec_fn=ends_with_us(STOP_SIGNALS["valkey"]),
         )
     return EmbeddedStore("valkey", process, f"redis://:{password}@127.0.0.1:{port}/0", folder / "valkey.log")
+
+
+def _quoted(value: object) -> str:
+    """A value as the configuration file takes it, whatever is in the name of a folder."""
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:

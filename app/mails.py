@@ -92,7 +92,7 @@ async def _send(stores: Stores, post: Post, written: Sequence[tuple[Mail, Letter
     tried again."""
     left, taken = list(written), False
     try:
-        async with _connected(post.url) as client:
+        async with connected(post.url) as client:
             while left:
                 it, letter = left[0]
                 try:
@@ -156,7 +156,7 @@ async def _offer(stores: Stores, post: Post, client: SMTP, it: Mail, message: Em
 
 
 @asynccontextmanager
-async def _connected(server: str) -> AsyncIterator[SMTP]:
+async def connected(server: str) -> AsyncIterator[SMTP]:
     """A connection to the server of a URL. A password is sent over TLS only, but to this host itself."""
     url = urlsplit(server)
     tls = url.scheme == "smtps"

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
@@ -51,6 +52,11 @@ def up(database_url: str) -> None:
     """Bring the database to the newest revision; running it again changes nothing."""
     with _told():
         command.upgrade(_config(database_url), "head")
+
+
+def newest() -> str:
+    """The newest revision of this release."""
+    return ScriptDirectory.from_config(_config("")).get_current_head() or ""
 
 
 def down(database_url: str) -> None:

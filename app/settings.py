@@ -34,7 +34,7 @@ def _address(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
         raise ValueError(f"has to be {form}") from None
     ports = [host.rpartition("]")[2].partition(":") for host in url.netloc.rpartition("@")[2].split(",")]
     good = all(not colon or (port.isdecimal() and 0 < int(port) < 65_536) for _, colon, port in ports)
-    if url.scheme not in schemes or not good or any(it.isspace() for it in text):
+    if url.scheme not in schemes or not good or any(it.isspace() for it in url.netloc):
         raise ValueError(f"has to be {form}")
     return url
 

@@ -21,7 +21,7 @@ def new_folder() -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp(prefix="fairgate-up-"))
     parent.chmod(0o711)
     try:
-        yield parent / "data"
+        yield parent / 'its "data" folder'
     finally:
         for process in psutil.process_iter(["cmdline"]):
             if str(parent) in " ".join(process.info["cmdline"] or []):

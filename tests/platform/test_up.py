@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -53,6 +54,16 @@ async def test_up_serves_and_env_tells_where_the_stores_are(installation: Up) ->
     connection = await asyncpg.connect(told["DATABASE_URL"])
     assert await connection.fetchval("SELECT count(*) FROM rooms") == 0
     await connection.close()
+
+
+async def test_doctor_finds_nothing_wrong(installation: Up) -> None:
+    ended = await fairgate("doctor", "--json", "--data", str(installation.data))
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    report = json.loads(ended.out)
+    assert report["well"]
+    assert {"migrations", "worker", "web", "backlog", "keys"} <= {it["name"] for it in report["findings"]}
+    secret = (installation.data / "secret").read_text()
+    assert secret not in ended.out
 
 
 async def test_it_stops_within_5_s_and_leaves_nothing(data: Path) -> None:

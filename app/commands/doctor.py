@@ -1,0 +1,48 @@
+"""doctor: what a support person would ask for, looked at and told."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+import typer
+
+from app.commands.settled import CommandFailed, Data, settings_of
+from app.doctor.finding import Finding
+
+SIGNS = {"good": "ok", "note": "note", "wrong": "WRONG"}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What `--json` prints."""
+
+    at: datetime
+    well: bool
+    findings: list[Finding]
+
+
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    data: Data = None,
+) -> None:
+    """Look at versions, settings, both stores and what runs; say what is wrong and what to do."""
+    from app.doctor import examination
+
+    settings = settings_of(data)
+    found = asyncio.run(examination.examine(settings))
+    bad = [it for it in found if it.state == "wrong"]
+    if as_json:
+        report = Report(datetime.now(UTC).replace(microsecond=0), not bad, found)
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+    else:
+        width = max(len(it.name) for it in found)
+        for it in found:
+            print(f"{SIGNS[it.state]:5}  {it.name:{width}}  {it.says}")
+            if it.do:
+                print(f"{'':5}  {'':{width}}  -> {it.do}")
+    if bad:
+        things = "thing is" if len(bad) == 1 else "things are"
+        raise CommandFailed(f"{len(bad)} {things} wrong: {', '.join(dict.fromkeys(it.name for it in bad))}")

@@ -1,0 +1,102 @@
+"""Runs every check, each with a deadline; a store that is away is a finding, too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import asyncpg
+from redis.exceptions import RedisError
+
+from app.core.errors import CannotRun, Refusal
+from app.doctor import host, postgres, redis, sale
+from app.doctor.finding import Finding, good, wrong
+from app.settings import Settings
+from app.store.connections import STORE_AWAY, Stores, ask, connect_postgres, connect_redis
+
+DEADLINE_S = 10.0
+NOT_ANSWERED: tuple[type[Exception], ...] = (
+    *STORE_AWAY,
+    CannotRun,
+    Refusal,
+    RedisError,
+    asyncpg.PostgresError,
+)
+START = "look at {}, and whether the store runs; or start `fairgate up`, or give its folder with --data"
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """All that was found, in the order of the checks; no secret of the settings is in it."""
+    found = await _all({it.__name__: it(settings) for it in host.CHECKS})
+    async with AsyncExitStack() as held:
+        there_redis = there_postgres = None
+        try:
+            _named("REDIS_URL", settings.redis_url, settings)
+            there_redis = await connect_redis(settings.redis_url, settings.store_timeout_s)
+            held.push_async_callback(there_redis.aclose)
+            found += await _all({it.__name__: it(there_redis, settings) for it in redis.CHECKS})
+        except CannotRun as error:
+            found.append(wrong("redis", str(error), START.format("REDIS_URL")))
+        found += await _queue(settings)
+        try:
+            _named("DATABASE_URL", settings.database_url, settings)
+            there_postgres = await connect_postgres(settings.database_url, settings.store_timeout_s, 4)
+            held.callback(there_postgres.terminate)
+            found += await _all({it.__name__: it(there_postgres, settings) for it in postgres.CHECKS})
+        except CannotRun as error:
+            found.append(wrong("postgres", str(error), START.format("DATABASE_URL")))
+        if there_redis is not None and there_postgres is not None:
+            stores = Stores(there_redis, there_postgres)
+            found += await _all({it.__name__: it(stores, settings) for it in sale.CHECKS})
+    secrets = secrets_of(settings)
+    return [_without(it, secrets) for it in found]
+
+
+async def _all(checks: Mapping[str, Awaitable[list[Finding]]]) -> list[Finding]:
+    found = await asyncio.gather(*(_asked(name, check) for name, check in checks.items()))
+    return [it for some in found for it in some]
+
+
+async def _asked(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await check
+    except NOT_ANSWERED as error:  # a check that may not look, or whose store went away meanwhile
+        do = "see whether its user may ask for this, and whether it is overloaded"
+        return [wrong(name, f"could not be looked at: {error or f'no answer in {DEADLINE_S:.0f} s'}", do)]
+
+
+def _named(variable: str, url: str, settings: Settings) -> None:
+    if not url:
+        raise CannotRun(f"{variable} is not set, and nothing runs in {settings.data}")
+
+
+async def _queue(settings: Settings) -> list[Finding]:
+    if not settings.queue_redis_url:
+        return []
+    try:
+        await ask(settings.model_copy(update={"redis_url": "", "database_url": ""}))
+    except CannotRun as error:
+        return [wrong("queue", str(error), START.format("QUEUE_REDIS_URL"))]
+    return [good("queue", "the job queue answers")]
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Everything in the settings that nobody else may read, the longest first."""
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    found = {it.get_secret_value() for it in values if hasattr(it, "get_secret_value")}
+    addresses = (settings.redis_url, settings.queue_redis_url, settings.database_url)
+    for url in (*addresses, settings.smtp_url.get_secret_value()):
+        password = urlsplit(url).netloc.rpartition("@")[0].partition(":")[2]
+        found |= {password, unquote(password)}
+        found |= {value for name, value in parse_qsl(urlsplit(url).query) if "password" in name}
+    return sorted(found - {""}, key=len, reverse=True)
+
+
+def _without(it: Finding, secrets: Sequence[str]) -> Finding:
+    says, do = it.says, it.do
+    for secret in secrets:
+        says, do = says.replace(secret, "***"), do.replace(secret, "***")
+    return Finding(it.name, it.state, says, do)

@@ -1,0 +1,33 @@
+"""What a check finds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+State = Literal["good", "note", "wrong"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at. `note`: worth knowing; `do`: how to mend what is wrong."""
+
+    name: str  # redis.durable
+    state: State
+    says: str
+    do: str = ""
+
+
+def good(name: str, says: str) -> Finding:
+    """It is as it should be."""
+    return Finding(name, "good", says)
+
+
+def note(name: str, says: str) -> Finding:
+    """Worth knowing."""
+    return Finding(name, "note", says)
+
+
+def wrong(name: str, says: str, do: str) -> Finding:
+    """It has to be changed, and how."""
+    return Finding(name, "wrong", says, do)

@@ -1,0 +1,63 @@
+"""What runs on the stores: processes, and what waits for them. Add here what needs both stores."""
+
+from __future__ import annotations
+
+from app import health
+from app.core.errors import StoreUnavailable
+from app.doctor.finding import Finding, good, wrong
+from app.health import Away, Process
+from app.settings import Settings
+from app.store.connections import Stores
+
+LATE_S = 30
+
+
+async def processes(stores: Stores, _settings: Settings) -> list[Finding]:
+    """There are web processes and workers, of one release, and their loops run."""
+    seen = await health.look(stores)
+    found = []
+    for name, start, there in (
+        ("web", "fairgate web", seen.webs),
+        ("worker", "fairgate worker", seen.workers),
+    ):
+        if isinstance(there, Away):
+            raise StoreUnavailable(there.why)
+        alive = [it for it in there if it.alive]
+        found.append(
+            good(name, f"{len(alive)} alive")
+            if alive
+            else wrong(name, "none was heard of in the last 10 s", f"start one: {start}")
+        )
+        found += _broken(name, alive)
+        releases = sorted({it.about["version"] for it in alive if "version" in it.about})
+        if len(releases) > 1:
+            says = f"different releases run: {', '.join(releases)}"
+            found.append(wrong(name, says, "restart those of the older one"))
+    return found
+
+
+def _broken(name: str, alive: list[Process]) -> list[Finding]:
+    return [
+        wrong(
+            name, f"{it.name} cannot keep running: {loops}", "its log says why; restart it when that is gone"
+        )
+        for it in alive
+        if (loops := it.about.get("breaking"))
+    ]
+
+
+async def backlog(stores: Stores, settings: Settings) -> list[Finding]:
+    """What waits for the workers."""
+    waiting = (await health.look(stores)).backlog
+    if isinstance(waiting, Away):
+        raise StoreUnavailable(waiting.why)
+    says = (
+        f"{waiting.submissions:,} reservations, {waiting.deliveries:,} webhook deliveries and "
+        f"{waiting.mails:,} mails wait; the oldest change not told is {waiting.notices_lag_s:.0f} s old"
+    )
+    if waiting.notices_lag_s > LATE_S or waiting.submissions > settings.backlog_max / 2:
+        return [wrong("backlog", says, "start more workers, and look into their logs")]
+    return [good("backlog", says)]
+
+
+CHECKS = (processes, backlog)
