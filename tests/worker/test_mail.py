@@ -84,7 +84,7 @@ def a_worker(servers: Servers, database_url: str, server: MailServer) -> Iterato
             FAIRGATE_DATABASE_URL=database_url,
             FAIRGATE_SMTP_URL=server.url,
             FAIRGATE_MAIL_FROM="tickets@example.org",
-            FAIRGATE_SECRET="only for tests",
+            FAIRGATE_SECRET="only for these tests",
             FAIRGATE_LOG_LEVEL="error",
         ),
     )

@@ -42,7 +42,7 @@ def a_worker(servers: Servers, database_url: str) -> Iterator[subprocess.Popen[b
             FAIRGATE_REDIS_URL=servers.redis_url,
             FAIRGATE_DATABASE_URL=database_url,
             FAIRGATE_WEBHOOKS_PRIVATE="on",
-            FAIRGATE_SECRET="only for tests",
+            FAIRGATE_SECRET="only for these tests",
             FAIRGATE_LOG_LEVEL="error",
         ),
     )
