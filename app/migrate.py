@@ -54,9 +54,9 @@ def up(database_url: str) -> None:
         command.upgrade(_config(database_url), "head")
 
 
-def newest() -> str:
-    """The newest revision of this release."""
-    return ScriptDirectory.from_config(_config("")).get_current_head() or ""
+def revisions() -> list[str]:
+    """Those that this release knows, the newest first; their numbers need not rise."""
+    return [it.revision for it in ScriptDirectory.from_config(_config("")).walk_revisions()]
 
 
 def down(database_url: str) -> None:
