@@ -45,6 +45,10 @@ class LoadedRooms:
         """The room, possibly of an older version: for what never changes. Raises RoomNotFound."""
         return self._known.get(room_id) or await self.read(room_id)
 
+    def known(self, room_id: RoomId) -> Room | None:
+        """The room in whichever version this process has; None: it was not asked for yet."""
+        return self._known.get(room_id)
+
     def peek(self, room_id: RoomId, status: RoomStatus) -> Room | None:
         """The room, if this process has it in the version `status` tells of, or newer."""
         room = self._known.get(room_id)

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 from quart import Quart
 
-from app import health, loops, metrics, presence, reservations, signing, waiting_room
+from app import gate, health, loops, metrics, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
+from app.ends import Ends
 from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
@@ -29,6 +30,7 @@ from app.web.cold import DRAIN_MAX, register_endpoints
 from app.web.console_pages import register_console_pages
 from app.web.docs import register_docs
 from app.web.exposition import Drift
+from app.web.gate_rooms import GateRooms
 from app.web.hot import HotLane
 from app.web.http import App
 from app.web.kept import Kept
@@ -77,10 +79,12 @@ async def _opened(
         line = waiting_room.open_line(stores, settings)
         keyring = await signing.open_keyring(stores.postgres)
         board = Board(line, stores.redis, closing)
+        ends = Ends(stores.redis)
         present = partial(presence.keep_present, stores.redis, presence.new_name(), running)
         tasks = [
             running.start("board", board.keep),
             running.start("board_listener", board.listen),
+            running.start("ends", ends.keep),
             running.start("signing_keys", keyring.keep_fresh),
             running.start("postgres_watch", line.postgres.keep),
             running.start("totals", partial(metrics.keep_totals, stores.redis)),
@@ -97,6 +101,9 @@ async def _opened(
                 handover=HandoverSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,
+                gate=gate.open_gate(line),
+                gate_rooms=GateRooms(line, board),
+                ends=ends,
                 feeds=Feeds(line, board, running, closing),
                 loops=running,
                 throttles=Throttles(stores, settings),

@@ -94,6 +94,12 @@ RESERVATIONS = Counter(
 STORE_FAILURES = Counter(
     "fairgate_store_failures", "Times a store was away when it was needed.", ["where"], registry=REGISTRY
 )
+GATE = Counter(
+    "fairgate_gate",
+    "Requests at the gate by outcome: passed, entered (unseen), handed_over, renewed, queued, bypassed.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 DELIVERIES = Counter(
     "fairgate_webhook_deliveries",
     "Webhook requests by outcome: delivered, failed (tried again), given_up.",

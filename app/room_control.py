@@ -14,7 +14,7 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import rules, theme
+from app.core import gating, rules, theme
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
 from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
@@ -56,6 +56,7 @@ def check_settings(settings: RoomSettings) -> None:
     check_moments(settings)
     rules.check_times(settings)
     theme.check(settings.theme)
+    gating.check_gate(settings)
 
 
 async def create_room(

@@ -41,7 +41,7 @@ ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
 RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 WINDOW_S = 60  # the throttles count by the minute
 
-_JOIN_REFUSALS: dict[str, type[Refusal]] = {
+JOIN_REFUSALS: dict[str, type[Refusal]] = {
     "not_open": errors.RoomNotOpen,
     "closed": errors.RoomClosed,
     "sold_out": errors.RoomSoldOut,
@@ -167,7 +167,7 @@ async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) 
     with stores_answer():
         (record,) = await _ask_records(line, room_id, [claims])
         question = Question(room_scripts.place, line.place_throttle, _WANT_REFUSALS)
-        (outcome,) = await _decided(line, room_id, [record._replace(quantity=quantity)], question)
+        (outcome,) = await decided(line, room_id, [record._replace(quantity=quantity)], question)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -182,7 +182,7 @@ async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
     Raises NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine, PlaceNotFound, RoomNotFound,
     Restoring, RateLimited, StoreUnavailable.
     """
-    return await _submitted(line.claims, room_id, claims)
+    return await submitted(line.claims, room_id, claims)
 
 
 async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
@@ -202,7 +202,7 @@ async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
     `RoomStatus` is the truth for state, serving position and whether the room has opened; the `Room` is kept
     in memory and read again when its version or epoch changed.
     """
-    return await _submitted(line.looks, room_id, None)
+    return await submitted(line.looks, room_id, None)
 
 
 async def rooms(line: Line, public_only: bool) -> list[tuple[Room, RoomStatus]]:
@@ -228,10 +228,11 @@ async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, ite
             raise StoreUnavailable from None
         except Restoring:
             await asyncio.sleep(pause_s)
-    return await _submitted(coalescer, room_id, item)
+    return await submitted(coalescer, room_id, item)
 
 
-async def _submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+async def submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+    """What the batch answers this caller. Raises StoreUnavailable when too many wait."""
     try:
         return await coalescer.submit(room_id, item)
     except CoalescerFull:
@@ -246,15 +247,15 @@ async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequ
             for it in batch
         ]
         script = partial(room_scripts.join, away=1) if line.postgres.away else room_scripts.join
-        question = Question(script, line.join_throttle, _JOIN_REFUSALS)
-        return await _decided(line, room_id, records, question)
+        question = Question(script, line.join_throttle, JOIN_REFUSALS)
+        return await decided(line, room_id, records, question)
 
 
 async def _place_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     with stores_answer():
         records = await _ask_records(line, room_id, batch)
         question = Question(room_scripts.place, line.place_throttle, _ASK_REFUSALS)
-        return await _decided(line, room_id, records, question)
+        return await decided(line, room_id, records, question)
 
 
 async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
@@ -263,7 +264,7 @@ async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) ->
         records = await _ask_records(line, room_id, batch)
         script = partial(room_scripts.claim, away=1) if line.postgres.away else room_scripts.claim
         question = Question(script, line.place_throttle, _CLAIM_REFUSALS)
-        outcomes = await _decided(line, room_id, records, question)
+        outcomes = await decided(line, room_id, records, question)
         begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
         if begun:
             await sessions.insert_sessions(line.stores.postgres, room_id, begun)
@@ -303,7 +304,7 @@ def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
     return known.queue_number or room_scripts.NUMBERLESS, known.epoch, known.quantity
 
 
-async def _decided(
+async def decided(
     line: Line, room_id: RoomId, records: Sequence[Record], question: Question
 ) -> list[Outcome]:
     """The outcome of each record. What the script cannot decide is asked of Postgres, then asked again."""

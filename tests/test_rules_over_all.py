@@ -66,6 +66,7 @@ def test_every_parameter_is_of_a_known_kind(call: Endpoint) -> None:
         "visitor_id",
         "webhook_id",
         "key_id",
+        "sid",
     }
 
 

@@ -29,6 +29,9 @@ EMAIL = r"^\s*[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\s*\Z"  # `mail.mailbox` knows mo
 SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
 OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
+PATH = r"^(/[^\x00-\x20\x7f]*)?\Z"
+METHOD = r"^[A-Z]{0,20}\Z"
+TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,100}\Z"
 COLOUR = r"^(#[0-9a-f]{6})?\Z"
 PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
 PATTERN_MEANS = {  # what a person is told who did not keep to it
@@ -43,6 +46,9 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
     HOST: "has to be a host name, perhaps with a port",
     EMAIL: "has to be an e-mail address",
     SEAT_ID: "has to be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
+    PATH: "has to begin with /, without spaces",
+    METHOD: "has to be a method in capitals, as GET",
+    TOKEN: "has to be the name of a header or cookie",
     COLOUR: "has to be a colour, as #8a1c4a",
     PICTURE: "has to be a PNG, JPEG or WebP picture, as data:image/png;base64,...",
     ROW: "has to be 1 to 8 letters and digits",
@@ -64,6 +70,8 @@ ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired
 Role = Literal["user", "operator", "admin"]
 KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
+GateMode = Literal["auto", "queue_all", "off"]  # in line when there is a crowd; everybody; nobody
+GateFail = Literal["closed", "open"]  # with Redis away newcomers wait, or pass
 Slower = Literal["", "paused", "rate_lowered", "slower"]
 NoticeType = Literal[
     "reservation.held",
@@ -98,6 +106,19 @@ class Theme(Struct, frozen=True):
     footer: Annotated[str, Meta(max_length=300, pattern=TEXT)] = ""
 
 
+class BypassRule(Struct, frozen=True):
+    """Who passes the gate without a turn: whoever fits all that it says (`core/gating.py`)."""
+
+    path_prefix: Annotated[str, Meta(max_length=200, pattern=PATH)] = ""
+    path_regex: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""  # RE2 syntax, of the whole path
+    method: Annotated[str, Meta(pattern=METHOD)] = ""
+    cidr: Annotated[str, Meta(max_length=50)] = ""
+    header: Annotated[str, Meta(pattern=TOKEN)] = ""
+    value: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""  # of the header, exactly
+    cookie: Annotated[str, Meta(pattern=TOKEN)] = ""  # the shop's own: that there is one
+    user_agent_contains: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""
+
+
 # --- the waiting room -------------------------------------------------------------------------------------
 class RoomSettings(Struct, frozen=True):
     """What staff may set on a room (api.md, "Room settings"); kept as one JSON document in Postgres."""
@@ -119,6 +140,14 @@ class RoomSettings(Struct, frozen=True):
     locale: Annotated[str, Meta(pattern=LOCALE)] = ""
     theme: Theme = Theme()
     public: bool = True
+    session_renews: bool = False  # activity at the gate puts off the end: `session_ttl_s` is idle time
+    session_max_s: Annotated[int, Meta(ge=2, le=604_800)] | None = (
+        None  # of a session that renews; None: no limit
+    )
+    gate_mode: GateMode = "auto"
+    gate_fail: GateFail = "closed"
+    pass_ip_bound: bool = False  # passes hold for the network they were made for alone
+    bypass: Annotated[list[BypassRule], Meta(max_length=50)] = []  # who passes the gate without a turn
     target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
     allowed_return_hosts: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=50)] = []
 

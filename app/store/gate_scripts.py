@@ -2,13 +2,101 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
 from app.core.clock import REDIS_TIME
 from app.core.handover import TICKET_TTL_S
-from app.core.model import VisitorId
+from app.core.model import RoomId, VisitorId
 from app.store.connections import RedisClient
-from app.store.keys import RoomKeys
+from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.lua import call
-from app.store.room_scripts import known, loaded
+from app.store.room_scripts import Answers, JoinRecord, answers, known, loaded
+
+
+class RenewRecord(NamedTuple):
+    """One record of `renew`."""
+
+    visitor_id: VisitorId
+    number: int
+    limit_ms: int = 0  # the session lasts no longer than this; 0: no limit
+
+
+class EarlyEnd(NamedTuple):
+    """A session that ended before its time."""
+
+    visitor_id: VisitorId
+    number: int
+    ended_ms: int
+    until_ms: int  # when the last pass of it runs out
+
+
+async def enter(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Sequence[JoinRecord],
+    *,
+    rate: int,
+    burst: int,
+    now_ms: int = REDIS_TIME,
+) -> Answers:
+    """A session for each whose turn it is or, with a quantity, would be at once. Throttled as `join`."""
+    reply = await call(
+        redis,
+        "enter",
+        keys,
+        chain.from_iterable(records),
+        rate=rate,
+        burst=burst,
+        now_ms=now_ms,
+    )
+    return answers(reply, records)
+
+
+async def renew(
+    redis: RedisClient, keys: RoomKeys, records: Sequence[RenewRecord], *, now_ms: int = REDIS_TIME
+) -> list[int]:
+    """When each session ends now (ms); 0: it is over."""
+    reply = loaded(await call(redis, "renew", keys, chain.from_iterable(records), now_ms=now_ms))
+    return [int(it) for it in reply[1:]]
+
+
+async def end_session(
+    redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, number: int, *, now_ms: int = REDIS_TIME
+) -> bool:
+    """End this very session; False when it is over already."""
+    channel = ENDED_CHANNEL + keys.room_id
+    answer = await call(
+        redis,
+        "end_session",
+        keys,
+        visitor_id=visitor_id,
+        number=number,
+        ended_channel=channel,
+        now_ms=now_ms,
+    )
+    return known(loaded(answer)[0], {"done", "absent"}) == "done"
+
+
+async def early_ends(redis: RedisClient, room_id: RoomId) -> list[EarlyEnd]:
+    """The sessions of a room that ended early and whose passes have not run out."""
+    client: Any = redis
+    found = await client.zrange(RoomKeys(room_id).early_ends, 0, -1, withscores=True)
+    return [_early_end(member, int(until_ms)) for member, until_ms in found]
+
+
+def read_early_ends(message: str) -> list[EarlyEnd]:
+    """What a message of ENDED_CHANNEL tells: a line for each."""
+    return [
+        _early_end(text, int(until_ms))
+        for text, _, until_ms in (it.rpartition(" ") for it in message.split("\n"))
+    ]
+
+
+def _early_end(text: str, until_ms: int) -> EarlyEnd:
+    visitor_id, number, ended_ms = text.split(" ")
+    return EarlyEnd(VisitorId(visitor_id), int(number), int(ended_ms), until_ms)
 
 
 async def redeem(

@@ -16,6 +16,7 @@ STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
 SUBMITTED_CHANNEL = "fairgate:submitted:"  # + room_id: requests came into its stream, which was empty
 CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended
+ENDED_CHANNEL = "fairgate:ended:"  # + room_id: sessions that ended before their time
 DAY_MS = 86_400_000
 
 
@@ -131,6 +132,11 @@ class RoomKeys:
     def tickets(self) -> str:
         """Sorted set: tickets of the gate that were used, score = until when (ms); TTL a minute."""
         return self._key("tickets")
+
+    @property
+    def early_ends(self) -> str:
+        """Sorted set: visitor_id number ended_ms of sessions that ended early, score = their planned end."""
+        return self._key("early_ends")
 
     # reservations ---------------------------------------------------------------------------------------
     @property

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast, get_args
 from app.core.clock import REDIS_TIME
 from app.core.model import Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
 from app.store.connections import RedisClient
-from app.store.keys import RoomKeys
+from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.lua import call
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
@@ -21,7 +21,7 @@ NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that need
 _STATES = frozenset(get_args(PlaceState))
 _REFUSALS = frozenset(
     "limited not_open closed sold_out numbers_exhausted undrawn no_draw absent restoring too_many "
-    "away".split()
+    "away crowd".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
 HEAD = 14  # values of `include/room.lua`'s head
@@ -155,7 +155,8 @@ def _answer(
     )
 
 
-def _answers(reply: list[Any], records: Sequence[JoinRecord] | Sequence[AskRecord]) -> Answers:
+def answers(reply: list[Any], records: Sequence[JoinRecord] | Sequence[AskRecord]) -> Answers:
+    """What a script answered for each record. Raises NotLoaded."""
     values = iter(loaded(reply)[HEAD:])
     rows = zip(*[values] * _WIDTH, strict=True)
     places = [_answer(record[0], *row) for record, row in zip(records, rows, strict=True)]
@@ -179,7 +180,7 @@ async def join(
     reply = await call(
         redis, "join", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
     )
-    return _answers(reply, records)
+    return answers(reply, records)
 
 
 async def place(
@@ -195,7 +196,7 @@ async def place(
     reply = await call(
         redis, "place", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
     )
-    return _answers(reply, records)
+    return answers(reply, records)
 
 
 async def claim(
@@ -215,14 +216,16 @@ async def claim(
     reply = await call(
         redis, "claim", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
     )
-    return _answers(reply, records)
+    return answers(reply, records)
 
 
 async def leave(
     redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
 ) -> str:
     """Out of the line, or out of the session; how the place ended, now or before (`absent`: unknown)."""
-    reply = loaded(await call(redis, "leave", keys, visitor_id=visitor_id, now_ms=now_ms))
+    channel = ENDED_CHANNEL + keys.room_id
+    answer = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
+    reply = loaded(answer)
     return known(reply[0], _ENDINGS)
 
 
@@ -230,8 +233,9 @@ async def remove(
     redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
 ) -> None:
     """Out of the room for ever."""
-    reply = loaded(await call(redis, "remove", keys, visitor_id=visitor_id, now_ms=now_ms))
-    known(reply[0], {"removed"})
+    channel = ENDED_CHANNEL + keys.room_id
+    answer = await call(redis, "remove", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
+    known(loaded(answer)[0], {"removed"})
 
 
 async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME) -> RoomStatus:

@@ -56,6 +56,45 @@ async def end_sessions(queries: Queries, room_id: RoomId, visitor_id: VisitorId)
     )
 
 
+async def end_session(queries: Queries, room_id: RoomId, visitor_id: VisitorId, number: int) -> bool:
+    """Remember that this very session is over before its time; False: there never was one."""
+    row = await queries.fetchrow(
+        "UPDATE sessions SET ended_at = COALESCE(ended_at, LEAST(now(), expires_at)) "
+        "WHERE room_id = $1 AND visitor_id = $2 AND queue_number = $3 RETURNING 1",
+        room_id,
+        visitor_id,
+        number,
+    )
+    return row is not None
+
+
+async def renew_sessions(
+    queries: Queries, room_id: RoomId, renewed: Sequence[tuple[VisitorId, int, int]]
+) -> None:
+    """Remember until when (ms) sessions were put off; those are (visitor, number, end)."""
+    await queries.execute(
+        "UPDATE sessions SET expires_at = it.ends_at "
+        "FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) AS it (visitor_id, queue_number, ends_at) "
+        "WHERE sessions.room_id = $1 AND sessions.visitor_id = it.visitor_id "
+        "AND sessions.queue_number = it.queue_number AND sessions.expires_at < it.ends_at",
+        room_id,
+        [it[0] for it in renewed],
+        [it[1] for it in renewed],
+        [from_ms(it[2]) for it in renewed],
+    )
+
+
+async def began_at(queries: Queries, room_id: RoomId, visitor_id: VisitorId, number: int) -> datetime | None:
+    """When a session was claimed; None: there never was one."""
+    found: datetime | None = await queries.fetchval(
+        "SELECT began_at FROM sessions WHERE room_id = $1 AND visitor_id = $2 AND queue_number = $3",
+        room_id,
+        visitor_id,
+        number,
+    )
+    return found
+
+
 async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:
     """Remember that staff removed the visitor; False when that was known, or there is no such room."""
     row = await queries.fetchrow(

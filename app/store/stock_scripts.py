@@ -10,7 +10,7 @@ from app.core.clock import REDIS_TIME, to_ms
 from app.core.model import TicketType
 from app.core.seating import SeatRow
 from app.store.connections import RedisClient
-from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL, RoomKeys
+from app.store.keys import CHANGE_CHANNEL, ENDED_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL, RoomKeys
 from app.store.lua import call
 
 GROUP = "processors"  # the consumer group of every room's stream
@@ -156,7 +156,8 @@ async def confirm(
     redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str], *, now_ms: int = REDIS_TIME
 ) -> int:
     """Turn held into sold; how many were held. Raises RoomNotReady."""
-    reply = _ready(await call(redis, "confirm", keys, reservation_ids, now_ms=now_ms, channel=CHANGE_CHANNEL))
+    channels = {"channel": CHANGE_CHANNEL, "ended_channel": ENDED_CHANNEL + keys.room_id}
+    reply = _ready(await call(redis, "confirm", keys, reservation_ids, now_ms=now_ms, **channels))
     return int(reply[1])
 
 

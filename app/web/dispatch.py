@@ -41,6 +41,7 @@ PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "visitor_id": (_OPAQUE, NotFound),
     "webhook_id": (_OPAQUE, NotFound),
     "key_id": (_OPAQUE, NotFound),
+    "sid": (_OPAQUE, NotFound),
     "name": (_OPAQUE, NotFound),
 }
 _process = secrets.token_hex(5)
@@ -115,7 +116,9 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     if endpoint.auth is not None:
         signed = (body,) if endpoint.auth.signs_body else ()
         arguments.append(await endpoint.auth.read(request, *signed))
-    if endpoint.query is not NoQuery:
+    if endpoint.below and request.path.count("/") > endpoint.path.count("/"):
+        arguments.append(endpoint.query())
+    elif endpoint.query is not NoQuery:
         arguments.append(parse_query(endpoint, request))
     elif request.query:
         parse_query(endpoint, request)

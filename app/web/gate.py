@@ -1,41 +1,48 @@
 """The gate: forward-auth for a proxy in front of somebody else's site.
 
-nginx asks with `X-Original-URL`, Traefik and Caddy with `X-Forwarded-Proto/-Host/-Uri`. A pass or a booking
-token is checked by its signature alone, so who is inside goes on with both stores away.
+A good pass is checked by its signature and by what this process knows of sessions that ended, so whoever is
+inside goes on with both stores away. With no crowd the gate joins and claims for newcomers, who never see us.
 """
 
 from __future__ import annotations
 
 import time
 from typing import Annotated, Literal, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
 
 from app import gate as gatekeeping
+from app import metrics
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
     CredentialMissing,
+    NotFound,
     Refusal,
     Restoring,
     RoomNotFound,
     StoreUnavailable,
     WrongRoom,
 )
+from app.core.gating import Visit, plain_path
 from app.core.handover import Ticket, ticket_in, without_ticket
-from app.core.model import PassClaims, Room, RoomId, RoomSettings, Struct, session_id
-from app.web.addresses import first_of
-from app.web.credentials import booking_of_room, cookies
+from app.core.model import PassClaims, Place, RoomId, RoomSettings, Struct, session_id, session_of
+from app.core.tokens import new_visitor_id
+from app.gate import Entering
+from app.web.addresses import throttle_key
 from app.web.dispatch import refuse
+from app.web.gate_addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
+from app.web.gate_passes import Shown, pass_cookie, shown_by
 from app.web.http import Request, Response, empty, endpoint
 
-ADDRESS_MAX = 2000
-PASS_COOKIE = "fairgate_pass_"  # + room_id, on the shop's host
 QUEUE_HEADER = b"x-fairgate-queue"
-NOT_INSIDE = (CredentialMissing, CredentialInvalid, BookingTokenExpired, WrongRoom)
+BYPASS_HEADER = b"x-fairgate-bypass"
 REDIRECT, UNAUTHORISED = 302, 401
+AWAY = (StoreUnavailable, Restoring)
+# No store tells of the room: passes are all there is.
+UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")
 
 
 class GateQuery(Struct, frozen=True):
@@ -46,12 +53,21 @@ class GateQuery(Struct, frozen=True):
 
 
 class Asked(NamedTuple):
-    """What the visitor asked the proxy for."""
+    """What the visitor asked the proxy for, at the gate of which room."""
 
-    address: str  # the whole of it; "" where the proxy does not tell, or tells nonsense
+    room_id: RoomId
+    settings: RoomSettings
+    address: str  # the whole of it, without a ticket; "" where the proxy does not tell, or tells nonsense
+    ticket: str
+    method: str
     is_page: bool  # a browser opens a page: it can be sent elsewhere
     secure: bool
     deny: int  # the status a redirect has
+    now_s: int
+
+    def back(self) -> str:
+        """Where to send them back to, if it is on a host of the room; else ""."""
+        return allowed(self.address, self.settings)
 
 
 @endpoint(
@@ -59,6 +75,7 @@ class Asked(NamedTuple):
     "/v1/rooms/{room_id}/gate",
     tag="Waiting room",
     hot=True,
+    below=True,
     query=GateQuery,
     answers={204: None, 302: None},
     headers=(
@@ -82,85 +99,181 @@ class Asked(NamedTuple):
 async def gate(request: Request, query: GateQuery) -> Response:
     """Let visitors with a pass or a booking token through: 204, else 302 to the queue page, or 401.
 
-    A page that a browser opens is answered by a redirect: 302, or with `deny=401` a 401 with the same
-    `Location` and `Set-Cookie`, for proxies that take no other no (nginx, ingress-nginx). Anything else is
-    refused with 401 and the address of the queue page in `queue_url` and in the header `X-Fairgate-Queue`.
-    A `fairgate_ticket` in the address visitors asked for becomes a pass, a cookie of the shop's host.
+    Any method and any path below this one will do (Envoy). With no crowd newcomers get a pass at once. A page
+    that a browser opens is answered by a redirect: 302, or with `deny=401` a 401 with the same `Location` and
+    `Set-Cookie`, for proxies that take no other no (nginx, ingress-nginx). Anything else is refused with 401
+    and the address of the queue page in `queue_url` and in the header `X-Fairgate-Queue`. A `fairgate_ticket`
+    in the address visitors asked for becomes a pass, a cookie of the shop's host. Whoever passes without a
+    turn, by a rule of the room, is told why in `X-Fairgate-Bypass`.
     """
     room_id = RoomId(request.params["room_id"])
-    asked = _asked_for(request, query)
-    ticket = ticket_in(asked.address)
-    refusal = await _refusal(request, room_id)
-    if refusal is None and not (ticket and asked.is_page):
-        return empty()
-    room = await _room(request, room_id)
-    target = allowed(without_ticket(asked.address), room.settings)
-    if refusal is None:  # they used the ticket a while ago; this is a reload, or the way back to it
-        return _to(target, asked) if target else empty()
-    if ticket and target and (claims := await _redeemed(request, room, asked, ticket)):
-        cookie = pass_cookie(request, claims, asked.secure)
-        return _to(target, asked, cookie) if asked.is_page else Response(204, b"", [cookie])
-    return _to_the_line(request, room_id, target, asked, refusal)
-
-
-async def _refusal(request: Request, room_id: RoomId) -> Refusal | None:
-    """Why whoever asks is not inside; None: they are."""
+    settings = await request.app.gate_rooms.settings(room_id) or UNKNOWN
+    asked = _asked(request, query, room_id, settings)
+    if why := _bypassed(request, asked):
+        return _bypass(why)
+    shown = await shown_by(request, room_id, settings)
+    if shown.inside and (answer := await _inside(request, asked, shown)):
+        return answer
+    if asked.ticket and (claims := await _redeemed(request, asked)):
+        metrics.GATE.labels("handed_over").inc()
+        return _pass(request, asked, claims)
+    if shown.final:
+        return _to_the_line(request, asked, shown.refusal)
     try:
-        if token := cookies(request, PASS_COOKIE + room_id).get(""):
-            await _read_pass(request, room_id, token)
-        else:
-            await booking_of_room(request, room_id)
-    except NOT_INSIDE as refusal:
-        return refusal
-    return None
+        place = await _entered(request, asked, shown)
+    except AWAY:
+        request.app.gate_rooms.note_store_away()
+        if settings.gate_fail == "open":
+            return _bypass("gate_fail=open")
+        place = None
+    if place is None:
+        metrics.GATE.labels("queued").inc()
+        return _to_the_line(request, asked, shown.refusal)
+    metrics.GATE.labels("entered").inc()
+    return _let_in(await _claims_of(request, asked, place), request, asked)
 
 
-async def _read_pass(request: Request, room_id: RoomId, token: str) -> PassClaims:
-    claims = await request.app.keyring.read_pass(token)
-    if claims.room_id != room_id:
-        raise CredentialInvalid(f"This pass is for the room {claims.room_id}.")
-    if claims.exp <= time.time():
-        raise BookingTokenExpired("The pass has run out.")
-    return claims
-
-
-async def _redeemed(request: Request, room: Room, asked: Asked, text: str) -> PassClaims | None:
-    """The pass that a ticket is exchanged for; None if it is no good here, or not any more."""
-    now_s = int(time.time())
-    try:
-        ticket: Ticket = request.app.handover.read(text, now_s)
-        if (ticket.room_id, ticket.host) != (room.room_id, host_of(asked.address)):
-            return None
-        ends_ms = await gatekeeping.redeem(request.app.line, ticket)
-    except (CredentialInvalid, StoreUnavailable, Restoring):
-        return None
-    if not ends_ms:
-        return None
-    return PassClaims(
-        room_id=room.room_id,
-        visitor_id=ticket.visitor_id,
-        sid=session_id(ticket.visitor_id, ticket.queue_number),
-        iat=now_s,
-        exp=ends_ms // 1000,
-        began=ticket.began,
+def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> Asked:
+    address = asked_address(request, query.return_to)
+    address = address if is_clean(address) else ""
+    method = asked_method(request)
+    mode = request.header(b"sec-fetch-mode") or "navigate"
+    accept = request.header(b"accept") or ""
+    return Asked(
+        room_id=room_id,
+        settings=settings,
+        address=without_ticket(address),
+        ticket=ticket_in(address),
+        method=method,
+        is_page=method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept,
+        secure=address.lower().startswith("https:") or request.is_secure(),
+        deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
+        now_s=int(time.time()),
     )
 
 
-async def _room(request: Request, room_id: RoomId) -> Room:
-    """The room as it is, or with a store away as this process knew it last."""
+def _bypassed(request: Request, asked: Asked) -> str:
+    """Why they pass whoever they are; "" if they do not."""
+    if asked.settings.gate_mode == "off":
+        return "gate_mode=off"
+    rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
+    if not rules:
+        return ""
+    path = plain_path(asked.address) if asked.address else ""
+    visit = Visit(path, asked.method, request.client, request.headers)
+    number = rules.first(visit)
+    return f"rule={number}" if number else ""
+
+
+async def _inside(request: Request, asked: Asked, shown: Shown) -> Response | None:
+    """They are inside: on they go, with a new pass where the session renews; None: their session is over."""
+    claims = shown.claims
+    if asked.settings.session_renews and shown.is_past_half(asked.now_s):
+        claims = await _renewed(request, asked, shown)
+        if claims is None:
+            return None
+        metrics.GATE.labels("renewed").inc()
+        return _let_in(claims, request, asked)
+    metrics.GATE.labels("passed").inc()
+    if asked.ticket and asked.is_page and (back := asked.back()):
+        return _to(back, asked)  # a reload of the address they came back to, or the way back to it
+    return empty()
+
+
+async def _renewed(request: Request, asked: Asked, shown: Shown) -> PassClaims | None:
+    """The pass of a session that goes on; None: it is over. With Redis away it goes on by its signature."""
+    claims, app = shown.claims, request.app
     try:
-        return (await request.app.board.current(room_id)).room
-    except StoreUnavailable:
-        return await request.app.line.rooms.get(room_id)
+        if claims is None:  # a booking token: the room knows which session it is of
+            place = await _entered(request, asked, shown)
+            return await _claims_of(request, asked, place) if place else None
+        number = _number(claims)
+        if app.gate_rooms.store_is_away():
+            raise StoreUnavailable
+        ends_ms = await gatekeeping.renew(
+            app.gate, asked.room_id, claims.visitor_id, number, claims.began, asked.settings
+        )
+        if not ends_ms:
+            return None
+        exp = ends_ms // 1000
+    except AWAY:
+        app.gate_rooms.note_store_away()
+        if claims is None:
+            return None
+        exp = asked.now_s + asked.settings.session_ttl_s
+        if last_s := gatekeeping.last_end_s(claims.began, asked.settings):
+            exp = min(exp, last_s)
+        exp = max(exp, claims.exp)
+    return msgspec.structs.replace(claims, iat=asked.now_s, exp=exp)
 
 
-def pass_cookie(request: Request, claims: PassClaims, secure: bool) -> tuple[bytes, bytes]:
-    """Set-Cookie for a pass; it goes when the session does."""
-    token = request.app.keyring.signer.sign_pass(claims)
-    name, max_age_s = PASS_COOKIE + claims.room_id, max(0, claims.exp - int(time.time()))
-    ending = "; Secure" if secure else ""
-    text = f"{name}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{ending}"
-    return b"set-cookie", text.encode()
+async def _entered(request: Request, asked: Asked, shown: Shown) -> Place | None:
+    """The session they have or get at once; None: they go to the queue page. Raises StoreUnavailable & Co."""
+    app = request.app
+    anew = asked.settings.gate_mode == "auto"
+    if not anew and shown.visitor_id is None:
+        return None
+    if app.gate_rooms.store_is_away():
+        raise StoreUnavailable
+    who = Entering(shown.visitor_id or new_visitor_id(), throttle_key(request.client), anew)
+    return await gatekeeping.enter(app.gate, asked.room_id, who)
+
+
+async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
+    """The pass that a ticket is exchanged for; None if it is no good here, or not any more."""
+    try:
+        ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
+        if (ticket.room_id, ticket.host) != (asked.room_id, host_of(asked.back())):
+            return None
+        ends_ms = await gatekeeping.redeem(request.app.gate, ticket)
+    except (CredentialInvalid, *AWAY):
+        return None
+    if not ends_ms:
+        return None
+    sid = session_id(ticket.visitor_id, ticket.queue_number)
+    return _new_pass(request, asked, sid, ends_ms, ticket.began)
+
+
+async def _claims_of(request: Request, asked: Asked, place: Place) -> PassClaims:
+    """The pass of a session that the gate found or began."""
+    number, began = place.queue_number or 0, asked.now_s
+    if not place.new and asked.settings.session_max_s:
+        try:
+            began = await gatekeeping.began_s(request.app.gate, asked.room_id, place.visitor_id, number)
+        except (StoreUnavailable, NotFound):
+            began = place.session_expires_at_ms // 1000 - asked.settings.session_ttl_s
+    sid = session_id(place.visitor_id, number)
+    return _new_pass(request, asked, sid, place.session_expires_at_ms, began)
+
+
+def _new_pass(request: Request, asked: Asked, sid: str, ends_ms: int, began: int) -> PassClaims:
+    found = session_of(sid)
+    assert found is not None
+    net = request.app.handover.net(request.client) if asked.settings.pass_ip_bound else ""
+    return PassClaims(asked.room_id, found[0], sid, asked.now_s, ends_ms // 1000, began, net)
+
+
+def _number(claims: PassClaims) -> int:
+    found = session_of(claims.sid)
+    return found[1] if found else 0
+
+
+def _pass(request: Request, asked: Asked, claims: PassClaims) -> Response:
+    """A ticket was good: to the same address without it, with a pass."""
+    cookie = pass_cookie(request, claims, asked.secure)
+    return _to(asked.back(), asked, cookie) if asked.is_page else Response(204, b"", [cookie])
+
+
+def _let_in(claims: PassClaims, request: Request, asked: Asked) -> Response:
+    """A new pass, and on they go; from an address with a ticket to the one without."""
+    if asked.ticket and asked.is_page and asked.back():
+        return _pass(request, asked, claims)
+    return Response(204, b"", [pass_cookie(request, claims, asked.secure)])
+
+
+def _bypass(why: str) -> Response:
+    metrics.GATE.labels("bypassed").inc()
+    return Response(204, b"", [(BYPASS_HEADER, why.encode())])
 
 
 def _to(address: str, asked: Asked, *headers: tuple[bytes, bytes]) -> Response:
@@ -168,12 +281,10 @@ def _to(address: str, asked: Asked, *headers: tuple[bytes, bytes]) -> Response:
     return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
 
 
-def _to_the_line(
-    request: Request, room_id: RoomId, return_to: str, asked: Asked, refusal: Refusal
-) -> Response:
+def _to_the_line(request: Request, asked: Asked, refusal: Refusal) -> Response:
     """To the queue page, and from there back to where they wanted to go; its address for who is no page."""
-    address = f"{request.origin()}/rooms/{room_id}"
-    if return_to:
+    address = f"{request.origin()}/rooms/{asked.room_id}"
+    if return_to := asked.back():
         address += f"?return_to={quote(return_to, safe='')}"
     queue = QUEUE_HEADER, address.encode()
     if asked.is_page and asked.deny == REDIRECT:
@@ -184,59 +295,3 @@ def _to_the_line(
         return msgspec.structs.replace(response, headers=[*response.headers, queue])
     headers = [*response.headers, queue, (b"location", address.encode())]
     return msgspec.structs.replace(response, status=UNAUTHORISED, headers=headers)
-
-
-def _asked_for(request: Request, query: GateQuery) -> Asked:
-    address = _address(request, query)
-    method = request.header(b"x-original-method") or request.header(b"x-forwarded-method") or "GET"
-    mode = request.header(b"sec-fetch-mode") or "navigate"
-    return Asked(
-        address=address if is_clean(address) else "",
-        is_page=method in ("GET", "HEAD")
-        and mode == "navigate"
-        and "text/html" in (request.header(b"accept") or ""),
-        secure=address.lower().startswith("https:") or request.is_secure(),
-        deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
-    )
-
-
-def _address(request: Request, query: GateQuery) -> str:
-    """The address the visitor asked the proxy for."""
-    if original := request.header(b"x-original-url"):
-        return original
-    if host := first_of(request.header(b"x-forwarded-host") or ""):
-        proto = first_of(request.header(b"x-forwarded-proto") or "").lower() or request.scheme
-        return f"{proto}://{host}{request.header(b'x-forwarded-uri') or '/'}"
-    return query.return_to
-
-
-def is_clean(address: str) -> bool:
-    """Whether it can stand in a header, and means one thing to everybody who reads it."""
-    return (
-        len(address) <= ADDRESS_MAX
-        and address.isascii()
-        and address.isprintable()
-        and " " not in address
-        and "\\" not in address
-    )
-
-
-def allowed(address: str, settings: RoomSettings) -> str:
-    """The address if it is on a host of the room, else nothing: we send nobody to a stranger's site."""
-    if not is_clean(address):
-        return ""
-    asked = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
-    hosts = {host_of(f"//{it}") for it in settings.allowed_return_hosts} | {host_of(settings.target_url)}
-    return address if asked in hosts and asked else ""
-
-
-def host_of(address: str) -> str:
-    """Host and port of a web address, the port only where it is not the scheme's own; "" for any other."""
-    try:
-        it = urlsplit(address)
-        if it.scheme not in ("", "http", "https") or not it.hostname or it.username is not None:
-            return ""
-        own = {"": (80, 443), "http": (80,), "https": (443,)}[it.scheme]
-        return it.hostname if it.port is None or it.port in own else f"{it.hostname}:{it.port}"
-    except ValueError:
-        return ""

@@ -18,7 +18,7 @@ from app.web import caching, cors
 from app.web.assets import load_assets
 from app.web.deadlines import BodyPace, too_slow
 from app.web.dispatch import answer, refuse, request_id_of, request_of
-from app.web.http import BODILESS, App, Endpoint, Request, Response, param_names
+from app.web.http import BODILESS, METHODS, App, Endpoint, Request, Response, param_names
 from app.web.streaming import ReaderGone, Receive, Send, broke_off, send_stream, send_told, send_within
 
 Scope = MutableMapping[str, Any]
@@ -40,11 +40,14 @@ class HotLane:
         self._inner: Asgi = quart.asgi_app
         self._assets = load_assets()
         self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
+        self._below: dict[tuple[str, ...], tuple[Endpoint, str]] = {}  # also what is below it, by any method
         for it in endpoints:
             if it.hot:
                 parts, [name] = it.path.split("/"), param_names(it.path)
                 assert parts[PARAM_AT] == f"{{{name}}}", it.path
                 parts[PARAM_AT] = "*"
+                if it.below:
+                    self._below[tuple(parts)] = it, name
                 self._calls[it.method, "/".join(parts)] = it, name
                 if it.method == "GET":
                     self._calls["HEAD", "/".join(parts)] = it, name
@@ -64,6 +67,11 @@ class HotLane:
                 endpoint, name = found
                 await self._serve(endpoint, {name: param}, scope, receive, send)
                 return
+            if len(parts) > PARAM_AT + 1 and (found := self._below.get(tuple(parts[: PARAM_AT + 2]))):
+                endpoint, name = found
+                await self._serve_bodiless(endpoint, {name: param}, scope, receive, send)
+                return
+            parts[PARAM_AT] = param
         await self._pass_on(scope, receive, send)
 
     async def _serve(
@@ -79,6 +87,17 @@ class HotLane:
                 await _send(request, refuse(error), receive, send)
                 return
         await _send(request, await answer(endpoint, request, body), receive, send)
+
+    async def _serve_bodiless(
+        self, endpoint: Endpoint, params: dict[str, str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """A call that looks at everything but the body. Browsers may always ask before they call."""
+        request = request_of(self._quart.extensions["fairgate"], scope, params)
+        if request.method == "OPTIONS":
+            response = Response(204, b"", [(b"allow", ", ".join(METHODS).encode())])
+        else:
+            response = await answer(endpoint, request, b"")
+        await _send(request, response, receive, send)
 
     async def _file(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> bool:
         """One of our own files, if it is one: a queue page asks for ten."""

@@ -15,6 +15,8 @@ from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
+from app.ends import Ends
+from app.gate import Gate
 from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from app.web.board import Board
     from app.web.cockpit_feed import Feeds
     from app.web.exposition import Drift
+    from app.web.gate_rooms import GateRooms
     from app.web.kept import Kept
     from app.web.sale_documents import KeptSeatMap
     from app.web.throttles import Throttles
@@ -55,6 +58,9 @@ class App:
     handover: HandoverSigner
     keyring: Keyring
     board: Board
+    gate: Gate
+    gate_rooms: GateRooms
+    ends: Ends
     feeds: Feeds
     throttles: Throttles
     passwords: Passwords
@@ -157,6 +163,7 @@ class Endpoint:
     body_max: int
     headers: tuple[str, ...]  # request headers it reads, for the contract
     body_needed: bool  # nothing is not a body for it
+    below: bool  # by any method, and at any path below it, whose query is not ours; hot ones only
     body_decoder: msgspec.json.Decoder[Any]
     name: str  # short and unique, for metrics and as OpenAPI operationId
 
@@ -183,6 +190,7 @@ def endpoint(
     body_max: int = BODY_MAX,
     body_needed: bool = False,
     headers: tuple[str, ...] = (),
+    below: bool = False,
 ) -> Callable[[F], F]:
     """Declare a call. Its function takes the request, then what `auth` reads, the body and the query,
     each only where one is declared; the first line of its docstring is its summary. A body is needed where a
@@ -208,6 +216,7 @@ def endpoint(
                     body_max,
                     headers,
                 ),
+                below=below,
                 body_needed=body_needed or any(it.required for it in msgspec.structs.fields(body)),
                 body_decoder=msgspec.json.Decoder(body),
                 name=run.__name__,

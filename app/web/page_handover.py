@@ -8,7 +8,7 @@ from quart import Response
 
 from app.core.handover import TICKET_TTL_S, Ticket, new_ticket_id, with_ticket
 from app.core.model import RoomId
-from app.web.gate import allowed, host_of
+from app.web.gate_addresses import allowed, host_of
 from app.web.http import Request
 from app.web.page_visitors import asked_return, place_of
 from app.web.queue_document import goal_of, return_query

@@ -30,7 +30,7 @@ from app.web.credentials import (
     place_cookie,
     read_place,
 )
-from app.web.gate import allowed
+from app.web.gate_addresses import allowed
 from app.web.http import Request
 from app.web.line_documents import place_document, place_token
 from app.web.queue_document import Standing

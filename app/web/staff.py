@@ -20,6 +20,7 @@ from app.core.errors import (
 )
 from app.core.model import Account, RoomId, RoomSettings, Slug, VisitorId
 from app.core.rules import RoomAction
+from app.loading import stores_answer
 from app.web.credentials import OPERATOR, author
 from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.idempotency import once
@@ -72,6 +73,20 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
         return json_response(201, room_document(made), location)
 
     return await once(request, account, body, create)
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/settings",
+    tag=TAG,
+    auth=OPERATOR,
+    answers={200: RoomDocument},
+    errors=(RoomNotFound, *AWAY),
+)
+async def read_room(request: Request, account: Account) -> Response:
+    """Read the settings of a room, as a change of them answers."""
+    with stores_answer():
+        return json_response(200, room_document(await request.app.line.rooms.read(_room_of(request))))
 
 
 @endpoint(
@@ -129,6 +144,10 @@ async def remove_visitor(request: Request, account: Account) -> Response:
     room_id, visitor_id = RoomId(request.params["room_id"]), VisitorId(request.params["visitor_id"])
     await room_control.remove(request.app.line, room_id, visitor_id, by=author(request, account))
     return empty()
+
+
+def _room_of(request: Request) -> RoomId:
+    return RoomId(request.params["room_id"])
 
 
 async def _step(request: Request, account: Account, action: RoomAction) -> Response:

@@ -7,6 +7,10 @@ from typing import Any
 
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
+from app import gate
+from app.core.model import RoomId, session_id
+from app.core.tokens import new_visitor_id
+from app.gate import Entering
 from app.web.http import Endpoint, param_names
 from tests.routes.conftest import Web, bearer
 from tests.waiting import wait_until
@@ -48,7 +52,7 @@ KNOWN: dict[str, list[Known]] = {
     "want": [Known(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
     "leave": [Known(204, "leaving")],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
-    "gate": [Known(204, "booking"), Known(302, headers=HTML)],
+    "gate": [Known(204, "booking"), Known(302, ids={"room_id": "hall"}, headers=HTML)],
     "create_event": [Known(201, body=NEW_EVENT)],
     "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
     "delete_event": [Known(204, ids={"event_id": "doomed"})],
@@ -75,6 +79,8 @@ KNOWN: dict[str, list[Known]] = {
     "create_key": [Known(201, body=KEY)],
     "revoke_key": [Known(204)],
     "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],
+    "end_session": [Known(204, ids={"room_id": "spare", "sid": "to_end"})],
+    "renew_session": [Known(200, ids={"room_id": "spare", "sid": "to_renew"})],
     "remove_visitor": [Known(204, ids={"room_id": "spare"})],
 }
 NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see the tests that are about them
@@ -135,6 +141,10 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     waiting, wanting, leaving, called = [
         bearer((await web.join(room_id))["place_token"]) for room_id in ("hall", "matinee", "gala", "gala")
     ]
+    inside = [
+        await gate.enter(web.app.gate, RoomId("spare"), Entering(new_visitor_id(), "", True)) for _ in "ab"
+    ]
+    to_end, to_renew = [session_id(it.visitor_id, it.queue_number or 0) for it in inside if it is not None]
 
     again = await web.post("/v1/rooms/gala/places", {"email": FAN["email"]}, headers=place)
     assert again.status_code == 200
@@ -155,7 +165,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
             **{"reservation_id": to_read, "to_confirm": to_confirm, "to_cancel": to_cancel},
             **{"to_refund": to_refund, "key_id": key["key_id"]},
             **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
-            "webhook_id": webhook["webhook_id"],
+            **{"webhook_id": webhook["webhook_id"], "sid": to_end, "to_end": to_end, "to_renew": to_renew},
         },
         credentials={
             **{"admin": web.as_("admin"), "operator": web.as_("operator"), "user": user},

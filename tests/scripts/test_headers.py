@@ -15,7 +15,7 @@ NAMES = sorted(path.stem for path in lua.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((lua.SCRIPTS / "include").glob("*.lua"))
 TYPED = (room_scripts, gate_scripts, control_scripts, stock_scripts, notice_stream, busy)
 # Given by the typed call itself: from its keys, or the same for every call.
-OWN = {"channel", "group"}
+OWN = {"channel", "ended_channel", "group"}
 
 
 def typed(name: str) -> FunctionType:

@@ -1,13 +1,14 @@
 -- Turns paid holds into sold tickets, and ends the session of a buyer who is done. Once each, by what `holds` says.
--- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters
--- ARGV now_ms:clock, channel
+-- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters, early_ends
+-- ARGV now_ms:clock, channel, ended_channel
 -- RECORD reservation_id
--- USES stock, run_codes, seats, seats_written
+-- USES stock, run_codes, seats, seats_written, early_ends
 -- REPLY unknown | restoring | confirmed COUNT
 local room = redis.call('HMGET', conf, 'version', 'restoring', 'ends_on_confirm', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local function end_session(visitor_id)
+  note_early_end(visitor_id)
   if redis.call('ZREM', active, visitor_id) == 0 then return end
   local number = redis.call('HGET', turns, visitor_id) or 0
   redis.call('HDEL', turns, visitor_id)
@@ -30,5 +31,6 @@ for reservation_id in records() do
 end
 write_moves()
 write_seats()
+tell_early_ends()
 if #confirmed > 0 then redis.call('PUBLISH', channel, table.concat(confirmed, '\n')) end
 return {'confirmed', #confirmed}

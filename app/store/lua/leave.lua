@@ -1,12 +1,14 @@
 -- Takes a visitor out of the line by their own wish, or ends their session. A second time changes nothing.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted
--- ARGV now_ms:clock, visitor_id
--- USES room, endings, wanted, turns
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends
+-- ARGV now_ms:clock, visitor_id, ended_channel
+-- USES room, endings, wanted, turns, early_ends
 -- REPLY unknown | left|done|expired|no_show|absent
 if not read_room() then return { 'unknown' } end
 local word, number = find_place(visitor_id)
 if word == 'active' then
+  note_early_end(visitor_id)
   end_session(visitor_id, 'done')
+  tell_early_ends()
 elseif word == 'called' then
   end_call(visitor_id, 'left', 'left')
 elseif word then

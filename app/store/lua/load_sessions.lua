@@ -1,7 +1,7 @@
 -- Loads claimed turns from Postgres into a room that is being restored: sessions that last, and endings that are still
 -- told, with the number that ended: who has a later one has it still. A session that lasts comes before any place its
 -- visitor was given since; an ended one does not.
--- KEYS conf, waiting, called, active, turns, ended, endings, wanted
+-- KEYS conf, waiting, called, active, turns, ended, endings, wanted, early_ends
 -- ARGV now_ms:clock, epoch
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num
 -- USES wanted
@@ -16,6 +16,10 @@ for visitor_id, number, expires_ms, ended_ms in records() do
     local was_called = redis.call('ZREM', called, visitor_id) + redis.call('ZREM', active, visitor_id) > 0
     forget_wanted(visitor_id, was_called)
     redis.call('HDEL', turns, visitor_id)
+  end
+  if ended_ms > 0 and expires_ms > now_ms then -- as `include/early_ends.lua` writes it
+    redis.call('ZADD', early_ends, expires_ms, string.format('%s %.0f %.0f', visitor_id, number, ended_ms))
+    redis.call('PEXPIRE', early_ends, 86400000)
   end
   if lasts then
     redis.call('ZADD', active, expires_ms, visitor_id)

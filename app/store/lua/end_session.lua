@@ -1,0 +1,16 @@
+-- Ends one session before its time; a later one of the same visitor stays, and a second time changes nothing.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends
+-- ARGV now_ms:clock, visitor_id, number:num, ended_channel
+-- USES room, wanted, turns, early_ends
+-- REPLY unknown | done|absent
+if not read_room() then return { 'unknown' } end
+local word, its_number = find_turn(visitor_id)
+if word ~= 'active' or its_number ~= number then
+  if m.changed then save_meter() end
+  return { 'absent' }
+end
+note_early_end(visitor_id)
+end_session(visitor_id, 'done')
+tell_early_ends()
+save_meter()
+return { 'done' }

@@ -1,0 +1,24 @@
+-- Puts off the end of sessions to their whole length from now, none beyond `limit_ms` (0: no limit) and none to an earlier moment.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, stock
+-- ARGV now_ms:clock
+-- RECORD visitor_id, number:num, limit_ms:num
+-- USES room
+-- REPLY unknown | renewed, then for each record its end in ms, 0: the session is over
+if not read_room() then return { 'unknown' } end
+local reply = { 'renewed' }
+for visitor_id, number, limit_ms in records() do
+  local ends_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
+  if tonumber(redis.call('HGET', turns, visitor_id) or 0) ~= number or ends_ms <= now_ms then
+    ends_ms = 0
+  else
+    local later_ms = now_ms + c.session_ttl_ms
+    if limit_ms > 0 then later_ms = math.min(later_ms, limit_ms) end
+    later_ms = math.floor(later_ms / 1000) * 1000
+    if later_ms > ends_ms then
+      ends_ms = later_ms
+      redis.call('ZADD', active, ends_ms, visitor_id)
+    end
+  end
+  reply[#reply + 1] = ends_ms
+end
+return reply
