@@ -56,9 +56,9 @@ messages: install
 	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/languages.py
 	@$(VENV)/bin/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 110 -i build/fairgate.pot -D fairgate -d app/locale
 
-# The browser tests drive the system's Chromium, those of the gate its proxies. Root on Debian gets them; others are told and go on
+# The browser tests drive the system's Chromium, those of the gate its proxies, and those of the stores Redis, Sentinel and PgBouncer. Root on Debian gets them; others are told and go on
 # without. Their services are not started: tests run them on folders of their own.
-TOOLS := chromium nginx haproxy caddy
+TOOLS := chromium nginx haproxy caddy redis-server redis-sentinel pgbouncer
 browser:
 	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$it >/dev/null || echo $$it; done); \
 	[ -z "$$missing" ] || \

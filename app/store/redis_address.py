@@ -56,6 +56,8 @@ class RedisAddress:
         pool: Any = SentinelLinePool
         known = sentinel(self.sentinels, sentinel_kwargs=bounds)
         for it in known.sentinels:
+            asked = it.connection_pool
+            it.connection_pool = LinePool(as_we_speak(asked.connection_class), **asked.connection_kwargs)
             _try_options(it.connection_pool)
         made: SentinelLinePool = pool(self.service, known, connection_class=spoken, **options)
         return made

@@ -49,10 +49,12 @@ class SentinelLinePool(_Lines, SentinelConnectionPool):
     """Connections to whichever server Sentinel says is the primary."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
-        await super().disconnect(inuse_connections)
-        if inuse_connections:  # it is the end of this pool: also of what it asks
-            for sentinel in self.sentinel_manager.sentinels:
-                await sentinel.aclose()
+        try:
+            await super().disconnect(inuse_connections)
+        finally:
+            if inuse_connections:  # it is the end of this pool: also of what it asks
+                for sentinel in self.sentinel_manager.sentinels:
+                    await sentinel.connection_pool.disconnect()
 
 
 class _Renewals:

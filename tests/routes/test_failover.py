@@ -1,0 +1,152 @@
+"""Redis changes hands, or its connections go dumb, in mid-sale: over by itself, and the books balance."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from redis.exceptions import RedisError
+
+from app import conservation
+from app.core.model import EventId
+from app.settings import Settings
+from app.store.connections import Stores, connected
+from tests.redis_servers import PASSWORD, USER, a_pair, redis_servers, sentinels
+from tests.routes.conftest import Web, served, working
+from tests.waiting import wait_until
+from tests.wire import wired
+
+LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
+PATIENT = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
+EXPECTED = {201, 202, 503}
+
+
+class Buyer:
+    """Somebody inside a sale who reserves one ticket after the other."""
+
+    def __init__(self, web: Web, booking: dict[str, str]) -> None:
+        self.web, self.booking = web, booking
+        self.answers: Counter[int] = Counter()
+        self._tries = 0
+
+    async def reserves(self) -> bool:
+        """Whether one more is held."""
+        self._tries += 1
+        answer = await self.web.reserve("gala", self.booking, key=f"n{self._tries}")
+        self.answers[answer.status_code] += 1
+        assert answer.status_code in EXPECTED, answer.text
+        return answer.status_code == 201
+
+    async def goes_on(self, stopping: asyncio.Event) -> None:
+        """Reserve until told to stop."""
+        while not stopping.is_set():
+            await self.reserves()
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def a_sale(settings: Settings) -> AsyncIterator[tuple[Web, Stores, Buyer]]:
+    """The app and a worker on these stores, an open sale, and a buyer inside who has a ticket."""
+    async with (
+        connected(settings, "worker") as stores,
+        served(settings) as web,
+        working(stores, settings),
+    ):
+        await web.event("gala", floor=20_000, max_tickets_per_visitor=100, room=PATIENT)
+        _, booking = await web.inside("gala")
+        buyer = Buyer(web, booking)
+        await wait_until(buyer.reserves, "the first ticket")
+        yield web, stores, buyer
+
+
+def chosen(settings: Settings, **changed: Any) -> Settings:
+    """The settings of a test, with short waits."""
+    return settings.model_copy(update={"store_timeout_s": 1.0, "reserve_wait_s": 3.0, **changed})
+
+
+async def ready(web: Web) -> dict[str, Any]:
+    """What /readyz says."""
+    answer: httpx.Response = await web.get("/readyz")
+    assert answer.status_code in (200, 503)
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp_path: Path) -> None:
+    async with redis_servers(tmp_path) as servers:
+        primary, replica = await a_pair(servers)
+        known = await sentinels(servers, primary)
+        hosts = ",".join(f"127.0.0.1:{it.port}" for it in known)
+        url = f"redis+sentinel://{LOGIN}@{hosts}/sale/0"
+        async with a_sale(chosen(settings, redis_url=url)) as (web, stores, buyer):
+            stopping = asyncio.Event()
+            buying = asyncio.create_task(buyer.goes_on(stopping))
+            primary.process.kill()
+            known[0].process.kill()  # which is asked first
+
+            async def promoted() -> bool:
+                try:
+                    async with replica.client() as redis:
+                        role = await redis.role()
+                except RedisError:  # it drops its clients when it changes its role
+                    return False
+                return str(role[0]) == "master"
+
+            await wait_until(promoted, "another primary", timeout_s=40)
+            stopping.set()
+            await buying
+            await wait_until(buyer.reserves, "a ticket from the new primary")
+            assert (await ready(web))["redis"] == "ok"
+            assert buyer.answers[503] > 0
+
+            async def balanced() -> bool:
+                return not await conservation.check(stores, EventId("gala"))
+
+            await wait_until(balanced, "balanced books", timeout_s=20)
+
+
+async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp_path: Path) -> None:
+    async with redis_servers(tmp_path) as servers:
+        old, new = await a_pair(servers)
+        async with wired("127.0.0.1", old.port) as wire:
+            url = f"redis://{LOGIN}@127.0.0.1:{wire.port}/0"
+            async with a_sale(chosen(settings, redis_url=url)) as (web, _, buyer):
+                async with new.client() as promoted, old.client() as demoted:
+                    await promoted.execute_command("REPLICAOF", "NO", "ONE")
+                    await demoted.execute_command("REPLICAOF", "127.0.0.1", new.port)
+
+                    async def unwritable() -> bool:
+                        told: str = (await ready(web))["redis"]
+                        return told.startswith("cannot be written: READONLY")
+
+                    await wait_until(unwritable, "a readiness that tells")
+                    assert not await buyer.reserves()
+                    wire.target = ("127.0.0.1", new.port)  # for new connections; the old ones stay open
+                    await wait_until(buyer.reserves, "a ticket from the new primary")
+                    assert (await ready(web))["redis"] == "ok"
+
+
+async def test_connections_that_go_dumb_are_replaced(settings: Settings, servers: Any) -> None:
+    redis, postgres = httpx.URL(servers.redis_url), httpx.URL(servers.database_url)
+    async with (
+        wired("127.0.0.1", redis.port or 0) as to_redis,
+        wired("127.0.0.1", postgres.port or 0) as to_postgres,
+    ):
+        wires = {
+            "redis_url": str(redis.copy_with(port=to_redis.port)),
+            "database_url": str(postgres.copy_with(port=to_postgres.port)),
+        }
+        async with a_sale(chosen(settings, **wires)) as (_, _, buyer):
+            for wire in (to_redis, to_postgres):
+                await asyncio.gather(*(buyer.reserves() for _ in range(8)))  # several connections are open
+                wire.hush()
+                await wait_until(buyer.reserves, "a ticket over new connections", timeout_s=30)
+                before = buyer.answers[503]
+                await asyncio.gather(*(buyer.reserves() for _ in range(8)))
+                assert buyer.answers[503] == before, "a dumb connection is still in use"
