@@ -18,6 +18,7 @@ from app.core.errors import (
     IdempotencyKeyReused,
     InternalError,
     LimitExceeded,
+    PriceChanged,
     Refusal,
     ReservationNotFound,
     Restoring,
@@ -100,11 +101,13 @@ async def reserve(
     *,
     idempotency_key: str,
     wait: bool = True,
+    expected: int | None = None,
 ) -> Reserved:
     """Take the tickets, all or none; returns when the row is committed (or, without `wait`, submitted).
 
     Items as the body gave them; prices in them are ignored. A named seat that the visitor has already stays
-    in the reservation it is in, and the new one takes the others; were there none, it is SeatTaken.
+    in the reservation it is in, and the new one takes the others; were there none, it is SeatTaken. They have
+    to come to the `expected` amount, if there is one, else it is PriceChanged (with the present `amount`).
 
     The room is that of the token: an event of another room is WrongRoom, an unknown one EventNotFound. Raises
     also SoldOut, NotOnSale, SeatTaken, LimitExceeded, SessionEnded, BacklogFull, Restoring,
@@ -114,6 +117,8 @@ async def reserve(
     wish = wish_of(wanted)
     reservation_id = _reservation_id(desk, claims.visitor_id, event_id, idempotency_key)
     submission = _submission(desk, claims, reservation_id, wish, wait)
+    if expected is not None:
+        submission = submission._replace(expected=expected)
     waiter = desk.wait_for(claims.room_id, reservation_id) if wait else None
     try:
         word, outcome = await _submit(desk, claims, event_id, submission, wish)
@@ -165,6 +170,8 @@ async def _submit(
         return word, detail
     if word in ("seat_taken", "not_on_sale"):
         raise _refusal(word, wish, detail)
+    if word == "price_changed":
+        raise PriceChanged(amount=int(detail))
     if word == "other_event":
         with stores_needed():
             room_id = await reservations.room_of(desk.stores.postgres, event_id)

@@ -194,6 +194,12 @@ class SeatTaken(Conflict):
     code = "seat_taken"
 
 
+class PriceChanged(Conflict):
+    """The tickets no longer cost what was expected."""
+
+    code = "price_changed"
+
+
 class NotOnSale(Conflict):
     """These tickets are not on sale now."""
 

@@ -10,16 +10,20 @@ const form = document.querySelector("[data-reserve]");
 const url = `/v1/events/${root.dataset.event}`;
 const STOCK_MS = 3000, STOCK_MAX_MS = 30000;
 const hall = document.querySelector("[data-hall]");
-let wait = STOCK_MS, seats = null;
+let wait = STOCK_MS, seats = null, agreed = null; // agreed: the total we were just told, of what is still chosen
 
 const rows = () => form.querySelectorAll("[data-type]");
 const isCounted = (row) => !seats || !("seated" in row.dataset);
 const countOf = (row) => Math.max(0, Math.trunc(Number(row.querySelector("input").value)) || 0);
 
-function showTotal() {
+function amount() {
   let total = seats?.amount() ?? 0;
   for (const row of rows()) if (isCounted(row)) total += countOf(row) * Number(row.dataset.price);
-  const line = form.querySelector("[data-total]");
+  return agreed ?? total;
+}
+
+function showTotal() {
+  const total = amount(), line = form.querySelector("[data-total]");
   line.hidden = total === 0;
   line.querySelector("output").textContent = money(total, root.dataset.currency, Number(root.dataset.decimals));
 }
@@ -43,7 +47,21 @@ function showStock(document) {
     const left = form.querySelector(`[data-type="${type.ticket_type_id}"] [data-left]`);
     if (!left) continue;
     left.textContent = type.sold >= type.total ? left.dataset.sold : counted(type.free, left.dataset);
+    showPrice(left.closest("[data-type]"), type.price);
   }
+}
+
+function showPrice(row, price) {
+  if (row.dataset.price === String(price)) return;
+  row.dataset.price = price;
+  row.querySelector(".price").textContent = money(price, root.dataset.currency);
+  changed();
+}
+
+// Another choice, or other prices: what was agreed to is of the past.
+function changed() {
+  agreed = null;
+  showTotal();
 }
 
 async function watchStock() {
@@ -73,10 +91,15 @@ async function reserve() {
   if (typeof body === "string") return showProblem(body);
   hideProblems();
   const key = form.elements.idempotency_key.value;
-  const answer = await persist("POST", `${url}/reservations`, { body, key }, { onRetry: () => showProblem("retrying") });
+  const more = { "X-Expected-Amount": String(amount()) };
+  const answer = await persist("POST", `${url}/reservations`, { body, key, more }, { onRetry: () => showProblem("retrying") });
   if (answer.status === 201) return location.assign(`/reservations/${answer.body.reservation_id}`);
   // An answered attempt is over: the next press is a new one. Without an answer the key stays the same.
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();
+  if (answer.body?.code === "price_changed") {
+    agreed = answer.body.amount;
+    showTotal();
+  }
   if (answer.body?.code !== "seat_taken" || !seats?.lose(answer.body.seat_ids ?? [])) showProblem(problemOf(answer));
 }
 
@@ -110,12 +133,15 @@ async function openHall() {
 function showSeated() {
   if (!seats) return;
   showStock({ ticket_types: seats.sections().map((it) => ({ ...it, ticket_type_id: it.id })) });
-  showTotal();
+  changed();
 }
 
 async function begin() {
   rows().forEach(addSteps);
-  form.addEventListener("input", showTotal);
+  form.addEventListener("input", () => {
+    hideProblems(); // it was about another choice
+    changed();
+  });
   form.addEventListener("submit", (event) => whileBusy(event, reserve));
   showTotal();
   const ticking = setInterval(() => {

@@ -187,6 +187,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
   }
 
   function hear(document) {
+    const paid = amount();
     if (!updateHall(hall, document)) { // staff put other seats on sale: what is chosen is found again by its name
       const ids = [...chosen].map((seat) => idOf(hall, seat));
       hall = planHall(document);
@@ -197,6 +198,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
       view.replace(hall);
       list.rebuild();
     }
+    if (amount() !== paid) show();
     const lost = [...chosen].filter((seat) => hall.state[seat] !== FREE);
     if (!lose(lost)) {
       view.invalidate();

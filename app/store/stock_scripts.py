@@ -17,12 +17,16 @@ GROUP = "processors"  # the consumer group of every room's stream
 
 SUBMIT_WORDS = frozenset(
     "unknown other_event restoring queued pending known reused session_ended unknown_type seated_type "
-    "no_seats unknown_seat not_on_sale seat_taken backlog_full limit_exceeded sold_out".split()
+    "no_seats unknown_seat not_on_sale seat_taken backlog_full limit_exceeded price_changed "
+    "sold_out".split()
 )
 ALLOCATE_WORDS = frozenset(
     "held known settled not_on_sale sold_out seat_taken limit_exceeded forgotten".split()
 )
 ROOM_WORDS = frozenset("unknown other_event restoring superseded".split())  # said once, for the whole batch
+
+
+ANY_AMOUNT = -1
 
 
 class RoomNotReady(Exception):
@@ -42,6 +46,7 @@ class Submission(NamedTuple):
     fingerprint: str
     instance: str  # who waits for the outcome; empty: nobody
     items: str  # TYPE:QUANTITY,... with seats TYPE:QUANTITY@SEAT+SEAT,... the best ones TYPE:QUANTITY@*
+    expected: int = ANY_AMOUNT  # what they have to come to
 
 
 class Submitted(NamedTuple):

@@ -22,6 +22,7 @@ _NUL = b"\\u0000"  # the only way to write a NUL in JSON
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NO_BODY = "This call needs a JSON object as its body."
 QUERY_FIELDS_MAX = 50
+AMOUNT_DIGITS_MAX = 15
 
 
 def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
@@ -108,6 +109,16 @@ def idempotency_key(request: Request) -> str | None:
     if len(key) > 128 or not (key.isascii() and key.isprintable()):
         raise BadHeader("Idempotency-Key has to be 1 to 128 printable ASCII characters.")
     return key
+
+
+def expected_amount(request: Request) -> int | None:
+    """What the tickets have to come to: X-Expected-Amount, in minor units. Raises BadHeader."""
+    value = request.headers.get(b"x-expected-amount")
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > AMOUNT_DIGITS_MAX:
+        raise BadHeader("X-Expected-Amount has to be an amount in minor units: 9000 for 90.00 EUR.")
+    return int(value)
 
 
 def _refuse_nul(found: Any, path: str) -> None:

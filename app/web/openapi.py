@@ -49,6 +49,7 @@ HEADERS = {
     "If-None-Match": "The `ETag` of the version you have.",
     "Last-Event-ID": "The `id` of the last event seen, when a stream is opened again.",
     "X-Place-Token": "The place token, when Authorization carries an account's.",
+    "X-Expected-Amount": "What the tickets cost as far as you know, in minor units; else nothing is held.",
     "X-Place-Cookie": "`required`: do not join for somebody whose cookie says nothing.",
     "X-Original-URL": "The address the visitor asked for (nginx).",
     "X-Original-Method": "The method the visitor used (nginx).",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlencode
 
@@ -26,6 +28,7 @@ from app.core.errors import (
     Over,
     PaymentDeclined,
     PlaceNotFound,
+    PriceChanged,
     Refusal,
     RemovedByStaff,
     RoomClosed,
@@ -46,6 +49,7 @@ from app.core.model import (
     TicketTypeId,
     Wanted,
 )
+from app.core.seating import type_of
 from app.reservations import Payment
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
@@ -67,15 +71,17 @@ from app.web.queue_document import goal_of, return_query
 from app.web.rooms import booking_token
 
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
+PRICE = "price."  # + ticket_type_id: what the page said one costs
 SEAT = "seat"  # the name of a box of the list of seats
 _SEAT = re.compile(SEAT_ID)
 COUNT_MAX = 999_999_999
 QUANTITY_MAX = 100
 KEY_LENGTH_MAX = 128
-FIELDS_MAX = 250
+FIELDS_MAX = 400
 RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
     SoldOut,
     NotOnSale,
+    PriceChanged,
     LimitExceeded,
     SessionEnded,
     IdempotencyKeyReused,
@@ -167,7 +173,12 @@ async def reserve(request: Request) -> Response:
         return await event_page(request, "session_ended", chosen, CredentialMissing.status)
     try:
         reserved = await reservations.reserve(
-            request.app.desk, claims, event_id, wanted, idempotency_key=_key(form)
+            request.app.desk,
+            claims,
+            event_id,
+            wanted,
+            idempotency_key=_key(form),
+            expected=_shown_amount(form, chosen),
         )
     except SeatTaken as refusal:
         taken = refusal.members.get("seat_ids", [])
@@ -177,6 +188,15 @@ async def reserve(request: Request) -> Response:
     except ValidationFailed as refusal:
         return await event_page(request, "refused", chosen, refusal.status)
     return see(f"/reservations/{reserved.reservation_id}")
+
+
+def _shown_amount(form: Mapping[str, str], chosen: Choice) -> int | None:
+    """What the choice came to on the page they looked at; None: it does not say."""
+    counts = chosen.counts if not chosen.seat_ids else Counter(type_of(it) for it in chosen.seat_ids)
+    wanted = [(count, form.get(PRICE + name, "")) for name, count in counts.items() if count]
+    if any(_count(price) < 0 or not price for _, price in wanted):
+        return None
+    return sum(count * _count(price) for count, price in wanted)
 
 
 def _wanted(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:

@@ -22,6 +22,7 @@ from app.core.errors import (
     LimitExceeded,
     NotOnSale,
     PaymentDeclined,
+    PriceChanged,
     Refusal,
     ReservationNotFound,
     Restoring,
@@ -40,7 +41,7 @@ from app.core.model import (
     Struct,
 )
 from app.reservations import ENDED, Payment
-from app.web.bodies import idempotency_key
+from app.web.bodies import expected_amount, idempotency_key
 from app.web.caching import PRIVATE
 from app.web.credentials import BOOKING, OWNER, Asker
 from app.web.http import STREAM, Events, Request, Response, empty, endpoint, json_response
@@ -82,7 +83,7 @@ class Accepted(msgspec.Struct, frozen=True):
     body=ReserveBody,
     body_needed=True,
     answers={201: ReservationDocument, 202: Accepted},
-    headers=("Idempotency-Key", "Prefer"),
+    headers=("Idempotency-Key", "Prefer", "X-Expected-Amount"),
     errors=(
         IdempotencyKeyRequired,
         BadHeader,
@@ -92,6 +93,7 @@ class Accepted(msgspec.Struct, frozen=True):
         SoldOut,
         NotOnSale,
         SeatTaken,
+        PriceChanged,
         IdempotencyKeyReused,
         LimitExceeded,
         StoreUnavailable,
@@ -105,7 +107,8 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     A seat in `seat_ids` that the visitor holds or has bought already is theirs: it stays in the reservation
     it is in, and the new one takes the others. Were none left to take, it is 409 `seat_taken`, as is any seat
     of somebody else; `seat_ids` of the problem names them. `best_available` gives seats next to each other in
-    the first row that has so many, else as near to each other as there are.
+    the first row that has so many, else as near to each other as there are. With `X-Expected-Amount` it is
+    409 `price_changed`, with the present `amount`, when they come to another one.
     """
     key = idempotency_key(request)
     if key is None:
@@ -120,6 +123,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
             body.wanted(),
             idempotency_key=key,
             wait=wait,
+            expected=expected_amount(request),
         )
     except Refusal as refusal:
         metrics.reserved(refusal.code)

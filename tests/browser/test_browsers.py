@@ -199,3 +199,27 @@ async def _counts_on(page: Page, name: str) -> None:
         left_s = await page.evaluate("(until) => (until - (Date.now() - globalThis.shiftMs)) / 1000", until)
         shown_minutes, shown_seconds = (await countdown.inner_text()).split(":")
         assert abs(int(shown_minutes) * 60 + int(shown_seconds) - left_s) < 5
+
+
+async def test_a_price_that_changed_is_shown_and_asked_about(
+    page: Page, plain_page: Page, product: Product
+) -> None:
+    room_id = await product.a_sale(admission_rate_per_minute=6000)
+    price = f"/v1/events/{room_id}/ticket-types/standing"
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_label("Standing +1").click()
+    await product.staff("PATCH", price, {"price": 5000})
+    await expect(page.locator("[data-type] .price")).to_have_text("€50.00")
+    await expect(page.locator("[data-total] output")).to_have_text("€50.00")
+    await plain_page.goto(f"{product.url}/rooms/{room_id}")
+    await plain_page.get_by_role("button", name="Join the line").click()
+    await plain_page.get_by_role("button", name="Go in now").click()
+    await plain_page.get_by_role("spinbutton", name="Standing").fill("2")
+
+    await page.route("**/availability", lambda route: route.abort())  # the page does not hear of it in time
+    await product.staff("PATCH", price, {"price": 6000})
+    for it, total in ((page, "60"), (plain_page, "120")):
+        await it.get_by_role("button", name="Reserve").click()
+        await expect(it.locator('[data-problem="price_changed"]')).to_be_visible()
+        await it.get_by_role("button", name="Reserve").click()
+        await expect(it.get_by_role("button", name=f"Pay €{total}.00")).to_be_visible()

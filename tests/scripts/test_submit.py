@@ -165,3 +165,12 @@ async def test_outcomes_are_forgotten_in_the_end(redis: Redis) -> None:
     await let_in(redis, "ann")
     await send(redis, submission("r1"))
     assert 0 < await redis.ttl(KEYS.outcomes) <= 172_800
+
+
+async def test_tickets_that_came_to_another_amount_are_not_asked_for(redis: Redis) -> None:
+    await on_sale(redis)
+    await let_in(redis, "ann")
+    request = submission("r1", items="floor:2")
+    assert await send(redis, request._replace(expected=9000)) == [Submitted("price_changed", "10000")]
+    assert await words(redis, request._replace(expected=10000)) == ["queued"]
+    assert len(await backlog(redis)) == 1

@@ -2,11 +2,11 @@
 -- Workers are told when the stream was empty: while it is not, one of them is at it.
 -- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters
 -- ARGV now_ms:clock, event_id, backlog_max:num, channel
--- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items
+-- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num
 -- USES outcomes, windows, wishes, run_codes, seats, named_seats
 -- REPLY unknown | other_event | restoring for all; else for each a word and a detail:
 -- REPLY queued | pending | known OUTCOME | reused | session_ended | unknown_type|seated_type|no_seats TYPE | backlog_full
--- REPLY unknown_seat|seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | sold_out
+-- REPLY unknown_seat|seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | price_changed AMOUNT | sold_out
 local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
@@ -25,25 +25,25 @@ local function outcome_of(n, id)
   local last = refusals[n]
   return told[id] or decided[n] or last and string.sub(last, 1, #id) == id and string.sub(last, #id + 2)
 end
-local function judge(n, visitor_id, session_ms, items)
+local function judge(n, visitor_id, session_ms, items, expected)
   if session_ms <= now_ms or tonumber(sessions[n] or 0) ~= session_ms then return 'session_ended' end
   local it, refusal, which = wish(items), nil, nil
   if it.wrong then return it.wrong, it.about end
   it, refusal, which = name_seats(it, visitor_id)
   if refusal then return refusal, which end
   if (had[n] or 0) + it.count > max_tickets then return 'limit_exceeded' end
-  if not enough(it) then return 'sold_out' end
-  return backlog >= backlog_max and 'backlog_full' or 'queued'
+  if expected >= 0 and expected ~= it.amount then return 'price_changed', string.format('%.0f', it.amount) end
+  return not enough(it) and 'sold_out' or backlog >= backlog_max and 'backlog_full' or 'queued'
 end
 
-for reservation_id, visitor_id, session_ms, fingerprint, instance, items in records() do
+for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected in records() do
   local n, word, detail = #replies / 2 + 1, nil, nil
   local body, rest = string.match(outcome_of(n, reservation_id) or '', '^([^|]*)|(.*)$')
   if body then
     word = body ~= fingerprint and 'reused' or string.sub(rest, 1, 8) == 'pending|' and 'pending' or 'known'
     detail = word == 'known' and rest
   else
-    word, detail = judge(n, visitor_id, session_ms, items)
+    word, detail = judge(n, visitor_id, session_ms, items, expected)
   end
   if word == 'queued' then
     redis.call('XADD', submissions, '*', 's', table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|'))
