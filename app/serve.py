@@ -34,6 +34,7 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 OPEN_FILES = 1_000_000
 REQUESTS_AT_ONCE = 20_000  # Granian's backpressure; each SSE viewer is one of them
 KEEP_ALIVE_S = 75.0  # above the poll interval of a waiting page
+HEADERS_MAX = 64 * 1024  # a browser keeps up to 180 cookies for a host, and each room has its own
 GRACE_S = 1.0  # requests in flight at shutdown
 STOP_TIMEOUT_S = 1.5
 
@@ -78,6 +79,7 @@ async def _hypercorn(app: Quart, listener: socket.socket, stopping: asyncio.Even
     config.backlog = BACKLOG
     config.keep_alive_timeout = KEEP_ALIVE_S
     config.keep_alive_max_requests = 1_000_000
+    config.h11_max_incomplete_size = HEADERS_MAX
     config.h2_max_concurrent_streams = 1000
     config.graceful_timeout = GRACE_S
     config.include_server_header = False

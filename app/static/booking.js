@@ -16,6 +16,8 @@ const rows = () => form.querySelectorAll("[data-type]");
 const isCounted = (row) => !seats || !("seated" in row.dataset);
 const countOf = (row) => Math.max(0, Math.trunc(Number(row.querySelector("input").value)) || 0);
 
+const cost = (sum) => money(sum, root.dataset.currency, Number(root.dataset.decimals));
+
 function amount() {
   let total = seats?.amount() ?? 0;
   for (const row of rows()) if (isCounted(row)) total += countOf(row) * Number(row.dataset.price);
@@ -25,7 +27,7 @@ function amount() {
 function showTotal() {
   const total = amount(), line = form.querySelector("[data-total]");
   line.hidden = total === 0;
-  line.querySelector("output").textContent = money(total, root.dataset.currency, Number(root.dataset.decimals));
+  line.querySelector("output").textContent = cost(total);
 }
 
 function addSteps(row) {
@@ -54,7 +56,7 @@ function showStock(document) {
 function showPrice(row, price) {
   if (row.dataset.price === String(price)) return;
   row.dataset.price = price;
-  row.querySelector(".price").textContent = money(price, root.dataset.currency);
+  row.querySelector(".price").textContent = cost(price);
   changed();
 }
 

@@ -33,7 +33,11 @@ export function tick(root = document) {
 }
 
 export function setCountdown(name, untilMs) {
-  for (const element of document.querySelectorAll(`[data-countdown="${name}"]`)) element.dataset.until = untilMs;
+  for (const element of document.querySelectorAll(`[data-countdown="${name}"]`)) {
+    if (element.dataset.until === String(untilMs)) continue;
+    element.dataset.until = untilMs;
+    element.textContent = clock(untilMs - now()); // not a second later
+  }
 }
 
 // Times were written in UTC for pages without a script. Those of an event stay as they are: in its zone, which they name.

@@ -46,7 +46,7 @@ export function show({ status, place, began, lost }) {
   for (const element of all('[data-fill="revealed"]')) element.hidden = !(status.draw?.seed && place?.queue_number);
   fill("held", (patterns) => counted(status.held ?? 0, patterns));
   fill("quantity", number(place?.quantity ?? 1));
-  if (panel === "waiting") showLine(status, place, began, Boolean(notice) && notice !== "lost");
+  if (panel === "waiting") showLine(status, place, began, notice);
   if (panel === "returns") showReturns(status, place);
   document.title = titleOf(panel, status, place);
   for (const element of all('[data-when="in-line"]')) element.hidden = !["prequeue", "waiting"].includes(place?.state);
@@ -67,14 +67,14 @@ function showPanel(panel) {
   say(Array.from(parts, (part) => part.textContent.trim()).join(". "));
 }
 
-function showLine(status, place, began, stopped) {
-  const position = positionOf(status, place);
+function showLine(status, place, began, notice) {
+  const position = positionOf(status, place), stopped = notice && notice !== "lost";
   const estimate = stopped ? null : waitOf(status, position); // while nobody is called any figure is made up
   fill("position", number(position));
-  fill("ahead", (patterns) => counted(position - 1, patterns));
+  fill("ahead", (patterns) => (position > 1 || estimate ? counted(position - 1, patterns) : patterns.first));
   fill("queue_number", number(place.queue_number));
   fill("serving_position", number(status.serving_position));
-  only("slower", slowerOf(status));
+  only("slower", notice === "paused" ? "" : slowerOf(status));
   let told = "";
   fill("wait", (patterns) => (told = wait(estimate, patterns)));
   for (const bar of all('[data-fill="progress"]')) bar.value = Math.max(bar.value, progressOf(position, began));

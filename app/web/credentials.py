@@ -42,7 +42,8 @@ PLACE_COOKIE_S = 180 * 86_400
 NEWCOMER_COOKIE_S = 86_400
 PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
 WITHOUT_TOKEN = -1  # the epoch of an account or a newcomer: nothing was told that could be restored
-COOKIES_MAX = 20  # place cookies tried for one reservation
+COOKIES_MAX = 180  # place cookies tried for one reservation: as many as browsers keep for a host
+BOOKING_COOKIE_OUTLIVES_S = 3600  # the token tells when the session ends; a device's clock may be set
 PLACE_PREFIX = "p1."
 _SAYS_WHO = frozenset((b"authorization", b"x-place-token", b"cookie"))
 GATEWAY_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -316,8 +317,9 @@ def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) ->
 
 
 def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:
-    """Set-Cookie for a booking token; it goes when the session does."""
-    return _cookie(request, BOOKING_COOKIE + room_id, token, max(0, exp - int(time.time())))
+    """Set-Cookie for a booking token; it goes some time after the session does."""
+    left_s = max(0, exp - int(time.time()))
+    return _cookie(request, BOOKING_COOKIE + room_id, token, left_s + BOOKING_COOKIE_OUTLIVES_S)
 
 
 def _cookie(request: Request, name: str, value: str, max_age_s: int) -> tuple[bytes, bytes]:

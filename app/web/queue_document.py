@@ -163,7 +163,7 @@ def room_page(standing: Standing) -> RoomPage:
         message=room.settings.message,
         panel=panel,
         notice=notice,
-        slower=slower_of(status.pace, status.now_ms),
+        slower="" if notice == "paused" else slower_of(status.pace, status.now_ms),
         now_ms=status.now_ms,
         opens_at_ms=to_ms(room.settings.opens_at),
         prequeue_at_ms=to_ms(room.settings.prequeue_at),

@@ -223,3 +223,15 @@ async def test_a_price_that_changed_is_shown_and_asked_about(
         await expect(it.locator('[data-problem="price_changed"]')).to_be_visible()
         await it.get_by_role("button", name="Reserve").click()
         await expect(it.get_by_role("button", name=f"Pay €{total}.00")).to_be_visible()
+
+
+async def test_the_cookies_of_many_rooms_are_not_too_many(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(admission_rate_per_minute=6000)
+    names, value = (f"fairgate_place_other-{n}" for n in range(150)), "p1." + "x" * 80
+    await page.context.add_cookies([{"name": it, "value": value, "url": product.url} for it in names])
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await page.get_by_label("Standing +1").click()
+    await page.get_by_role("button", name="Reserve").click()
+    await expect(heading(page)).to_have_text("Held for you")
+    await page.goto(f"{product.url}/reservations")
+    await expect(page.get_by_role("heading", name="Northern Lights")).to_be_visible()

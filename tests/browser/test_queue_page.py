@@ -37,7 +37,7 @@ async def test_a_link_preview_takes_no_place(plain_page: Page, product: Product)
 async def test_without_scripts_the_page_goes_on_by_refresh(plain_page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await joined_by_hand(plain_page, product, room_id)
-    await expect(plain_page.locator("#ahead")).to_have_text("You are next")
+    await expect(plain_page.locator("#ahead")).to_have_text("You are first in the queue")
     await product.let_in(room_id)
     await expect(heading(plain_page)).to_have_text("It is your turn")
     await plain_page.get_by_role("button", name="Go in now").click()
