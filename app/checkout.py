@@ -25,14 +25,17 @@ from app.core.errors import (
 )
 from app.core.model import Reservation, ReservationId
 from app.desk import Desk, stores_needed
+from app.loops import each
 from app.payments import ANSWER_TIMEOUT_S, Charge, Gateway, GatewayFailed, GatewayNotAsked
 from app.store import endings, payments, reservations
+from app.store.batching import Coalescer
 from app.store.connections import Stores
 from app.store.endings import Ended
 from app.store.payments import Attempt, Bill, PaymentState
 
 CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
 POLL_S = 0.25
+ASKED_AT_ONCE = 20  # payments the gateway is asked about
 ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment is at it
 LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
 
@@ -238,10 +241,30 @@ async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
 
 
 async def settle_payments(stores: Stores, gateway: Gateway) -> int:
-    """Ask the gateway about payments without an outcome, pay back what is owed; how many there were."""
+    """Ask the gateway about payments without an outcome, pay back what is owed; how many there were.
+
+    Many at once: those it does not answer for keep the others waiting no longer than one of them.
+    """
+    sales = _sales(stores)
     unsettled = await payments.unsettled(stores.postgres, ASK_AGAIN_AFTER_S)
-    await _settle(stores, gateway, unsettled)
+    await each(
+        "settle_payments",
+        unsettled,
+        lambda made: _settle(stores, gateway, made, sales),
+        key=lambda made: made.payment_id,
+        at_once=ASKED_AT_ONCE,
+    )
     return len(unsettled)
+
+
+def _sales(stores: Stores) -> Coalescer[str, str, None]:
+    """Those found to be paid at the same time are sold with one statement."""
+
+    async def sell(_key: str, payment_ids: list[str]) -> Sequence[None]:
+        await holds.sell(stores, payment_ids)
+        return [None] * len(payment_ids)
+
+    return Coalescer(sell)
 
 
 async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: str) -> None:
@@ -257,31 +280,29 @@ async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: st
         made = await payments.state(stores.postgres, payment_id)
         if made is None:
             return  # another installation's, or one of long ago: asking again would change nothing
-        await _settle(stores, gateway, [made])
+        await _settle(stores, gateway, made, _sales(stores))
         await payments.mark_heard(stores.postgres, message_id)
 
 
-async def _settle(stores: Stores, gateway: Gateway, unsettled: Sequence[PaymentState]) -> None:
-    """Act on what the gateway's books say of each."""
-    paid = []
-    for made in unsettled:
-        if made.status == "refunding":
-            await _refund(stores, gateway, made.payment_id)
-        if made.status != "asked":
-            continue
-        try:
-            charge = await gateway.look_up(made.payment_id)
-        except GatewayFailed:
-            continue
-        if charge is None:
-            await _give_up(stores, gateway, made)
-        elif charge.status == "succeeded" and charge.settled_at_ms <= made.expires_at_ms:
-            paid.append(made.payment_id)
-        else:
-            await _conclude(stores, gateway, made.payment_id, charge)
-            await holds.announce(stores, [made.reservation_id])
-    if paid:
-        await holds.sell(stores, paid)
+async def _settle(
+    stores: Stores, gateway: Gateway, made: PaymentState, sales: Coalescer[str, str, None]
+) -> None:
+    """Act on what the gateway's books say of it."""
+    if made.status == "refunding":
+        await _refund(stores, gateway, made.payment_id)
+    if made.status != "asked":
+        return
+    try:
+        charge = await gateway.look_up(made.payment_id)
+    except GatewayFailed:
+        return
+    if charge is None:
+        await _give_up(stores, gateway, made)
+    elif charge.status == "succeeded" and charge.settled_at_ms <= made.expires_at_ms:
+        await sales.submit("", made.payment_id)
+    else:
+        await _conclude(stores, gateway, made.payment_id, charge)
+        await holds.announce(stores, [made.reservation_id])
 
 
 async def _give_up(stores: Stores, gateway: Gateway, made: PaymentState) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from quart import Quart
 
-from app import gate, health, loops, metrics, presence, reservations, signing, waiting_room
+from app import counts, gate, health, loops, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
@@ -80,14 +80,15 @@ async def _opened(
         keyring = await signing.open_keyring(stores.postgres)
         board = Board(line, stores.redis, closing)
         ends = Ends(stores.redis)
-        present = partial(presence.keep_present, stores.redis, presence.new_name(), running)
+        name = presence.new_name()
+        present = partial(presence.keep_present, stores.redis, name, running)
         tasks = [
             running.start("board", board.keep),
             running.start("board_listener", board.listen),
             running.start("ends", ends.keep),
             running.start("signing_keys", keyring.keep_fresh),
             running.start("postgres_watch", line.postgres.keep),
-            running.start("totals", partial(metrics.keep_totals, stores.redis)),
+            running.start("counts", partial(counts.keep_told, stores.redis, name)),
             running.start("presence", present),
         ]
         try:

@@ -7,11 +7,8 @@ in Redis.
 
 from __future__ import annotations
 
-import asyncio
-import json
 from bisect import bisect_left
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from itertools import accumulate
 from typing import Any
@@ -25,11 +22,10 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
 
 from app.core.clock import now_ms
-from app.store.connections import REDIS_AWAY, RedisClient
-from app.store.keys import TOTALS, WORKERS
+from app.store.connections import RedisClient
+from app.store.keys import TOTALS
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text and tells nothing
 REGISTRY = CollectorRegistry()
@@ -150,11 +146,7 @@ SET_ASIDE = Counter(
 )
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
-WORKER_METRICS = "fairgate:metrics:"  # + worker id: hash, sample -> value
-WORKER_TTL_S = 10  # a worker that has not published for so long is gone
-TOTALS_EVERY_S = 1.0
 RESERVE_LE = "reserve_le"  # + bound: how many reservation requests took so long
-LAST_WORD_S = 0.5  # a process that ends does not wait long for Redis
 
 
 def answered(call: str, status: int, seconds: float) -> None:
@@ -182,35 +174,6 @@ def reserved(outcome: str, count: int = 1) -> None:
     _reserved(outcome).inc(count)
 
 
-async def publish(redis: RedisClient, worker_id: str) -> None:
-    """Make this process's own counters visible to whoever is scraped; called about each second."""
-    fields = {
-        json.dumps([metric.name, metric.type, metric.documentation, sample.name, sample.labels]): sample.value
-        for metric in REGISTRY.collect()
-        for sample in metric.samples
-        if metric.name.startswith("fairgate_")
-    }
-    if not fields:
-        return
-    key = WORKER_METRICS + worker_id
-    client: Any = redis  # redis-py types its commands for its sync and async clients at once
-    await client.hset(key, mapping=fields)
-    await client.expire(key, WORKER_TTL_S)
-
-
-async def of_workers(redis: RedisClient) -> list[Metric]:
-    """What the living workers published, each series labelled with its worker."""
-    found: dict[str, Metric] = {}
-    client: Any = redis
-    for worker_id in await client.zrange(WORKERS, 0, -1):
-        fields = await client.hgetall(WORKER_METRICS + worker_id)
-        for field, value in fields.items():
-            name, kind, documentation, sample, labels = json.loads(field)
-            metric = found.setdefault(name, Metric(name, documentation, kind))
-            metric.samples.append(Sample(sample, {**labels, "worker": worker_id}, float(value)))
-    return list(found.values())
-
-
 class Totals:
     """Adds what this process counts to the sums of all processes in Redis, which outlive it.
 
@@ -232,21 +195,6 @@ class Totals:
                 pipeline.hincrby(TOTALS, name, grown)
         await pipeline.execute()
         self._told = now
-
-
-async def keep_totals(redis: RedisClient) -> None:
-    """Tell the totals each second; for ever, and once more at the end."""
-    totals, task = Totals(), asyncio.current_task()
-    assert task is not None
-    try:
-        while not task.cancelling():  # redis-py may swallow a cancellation while it connects
-            await asyncio.sleep(TOTALS_EVERY_S)
-            with suppress(*REDIS_AWAY):
-                await totals.tell(redis)
-    finally:
-        with suppress(*REDIS_AWAY):
-            async with asyncio.timeout(LAST_WORD_S):
-                await totals.tell(redis)
 
 
 async def totals(redis: RedisClient) -> dict[str, int]:

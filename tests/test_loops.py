@@ -21,6 +21,7 @@ NOT_LOOPS = {
     "app/fans.py": "simulated visitors of that command",
     "app/serve.py": "the server itself: the process ends with it",
     "app/supervise.py": "`fairgate up`: it ends with whatever breaks here, and takes its processes along",
+    "app/doctor/examination.py _all": "a command: waited for",
     "app/desk.py Desk.see_through": "one piece of work, whose caller waits for it or has gone away",
     "app/desk.py Desk.extension_s": "one reading, shared by who waits for it",
     "app/ends.py Ends.know": "one reading, shared by who waits for it",

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from app import metrics
-from app.checkout import confirm, settle_payments
+from app.checkout import ASKED_AT_ONCE, confirm, settle_payments
 from app.core.errors import PaymentDeclined
 from app.payments import (
     FAILURES_MAX,
@@ -91,6 +91,36 @@ class _Silent(SimulatedGateway):
     async def look_up(self, payment_id: str) -> Charge | None:
         await asyncio.Event().wait()
         return None
+
+
+class _SilentForMost(SimulatedGateway):
+    """A gateway that never answers for payments it has not heard of."""
+
+    async def look_up(self, payment_id: str) -> Charge | None:
+        found = await super().look_up(payment_id)
+        if found is None:
+            await asyncio.Event().wait()
+        return found
+
+
+async def test_payments_the_gateway_is_silent_about_do_not_delay_those_that_are_paid(stores: Stores) -> None:
+    async with a_shop(stores, {"floor": 100}) as desk:
+        reserved = [await held(desk, "floor:1") for _ in range(ASKED_AT_ONCE)]
+        for reservation_id in reserved[:-1]:
+            answer = await confirm(desk, reservation_id, card("tok_error"), "pay")
+            assert answer.reservation.status == "paying"
+        await confirm(desk, reserved[-1], card("tok_slow"), "pay")
+        await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
+        await stores.postgres.execute("UPDATE simulated_charges SET settles_at = now() - interval '1 s'")
+        settling = asyncio.ensure_future(settle_payments(stores, _SilentForMost(stores.postgres)))
+
+        async def confirmed() -> bool:
+            return (await now(desk, reserved[-1])).status == "confirmed"
+
+        await wait_until(confirmed, "the sale")
+        assert not settling.done()
+        settling.cancel()
+        await asyncio.gather(settling, return_exceptions=True)
 
 
 async def test_no_answer_is_a_failure_after_a_deadline(stores: Stores) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from app import loops, metrics, paces, room_control
+from app import counts, loops, paces, room_control
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.errors import RoomNotFound
@@ -216,10 +216,11 @@ async def report(ctx: WorkerContext) -> None:
         await tell(redis, ctx.worker_id, myself.about(ctx.loops))
         await redis.zadd(WORKERS, {ctx.worker_id: now_ms()})
         await redis.zremrangebyscore(WORKERS, "-inf", now_ms() - FORGET_MS)
-        await metrics.publish(ctx.stores.redis, ctx.worker_id)
+        await counts.tell(ctx.stores.redis, ctx.worker_id)
         return False
 
     await repeat(ctx.stopping, "report", once, 1.0)
+    await counts.tell(ctx.stores.redis, ctx.worker_id)
     await redis.zrem(WORKERS, ctx.worker_id)
 
 

@@ -38,6 +38,20 @@ class BusyKeys:
         return "fairgate:busy"
 
 
+class CountKeys:
+    """The keys of what all processes count; they belong to no room."""
+
+    @property
+    def counts(self) -> str:
+        """Hash: a sample of `/metrics` -> its sum over all processes; TTL."""
+        return "{fairgate}:counts"
+
+    @property
+    def counted(self) -> str:
+        """Hash: process -> the last turn of its that is in the sums; TTL."""
+        return "{fairgate}:counted"
+
+
 @dataclass(frozen=True, slots=True)
 class RoomKeys:
     """The keys of one room. A script's `-- KEYS` line names attributes of this class.

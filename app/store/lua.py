@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import NoScriptError
 
-from app.store.keys import BusyKeys, NoticeKeys, RoomKeys
+from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient
 
 SCRIPTS = Path(__file__).parent / "lua"
-KEY_CLASSES = (RoomKeys, NoticeKeys, BusyKeys)
+KEY_CLASSES = (RoomKeys, NoticeKeys, BusyKeys, CountKeys)
 _LINE = re.compile(r"^-- (KEYS|ARGV|RECORD|USES|REPLY)\s+(.*)$")
 
 
@@ -117,7 +117,7 @@ def script(name: str) -> Script:
 async def call(
     redis: RedisClient,
     name: str,
-    keys: RoomKeys | NoticeKeys | BusyKeys,
+    keys: RoomKeys | NoticeKeys | BusyKeys | CountKeys,
     records: Iterable[str | int | float] = (),
     /,
     **scalars: str | int | float,

@@ -1,16 +1,17 @@
-"""What `/metrics` says: this process, the workers, and every room as Redis has it at this moment."""
+"""What `/metrics` says: all processes together, and every room as Redis has it at this moment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
-from app import metrics, stats
+from app import counts, stats
 from app.core.errors import StoreUnavailable
 from app.core.model import EventId, TicketType
 from app.loading import stores_answer
+from app.loops import failed
 from app.stats import RoomFigures
 from app.store import events, mails, outbox, webhooks
 from app.store.connections import Stores
@@ -66,25 +67,32 @@ class _Families(list[Metric]):
 
 
 async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
-    """The metrics as text. With a store away: those of this process, and which is away."""
-    up = GaugeMetricFamily("fairgate_stores_up", "Whether the stores answered this scrape.")
-    families = _Families(metrics.REGISTRY.collect())
+    """The metrics as text. Without what a store that is away would have to say; that it is, is told."""
+    families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "Whether the stores answered.")
+    parts: dict[str, Callable[[], Awaitable[list[Metric]]]] = {
+        "counts": lambda: counts.read(stores.redis),
+        "rooms": lambda: _rooms(stores, line, drift),
+        "notices": lambda: _notices(stores),
+    }
+    away = False
+    for name, read in parts.items():
+        try:
+            with stores_answer():
+                families += await read()
+        except StoreUnavailable:
+            away = True
+        except Exception as error:  # whatever it is: the other parts are told
+            failed("metrics", name, error)
+    up.add_metric([], not away)
     families.append(up)
-    try:
-        with stores_answer():
-            found = await stats.rooms(line)
-            workers = await metrics.of_workers(stores.redis)
-            event_ids = [it.room.event_id for it in found if it.room.event_id]
-            types = await events.select_types_of_events(stores.postgres, event_ids)
-            families += await _notices(stores)
-    except StoreUnavailable:
-        up.add_metric([], 0)
-    else:
-        up.add_metric([], 1)
-        _merge(families, workers)
-        families += _of_rooms(found)
-        families.append(_conservation(found, types, drift))
     return generate_latest(families)  # asks nothing but collect() of it
+
+
+async def _rooms(stores: Stores, line: Line, drift: Drift) -> list[Metric]:
+    found = await stats.rooms(line)
+    event_ids = [it.room.event_id for it in found if it.room.event_id]
+    types = await events.select_types_of_events(stores.postgres, event_ids)
+    return [*_of_rooms(found), _conservation(found, types, drift)]
 
 
 async def _notices(stores: Stores) -> list[Metric]:
@@ -95,16 +103,6 @@ async def _notices(stores: Stores) -> list[Metric]:
     waiting = GaugeMetricFamily("fairgate_mail_pending", "Mails still to be sent.")
     waiting.add_metric([], await mails.pending(stores.postgres))
     return [lag, pending, waiting]
-
-
-def _merge(families: _Families, others: list[Metric]) -> None:
-    """Put the workers' samples with ours of the same name: a name may stand in the text once."""
-    ours = {it.name: it for it in families}
-    for other in others:
-        if other.name in ours:
-            ours[other.name].samples += other.samples
-        else:
-            families.append(other)
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], int]], ...] = (
@@ -157,6 +155,6 @@ def _conservation(
     )
     for it in found:
         if it.room.event_id:
-            tickets = drift.of(it.room.event_id, it.stock, types[it.room.event_id])
+            tickets = drift.of(it.room.event_id, it.stock, types.get(it.room.event_id, []))
             gauge.add_metric([it.room.event_id], tickets)
     return gauge

@@ -92,3 +92,35 @@ async def test_the_last_tickets_go_to_exactly_as_many(pair: Site) -> None:
             return bool(status["state"] == "sold_out")
 
         await wait_until(sold_out, "the room told sold out", timeout_s=5, every_s=0.1)
+
+
+async def test_metrics_say_the_same_whichever_process_answers_and_never_fall(pair: Site) -> None:
+    sale = await pair.open_sale()
+
+    async def counted(path: str = "/metrics") -> dict[str, float]:
+        async with pair.client() as client:  # a connection of its own: the kernel chooses the process
+            text = (await client.get(path)).text
+        lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith("fairgate_"))
+        return {name: float(value) for name, _, value in lines if "_total" in name or "_bucket" in name}
+
+    joins = 'fairgate_requests_total{call="join",status="201"}'
+    before = highest = await counted()
+    async with pair.client() as client:
+        for _ in range(AT_ONCE):
+            assert (await client.post(f"/v1/rooms/{sale.room_id}/places")).status_code == 201
+
+    async def all_there() -> bool:
+        nonlocal highest
+        found = await counted()
+        fallen = {
+            name: (value, found.get(name)) for name, value in highest.items() if found.get(name, 0) < value
+        }
+        assert not fallen
+        highest = found
+        return found[joins] == before.get(joins, 0) + AT_ONCE
+
+    for _ in range(2):
+        await wait_until(all_there, "every join in the sums")
+        pair.kill_one("fairgate web")
+    for _ in range(10):
+        assert await all_there()

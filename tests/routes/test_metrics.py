@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import metrics
-from app.core.model import TicketType, TicketTypeId
+from app.core.model import RoomId, TicketType, TicketTypeId
+from app.counts import Counts
+from app.store.keys import RoomKeys
 from app.web.exposition import Drift
 from tests.routes.conftest import Web
 from tests.waiting import wait_until
+from worker.context import WorkerContext
 
 
 async def scraped(web: Web) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -61,18 +65,43 @@ async def test_the_first_counters(web: Web, worker: object) -> None:
     assert grown("fairgate_reservations_total", outcome="sold_out") == 1
 
 
-async def test_the_workers_numbers_are_among_them(web: Web, worker: Any) -> None:
-    redis: Any = web.app.stores.redis
-    await redis.zadd("fairgate:workers", {"w1": 10**15})
-    metrics.STORE_FAILURES.labels("a test").inc()
-    await metrics.publish(web.app.stores.redis, "w1")
+async def test_the_numbers_of_all_processes_are_in_the_sums(web: Web, worker: WorkerContext) -> None:
+    registry = CollectorRegistry()
+    failures = Counter("fairgate_store_failures", "", ["where"], registry=registry)
+    failures.labels("another process").inc(2)
+    metrics.STORE_FAILURES.labels("another process").inc()  # of this one
+    await Counts(registry).tell(web.app.stores.redis)
+    samples = await scraped(web)
+    assert of(samples, "fairgate_store_failures_total", where="another process") == 3
+    assert of(samples, "fairgate_mails_total", outcome="sent") == 0
 
     async def seen() -> bool:
-        samples = await scraped(web)
-        return of(samples, "fairgate_store_failures_total", where="a test", worker="w1") >= 1
+        return of(await scraped(web), "process_open_fds", process=worker.worker_id) > 0
 
-    await wait_until(seen, "the worker's numbers")
-    assert await redis.ttl("fairgate:metrics:w1") > 0
+    await wait_until(seen, "what the worker measures")
+
+
+async def test_what_cannot_be_read_leaves_the_other_parts(web: Web) -> None:
+    redis: Any = web.app.stores.redis
+    await web.room("bad")
+    await web.room("good")
+    await redis.delete(RoomKeys(RoomId("bad")).waiting)
+    await redis.set(RoomKeys(RoomId("bad")).waiting, "of the wrong type")
+    try:
+        samples = await scraped(web)
+        assert of(samples, "fairgate_room_state", room_id="good", state="open") == 1
+        assert ("fairgate_room_state", frozenset({"room_id": "bad", "state": "open"}.items())) not in samples
+        listed = (await web.get("/v1/rooms")).json()["items"]
+        assert [it["room_id"] for it in listed] == ["good"]
+        staff = await web.staff("operator")
+        assert (await web.get("/admin/health", headers=staff)).status_code == 200
+        await redis.delete("{fairgate}:counts")
+        await redis.set("{fairgate}:counts", "of the wrong type")
+        samples = await scraped(web)
+        assert of(samples, "fairgate_room_state", room_id="good", state="open") == 1
+        assert of(samples, "fairgate_stores_up") == 1
+    finally:
+        await redis.delete("{fairgate}:counts", RoomKeys(RoomId("bad")).waiting)
 
 
 def test_drift_is_what_stays_wrong() -> None:

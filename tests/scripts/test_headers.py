@@ -8,12 +8,21 @@ from types import FunctionType
 
 import pytest
 
-from app.store import busy, control_scripts, gate_scripts, lua, notice_stream, room_scripts, stock_scripts
+from app.store import (
+    busy,
+    control_scripts,
+    counts,
+    gate_scripts,
+    lua,
+    notice_stream,
+    room_scripts,
+    stock_scripts,
+)
 from tests.builders import KEYS, Client
 
 NAMES = sorted(path.stem for path in lua.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((lua.SCRIPTS / "include").glob("*.lua"))
-TYPED = (room_scripts, gate_scripts, control_scripts, stock_scripts, notice_stream, busy)
+TYPED = (room_scripts, gate_scripts, control_scripts, stock_scripts, notice_stream, busy, counts)
 # Given by the typed call itself: from its keys, or the same for every call.
 OWN = {"channel", "ended_channel", "group"}
 

@@ -38,5 +38,6 @@ end
 -- While Postgres is away nobody can claim, so claim windows stand still from `frozen_ms` on: a deadline as it would be
 -- if they went on now. Nobody gets more than a whole window.
 local function thawed(deadline_ms)
+  if not deadline_ms or not m.frozen_ms then return deadline_ms end
   return math.max(deadline_ms, math.min(deadline_ms + now_ms - m.frozen_ms, now_ms + c.claim_window_ms))
 end

@@ -35,8 +35,7 @@ end
 local function find_turn(visitor_id)
   local number = redis.call('HGET', turns, visitor_id)
   if not number then return nil end
-  local deadline_ms = tonumber(redis.call('ZSCORE', called, visitor_id))
-  if deadline_ms and m.frozen_ms then deadline_ms = thawed(deadline_ms) end
+  local deadline_ms = thawed(tonumber(redis.call('ZSCORE', called, visitor_id)))
   if deadline_ms and deadline_ms > now_ms then return 'called', tonumber(number), -1, deadline_ms end
   if deadline_ms then end_call(visitor_id, 'no_show', 'no_shows') return nil end
   deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)

@@ -1,0 +1,29 @@
+"""What is counted reaches the sums of all processes exactly once."""
+
+from __future__ import annotations
+
+import json
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from app.counts import Counts
+from app.store import counts
+from app.store.connections import Stores
+
+
+async def test_each_process_adds_what_it_counted_once_and_leaves_it_when_it_ends(stores: Stores) -> None:
+    ended = 0.0
+    for _ in range(3):  # processes, one after the other
+        registry = CollectorRegistry()
+        counter = Counter("fairgate_made", "", ["kind"], registry=registry)
+        took = Histogram("fairgate_took", "", buckets=(1, 2), registry=registry)
+        ours = Counts(registry)
+        for amount in (1, 0, 2.5):
+            counter.labels("x").inc(amount)
+            took.observe(1.5)
+            await ours.tell(stores.redis)
+        ended += 3.5
+        told = {json.loads(field)[2]: value for field, value in (await counts.sums(stores.redis)).items()}
+        assert told["fairgate_made_total"] == ended
+    values = sorted(value for field, value in (await counts.sums(stores.redis)).items() if "took" in field)
+    assert values == [9.0, 9.0, 9.0, 13.5]  # two buckets, the count, the sum
