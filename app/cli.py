@@ -14,7 +14,7 @@ from typer.exceptions import Abort, TyperException
 from app.commands import admin, doctor, event, load, migrate, operating, room, running, simulate, webhook
 from app.commands.settled import WrongSetting
 from app.core.errors import CannotRun, Refusal
-from app.store.connections import STORE_AWAY
+from app.store.connections import STORE_AWAY, WrongAddress
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -67,7 +67,7 @@ def run(arguments: list[str]) -> int:
         command = context.command_path if context else "fairgate"
         _tell(f"{error.format_message()} (see `{command} --help`)")
         return error.exit_code
-    except WrongSetting as error:
+    except (WrongSetting, WrongAddress) as error:
         _tell(str(error))
         return WRONG_USAGE
     except (CannotRun, Refusal) as error:

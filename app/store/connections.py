@@ -30,6 +30,7 @@ __all__ = [
     "RedisClient",
     "StoreRefused",
     "Stores",
+    "WrongAddress",
     "ask",
     "connect_postgres",
     "connect_redis",
@@ -53,6 +54,10 @@ POSTGRES_VERSION_MIN = 15
 
 class StoreRefused(CannotRun):
     """A store cannot be used; the message is one line that says which, why and what to do."""
+
+
+class WrongAddress(StoreRefused):
+    """The address of a store asks for what cannot be; nothing was connected to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def _redis_address(url: str, setting: str) -> RedisAddress:
     try:
         return read_redis_address(url)
     except ValueError as error:
-        raise StoreRefused(f"{setting} cannot be used: {error}") from None
+        raise WrongAddress(f"{setting} cannot be used: {error}") from None
 
 
 def _pool(
@@ -125,7 +130,7 @@ def _pool(
             **options,
         )
     except ValueError as error:
-        raise StoreRefused(f"{setting} cannot be used: {error}") from None
+        raise WrongAddress(f"{setting} cannot be used: {error}") from None
 
 
 def postgres_connector(url: str, timeout_s: float, role: Role, statements: int = 0) -> Connector:
@@ -133,7 +138,7 @@ def postgres_connector(url: str, timeout_s: float, role: Role, statements: int =
     try:
         return Connector(read_postgres_address(url), timeout_s, role, statements)
     except ValueError as error:
-        raise StoreRefused(f"DATABASE_URL cannot be used: {error}") from None
+        raise WrongAddress(f"DATABASE_URL cannot be used: {error}") from None
 
 
 async def connect_postgres(

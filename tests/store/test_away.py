@@ -143,3 +143,26 @@ async def test_our_own_mistakes_are_not_the_store_s_absence(servers: Servers, re
     with pytest.raises(ResponseError) as wrong:
         await redis.hget("text", "field")
     assert not isinstance(wrong.value, STORE_AWAY)
+
+
+async def test_a_server_that_became_read_only_is_left_with_all_its_connections(servers: Servers) -> None:
+    pool = await connect_postgres(servers.database_url, timeout_s=5, connections_max=2)
+
+    async def pids() -> set[int]:
+        async with pool.acquire() as one, pool.acquire() as other:
+            return {await it.fetchval("SELECT pg_backend_pid()") for it in (one, other)}
+
+    async def write() -> None:
+        async with pool.acquire() as connection:
+            await connection.execute("SET default_transaction_read_only = on")
+            await connection.execute("UPDATE rooms SET version = version")
+
+    try:
+        before = await pids()
+        assert before == await pids()
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await write()
+        assert not before & await pids()
+        assert await pool.execute("UPDATE rooms SET version = version") == "UPDATE 0"
+    finally:
+        pool.terminate()
