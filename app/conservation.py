@@ -16,7 +16,7 @@ from app.core.errors import EventNotFound
 from app.core.model import EventId, RoomId
 from app.core.seating import FREE, GAP, HELD, SOLD, SeatRow, seat_id
 from app.holds import keys_of
-from app.store import balances, ledger, reservations, seats
+from app.store import balances, ledger, reservations, resting, seats
 from app.store.connections import Stores
 
 LOOKS = 12
@@ -50,6 +50,8 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
     room_id = await reservations.room_of(stores.postgres, event_id)
     if room_id is None:
         raise EventNotFound
+    if await resting.select_unloaded(stores.postgres, room_id):
+        return [line for _, line in _postgres(await balances.balances(stores.postgres, event_id))]
     lines = sorted((await lasting(stores, room_id, event_id)).values())
     more = len(lines) - LINES_MAX
     return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]

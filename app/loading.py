@@ -11,15 +11,17 @@ from typing import TypeVar
 from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
 from app.core.model import Room, RoomId, RoomStatus
 from app.rebuild import rebuild_room
-from app.store import room_scripts, rooms
+from app.store import resting, room_scripts, rooms
 from app.store.connections import POSTGRES_AWAY, STORE_AWAY, Stores
 from app.store.keys import RoomKeys
 from app.store.room_scripts import NotLoaded
+from app.unloading import status_of
 
 T = TypeVar("T")
 
 LOADS_MAX = 2  # restores at once in one process; each holds two connections to Postgres
 LOAD_WAIT_S = 2.0  # how long a request waits for a room to come to life
+KNOWN_MAX = 2_000  # rooms remembered; some have pictures in their settings
 LOOK_AGAIN_S = 0.02
 
 
@@ -65,8 +67,16 @@ class LoadedRooms:
                 raise
             return self._known[room_id]
 
-    async def loaded(self, room_id: RoomId, ask: Callable[[], Awaitable[T]]) -> T:
-        """What `ask` answers; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring."""
+    async def loaded(
+        self,
+        room_id: RoomId,
+        ask: Callable[[], Awaitable[T]],
+        unloaded: Callable[[RoomStatus], T] | None = None,
+    ) -> T:
+        """What `ask` answers; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring.
+
+        With `unloaded` that answers for a room that was taken out of Redis, which stays as it is.
+        """
         deadline = time.monotonic() + LOAD_WAIT_S
         while True:
             try:
@@ -74,6 +84,9 @@ class LoadedRooms:
             except NotLoaded:
                 if time.monotonic() > deadline:
                     raise Restoring from None
+                told = await resting.select_unloaded(self.stores.postgres, room_id) if unloaded else None
+                if unloaded and told:
+                    return unloaded(status_of(told))
                 await self._load(room_id)
 
     async def read(self, room_id: RoomId) -> Room:
@@ -82,6 +95,8 @@ class LoadedRooms:
         if row is None:
             self._known.pop(room_id, None)
             raise RoomNotFound
+        if len(self._known) >= KNOWN_MAX:
+            del self._known[next(iter(self._known))]
         self._known[room_id] = row.room
         return row.room
 

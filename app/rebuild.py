@@ -73,5 +73,6 @@ async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
             await rebuild_stock(stores, row.room.room_id, row.room.event_id, epoch)
         except RoomNotReady:
             return False
-    window_s = row.room.settings.restore_window_s if epoch > 1 else 0
+    back_s = 0 if row.unloaded and not row.waiting else row.room.settings.restore_window_s
+    window_s = back_s if epoch > 1 else 0
     return await control_scripts.finish_restore(redis, keys, epoch=epoch, window_ms=window_s * 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from app import metrics, waiting_room
+from app import metrics, room_lists
 from app.core.clock import now_ms
 from app.core.model import Room, RoomId, RoomStatus
 from app.core.samples import EVERY_MS, KEPT_MS, Sample, p99_ms
@@ -19,6 +19,8 @@ from app.waiting_room import Line
 
 P99_OVER = 15  # readings: half a minute
 AT_ONCE = 20
+SAMPLED_MS = 60_000  # after somebody had to do with it
+SAMPLED_MAX = 500
 QUIET = ("scheduled", "closed")  # rooms in these states are sampled while somebody is in them
 
 
@@ -38,7 +40,7 @@ class Latency:
 
 
 async def take(line: Line, latency: Latency) -> None:
-    """One sample of each room that lives. Any number of workers may: a moment is kept once."""
+    """One sample of each busy room. Any number of workers may: a moment is kept once."""
     at_ms = now_ms() // EVERY_MS * EVERY_MS
     with stores_answer():
         slow_ms = await latency.read(line.stores.redis)
@@ -51,7 +53,7 @@ async def take(line: Line, latency: Latency) -> None:
             if await samples.is_due(line.stores.redis, keys, at_ms):
                 await _take(line.stores.redis, keys, room, status, at_ms, slow_ms)
 
-        known = await waiting_room.rooms(line, public_only=False)
+        known = await room_lists.busy_ones(line, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
         await each("sample_rooms", known, one, key=lambda it: it[0].room_id, at_once=AT_ONCE)
 
 

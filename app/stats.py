@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from app import metrics, waiting_room
+from app import metrics, room_lists, waiting_room
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.model import EventId, Room, RoomId, RoomStatus
 from app.loading import stores_answer
 from app.loops import gathered
 from app.store import control_scripts, ledger, orders
+from app.store.busy import LATELY_MS
 from app.store.connections import RedisClient, Stores
 from app.store.control_scripts import Counters
 from app.store.keys import WORKERS, RoomKeys
@@ -33,8 +34,11 @@ class RoomFigures(NamedTuple):
     stock: dict[str, int]
 
 
-async def rooms(line: Line) -> list[RoomFigures]:
-    """Every room, by room_id; without one that is being restored or in trouble. Raises StoreUnavailable."""
+async def rooms(line: Line, limit: int) -> list[RoomFigures]:
+    """The rooms that were busy in the last quarter of an hour, by room_id; of more the latest so many.
+
+    Without one that is being restored or in trouble. Raises StoreUnavailable.
+    """
 
     async def read(found: tuple[Room, RoomStatus]) -> RoomFigures | None:
         try:
@@ -43,7 +47,7 @@ async def rooms(line: Line) -> list[RoomFigures]:
             return None
 
     with stores_answer():
-        known = await waiting_room.rooms(line, public_only=False)
+        known = await room_lists.busy_ones(line, within_ms=LATELY_MS, limit=limit)
         return await gathered("figures", known, read, key=lambda it: it[0].room_id, at_once=AT_ONCE)
 
 

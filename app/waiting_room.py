@@ -18,7 +18,6 @@ from app.core import errors, rules
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
 from app.loading import LoadedRooms, stores_answer
-from app.loops import gathered
 from app.numbers import reserve_numbers
 from app.postgres_watch import PostgresWatch
 from app.settings import Settings
@@ -36,7 +35,6 @@ Record = JoinRecord | AskRecord
 Item = TypeVar("Item")
 T = TypeVar("T")
 
-LOOKS_AT_ONCE = 100  # rooms of a list
 ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
 RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 WINDOW_S = 60  # the throttles count by the minute
@@ -205,20 +203,6 @@ async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
     return await submitted(line.looks, room_id, None)
 
 
-async def rooms(line: Line, public_only: bool) -> list[tuple[Room, RoomStatus]]:
-    """All rooms, or the public ones, by room_id; without one that is being restored or in trouble."""
-
-    async def look(room: Room) -> tuple[Room, RoomStatus] | None:
-        try:
-            return await status(line, room.room_id)
-        except errors.RoomNotFound:  # deleted a moment ago
-            return None
-
-    with stores_answer():
-        known = await room_rows.select_rooms(line.stores.postgres, public_only=public_only)
-    return await gathered("rooms", known, look, key=lambda it: it.room_id, at_once=LOOKS_AT_ONCE)
-
-
 async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
     """Join and place go on while a room is restored; the few whose turn had come wait until it is known."""
     for pause_s in RESTORE_PAUSES_S:
@@ -274,8 +258,13 @@ async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) ->
 async def _status_batch(line: Line, room_id: RoomId, batch: list[None]) -> Sequence[tuple[Room, RoomStatus]]:
     with stores_answer():
         keys = RoomKeys(room_id)
-        now = await line.rooms.loaded(room_id, lambda: room_scripts.status(line.stores.redis, keys))
-        await _note(line, room_id, now)
+
+        async def look() -> RoomStatus:
+            now = await room_scripts.status(line.stores.redis, keys)
+            await _note(line, room_id, now)
+            return now
+
+        now = await line.rooms.loaded(room_id, look, lambda it: it)
         return [(await line.rooms.of(room_id, now), now)] * len(batch)
 
 
@@ -311,9 +300,7 @@ async def decided(
     outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
     undecided = dict(enumerate(records))
     for _ in range(ROUNDS_MAX):
-        ask = partial(question.put, line.stores, room_id, list(undecided.values()))
-        answers = await line.rooms.loaded(room_id, ask)
-        await _note(line, room_id, answers.status)
+        answers = await _asked(line, room_id, list(undecided.values()), question)
         again: dict[int, tuple[Record, str]] = {}
         for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
             outcome = question.outcome(answer, answers.status)
@@ -325,6 +312,21 @@ async def decided(
             break
         undecided = dict(zip(again, await _prepared(line, room_id, list(again.values())), strict=True))
     return outcomes
+
+
+async def _asked(line: Line, room_id: RoomId, records: list[Record], question: Question) -> Answers:
+    """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
+
+    async def ask() -> Answers:
+        answers = await question.put(line.stores, room_id, records)
+        await _note(line, room_id, answers.status)
+        return answers
+
+    def unloaded(now: RoomStatus) -> Answers:
+        return Answers(now, [Refused("closed", 0)] * len(records))
+
+    strangers = all(isinstance(it, JoinRecord) and it.known_number == room_scripts.NO_TOKEN for it in records)
+    return await line.rooms.loaded(room_id, ask, unloaded if strangers else None)
 
 
 async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app import room_control, waiting_room
+from app import room_control, room_lists
 from app.core import errors
 from app.core.model import Place, PlaceClaims, RoomId, RoomSettings, RoomState
 from app.core.rules import draw_of
@@ -203,8 +203,8 @@ async def test_a_change_by_another_process_is_seen_at_once(line: Line) -> None:
 async def test_public_rooms_are_listed(line: Line) -> None:
     for room_id, public in (("b", True), ("a", True), ("c", False)):
         await a_stored_room(line.stores, RoomId(room_id), public=public)
-    assert [room.room_id for room, _ in await waiting_room.rooms(line, public_only=True)] == ["a", "b"]
-    assert [room.room_id for room, _ in await waiting_room.rooms(line, public_only=False)] == ["a", "b", "c"]
+    assert [room.room_id for room, _ in await room_lists.listed(line, public_only=True)] == ["a", "b"]
+    assert [room.room_id for room, _ in await room_lists.listed(line, public_only=False)] == ["a", "b", "c"]
 
 
 async def test_nobody_queues_for_what_is_gone(line: Line) -> None:

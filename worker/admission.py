@@ -25,7 +25,7 @@ from app.numbers import draw_batch, reserve_numbers
 from app.postgres_watch import AWAY_AFTER_S
 from app.presence import Self
 from app.rebuild import rebuild_room
-from app.store import control_scripts, rooms
+from app.store import control_scripts, resting, rooms
 from app.store.busy import KEYS, Marks, busy_rooms
 from app.store.connections import POSTGRES_AWAY
 from app.store.control_scripts import Tick
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
 IDLE_TICK_S = 1.0  # of a room nobody is in; also how often Postgres is asked
+TICKS_AT_ONCE = 20  # each has a connection meanwhile
 CALLS_MAX = 2_000  # a tick; one script run stays below 10 ms
 DUE_EVERY_S, DUE_WITHIN_S = 15.0, 60.0  # a room is looked after from a minute before a time that acts on it
 FIRST_LOOK_S = 3_600.0  # a worker that starts looks at what was changed in the last hour
@@ -62,6 +63,7 @@ class Gate:
         self._measured = Measured()
         self.version = 0  # of the room in Postgres, as far as it is known
         self.at_rest = False  # as of the last tick
+        self.wanted = False  # there is work for it, as far as `Watch` knows
         self.dismissed = asyncio.Event()
 
     async def run(self) -> None:
@@ -77,11 +79,12 @@ class Gate:
         silent_s = self._watch.silent_s()
         limit = 0 if self._watch.postgres_away or silent_s > AWAY_AFTER_S else CALLS_MAX
         try:
-            tick = await control_scripts.admit(
-                self._stores.redis, self._keys, limit=limit, silent_ms=round(1000 * silent_s)
-            )
+            async with self._watch.ticks:
+                tick = await control_scripts.admit(
+                    self._stores.redis, self._keys, limit=limit, silent_ms=round(1000 * silent_s)
+                )
         except NotLoaded:
-            return await self._restore()
+            return await self._restore_if_needed()
         if limit == 0:
             return False
         if tick.restoring:  # whoever began it may have died; if not, this does nothing
@@ -100,6 +103,13 @@ class Gate:
         if not more and (rest_s := resting_s(tick)):
             await pause(self.dismissed, rest_s)
         return more
+
+    async def _restore_if_needed(self) -> bool:
+        """A room that was unloaded is let be, unless somebody has to do with it."""
+        if not self.wanted and await resting.select_unloaded(self._stores.postgres, self._room_id):
+            self.at_rest = True
+            return False
+        return await self._restore()
 
     async def _restore(self) -> bool:
         # After a wipe all busy rooms are due at once; each restore holds one connection and asks for another.
@@ -140,6 +150,7 @@ class Watch:
         self.marks = Marks(ctx.stores.redis)
         self.postgres_away = False
         self.restores = asyncio.Semaphore(LOADS_MAX)
+        self.ticks = asyncio.Semaphore(TICKS_AT_ONCE)
 
     async def run(self) -> None:
         """Keep a gate for every room there is work for, until the worker stops."""
@@ -157,12 +168,12 @@ class Watch:
         wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
         visits = await self._next_visits()
         for room_id, gate in self._gates.items():
-            gate.version = max(gate.version, visits.get(room_id, 0))
-            if gate.at_rest and room_id not in wanted:
+            gate.version, gate.wanted = max(gate.version, visits.get(room_id, 0)), room_id in wanted
+            if gate.at_rest and not gate.wanted:
                 gate.dismissed.set()
         for room_id in (wanted | visits.keys()) - self._gates.keys():
             gate = self._gates[room_id] = Gate(self._ctx, room_id, self)
-            gate.version = visits.get(room_id, 0)
+            gate.version, gate.wanted = visits.get(room_id, 0), room_id in wanted
             self._tasks[room_id] = self._ctx.loops.start("admit_room", gate.run, of=room_id)
             self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
         return False
@@ -178,9 +189,9 @@ class Watch:
         """Each second: what staff changed, with what may have been committed late; less often what is due."""
         postgres, now = self._ctx.stores.postgres, time.monotonic()
         try:
-            changed = await rooms.select_changed(postgres, now - self._asked_at + LATE_S)
+            changed = await resting.select_changed(postgres, now - self._asked_at + LATE_S)
             if now - self._due_asked_at >= DUE_EVERY_S:
-                self._due, self._due_asked_at = await rooms.select_due(postgres, DUE_WITHIN_S), now
+                self._due, self._due_asked_at = await resting.select_due(postgres, DUE_WITHIN_S), now
         except POSTGRES_AWAY as error:
             if not self.postgres_away:
                 log.warning("Postgres is away: nobody is called meanwhile", why=repr(error))

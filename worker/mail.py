@@ -14,6 +14,7 @@ from app import loops, mails
 from app.core.model import RoomId
 from app.store import called, mailboxes
 from app.store import mails as stored
+from app.store.busy import KEYS, busy_rooms
 from app.store.called import Call
 from app.store.mails import Called
 from worker.context import WorkerContext
@@ -28,7 +29,7 @@ REST_S, REST_MAX_S = 1.0, 30.0  # while the server takes nothing, growing
 
 
 async def mail_turns(ctx: WorkerContext) -> None:
-    """Tell those who left an address that it is their turn. Looks at rooms where anybody did."""
+    """Tell those who left an address that it is their turn. Looks at busy rooms where anybody did."""
     known: dict[str, set[Call]] = {}
 
     async def once() -> bool:
@@ -41,7 +42,9 @@ async def mail_turns(ctx: WorkerContext) -> None:
             fresh.extend(await called.numbered(ctx.stores.redis, room_id, new))
             running[room_id] = found
 
-        await loops.each("mail_turns", map(RoomId, await mailboxes.rooms(ctx.stores.postgres)), look)
+        rooms = await busy_rooms(ctx.stores.redis, KEYS)
+        reachable = await mailboxes.reachable(ctx.stores.postgres, rooms) if rooms else []
+        await loops.each("mail_turns", map(RoomId, reachable), look)
         if fresh:
             await stored.queue_of_turns(ctx.stores.postgres, fresh)
         known.clear()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
-from app import room_control, waiting_room
+from app import room_control, room_lists, waiting_room
 from app.commands.settled import Data, on_stores
 from app.core.model import COMMAND_LINE, Room, RoomId, RoomSettings, RoomStatus
 from app.core.rules import RoomAction
@@ -39,12 +39,19 @@ def _on_line(data: Data, operation: Callable[[Line], Awaitable[T]]) -> T:
 @app.command("list")
 def list_rooms(*, data: Data = None) -> None:
     """All rooms, one a line: who waits, who is inside, how fast they go in."""
-    rooms = _on_line(data, lambda line: waiting_room.rooms(line, False))
+    rooms = _on_line(data, _all_rooms)
     rows = [("ROOM", "STATE", "WAITING", "CALLED", "ACTIVE", "PER MINUTE", "AVAILABLE")]
     rows += [_row(room, status) for room, status in rooms]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+async def _all_rooms(line: Line) -> list[tuple[Room, RoomStatus]]:
+    found: list[tuple[Room, RoomStatus]] = []
+    for offset in range(0, await room_lists.count(line, False), room_lists.LISTED_MAX):
+        found += await room_lists.listed(line, False, offset=offset)
+    return found
 
 
 def _row(room: Room, status: RoomStatus) -> tuple[str, str, str, str, str, str, str]:

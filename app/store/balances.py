@@ -47,6 +47,20 @@ async def events_on_sale(postgres: asyncpg.Pool) -> list[tuple[RoomId, EventId]]
     return [(RoomId(row["room_id"]), EventId(row["event_id"])) for row in rows]
 
 
+async def sales_of(
+    postgres: asyncpg.Pool, room_ids: Sequence[RoomId], *, changed_within_s: float = 0
+) -> list[tuple[RoomId, EventId]]:
+    """Those of these rooms that have an event, and those that staff changed in the last while."""
+    rows = await postgres.fetch(
+        "SELECT room_id, event_id FROM events WHERE room_id = ANY($1) UNION "
+        "SELECT room_id, event_id FROM events JOIN rooms USING (room_id) "
+        "WHERE changed_at > now() - make_interval(secs => $2) ORDER BY room_id",
+        room_ids,
+        changed_within_s,
+    )
+    return [(RoomId(row["room_id"]), EventId(row["event_id"])) for row in rows]
+
+
 async def balances(postgres: asyncpg.Pool, event_id: EventId) -> list[Balance]:
     """Counters and sums per ticket type, in one statement and so of one moment."""
     rows = await postgres.fetch(

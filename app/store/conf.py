@@ -38,6 +38,7 @@ def restored_fields(row: RoomRow, draw_first: int) -> dict[str, str | int]:
     room, fields = row.room, conf_fields(row)
     fields |= {"version": room.version, "state": room.state}
     fields |= {"opened_at_ms": room.opened_at_ms, "closed_at_ms": room.closed_at_ms}
+    fields |= {"unloaded": int(row.unloaded)}  # then nobody had been passed over
     if room.settings.queueing_method == "lottery" and room.state in ("open", "paused") and draw_first == 0:
         fields |= {"state": "prequeue", "opened_at_ms": 0, "opens_at_ms": int(room.state == "open")}
     return fields

@@ -83,6 +83,7 @@ class RestorePoint(NamedTuple):
     draw_first: int
     draw_next: int
     draw_last: int
+    counted: str = ""  # the counters of a room that was unloaded, in the order of `Counters`
 
 
 async def admit(
@@ -241,6 +242,21 @@ async def finish_restore(
     """End the loading; admission goes on after `window_ms`. False when a later restore began."""
     reply = await call(redis, "finish_restore", keys, epoch=epoch, window_ms=window_ms, now_ms=now_ms)
     return _going_on(reply, "restored")
+
+
+async def unload(
+    redis: RedisClient,
+    keys: RoomKeys,
+    *,
+    epoch: int,
+    closed_ms: int,
+    loaded_ms: int,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it."""
+    times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
+    reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
+    return known(reply[0], {"unloaded", "kept"}) == "unloaded"
 
 
 async def forget_room(redis: RedisClient, keys: RoomKeys) -> None:

@@ -116,11 +116,15 @@ async def mark_released(
 
 
 async def unreleased(postgres: asyncpg.Pool, older_than_s: float, limit: int = EXPIRE_MAX) -> list[Ended]:
-    """Reservations of which Redis may not know yet that they ended or were confirmed."""
+    """Reservations of which Redis may not know yet that they ended or were confirmed.
+
+    Without those in rooms that are not in Redis: loading one tells it of all.
+    """
     rows = await postgres.fetch(
         """
-        SELECT reservation_id, room_id, status FROM reservations JOIN events USING (event_id)
-        WHERE status IN ('cancelled', 'expired', 'confirmed') AND NOT released
+        SELECT reservation_id, room_id, reservations.status
+        FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id)
+        WHERE unloaded_at IS NULL AND status IN ('cancelled', 'expired', 'confirmed') AND NOT released
           AND coalesce(ended_at, confirmed_at) < now() - make_interval(secs => $1)
         LIMIT $2
         """,

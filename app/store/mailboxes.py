@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -77,10 +78,11 @@ async def claim(postgres: asyncpg.Pool, reservation_id: str, account_id: str) ->
     return done == "UPDATE 1"
 
 
-async def rooms(postgres: asyncpg.Pool) -> list[str]:
-    """The rooms in which anybody can be reached and may be called."""
+async def reachable(postgres: asyncpg.Pool, room_ids: Sequence[str]) -> list[str]:
+    """Those of these rooms in which anybody can be reached and may be called."""
     rows = await postgres.fetch(
-        "SELECT room_id FROM rooms WHERE state <> 'closed' "
-        "AND EXISTS (SELECT FROM mailboxes WHERE mailboxes.room_id = rooms.room_id)"
+        "SELECT room_id FROM rooms WHERE room_id = ANY($1) AND state <> 'closed' "
+        "AND EXISTS (SELECT FROM mailboxes WHERE mailboxes.room_id = rooms.room_id)",
+        room_ids,
     )
     return [row["room_id"] for row in rows]

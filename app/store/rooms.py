@@ -20,7 +20,8 @@ PROGRESS_MAX = 100_000  # a day of seconds
 
 _COLUMNS = """
     r.room_id, r.settings, r.state, r.version, r.epoch, r.seed, r.serving_position, r.numbers_reserved,
-    r.opened_at, r.closed_at, e.event_id, e.hold_ttl_s, e.max_tickets_per_visitor, e.currency
+    r.opened_at, r.closed_at, r.unloaded_at, r.waiting_unloaded,
+    e.event_id, e.hold_ttl_s, e.max_tickets_per_visitor, e.currency
 """
 _FROM = " FROM rooms r LEFT JOIN events e USING (room_id) "
 
@@ -45,10 +46,12 @@ class Terms(NamedTuple):
 
 
 class RoomRow(NamedTuple):
-    """A room and the terms of its event."""
+    """A room and the terms of its event; `unloaded`: it was taken out of Redis with nothing lost by it."""
 
     room: Room
     terms: Terms
+    unloaded: bool = False
+    waiting: int = 0  # when it was unloaded
 
 
 class Drawn(NamedTuple):
@@ -80,9 +83,11 @@ def _row(row: Any) -> RoomRow:
         opened_at_ms=to_ms(row["opened_at"]),
         closed_at_ms=to_ms(row["closed_at"]),
     )
+    unloaded = row["unloaded_at"] is not None, row["waiting_unloaded"]
     if room.event_id is None:
-        return RoomRow(room, Terms())
-    return RoomRow(room, Terms(row["hold_ttl_s"], row["max_tickets_per_visitor"], row["currency"]))
+        return RoomRow(room, Terms(), *unloaded)
+    terms = Terms(row["hold_ttl_s"], row["max_tickets_per_visitor"], row["currency"])
+    return RoomRow(room, terms, *unloaded)
 
 
 async def select_room(queries: Queries, room_id: RoomId) -> RoomRow | None:
@@ -99,36 +104,25 @@ async def lock_room(connection: Connection, room_id: RoomId) -> RoomRow | None:
     return _row(row) if row else None
 
 
-async def select_rooms(queries: Queries, *, public_only: bool = False) -> list[Room]:
-    """All rooms by room_id, or the public ones."""
+_PUBLIC = "(r.settings ->> 'public')::boolean"  # what `rooms_public` is made of
+
+
+async def select_rooms(queries: Queries, *, public_only: bool, limit: int, offset: int) -> list[Room]:
+    """A part of all rooms, or of the public ones: those that are not closed first, then by room_id."""
     rows = await queries.fetch(
-        f"SELECT {_COLUMNS} {_FROM} WHERE NOT $1 OR (r.settings ->> 'public')::boolean ORDER BY r.room_id",
-        public_only,
+        f"SELECT {_COLUMNS} {_FROM} {f'WHERE {_PUBLIC}' if public_only else ''} "
+        "ORDER BY r.state = 'closed', r.room_id LIMIT $1 OFFSET $2",
+        limit,
+        offset,
     )
     return [_row(row).room for row in rows]
 
 
-async def select_changed(queries: Queries, within_s: float) -> dict[RoomId, int]:
-    """The version of each room that was made or changed in the last while."""
-    rows = await queries.fetch(
-        "SELECT room_id, version FROM rooms WHERE changed_at > now() - make_interval(secs => $1)", within_s
-    )
-    return {row["room_id"]: row["version"] for row in rows}
-
-
-async def select_due(queries: Queries, within_s: float) -> set[RoomId]:
-    """The rooms that a time staff set will act on soon, or should have acted on already."""
-    rows = await queries.fetch(
-        """
-        SELECT room_id FROM rooms, (SELECT now() + make_interval(secs => $1) AS at) AS soon
-        WHERE state <> 'closed' AND (
-            closes_at < soon.at
-            OR opens_at < soon.at AND state IN ('scheduled', 'prequeue')
-            OR prequeue_at < soon.at AND state = 'scheduled')
-        """,
-        within_s,
-    )
-    return {row["room_id"] for row in rows}
+async def count_rooms(queries: Queries, *, public_only: bool) -> int:
+    """How many rooms there are, or public ones."""
+    where = f"WHERE {_PUBLIC}" if public_only else ""
+    count: int = await queries.fetchval(f"SELECT count(*) FROM rooms r {where}")
+    return count
 
 
 async def insert_room(queries: Queries, room_id: RoomId, settings: RoomSettings, seed: bytes) -> bool:

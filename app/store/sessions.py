@@ -26,11 +26,13 @@ POINT = """
             CASE WHEN count(*) = 0 THEN (SELECT n FROM served) ELSE 0 END) AS n
         FROM calls WHERE room_id = $1
     )
-    UPDATE rooms SET epoch = was.epoch + 1, numbers_reserved = was.numbers_reserved + $3
+    UPDATE rooms SET epoch = was.epoch + 1, numbers_reserved = was.numbers_reserved + $3, unloaded_at = NULL
     FROM was, served, drawn, settled WHERE rooms.room_id = $1
     RETURNING rooms.epoch, was.numbers_reserved AS last_number, rooms.numbers_reserved,
-        served.n AS serving_position, settled.n AS settled, was.draw_first,
-        COALESCE(drawn.n + 1, was.draw_first) AS draw_next, was.draw_last
+        served.n AS serving_position, was.draw_first,
+        CASE WHEN was.unloaded_at IS NULL THEN settled.n ELSE served.n END AS settled,
+        COALESCE(drawn.n + 1, was.draw_first) AS draw_next, was.draw_last,
+        COALESCE(array_to_string(was.counted, ' '), '') AS counted
 """
 
 
@@ -113,7 +115,7 @@ async def next_epoch(
     """Begin a new epoch, with a block of numbers above every old one. None: there is no such room.
 
     Where the line stood is the recorded serving position, or a claimed number above it. Calls up to `settled`
-    are older than the claim window.
+    are older than the claim window; in a room that was unloaded all are.
     """
     row = await queries.fetchrow(POINT, room_id, claim_window_s, block)
     return RestorePoint(**row) if row else None

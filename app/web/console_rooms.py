@@ -5,23 +5,32 @@ from __future__ import annotations
 import msgspec
 from quart import Response
 
-from app import waiting_room
+from app import room_lists
 from app.core.model import Room, RoomStatus
 from app.web.console import console_page
+from app.web.console_query import PER_PAGE, asked, page_number, to_page
 from app.web.console_staff import Staff
 from app.web.http import Request
 from app.web.page_render import respond
 
 
 class RoomsPage(msgspec.Struct, frozen=True):
-    """All rooms."""
+    """A part of all rooms, those that are not closed first."""
 
     staff: Staff
     rooms: list[tuple[Room, RoomStatus]]
+    total: int
+    number: int
+    more: bool
+    to_page: str
 
 
 @console_page("/admin", section="Sales")
 async def rooms(request: Request, staff: Staff) -> Response:
     """The rooms."""
-    found = await waiting_room.rooms(request.app.line, public_only=False)
-    return respond("console/rooms.html", RoomsPage(staff, found))
+    fields, line = asked(request), request.app.line
+    number = page_number(fields)
+    found = await room_lists.listed(line, False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    total = await room_lists.count(line, False)
+    more, address = number * PER_PAGE < total, to_page(request, fields)
+    return respond("console/rooms.html", RoomsPage(staff, found, total, number, more, address))

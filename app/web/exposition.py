@@ -1,4 +1,8 @@
-"""What `/metrics` says: all processes together, and every room as Redis has it at this moment."""
+"""What `/metrics` says: all processes together, and each busy room as Redis has it at this moment.
+
+A room is told of for a quarter of an hour after somebody was in it last, and no more than a hundred are: how
+many series there are follows what goes on, not how many rooms there ever were.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from app.store import events, mails, outbox, webhooks
 from app.store.connections import Stores
 from app.waiting_room import Line
 
+ROOMS_MAX = 100
 STATES = ("scheduled", "prequeue", "open", "paused", "sold_out", "closed")
 
 Differences = dict[tuple[str, str], int]
@@ -89,7 +94,7 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
 
 
 async def _rooms(stores: Stores, line: Line, drift: Drift) -> list[Metric]:
-    found = await stats.rooms(line)
+    found = await stats.rooms(line, ROOMS_MAX)
     event_ids = [it.room.event_id for it in found if it.room.event_id]
     types = await events.select_types_of_events(stores.postgres, event_ids)
     return [*_of_rooms(found), _conservation(found, types, drift)]

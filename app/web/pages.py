@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from quart import Quart, Response, current_app
 
-from app import waiting_room
+from app import room_lists
 from app.core.clock import to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
@@ -30,7 +30,7 @@ async def sales(request: Request) -> Response:
     """The public sales."""
     posters: Posters = current_app.extensions[POSTERS]
     lines = []
-    for found, status in await waiting_room.rooms(request.app.line, public_only=True):
+    for found, status in await room_lists.listed(request.app.line, public_only=True):
         head = await posters.of_room(request.app.stores, found)
         name = head.name if head else found.settings.name
         lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))

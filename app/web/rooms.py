@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app import mailboxes, waiting_room
+from app import mailboxes, room_lists, waiting_room
 from app.core.clock import from_ms
 from app.core.errors import (
     CredentialInvalid,
@@ -94,10 +94,11 @@ class PlaceChange(Struct, frozen=True):
 
 @endpoint("GET", "/v1/rooms", tag=TAG, answers={200: Page[StatusDocument]}, query=PageQuery, errors=AWAY)
 async def list_rooms(request: Request, query: PageQuery) -> Response:
-    """List the public rooms."""
-    found = await waiting_room.rooms(request.app.line, public_only=True)
+    """List the public rooms: those that are not closed first, then by room_id."""
+    line = request.app.line
+    found = await room_lists.listed(line, public_only=True, limit=query.per_page, offset=query.offset)
     documents = [status_document(room, status) for room, status in found]
-    return page_response(request, query, documents)
+    return page_response(request, query, documents, await room_lists.count(line, public_only=True))
 
 
 @endpoint(

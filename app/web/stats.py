@@ -21,6 +21,7 @@ from app.web.http import Request, Response, endpoint, json_response
 
 TAG = "Staff: figures"
 AWAY = (StoreUnavailable,)
+ROOMS_MAX = 500
 _NO_STORE = [(b"cache-control", b"no-store")]
 _STARTED_AT = psutil.Process().create_time()
 
@@ -38,7 +39,7 @@ class ReservationFigures(msgspec.Struct, frozen=True):
 
 
 class LineFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """A line, or all lines together. Counters go back to the making of a room, or to a wiped Redis."""
+    """A line, or several together. Counters go back to the making of a room, or to a wiped Redis."""
 
     waiting: int
     called: int
@@ -98,8 +99,8 @@ class ProcessFigures(msgspec.Struct, frozen=True):
 class InstallationStats(msgspec.Struct, frozen=True):
     """The whole installation. All is true for all processes together, but `this_process`."""
 
-    lines: LineFigures
-    rooms: list[RoomLineFigures]
+    lines: LineFigures  # of those rooms
+    rooms: list[RoomLineFigures]  # that were busy in the last quarter of an hour; of more the latest 500
     reservations: ReservationFigures
     requests: RequestFigures
     workers: int  # alive in the last seconds
@@ -140,7 +141,7 @@ async def room_stats(request: Request, account: Account) -> Response:
 async def installation_stats(request: Request, account: Account) -> Response:
     """Read the figures of the whole installation."""
     stores = request.app.stores
-    rooms = [RoomLineFigures(**_line(it)) for it in await stats.rooms(request.app.line)]
+    rooms = [RoomLineFigures(**_line(it)) for it in await stats.rooms(request.app.line, ROOMS_MAX)]
     document = InstallationStats(
         lines=_sum(rooms),
         rooms=rooms,

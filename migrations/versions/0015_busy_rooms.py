@@ -21,8 +21,10 @@ ALTER TABLE rooms
     ADD COLUMN prequeue_at  timestamptz,
     ADD COLUMN opens_at     timestamptz,
     ADD COLUMN closes_at    timestamptz,
-    ADD COLUMN counted      bigint[],     -- the counters of a room when it was unloaded from Redis
-    ADD COLUMN unloaded_at  timestamptz   -- it is not in Redis, and need not be
+    -- A room that has long been closed is unloaded: not in Redis until it is needed again.
+    ADD COLUMN unloaded_at  timestamptz,
+    ADD COLUMN counted      bigint[],     -- its counters when it was unloaded last
+    ADD COLUMN waiting_unloaded bigint NOT NULL DEFAULT 0  -- how many stood in line then
 """,
     """
 CREATE FUNCTION keep_room_times() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -39,6 +41,7 @@ CREATE TRIGGER room_times BEFORE INSERT OR UPDATE OF version, settings ON rooms
     FOR EACH ROW EXECUTE FUNCTION keep_room_times()
 """,
     "UPDATE rooms SET version = version",
+    "CREATE INDEX rooms_public ON rooms (room_id) WHERE (settings ->> 'public')::boolean",
     "CREATE INDEX rooms_changed ON rooms (changed_at)",
     "CREATE INDEX rooms_to_unload ON rooms (closed_at) WHERE state = 'closed' AND unloaded_at IS NULL",
 )
@@ -48,8 +51,10 @@ DOWN = (
     "DROP FUNCTION keep_room_times",
     "DROP INDEX rooms_to_unload",
     "DROP INDEX rooms_changed",
+    "DROP INDEX rooms_public",
     "ALTER TABLE rooms DROP COLUMN changed_at, DROP COLUMN prequeue_at, DROP COLUMN opens_at, "
-    "DROP COLUMN closes_at, DROP COLUMN counted, DROP COLUMN unloaded_at",
+    "DROP COLUMN closes_at, DROP COLUMN unloaded_at, DROP COLUMN counted, "
+    "DROP COLUMN waiting_unloaded",
 )
 
 

@@ -3,7 +3,7 @@
 -- lack the last second: so numbers start above every old one, and the bucket starts empty.
 -- KEYS conf, meter
 -- ARGV now_ms:clock, epoch:num, last_number:num, numbers_reserved:num, serving_position:num, settled:num
--- ARGV draw_first:num, draw_next:num, draw_last:num
+-- ARGV draw_first:num, draw_next:num, draw_last:num, counted
 -- RECORD field, value
 -- REPLY superseded | restoring
 local was = redis.call('HMGET', conf, 'epoch', 'opened_at_ms', 'state', 'closed_at_ms')
@@ -17,8 +17,9 @@ end
 redis.call('HSET', conf, 'epoch', epoch, 'run_id', string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'),
   'restoring', 1, 'restore_until_ms', 0, 'restored_at_ms', now_ms, 'restored_serving', serving,
   'restored_settled', settled)
-for _, counter in ipairs({ 'outflow', 'joined', 'admitted', 'no_shows', 'claimed', 'expired', 'left', 'done' }) do
-  redis.call('HSETNX', meter, counter, 0)
+local next_counted = string.gmatch(counted, '%d+')
+for _, counter in ipairs({ 'joined', 'admitted', 'no_shows', 'claimed', 'expired', 'left', 'done', 'outflow' }) do
+  redis.call('HSETNX', meter, counter, counter ~= 'outflow' and next_counted() or 0)
 end
 redis.call('HSET', meter, 'level', 0, 'tick_ms', now_ms, 'serving_position', serving, 'last_number', last_number,
   'numbers_reserved', numbers_reserved, 'draw_first', draw_first, 'draw_next', draw_next, 'draw_last', draw_last)

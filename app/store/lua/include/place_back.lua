@@ -24,7 +24,7 @@ local function place_back(visitor_id, draw, number, epoch, quantity)
   local turn_remembered = now_ms - c.restored_at_ms < 3600000 -- how long endings are kept
   local never_called = number > c.restored_serving and (number > m.serving_position or turn_remembered)
   local call_running = number > c.restored_settled and number <= c.restored_serving and turn_remembered
-  local passed_over = quantity > 0 and number <= c.restored_serving and turn_remembered
+  local passed_over = quantity > 0 and number <= c.restored_serving and turn_remembered and c.unloaded ~= 1
   if call_running and not passed_over and (c.active_max == 0 or n.called + n.active < c.active_max) then
     return 'called', number, -1, call_in(visitor_id, number)
   end

@@ -1,0 +1,168 @@
+"""Hundreds of rooms: what a worker uses follows those that are busy, and each has its turn at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from redis.asyncio.cluster import RedisCluster
+
+from app import room_control
+from app.core.model import BookingClaims, EventId, Item, RoomId, RoomSettings, TicketTypeId
+from app.rebuild import rebuild_room
+from app.reservations import reserve
+from app.settings import Settings
+from app.store import busy
+from app.store.connections import Stores
+from app.store.keys import ROOMS, RoomKeys
+from app.waiting_room import Joining, Line, claim, join, open_line, status
+from tests.builders import SEED, STAFF, a_visitor, token
+from tests.sales import SETTINGS, at_desk
+from tests.waiting import wait_until
+from worker.context import WorkerContext
+from worker.main import JOBS
+
+MANY = 300
+OPEN = 200
+CONNECTIONS_MAX = 60  # to either store, of worker, desk and test together
+OFF = Settings(rate_limits="off")
+_SETTINGS = RoomSettings(name="One of many", admission_rate_per_minute=6_000, restore_window_s=0)
+
+
+async def many_rooms(stores: Stores, names: Sequence[str], state: str) -> None:
+    """Rooms with an event each, in both stores, as if they had been made one after the other."""
+    settings = msgspec.json.encode(_SETTINGS).decode()
+    await stores.postgres.execute(
+        "INSERT INTO rooms (room_id, settings, state, seed, opened_at) "
+        "SELECT name, $2::jsonb, $3, $4, CASE WHEN $3 = 'open' THEN now() END "
+        "FROM unnest($1::text[]) AS name",
+        *(names, settings, state, SEED),
+    )
+    await stores.postgres.execute(
+        "INSERT INTO events (event_id, room_id, name, starts_at) "
+        "SELECT name, name, name, now() + interval '1 day' FROM unnest($1::text[]) AS name",
+        names,
+    )
+    await stores.postgres.execute(
+        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total) "
+        "SELECT name, 'floor', 'Floor', 100, 10 FROM unnest($1::text[]) AS name",
+        names,
+    )
+    left = iter(names)
+
+    async def load() -> None:
+        for name in left:
+            assert await rebuild_room(stores, RoomId(name))
+
+    await asyncio.gather(*(load() for _ in range(3)))
+
+
+@asynccontextmanager
+async def a_worker(stores: Stores) -> AsyncIterator[WorkerContext]:
+    """All jobs of a worker, until the block ends."""
+    ctx = WorkerContext(OFF, stores, "worker", asyncio.Event())
+    tasks = [asyncio.ensure_future(job(ctx)) for job in JOBS]
+    try:
+        yield ctx
+    finally:
+        ctx.stopping.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+
+def looked_after() -> list[str]:
+    """What this process has a task for each of: rooms, and their streams."""
+    names = [it.get_name() for it in asyncio.all_tasks()]
+    return [it for it in names if it.startswith(("admit_room ", "drain_room "))]
+
+
+async def connections(stores: Stores) -> int:
+    """How many there are to Redis and to Postgres, the larger number."""
+    client: Any = stores.redis
+    where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
+    found = await client.client_list(**where)
+    clients = max(map(len, found.values())) if isinstance(found, dict) else len(found)
+    backends = await stores.postgres.fetchval(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
+    return max(clients, int(backends))
+
+
+async def buys(line: Line, desk: Any, name: str) -> None:
+    """A visitor joins, is called, and reserves; it is over in a moment."""
+    visitor, room_id = a_visitor(), RoomId(name)
+    found, _ = await join(line, room_id, Joining(visitor))
+
+    async def begun() -> int:
+        return (await claim(line, room_id, token(visitor, found.queue_number)))[0].session_expires_at_ms
+
+    expires_ms = await wait_until(begun, "the call")
+    claims = BookingClaims(room_id, visitor, jti="jti", iat=expires_ms // 1000 - 600, exp=expires_ms // 1000)
+    items = [Item(ticket_type_id=TicketTypeId("floor"), quantity=1)]
+    reserved = await reserve(desk, claims, EventId(name), items, idempotency_key=name)
+    assert reserved.reservation
+
+
+async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_from_at_once(
+    stores: Stores,
+) -> None:
+    names = [f"many{number}" for number in range(MANY)]
+    await many_rooms(stores, names[:OPEN], "open")
+    await many_rooms(stores, names[OPEN:], "scheduled")
+    line = open_line(stores, OFF)
+    client: Any = stores.redis
+    assert await client.scard(ROOMS) == MANY
+    async with a_worker(stores), at_desk(stores, SETTINGS) as desk:
+
+        async def at_rest() -> bool:
+            return len(looked_after()) <= 2  # one or two of the round
+
+        await wait_until(at_rest, "all rooms at rest", timeout_s=40)
+        assert await connections(stores) <= CONNECTIONS_MAX
+        await asyncio.wait_for(asyncio.gather(*(buys(line, desk, it) for it in names[:OPEN:10])), 20)
+        assert set(names[:OPEN:10]) <= {it.partition(" ")[2] for it in looked_after()}
+        assert await connections(stores) <= CONNECTIONS_MAX
+        await room_control.set_state(line, RoomId(names[-1]), "open", by=STAFF)
+        await asyncio.wait_for(buys(line, desk, names[-1]), 10)
+
+
+async def test_a_room_at_rest_acts_at_the_times_that_staff_set(stores: Stores) -> None:
+    """It is known of from Postgres alone: it is not in Redis, and nobody asks for it."""
+    now = datetime.now(UTC)
+    settings = msgspec.structs.replace(_SETTINGS, opens_at=now, closes_at=now + timedelta(seconds=3))
+    await stores.postgres.execute(
+        "INSERT INTO rooms (room_id, settings, state, seed) VALUES ('timed', $1, 'scheduled', $2)",
+        msgspec.json.encode(settings).decode(),
+        SEED,
+    )
+    async with a_worker(stores):
+
+        async def recorded(state: str) -> bool:
+            return bool(await stores.postgres.fetchval("SELECT state FROM rooms") == state)
+
+        await wait_until(lambda: recorded("open"), "the opening")
+        await wait_until(lambda: recorded("closed"), "the closing")
+
+
+async def test_a_room_whose_mark_was_lost_is_found_by_the_round(stores: Stores) -> None:
+    """Whoever let the visitor in died before the room was marked, and nobody asks."""
+    await many_rooms(stores, ["lost"], "open")
+    line, room_id = open_line(stores, OFF), RoomId("lost")
+    await room_control.set_state(line, room_id, "pause", by=STAFF)
+    await join(line, room_id, Joining(a_visitor()))
+    client: Any = stores.redis
+    await client.hset(RoomKeys(room_id).conf, "state", "open")
+    await client.delete(busy.KEYS.busy)
+    await stores.postgres.execute("UPDATE rooms SET changed_at = now() - interval '1 day'")
+    async with a_worker(stores):
+
+        async def called() -> bool:
+            serving = await client.hget(RoomKeys(room_id).meter, "serving_position")
+            return int(serving) == 1
+
+        await wait_until(called, "the call")
+    assert (await status(line, room_id))[1].called == 1
