@@ -32,6 +32,7 @@ from app.store.channels import listen, publish
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL
 from app.store.payments import Attempt, Bill
+from app.store.spans import shared_task
 from app.store.stock_scripts import Submission, Submitted
 
 SWEEP_S = 0.1
@@ -153,7 +154,7 @@ class Desk:
         now = time.monotonic()
         read_at, reading = self.extensions.get(event_id, (now, None))
         if reading is None or now - read_at > EXTENSION_FRESH_S:
-            reading = asyncio.create_task(_extension_s(self.stores, event_id))
+            reading = shared_task(_extension_s(self.stores, event_id))
             self.extensions[event_id] = now, reading
         return reading.result() if reading.done() else await asyncio.shield(reading)
 

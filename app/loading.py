@@ -15,6 +15,7 @@ from app.store import resting, room_scripts, rooms
 from app.store.connections import POSTGRES_AWAY, STORE_AWAY, Stores
 from app.store.keys import RoomKeys
 from app.store.room_scripts import NotLoaded
+from app.store.spans import shared_task
 from app.unloading import status_of
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ class LoadedRooms:
         """Until the room is in Redis, which is long before all of it is restored."""
         task = self._loading.get(room_id)
         if task is None:
-            task = self._loading[room_id] = asyncio.create_task(self._rebuild(room_id))
+            task = self._loading[room_id] = shared_task(self._rebuild(room_id))
             task.add_done_callback(lambda done: self._loaded(room_id, done))
         done, _ = await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
         if done and not task.result():

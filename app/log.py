@@ -1,4 +1,4 @@
-"""Logging: structlog, to stderr. Readable on a terminal, JSON otherwise. No line per request, ever."""
+"""Logging: structlog, to stderr. Readable on a terminal, JSON otherwise. Requests: see `web/lines.py`."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ import structlog
 from app import metrics
 from app.core.errors import Restoring, StoreUnavailable
 from app.store.connections import STORE_AWAY
+from app.store.spans import shared_task
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,8 @@ class Loops:
         `name` is what it is counted under; `of` says which room or other thing, where there is one each.
         """
         breaks = _Breaks(name, of)
-        task = asyncio.create_task(_kept(run, breaks), name=f"{name} {of}".rstrip())
+        task = shared_task(_kept(run, breaks))
+        task.set_name(f"{name} {of}".rstrip())
         self._running[task] = breaks
         task.add_done_callback(self._running.pop)
         return task
@@ -97,6 +99,7 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
 async def _kept(run: Callable[[], Awaitable[None]], breaks: _Breaks) -> None:
     me = asyncio.current_task()
     assert me is not None
+    structlog.contextvars.bind_contextvars(loop=breaks.name, **({"of": breaks.of} if breaks.of else {}))
     pause_s = FIRST_S
     while True:
         try:

@@ -80,6 +80,7 @@ class Lane:
         else:
             messages = await stream.read_new(redis, self._keys, consumer)
         if messages:
+            structlog.contextvars.bind_contextvars(batch=messages[0].message_id)
             if self._behind and not self._interrupted and await self._is_bad():
                 await self._one_by_one(messages)
             else:

@@ -12,6 +12,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from app.store.spans import shared_task
+
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,7 +57,7 @@ class Coalescer(Generic[K, T, R]):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         waiting.append((item, future))
         if key not in self._flushing:
-            self._flushing[key] = asyncio.create_task(self._drain(key))
+            self._flushing[key] = shared_task(self._drain(key))
         return future
 
     async def _drain(self, key: K) -> None:
@@ -83,7 +85,7 @@ class Coalescer(Generic[K, T, R]):
             self._watch(key, drain)
             return
         self._late.add(drain)
-        self._flushing[key] = asyncio.create_task(self._drain(key))
+        self._flushing[key] = shared_task(self._drain(key))
 
     async def _send(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         replies: Sequence[R | Exception]

@@ -16,6 +16,7 @@ from asyncpg.pool import PoolAcquireContext
 
 from app.store.away import POSTGRES_AWAY, postgres_connection_spent
 from app.store.postgres_address import PostgresAddress
+from app.store.spans import span
 
 Role = Literal["web", "worker", "command", "migration"]
 
@@ -67,7 +68,20 @@ class Stateless(asyncpg.Connection):
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         if query.startswith("BEGIN"):  # how asyncpg begins a transaction
             query += self.bounds.sql
-        return await super().execute(query, *args, timeout=timeout)
+        with span("postgres"):
+            return await super().execute(query, *args, timeout=timeout)
+
+    async def fetch(self, *args: Any, **options: Any) -> Any:
+        with span("postgres"):
+            return await super().fetch(*args, **options)
+
+    async def fetchrow(self, *args: Any, **options: Any) -> Any:
+        with span("postgres"):
+            return await super().fetchrow(*args, **options)
+
+    async def fetchval(self, *args: Any, **options: Any) -> Any:
+        with span("postgres"):
+            return await super().fetchval(*args, **options)
 
 
 class Pool(asyncpg.Pool):
@@ -85,8 +99,9 @@ class _Lease(PoolAcquireContext):
     async def __aenter__(self) -> Any:
         pool: Any = self.pool
         try:
-            async with asyncio.timeout(self.timeout):
-                self.connection = await pool._acquire(None)
+            with span("postgres_pool"):
+                async with asyncio.timeout(self.timeout):
+                    self.connection = await pool._acquire(None)
         except TimeoutError:
             raise TimeoutError(f"no connection to PostgreSQL within {self.timeout:.0f} s") from None
         except asyncpg.InterfaceError:

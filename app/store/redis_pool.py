@@ -19,6 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.store.away import RedisElsewhere, redis_error
+from app.store.spans import span
 
 # The Cluster client acts on these itself, by their classes.
 _FOR_THE_CLUSTER_CLIENT = ClusterParser.EXCEPTION_CLASSES.keys() - DefaultParser.EXCEPTION_CLASSES.keys()
@@ -116,7 +117,8 @@ def as_we_speak(connection_class: type[Any]) -> type[Any]:
 
         async def read_response(self, *arguments: Any, **options: Any) -> Any:
             try:
-                return await super().read_response(*arguments, **options)
+                with span("redis"):
+                    return await super().read_response(*arguments, **options)
             except (RedisTimeoutError, RedisElsewhere):
                 if self.made_in == renewals.count:  # else others have found out before
                     renewals.count += 1

@@ -22,6 +22,7 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.store.channels import listen
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import STATUS_CHANNEL
+from app.store.spans import shared_task
 from app.waiting_room import Line
 from app.web.line_documents import StatusDocument, status_document
 from app.web.streaming import END, Audience, Message, Stream, part
@@ -101,7 +102,7 @@ class Board:
         """Read the room now; callers of the same time share the reading."""
         task = self._reading.get(room_id)
         if task is None:
-            task = asyncio.create_task(self._read(room_id))
+            task = shared_task(self._read(room_id))
             self._reading[room_id] = task
             task.add_done_callback(lambda done: self._done(room_id, done))
         return await asyncio.shield(task)
@@ -191,7 +192,7 @@ class Board:
         """What is shown now; None if that cannot be said at once: a room may take seconds to be restored."""
         following = self._following.get(room_id)
         if following is None:
-            following = self._following[room_id] = asyncio.create_task(self.current(room_id))
+            following = self._following[room_id] = shared_task(self.current(room_id))
             await asyncio.wait({following}, timeout=TICK_S)
         if not following.done():
             return None

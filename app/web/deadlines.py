@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.core.errors import MalformedJson, StoreUnavailable
+from app.store.spans import span
 
 PAGE_TIMEOUT_S = 6.0  # three times what a store has for one answer
 CALL_TIMEOUT_S = 60.0  # what staff ask for in one call: 50,000 seats, a sale with all its types
@@ -39,8 +40,9 @@ class BodyPace:
 async def body_paced(timeout_s: float) -> AsyncIterator[BodyPace]:
     """While a body is read. Raises MalformedJson when it does not come."""
     try:
-        async with asyncio.timeout(timeout_s) as limit:
-            yield BodyPace(limit, timeout_s)
+        with span("body"):
+            async with asyncio.timeout(timeout_s) as limit:
+                yield BodyPace(limit, timeout_s)
     except TimeoutError:
         raise too_slow(timeout_s) from None
 

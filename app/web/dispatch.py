@@ -23,7 +23,8 @@ from app.core.errors import (
     TicketTypeNotFound,
 )
 from app.core.model import OPAQUE, SLUG
-from app.web import caching
+from app.store.spans import RECORD, Record
+from app.web import caching, lines
 from app.web.addresses import client_address, forwarded_scheme
 from app.web.bodies import parse_body, parse_query
 from app.web.deadlines import CALL_TIMEOUT_S, answered_within
@@ -84,6 +85,9 @@ def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Re
 async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     """Run the call. Never raises: whatever goes wrong is a problem document."""
     started = time.perf_counter()
+    record = RECORD.get()
+    if record is not None:
+        record.call, record.ids = endpoint.name, request.params
     try:
         if endpoint.hot:
             response = await _run(endpoint, request, body)
@@ -91,10 +95,18 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
             async with answered_within(CALL_TIMEOUT_S):
                 response = await _run(endpoint, request, body)
     except Exception as error:  # the entry point of every request
+        if record is None and not isinstance(error, Refusal):
+            record = Record()
+            RECORD.set(record)
         response = refuse(error)
         if response.status == NotFound.status and endpoint.name in caching.PUBLIC:
             response.headers.insert(0, caching.GONE)
-    metrics.answered(endpoint.name, response.status, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    metrics.answered(endpoint.name, response.status, seconds)
+    if endpoint.hot and (response.status >= 500 or seconds >= lines.SLOW_S or lines.is_one_of_many()):
+        record = record or Record()
+        record.call, record.ids = endpoint.name, request.params
+        lines.tell(request.request_id, request.method, record, response.status, seconds)
     return response
 
 

@@ -7,14 +7,17 @@ files. Everything else goes on to Quart, with X-Request-Id and CORS headers adde
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
 from quart import Quart
+from structlog.contextvars import bound_contextvars
 
 from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
-from app.web import caching, cors
+from app.store.spans import RECORD, Record
+from app.web import caching, cors, lines
 from app.web.assets import load_assets
 from app.web.deadlines import BodyPace, too_slow
 from app.web.dispatch import answer, refuse, request_id_of, request_of
@@ -122,20 +125,24 @@ class HotLane:
         scope["fairgate.request_id"] = request_id
         app: App = self._quart.extensions["fairgate"]
         origins = app.settings.cors_origins
-        started = False
+        started, asked_at, record = False, time.perf_counter(), Record()
 
         async def marked(message: MutableMapping[str, Any]) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
-                started = True
+                started, seconds = True, time.perf_counter() - asked_at
+                if lines.is_told(record, message["status"], seconds):
+                    lines.tell(request_id, scope["method"], record, message["status"], seconds)
                 told = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if not caching.is_told(told):
                     told.append(caching.PRIVATE)
                 message["headers"] = cors.added(told, origins, headers.get(b"origin")) if origins else told
             await send_within(app.settings.send_timeout_s, send, message)
 
+        recorded = RECORD.set(record)
         try:
-            await self._inner(scope, receive, marked)
+            with bound_contextvars(request_id=request_id):
+                await self._inner(scope, receive, marked)
         except ReaderGone:
             return
         except Exception as error:  # Quart answers what goes wrong before an answer begins
@@ -143,6 +150,8 @@ class HotLane:
                 raise
             broke_off(error, request_id)
             return
+        finally:
+            RECORD.reset(recorded)
         if not started:  # Quart takes broken chunks for a reader who left, and says nothing
             await _send(request_of(app, scope, {}), refuse(MalformedJson(BROKEN_OFF)), receive, send)
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from app.store.spans import shared_task
+
 T = TypeVar("T")
 
 KEYS_MAX = 10_000
@@ -27,7 +29,7 @@ class Kept(Generic[T]):
             return kept[1]
         task = self._reading.get(key)
         if task is None:
-            task = self._reading[key] = asyncio.create_task(self._read(key, read))
+            task = self._reading[key] = shared_task(self._read(key, read))
             task.add_done_callback(lambda done: self._done(key, done))
         return await asyncio.shield(task)
 

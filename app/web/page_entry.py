@@ -20,6 +20,7 @@ from werkzeug.exceptions import NotFound as NotFoundError
 
 from app.core.errors import NotFound, Refusal, Retryable
 from app.core.model import SLUG
+from app.store.spans import RECORD
 from app.web import deadlines
 from app.web.cold import quart_response
 from app.web.dispatch import refuse, request_of
@@ -53,6 +54,9 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
     @wraps(handler)
     async def view(**params: str) -> Response:
         request = _request(params)
+        if record := RECORD.get():
+            record.call, record.ids = quart_request.endpoint or "", params
+            record.of_a_crowd = request.method in ("GET", "HEAD") and record.call.startswith("page_")
         try:
             if request.method == "OPTIONS":
                 return Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS"})

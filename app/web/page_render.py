@@ -18,6 +18,7 @@ from markupsafe import Markup
 from quart import Response, request
 
 from app import languages
+from app.store.spans import span
 from app.web.assets import load_assets
 from app.web.looks import PLAIN, Look
 
@@ -90,7 +91,8 @@ def hidden_unless(shown: bool) -> Markup:
 
 def html(template: str, page: Any, language: str = languages.ENGLISH, look: Look = PLAIN) -> str:
     """The page as text."""
-    return templates(language).get_template(template).render(page=page, look=look)
+    with span("render"):
+        return templates(language).get_template(template).render(page=page, look=look)
 
 
 @lru_cache(maxsize=SHARED_MAX)

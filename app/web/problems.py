@@ -21,6 +21,7 @@ from app.core.errors import (
 )
 from app.store.batching import CoalescerFull
 from app.store.connections import STORE_AWAY
+from app.store.spans import RECORD
 from app.web.http import Response
 
 PROBLEM = b"application/problem+json"
@@ -48,7 +49,11 @@ def refusal_of(error: Exception) -> Refusal:
         return _refusal_of_quart(error)
     if isinstance(error, STORE_AWAY):
         return StoreUnavailable("A store is away; try again in a moment.", STORE_RETRY_S)
-    log.get(__name__).error("unexpected error", exc_info=error)
+    record = RECORD.get()
+    if record is None:
+        log.get(__name__).error("unexpected error", exc_info=error)
+    else:
+        record.error = error  # the request's line has it
     return InternalError("Something went wrong on our side. Try again, and tell us the X-Request-Id.")
 
 

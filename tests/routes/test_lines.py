@@ -1,0 +1,203 @@
+"""What a request has in the log: one line with the id its answer tells, and nothing that is nobody's."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from app import log
+from app.settings import Settings
+from app.store.connections import Stores
+from app.web import lines
+from app.web.calls import CALLS
+from app.web.console import CONSOLE
+from app.web.pages import FORMS, PAGES
+from tests.contract.test_every_call import STREAMS, filled, headers_for
+from tests.routes.conftest import Web, bearer, code
+from tests.routes.test_slashes import address
+from tests.routes.test_trouble import Wires, wires
+
+__all__ = ["wires"]
+
+SECRET = "do-not-log-me"
+
+
+class Log:
+    """The lines that were written since it was read last."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        self._stream = stream
+        self.text = ""
+
+    def read(self) -> list[dict[str, Any]]:
+        """All of them; what is no JSON is a mistake."""
+        text = self._stream.getvalue()
+        self._stream.seek(0)
+        self._stream.truncate()
+        self.text += text
+        return [json.loads(it) for it in text.splitlines()]
+
+    def of(self, request_id: str) -> list[dict[str, Any]]:
+        """Those of one request."""
+        return [it for it in self.read() if it.get("request_id") == request_id]
+
+
+@pytest.fixture
+def told() -> Iterator[Log]:
+    """Logging as a web process has it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    log.configure(Settings(log_format="json"), "web")
+    stream, [handler] = io.StringIO(), root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(stream)
+    yield Log(stream)
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: Stores, told: Log) -> None:
+    """Of a call of a crowd, a call of staff, a page and a form: a table is gone, as after a bad migration."""
+    await web.event()
+    staff = await web.staff()
+    ours = {"Origin": "http://fairgate.test"}
+    asked = [
+        ("GET", "/v1/events/gala", {}),
+        ("GET", "/v1/events", {}),
+        ("GET", "/v1/orders", web.as_("operator")),
+        ("GET", "/events/gala", {"Accept": "text/html"}),
+        ("GET", "/admin/orders", staff),
+        ("POST", "/events/gala/reserve", ours),
+    ]
+    await stores.postgres.execute("ALTER TABLE events RENAME name TO name_")
+    await stores.postgres.execute("ALTER TABLE reservations RENAME items TO items_")
+    told.read()
+    try:
+        for method, path, headers in asked:
+            answer = await web.send(method, path, headers=headers)
+            assert answer.status_code == 500, (path, answer.text)
+            [line] = told.of(answer.headers["x-request-id"])
+            assert line["level"] == "error", path
+            assert line["status"] == 500
+            assert "UndefinedColumnError" in line["exception"], path
+            assert line["call"]
+    finally:
+        await stores.postgres.execute("ALTER TABLE events RENAME name_ TO name")
+        await stores.postgres.execute("ALTER TABLE reservations RENAME items_ TO items")
+
+
+async def test_every_answer_above_500_has_one_line_with_its_id(wires: Wires, told: Log) -> None:
+    """Over all routes, with both stores away."""
+    web = wires.web
+    await web.event()
+    await web.room()
+    staff = await web.staff()
+    calls = [it for it in CALLS if it.name not in STREAMS and not (it.auth and it.auth.signs_body)]
+    known = {it.name: await headers_for(web, it) for it in calls if it.auth and it.auth.name != "booking"}
+    await wires.redis.cut()
+    await wires.postgres.cut()
+    told.read()
+    asked = [(it.method, filled(it.path).replace("/hall", "/gala"), known.get(it.name, {})) for it in calls]
+    asked += [("GET", address(it).replace("/hall", "/gala"), {"Accept": "text/html"}) for it in PAGES]
+    asked += [("POST", address(it).replace("/hall", "/gala"), staff) for it in FORMS]
+    asked += [(it.method, address(it.path).replace("/hall", "/gala"), staff) for it in CONSOLE]
+    answers = await asyncio.gather(*(web.send(it[0], it[1], headers=it[2]) for it in asked))
+    written = told.read()
+    failed = {it.headers["x-request-id"] for it in answers if it.status_code >= 500}
+    assert len(failed) > 50
+    for request_id in failed:
+        [line] = [it for it in written if it.get("request_id") == request_id and "status" in it]
+        assert line["status"] >= 500
+
+
+async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web: Web, told: Log) -> None:
+    await web.event()
+    staff = await web.staff()
+    told.read()
+    for method, path, headers, call in (
+        ("GET", "/v1/orders", web.as_("operator"), "list_orders"),
+        ("GET", "/admin/orders", staff, "console_get_order_list"),
+        ("POST", "/rooms/gala/join", {"Origin": "http://fairgate.test"}, "form_join"),
+        ("GET", "/v1/nothing", {}, ""),
+    ):
+        answer = await web.send(method, path, headers=headers)
+        [line] = told.of(answer.headers["x-request-id"])
+        assert (line["level"], line["call"], line["status"]) == ("info", call, answer.status_code), path
+    for _ in range(20):
+        await web.join("gala")
+        await web.get("/v1/rooms/gala")
+        await web.get("/rooms/gala", headers={"Accept": "text/html"})
+        await web.get("/livez")
+    assert len(told.read()) < 5
+
+
+async def test_of_a_crowd_one_in_so_many_has_a_line(
+    web: Web, told: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "ONE_IN", 5)
+    await web.room()
+    told.read()
+    for _ in range(10):
+        await web.get("/v1/rooms/hall")
+    found = told.read()
+    assert [it["call"] for it in found] == ["status", "status"]
+    assert all(it["room_id"] == "hall" for it in found)
+
+
+async def test_what_is_slow_says_where_its_time_went(
+    web: Web, told: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "SLOW_S", 0.0)
+    await web.event()
+    staff = await web.staff()
+    told.read()
+    form = {"step": "pause"}
+    answers = [
+        await web.get("/admin/orders", headers=staff),
+        await web.post("/admin/rooms/gala/state", data=form, headers=staff),
+    ]
+    written = told.read()
+    spent: dict[str, float] = {}
+    for answer in answers:
+        [line] = [it for it in written if it.get("request_id") == answer.headers["x-request-id"]]
+        spent |= line["spent_ms"]
+        assert sum(line["spent_ms"].values()) <= line["ms"] + 1
+    assert {"body", "postgres", "redis", "render"} <= spent.keys()
+
+
+async def test_no_line_has_a_token_an_address_or_a_query(web: Web, told: Log) -> None:
+    await web.event()
+    place = (await web.join("gala", json={"email": f"{SECRET}@example.org"}))["place_token"]
+    sign_in = {"email": f"{SECRET}@example.org", "password": SECRET}
+    await web.post("/v1/login", sign_in)
+    await web.get(f"/v1/orders?q={SECRET}", headers=web.as_("operator"))
+    await web.get(f"/rooms/gala?return_to={SECRET}", headers={"Cookie": f"fairgate_place_gala={place}"})
+    await web.get(f"/{SECRET}")
+    await web.get("/v1/rooms/gala/places/me", headers=bearer(SECRET))
+    assert code(await web.get("/v1/users/me", headers=bearer(SECRET)))[0] == 401
+    assert told.read()
+    assert SECRET not in told.text
+    assert place not in told.text
+
+
+async def test_a_line_of_a_shared_reading_is_no_requests(web: Web, told: Log) -> None:
+    """It is read once for many, so it carries the id of none, also not of the one that began it."""
+    await web.room()
+    found: list[dict[str, Any]] = []
+
+    async def read(_key: str = "") -> int:
+        structlog.contextvars.get_contextvars()
+        found.append(structlog.contextvars.get_contextvars())
+        return 1
+
+    with structlog.contextvars.bound_contextvars(request_id="mine"):
+        await web.app.reservation_counts.get("x", read)  # type: ignore[arg-type]  # any reading will do
+    assert found == [{}]
