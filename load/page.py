@@ -26,6 +26,7 @@ STATUS_POLL_S = 3.0
 STREAM_FIRST_S = 4.0  # a stream begins with the present document; none by then: something swallows it
 STREAM_RETRY_S = (1.0, 10.0)  # what streams tell, each its own: `retry:`
 LISTEN_AGAIN_S = 15.0  # after an answer that was no stream
+SET_BACK_S = 60.0  # no document is so old: the server's clock was set back
 ASKING = ("prequeue", "drawing", "waiting", "returns", "called", "active")
 OVER: dict[str, PlaceState] = {
     "no_show": "no_show",
@@ -77,8 +78,10 @@ class Page:
     def hear(self, status: StatusDocument, now_s: float) -> None:
         """The shared document, from the stream or asked for. An older one than the last is dropped."""
         before = self.status
-        if status.updated_at and before.updated_at and status.updated_at < before.updated_at:
-            return
+        if status.updated_at and before.updated_at:
+            behind_s = (before.updated_at - status.updated_at).total_seconds()
+            if 0 < behind_s < SET_BACK_S:
+                return
         self.status = status
         if _reached(status, self.place) and not _reached(before, self.place):
             self.ask_at_s = now_s

@@ -52,3 +52,11 @@ def test_what_may_be_missing_or_blocked_is_tried(feature: str) -> None:
 
 def test_what_runs_where_modules_do_not_is_written_in_the_oldest_javascript() -> None:
     assert not re.search(r"=>|\b(let|const|class|async|import)\b|`|\?\.", SCRIPTS["without.js"])
+
+
+def test_no_page_has_a_stream_in_every_tab() -> None:
+    """Six tabs would use up what a browser opens to a host over HTTP/1.1."""
+    streaming = {name for name, text in SCRIPTS.items() if "new EventSource" in text}
+    assert streaming == {"live.js", "pay.js", "cockpit.js"}
+    for name in streaming:
+        assert re.search(r"\bwhileSeen\(listen\)|\blistenWhileSeen\b", SCRIPTS[name]), name

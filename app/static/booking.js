@@ -8,7 +8,7 @@ import { hideProblems, showProblem, whileBusy } from "./form.js";
 const root = document.querySelector("[data-event]");
 const form = document.querySelector("[data-reserve]");
 const url = `/v1/events/${root.dataset.event}`;
-const STOCK_MS = 3000, STOCK_MAX_MS = 30000;
+const STOCK_MS = 3000, STOCK_MAX_MS = 30000, STOCK_OLD_MS = 1200; // the last: what is shared of it is never older
 const hall = document.querySelector("[data-hall]");
 let wait = STOCK_MS, seats = null, agreed = null; // agreed: the total we were just told, of what is still chosen
 
@@ -66,10 +66,12 @@ function changed() {
   showTotal();
 }
 
+const lookAtStock = async () => showStock(await (await look(`${url}/availability`)).json());
+
 async function watchStock() {
   if (document.visibilityState === "visible") {
     try {
-      showStock(await (await look(`${url}/availability`)).json());
+      await lookAtStock();
       wait = STOCK_MS;
     } catch {
       wait = Math.min(STOCK_MAX_MS, wait * 2);
@@ -101,6 +103,7 @@ async function reserve() {
   if (answer.body?.code === "price_changed") {
     agreed = answer.body.amount;
     showTotal();
+    setTimeout(() => lookAtStock().catch(() => {}), STOCK_OLD_MS); // and the price of each
   }
   if (answer.body?.code !== "seat_taken" || !seats?.lose(answer.body.seat_ids ?? [])) showProblem(problemOf(answer));
 }

@@ -20,6 +20,20 @@ export async function look(url) {
   return response;
 }
 
+// A stream of this page alone, as long as it is looked at: over HTTP/1.1 a browser opens six connections to a host, whatever the
+// number of its tabs. It begins with the present state, so nothing is missed. `open` gives an EventSource, and may
+// call what it is given to have another one opened.
+export function whileSeen(open) {
+  let source = null;
+  const close = () => { source?.close(); source = null; };
+  const see = () => {
+    if (document.visibilityState !== "visible") close();
+    else if (!source) source = open(() => { close(); see(); });
+  };
+  document.addEventListener("visibilitychange", see);
+  see();
+}
+
 // {status, body, retryAfterMs}; body is null unless the answer was JSON.
 export async function call(method, url, { body, key, more } = {}) {
   const headers = { Accept: "application/json", ...more };

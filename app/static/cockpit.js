@@ -1,5 +1,5 @@
 // The cockpit, moving: figures, graphs, log and controls follow the room's stream; other numbers show their effect.
-import { within } from "./calls.js";
+import { whileSeen, within } from "./calls.js";
 import { Graph, number } from "./chart.js";
 
 const SPAN_MS = 15 * 60000, SILENT_MS = 6000, ASK_AFTER_MS = 150, AGAIN_MS = 3000;
@@ -81,10 +81,11 @@ function hear(event) {
   showLink();
 }
 
-function listen() {
+function listen(again) {
   const source = new EventSource(`${here}/events`);
   source.addEventListener("cockpit", hear);
-  source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS); };
+  source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(again, AGAIN_MS); };
+  return source;
 }
 
 // The sign of life; when it is silent the figures are old and must not be taken for the present.
@@ -139,4 +140,4 @@ form.addEventListener("input", ({ target }) => {
 });
 one("[data-plain]").hidden = true;
 addEventListener("resize", draw);
-listen();
+whileSeen(listen);

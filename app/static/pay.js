@@ -1,5 +1,5 @@
 // The page of one reservation: its countdown, its payment, and the answer of the bank when it comes.
-import { jittered, look as read, newKey, persist } from "./calls.js";
+import { jittered, look as read, newKey, persist, whileSeen } from "./calls.js";
 import { heard, localTimes, now, tick } from "./clock.js";
 import { hideProblems, showProblem, whileBusy } from "./form.js";
 
@@ -42,10 +42,15 @@ async function look() {
   }
 }
 
-function watch() {
+function listen() {
   const source = new EventSource(`${url}/events`);
   source.addEventListener("reservation", (event) => became(JSON.parse(event.data)));
   source.onerror = () => setTimeout(look, jittered(LOOK_MS));
+  return source;
+}
+
+function watch() {
+  whileSeen(listen);
   (function again() {
     if (status === "paying") look();
     setTimeout(again, jittered(LOOK_MS));

