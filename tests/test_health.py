@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from app import health, presence
 from app.health import Away
@@ -12,6 +15,7 @@ from app.settings import Settings
 from app.store import past
 from app.store.connections import Stores, connect_postgres, connect_redis
 from app.store.keys import WEBS, WORKERS
+from app.web.console_health import groups_of
 from tests.conftest import Servers
 from tests.waiting import wait_until
 
@@ -90,3 +94,23 @@ async def test_the_audit_log_is_kept_for_ever_unless_a_setting_says_how_long(sto
     for days, left in ((0, 2), (60, 2), (30, 1)):
         await past.forget(stores.postgres, days)
         assert await stores.postgres.fetchval("SELECT count(*) FROM audit") == left
+
+
+async def test_a_redis_that_may_throw_keys_away_is_told_in_the_log_and_on_the_page(stores: Stores) -> None:
+    redis: Any = stores.redis
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with capture_logs() as logged:
+            await health.tell_faults(stores)
+        groups = groups_of(await health.look(stores))
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    (line,) = logged
+    assert line["log_level"] == "warning"
+    assert "allkeys-lru" in line["fault"]
+    (part,) = next(it.parts for it in groups if it.title == "Redis")
+    assert part.kind == "bad"
+    assert [fact for name, fact in part.facts if name == "To do"] == [line["fault"]]
+    with capture_logs() as logged:
+        await health.tell_faults(stores)
+    assert logged == []
