@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -76,9 +76,6 @@ async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, 
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent(patch))
-        zones.check_zone(changed.timezone)
-        if changed.currency != event.currency and await events.has_reservations(connection, event_id):
-            raise Conflict("The currency is fixed once something was reserved.")
         await _update_event(connection, event, changed, by)
     await _tell_room(stores, changed)
     return changed
@@ -180,14 +177,16 @@ async def import_event(
     definition: EventDefinition,
     progress: Callable[[Section], None] = lambda _: None,
     *,
+    said: Mapping[str, Any] | None = None,
     by: Author,
 ) -> tuple[Event, bool]:
     """Make the event with all that is sold, or bring the one there is up to the definition; True: made.
 
-    Settings of a room that exists stay as staff left them; the seats of a section that exists have to be
-    those of the definition. `progress` is told of each section. Raises Conflict, AlreadyExists,
-    ValidationFailed.
+    `said` is the definition as it was written: what it does not mention stays as it is. So do the settings of
+    a room that exists; the seats of a section that exists have to be those of the definition. `progress` is
+    told of each section. Raises Conflict, AlreadyExists, ValidationFailed.
     """
+    written = msgspec.to_builtins(definition) if said is None else said
     sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
     async with _transaction(stores) as connection:
         event = _event(definition)
@@ -195,20 +194,28 @@ async def import_event(
         if before is None:
             await _insert_event(connection, event, definition, by)
         else:
-            event = msgspec.structs.replace(event, room_id=before.room_id)
+            event = msgspec.structs.replace(before, **_mentioned(definition, written, EventPatch))
             await _update_event(connection, before, event, by)
-        for new in definition.ticket_types:
+        for new, about in zip(definition.ticket_types, written.get("ticket_types", ()), strict=True):
             it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
             if it is None:
                 await ticket_types.insert(connection, event.event_id, new, by)
             else:
-                terms = msgspec.structs.asdict(new)
+                terms = _mentioned(new, about, TicketTypePatch)
                 await ticket_types.update(connection, event.event_id, it, terms, by)
-        for section in sections:
-            await ticket_types.bring_section(connection, event.event_id, section, by)
+        for section, about in zip(sections, written.get("sections", ()), strict=True):
+            terms = _mentioned(section, about, TicketTypePatch)
+            await ticket_types.bring_section(connection, event.event_id, section, terms, by)
             progress(section)
     await _tell_room(stores, event)
     return event, before is None
+
+
+def _mentioned(
+    definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
+) -> dict[str, Any]:
+    """The fields that can be changed, of those that were written."""
+    return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in written}
 
 
 def _event(new: NewEvent) -> Event:
@@ -242,6 +249,9 @@ async def _insert_event(connection: Connection, event: Event, new: NewEvent, by:
 
 
 async def _update_event(connection: Connection, before: Event, after: Event, by: Author) -> None:
+    zones.check_zone(after.timezone)
+    if after.currency != before.currency and await events.has_reservations(connection, after.event_id):
+        raise Conflict("The currency is fixed once something was reserved.")
     await events.update_event(connection, after)
     await rooms.touch_room(connection, after.room_id)
     fields = {"before": msgspec.structs.asdict(before), "after": msgspec.structs.asdict(after)}

@@ -69,8 +69,10 @@ async def insert_section(
     return new
 
 
-async def bring_section(connection: Connection, event_id: EventId, section: Section, by: Author) -> None:
-    """The section, new, or with name and price brought up to it. Raises Conflict when it has other seats."""
+async def bring_section(
+    connection: Connection, event_id: EventId, section: Section, terms: dict[str, Any], by: Author
+) -> None:
+    """The section, new, or with these terms, as name and price. Raises Conflict when it has other seats."""
     it = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
     if it is None:
         await insert_section(connection, event_id, section, by)
@@ -78,7 +80,6 @@ async def bring_section(connection: Connection, event_id: EventId, section: Sect
     there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
     if there.get(section.ticket_type_id) != list(section.rows):
         raise Conflict(f"{section.name} is there with other seats; make a section of another name.")
-    terms = {name: getattr(section, name) for name in ("name", "price", "sale_from", "sale_until")}
     await update(connection, event_id, it, terms, by)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from app import catalog
 from app.commands import event_file
-from app.core.definitions import EventDefinition
+from app.core.definitions import EventDefinition, EventPatch
 from app.core.errors import Conflict
 from app.core.model import EventId
 from app.store.connections import Stores
@@ -48,6 +48,47 @@ async def test_importing_again_brings_the_event_up_to_the_file(stores: Stores, t
     assert not new
     _, ticket_types = await catalog.event(stores, EventId("gala"))
     assert [(it.price, it.total) for it in ticket_types] == [(6000, 20), (3000, 5)]
+
+
+async def imported(stores: Stores, tmp_path: Path, text: str) -> None:
+    """As `fairgate event import` does it."""
+    (tmp_path / "gala.yaml").write_text(text)
+    found, said = event_file.load(tmp_path / "gala.yaml")
+    await catalog.import_event(stores, found, said=said, by=STAFF)
+
+
+async def test_an_import_leaves_alone_what_the_file_does_not_mention(stores: Stores, tmp_path: Path) -> None:
+    full = YAML.replace("name: Gala", "venue: Old Hall\nhold_ttl_s: 600\ntimezone: Europe/Paris\nname: Gala")
+    full = full.replace("quantity: 10}", "quantity: 10, sale_from: 2029-01-01T00:00:00Z}")
+    stalls = "name: Stalls, price: 7000, rows: 1, seats_per_row: 2"
+    full += f"sections:\n  - {{{stalls}, sale_until: 2029-06-01T00:00:00Z}}\n"
+    await imported(stores, tmp_path, full)
+    patch = EventPatch(max_tickets_per_visitor=2, published=False)
+    await catalog.change_event(stores, EventId("gala"), patch, by=STAFF)
+    before = await catalog.event(stores, EventId("gala"))
+    await imported(stores, tmp_path, YAML)
+    sections = f"sections:\n  - {{{stalls}}}\n"
+    await imported(stores, tmp_path, YAML + sections)
+    assert await catalog.event(stores, EventId("gala")) == before
+    cleared = YAML.replace("name: Gala", "venue: ''\nname: Gala")
+    await imported(stores, tmp_path, cleared.replace("quantity: 10}", "quantity: 10, sale_from: null}"))
+    event, types = await catalog.event(stores, EventId("gala"))
+    assert (event.venue, types[0].sale_from, event.hold_ttl_s) == ("", None, 600)
+
+
+async def test_an_import_in_another_currency_after_a_reservation_changes_nothing(
+    stores: Stores, tmp_path: Path
+) -> None:
+    await imported(stores, tmp_path, YAML)
+    await stores.postgres.execute(
+        "INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency, "
+        "fingerprint, expires_at) VALUES ('r', 'gala', 'v', 'expired', '[]', 0, 'EUR', 'f', now())"
+    )
+    before = await catalog.event(stores, EventId("gala"))
+    other = YAML.replace("name: Gala", "currency: JPY\nname: Ball").replace("price: 5000", "price: 1000")
+    with pytest.raises(Conflict, match="currency is fixed"):
+        await imported(stores, tmp_path, other)
+    assert await catalog.event(stores, EventId("gala")) == before
 
 
 async def test_an_import_that_fails_changes_nothing(stores: Stores, tmp_path: Path) -> None:

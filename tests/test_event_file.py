@@ -69,6 +69,20 @@ def test_yaml_and_json_define_the_same(tmp_path: Path) -> None:
             "    price: cheap",
             "line 12: ticket_types[1].price: has to be a whole number, not text",
         ),
+        ("price: 5000", "price: 0500", "line 9: ticket_types[0].price: has to be a whole number, not text"),
+        ("price: 5000", "price: 1:30", "line 9: ticket_types[0].price: has to be a whole number, not text"),
+        ("price: 5000", "price: 1_000", "line 9: ticket_types[0].price: has to be a whole number, not text"),
+        ("price: 5000", "price: 0x1F", "line 9: ticket_types[0].price: has to be a whole number, not text"),
+        ("+01:00\n", "+01:00\npublished: yes\n", "line 4: published: has to be true or false, not text"),
+        (
+            "    quantity: 5\n",
+            "    quantity: 5\n    price: 1\n",
+            "line 14: ticket_types[1].price: is there twice",
+        ),
+        ("name: Gala", "event_id: x\nname: Gala", "line 2: event_id: is there twice"),
+        ("price: 5000", "price: 5000, price: 1", "line 9: ticket_types[0].price: is there twice"),
+        ("name: Gala", "timezone: Mars\nname: Gala", "line 2: timezone: is not a time zone"),
+        ("name: Gala", "currency: ZZZ\nname: Gala", "line 2: currency: has to be the ISO 4217 code"),
         ("name: Gala", "colour: red\nname: Gala", "line 2: colour: is not known here"),
         ("  admission_rate", "  speed: 1\n  admission_rate", "line 5: room.speed: is not known here"),
         ("+01:00", "", "line 3: starts_at: has to say its offset from UTC"),
@@ -115,6 +129,17 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_lines(tmp_
 )
 def test_a_file_that_is_no_event_at_all(tmp_path: Path, text: str, name: str, told: str) -> None:
     assert any(it.startswith(told) for it in faults(tmp_path, text, name)), faults(tmp_path, text, name)
+
+
+def test_a_key_twice_in_json_is_told_as_well(tmp_path: Path) -> None:
+    text = '{"event_id": "gala", "name": "Gala",\n "starts_at": "2030-01-01T20:00:00Z",\n "name": "Ball"}'
+    assert faults(tmp_path, text, "gala.json") == ["line 3: name: is there twice"]
+
+
+def test_words_that_yaml_1_1_takes_for_something_else_are_words(tmp_path: Path) -> None:
+    text = GOOD.replace("name: Gala \U0001f3b7", "name: No\nvenue: 12:30\nartist: on")
+    found = read(tmp_path, text)
+    assert (found.name, found.venue, found.artist) == ("No", "12:30", "on")
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

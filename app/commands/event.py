@@ -32,9 +32,12 @@ def import_event(
     *,
     data: Data = None,
 ) -> None:
-    """Make an event with all that is sold, or bring it up to the file; or tell all that is wrong with it."""
+    """Make an event with all that is sold, or bring it up to the file; or tell all that is wrong with it.
+
+    What the file does not mention stays as it is.
+    """
     try:
-        definition = event_file.read(file)
+        definition, said = event_file.load(file)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
     except event_file.FileWrong as error:
@@ -52,7 +55,7 @@ def import_event(
             print(f"seats: {written:,} of {total:,}", file=sys.stderr)
 
     async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
-        return await catalog.import_event(stores, definition, tell, by=COMMAND_LINE)
+        return await catalog.import_event(stores, definition, tell, said=said, by=COMMAND_LINE)
 
     event, made = on_stores(data, put)
     done = "made" if made else "brought up to the file"

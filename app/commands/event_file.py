@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +41,11 @@ class FileWrong(CannotRun):
 
 def read(path: Path) -> EventDefinition:
     """The event a file defines. Raises FileWrong with everything that is wrong, OSError."""
+    return load(path)[0]
+
+
+def load(path: Path) -> tuple[EventDefinition, dict[str, Any]]:
+    """The event a file defines, and what the file says of it. Raises FileWrong, OSError."""
     if path.stat().st_size > FILE_MAX:
         raise FileWrong(path, [Fault(1, "", f"the file is larger than {FILE_MAX // 1024**2} MiB")])
     try:
@@ -54,23 +61,30 @@ def read(path: Path) -> EventDefinition:
         raise FileWrong(path, [Fault(line, "", f"cannot be read: {error.problem}")]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FileWrong(path, [Fault(1, "", f"cannot be read: {error}")]) from None
-    wrong = [Fault(_line(tree, keys), field_name(keys), text) for keys, text in faults(document)]
+    wrong = [Fault(line, field_name(keys), "is there twice") for line, keys in _twice(tree, ())]
+    wrong += [Fault(_line(tree, keys), field_name(keys), text) for keys, text in faults(document)]
     if wrong:
         raise FileWrong(path, sorted(wrong)[:FAULTS_MAX])
-    return msgspec.convert(document, EventDefinition)
+    return msgspec.convert(document, EventDefinition), document
 
 
 Node = yaml.Node | None
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without its own idea of dates: a time is read by the same rules as in a request."""
+    """YAML with the scalars of JSON, nearly as in YAML 1.2: in 1.1, which PyYAML reads, 0500 is 320, 1:30 is 90
+    and NO is false. Times are text, read by the same rules as in a request."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [it for it in resolvers if it[0] != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _form, _first in (
+    ("null", r"~|null|", ("~", "n", "")),
+    ("bool", r"true|false", ("t", "f")),
+    ("int", r"-?(0|[1-9][0-9]*)", "-0123456789"),
+    ("float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", "-0123456789"),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"), list(_first))
 
 
 def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:
@@ -82,6 +96,24 @@ def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:
         return tree, document if is_json or tree is None else loader.construct_document(tree)
     finally:
         loader.dispose()
+
+
+def _twice(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) -> Iterator[tuple[int, Keys]]:
+    """Where a key stands in a mapping that has it already: one of both would be lost."""
+    if at is None or id(at) in seen:  # an alias may lead back to itself
+        return
+    seen |= {id(at)}
+    if isinstance(at, yaml.MappingNode):
+        there = set()
+        for key, value in at.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in there:
+                    yield key.start_mark.line + 1, (*keys, key.value)
+                there.add(key.value)
+                yield from _twice(value, (*keys, key.value), seen)
+    elif isinstance(at, yaml.SequenceNode):
+        for i, one in enumerate(at.value):
+            yield from _twice(one, (*keys, i), seen)
 
 
 def _line(tree: Node, keys: Keys) -> int:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from app.core.clock import to_ms
 from app.core.errors import Conflict, ValidationFailed
-from app.core.model import RoomSettings, RoomState
+from app.core.model import Event, RoomSettings, RoomState
 
 RoomAction = Literal["open", "pause", "resume", "close"]
 
@@ -120,6 +120,13 @@ def check_sale_window(sale_from: datetime | None, sale_until: datetime | None, f
     """A sale ends after it began. Raises ValidationFailed naming `sale_until` of the field."""
     if sale_from and sale_until and sale_until <= sale_from:
         raise ValidationFailed(f"{field}.sale_until".removeprefix("."), "has to be after sale_from")
+
+
+def sold_until(event: Event, sale_until: datetime | None) -> datetime | None:
+    """When a ticket type's sale ends: at the latest when the event begins, unless staff sell on."""
+    if event.sell_after_start:
+        return sale_until
+    return event.starts_at if sale_until is None else min(sale_until, event.starts_at)
 
 
 def wait_percentiles_s(progress: Sequence[tuple[int, int, int]]) -> dict[str, int] | None:

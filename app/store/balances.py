@@ -11,9 +11,10 @@ import asyncpg
 import msgspec
 
 from app.core.model import EventId, Item, RoomId, TicketType
+from app.core.rules import sold_until
 from app.core.seating import SeatRow
 from app.store import seats
-from app.store.events import TYPE_READ
+from app.store.events import TYPE_READ, select_event
 from app.store.reservations import items_text
 from app.store.stock_scripts import LoadedHold
 
@@ -138,11 +139,16 @@ async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[S
 
 
 async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
+    """As Redis is told of them: none is sold once the event has begun, unless staff say so."""
     rows = await connection.fetch(
         f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,
     )
-    return [TicketType(**dict(row.items())) for row in rows]
+    types = [TicketType(**dict(row.items())) for row in rows]
+    event = await select_event(connection, event_id) if types else None
+    if event is None:
+        return types
+    return [msgspec.structs.replace(it, sale_until=sold_until(event, it.sale_until)) for it in types]
 
 
 _STATES = {"held": "held", "paying": "held", "confirmed": "sold"}

@@ -71,7 +71,7 @@ async def event_page(
         event=event_head(found),
         now_ms=now,
         session_expires_at_ms=await _session_expires_at_ms(request, found),
-        ticket_types=[type_view(it, now, bands.get(it.ticket_type_id, 0)) for it in ticket_types],
+        ticket_types=[type_view(found, it, now, bands.get(it.ticket_type_id, 0)) for it in ticket_types],
         seats=seats,
         reservations=[reservation_view(it, names) for it in mine],
         idempotency_key=secrets.token_urlsafe(16),

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from app.core import currencies
 from app.core.clock import to_ms
 from app.core.model import Event, Item, Reservation, TicketType
+from app.core.rules import sold_until
 from app.core.seating import SeatName, seat_name
 from app.web.page_seats import SeatsPart
 
@@ -32,6 +33,11 @@ class EventHead:
     zone: str  # its times are given in
     currency: str
     max_tickets_per_visitor: int
+    sell_after_start: bool = False
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether it has begun, so that nothing more is sold."""
+        return not self.sell_after_start and self.starts_at_ms <= now_ms
 
     @property
     def decimals(self) -> int:
@@ -51,6 +57,7 @@ def event_head(event: Event) -> EventHead:
         zone=event.timezone,
         currency=event.currency,
         max_tickets_per_visitor=event.max_tickets_per_visitor,
+        sell_after_start=event.sell_after_start,
     )
 
 
@@ -113,9 +120,10 @@ class TypeView:
     band: int  # its colour on the seat map
 
 
-def type_view(ticket_type: TicketType, now_ms: int, band: int = 0) -> TypeView:
+def type_view(event: Event, ticket_type: TicketType, now_ms: int, band: int = 0) -> TypeView:
     """The ticket type with what is left of it, and whether it is on sale."""
-    from_ms, until_ms = to_ms(ticket_type.sale_from), to_ms(ticket_type.sale_until)
+    until = sold_until(event, ticket_type.sale_until)
+    from_ms, until_ms = to_ms(ticket_type.sale_from), to_ms(until)
     free = ticket_type.total - ticket_type.held - ticket_type.sold
     return TypeView(
         ticket_type.ticket_type_id,
@@ -125,8 +133,8 @@ def type_view(ticket_type: TicketType, now_ms: int, band: int = 0) -> TypeView:
         ticket_type.sold,
         ticket_type.total,
         ticket_type.seated,
-        from_ms if from_ms > now_ms else 0,
-        ticket_type.sale_until is not None and until_ms <= now_ms,
+        from_ms if from_ms > now_ms and (until is None or until_ms > now_ms) else 0,
+        until is not None and until_ms <= now_ms,
         band,
     )
 

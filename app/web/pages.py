@@ -10,7 +10,7 @@ from dataclasses import replace
 from quart import Quart, Response, current_app
 
 from app import room_lists
-from app.core.clock import to_ms
+from app.core.clock import now_ms, to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
 from app.web import page_booking, page_carry, page_forms, page_handover, page_mail, page_mine
@@ -34,6 +34,7 @@ async def sales(request: Request) -> Response:
         head = await posters.of_room(request.app.stores, found)
         name = head.name if head else found.settings.name
         lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))
+    lines.sort(key=lambda it: it.event is not None and it.event.is_over(now_ms()))
     return respond("sales.html", SalesPage(lines))
 
 

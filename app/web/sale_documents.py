@@ -11,6 +11,7 @@ import msgspec
 
 from app.core.clock import from_ms, in_zone
 from app.core.model import Event, Item, Reservation, ReservationStatus, TicketType
+from app.core.rules import sold_until
 from app.core.seating import FREE, HELD, SOLD, SeatRow
 
 T = TypeVar("T")
@@ -220,12 +221,12 @@ def seat_map_document(
     event: Event, ticket_types: list[TicketType], rows: Mapping[str, Sequence[SeatRow]]
 ) -> SeatMapDocument:
     """The seat map; `rows` by ticket type, with live states."""
-    sections = [_section(it, rows.get(it.ticket_type_id, ())) for it in ticket_types if it.seated]
+    sections = [_section(event, it, rows.get(it.ticket_type_id, ())) for it in ticket_types if it.seated]
     now = datetime.now(UTC).replace(microsecond=0)
     return SeatMapDocument(event.event_id, event.currency, SeatStates(), sections, now)
 
 
-def _section(it: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
+def _section(event: Event, it: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
     free, held, sold = (sum(row.states.count(state) for row in rows) for state in (FREE, HELD, SOLD))
     return SeatSectionDocument(
         ticket_type_id=it.ticket_type_id,
@@ -237,7 +238,7 @@ def _section(it: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
         sold=sold,
         total=it.total,
         sale_from=_utc(it.sale_from),
-        sale_until=_utc(it.sale_until),
+        sale_until=_utc(sold_until(event, it.sale_until)),
         rows=[SeatRowDocument(*row) for row in rows],
     )
 
