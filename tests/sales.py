@@ -123,8 +123,8 @@ async def a_sale(
         bytes(32),
     )
     await stores.postgres.execute(
-        "INSERT INTO events (event_id, room_id, name, starts_at, hold_ttl_s) "
-        "VALUES ($1, $2, 'Gala', now() + interval '1 day', $3)",
+        "INSERT INTO events (event_id, room_id, name, starts_at, hold_ttl_s, sell_after_start) "
+        "VALUES ($1, $2, 'Gala', now() + interval '1 day', $3, true)",
         GALA,
         HALL,
         hold_ttl_s,

@@ -194,7 +194,9 @@ async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: 
     await a_sale(stores)
 
     async def seen(state: RoomState, now_ms: int) -> None:
-        zeros = dict.fromkeys("epoch serving_position last_number waiting called active".split(), 0)
+        zeros: dict[str, Any] = dict.fromkeys(
+            "epoch serving_position last_number waiting called active".split(), 0
+        )
         status = RoomStatus(
             **zeros,
             state=state,

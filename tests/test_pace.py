@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.model import Pace
+from app.core.model import Blocked, Pace, RoomStatus
 from app.core.pace import (
     Measured,
     Moment,
@@ -21,6 +21,7 @@ from app.core.pace import (
     next_pace,
     no_show_share,
     starting_pace,
+    told_pace,
     wait_range_s,
     wait_s,
 )
@@ -226,3 +227,56 @@ def test_a_wiped_redis_is_a_new_beginning() -> None:
     wiped = measure(seen, CALM)
     assert (wiped.calls, wiped.last) == (0.0, CALM)
     assert estimate(wiped, 0.0) == starting_pace(600)
+
+
+def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_were_seen_to_leave() -> None:
+    """Cap 1, sessions of 600 s, five in line; from 300 s on somebody leaves each 60 s."""
+    seen, shown, told = Measured(), None, []
+    full = msgspec.structs.replace(CALM, waiting=5, admitted=1, tokens_left=True, stay_ms=600_000)
+    for second in range(600):
+        left = max(0, second - 300) // 60
+        now = msgspec.structs.replace(full, now_ms=START_MS + 1000 * second, admitted=1 + left)
+        seen = measure(seen, now)
+        shown = next_pace(shown, seen)
+        status = RoomStatus(
+            now_ms=now.now_ms,
+            version=1,
+            epoch=1,
+            state="open",
+            serving_position=1,
+            last_number=6,
+            waiting=5,
+            called=0,
+            active=1,
+            outflow_per_minute=1,
+            available=None,
+            opened_at_ms=1,
+            pace=shown,
+            blocked="cap",
+        )
+        pace = told_pace(status, now.rate_per_minute)
+        told.append(wait_s(pace, 5) if pace else None)
+    assert told[0] is None
+    assert all(it is None or it >= 5 * 600 for it in told[:300])
+    assert told[299] is not None
+    last = told[-1]
+    assert last is not None
+    assert 5 * 60 < last < 5 * 600  # what was seen counts
+
+
+@pytest.mark.parametrize("blocked", get_args(Blocked))
+def test_no_wait_is_told_where_nobody_can_be_called(blocked: Blocked) -> None:
+    zeros: dict[str, Any] = dict.fromkeys("epoch serving_position last_number called active".split(), 0)
+    status = RoomStatus(
+        **zeros,
+        now_ms=1,
+        version=1,
+        state="open",
+        waiting=3,
+        outflow_per_minute=600,
+        available=0,
+        opened_at_ms=1,
+        blocked=blocked,
+    )
+    assert (told_pace(status, 600) is not None) == (blocked in ("", "cap"))  # a cap that lets the rate in
+    assert told_pace(status, 0) is None

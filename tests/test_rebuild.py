@@ -276,7 +276,8 @@ async def test_a_wipe_again_and_again(line: Line) -> None:
 async def test_the_stock_comes_back_before_anything_is_claimed(line: Line) -> None:
     await an_open_room(line, admission_rate_per_minute=60_000)
     await line.stores.postgres.execute(
-        "INSERT INTO events (event_id, room_id, name, starts_at) VALUES ('gala', $1, 'Gala', now())", ROOM
+        "INSERT INTO events (event_id, room_id, name, starts_at) VALUES ('gala', $1, 'Gala', now() + '1 d')",
+        ROOM,
     )
     await line.stores.postgres.execute(
         "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, held, sold) "

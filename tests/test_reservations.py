@@ -183,7 +183,8 @@ async def test_events_of_other_rooms_and_of_nobody(stores: Stores) -> None:
             "INSERT INTO rooms (room_id, settings, state, seed) VALUES ('club', '{}', 'open', $1)", bytes(32)
         )
         await stores.postgres.execute(
-            "INSERT INTO events (event_id, room_id, name, starts_at) VALUES ('party', 'club', 'Party', now())"
+            "INSERT INTO events (event_id, room_id, name, starts_at) "
+            "VALUES ('party', 'club', 'Party', now() + '1 d')"
         )
         with pytest.raises(WrongRoom):
             await reserve(desk, ann, EventId("party"), wanted("floor:1"), idempotency_key="1")

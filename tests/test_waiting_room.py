@@ -210,7 +210,8 @@ async def test_public_rooms_are_listed(line: Line) -> None:
 async def test_nobody_queues_for_what_is_gone(line: Line) -> None:
     await an_open_room(line)
     await line.stores.postgres.execute(
-        "INSERT INTO events (event_id, room_id, name, starts_at) VALUES ('gala', $1, 'Gala', now())", ROOM
+        "INSERT INTO events (event_id, room_id, name, starts_at) VALUES ('gala', $1, 'Gala', now() + '1 d')",
+        ROOM,
     )
     await room_control.refresh(line.stores, ROOM)
     await stock(line.stores.redis, free=0, sold=3)

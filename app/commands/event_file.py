@@ -72,8 +72,8 @@ Node = yaml.Node | None
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with the scalars of JSON, nearly as in YAML 1.2: in 1.1, which PyYAML reads, 0500 is 320, 1:30 is 90
-    and NO is false. Times are text, read by the same rules as in a request."""
+    """YAML with the scalars of JSON. YAML 1.1, which PyYAML reads, takes 0500 for 320, 1:30 for 90 and NO for
+    false. Times are text, read by the same rules as in a request."""
 
 
 _Loader.yaml_implicit_resolvers = {}

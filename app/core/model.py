@@ -72,6 +72,8 @@ KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
 GateMode = Literal["auto", "queue_all", "off"]  # in line when there is a crowd; everybody; nobody
 GateFail = Literal["closed", "open"]  # with Redis away newcomers wait, or pass
+# Why nobody can be called in an open room: until staff, time or somebody inside changes it.
+Blocked = Literal["", "rate", "cap", "held", "not_on_sale_yet", "sale_over", "nothing_on_sale"]
 Slower = Literal["", "paused", "rate_lowered", "slower"]
 NoticeType = Literal[
     "reservation.held",
@@ -196,6 +198,7 @@ class RoomStatus(Struct, frozen=True):
     opened_at_ms: int
     held: int | None = None  # tickets somebody holds and has not paid for
     pace: Pace | None = None  # None: not measured yet
+    blocked: Blocked = ""
 
 
 class Place(Struct, frozen=True):

@@ -22,7 +22,7 @@ import math
 
 import msgspec
 
-from app.core.model import Pace, RoomState, Slower
+from app.core.model import Pace, RoomState, RoomStatus, Slower
 
 P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/wait-estimate.md
 CLAIMS_SOON_MS = 30_000  # who has not claimed by then rarely does; `admit.lua` counts them
@@ -33,6 +33,8 @@ CAUTIOUS = 1.0  # standard errors: a wait falls as soon as it is this likely
 BOLD = 2.0  # and rises only when it is this certain
 HELD_BACK = 0.3  # so much of the time something else than the rate: the outflow is what counts
 LONGER_TIMES, LONGER_PLUS_S = 1.1, 10.0  # a wait this much longer than shown is told
+CAP_SEEN_S = 10.0  # so long after the cap was full its outflow is told
+RATE_HOLDS, FLOW_MIN = 0.7, 10  # a full cap that lets this share of the rate in, and so many a minute
 SHORTER_TIMES = 0.995  # what is less of a change is not worth a write
 
 
@@ -49,6 +51,7 @@ class Moment(msgspec.Struct, frozen=True):
     no_shows: int
     unclaimed: int
     tokens_left: bool  # somebody waits and could be called as far as the rate goes
+    stay_ms: int = 0  # the cap is full: so far apart people leave if all of them stay to the end; else 0
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -142,6 +145,8 @@ def estimate(seen: Measured, errors: float) -> Pace | None:
     if now is None or now.rate_per_minute == 0:
         return None
     rate_s, share = now.rate_per_minute / 60, no_show_share(seen, errors)
+    if now.stay_ms and seen.flow_s >= CAP_SEEN_S:
+        return _behind_the_cap(seen, now, errors)
     if seen.held > HELD_BACK:
         held_s = seen.flow * (1 - errors / math.sqrt(seen.flow + 1)) / seen.flow_s
         flow_s = seen.held * min(held_s, rate_s) + (1 - seen.held) * rate_s / (1 - share)
@@ -150,6 +155,26 @@ def estimate(seen: Measured, errors: float) -> Pace | None:
     coming_back = now.unclaimed + share * (now.admitted - seen.judged[0])
     base_s = share * now.claim_window_ms / 1000 / (1 - share) - coming_back / rate_s
     return Pace(now.rate_per_minute, 1 / rate_s, max(0.0, base_s), (1 - share) / rate_s)
+
+
+def _behind_the_cap(seen: Measured, now: Moment, errors: float) -> Pace:
+    """As people were seen to leave, beside one who stays as long as they may: nothing seen is not nothing."""
+    left = seen.flow + 1
+    flow_s = left * (1 - errors / math.sqrt(left + 1)) / (seen.flow_s + now.stay_ms / 1000)
+    each_s = 1 / max(min(flow_s, now.rate_per_minute / 60), 1e-6)
+    return Pace(now.rate_per_minute, each_s, 0.0, each_s)
+
+
+def told_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
+    """What waits are told from at this moment. None: nobody is called until something changes, or the cap is
+    full and nobody knows yet how soon people leave."""
+    if rate_per_minute == 0 or status.state in ("closed", "sold_out") or status.blocked not in ("", "cap"):
+        return None
+    pace = status.pace or starting_pace(rate_per_minute)
+    if status.blocked == "cap" and pace.first_s * rate_per_minute <= 60 * 1.001:
+        moves = status.outflow_per_minute >= max(FLOW_MIN, RATE_HOLDS * rate_per_minute)
+        return pace if moves else None
+    return pace
 
 
 def no_show_share(seen: Measured, errors: float) -> float:

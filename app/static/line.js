@@ -16,6 +16,7 @@ export function noticeOf(status, place, lost) {
   if (lost || status.stale) return "lost";
   if (status.state === "paused" && ["door", "drawing", "waiting", "called"].includes(panel)) return "paused";
   if (panel !== "waiting") return "";
+  if (["not_on_sale_yet", "sale_over", "nothing_on_sale"].includes(status.blocked)) return status.blocked;
   if (status.available === 0) return "held";
   const tooFew = (status.available ?? place.quantity) < place.quantity;
   return isPassable(place) && (isReached(status, place) || tooFew) ? "fewer" : "";

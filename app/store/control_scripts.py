@@ -114,7 +114,14 @@ async def admit(
 
 
 def _moment(
-    now: RoomStatus, rate: int, window_ms: int, admitted: int, no_shows: int, unclaimed: int, tokens: int
+    now: RoomStatus,
+    rate: int,
+    window_ms: int,
+    admitted: int,
+    no_shows: int,
+    unclaimed: int,
+    tokens: int,
+    stay_ms: int,
 ) -> Moment:
     return Moment(
         now_ms=now.now_ms,
@@ -127,6 +134,7 @@ def _moment(
         no_shows=no_shows,
         unclaimed=unclaimed,
         tokens_left=tokens == 1,
+        stay_ms=stay_ms,
     )
 
 

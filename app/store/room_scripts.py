@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
-from app.core.model import Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
+from app.core.model import Blocked, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.lua import call
@@ -24,7 +24,8 @@ _REFUSALS = frozenset(
     "away crowd".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
-HEAD = 14  # values of `include/room.lua`'s head
+_BLOCKED = frozenset(get_args(Blocked))
+HEAD = 15  # values of `include/room.lua`'s head
 _WIDTH = 6  # values a record
 
 
@@ -100,6 +101,7 @@ def room_status(reply: Sequence[Any]) -> RoomStatus:
         opened,
         held,
         pace,
+        blocked,
     ) = reply[:HEAD]
     return RoomStatus(
         now_ms=now_ms,
@@ -116,6 +118,7 @@ def room_status(reply: Sequence[Any]) -> RoomStatus:
         opened_at_ms=opened,
         held=None if held < 0 else held,
         pace=read_pace(pace) if pace else None,
+        blocked=cast(Blocked, known(blocked, _BLOCKED)),
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from app.core import rules
 from app.core.clock import from_ms, in_zone
 from app.core.model import (
+    Blocked,
     Pace,
     Place,
     PlaceClaims,
@@ -21,7 +22,7 @@ from app.core.model import (
     RoomState,
     RoomStatus,
 )
-from app.core.pace import starting_pace, wait_range_s
+from app.core.pace import told_pace, wait_range_s
 from app.core.tokens import PlaceSigner
 
 PASSED_OVER_S = 2
@@ -78,7 +79,8 @@ class StatusDocument(msgspec.Struct, frozen=True):
     held: int | None
     draw: Draw | None
     updated_at: datetime | None
-    pace: PaceDocument | None  # null while the rate is 0
+    pace: PaceDocument | None  # null while nobody can be called, or nobody can say when
+    blocked: Blocked | None  # why nobody can be called in this open room; null: the line moves
     slower: SlowerDocument | None  # null: no wait was ever longer than one shown before
     epoch: int  # grew: the line was rebuilt, and who waits asks for their place once so that it is put back
     stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is away
@@ -158,18 +160,16 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
         held=status.held,
         draw=draw_document(room, opened=status.opened_at_ms > 0),
         updated_at=from_ms(status.now_ms),
-        pace=pace_document(status.pace, settings.admission_rate_per_minute),
+        pace=pace_document(told_pace(status, settings.admission_rate_per_minute)),
+        blocked=status.blocked or None,
         slower=slower_document(status.pace),
         epoch=status.epoch,
     )
 
 
-def pace_document(pace: Pace | None, rate_per_minute: int) -> PaceDocument | None:
-    """What waits are told from; before anything was measured, the rate."""
-    if rate_per_minute == 0:
-        return None
-    it = pace or starting_pace(rate_per_minute)
-    return PaceDocument(it.first_s, it.base_s, it.each_s)
+def pace_document(pace: Pace | None) -> PaceDocument | None:
+    """What waits are told from."""
+    return None if pace is None else PaceDocument(pace.first_s, pace.base_s, pace.each_s)
 
 
 def slower_document(pace: Pace | None) -> SlowerDocument | None:
@@ -198,7 +198,8 @@ def place_document(
     wait = position = None
     if place.ahead is not None:
         position = place.ahead + 1
-        wait = wait_range_s(place.ahead, status.pace, rate_per_minute)
+        pace = told_pace(status, rate_per_minute)
+        wait = wait_range_s(place.ahead, pace, rate_per_minute) if pace else None
     shown = wait if status.state == "open" else None  # else nobody is called: no estimate would be true
     return PlaceDocument(
         room_id,

@@ -21,6 +21,7 @@ REFRESH_NEAR_S = 5
 REFRESH_QUIET_S = 60  # nothing is expected soon
 STAYS = ("removed", "active", "called", "done")  # tell these whatever became of the room
 QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in line; in show.js as well
+NOTHING_ON_SALE = ("not_on_sale_yet", "sale_over", "nothing_on_sale")
 OVER = ("no_show", "expired", "left", "done", "removed")
 
 
@@ -39,7 +40,9 @@ def panel_of(room_state: str, place_state: str | None) -> str:
     return place_state
 
 
-def notice_of(room_state: str, panel: str, available: int | None, quantity: int, reached: bool) -> str:
+def notice_of(
+    room_state: str, panel: str, available: int | None, quantity: int, reached: bool, blocked: str = ""
+) -> str:
     """Which strip stands above it, if any.
 
     `quantity`: the tickets this visitor wants at once; `reached`: the serving position is at their number.
@@ -48,6 +51,8 @@ def notice_of(room_state: str, panel: str, available: int | None, quantity: int,
         return "paused"
     if panel != "waiting":
         return ""
+    if blocked in NOTHING_ON_SALE:
+        return blocked
     if available == 0:
         return "held"
     return "fewer" if quantity > 1 and (reached or (available or quantity) < quantity) else ""
@@ -152,7 +157,7 @@ def room_page(standing: Standing) -> RoomPage:
     position = position_of(status, place)
     quantity = max(1, place.quantity) if place else 1
     reached = place is not None and 0 < (place.queue_number or 0) <= status.serving_position
-    notice = notice_of(status.state, panel, status.available, quantity, reached)
+    notice = notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
     # Nobody is called while the line is paused or nothing is free: an estimate would be made up.
     estimate = standing.place_document.wait_s if standing.place_document and not notice else None
     page = RoomPage(

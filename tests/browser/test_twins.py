@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ from app import languages
 from app.core import words
 from app.core.clock import from_ms
 from app.core.currencies import SCALES
-from app.core.model import Pace
+from app.core.model import Blocked, Pace
 from app.core.pace import wait_range_s
 from app.languages import LANGUAGES
 from app.web.assets import load_assets
@@ -73,11 +73,16 @@ async def asked(modules: Page, script: str, cases: list[Any]) -> Any:
 async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules: Page) -> None:
     cases: list[Any] = [
         {
-            "status": {"state": room, "available": free, "serving_position": serving},
+            "status": {
+                "state": room,
+                "available": free,
+                "serving_position": serving,
+                "blocked": blocked or None,
+            },
             "place": {"state": place, "quantity": quantity, "queue_number": 7} if place else None,
         }
-        for room, place, free, quantity, serving in itertools.product(
-            ROOM_STATES, PLACE_STATES, (None, 0, 2, 5), (1, 2, 3), (6, 7)
+        for room, place, free, quantity, serving, blocked in itertools.product(
+            ROOM_STATES, PLACE_STATES, (None, 0, 2, 5), (1, 2, 3), (6, 7), get_args(Blocked)
         )
     ]
     script = "[line.panelOf(it.status, it.place), line.noticeOf(it.status, it.place, false)]"
@@ -87,7 +92,8 @@ async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules:
         assert panel == expected, case
         quantity = place["quantity"] if place else 1
         reached = place is not None and case["status"]["serving_position"] >= 7
-        assert notice == notice_of(state, expected, case["status"]["available"], quantity, reached), case
+        told = (case["status"]["available"], quantity, reached, case["status"]["blocked"] or "")
+        assert notice == notice_of(state, expected, *told), case
 
 
 MAIN = ("EUR", "USD", "GBP", "JPY", "CHF", "KWD", "HUF", "RSD")

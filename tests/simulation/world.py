@@ -46,8 +46,8 @@ class World:
         settings = msgspec.json.encode(settings_of(self.rules)).decode()
         await postgres.execute(SALE, settings, self.seed)
         await postgres.execute(
-            "INSERT INTO events (event_id, room_id, name, starts_at, hold_ttl_s, max_tickets_per_visitor) "
-            "VALUES ($1, $2, 'Event', now(), $3, $4)",
+            "INSERT INTO events (event_id, room_id, name, starts_at, hold_ttl_s, max_tickets_per_visitor, "
+            "sell_after_start) VALUES ($1, $2, 'Event', now(), $3, $4, true)",
             EVENT,
             ROOM,
             HOLD_TTL_S,

@@ -5,7 +5,7 @@
 -- ARGV now_ms:clock, limit:num, channel, silent_ms:num
 -- USES room, windows, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, freezing, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
--- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left due_in_ms backlog
+-- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
@@ -20,9 +20,14 @@ local calls = call_first(math.min(callable(), limit))
 m.level = math.min(m.level, capacity())
 count_outflow(calls)
 m.outflow = measure_outflow()
+local off_sale_now = all_off_sale()
+if off_sale_now ~= (m.off_sale or '') then
+  m.off_sale = off_sale_now
+  redis.call('HSET', meter, 'off_sale', off_sale_now)
+end
 -- Who looks at the room is told at once when its state or its settings changed, four times a second while it moves,
 -- and each second while anybody waits; by one of the workers.
-local version = c.version .. state
+local version = c.version .. state .. off_sale_now
 local what = table.concat({ version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1 }, ' ')
 local since_ms = now_ms - (m.told_ms or 0)
 local new = string.match(m.told or '', '^%S*') ~= version
@@ -33,11 +38,13 @@ if tell then
 end
 save_meter()
 local reply = head({})
-reply[15] = c.restoring; reply[16] = (more or calls == limit) and 1 or 0; reply[17] = undrawn
-reply[18] = m.numbers_reserved - m.last_number; reply[19] = tell and 1 or 0; reply[20] = calls
+reply[16] = c.restoring; reply[17] = (more or calls == limit) and 1 or 0; reply[18] = undrawn
+reply[19] = m.numbers_reserved - m.last_number; reply[20] = tell and 1 or 0; reply[21] = calls
 -- What the pace is measured by (`app/core/pace.py`): who was called longer than 30 s ago, or half a window, and has not come.
-reply[21] = c.rate; reply[22] = c.claim_window_ms; reply[23] = m.admitted; reply[24] = m.no_shows
-reply[25] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
-reply[26] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
-reply[27] = next_due_in_ms(); reply[28] = redis.call('XLEN', submissions)
+reply[22] = c.rate; reply[23] = c.claim_window_ms; reply[24] = m.admitted; reply[25] = m.no_shows
+reply[26] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
+reply[27] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
+-- The cap is full: so far apart people leave who all stay to the end.
+reply[28] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
+reply[29] = next_due_in_ms(); reply[30] = redis.call('XLEN', submissions)
 return reply

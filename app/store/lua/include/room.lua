@@ -26,13 +26,24 @@ local function save_meter()
   for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = m[METER[i]] end
   redis.call('HSET', meter, unpack(flat))
 end
--- The first fourteen values of a reply, see `RoomStatus`; -1: no tickets to speak of.
+-- Why nobody who waits in an open room can be called, however long they wait, until something changes; '' where the line moves.
+local function blocked_by()
+  if state ~= 'open' then return '' end
+  if c.rate == 0 then return 'rate' end
+  if c.event_id ~= '' then
+    if not n.free or n.free == 0 and n.held == 0 then return 'nothing_on_sale' end
+    if n.free == 0 then return 'held' end
+    if m.off_sale and m.off_sale ~= '' then return m.off_sale end
+  end
+  return c.active_max > 0 and n.called + n.active >= c.active_max and 'cap' or ''
+end
+-- The first fifteen values of a reply, see `RoomStatus`; -1: no tickets to speak of.
 local function head(reply)
   reply[1] = now_ms; reply[2] = c.version; reply[3] = c.epoch; reply[4] = state
   reply[5] = m.serving_position; reply[6] = m.last_number
   reply[7] = n.waiting + n.prequeue; reply[8] = n.called; reply[9] = n.active
   reply[10] = m.outflow; reply[11] = n.free or -1; reply[12] = c.opened_at_ms; reply[13] = n.held or -1
-  reply[14] = m.pace or ''
+  reply[14] = m.pace or ''; reply[15] = blocked_by()
   return reply
 end
 -- While Postgres is away nobody can claim, so claim windows stand still from `frozen_ms` on: a deadline as it would be

@@ -20,3 +20,11 @@ local function free_off_sale()
   end
   return count
 end
+-- Whether all that is free is not on sale: 'not_on_sale_yet' if some of it will be, 'sale_over'; '' if any is on sale.
+local function all_off_sale()
+  if not n.windows or not n.free or n.free == 0 or free_off_sale() < n.free then return '' end
+  for _, why in pairs(off_sale(n.windows)) do
+    if string.find(why, ':from:', 1, true) then return 'not_on_sale_yet' end
+  end
+  return 'sale_over'
+end

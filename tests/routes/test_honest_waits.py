@@ -1,0 +1,73 @@
+"""Whoever waits is told a wait only where the queue can move, and why where it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.routes.conftest import Web, bearer
+from tests.waiting import wait_until
+from worker.context import WorkerContext
+
+FUTURE, PAST = "2029-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
+
+
+async def test_behind_a_full_cap_there_is_no_wait_below_what_it_allows(
+    web: Web, worker: WorkerContext
+) -> None:
+    await web.room(active_visitors_max=1, session_ttl_s=600, admission_rate_per_minute=600)
+    await web.inside("hall")
+    waits = [(await web.join("hall"))["wait_s"] for _ in range(5)]
+    assert waits == [None] * 5
+    status = (await web.get("/v1/rooms/hall")).json()
+    assert (status["blocked"], status["pace"]) == ("cap", None)
+    assert (
+        "not known right now" in (await web.get("/rooms/hall", headers=cookie(await web.join("hall")))).text
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "floor", "blocked", "told"),
+    [
+        ({}, {"sale_from": FUTURE}, "not_on_sale_yet", "not on sale yet"),
+        ({}, {"sale_until": PAST}, "sale_over", "ticket sale has ended"),
+        ({"starts_at": PAST}, {}, "sale_over", "ticket sale has ended"),
+        ({}, {"quantity": 0}, "nothing_on_sale", "no tickets on sale"),
+        ({"room": {"admission_rate_per_minute": 0}}, {}, "rate", "first in the queue"),
+    ],
+)
+async def test_where_nothing_is_on_sale_the_page_says_so_and_no_wait_is_told(
+    web: Web, worker: WorkerContext, event: dict[str, Any], floor: dict[str, Any], blocked: str, told: str
+) -> None:
+    await web.event(**event)
+    if floor:
+        path = "/v1/events/gala/ticket-types/floor"
+        changed = await web.send("PATCH", path, json=floor, headers=web.as_("admin"))
+        assert changed.status_code == 200, changed.text
+
+    async def is_told() -> bool:
+        return bool((await web.get("/v1/rooms/gala")).json()["blocked"] == blocked)
+
+    await wait_until(is_told, "the reason", timeout_s=30)
+    place = await web.join("gala")
+    assert (place["state"], place["wait_s"]) == ("waiting", None)
+    page = (await web.get("/rooms/gala", headers=cookie(place))).text
+    shown = [it for it in page.split('<div class="notice"')[1:] if " hidden>" not in it.partition("\n")[0]]
+    assert any(told in it for it in shown) or blocked == "rate", shown
+    assert ">You are next<" not in page
+
+
+async def test_where_all_is_held_no_wait_is_told(web: Web, worker: WorkerContext) -> None:
+    await web.event(floor=1)
+    _, booking = await web.inside("gala")
+    other = await web.join("gala")
+    assert (await web.reserve("gala", booking)).status_code == 201
+    mine = await web.get("/v1/rooms/gala/places/me", headers=bearer(other["place_token"]))
+    assert mine.json()["wait_s"] is None
+    assert (await web.get("/v1/rooms/gala")).json()["blocked"] == "held"
+
+
+def cookie(place: dict[str, Any]) -> dict[str, str]:
+    """What the browser of this place sends."""
+    return {"Cookie": f"fairgate_place_{place['room_id']}={place['place_token']}"}
