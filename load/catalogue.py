@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from load import accuracy, arriving, growth, million, paying, processes, proxy, rates, streams, visits
+from load import accuracy, arriving, growth, million, paying, processes, proxy, rates, rooms, streams, visits
 from load.figures import Row
 from load.measuring import Run
 
@@ -30,6 +30,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "streams": streams.streams,
     "nginx": proxy.through_nginx,
     "origin": visits.visits,
+    "rooms": rooms.rooms,
     "memory": growth.memory,
     "processes": processes.processes,
 }

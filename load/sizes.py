@@ -26,6 +26,9 @@ class Size:
     proxy_connections: int = 1_000
     small: int = 50_000  # joins and reservations after which memory is looked at first
     grown: int = 1_000_000  # and last
+    rooms_made: int = 5_000  # ever
+    rooms_open: int = 500  # and empty
+    rooms_busy: int = 20
     fans: int = 100_000  # simulated visitors whose requests to the origin are counted
 
 
@@ -47,4 +50,7 @@ QUICK = Size(
     proxy_connections=200,
     small=5_000,
     grown=20_000,
+    rooms_made=500,
+    rooms_open=100,
+    rooms_busy=5,
 )

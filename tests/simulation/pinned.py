@@ -33,7 +33,7 @@ CLOCK = """
         END LOOP;
     END $$
 """
-OPTIONS = "search_path=simulated,public,pg_catalog&synchronous_commit=off"
+OPTIONS = "options=-csearch_path%3Dsimulated,public,pg_catalog%20-csynchronous_commit%3Doff"
 EMPTY = """
     SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') FROM pg_tables
     WHERE schemaname = 'public' AND tablename <> 'alembic_version'
