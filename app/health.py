@@ -104,8 +104,8 @@ async def _processes(redis: RedisClient, kind: str) -> list[Process]:
 
 
 def _process(it: Heard, now: int) -> Process:
-    ago_ms = max(0, now - it.seen_ms)
-    return Process(it.name, ago_ms / 1000, ago_ms < SEEN_MS, it.about)
+    ago_ms = now - it.seen_ms  # far ahead of now: before the clock was set back
+    return Process(it.name, max(0, ago_ms) / 1000, -presence.FORGET_MS < ago_ms < SEEN_MS, it.about)
 
 
 async def _backlog(stores: Stores) -> Backlog:

@@ -22,7 +22,8 @@ from app.core.errors import CannotRun
 from app.embedded import STOP_SIGNALS, own_secret
 from app.settings import Settings
 
-STARTED_TOLERANCE_S = 2.0  # the kernel counts start times from boot; the wall clock may have been set since
+STARTED_TOLERANCE_S = 2.0  # of a start counted from the boot, whose moment is known to the second
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LEFTOVER_TIMEOUT_S = 4.0
 STATEMENTS_KEPT = 100  # there is no PgBouncer before our own Postgres: one round trip less for each statement
 
@@ -32,25 +33,38 @@ class InstallationRefused(CannotRun):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A process of the installation. The start time tells it from a later one with the same pid."""
+    """A process of the installation. Its start tells it from a later one with the same pid.
+
+    Counted from the boot, because the wall clock may be set while it runs; so the boot is named, too.
+    """
 
     name: str
     pid: int
-    started_at: float
+    started_s: float
+    boot: str
 
     @classmethod
     def of(cls, name: str, pid: int) -> Member:
         """The living process `pid`."""
-        return cls(name, pid, psutil.Process(pid).create_time())
+        return cls(name, pid, _started_s(psutil.Process(pid)), _boot())
 
     def find(self) -> psutil.Process | None:
         """The process itself, if it is still there and still the same one."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started_at) < STARTED_TOLERANCE_S
+            near = abs(_started_s(process) - self.started_s) < STARTED_TOLERANCE_S
+            same = near and self.boot == _boot()
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
+
+
+def _started_s(process: psutil.Process) -> float:
+    return process.create_time() - psutil.boot_time()
+
+
+def _boot() -> str:
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
 
 
 class Installation(msgspec.Struct, frozen=True):

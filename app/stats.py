@@ -16,6 +16,7 @@ from app.store.connections import RedisClient, Stores
 from app.store.control_scripts import Counters
 from app.store.keys import WORKERS, RoomKeys
 from app.store.orders import ReservationCounts
+from app.store.presence import FORGET_MS
 from app.store.room_scripts import NotLoaded
 from app.store.rooms import select_progress
 from app.waiting_room import Line
@@ -79,7 +80,8 @@ async def totals(stores: Stores) -> dict[str, int]:
 async def workers(redis: RedisClient) -> int:
     """How many workers were alive a moment ago."""
     client: Any = redis
-    alive: int = await client.zcount(WORKERS, now_ms() - WORKER_SEEN_MS, "+inf")
+    now = now_ms()  # who is far ahead was there before the clock was set back
+    alive: int = await client.zcount(WORKERS, now - WORKER_SEEN_MS, now + FORGET_MS)
     return alive
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from app import health, presence
+from app import health, presence, stats
+from app.core.clock import now_ms
 from app.health import Away
 from app.loops import Loops
 from app.settings import Settings
 from app.store import past
+from app.store import presence as heartbeats
 from app.store.connections import Stores, connect_postgres, connect_redis
 from app.store.keys import WEBS, WORKERS
 from app.web.console_health import groups_of
@@ -61,6 +63,20 @@ async def test_a_process_that_fell_silent_is_shown_as_gone(stores: Stores) -> No
         assert process is not None
         assert (process.alive, process.about) == (False, {})
         assert process.seen_ago_s >= 30
+
+
+async def test_who_was_heard_of_before_the_clock_was_set_back_is_not_there(stores: Stores) -> None:
+    redis: Any = stores.redis
+    for kind in (WEBS, WORKERS):
+        await redis.zadd(kind, {"before": (time.time() + 3600) * 1000})
+    seen = await health.look(stores)
+    for shown in (seen.webs, seen.workers):
+        found = named("before", shown)
+        assert found is not None
+        assert not found.alive
+    assert await stats.workers(stores.redis) == 0
+    await heartbeats.appear(stores.redis, "now", now_ms())
+    assert await redis.zrange(WEBS, 0, -1) == ["now"]
 
 
 async def test_what_is_away_is_said_in_time_and_hides_nothing_else(stores: Stores, servers: Servers) -> None:

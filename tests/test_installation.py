@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -17,7 +18,7 @@ from app.installation import Installation, InstallationRefused, Member
 from app.settings import Settings
 
 HERE = Member.of("up", os.getpid())
-GONE = Member("up", os.getpid(), HERE.started_at - 3600)  # our pid, an hour before we were
+GONE = msgspec.structs.replace(HERE, started_s=HERE.started_s - 3600)  # our pid, an hour before we were
 
 
 def an_installation(supervisor: Member = HERE, children: list[Member] | None = None) -> Installation:
@@ -100,10 +101,18 @@ def test_leftovers_of_a_crash_are_stopped(data: Path, sleeper: psutil.Process) -
 
 
 def test_a_stranger_with_a_recorded_pid_is_left_alone(data: Path, sleeper: psutil.Process) -> None:
-    stranger = Member("worker", sleeper.pid, sleeper.create_time() - 3600)
-    installation.save(data, an_installation(GONE, [stranger]))
+    same = Member.of("worker", sleeper.pid)
+    earlier = msgspec.structs.replace(same, started_s=same.started_s - 3600)
+    before_the_boot = msgspec.structs.replace(same, boot="another")
+    installation.save(data, an_installation(GONE, [earlier, before_the_boot]))
     assert installation.stop_leftovers(data) == []
     assert sleeper.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_is_known_by_what_the_wall_clock_does_not_change() -> None:
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    assert abs(HERE.started_s - ticks / os.sysconf("SC_CLK_TCK")) < 1
 
 
 def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from app.store.busy import KEYS, Marks, busy_rooms
 from app.store.connections import POSTGRES_AWAY
 from app.store.control_scripts import Tick
 from app.store.keys import WORKERS, RoomKeys
-from app.store.presence import tell
+from app.store.presence import forget, tell
 from app.store.room_scripts import NotLoaded
 from app.store.stream import loaded_rooms
 from worker.context import WorkerContext
@@ -47,7 +47,6 @@ FIRST_LOOK_S = 3_600.0  # a worker that starts looks at what was changed in the 
 LATE_S = 30.0  # a change is seen also if it was committed so late
 VISITS_MAX = 20  # rooms that are looked at once, begun with each round of `Watch`
 ROUND_EVERY_S = 60.0
-FORGET_MS = 60_000  # a worker that was silent for so long is forgotten
 
 
 class Gate:
@@ -226,7 +225,7 @@ async def report(ctx: WorkerContext) -> None:
     async def once() -> bool:
         await tell(redis, ctx.worker_id, myself.about(ctx.loops))
         await redis.zadd(WORKERS, {ctx.worker_id: now_ms()})
-        await redis.zremrangebyscore(WORKERS, "-inf", now_ms() - FORGET_MS)
+        await forget(ctx.stores.redis, WORKERS, now_ms())
         await counts.tell(ctx.stores.redis, ctx.worker_id)
         return False
 

@@ -47,7 +47,8 @@ async def examine(settings: Settings) -> list[Finding]:
             found += await _all({it.__name__: it(there_postgres, settings) for it in postgres.CHECKS})
         except CannotRun as error:
             found.append(wrong("postgres", str(error), START.format("DATABASE_URL")))
-        if there_redis is not None and there_postgres is not None:
+        migrated = not any(it.name == "migrations" and it.state == "wrong" for it in found)
+        if there_redis is not None and there_postgres is not None and migrated:
             stores = Stores(there_redis, there_postgres)
             found += await _all({it.__name__: it(stores, settings) for it in sale.CHECKS})
     secrets = secrets_of(settings)

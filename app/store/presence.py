@@ -31,7 +31,14 @@ async def appear(redis: RedisClient, name: str, now_ms: int) -> None:
     """This web process is alive."""
     client: Any = redis
     await client.zadd(WEBS, {name: now_ms})
-    await client.zremrangebyscore(WEBS, "-inf", now_ms - FORGET_MS)
+    await forget(redis, WEBS, now_ms)
+
+
+async def forget(redis: RedisClient, kind: str, now_ms: int) -> None:
+    """Who was not heard of for long is gone, and so is who was heard of before the clock was set back."""
+    client: Any = redis
+    await client.zremrangebyscore(kind, "-inf", now_ms - FORGET_MS)
+    await client.zremrangebyscore(kind, now_ms + FORGET_MS, "+inf")
 
 
 async def leave(redis: RedisClient, name: str) -> None:
@@ -44,7 +51,8 @@ async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:
     """Loops that one process cannot keep running, if it is so with every living one; "" while one is well."""
     client: Any = redis
     found = ""
-    for name in await client.zrangebyscore(kind, since_ms, "+inf", start=0, num=PROCESSES_MAX):
+    last_ms = since_ms + 2 * FORGET_MS
+    for name in await client.zrangebyscore(kind, since_ms, last_ms, start=0, num=PROCESSES_MAX):
         found = await client.hget(PROCESS + name, "breaking") or ""
         if not found:
             return ""

@@ -12,6 +12,7 @@ from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 
+AHEAD_MS = 60_000  # no clock of another worker is: ours was set back
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Sample)
 
@@ -20,6 +21,9 @@ async def is_due(redis: RedisClient, keys: RoomKeys, at_ms: int) -> bool:
     """Whether nobody has taken the sample of this moment."""
     client: Any = redis
     newest = await client.xrevrange(keys.samples, count=1)
+    if newest and _at_ms(newest[0][0]) - at_ms > AHEAD_MS:  # ids only grow: begin anew
+        await client.delete(keys.samples)
+        return True
     return not newest or at_ms - _at_ms(newest[0][0]) >= EVERY_MS
 
 

@@ -284,6 +284,19 @@ async def test_the_outflow_is_what_was_called_in_the_last_minute(redis: Client) 
     assert await redis.hlen(KEYS.outflow) == 60
 
 
+async def test_a_clock_that_is_set_back_stops_nothing(redis: Client) -> None:
+    await a_line(redis, 2_000, admission_rate_per_minute=600)
+    for second in range(1, 31):
+        await tick(redis, NOW + second * 1_000)
+    back = NOW - 3_600_000
+    first = await tick(redis, back)
+    assert (first.calls, first.tell, first.status.outflow_per_minute) == (0, True, 0)
+    for second in range(1, 21):
+        found = await tick(redis, back + second * 1_000)
+        assert (found.calls, found.tell) == (10, True)
+    assert found.status.outflow_per_minute == 200
+
+
 async def test_a_limit_bounds_the_work_and_asks_for_more(redis: Client) -> None:
     await a_line(redis, 50, admission_rate_per_minute=60_000, claim_window_s=2)
     found = [await tick(redis, NOW + 1_000, limit=20) for _ in range(3)]

@@ -207,6 +207,16 @@ async def test_an_address_is_throttled_and_the_others_of_the_batch_are_not(redis
     assert await words(redis, records[3], rate=60, burst=3, now_ms=NOW + 1000) == ["waiting"]
 
 
+async def test_a_clock_that_is_set_back_leaves_nobody_throttled(redis: Client) -> None:
+    await a_room(redis, "paused")
+    records = [joining(a_visitor(), address="192.0.2.1") for _ in range(8)]
+    limits = {"rate": 60, "burst": 3}
+    assert await words(redis, *records[:4], **limits) == ["waiting"] * 3 + ["limited"]
+    hour_ago = NOW - 3_600_000
+    assert await words(redis, *records[4:], **limits, now_ms=hour_ago) == ["waiting"] * 3 + ["limited"]
+    assert await words(redis, records[7], **limits, now_ms=hour_ago + 1000) == ["waiting"]
+
+
 async def test_allowances_that_are_whole_again_are_forgotten(redis: Client) -> None:
     await a_room(redis, "paused")
     addresses = [joining(a_visitor(), address=f"192.0.2.{i}") for i in range(50)]

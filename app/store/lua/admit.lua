@@ -29,7 +29,7 @@ end
 -- and each second while anybody waits; by one of the workers.
 local version = c.version .. state .. off_sale_now
 local what = table.concat({ version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1 }, ' ')
-local since_ms = now_ms - (m.told_ms or 0)
+local since_ms = math.abs(now_ms - (m.told_ms or 0)) -- the clock may have been set back
 local new = string.match(m.told or '', '^%S*') ~= version
 local tell = new or (what ~= m.told and since_ms >= 225) or (n.waiting + n.prequeue > 0 and since_ms >= 1000)
 if tell then

@@ -5,7 +5,7 @@
 -- USES room
 -- REPLY unknown | draw_next draw_last visitor_id ...
 if not read_room() then return { 'unknown' } end
-local ready = c.opened_at_ms > 0 and c.restoring == 0 and now_ms >= c.restore_until_ms
+local ready = c.opened_at_ms > 0 and restored()
 local room = math.min(limit, m.draw_last - m.draw_next + 1)
 if not ready or room <= 0 or m.numbers_reserved <= m.draw_last then return { m.draw_next, m.draw_last } end
 return { m.draw_next, m.draw_last, unpack(redis.call('ZRANGE', prequeue, 0, room - 1)) }

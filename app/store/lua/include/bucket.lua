@@ -12,7 +12,7 @@ end
 -- `spare`, each called visitor taken for as many as they want.
 local spare = math.huge
 local function callable()
-  if state ~= 'open' or c.rate == 0 or c.restoring == 1 or now_ms < c.restore_until_ms or m.frozen_ms then return 0 end
+  if state ~= 'open' or c.rate == 0 or not restored() or m.frozen_ms then return 0 end
   local room = math.floor(m.level / TOKEN)
   if c.active_max > 0 then room = math.min(room, c.active_max - n.called - n.active) end
   if c.event_id ~= '' then

@@ -2,7 +2,7 @@
 -- `thawed_ms` keeps workers that disagree from counting a moment twice.
 local function freeze(silent_ms)
   if m.frozen_ms then return end
-  m.frozen_ms = math.max(now_ms - silent_ms, m.thawed_ms or 0)
+  m.frozen_ms = math.min(math.max(now_ms - silent_ms, m.thawed_ms or 0), now_ms) -- the clock may have been set back
   redis.call('HSET', meter, 'frozen_ms', m.frozen_ms)
 end
 local function thaw()

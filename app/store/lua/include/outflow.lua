@@ -8,12 +8,14 @@ local function count_outflow(admissions)
 end
 -- A minute's admissions; soon after the opening those so far, as if they went on (from ten seconds on).
 local function measure_outflow()
-  local since_s, sum = math.floor(now_ms / 1000) - 60, 0
+  local now_s, sum = math.floor(now_ms / 1000), 0
   local slots = redis.call('HVALS', outflow)
   for i = 1, #slots do
     local second, admissions = string.match(slots[i], '(%d+):(%d+)')
-    if tonumber(second) > since_s then sum = sum + admissions end
+    second = tonumber(second) -- one still to come was before the clock was set back
+    if second > now_s - 60 and second <= now_s then sum = sum + admissions end
   end
   local open_s = math.min(60, math.max(10, (now_ms - c.opened_at_ms) / 1000))
+  if now_ms < c.opened_at_ms then open_s = 60 end
   return math.floor(sum * 60 / open_s)
 end

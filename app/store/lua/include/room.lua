@@ -21,6 +21,10 @@ local function read_room()
   end
   return true
 end
+-- Whether who was here before a restore has had time to return. No window is so long: then the clock was set back.
+local function restored()
+  return c.restoring == 0 and (now_ms >= c.restore_until_ms or now_ms < c.restore_until_ms - 360000)
+end
 local function save_meter()
   local flat = {}
   for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = m[METER[i]] end

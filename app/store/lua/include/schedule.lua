@@ -2,11 +2,10 @@
 -- opens after its visitors had time to come back, or the draw would miss them.
 local function act_on_schedule()
   local function due(at_ms) return at_ms > 0 and at_ms <= now_ms end
-  local restored = c.restoring == 0 and now_ms >= c.restore_until_ms
   local before = c.state == 'scheduled' or c.state == 'prequeue'
   if due(c.closes_at_ms) and c.state ~= 'closed' then
     enter_state('closed')
-  elseif before and due(c.opens_at_ms) and restored then
+  elseif before and due(c.opens_at_ms) and restored() then
     enter_state('open')
   elseif c.state == 'scheduled' and due(c.prequeue_at_ms) then
     enter_state('prequeue')

@@ -4,6 +4,7 @@ local function over_limit(key, member, rate_per_minute, burst)
   if rate_per_minute == 0 then return nil end
   local step_ms = 60000 / rate_per_minute
   local whole_ms = math.max(tonumber(redis.call('ZSCORE', key, member) or now_ms), now_ms)
+  if whole_ms > now_ms + burst * step_ms + 60000 then whole_ms = now_ms end -- the clock was set back
   local wait_ms = whole_ms + step_ms - burst * step_ms - now_ms
   if wait_ms > 0.001 then return math.ceil(wait_ms) end
   redis.call('ZADD', key, whole_ms + step_ms, member)
