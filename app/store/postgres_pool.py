@@ -88,6 +88,7 @@ class Pool(asyncpg.Pool):
     """A pool whose connections are waited for with a deadline and, once of no use, not used again."""
 
     acquire_s: float
+    letting_go: set[asyncio.Task[None]]  # see `_Lease._let_go`
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
         return _Lease(self, timeout or self.acquire_s)
@@ -133,10 +134,18 @@ class _Lease(PoolAcquireContext):
         """Give a connection back whose statement took too long, which the server is told to cancel."""
         connection: Any = self.connection
         self.connection, self.done = None, True
-        try:
-            await self.pool.release(connection, timeout=CANCEL_WAIT_S)
-        except TimeoutError:
-            await self.pool.expire_connections()  # it is dumb, and closed by now: so may the others be
+        pool: Any = self.pool
+        letting_go = asyncio.create_task(_released(pool, connection))
+        pool.letting_go.add(letting_go)
+        letting_go.add_done_callback(pool.letting_go.discard)
+        await asyncio.shield(letting_go)  # also when the caller is broken off once more
+
+
+async def _released(pool: Pool, connection: Any) -> None:
+    try:
+        await pool.release(connection, timeout=CANCEL_WAIT_S)
+    except POSTGRES_AWAY:
+        await pool.expire_connections()  # it is dumb, and closed by now: so may the others be
 
 
 def _is_closed(connection: Any) -> bool:
@@ -197,5 +206,6 @@ class Connector:
             connection_class=Stateless,
             record_class=asyncpg.Record,
         )
+        pool.letting_go = set()
         pool.acquire_s = max(5.0, self.timeout_s * max(1, len(self._hosts)) + 1.0)
         return pool
