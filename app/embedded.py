@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -172,6 +173,8 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
         "autovacuum_naptime": "10s",  # a sale outgrows what was planned for within the usual minute
         "logging_collector": "off",
     }
+    if sys.platform == "linux" and not os.access("/dev/shm", os.W_OK):  # initdb may have found one
+        options["dynamic_shared_memory_type"] = "mmap"
     arguments = [f"--{name}={value}" for name, value in options.items()]
     with open(folder / "postgres.log", "ab") as log:
         process = subprocess.Popen(
