@@ -15,7 +15,7 @@ from app.loops import Loops, each, gathered
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
-STARTS = {"create_task", "ensure_future", "TaskGroup", "gather", "run_coroutine_threadsafe"}
+STARTS = {"create_task", "ensure_future", "TaskGroup", "gather", "run_coroutine_threadsafe", "shared_task"}
 NOT_LOOPS = {
     "app/demo.py": "a command: it ends with its crowd, and shows what went wrong",
     "app/fans.py": "simulated visitors of that command",
@@ -23,13 +23,21 @@ NOT_LOOPS = {
     "app/supervise.py": "`fairgate up`: it ends with whatever breaks here, and takes its processes along",
     "app/doctor/examination.py _all": "a command: waited for",
     "app/desk.py Desk.see_through": "one piece of work, whose caller waits for it or has gone away",
+    "app/desk.py Desk.extension_s": "one reading, shared by who waits for it",
     "app/ends.py Ends.know": "one reading, shared by who waits for it",
     "app/health.py look": "waited for",
+    "app/loading.py LoadedRooms._load": "one restore, shared by who waits for it",
     "app/orders.py story": "waited for",
     "app/presence.py keep_present": "one heartbeat, waited for",
+    "app/store/postgres_pool.py _Lease._let_go": "gives one connection back",
+    "app/store/spans.py shared_task": "used where this list says so",
+    "app/store/batching.py Coalescer.submit": "one drain; what fails in it is told to who waits",
+    "app/store/batching.py Coalescer._leave_behind": "the same",
+    "app/web/board.py Board.read": "one reading, shared by who waits for it",
+    "app/web/board.py Board._followed": "one reading, looked at by the next turn",
     "app/web/gate_rooms.py GateRooms.settings": "one reading, that the next request finds done",
-    "app/store/spans.py shared_task": "one piece of work, shared by who waits for it",
     "app/web/health.py readyz": "waited for",
+    "app/web/kept.py Kept.get": "one reading, shared by who waits for it",
     "app/web/streaming.py Stream.tell": "one message, to one reader",
     "app/web/streaming.py send_stream": "one answer, waited for",
     "app/web/streams.py server_sent": "one answer, waited for",
@@ -48,7 +56,10 @@ def tasks_started(path: Path) -> Iterator[str]:
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 yield from inside(child, f"{within}.{child.name}" if within else child.name)
                 continue
-            if isinstance(child, ast.Call) and getattr(child.func, "attr", "") in STARTS:
+            if (
+                isinstance(child, ast.Call)
+                and getattr(child.func, "attr", getattr(child.func, "id", "")) in STARTS
+            ):
                 yield f"{name} {within}"
             yield from inside(child, within)
 
