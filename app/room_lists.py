@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app import waiting_room
 from app.core.errors import RoomNotFound
 from app.core.model import Room, RoomId, RoomStatus
 from app.loading import stores_answer
 from app.loops import gathered
-from app.store import busy, rooms
+from app.store import busy, room_scripts, rooms
+from app.store.keys import RoomKeys
 from app.waiting_room import Line
 
 LOOKS_AT_ONCE = 20  # each has a connection meanwhile
@@ -27,7 +28,7 @@ async def listed(
         known = await rooms.select_rooms(
             line.stores.postgres, public_only=public_only, limit=limit, offset=offset
         )
-    return await _looked_at(line, [it.room_id for it in known])
+    return await _looked_at(line, [it.room_id for it in known], {it.room_id: it for it in known})
 
 
 async def count(line: Line, public_only: bool) -> int:
@@ -43,13 +44,25 @@ async def busy_ones(line: Line, *, within_ms: int, limit: int) -> list[tuple[Roo
     """
     with stores_answer():
         found = await busy.busy_rooms(line.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
-    return await _looked_at(line, sorted(found))
+    return await _looked_at(line, sorted(found), {})
 
 
-async def _looked_at(line: Line, room_ids: Sequence[RoomId]) -> list[tuple[Room, RoomStatus]]:
+async def _looked_at(
+    line: Line, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
+) -> list[tuple[Room, RoomStatus]]:
+    """All in a few round trips; those that are not loaded, or not known as they are now, one by one."""
+    with stores_answer():
+        found = await room_scripts.statuses(line.stores.redis, [RoomKeys(it) for it in room_ids])
+    told = dict(zip(room_ids, found, strict=True))
+
     async def look(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
+        now, room = told[room_id], known.get(room_id)
+        if now is not None and room is not None and room.version >= now.version and room.epoch >= now.epoch:
+            return room, now
         try:
-            return await waiting_room.status(line, room_id)
+            if now is None:
+                return await waiting_room.status(line, room_id)
+            return await line.rooms.of(room_id, now), now
         except RoomNotFound:  # deleted a moment ago
             return None
 

@@ -9,19 +9,16 @@ from app.core import rules
 from app.core.clock import now_ms
 from app.core.model import EventId, Room, RoomId, RoomStatus
 from app.loading import stores_answer
-from app.loops import gathered
-from app.store import control_scripts, ledger, orders
+from app.store import control_scripts, ledger, orders, stream
 from app.store.busy import LATELY_MS
 from app.store.connections import RedisClient, Stores
 from app.store.control_scripts import Counters
 from app.store.keys import WORKERS, RoomKeys
 from app.store.orders import ReservationCounts
 from app.store.presence import FORGET_MS
-from app.store.room_scripts import NotLoaded
 from app.store.rooms import select_progress
 from app.waiting_room import Line
 
-AT_ONCE = 20  # rooms asked at the same time
 WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat each second
 
 
@@ -41,15 +38,19 @@ async def rooms(line: Line, limit: int) -> list[RoomFigures]:
     Without one that is being restored or in trouble. Raises StoreUnavailable.
     """
 
-    async def read(found: tuple[Room, RoomStatus]) -> RoomFigures | None:
-        try:
-            return await _figures(line, *found)
-        except NotLoaded:  # wiped a moment ago
-            return None
-
+    redis = line.stores.redis
     with stores_answer():
         known = await room_lists.busy_ones(line, within_ms=LATELY_MS, limit=limit)
-        return await gathered("figures", known, read, key=lambda it: it[0].room_id, at_once=AT_ONCE)
+        keys = {it.room_id: RoomKeys(it.room_id) for it, _ in known}
+        counted = await control_scripts.counters_of(redis, list(keys.values()))
+        backlogs = await stream.backlogs(redis, list(keys))
+        selling = [it.room_id for it, _ in known if it.event_id]
+        stocks = dict(zip(selling, await ledger.stocks(redis, [keys[it] for it in selling]), strict=True))
+    return [
+        RoomFigures(it, status, counters, backlogs.get(it.room_id, 0), stocks.get(it.room_id, {}))
+        for (it, status), counters in zip(known, counted, strict=True)
+        if counters is not None  # wiped a moment ago, or in trouble
+    ]
 
 
 async def room(line: Line, room_id: RoomId) -> RoomFigures:

@@ -26,7 +26,7 @@ from app.postgres_watch import AWAY_AFTER_S
 from app.presence import Self
 from app.rebuild import rebuild_room
 from app.store import control_scripts, resting, rooms
-from app.store.busy import KEYS, Marks, busy_rooms
+from app.store.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
 from app.store.connections import POSTGRES_AWAY
 from app.store.control_scripts import Tick
 from app.store.keys import WORKERS, RoomKeys
@@ -61,7 +61,7 @@ class Gate:
         self._recorded: tuple[int | str, ...] = ()
         self._measured = Measured()
         self.version = 0  # of the room in Postgres, as far as it is known
-        self.at_rest = False  # as of the last tick
+        self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
         self.wanted = False  # there is work for it, as far as `Watch` knows
         self.dismissed = asyncio.Event()
 
@@ -96,9 +96,8 @@ class Gate:
         recorded = await self._record(tick.status)
         drawn = await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
         more = tick.more or drawn > 0
+        self.ticked = True
         self.at_rest = recorded and not more and rests(tick) and tick.status.version >= self.version
-        if not self.at_rest:
-            await self._watch.marks.note(self._room_id)
         if not more and (rest_s := resting_s(tick)):
             await pause(self.dismissed, rest_s)
         return more
@@ -146,7 +145,7 @@ class Watch:
         self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
         self._round_at = 0.0
         self._answered_at = time.monotonic()
-        self.marks = Marks(ctx.stores.redis)
+        self._marked_at = 0.0
         self.postgres_away = False
         self.restores = asyncio.Semaphore(LOADS_MAX)
         self.ticks = asyncio.Semaphore(TICKS_AT_ONCE)
@@ -166,6 +165,7 @@ class Watch:
             await self._ask_postgres()
         wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
         visits = await self._next_visits()
+        await self._mark()
         for room_id, gate in self._gates.items():
             gate.version, gate.wanted = max(gate.version, visits.get(room_id, 0)), room_id in wanted
             if gate.at_rest and not gate.wanted:
@@ -176,6 +176,14 @@ class Watch:
             self._tasks[room_id] = self._ctx.loops.start("admit_room", gate.run, of=room_id)
             self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
         return False
+
+    async def _mark(self) -> None:
+        """Those that do not rest stay busy."""
+        if time.monotonic() - self._marked_at < MARK_EVERY_S:
+            return
+        self._marked_at = time.monotonic()
+        if awake := [room_id for room_id, gate in self._gates.items() if gate.ticked and not gate.at_rest]:
+            await mark_busy(self._ctx.stores.redis, KEYS, awake)
 
     def silent_s(self) -> float:
         """How long ago Postgres was asked what it has answered."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from app.core.model import Pace, RoomStatus, VisitorId
 from app.core.pace import Moment
 from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
-from app.store.lua import call
+from app.store.lua import call, call_each
 from app.store.room_scripts import HEAD, known, loaded, pace_text, room_status
 
 
@@ -200,6 +200,12 @@ async def numbers(redis: RedisClient, keys: RoomKeys) -> Numbers:
 async def counters(redis: RedisClient, keys: RoomKeys) -> Counters:
     """What was counted."""
     return Counters(*loaded(await call(redis, "counters", keys)))
+
+
+async def counters_of(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Counters | None]:
+    """What was counted in many rooms; None for one that is not loaded, or of which Redis cannot tell."""
+    replies = await call_each(redis, "counters", rooms)
+    return [None if isinstance(it, Exception) or it[0] == "unknown" else Counters(*it) for it in replies]
 
 
 async def raise_numbers(

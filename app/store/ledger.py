@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.store.connections import RedisClient
+from redis.asyncio import Redis
+
+from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import RoomKeys
 from app.store.reservations import items_of
 
@@ -24,7 +26,24 @@ class Entry(NamedTuple):
 async def stock(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
     """The stock: a handful of counters per ticket type, of one moment."""
     client: Any = redis
-    fields = await client.hgetall(keys.stock)
+    return _counters(await client.hgetall(keys.stock))
+
+
+async def stocks(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[dict[str, int]]:
+    """The stocks of many rooms; {} of one of which Redis cannot tell."""
+    if not rooms:
+        return []
+    client: Any = redis
+    pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()
+    for keys in rooms:
+        pipeline.hgetall(keys.stock)
+    found = await pipeline.execute(raise_on_error=False)
+    if away := next((it for it in found if isinstance(it, REDIS_AWAY)), None):
+        raise away
+    return [{} if isinstance(it, Exception) else _counters(it) for it in found]
+
+
+def _counters(fields: Mapping[str, str]) -> dict[str, int]:
     return {
         name: int(number) for name, number in fields.items() if not name.startswith(("price:", "windows"))
     }

@@ -13,7 +13,7 @@ from app.core.clock import REDIS_TIME
 from app.core.model import Blocked, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
-from app.store.lua import call
+from app.store.lua import call, call_each
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
 NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that needs one answers no_draw
@@ -244,3 +244,13 @@ async def remove(
 async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME) -> RoomStatus:
     """The live numbers."""
     return room_status(loaded(await call(redis, "status", keys, now_ms=now_ms)))
+
+
+async def statuses(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[RoomStatus | None]:
+    """The live numbers of many rooms; None for one that is not loaded, or of which Redis cannot tell."""
+    replies = await call_each(redis, "status", rooms, now_ms=REDIS_TIME)
+    return [None if _is_nothing(it) else room_status(it) for it in replies]
+
+
+def _is_nothing(reply: Any) -> bool:
+    return isinstance(reply, Exception) or reply[0] == "unknown"

@@ -1,0 +1,7 @@
+"""The suite of `tests/worker/test_many_rooms.py`, on a three-node cluster."""
+
+import pytest
+
+from tests.worker.test_many_rooms import *
+
+pytestmark = pytest.mark.cluster
