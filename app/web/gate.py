@@ -7,7 +7,8 @@ inside goes on with both stores away. With no crowd the gate joins and claims fo
 from __future__ import annotations
 
 import time
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -35,7 +36,9 @@ from app.web.addresses import throttle_key
 from app.web.dispatch import refuse
 from app.web.gate_addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
 from app.web.gate_passes import Shown, pass_cookie, shown_by
-from app.web.http import Request, Response, empty, endpoint
+from app.web.http import App, Request, Response, empty, endpoint
+
+T = TypeVar("T")
 
 QUEUE_HEADER = b"x-fairgate-queue"
 BYPASS_HEADER = b"x-fairgate-bypass"
@@ -122,7 +125,6 @@ async def gate(request: Request, query: GateQuery) -> Response:
     try:
         place = await _entered(request, asked, shown)
     except AWAY:
-        request.app.gate_rooms.note_store_away()
         if settings.gate_fail == "open":
             return _bypass("gate_fail=open")
         place = None
@@ -188,16 +190,12 @@ async def _renewed(request: Request, asked: Asked, shown: Shown) -> PassClaims |
             place = await _entered(request, asked, shown)
             return await _claims_of(request, asked, place) if place else None
         number = _number(claims)
-        if app.gate_rooms.store_is_away():
-            raise StoreUnavailable
-        ends_ms = await gatekeeping.renew(
-            app.gate, asked.room_id, claims.visitor_id, number, claims.began, asked.settings
-        )
+        who = app.gate, asked.room_id, claims.visitor_id, number, claims.began, asked.settings
+        ends_ms = await _answered(app, lambda: gatekeeping.renew(*who))
         if not ends_ms:
             return None
         exp = ends_ms // 1000
     except AWAY:
-        app.gate_rooms.note_store_away()
         if claims is None:
             return None
         exp = asked.now_s + asked.settings.session_ttl_s
@@ -213,10 +211,19 @@ async def _entered(request: Request, asked: Asked, shown: Shown) -> Place | None
     anew = asked.settings.gate_mode == "auto"
     if not anew and shown.visitor_id is None:
         return None
+    who = Entering(shown.visitor_id or new_visitor_id(), throttle_key(request.client), anew)
+    return await _answered(app, lambda: gatekeeping.enter(app.gate, asked.room_id, who))
+
+
+async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
+    """What the stores answer. For a moment after one was away nobody waits for it: that is told at once."""
     if app.gate_rooms.store_is_away():
         raise StoreUnavailable
-    who = Entering(shown.visitor_id or new_visitor_id(), throttle_key(request.client), anew)
-    return await gatekeeping.enter(app.gate, asked.room_id, who)
+    try:
+        return await ask()
+    except AWAY:
+        app.gate_rooms.note_store_away()
+        raise
 
 
 async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
@@ -225,7 +232,7 @@ async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
         ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
         if (ticket.room_id, ticket.host) != (asked.room_id, host_of(asked.back())):
             return None
-        ends_ms = await gatekeeping.redeem(request.app.gate, ticket)
+        ends_ms = await _answered(request.app, lambda: gatekeeping.redeem(request.app.gate, ticket))
     except (CredentialInvalid, *AWAY):
         return None
     if not ends_ms:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ DEPLOYED = Path(__file__).parents[2] / "deploy" / "gate"
 PROGRAMS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 FAIRGATE_NAME, SHOP_NAME = "tickets.localhost", "shop.localhost"
 ROOM_IN_FILES = "opening-night"
+Headers = Mapping[str, str]
+NONE: Headers = {}
 NGINX_MAIN = """
 daemon off; {user}
 pid {folder}/nginx.pid; error_log {folder}/error.log warn;
@@ -83,16 +85,39 @@ class Gated:
         """The queue page as visitors know it."""
         return f"http://{FAIRGATE_NAME}:{urlsplit(self.product.url).port}/rooms/{self.room_id}"
 
-    async def ask(self, path: str, method: str = "GET", page: bool = True, **headers: str) -> httpx.Response:
+    async def ask(
+        self,
+        path: str,
+        method: str = "GET",
+        *,
+        page: bool = True,
+        body: str = "",
+        headers: Headers = NONE,
+    ) -> httpx.Response:
         """One request as curl makes it: no cookie but those that are named, no redirect followed."""
-        accept = {"Accept": "text/html" if page else "application/json"}
-        sent = {"Host": f"{SHOP_NAME}:{self.port}", **accept, **headers}
-        async with httpx.AsyncClient(verify=False, timeout=20) as client:
-            return await client.request(method, f"http://127.0.0.1:{self.port}{path}", headers=sent)
+        return await asked(self.port, path, method, page=page, body=body, headers=headers)
 
     async def set(self, **settings: Any) -> None:
         """Change the room; the gate acts on it from now on."""
         await self.product.staff("PATCH", f"/v1/rooms/{self.room_id}", settings)
+
+
+async def asked(
+    port: int,
+    path: str,
+    method: str = "GET",
+    *,
+    page: bool = True,
+    body: str = "",
+    headers: Headers = NONE,
+) -> httpx.Response:
+    """What a proxy on this port answers."""
+    accept = {"Accept": "text/html" if page else "application/json"}
+    sent = {"Host": f"{SHOP_NAME}:{port}", **accept, **headers}
+    async with httpx.AsyncClient(verify=False, timeout=20) as client:
+        return await client.request(
+            method, f"http://127.0.0.1:{port}{path}", headers=sent, content=body or None
+        )
 
 
 @contextmanager
@@ -107,33 +132,48 @@ def fairgate() -> Iterator[Product]:
 @asynccontextmanager
 async def gated(product: Product, proxy: str, room_id: str, **settings: Any) -> AsyncIterator[Gated]:
     """A shop behind this proxy, and an open room for it in which nobody is called."""
-    shop, port = Shop(), free_port()
-    server = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
-    shop.port = server.sockets[0].getsockname()[1]
+    port = free_port()
     room = {"name": "The shop", "target_url": f"http://{SHOP_NAME}:{port}/", "admission_rate_per_minute": 0}
     await product.staff("POST", "/v1/rooms", {"room_id": room_id, **room, **settings})
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
-    with _started(proxy, port, shop.port, urlsplit(product.url).port or 0, room_id) as log:
-        found = Gated(product, shop, room_id, port)
+    async with a_shop() as shop:
+        with started(proxy, port, shop.port, urlsplit(product.url).port or 0, room_id) as log:
+            found = Gated(product, shop, room_id, port)
 
-        async def answers() -> bool:
-            with suppress(httpx.TransportError):
-                return (await found.ask("/", page=False)).status_code in (200, 401)
-            return False
+            async def answers() -> bool:
+                with suppress(httpx.TransportError):
+                    return (await found.ask("/", page=False)).status_code in (200, 401)
+                return False
 
-        await wait_until(answers, f"{proxy} on port {port}, see {log}")
-        yield found
-        server.close()
+            await wait_until(answers, f"{proxy} on port {port}, see {log}")
+            yield found
+
+
+@asynccontextmanager
+async def a_shop() -> AsyncIterator[Shop]:
+    """A shop that is open until its proxies are gone."""
+    shop = Shop()
+    server = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
+    shop.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield shop
 
 
 @contextmanager
-def _started(proxy: str, port: int, shop: int, fairgate: int, room_id: str) -> Iterator[Path]:
-    """The proxy, on a folder of its own; what it says is in this file, and shown when it ends."""
+def started(
+    proxy: str, port: int, shop: int, fairgate: int, room_id: str, changes: dict[str, str] | None = None
+) -> Iterator[Path]:
+    """The proxy, on a folder of its own; what it says is in this file, and shown when it ends.
+
+    `changes`: what the file itself says may be changed in it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="fairgate-gate-"))
     folder.chmod(0o755)
     command = _PROXIES[proxy](folder, port, shop, fairgate, room_id)
+    file = Path(command[-1]) if proxy != "nginx" else folder / "gate.conf"
+    file.write_text(_changed(file.read_text(), changes or {}))
     with open(folder / "log", "w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "HOME": str(folder)})
     try:
         yield folder / "log"
     finally:
@@ -171,4 +211,35 @@ def _nginx(folder: Path, port: int, shop: int, fairgate: int, room_id: str) -> l
     return [program, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
 
 
-_PROXIES: dict[str, Callable[[Path, int, int, int, str], list[str]]] = {"nginx": _nginx}
+def _haproxy(folder: Path, port: int, shop: int, fairgate: int, room_id: str) -> list[str]:
+    shutil.copy(DEPLOYED / "haproxy" / "gate.lua", folder / "gate.lua")
+    changes = {
+        "/etc/haproxy/gate.lua": f"{folder}/gate.lua",
+        "bind :80": f"bind 127.0.0.1:{port}",
+        "127.0.0.1:8080": f"127.0.0.1:{fairgate}",
+        "127.0.0.1:3000": f"127.0.0.1:{shop}",
+        ROOM_IN_FILES: room_id,
+    }
+    text = _changed((DEPLOYED / "haproxy" / "haproxy.cfg").read_text(), changes)
+    (folder / "haproxy.cfg").write_text(text)
+    return [shutil.which("haproxy", path=PROGRAMS) or "haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+
+
+def _caddy(folder: Path, port: int, shop: int, fairgate: int, room_id: str) -> list[str]:
+    changes = {
+        "http://shop.example {": f"http://{SHOP_NAME}:{port} {{\n\tbind 127.0.0.1",
+        "127.0.0.1:8080": f"127.0.0.1:{fairgate}",
+        "127.0.0.1:3000": f"127.0.0.1:{shop}",
+        ROOM_IN_FILES: room_id,
+    }
+    ours = "{\n\tadmin off\n}\n"
+    text = ours + _changed((DEPLOYED / "caddy" / "Caddyfile").read_text(), changes)
+    (folder / "Caddyfile").write_text(text)
+    return [shutil.which("caddy", path=PROGRAMS) or "caddy", "run", "--config", str(folder / "Caddyfile")]
+
+
+_PROXIES: dict[str, Callable[[Path, int, int, int, str], list[str]]] = {
+    "nginx": _nginx,
+    "haproxy": _haproxy,
+    "caddy": _caddy,
+}

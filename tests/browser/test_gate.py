@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
+import jwt
 import pytest
 from playwright.async_api import Page, expect
 
+from app.embedded import free_port
 from tests.browser.conftest import Product
-from tests.browser.gated import Gated, available, fairgate, gated
+from tests.browser.gated import Gated, a_shop, asked, available, fairgate, gated, started
+from tests.waiting import wait_until
 
 PASS = "fairgate_pass_"
+PROXIES = ("nginx", "haproxy", "caddy")
+FAILS_OPEN: dict[str, dict[str, str]] = {  # as each file says it is done
+    "nginx": {"# error_page 502 504 = @open;": "error_page 502 504 = @open;"},
+    "haproxy": {
+        "    http-request return status 503 hdr Retry-After 5 if { var(txn.fairgate_away) -m found }\n": ""
+    },
+    "caddy": {"\t\theader Retry-After 5\n\t\trespond 503\n": "\t\treverse_proxy 127.0.0.1:SHOP\n"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +34,7 @@ def product() -> Iterator[Product]:
         yield found
 
 
-@pytest.fixture(scope="module", params=["nginx"])
+@pytest.fixture(scope="module", params=PROXIES)
 async def site(request: pytest.FixtureRequest, product: Product) -> AsyncIterator[Gated]:
     """The shop behind each proxy."""
     if not available(request.param):
@@ -60,6 +73,13 @@ async def test_the_way_round_without_scripts(plain_page: Page, site: Gated) -> N
     assert plain_page.url == f"{site.url}/plain"
 
 
+def pass_of(answer: httpx.Response, site: Gated) -> dict[str, str]:
+    """The pass that an answer sets, as a browser sends it back."""
+    (found,) = [it for it in answer.headers.get_list("set-cookie") if it.startswith(PASS + site.room_id)]
+    assert "; HttpOnly; SameSite=Lax" in found
+    return {"Cookie": found.partition(";")[0]}
+
+
 async def test_what_no_pass_is_told(site: Gated) -> None:
     await site.set(admission_rate_per_minute=0)
     page = await site.ask("/cart?a=1")
@@ -67,7 +87,89 @@ async def test_what_no_pass_is_told(site: Gated) -> None:
     goal = urlsplit(page.headers["location"])
     assert f"{goal.scheme}://{goal.netloc}{goal.path}" == site.queue
     assert parse_qs(goal.query) == {"return_to": [f"{site.url}/cart?a=1"]}
-    for answer in (await site.ask("/cart", "POST"), await site.ask("/api", page=False)):
+    for answer in (await site.ask("/cart", "POST", body="x=1"), await site.ask("/api", page=False)):
         assert answer.status_code == 401
         assert answer.json()["queue_url"] == answer.headers["x-fairgate-queue"]
         assert answer.headers["x-fairgate-queue"].startswith(site.queue)
+    for text in ("x", "a.b.c", "e30.e30.e30", "'\"<>"):
+        forged = await site.ask("/", headers={"Cookie": f"{PASS}{site.room_id}={text}"})
+        assert forged.status_code == 302, text
+    odd = await site.ask("/%0d%0aSet-Cookie:%20a=b/?x=%0d%0a")
+    assert "a" not in [it.partition("=")[0] for it in odd.headers.get_list("set-cookie")]
+    assert "/cart" not in [it.partition(" ")[2] for it in site.shop.asked]
+
+
+async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
+    await site.set(admission_rate_per_minute=6000, bypass=[{"path_prefix": "/health"}])
+    site.shop.asked.clear()
+    first = await site.ask("/cart?a=1&b=%20x")
+    assert first.status_code == 200
+    assert "basket=1; Path=/" in first.headers.get_list("set-cookie")  # the shop's own
+    key = pass_of(first, site)
+    again = await site.ask("/pay", "POST", body="amount=1", headers=key)
+    assert (again.status_code, "amount=1" in again.text) == (200, True)
+    assert again.headers.get_list("set-cookie") == ["basket=1; Path=/"]
+    assert site.shop.asked == ["GET /cart?a=1&b=%20x", "POST /pay"]
+    other_room = await site.ask(
+        "/", headers={"Cookie": key["Cookie"].replace(PASS + site.room_id, PASS + "other")}
+    )
+    assert pass_of(other_room, site) != key  # of another room: they are new here
+    spoofed = {
+        "X-Original-URL": f"{site.url}/health",
+        "X-Forwarded-Uri": "/health",
+        "X-Original-Method": "PUT",
+    }
+    await site.set(admission_rate_per_minute=0)
+    assert (await site.ask("/cart", headers=spoofed)).status_code in (302, 401)
+    assert (await site.ask("/health/live")).status_code == 200
+    sid = jwt.decode(key["Cookie"].partition("=")[2], options={"verify_signature": False})["sid"]
+    await site.product.staff("POST", f"/v1/rooms/{site.room_id}/sessions/{sid}/end", {})
+
+    async def is_over() -> bool:
+        return (await site.ask("/", headers=key)).status_code == 302
+
+    await wait_until(is_over, "the end of a session being known")
+
+
+async def test_with_redis_away_those_inside_go_on(site: Gated) -> None:
+    await site.set(admission_rate_per_minute=6000)
+    key = pass_of(await site.ask("/"), site)
+    with site.product.frozen("valkey"):
+        for _ in range(3):
+            assert (await site.ask("/cart", headers=key)).status_code == 200
+        assert (await site.ask("/cart")).status_code == 302
+    await wait_until(lambda: lets_in(site), "newcomers again", timeout_s=60)
+    await site.set(gate_fail="open")
+    with site.product.frozen("valkey"):
+        assert (await site.ask("/cart")).status_code == 200
+        assert (await site.ask("/cart", headers=key)).status_code == 200
+    await site.set(gate_fail="closed")
+    await wait_until(lambda: lets_in(site), "newcomers again", timeout_s=60)
+
+
+async def lets_in(site: Gated) -> bool:
+    """Whether the gate lets a newcomer in."""
+    return (await site.ask("/")).status_code == 200
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+async def test_with_fairgate_away_the_file_says_who_passes(proxy: str) -> None:
+    if not available(proxy):
+        pytest.skip(f"no {proxy} here (apt-get install {proxy})")
+    async with a_shop() as shop:
+        opened = {old: new.replace("SHOP", str(shop.port)) for old, new in FAILS_OPEN[proxy].items()}
+        changes: dict[str, str]
+        for changes, status in (({}, 503), (opened, 200)):
+            port = free_port()
+            with started(proxy, port, shop.port, free_port(), "shop", changes):
+
+                async def answer(port: int = port) -> httpx.Response | None:
+                    with suppress(httpx.TransportError):
+                        return await asked(port, "/")
+                    return None
+
+                found = await wait_until(answer, f"{proxy} on port {port}")
+                assert found is not None
+                assert found.status_code == status
+                assert found.headers.get("retry-after") == ("5" if status == 503 else None)
+    assert shop.asked == ["GET /"]
