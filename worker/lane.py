@@ -75,21 +75,22 @@ class Lane:
     async def step(self) -> bool:
         """Work off a batch: a new one, or first what was interrupted or taken over. False: there is none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        if self._behind:
-            messages = await stream.read_own(redis, self._keys, consumer)
-        else:
-            messages = await stream.read_new(redis, self._keys, consumer)
+        own = await stream.read_own(redis, self._keys, consumer) if self._behind else []
+        messages = own or await self._read_new()
         if messages:
             structlog.contextvars.bind_contextvars(batch=messages[0].message_id)
-            if self._behind and not self._interrupted and await self._is_bad():
+            if own and not self._interrupted and await self._is_bad():
                 await self._one_by_one(messages)
             else:
                 await self._work(messages)
             self._worked_at = time.monotonic()
-        self._behind = self._behind and bool(messages)
-        self._interrupted = self._interrupted and self._behind
         await self._take_over()
         return bool(messages)
+
+    async def _read_new(self) -> list[Message]:
+        """What nobody has read; there is nothing more that we have."""
+        self._behind = self._interrupted = False
+        return await stream.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
     async def _work(self, messages: Sequence[Message]) -> None:
         readable = [it for it in messages if it.reservation_id]

@@ -36,6 +36,7 @@ from tests.sales import (
 )
 from tests.waiting import wait_until
 from tests.wire import wired
+from worker import lane, processor
 
 
 async def dies_after(stores: Stores, steps: int) -> None:
@@ -239,3 +240,16 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
     assert len({it.reservation_id for it in answers}) == 1000
     assert len(await rows(stores)) == 1000
     assert await check(stores, GALA) == []
+
+
+async def test_a_request_into_an_empty_stream_is_worked_on_by_the_message_that_tells_of_it(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking for what messages did not tell of is for when one was lost."""
+    monkeypatch.setattr(processor, "LOOK_S", 60.0)
+    monkeypatch.setattr(lane, "TAKE_OVER_S", 60.0)
+    await a_sale(stores)
+    async with at_desk(stores) as desk, working(stores):
+        await wait_until(lambda: hearing(stores, 1), "the worker hears")
+        for _ in range(3):
+            assert (await asyncio.wait_for(ask(desk, await a_session(stores)), 5)).reservation
