@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from quart import Response
 
+from app import gate
+from app.core.errors import NotFound
 from app.core.handover import TICKET_TTL_S, Ticket, new_ticket_id, with_ticket
-from app.core.model import RoomId
+from app.core.model import Place, Room, RoomId
 from app.web.gate_addresses import allowed, host_of
 from app.web.http import Request
 from app.web.page_visitors import asked_return, place_of
@@ -36,11 +39,20 @@ async def go(request: Request) -> Response:
         room_id=room_id,
         visitor_id=place.visitor_id,
         queue_number=place.queue_number or 0,
-        began=min(now_s, place.session_expires_at_ms // 1000 - room.settings.session_ttl_s),
+        began=await _began_s(request, room, place),
         host=host_of(goal),
         exp=now_s + TICKET_TTL_S,
     )
     return _moved(with_ticket(goal, request.app.handover.sign(ticket)))
+
+
+async def _began_s(request: Request, room: Room, place: Place) -> int:
+    """When the session was claimed; asked only where it may have been renewed and has a limit."""
+    if room.settings.session_max_s:
+        with suppress(NotFound):
+            number = place.queue_number or 0
+            return await gate.began_s(request.app.gate, room.room_id, place.visitor_id, number)
+    return min(int(time.time()), place.session_expires_at_ms // 1000 - room.settings.session_ttl_s)
 
 
 def _moved(address: str) -> Response:
