@@ -109,6 +109,12 @@ class SessionEnded(Refusal):
     status, code = 403, "session_ended"
 
 
+class ForeignOrigin(Refusal):
+    """A page of another site sent this; nothing was changed."""
+
+    status, code = 403, "foreign_origin"
+
+
 class RemovedByStaff(Refusal):
     """This visitor was removed from the room by staff."""
 

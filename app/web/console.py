@@ -33,7 +33,8 @@ from app.core.model import Role
 from app.web.console_staff import Entry, Staff, signed_in, staff_of
 from app.web.credentials import STAFF
 from app.web.http import Request
-from app.web.page_entry import add_page, foreign_form, names_its_page, page
+from app.web.origins import names_its_page
+from app.web.page_entry import add_page, foreign_form, page
 from app.web.page_forms import read_form
 from app.web.page_render import respond
 

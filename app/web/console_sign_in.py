@@ -17,7 +17,8 @@ from app.web.accounts import LoginBody, access_token
 from app.web.console import console_form, console_page, sign_in_form
 from app.web.console_staff import Staff, account_of, signed_in, with_cookie
 from app.web.http import Request
-from app.web.page_entry import foreign_form, names_its_page, page
+from app.web.origins import names_its_page
+from app.web.page_entry import foreign_form, page
 from app.web.page_forms import read_form, see
 from app.web.page_render import respond
 

@@ -14,7 +14,7 @@ from app.core.model import Account, Author, Role
 from app.core.tokens import expiry
 from app.sign_ins import SIGN_IN_S
 from app.store.sign_ins import SignIn
-from app.web.credentials import STAFF, author, cookies
+from app.web.credentials import STAFF, author, cookie_name, cookies
 from app.web.http import Request
 
 COOKIE = "fairgate_staff"
@@ -74,13 +74,18 @@ def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
 
 def with_cookie(response: Response, request: Request, secret: str) -> Response:
     """The answer that makes the browser keep this secret for the console; "" to forget it."""
-    response.set_cookie(
-        COOKIE,
-        secret,
-        max_age=SIGN_IN_S if secret else 0,
-        path="/admin",
-        httponly=True,
-        samesite="Strict",
-        secure=request.is_secure(),
-    )
+    name, secure = cookie_name(request, COOKIE), request.is_secure()
+    names = [(name, "/" if secure else "/admin")]
+    if secure and not secret:
+        names.append((COOKIE, "/admin"))  # what it was called before
+    for told, path in names:
+        response.set_cookie(
+            told,
+            secret,
+            max_age=SIGN_IN_S if secret else 0,
+            path=path,
+            httponly=True,
+            samesite="Strict",
+            secure=secure,
+        )
     return response

@@ -38,6 +38,7 @@ from app.web.http import Auth, Request
 
 PLACE_COOKIE = "fairgate_place_"  # + room_id
 BOOKING_COOKIE = "fairgate_booking_"  # + room_id
+HOST_PREFIX = "__Host-"
 PLACE_COOKIE_S = 180 * 86_400
 NEWCOMER_COOKIE_S = 86_400
 PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
@@ -88,16 +89,30 @@ def bearer(request: Request) -> str | None:
 
 
 def cookies(request: Request, prefix: str) -> dict[str, str]:
-    """The cookies whose name begins with `prefix`, by the rest of the name."""
-    found: dict[str, str] = {}
+    """The cookies whose name begins with `prefix`, by the rest of the name.
+
+    One that is bound to our host beats one of the plain name, which a neighbour's host may have set.
+    """
     header = request.header(b"cookie")
     if header is None:
-        return found
+        return {}
+    plain: dict[str, str] = {}
+    bound: dict[str, str] = {}
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
+        found = bound if name.startswith(HOST_PREFIX) else plain
+        name = name.removeprefix(HOST_PREFIX)
         if name.startswith(prefix):
             found[name.removeprefix(prefix)] = value.strip('"')
-    return found
+    return plain | bound if bound else plain
+
+
+def cookie_name(request: Request, name: str) -> str:
+    """What a cookie of this name is called: with TLS by a prefix that binds it to our host.
+
+    Browsers take it only if it is Secure, of the path `/`, and set by this very host.
+    """
+    return HOST_PREFIX + name if request.is_secure() else name
 
 
 def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
@@ -324,5 +339,7 @@ def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> t
 
 def _cookie(request: Request, name: str, value: str, max_age_s: int) -> tuple[bytes, bytes]:
     secure = "; Secure" if request.is_secure() else ""
-    text = f"{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
+    text = (
+        f"{cookie_name(request, name)}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
+    )
     return b"set-cookie", text.encode()

@@ -29,6 +29,7 @@ from app.web.addresses import client_address, forwarded_scheme
 from app.web.bodies import parse_body, parse_query
 from app.web.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http import App, Endpoint, NoBody, NoQuery, Request, Response
+from app.web.origins import SAFE, check_origin
 from app.web.problems import problem_response, refusal_of
 
 _SLUG = re.compile(SLUG)
@@ -124,6 +125,8 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         pattern, missing = PARAMS[name]
         if not pattern.match(value):
             raise missing
+    if endpoint.method not in SAFE:
+        check_origin(request)
     arguments: list[Any] = [request]
     if endpoint.auth is not None:
         signed = (body,) if endpoint.auth.signs_body else ()

@@ -20,6 +20,7 @@ from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
     CredentialMissing,
+    ForeignOrigin,
     NotFound,
     Refusal,
     Restoring,
@@ -37,6 +38,7 @@ from app.web.dispatch import refuse
 from app.web.gate_addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
 from app.web.gate_passes import Shown, pass_cookie, shown_by
 from app.web.http import App, Request, Response, empty, endpoint
+from app.web.origins import NOT_FOREIGN, SAFE
 
 T = TypeVar("T")
 
@@ -94,6 +96,7 @@ class Asked(NamedTuple):
         CredentialInvalid,
         BookingTokenExpired,
         WrongRoom,
+        ForeignOrigin,
         RoomNotFound,
         Restoring,
         StoreUnavailable,
@@ -117,6 +120,8 @@ async def gate(request: Request, query: GateQuery) -> Response:
     shown = await shown_by(request, room_id, settings)
     if shown.inside and (answer := await _inside(request, asked, shown)):
         return answer
+    if _is_foreign(request, asked):
+        raise ForeignOrigin("A page of another site sent this; no session begins by it.")
     if asked.ticket and (claims := await _redeemed(request, asked)):
         metrics.GATE.labels("handed_over").inc()
         return _pass(request, asked, claims)
@@ -154,6 +159,21 @@ def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSe
         deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
         now_s=int(time.time()),
     )
+
+
+def _is_foreign(request: Request, asked: Asked) -> bool:
+    """Whether a page that is not the shop's sent this, a form, say.
+
+    It comes without the visitor's pass, and the new one would replace it. From what a foreign page merely
+    loads browsers take no such cookie, and whoever follows a link is a visitor.
+    """
+    site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
+    if asked.method in SAFE or site in NOT_FOREIGN:
+        return False
+    if origin is None:
+        return site is not None
+    is_shops = host_of(origin) and host_of(origin) == host_of(asked.address)
+    return not is_shops and not allowed(origin, asked.settings)
 
 
 def _bypassed(request: Request, asked: Asked) -> str:

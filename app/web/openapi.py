@@ -11,6 +11,7 @@ import msgspec
 
 from app.core.errors import (
     BodyTooLarge,
+    ForeignOrigin,
     IdempotencyKeyRequired,
     InternalError,
     MalformedJson,
@@ -229,7 +230,7 @@ def refusals_of(it: Endpoint) -> dict[int, list[type[Refusal]]]:
         InternalError,
     ]
     if it.method in ("POST", "PUT", "PATCH", "DELETE"):
-        every += [MalformedJson, UnsupportedMediaType, BodyTooLarge]
+        every += [MalformedJson, UnsupportedMediaType, BodyTooLarge, ForeignOrigin]
     found: dict[int, list[type[Refusal]]] = {}
     for refusal in every:
         if refusal not in found.setdefault(refusal.status, []):

@@ -2,8 +2,7 @@
 
 Forms are protected against other sites in two ways that need nothing in the page. Our cookies are
 `SameSite=Lax`, so a browser does not send them with another site's POST; and a POST is refused unless the
-browser says that one of our own pages sent it: by `Sec-Fetch-Site`, or where it does not send that (plain
-HTTP, older browsers) by `Origin`. A client that sends neither is no browser, and has no cookies to abuse.
+browser says that one of our own pages sent it (`origins.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from quart import Quart, Response, current_app
 from quart import request as quart_request
@@ -25,6 +24,7 @@ from app.web import deadlines
 from app.web.cold import quart_response
 from app.web.dispatch import refuse, request_of
 from app.web.http import Request
+from app.web.origins import is_foreign
 from app.web.page_documents import ErrorPage
 from app.web.page_render import SECURITY_HEADERS, respond
 from app.web.problems import refusal_of
@@ -62,7 +62,7 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
                 return Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS"})
             if not all(_PARAMS[name].fullmatch(value) for name, value in params.items()):
                 raise NotFound
-            if request.method == "POST" and not is_our_form(request):
+            if request.method == "POST" and is_foreign(request):
                 return sealed(foreign_form(request))
             # A page asks the stores several things, one after another. A form is also sent to us meanwhile.
             within_s = deadlines.PAGE_TIMEOUT_S if request.method != "POST" else deadlines.CALL_TIMEOUT_S
@@ -101,23 +101,6 @@ async def not_found(error: NotFoundError) -> Response:
     if request.path.startswith("/v1/") or "text/html" not in (request.header(b"accept") or ""):
         return quart_response(refuse(error))
     return sealed(error_page(request, NotFound()))
-
-
-def is_our_form(request: Request) -> bool:
-    """Whether one of our own pages sent this POST."""
-    site = request.header(b"sec-fetch-site")
-    if site is not None:
-        return site in ("same-origin", "none")
-    origin = request.header(b"origin")
-    return origin is None or urlsplit(origin).netloc in (
-        urlsplit(request.origin()).netloc,
-        request.header(b"host"),
-    )
-
-
-def names_its_page(request: Request) -> bool:
-    """Whether whoever sent this says where it comes from, as every browser does of a POST."""
-    return request.header(b"sec-fetch-site") is not None or request.header(b"origin") is not None
 
 
 def sealed(response: Response) -> Response:

@@ -16,6 +16,7 @@ from app.core.model import RoomId
 from app.web import page_booking, page_carry, page_forms, page_handover, page_mail, page_mine
 from app.web.http import Request
 from app.web.looks import look_of, theme_file
+from app.web.origins import is_part_of_foreign_page
 from app.web.page_documents import SalesPage, SaleView
 from app.web.page_entry import add_page, not_found, page
 from app.web.page_render import respond
@@ -51,7 +52,7 @@ async def room(request: Request) -> Response:
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
         remember_began(response, request, standing, document.position)
-    elif not standing.known:
+    elif not standing.known and not is_part_of_foreign_page(request):
         set_newcomer(response, request)
     return response
 
