@@ -19,7 +19,7 @@ from app.waiting_room import Line
 
 P99_OVER = 15  # readings: half a minute
 AT_ONCE = 20
-SAMPLED_MS = 60_000  # after somebody had to do with it
+SAMPLED_MS = 10_000  # after somebody had to do with it
 SAMPLED_MAX = 500
 QUIET = ("scheduled", "closed")  # rooms in these states are sampled while somebody is in them
 

@@ -93,7 +93,9 @@ class Gate:
         if tick.numbers_left < rules.numbers_block(tick.status.last_number) // 2:
             await reserve_numbers(self._stores, self._room_id)
         self._measured = await paces.follow(self._stores.redis, self._keys, self._measured, tick)
-        recorded = await self._record(tick.status)
+        # A room comes to rest once this is recorded; so one that is found at rest has nothing new to record.
+        found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
+        recorded = found_at_rest or await self._record(tick.status)
         drawn = await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
         more = tick.more or drawn > 0
         self.ticked = True
