@@ -83,6 +83,8 @@ def new_ticket_id() -> str:
 
 def without_ticket(address: str) -> str:
     """The address as it was before a ticket was added; the rest of it stays letter for letter."""
+    if TICKET not in address:
+        return address
     before, mark, fragment = address.partition("#")
     path, question, query = before.partition("?")
     kept = [it for it in query.split("&") if it.partition("=")[0] != TICKET]
@@ -91,6 +93,8 @@ def without_ticket(address: str) -> str:
 
 def ticket_in(address: str) -> str:
     """The ticket an address carries; "" for none. Of several the last: we add ours at the end."""
+    if TICKET not in address:
+        return ""
     query = address.partition("#")[0].partition("?")[2]
     found = [it.partition("=")[2] for it in query.split("&") if it.partition("=")[0] == TICKET]
     return found[-1] if found else ""

@@ -9,7 +9,6 @@ import msgspec
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
-    CredentialMissing,
     Refusal,
     WrongRoom,
 )
@@ -19,14 +18,13 @@ from app.web.credentials import BOOKING_COOKIE, PLACE_PREFIX, cookies
 from app.web.http import Request
 
 PASS_COOKIE = "fairgate_pass_"  # + room_id, on the shop's host
-NOTHING = "Wait in line first: the queue page is at `queue_url`."
 OVER = "The session has ended."
 
 
 class Shown(msgspec.Struct, frozen=True):
     """Who asks, as far as they show."""
 
-    refusal: Refusal  # what they are told if they may not pass
+    refusal: Refusal | None = None  # what is wrong with what they show
     inside: PassClaims | BookingClaims | None = None
     visitor_id: VisitorId | None = None  # known by a pass or token of ours, also one that has run out
     final: bool = False  # they show something of ours that is no key to a gate
@@ -54,7 +52,7 @@ async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) ->
     """What the request shows: a pass first, else a booking token from header or cookie."""
     if not request.app.ends.is_known(room_id):
         await request.app.ends.know(room_id)
-    shown = Shown(CredentialMissing(NOTHING))
+    shown = Shown()
     if token := cookies(request, PASS_COOKIE + room_id).get(""):
         shown = await _by_pass(request, room_id, settings, token)
     if shown.inside is None and (token := _bearer(request)):
@@ -80,7 +78,7 @@ async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, to
         return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
     if claims.exp <= time.time():
         return Shown(BookingTokenExpired("The pass has run out."), visitor_id=claims.visitor_id)
-    return Shown(CredentialMissing(NOTHING), claims, claims.visitor_id)
+    return Shown(None, claims, claims.visitor_id)
 
 
 def _bearer(request: Request) -> str:
@@ -111,4 +109,4 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Sho
     ended = request.app.ends.of(room_id, claims.visitor_id)
     if ended is not None and claims.iat * 1000 <= ended.ended_ms:
         return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
-    return Shown(CredentialMissing(NOTHING), claims, claims.visitor_id)
+    return Shown(None, claims, claims.visitor_id)
