@@ -136,6 +136,8 @@ def as_3_0(node: Any) -> Any:
         del node["required"]
     if "const" in node:
         node["enum"] = [node.pop("const")]
+    if node.get("type") == "null" and "default" in node:  # a field that takes nothing else
+        node |= {"type": "string", "nullable": True, "enum": [None]}
     alternatives = node.get("anyOf")
     if isinstance(alternatives, list) and {"type": "null"} in alternatives:
         others = [it for it in alternatives if it != {"type": "null"}]

@@ -81,8 +81,8 @@ class JoinBody(Struct, frozen=True):
 
     email: Email | None = None
     locale: Annotated[str, Meta(pattern=LOCALE)] | None = None
-    invite: Annotated[str, Meta(max_length=200)] | None = None
-    proof: Annotated[str, Meta(max_length=2000)] | None = None
+    invite: None = None  # for invitations and proofs to come; nobody is to think that one counted
+    proof: None = None
     quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
 
 

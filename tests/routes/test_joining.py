@@ -90,6 +90,16 @@ async def test_an_account_without_a_place_has_none(web: Web) -> None:
     )
 
 
+async def test_what_means_nothing_yet_is_refused_by_name(web: Web) -> None:
+    await web.room()
+    for name in ("invite", "proof"):
+        for value in ("friend", "", {"answer": 42}, 0):
+            refused = await web.post("/v1/rooms/hall/places", {name: value})
+            assert field_of(refused) == name
+    assert (await web.get("/v1/rooms/hall")).json()["waiting"] == 0
+    assert (await web.post("/v1/rooms/hall/places", {"invite": None, "proof": None})).status_code == 201
+
+
 async def test_a_forged_header_is_refused_and_a_forged_cookie_forgotten(web: Web) -> None:
     await web.room()
     good = await web.post("/v1/rooms/hall/places")
@@ -143,7 +153,7 @@ async def test_a_token_signed_with_another_secret_is_forged(web: Web) -> None:
 
 async def test_a_body_may_tell_more_and_nothing_unknown(web: Web) -> None:
     await web.room()
-    good = {"email": "ann@example.org", "locale": "de-CH", "invite": "x", "proof": "y"}
+    good = {"email": "ann@example.org", "locale": "de-CH"}
     assert (await web.post("/v1/rooms/hall/places", good)).status_code == 201
     assert (await web.post("/v1/rooms/hall/places", {})).status_code == 201
     assert field_of(await web.post("/v1/rooms/hall/places", {"queue_number": 1})) == "queue_number"
