@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -28,8 +28,10 @@ from app.loading import stores_answer
 from app.store import events, rooms, seats
 from app.store.connections import Stores
 from app.store.events import EventFilter
-from app.store.rooms import Connection
+from app.store.rooms import Connection, Queries
 from app.store.stock_scripts import RoomNotReady
+
+T = TypeVar("T")
 
 
 async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
@@ -99,9 +101,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
 async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:
     """The event with its ticket types. Raises EventNotFound."""
     with stores_answer():
-        found = await events.select_event(stores.postgres, event_id)
-        if found is None:
-            raise EventNotFound
+        found = await _present(stores, event_id, events.select_event)
         return found, await events.select_ticket_types(stores.postgres, event_id)
 
 
@@ -118,10 +118,21 @@ async def events_page(
 async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
     """The room before an event. Raises EventNotFound."""
     with stores_answer():
-        room_id = await events.room_of(stores.postgres, event_id)
-    if room_id is None:
+        return await _present(stores, event_id, events.room_of)
+
+
+async def _present(
+    stores: Stores, event_id: EventId, select: Callable[[Queries, EventId], Awaitable[T | None]]
+) -> T:
+    """What `select` finds of an event; a made-up one is looked up once. Raises EventNotFound."""
+    if stores.absent.has("event", event_id):
         raise EventNotFound
-    return room_id
+    begun = stores.absent.begin()
+    found = await select(stores.postgres, event_id)
+    if found is None:
+        stores.absent.note("event", event_id, begun)
+        raise EventNotFound
+    return found
 
 
 async def create_ticket_type(
@@ -274,6 +285,8 @@ async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
 
 async def _tell_room(stores: Stores, event: Event) -> None:
     """Bring terms and stock to Redis. A room that is not loaded loads both by itself."""
+    stores.absent.forget("event", event.event_id)
+    stores.absent.forget("room", event.room_id)
     with stores_answer():
         await room_control.push(stores, event.room_id)
         try:

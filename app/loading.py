@@ -46,7 +46,11 @@ class LoadedRooms:
 
     async def get(self, room_id: RoomId) -> Room:
         """The room, possibly of an older version: for what never changes. Raises RoomNotFound."""
-        return self._known.get(room_id) or await self.read(room_id)
+        if known := self._known.get(room_id):
+            return known
+        if self.stores.absent.has("room", room_id):
+            raise RoomNotFound
+        return await self.read(room_id)
 
     def known(self, room_id: RoomId) -> Room | None:
         """The room in whichever version this process has; None: it was not asked for yet."""
@@ -76,8 +80,10 @@ class LoadedRooms:
     ) -> T:
         """What `ask` answers; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring.
 
-        With `unloaded` that answers for a room that was taken out of Redis, which stays as it is.
+        A room that this process does not know is looked up before: nothing is asked for made-up names. With
+        `unloaded` that answers for a room that was taken out of Redis, which stays as it is.
         """
+        await self.get(room_id)
         deadline = time.monotonic() + LOAD_WAIT_S
         while True:
             try:
@@ -92,9 +98,11 @@ class LoadedRooms:
 
     async def read(self, room_id: RoomId) -> Room:
         """The room as Postgres has it now. Raises RoomNotFound."""
+        begun = self.stores.absent.begin()
         row = await rooms.select_room(self.stores.postgres, room_id)
         if row is None:
             self._known.pop(room_id, None)
+            self.stores.absent.note("room", room_id, begun)
             raise RoomNotFound
         if len(self._known) >= KNOWN_MAX:
             del self._known[next(iter(self._known))]
@@ -121,6 +129,7 @@ class LoadedRooms:
                 await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
             else:
                 return
+        task.result()  # raises what the restore ended with: it is not begun again
 
     async def _rebuild(self, room_id: RoomId) -> bool:
         async with self._slots:

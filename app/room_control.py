@@ -72,6 +72,7 @@ async def create_room(
         async with line.stores.postgres.acquire() as connection, connection.transaction():
             if not await insert_room(connection, room_id, settings, by=by):
                 raise AlreadyExists(f"There is a room {room_id} already.")
+        line.stores.absent.forget("room", room_id)
         if event_id is None:
             await rebuild_room(line.stores, room_id)
     return await line.rooms.get(room_id)

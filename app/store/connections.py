@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from app.core.errors import CannotRun
 from app.settings import Settings
+from app.store.absent import Absent
 from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY
 from app.store.postgres_address import read_postgres_address
 from app.store.postgres_pool import Connector, Role
@@ -62,10 +63,11 @@ class WrongAddress(StoreRefused):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What operations are handed: the two stores."""
+    """What operations are handed: the two stores, and what was not in them a moment ago."""
 
     redis: RedisClient
     postgres: asyncpg.Pool
+    absent: Absent = field(default_factory=Absent)
 
 
 async def connect_redis(

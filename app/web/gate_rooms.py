@@ -62,13 +62,14 @@ class GateRooms:
         self._not_before_s = time.monotonic() + AGAIN_S
 
     async def _first_look(self, room_id: RoomId) -> Room | None:
-        self._looked_at[room_id] = time.monotonic()
         try:
-            return (await self._board.current(room_id)).room
+            room = (await self._board.current(room_id)).room
         except StoreUnavailable:
             with suppress(StoreUnavailable):
                 return await self._from_postgres(room_id)
-        return None
+            return None
+        self._looked_at[room_id] = time.monotonic()  # not before: names that are made up are not kept
+        return room
 
     async def _from_postgres(self, room_id: RoomId) -> Room:
         with stores_answer():

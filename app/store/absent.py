@@ -1,0 +1,44 @@
+"""What Postgres did not have a moment ago, so that a made-up id is looked up once and not at each request.
+
+It is this process's memory alone: what another one creates meanwhile is found when an entry is too old.
+"""
+
+from __future__ import annotations
+
+import time
+
+ABSENT_S = 1.0
+ABSENT_MAX = 10_000
+
+
+class Absent:
+    """The rooms and events that are not there; one for each connection to the stores."""
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[str, str], float] = {}  # the oldest first: all are kept equally long
+        self._created = 0
+
+    def has(self, kind: str, id_: str) -> bool:
+        """Whether it was not there a moment ago."""
+        if not self._until:
+            return False
+        until = self._until.get((kind, id_))
+        return until is not None and time.monotonic() < until
+
+    def begin(self) -> int:
+        """To be called before looking something up, and handed to `note`."""
+        return self._created
+
+    def note(self, kind: str, id_: str, begun: int) -> None:
+        """It was not found, unless it was created while we looked."""
+        if begun != self._created:
+            return
+        self._until.pop((kind, id_), None)
+        while len(self._until) >= ABSENT_MAX:
+            del self._until[next(iter(self._until))]
+        self._until[kind, id_] = time.monotonic() + ABSENT_S
+
+    def forget(self, kind: str, id_: str) -> None:
+        """It was created just now: to be called after the commit."""
+        self._created += 1
+        self._until.pop((kind, id_), None)
