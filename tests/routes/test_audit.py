@@ -71,9 +71,11 @@ FORMS_ELSEWHERE = {
     "end_other_sign_ins",
     *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
     *("change_role", "make_key", "end_key"),
+    *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order"}  # test_api_keys.py, test_orders.py
+ELSEWHERE |= {"end_session", "renew_session"}  # test_gate_sessions.py
 CHANGES = [
     it
     for it in CALLS

@@ -137,6 +137,8 @@ async def test_sessions_renew_by_use_up_to_their_limit(web: Web) -> None:
     assert (await web.post(f"/v1/rooms/hall/sessions/{fresh.sid}/end", headers=staff)).status_code == 204
     over = await web.post(f"/v1/rooms/hall/sessions/{fresh.sid}/renew", headers=staff)
     assert code(over) == (410, "done")
+    log = (await web.get("/v1/audit?kind=session", headers=staff)).json()["items"]
+    assert [entry["action"] for entry in log] == ["end", "renew"]
 
 
 async def test_a_pass_that_is_bound_is_good_in_its_network_alone(web: Web) -> None:

@@ -105,7 +105,7 @@ BAD_SEATS: list[tuple[Any, str]] = [
         "sections",
     ),
     ({"sections": [STALLS, STALLS]}, "sections[1].name"),
-    ({"sections": [STALLS | {"name": "舞台"}]}, "sections[0].name"),
+    ({"sections": [STALLS | {"name": "★★"}]}, "sections[0].name"),
     ({"sections": [STALLS | {"rows": 0}]}, "sections[0].rows"),
     ({"sections": [STALLS | {"rows": 5001}]}, "sections[0].rows"),
     ({"sections": [STALLS | {"seats_per_row": 1001}]}, "sections[0].seats_per_row"),
