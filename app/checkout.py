@@ -20,6 +20,7 @@ from app.core.errors import (
     HoldExpired,
     IdempotencyKeyReused,
     PaymentDeclined,
+    PaymentsNotConfigured,
     Refusal,
     ReservationNotFound,
 )
@@ -59,10 +60,15 @@ class Confirmation:
 async def confirm(
     desk: Desk, reservation_id: ReservationId, payment: Payment, idempotency_key: str
 ) -> Confirmation:
-    """Pay for a hold. Raises PaymentDeclined, HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed.
+    """Pay for a hold. Raises PaymentDeclined, HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed,
+    and PaymentsNotConfigured where there is nothing but the simulated gateway and the sale is in earnest.
 
     The caller has checked who owns it. Waits up to 3 s for the gateway.
     """
+    if not desk.settings.simulates_payments:
+        with stores_needed():
+            if await payments.is_for_money(desk.stores.postgres, reservation_id):
+                raise PaymentsNotConfigured
     desk.gateway.accept(payment.method, payment.token)
     body = f"{payment.method}\n{payment.token}"
     attempt = Attempt(

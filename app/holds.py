@@ -21,6 +21,7 @@ from app.store import balances, endings, payments, reservations, seats, stock_sc
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.endings import CONFIRMED, ENDED, Ended
 from app.store.keys import DAY_MS, RoomKeys
+from app.store.payments import Sold
 from app.store.reservations import NewHold, Origin
 from app.store.stock_scripts import Decision, Request, RoomNotReady, Settlement
 from app.store.stream import Message
@@ -217,17 +218,21 @@ async def expire_due(stores: Stores) -> int:
 async def sell(stores: Stores, payment_ids: Sequence[str]) -> list[str]:
     """Confirm the reservations these attempts paid for in time; the ids of those confirmed by this call."""
     sold = await payments.confirm(stores.postgres, payment_ids)
-    metrics.reserved("confirmed", len(sold))
-    await tell_redis(stores, [Ended(*it, "confirmed") for it in sold])
+    await tell_sold(stores, sold)
     return [it.reservation_id for it in sold]
 
 
 async def sell_late(stores: Stores, payment_id: str) -> bool:
     """Confirm what was paid for after its hold was over, if tickets are left; whether it was."""
     sold = await payments.confirm_late(stores.postgres, payment_id)
+    await tell_sold(stores, sold)
+    return bool(sold)
+
+
+async def tell_sold(stores: Stores, sold: Sequence[Sold]) -> None:
+    """What follows once Postgres has confirmed these."""
     metrics.reserved("confirmed", len(sold))
     await tell_redis(stores, [Ended(*it, "confirmed") for it in sold])
-    return bool(sold)
 
 
 async def tell_redis(stores: Stores, changed: Iterable[Ended]) -> None:

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     postgres_pool_max: int = Field(default=10, ge=4, le=1000)  # a restore holds two at once
     postgres_statements: int = Field(default=0, ge=0, le=10_000)  # prepared ones kept; embedded: 100
     webhooks_private: Literal["on", "off"] = "off"  # on: webhooks may be in private networks
+    simulate_payments: Literal["on", "off"] = "off"  # on: a simulated gateway sells, and takes no money
     payment_webhook_secret: SecretStr = SecretStr("")  # the gateway signs with it; embedded keeps its own
     smtp_url: SecretStr = SecretStr("")  # smtp://user:password@host:587, smtps://...; empty: mails are kept
     mail_from: str = Field(
@@ -183,6 +184,11 @@ class Settings(BaseSettings):
     def posts_privately(self) -> bool:
         """Whether webhooks may be at addresses that are not public."""
         return self.webhooks_private == "on"
+
+    @property
+    def simulates_payments(self) -> bool:
+        """Whether tickets are sold for nothing, also in rooms that are no test."""
+        return self.simulate_payments == "on"
 
     @property
     def queue_url(self) -> str:

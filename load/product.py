@@ -116,7 +116,7 @@ async def running(
 ) -> AsyncIterator[Product]:
     """`fairgate up` on `data` and a free port, with these settings and no others; stopped on the way out."""
     command = [*children.program(), "up", "--server", server, "--port", "0", "--data", str(data)]
-    command += ["--web", str(web), "--workers", str(workers)]
+    command += ["--simulate-payments", "--web", str(web), "--workers", str(workers)]
     clean = {name: value for name, value in os.environ.items() if not _ours(name)}
     process = _launch(command, {**clean, **environment}, data / "up.log")
     try:

@@ -19,7 +19,7 @@ TABLE = {
     "place_not_found",
     405: "method_not_allowed",
     409: "sold_out not_on_sale seat_taken price_changed room_closed room_sold_out room_not_open "
-    "idempotency_key_reused conflict queueing_method_locked already_exists",
+    "payments_not_configured idempotency_key_reused conflict queueing_method_locked already_exists",
     410: "no_show session_expired left done removed hold_expired",
     413: "body_too_large",
     415: "unsupported_media_type",

@@ -78,6 +78,7 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
     "cors_origins": ["shop.example", "https://shop.example/", "https://shop.example,*.example"],
     "trusted_proxies": ["10.0.0.0/8,nonsense", "10.0.0.0/99"],
     "rate_limits": ["maybe"],
+    "simulate_payments": ["maybe"],
     "webhooks_private": ["yes"],
     "payment_webhook_secret": ["do-not-tell", "whsec_do-not-tell", "whsec_c2hvcnQ="],
     "smtp_url": ["http://mail.example.org", "smtp://", "smtp://user:do-not/tell@host", "smtp://host:0"],

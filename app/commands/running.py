@@ -27,11 +27,16 @@ def up(
     web: Web = 1,
     workers: Workers = 1,
     data: Data = None,
+    simulate_payments: Annotated[
+        bool, typer.Option("--simulate-payments", help="Sell with a simulated gateway, which takes no money.")
+    ] = False,
 ) -> None:
     """Start everything, with embedded stores unless REDIS_URL / DATABASE_URL are set."""
     from app import supervise
 
     settings = read_settings(data)
+    if simulate_payments:
+        settings = settings.model_copy(update={"simulate_payments": "on"})
     log.configure(settings, "up")
     asyncio.run(supervise.run(supervise.Plan(settings, host, port, server, web, workers)))
 
@@ -49,7 +54,7 @@ def demo(
     """What `up` does, plus a concert on sale and a crowd of simulated fans."""
     from app import demo, supervise
 
-    settings = read_settings(data)
+    settings = read_settings(data).model_copy(update={"simulate_payments": "on"})
     log.configure(settings, "up")
     plan = supervise.Plan(settings, host, port, server, web, workers)
     asyncio.run(supervise.run(plan, lambda url, running: demo.run(url, running, fans)))

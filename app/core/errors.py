@@ -230,6 +230,12 @@ class RoomNotOpen(Conflict):
     code = "room_not_open"
 
 
+class PaymentsNotConfigured(Conflict):
+    """No payment gateway is set up here, so these tickets cannot be paid."""
+
+    code = "payments_not_configured"
+
+
 class NotWaiting(Conflict):
     """How many tickets somebody wants can be said while they wait; it is their turn now."""
 

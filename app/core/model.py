@@ -142,6 +142,7 @@ class RoomSettings(Struct, frozen=True):
     locale: Annotated[str, Meta(pattern=LOCALE)] = ""
     theme: Theme = Theme()
     public: bool = True
+    test: bool = False  # a test sale: tickets are paid with the simulated gateway, which takes no money
     session_renews: bool = False  # activity at the gate puts off the end: `session_ttl_s` is idle time
     session_max_s: Annotated[int, Meta(ge=2, le=604_800)] | None = (
         None  # of a session that renews; None: no limit

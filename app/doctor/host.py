@@ -149,7 +149,14 @@ async def mail_server(settings: Settings) -> list[Finding]:
 
 async def payment_gateway(settings: Settings) -> list[Finding]:
     """There is only the simulated one."""
-    found = [note("payments", "the payment gateway is the simulated one: no money is taken")]
+    if settings.simulates_payments:
+        says = "the payment gateway is the simulated one: every ticket is sold for nothing"
+    else:
+        says = (
+            "no payment gateway is configured: holds are confirmed by POST /v1/reservations/ID/confirm-paid, "
+            "and rooms marked `test` sell with the simulated one"
+        )
+    found = [note("payments", says)]
     if not settings.payment_webhook_secret.get_secret_value():
         says = "FAIRGATE_PAYMENT_WEBHOOK_SECRET is not set: what a gateway tells us is refused"
         found.append(note("payments.webhook", says))

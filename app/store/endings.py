@@ -53,10 +53,12 @@ WITH chosen AS ({chosen}), ended AS (
 ){more}
 SELECT ended.reservation_id, events.room_id, ended.status FROM ended JOIN events USING (event_id)
 """
-# Whatever was or may still be charged for it is owed back, and its tickets open no door.
+# Whatever was or may still be charged for it is owed back, and its tickets open no door. What was paid
+# elsewhere can only be given back there.
 _REFUND = """, owed AS (
     UPDATE payments SET status = 'refunding', settled_at = now() FROM ended
     WHERE payments.reservation_id = ended.reservation_id AND payments.status IN ('asked', 'succeeded')
+      AND payments.gateway
 ), voided AS (
     DELETE FROM tickets USING ended WHERE tickets.reservation_id = ended.reservation_id
 )"""

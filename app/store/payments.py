@@ -10,6 +10,7 @@ import asyncpg
 from app.core.clock import to_ms
 from app.core.model import ReservationStatus, RoomId
 from app.store.connections import POSTGRES_AWAY
+from app.store.rooms import Queries
 
 PaymentStatus = Literal["asked", "succeeded", "declined", "failed", "refunding", "refunded"]
 OPEN_MAX = 200  # payments looked after in one go
@@ -76,6 +77,23 @@ SELECT payment_id, amount, currency, expires_at FROM taken
 """
 _BEGIN = _TAKE.format(skip="")
 _BEGIN_UNLOCKED = _TAKE.format(skip=" SKIP LOCKED")
+
+_TAKE_WITHOUT_GATEWAY = """
+WITH taken AS (
+    UPDATE reservations SET status = 'paying'
+    WHERE reservation_id = $2 AND status = 'held' AND expires_at > now()
+    RETURNING reservation_id, amount
+)
+INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status, gateway)
+SELECT $1, reservation_id, $3, $4, $5, amount, 'asked', false FROM taken
+RETURNING payment_id
+"""
+# Whether it is a hold that only a gateway could confirm, in a room that is no test.
+_IS_FOR_MONEY = """
+SELECT status IN ('held', 'paying') AND expires_at > now()
+       AND NOT coalesce((rooms.settings ->> 'test')::boolean, false)
+FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id) WHERE reservation_id = $1
+"""
 
 # Paid: the row, the payment, the counters, the tickets, and the session's end where the room says so.
 _SELL = """
@@ -180,9 +198,22 @@ async def _begin_each(
     return bills
 
 
-async def confirm(postgres: asyncpg.Pool, payment_ids: Sequence[str]) -> list[Sold]:
+async def begin_without_gateway(queries: Queries, attempt: Attempt) -> bool:
+    """Take the hold for a payment that no gateway is asked for; whether there was one to take.
+
+    To be confirmed in the same transaction.
+    """
+    return bool(await queries.fetch(_TAKE_WITHOUT_GATEWAY, *attempt))
+
+
+async def is_for_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:
+    """Whether it is a hold that is to be paid in earnest."""
+    return bool(await postgres.fetchval(_IS_FOR_MONEY, reservation_id))
+
+
+async def confirm(queries: Queries, payment_ids: Sequence[str]) -> list[Sold]:
     """Confirm the reservations these attempts paid for in time; those that were still waiting for it."""
-    return [Sold(*row) for row in await postgres.fetch(_CONFIRM, payment_ids)]
+    return [Sold(*row) for row in await queries.fetch(_CONFIRM, payment_ids)]
 
 
 async def confirm_late(postgres: asyncpg.Pool, payment_id: str) -> list[Sold]:

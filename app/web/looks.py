@@ -25,6 +25,7 @@ class Look:
     cover: str = ""
     welcome: str = ""
     footer: str = ""
+    test: bool = False  # a test sale
 
 
 PLAIN = Look()
@@ -42,6 +43,7 @@ def look_of(room_id: str, settings: RoomSettings) -> Look:
         cover=f"{base}/cover" if its.cover else "",
         welcome=its.welcome,
         footer=its.footer,
+        test=settings.test,
     )
 
 

@@ -130,6 +130,8 @@ async def reservation_page(
     """The page of a reservation, with what went wrong and what had been chosen."""
     found, ticket_types = await catalog.event(request.app.stores, it.event_id)
     names: dict[str, str] = {each.ticket_type_id: each.name for each in ticket_types}
+    look = await look_for(request, it.room_id)
+    simulated = look.test or request.app.settings.simulates_payments
     document = ReservationPage(
         event=event_head(found),
         reservation=reservation_view(it, names),
@@ -139,8 +141,9 @@ async def reservation_page(
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
         chosen=chosen,
+        paid="simulated" if simulated and it.amount else "" if it.amount else "free",
     )
-    return respond("reservation.html", document, status, look=await look_for(request, it.room_id))
+    return respond("reservation.html", document, status, look=look)
 
 
 def _in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int], str]:

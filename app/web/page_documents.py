@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import segno
 from markupsafe import Markup
@@ -186,6 +186,7 @@ class ReservationPage:
     idempotency_key: str
     problem: str = ""
     chosen: str = "tok_ok"  # the test card
+    paid: Literal["", "simulated", "free"] = ""  # how the hold can be; empty: not here
 
 
 @dataclass(frozen=True)

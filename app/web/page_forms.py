@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from quart import Response
 
-from app import catalog, reservations, waiting_room
+from app import catalog, elsewhere, reservations, waiting_room
 from app.core import typed
 from app.core.errors import (
     Conflict,
@@ -224,8 +224,12 @@ async def pay(request: Request) -> Response:
     token = form.get("token", "")
     payment = Payment("card", token)
     try:
-        answer = await reservations.confirm(request.app.desk, it.reservation_id, payment, _key(form))
-        query = f"?{PAYMENT_ASKED.decode()}" if answer.reservation.status == "paying" else ""
+        if it.amount:
+            answer = await reservations.confirm(request.app.desk, it.reservation_id, payment, _key(form))
+            became = answer.reservation
+        else:
+            became = await elsewhere.confirm_free(request.app.desk, it.reservation_id)
+        query = f"?{PAYMENT_ASKED.decode()}" if became.status == "paying" else ""
     except PaymentDeclined as refusal:
         return await reservation_page(request, it, refusal.code, token, refusal.status)
     except ValidationFailed as refusal:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from app import metrics, reservations
+from app import elsewhere, metrics, reservations
 from app.core.errors import (
     BacklogFull,
     BadHeader,
@@ -22,6 +22,7 @@ from app.core.errors import (
     LimitExceeded,
     NotOnSale,
     PaymentDeclined,
+    PaymentsNotConfigured,
     PriceChanged,
     Refusal,
     ReservationNotFound,
@@ -30,9 +31,11 @@ from app.core.errors import (
     SessionEnded,
     SoldOut,
     StoreUnavailable,
+    ValidationFailed,
     WrongRoom,
 )
 from app.core.model import (
+    Account,
     BookingClaims,
     EventId,
     Name,
@@ -43,7 +46,7 @@ from app.core.model import (
 from app.reservations import ENDED, Payment
 from app.web.bodies import expected_amount, idempotency_key
 from app.web.caching import PRIVATE
-from app.web.credentials import BOOKING, OWNER, Asker
+from app.web.credentials import ADMIN, BOOKING, OWNER, Asker, author
 from app.web.http import STREAM, Events, Request, Response, empty, endpoint, json_response
 from app.web.reserve_body import ReserveBody
 from app.web.sale_documents import ReservationDocument, reservation_document
@@ -63,9 +66,15 @@ class PaymentBody(Struct, frozen=True):
 
 
 class ConfirmBody(Struct, frozen=True):
-    """A payment for the hold."""
+    """A payment for the hold; tickets that are free need none."""
 
-    payment: PaymentBody
+    payment: PaymentBody | None = None
+
+
+class PaidBody(Struct, frozen=True):
+    """Under which `reference` it was paid elsewhere, if there is one."""
+
+    reference: Name | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -212,6 +221,7 @@ def _document(it: Reservation) -> bytes:
         PaymentDeclined,
         ReservationNotFound,
         Conflict,
+        PaymentsNotConfigured,
         IdempotencyKeyReused,
         HoldExpired,
         StoreUnavailable,
@@ -219,16 +229,50 @@ def _document(it: Reservation) -> bytes:
     ),
 )
 async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
-    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked."""
+    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked.
+
+    Tickets that are free are confirmed at once, without a `payment`. Where no gateway is set up it is 409
+    `payments_not_configured`, but in a room that is a `test`; see `confirm-paid`.
+    """
     key = idempotency_key(request)
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
     found = await _decided(request, asker)
+    if not found.amount:
+        confirmed = await elsewhere.confirm_free(request.app.desk, found.reservation_id)
+        headers = [_PRIVATE, _REPLAYED] if found.status == "confirmed" else [_PRIVATE]
+        return json_response(200, reservation_document(confirmed), headers)
+    if body.payment is None:
+        raise ValidationFailed("payment", "is needed: these tickets are not free")
     payment = Payment(body.payment.method, body.payment.token)
     done = await reservations.confirm(request.app.desk, found.reservation_id, payment, key)
     status = 202 if done.reservation.status == "paying" else 200
     headers = [_PRIVATE, _REPLAYED] if done.replayed else [_PRIVATE]
     return json_response(status, reservation_document(done.reservation), headers)
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/confirm-paid",
+    tag=TAG,
+    auth=ADMIN,
+    body=PaidBody,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
+)
+async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Response:
+    """Confirm a hold that was paid elsewhere; also the second time 200, and then nothing changes.
+
+    For shops that take the money themselves. Cancelled later, its tickets go back on sale, and the money has
+    to be given back where it was paid.
+    """
+    confirmed = await elsewhere.confirm_paid(
+        request.app.desk,
+        ReservationId(request.params["reservation_id"]),
+        body.reference or "",
+        by=author(request, account),
+    )
+    return json_response(200, reservation_document(confirmed), [_PRIVATE])
 
 
 @endpoint(

@@ -165,6 +165,7 @@ def running(port: int = 0, **settings: str) -> Iterator[Product]:
         **ours,
         "FAIRGATE_DATA": str(folder / "data"),
         "FAIRGATE_LOG_LEVEL": "warning",
+        "FAIRGATE_SIMULATE_PAYMENTS": "on",
         **settings,
     }
     command = [FAIRGATE, "up", "--port", str(port), "--data", str(folder / "data")]

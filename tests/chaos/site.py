@@ -189,7 +189,7 @@ def frozen(pid: int) -> Iterator[None]:
 async def a_site(*arguments: str, **settings: str) -> AsyncIterator[Site]:
     """An installation with throttles off; when it ends its books are checked and its log is calm."""
     with new_folder() as folder:
-        running = await up(folder, *arguments, FAIRGATE_RATE_LIMITS="off", **settings)
+        running = await up(folder, "--simulate-payments", *arguments, FAIRGATE_RATE_LIMITS="off", **settings)
         env = await fairgate("env", "--data", str(folder))
         told = dict(line.split("=", 1) for line in env.out.splitlines())
         token = await fairgate("token", "--role", "admin", "--sub", "chaos", "--data", str(folder))

@@ -57,13 +57,14 @@ async def test_the_guide_does_what_it_says(data: Path) -> None:
         tell = pytest.fail if "CI" in os.environ else pytest.skip
         tell(f"{' and '.join(missing)} missing, docs/api.md is not checked: apt-get install bash curl")
     start, *steps = blocks()
-    command = re.fullmatch(r"\$ ([A-Z_]+)=(\S+) \.venv/bin/fairgate up\n", start.commands)
+    started = r"\$ ([A-Z_]+)=(\S+) \.venv/bin/fairgate up (--simulate-payments)\n"
+    command = re.fullmatch(started, start.commands)
     assert command is not None, "the guide starts Fairgate in another way than this test"
     assert all(it.kind == "sh" for it in steps)
     script = "".join(f"{it.commands}echo '{END} {it.line}'\n" for it in steps)
     assert script.count(ADDRESS) == 1
 
-    running = await up(data, **{command[1]: command[2]})
+    running = await up(data, command[3], **{command[1]: command[2]})
     told, errors = await _bash(script.replace(ADDRESS, running.url), data)
     await running.stop()
 

@@ -179,6 +179,7 @@ def settings_of(servers: Servers) -> Settings:
         secret=SecretStr("only for tests, 32 characters ..."),
         payment_webhook_secret=SecretStr(GATEWAY_SECRET),
         rate_limits="off",
+        simulate_payments="on",
         public_url="",
         store_timeout_s=10,  # tests share their two cores with others
     )
