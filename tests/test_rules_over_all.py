@@ -34,6 +34,8 @@ HOT = {  # what a crowd calls
     *("read_reservation", "reservation_stream", "confirm", "extend", "cancel"),
 }
 
+MAY_SAY_MORE = {"hear_gateway"}  # its senders are payment gateways, which add fields as they like
+
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda it: it.name)
 every_refusal = pytest.mark.parametrize("refusal", all_refusals(), ids=lambda it: f"{it.status} {it.code}")
 
@@ -52,7 +54,7 @@ def test_calls_that_change_something_for_staff_name_a_role(call: Endpoint) -> No
 
 @every_call
 def test_every_body_refuses_unknown_fields(call: Endpoint) -> None:
-    assert call.body.__struct_config__.forbid_unknown_fields
+    assert call.body.__struct_config__.forbid_unknown_fields == (call.name not in MAY_SAY_MORE)
     assert call.query.__struct_config__.forbid_unknown_fields
 
 

@@ -77,8 +77,8 @@ _SAID: dict[str, Callable[[re.Match[str]], str]] = {
     r"Expected `(.+)`, got `(.+)`": lambda it: f"has to be {_types(it[1])}, not {_sent(it[2])}",
     r"Expected `(?:int|float)` ([<>]=) (\S+)": lambda it: f"has to be {_BOUNDS[it[1]]} {it[2]}",
     r"Expected `(str|array|object)` of length ([<>]=) (\d+)": lambda it: _length(it[1], it[2], it[3]),
-    r"Expected `str` matching regex '(.*)'": lambda it: _MEANS.get(
-        it[1], "has a form that is not taken here"
+    r"Expected `str` matching regex (['\"])(.*)\1": lambda it: _MEANS.get(
+        it[2], "has a form that is not taken here"
     ),
     r"Invalid enum value (.+)": lambda it: f"is none of the values taken here: {it[1]}",
     r"Invalid RFC3339 encoded datetime": lambda _: f"has to be {DATETIME}",

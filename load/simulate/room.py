@@ -17,7 +17,7 @@ from app.store import control_scripts, lua, room_scripts
 from app.store.conf import conf_fields, restored_fields
 from app.store.connections import RedisClient, connect_redis
 from app.store.control_scripts import RestorePoint, Tick
-from app.store.keys import RoomKeys
+from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.room_scripts import NO_TOKEN, Answers, AskRecord, JoinRecord
 from app.store.rooms import RoomRow, Terms
 from load.simulate.scenario import Scenario, Step
@@ -141,11 +141,12 @@ class SimulatedRoom:
         """These end their sessions; one script a visitor, so many in one round trip."""
         script = lua.script("leave")
         keys = [getattr(self.keys, key) for key in script.keys]
+        channel = ENDED_CHANNEL + self.keys.room_id
         for first in range(0, len(visitors), BATCH):
             pipeline = self.redis.pipeline(transaction=False)
             pipeline.script_load(script.text)
             for visitor in visitors[first : first + BATCH]:
-                values = {"now_ms": self.now_ms, "visitor_id": visitor}
+                values = {"now_ms": self.now_ms, "visitor_id": visitor, "ended_channel": channel}
                 pipeline.evalsha(script.sha, len(keys), *keys, *(values[it] for it in script.scalars))
             await pipeline.execute()
 

@@ -19,7 +19,7 @@ from app import mails, outbox
 from app.core.clock import now_ms
 from app.mails import Post
 from app.settings import Settings
-from app.store import mailboxes
+from app.store import busy, mailboxes
 from app.store import mails as stored
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import RoomKeys
@@ -259,6 +259,7 @@ async def called(stores: Stores, numbers: dict[str, int], in_ms: int) -> None:
     redis: Any = stores.redis
     await redis.zadd(RoomKeys(HALL).called, {name: now_ms() + in_ms for name in numbers})
     await redis.hset(RoomKeys(HALL).turns, mapping=numbers)
+    await busy.mark_busy(stores.redis, busy.KEYS, [HALL])
 
 
 async def for_a_moment(stores: Stores, job: Callable[[WorkerContext], Awaitable[None]], until: str) -> None:
