@@ -16,6 +16,7 @@ import msgspec
 
 from app.core import errors, rules
 from app.core.errors import Refusal, Restoring, StoreUnavailable
+from app.core.handover import CarryCode
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
 from app.loading import LoadedRooms, stores_answer
 from app.numbers import reserve_numbers
@@ -192,6 +193,24 @@ async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
         )
         if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
             await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
+
+
+async def carry(line: Line, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
+    """Give the place of a code to another visitor: `carried`, `used`, `absent` (there is no such place),
+    `inside` (one of the two is, or has tickets), `removed`, or `has_place` (they have one; not to `replace`).
+
+    Raises RoomNotFound, Restoring, StoreUnavailable.
+    """
+    keys = RoomKeys(code.room_id)
+    with stores_answer():
+        draw = _draw(await line.rooms.get(code.room_id), to_id)
+        redis, ids = line.stores.redis, (code.code_id, code.visitor_id, to_id)
+        word = await line.rooms.loaded(
+            code.room_id, lambda: room_scripts.carry(redis, keys, *ids, draw=draw, replace=replace)
+        )
+    if word == "restoring":
+        raise Restoring
+    return word
 
 
 async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:

@@ -1,7 +1,8 @@
-"""Tickets: how a claimed turn gets from our host to the shop's. No I/O, time comes in.
+"""Tickets, by which a claimed turn gets to the shop's host, and codes, by which a place changes browsers.
 
-A ticket is a query parameter of the way back, good for one use within a minute, in one room and on one host.
-That it was used is remembered in Redis; everything else is in it, so making one asks no store.
+No I/O, time comes in. A ticket is a query parameter of the way back, good for one use within a minute, in one
+room and on one host. A code is good for one use within ten minutes, in one room. That one was used is
+remembered in Redis; everything else is in it, so making one asks no store.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from app.core.model import RoomId, VisitorId
 TICKET = "fairgate_ticket"  # the query parameter
 TICKET_TTL_S = 60
 TICKET_LENGTH_MAX = 1000
+CARRY_TTL_S = 600
 _PREFIX = "t1"
+_CODE_PREFIX = "c1"
 _NET_BYTES = 9
 
 
@@ -36,30 +39,45 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
     exp: int
 
 
+class CarryCode(msgspec.Struct, frozen=True, array_like=True):
+    """What a code says: whose place it gives to whoever brings it."""
+
+    code_id: str
+    room_id: RoomId
+    visitor_id: VisitorId
+    exp: int
+
+
 class HandoverSigner:
-    """Signs and reads tickets, and derives what binds a pass to a network."""
+    """Signs and reads tickets and codes, and derives what binds a pass to a network."""
 
     def __init__(self, secret: bytes) -> None:
         self._ticket_key = hmac.digest(secret, b"fairgate gate ticket", "sha256")
+        self._code_key = hmac.digest(secret, b"fairgate carry code", "sha256")
         self._net_key = hmac.digest(secret, b"fairgate gate network", "sha256")
 
     def sign(self, ticket: Ticket) -> str:
         """The ticket as it is sent."""
-        payload = _text(msgspec.json.encode(ticket))
-        return f"{_PREFIX}.{payload}.{self._mac(payload)}"
+        return _signed(_PREFIX, ticket, self._ticket_key)
 
     def read(self, text: str, now_s: int) -> Ticket:
         """What a ticket says. Raises CredentialInvalid unless it is one of ours and its time is not over."""
-        prefix, _, rest = text.partition(".")
-        payload, _, mac = rest.partition(".")
-        if prefix != _PREFIX or not text.isascii() or len(text) > TICKET_LENGTH_MAX:
-            raise CredentialInvalid("This is not a ticket.")
-        if not hmac.compare_digest(self._mac(payload), mac):
-            raise CredentialInvalid("The ticket is not one of ours.")
-        ticket = msgspec.json.decode(_bytes(payload), type=Ticket)
+        ticket = msgspec.json.decode(_payload(_PREFIX, text, self._ticket_key, "ticket"), type=Ticket)
         if ticket.exp <= now_s:
             raise CredentialInvalid("The ticket has run out.")
         return ticket
+
+    def sign_code(self, room_id: RoomId, visitor_id: VisitorId, now_s: int) -> str:
+        """A new code for the place of this visitor."""
+        code = CarryCode(new_ticket_id(), room_id, visitor_id, now_s + CARRY_TTL_S)
+        return _signed(_CODE_PREFIX, code, self._code_key)
+
+    def read_code(self, text: str, now_s: int) -> CarryCode:
+        """What a code says. Raises CredentialInvalid unless it is one of ours and its time is not over."""
+        code = msgspec.json.decode(_payload(_CODE_PREFIX, text, self._code_key, "code"), type=CarryCode)
+        if code.exp <= now_s:
+            raise CredentialInvalid("The code has run out.")
+        return code
 
     def net(self, address: str) -> str:
         """The network of a client, a /24 or a /64, as a keyed hash; that of no address is one of its own."""
@@ -71,9 +89,6 @@ class HandoverSigner:
             ip = getattr(ip, "ipv4_mapped", None) or ip
             network = str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 64), strict=False))
         return _text(hashlib.blake2b(network.encode(), key=self._net_key, digest_size=_NET_BYTES).digest())
-
-    def _mac(self, payload: str) -> str:
-        return _text(hashlib.blake2b(payload.encode(), key=self._ticket_key, digest_size=24).digest())
 
 
 def new_ticket_id() -> str:
@@ -104,6 +119,26 @@ def with_ticket(address: str, text: str) -> str:
     """The address with a ticket, and without any it had."""
     before, mark, fragment = without_ticket(address).partition("#")
     return f"{before}{'&' if '?' in before else '?'}{TICKET}={text}{mark}{fragment}"
+
+
+def _signed(prefix: str, said: msgspec.Struct, key: bytes) -> str:
+    payload = _text(msgspec.json.encode(said))
+    return f"{prefix}.{payload}.{_mac(payload, key)}"
+
+
+def _payload(prefix: str, text: str, key: bytes, kind: str) -> bytes:
+    """What was signed. Raises CredentialInvalid."""
+    sent, _, rest = text.partition(".")
+    payload, _, mac = rest.partition(".")
+    if sent != prefix or not text.isascii() or len(text) > TICKET_LENGTH_MAX:
+        raise CredentialInvalid(f"This is not a {kind}.")
+    if not hmac.compare_digest(_mac(payload, key), mac):
+        raise CredentialInvalid(f"The {kind} is not one of ours.")
+    return _bytes(payload)
+
+
+def _mac(payload: str, key: bytes) -> str:
+    return _text(hashlib.blake2b(payload.encode(), key=key, digest_size=24).digest())
 
 
 def _text(raw: bytes) -> str:

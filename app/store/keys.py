@@ -148,6 +148,11 @@ class RoomKeys:
         return self._key("tickets")
 
     @property
+    def carried(self) -> str:
+        """Sorted set: codes by which a place was carried, score = until when (ms); TTL ten minutes."""
+        return self._key("carried")
+
+    @property
     def early_ends(self) -> str:
         """Sorted set: visitor_id number ended_ms of sessions that ended early, score = their planned end."""
         return self._key("early_ends")

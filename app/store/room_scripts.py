@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
+from app.core.handover import CARRY_TTL_S
 from app.core.model import Blocked, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
@@ -24,6 +25,7 @@ _REFUSALS = frozenset(
     "away crowd".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
+_CARRIED = frozenset("carried used absent inside removed has_place restoring".split())
 _BLOCKED = frozenset(get_args(Blocked))
 HEAD = 15  # values of `include/room.lua`'s head
 _WIDTH = 6  # values a record
@@ -230,6 +232,34 @@ async def leave(
     answer = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
     reply = loaded(answer)
     return known(reply[0], _ENDINGS)
+
+
+async def carry(
+    redis: RedisClient,
+    keys: RoomKeys,
+    code_id: str,
+    visitor_id: VisitorId,
+    to_id: VisitorId,
+    *,
+    draw: int | str = NO_DRAW,
+    replace: bool = False,
+    ttl_ms: int = CARRY_TTL_S * 1000,
+    now_ms: int = REDIS_TIME,
+) -> str:
+    """The place of a visitor is another's from now on; `carried`, or why it is not."""
+    answer = await call(
+        redis,
+        "carry",
+        keys,
+        code_id=code_id,
+        visitor_id=visitor_id,
+        to_id=to_id,
+        draw=draw,
+        replace=int(replace),
+        ttl_ms=ttl_ms,
+        now_ms=now_ms,
+    )
+    return known(loaded(answer)[0], _CARRIED)
 
 
 async def remove(

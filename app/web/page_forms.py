@@ -93,7 +93,7 @@ async def join(request: Request) -> Response:
     room_id = RoomId(request.params["room_id"])
     back, known = _see_room(request), visitor_of(request, room_id)
     if known is None:
-        return _ask_for_cookie(request)
+        return ask_for_cookie(request)
     joining = Joining(known.visitor_id, known, throttle_key(request.client))
     try:
         place, status = await waiting_room.join(request.app.line, room_id, joining)
@@ -103,7 +103,7 @@ async def join(request: Request) -> Response:
     return back
 
 
-def _ask_for_cookie(request: Request) -> Response:
+def ask_for_cookie(request: Request) -> Response:
     """Set a cookie and have the form sent again with it. Who keeps none would be somebody else each time."""
     query = {"return_to": asked_return(request)} if asked_return(request) else {}
     if asked_cookies(request) == "asked":

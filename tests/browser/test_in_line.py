@@ -94,10 +94,31 @@ async def test_a_place_goes_to_another_device(visitor: OpenContext, product: Pro
     await second.get_by_role("button", name="Bring the place here").click()
     await expect(heading(second)).to_have_text("You are in line")
     assert await number_of(second) == number
-    token = link.partition("#")[2]
-    assert token
-    assert not any(token in url.partition("#")[0] for url in asked)
+    code = link.partition("#")[2]
+    assert code
+    assert not any(code in url.partition("#")[0] for url in asked)
     assert (await product.status(room_id))["waiting"] == 2
+    await first.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(first)).to_have_text("You left the line")
+
+
+async def test_a_place_is_given_up_for_another_only_by_a_second_button(
+    visitor: OpenContext, plain_page: Page, product: Product
+) -> None:
+    room_id = await product.a_sale()
+    other = await (await visitor()).new_page()
+    await joined(other, product, room_id)
+    await plain_page.goto(f"{product.url}/rooms/{room_id}")
+    await plain_page.get_by_role("button", name="Join the line").click()
+    await plain_page.get_by_role("link", name="Take your place to another device").click()
+    link = await plain_page.get_by_label("Link to your place", exact=True).input_value()
+    await other.goto(link)
+    await other.get_by_role("button", name="Bring the place here").click()
+    await expect(other.get_by_role("alert")).to_contain_text("already has a place of its own")
+    assert (await product.status(room_id))["waiting"] == 2
+    await other.get_by_role("button", name="Give up my place and bring the other one here").click()
+    await expect(heading(other)).to_have_text("You are in line")
+    assert await number_of(other) == "2"
 
 
 async def test_a_link_that_is_none_is_told_and_changes_nothing(plain_page: Page, product: Product) -> None:
@@ -110,7 +131,5 @@ async def test_a_link_that_is_none_is_told_and_changes_nothing(plain_page: Page,
         await plain_page.goto(f"{product.url}/rooms/{path}/carry")
         await plain_page.get_by_label("Link to your place, from the other device").fill(text)
         await plain_page.get_by_role("button", name="Bring the place here").click()
-        await expect(plain_page.get_by_role("alert")).to_contain_text(
-            "This is no link of a place in this line"
-        )
+        await expect(plain_page.get_by_role("alert")).to_contain_text("This link does not work")
     assert (await product.status(other))["waiting"] == 0
