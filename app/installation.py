@@ -76,6 +76,8 @@ class Installation(msgspec.Struct, frozen=True):
     queue_redis_url: str
     database_url: str
     children: list[Member] = []
+    ops_url: str = ""  # where web processes tell operators how they are
+    worker_ops_url: str = ""
 
 
 def prepare(data: Path) -> Path:

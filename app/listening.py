@@ -17,11 +17,14 @@ BACKLOG = 4096  # connections the kernel keeps for us in a rush
 UNHEARD_MS = 30_000  # who takes nothing of what we send for so long has left, with or without a farewell
 
 
+OPS_HOST = "127.0.0.1"  # of the port for operators
+
+
 class CannotListen(CannotRun):
     """The address cannot be listened on; the message is one line that says why and what to do."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, option: str = "--port") -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises CannotListen."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -39,7 +42,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CannotListen(
-            f"cannot listen on {host} port {port}: {error.strerror}; give another with --port"
+            f"cannot listen on {host} port {port}: {error.strerror}; give another with {option}"
         ) from None
     return listener
 

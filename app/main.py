@@ -17,6 +17,7 @@ from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.ends import Ends
+from app.exposition import Drift
 from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
@@ -29,7 +30,6 @@ from app.web.cockpit_feed import Feeds
 from app.web.cold import DRAIN_MAX, register_endpoints
 from app.web.console_pages import register_console_pages
 from app.web.docs import register_docs
-from app.web.exposition import Drift
 from app.web.gate_rooms import GateRooms
 from app.web.hot import HotLane
 from app.web.http import App
@@ -38,6 +38,7 @@ from app.web.pages import register_pages
 from app.web.throttles import Throttles
 
 AVAILABILITY_FRESH_S = 1.0
+READINESS_FRESH_S = 1.0
 RESERVATION_COUNTS_FRESH_S = 5.0  # counted by going over all reservations
 
 
@@ -112,6 +113,7 @@ async def _opened(
                 availability=Kept(AVAILABILITY_FRESH_S),
                 reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
                 seat_maps=Kept(AVAILABILITY_FRESH_S),
+                readiness=Kept(READINESS_FRESH_S),
                 drift=Drift(),
                 contract=msgspec.json.encode(openapi.contract(CALLS)),
                 trusted=trusted_networks(settings.trusted_proxies),

@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -22,9 +23,10 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 from quart import Quart
 
-from app import garbage, log, scheduling
+from app import garbage, log, loops, ops, scheduling
 from app.listening import BACKLOG, ServerName
 from app.main import create_app
+from app.ops import Ops
 from app.settings import Settings
 from app.store.connections import connected
 from app.web.http import App
@@ -39,16 +41,20 @@ GRACE_S = 1.0  # requests in flight at shutdown
 STOP_TIMEOUT_S = 1.5
 
 
-def run(settings: Settings, listener: socket.socket, server: ServerName) -> None:
+def run(
+    settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
+) -> None:
     """Serve until SIGTERM or SIGINT. Raises StoreRefused when a store cannot be used at the start."""
     scheduling.as_batch()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, listener, server))
+        runner.run(_run(settings, listener, server, ops_listener))
 
 
-async def _run(settings: Settings, listener: socket.socket, server: ServerName) -> None:
+async def _run(
+    settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
+) -> None:
     async with connected(settings):
         pass  # refuses in one line what would be a traceback inside the app's start
     app = create_app(settings)
@@ -61,6 +67,8 @@ async def _run(settings: Settings, listener: socket.socket, server: ServerName) 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     garbage.spare_what_started()
+    told = Ops(running.stores, running.line, running.loops)
+    operators = [running.loops.start("ops", partial(ops.serve, told, ops_listener))] if ops_listener else []
     serving = asyncio.create_task(SERVERS[server](app, listener, stopping))
     stopped = asyncio.create_task(stopping.wait())
     log.get(__name__).info("serving", server=server, address=listener.getsockname()[:2])
@@ -68,6 +76,7 @@ async def _run(settings: Settings, listener: socket.socket, server: ServerName) 
     await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
     ended = serving.done()
     serving.cancel()
+    await loops.end(operators)
     await asyncio.wait_for(app.shutdown(), GRACE_S)
     if ended:
         await serving  # raises what ended it, if it was not the signal

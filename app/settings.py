@@ -77,6 +77,7 @@ class Settings(BaseSettings):
         default="", validate_default=True
     )  # the sender of mails, as `Tickets <tickets@example.org>`
     audit_keep_days: int = Field(default=0, ge=0, le=36_500)  # 0: for ever
+    ops_token: SecretStr = SecretStr("")  # with it /metrics is on the public port, too; empty: nowhere there
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
 
@@ -132,7 +133,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{part} is no network, as 10.0.0.0/8") from None
         return value
 
-    @field_validator("secret")
+    @field_validator("secret", "ops_token")
     @classmethod
     def _long(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value().encode()) < SECRET_MIN:

@@ -25,7 +25,7 @@ from app import children, embedded, installation, log, migrate, scheduling
 from app.children import Child, ends_with_us
 from app.embedded import EmbeddedStore
 from app.installation import Installation, InstallationRefused, Member
-from app.listening import ServerName, listen, url_of
+from app.listening import OPS_HOST, ServerName, listen, url_of
 from app.settings import Settings
 from app.store.connections import ask
 
@@ -48,6 +48,7 @@ class Plan:
     server: ServerName
     web: int
     workers: int
+    ops_port: int = 0  # of web processes; the workers' is the next one, or free as well
 
 
 @dataclass
@@ -58,8 +59,11 @@ class Crew:
     supervisor: Member
     url: str
     settings: Settings
+    ops_url: str = ""
+    worker_ops_url: str = ""
     stores: list[Child] = field(default_factory=list)
     roles: list[Child] = field(default_factory=list)
+    listeners: list[socket.socket] = field(default_factory=list)  # for operators
     ready: bool = False
 
     def save(self) -> None:
@@ -73,7 +77,14 @@ class Crew:
         installation.save(
             self.data,
             Installation(
-                self.supervisor, self.url, redis_url, queue_url, self.settings.database_url, members
+                self.supervisor,
+                self.url,
+                redis_url,
+                queue_url,
+                self.settings.database_url,
+                members,
+                self.ops_url,
+                self.worker_ops_url,
             ),
         )
 
@@ -81,6 +92,8 @@ class Crew:
         """Stop them all: the roles while their stores still answer, then the stores."""
         children.stop(self.roles, ROLES_STOP_TIMEOUT_S)
         children.stop(self.stores, STORES_STOP_TIMEOUT_S)
+        for it in self.listeners:
+            it.close()
 
 
 async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
@@ -167,13 +180,22 @@ async def _embed(crew: Crew, name: str, start: Callable[..., EmbeddedStore]) -> 
 
 
 def _start_roles(plan: Plan, crew: Crew, listener: socket.socket) -> None:
-    web = ["web", "--server", plan.server, "--fd", str(listener.fileno())]
-    crew.roles += [_role(crew, web, (listener.fileno(),)) for _ in range(plan.web)]
-    crew.roles += [_role(crew, ["worker"], ()) for _ in range(plan.workers)]
+    port = plan.ops_port
+    for_web = listen(OPS_HOST, port, "--ops-port")
+    for_workers = listen(OPS_HOST, port + 1 if port else 0, "--ops-port")
+    crew.listeners += [for_web, for_workers]
+    crew.ops_url, crew.worker_ops_url = url_of(OPS_HOST, for_web), url_of(OPS_HOST, for_workers)
+    public, operators = listener.fileno(), for_web.fileno()
+    web = ["web", "--server", plan.server, "--fd", str(public), "--ops-fd", str(operators)]
+    crew.roles += [_role(crew, web, (public, operators)) for _ in range(plan.web)]
+    of_worker = for_workers.fileno()
+    worker = ["worker", "--ops-fd", str(of_worker)]
+    crew.roles += [_role(crew, worker, (of_worker,)) for _ in range(plan.workers)]
     for role in crew.roles:
         role.start()
     crew.save()
     _tell(f"starting web ({plan.server}) x {plan.web} and worker x {plan.workers}")
+    _tell(f"for operators: /metrics and /readyz of web at {crew.ops_url}, of worker at {crew.worker_ops_url}")
 
 
 def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
@@ -189,7 +211,7 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
         "FAIRGATE_DATABASE_URL": settings.database_url,
         "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
     }
-    if arguments == ["worker"] and not settings.public_url:
+    if arguments[0] == "worker" and not settings.public_url:
         environment["FAIRGATE_PUBLIC_URL"] = crew.url  # of the links in mails
 
     def launch() -> subprocess.Popen[bytes]:
@@ -230,12 +252,12 @@ async def _watch(crew: Crew) -> None:
 async def _until_ready(crew: Crew) -> None:
     """Wait until a web process serves and its `/readyz` finds the stores and a worker."""
     deadline, answer = time.monotonic() + READY_TIMEOUT_S, "no answer"
-    async with _asking(crew.url) as client:
+    async with _asking(crew.url) as public, _asking(crew.ops_url) as operators:
         while time.monotonic() < deadline:
             try:
-                response = await client.get("/readyz")
+                response = await operators.get("/readyz")
                 answer = response.text
-                if response.status_code == 200:
+                if response.status_code == 200 and (await public.get("/livez")).status_code == 200:
                     crew.ready = True
                     return
             except httpx.TransportError:

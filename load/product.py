@@ -57,6 +57,12 @@ class Product:
             raise NotStarted(f"{method} {path}: {response.status_code} {response.text[:300]}")
         return response
 
+    @property
+    def metrics_url(self) -> str:
+        """Where its web processes tell their metrics."""
+        found = installation.saved(self.data)
+        return f"{found.ops_url if found else ''}/metrics"
+
     def processes(self) -> dict[str, list[psutil.Process]]:
         """The living processes by role and store; Postgres with all its own."""
         found = installation.saved(self.data)

@@ -154,7 +154,7 @@ async def through_nginx(run: Run) -> Row:
 
 async def _reached(product: Product) -> float:
     """Calls of the shared document that the web process has answered."""
-    text = (await product.ask("GET", "/metrics")).text
+    text = (await product.ask("GET", product.metrics_url)).text
     return sum(float(value) for call, value in SAMPLE.findall(text) if call == STATUS_CALL)
 
 

@@ -47,7 +47,7 @@ async def rooms(run: Run) -> Row:
         await asyncio.sleep(SETTLES_S)
         percent = [await _worker_percent(product, size.seconds) for _ in range(size.trials)]
         calls_ms = [await _first_call_ms(product, it) for it in empty[:: max(1, len(empty) // size.ticks)]]
-        metrics_ms = [await _asked_ms(product, "/metrics") for _ in range(ASKED)]
+        metrics_ms = [await _asked_ms(product, product.metrics_url) for _ in range(ASKED)]
         list_ms = [await _asked_ms(product, "/v1/rooms?per_page=200") for _ in range(ASKED)]
     return Row(
         name="rooms",

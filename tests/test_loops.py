@@ -36,7 +36,7 @@ NOT_LOOPS = {
     "app/web/board.py Board.read": "one reading, shared by who waits for it",
     "app/web/board.py Board._followed": "one reading, looked at by the next turn",
     "app/web/gate_rooms.py GateRooms.settings": "one reading, that the next request finds done",
-    "app/web/health.py readyz": "waited for",
+    "app/readiness.py look": "waited for",
     "app/web/kept.py Kept.get": "one reading, shared by who waits for it",
     "app/web/streaming.py Stream.tell": "one message, to one reader",
     "app/web/streaming.py send_stream": "one answer, waited for",

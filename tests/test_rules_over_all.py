@@ -24,7 +24,7 @@ PUBLIC = {
     ("POST", "/v1/login"),  # throttled by account and by address
     ("GET", "/livez"),
     ("GET", "/readyz"),
-    ("GET", "/metrics"),
+    ("GET", "/metrics"),  # 404 without the operators' token
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/openapi.json"),
 }

@@ -75,6 +75,7 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
         "https://queue example.org",
     ],
     "secret": ["short-do-not"],
+    "ops_token": ["short-do-not"],
     "cors_origins": ["shop.example", "https://shop.example/", "https://shop.example,*.example"],
     "trusted_proxies": ["10.0.0.0/8,nonsense", "10.0.0.0/99"],
     "rate_limits": ["maybe"],

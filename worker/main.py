@@ -26,10 +26,12 @@ from arq.connections import ArqRedis
 from arq.worker import Worker
 from redis.asyncio import RedisCluster
 
-from app import garbage, health, loops, scheduling
+from app import garbage, health, loops, ops, scheduling
 from app.core.errors import CannotRun
+from app.ops import Ops
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, connected, queue_pool
+from app.waiting_room import open_line
 from worker import admission, expiry, mail, mend, notices, payments, processor, samples
 from worker.context import WorkerContext
 from worker.pace import Backoff, pause
@@ -75,14 +77,14 @@ class Crew:
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, ops_listener: socket.socket | None) -> None:
     """Work until SIGTERM or SIGINT. Raises CannotRun when a store cannot be used at the start."""
     scheduling.as_batch()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings))
+        runner.run(_work(settings, ops_listener))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, ops_listener: socket.socket | None) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,10 +100,13 @@ async def _work(settings: Settings) -> None:
         await health.tell_faults(stores)
         log.info("working", worker_id=worker_id)
         garbage.spare_what_started()
-        attending = crew.ctx.loops.start("attend", partial(_attend, crew))
+        attending = [crew.ctx.loops.start("attend", partial(_attend, crew))]
+        if ops_listener is not None:
+            told = Ops(stores, open_line(stores, settings), crew.ctx.loops)
+            attending.append(crew.ctx.loops.start("ops", partial(ops.serve, told, ops_listener)))
         await stopping.wait()
         await crew.finish()
-        await loops.end([attending])
+        await loops.end(attending)
 
 
 async def _attend(crew: Crew) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Annotated, Literal
 
 import typer
 
-from app import listening, log
+from app import installation, listening, log
 from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for all.")]
@@ -15,6 +16,19 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 
 Server = Annotated[Literal["hypercorn", "granian"], typer.Option(help="granian is the profile for a rush.")]
 Web = Annotated[int, typer.Option(min=1, max=64, help="Web processes.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")]
+
+OpsPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port for operators: /livez, /readyz, /metrics; 0 takes a free one."),
+]
+UpOpsPort = Annotated[
+    int,
+    typer.Option(
+        min=0, max=65534, help="Port for operators on the loopback, the next one for workers; 0: free ones."
+    ),
+]
+OpsHost = Annotated[str, typer.Option(help="Address of the port for operators; not for the public.")]
+OpsFd = Annotated[int | None, typer.Option(hidden=True)]
 
 HOST, PORT = "127.0.0.1", 8080
 
@@ -26,6 +40,7 @@ def up(
     server: Server = "hypercorn",
     web: Web = 1,
     workers: Workers = 1,
+    ops_port: UpOpsPort = 0,
     data: Data = None,
     simulate_payments: Annotated[
         bool, typer.Option("--simulate-payments", help="Sell with a simulated gateway, which takes no money.")
@@ -38,7 +53,7 @@ def up(
     if simulate_payments:
         settings = settings.model_copy(update={"simulate_payments": "on"})
     log.configure(settings, "up")
-    asyncio.run(supervise.run(supervise.Plan(settings, host, port, server, web, workers)))
+    asyncio.run(supervise.run(supervise.Plan(settings, host, port, server, web, workers, ops_port)))
 
 
 def demo(
@@ -49,6 +64,7 @@ def demo(
     server: Server = "hypercorn",
     web: Web = 1,
     workers: Workers = 1,
+    ops_port: UpOpsPort = 0,
     data: Data = None,
 ) -> None:
     """What `up` does, plus a concert on sale and a crowd of simulated fans."""
@@ -56,7 +72,7 @@ def demo(
 
     settings = read_settings(data).model_copy(update={"simulate_payments": "on"})
     log.configure(settings, "up")
-    plan = supervise.Plan(settings, host, port, server, web, workers)
+    plan = supervise.Plan(settings, host, port, server, web, workers, ops_port)
     asyncio.run(supervise.run(plan, lambda url, running: demo.run(url, running, fans)))
 
 
@@ -65,7 +81,10 @@ def web(
     host: Host = HOST,
     port: Port = PORT,
     server: Server = "hypercorn",
+    ops_port: OpsPort = None,
+    ops_host: OpsHost = listening.OPS_HOST,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    ops_fd: OpsFd = None,
     data: Data = None,
 ) -> None:
     """Serve HTTP: one web process, on stores that run already."""
@@ -78,21 +97,41 @@ def web(
 
     log.configure(settings, "web")
     listener = listening.listen(host, port) if fd is None else listening.inherited(fd)
-    serve.run(settings, listener, server)
+    serve.run(settings, listener, server, _ops_listener(ops_host, ops_port, ops_fd))
 
 
-def worker(*, data: Data = None) -> None:
+def worker(
+    *,
+    ops_port: OpsPort = None,
+    ops_host: OpsHost = listening.OPS_HOST,
+    ops_fd: OpsFd = None,
+    data: Data = None,
+) -> None:
     """Run the admission controller and the reservation processor, on stores that run already."""
     settings = with_addresses(settings_of(data))
     from worker import main
 
     log.configure(settings, "worker")
-    main.run(settings)
+    main.run(settings, _ops_listener(ops_host, ops_port, ops_fd))
+
+
+def _ops_listener(host: str, port: int | None, fd: int | None) -> socket.socket | None:
+    """Where operators are answered: what our supervisor left us, or the port that was asked for, if any."""
+    if fd is not None:
+        return listening.inherited(fd)
+    if port is None:
+        return None
+    listener = listening.listen(host, port, option="--ops-port")
+    log.get(__name__).info("operators are answered", address=listening.url_of(host, listener))
+    return listener
 
 
 def env(*, data: Data = None) -> None:
-    """Print REDIS_URL, QUEUE_REDIS_URL and DATABASE_URL of the running installation."""
+    """Print REDIS_URL, QUEUE_REDIS_URL, DATABASE_URL and the ports for operators of what runs."""
     settings = with_addresses(settings_of(data))
     print(f"REDIS_URL={settings.redis_url}")
     print(f"QUEUE_REDIS_URL={settings.queue_url}")
     print(f"DATABASE_URL={settings.database_url}")
+    if here := installation.running(settings.data):
+        print(f"OPS_URL={here.ops_url}")
+        print(f"WORKER_OPS_URL={here.worker_ops_url}")

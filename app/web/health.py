@@ -1,27 +1,24 @@
-"""What operators ask: alive, ready, metrics, public keys."""
+"""What machines ask at the public port: alive, ready, metrics, public keys.
+
+Anybody may ask whether we are alive and ready, and is not told why not. That and the metrics are for
+operators: on a port of their own (`app/ops.py`), and here for whoever has the token.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
+import secrets
 
 import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from app import stats
-from app.core.clock import now_ms
-from app.core.errors import StoreUnavailable
-from app.stats import WORKER_SEEN_MS
-from app.store import presence, state
-from app.store.connections import STORE_AWAY, RedisClient
-from app.store.keys import WORKERS
-from app.web import exposition
+from app import exposition, readiness
+from app.core.errors import NotFound, StoreUnavailable
 from app.web.caching import shared
 from app.web.http import Request, Response, endpoint, json_response
 
 TAG = "Operations"
-READY_TIMEOUT_S = 1.0
 NO_STORE = [(b"cache-control", b"no-store")]
+ALL = ""  # the one key of what is kept of readiness
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -30,13 +27,14 @@ class Alive(msgspec.Struct, frozen=True):
     status: str
 
 
-class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`ok`, or why not."""
+class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
+    """For anybody `status`: `ok` or `unavailable`. For operators of each part `ok`, or why not."""
 
-    redis: str
-    postgres: str
-    worker: str
-    loops: str
+    status: str = ""
+    redis: str = ""
+    postgres: str = ""
+    worker: str = ""
+    loops: str = ""
     warnings: list[str] = []  # what works, and is set up so that it may lose something
 
 
@@ -52,29 +50,40 @@ async def livez(request: Request) -> Response:
     return json_response(200, Alive("ok"), NO_STORE)
 
 
-@endpoint("GET", "/readyz", tag=TAG, answers={200: Readiness, 503: Readiness})
+@endpoint("GET", "/readyz", tag=TAG, answers={200: Ready, 503: Ready})
 async def readyz(request: Request) -> Response:
-    """Ask each store whether it can be written, with a deadline, and whether our loops and a worker's run."""
-    stores = request.app.stores
-    redis, postgres, worker, warnings = await asyncio.gather(
-        _checked(_ok(state.write_redis(stores.redis))),
-        _checked(_ok(state.write_postgres(stores.postgres))),
-        _checked(_worker(stores.redis)),
-        _warnings(stores.redis),
-    )
-    loops = _broken(request.app.loops.breaking())
-    found = Readiness(redis, postgres, worker, loops, warnings)
-    ready = {redis, postgres, worker, loops} == {"ok"}
-    return json_response(
-        200 if ready else 503, found, NO_STORE if ready else [*NO_STORE, (b"retry-after", b"1")]
-    )
+    """Tell whether this process can do its work, as it was less than a second ago.
+
+    With the operators' token the stores are asked now, and it is told for each of them, the workers and our
+    loops: `ok`, or why not.
+    """
+    app = request.app
+    if is_operator(request):
+        found = await readiness.look(app.stores, app.loops)
+        return _readiness(found.ready, Ready(**msgspec.structs.asdict(found)))
+    found = await app.readiness.get(ALL, lambda: readiness.look(app.stores, app.loops))
+    return _readiness(found.ready, Ready("ok" if found.ready else "unavailable"))
 
 
-@endpoint("GET", "/metrics", tag=TAG, answers={200: b"text/plain"}, errors=(StoreUnavailable,))
+def _readiness(ready: bool, document: Ready) -> Response:
+    headers = NO_STORE if ready else [*NO_STORE, (b"retry-after", b"1")]
+    return json_response(200 if ready else 503, document, headers)
+
+
+@endpoint("GET", "/metrics", tag=TAG, answers={200: b"text/plain"}, errors=(NotFound, StoreUnavailable))
 async def prometheus(request: Request) -> Response:
-    """Read the metrics, in Prometheus' text format."""
+    """Read the metrics, in Prometheus' text format. Without the operators' token there is nothing here."""
+    if not is_operator(request):
+        raise NotFound
     body = await exposition.render(request.app.stores, request.app.line, request.app.drift)
     return Response(200, body, NO_STORE, CONTENT_TYPE_LATEST.encode())
+
+
+def is_operator(request: Request) -> bool:
+    """Whether the request carries the operators' token, if there is one."""
+    token = request.app.settings.ops_token.get_secret_value().encode()
+    scheme, _, sent = request.headers.get(b"authorization", b"").partition(b" ")
+    return bool(token) and scheme.lower() == b"bearer" and secrets.compare_digest(sent.strip(), token)
 
 
 @endpoint("GET", "/.well-known/jwks.json", tag=TAG, answers={200: KeySet})
@@ -82,37 +91,3 @@ async def jwks(request: Request) -> Response:
     """Read the public keys that booking and access tokens are checked with."""
     # Short: a key that was made a moment ago signs already.
     return json_response(200, request.app.keyring.signer.jwks(), [shared("jwks")])
-
-
-async def _checked(check: Awaitable[str]) -> str:
-    try:
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            return await check
-    except TimeoutError:
-        return f"no answer within {READY_TIMEOUT_S:.0f} s"
-    except STORE_AWAY as error:
-        return str(error) or type(error).__name__
-
-
-async def _ok(check: Awaitable[None]) -> str:
-    await check
-    return "ok"
-
-
-async def _warnings(redis: RedisClient) -> list[str]:
-    try:
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            return await state.redis_faults(redis)
-    except STORE_AWAY:  # which is told already
-        return []
-
-
-async def _worker(redis: RedisClient) -> str:
-    alive = await stats.workers(redis)
-    if not alive:
-        return f"no worker was seen in the last {WORKER_SEEN_MS // 1000} s"
-    return _broken(await presence.breaking(redis, WORKERS, now_ms() - WORKER_SEEN_MS))
-
-
-def _broken(names: str) -> str:
-    return f"breaks again and again, see the log: {names}" if names else "ok"

@@ -19,6 +19,7 @@ from app.ends import Ends
 from app.gate import Gate
 from app.loops import Loops
 from app.passwords import Passwords
+from app.readiness import Readiness
 from app.settings import Settings
 from app.signing import Keyring
 from app.store.connections import Stores
@@ -27,10 +28,10 @@ from app.web.addresses import Network
 from app.web.streaming import Audience
 
 if TYPE_CHECKING:
+    from app.exposition import Drift
     from app.store.orders import ReservationCounts
     from app.web.board import Board
     from app.web.cockpit_feed import Feeds
-    from app.web.exposition import Drift
     from app.web.gate_rooms import GateRooms
     from app.web.kept import Kept
     from app.web.sale_documents import KeptSeatMap
@@ -67,6 +68,7 @@ class App:
     availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
     seat_maps: Kept[KeptSeatMap]  # by event_id
     reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
+    readiness: Kept[Readiness]
     drift: Drift
     contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed

@@ -13,7 +13,7 @@ import pytest
 from app.store.connections import POSTGRES_AWAY
 from tests.chaos.crowd import Crowd, Sale
 from tests.chaos.site import Site, frozen
-from tests.platform.outside import gone
+from tests.platform.outside import OPS, gone
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
@@ -108,7 +108,7 @@ async def _not_ready(site: Site, store: str) -> None:
         assert (await client.get("/livez")).status_code == 200
 
         async def named() -> bool:
-            found: httpx.Response = await client.get("/readyz")
+            found: httpx.Response = await client.get("/readyz", headers=OPS)
             name = "redis" if store == "valkey" else store
             return found.status_code == 503 and found.json()[name] != "ok"
 

@@ -184,8 +184,8 @@ async def test_the_docs_page_loads_nothing_from_another_host(web: Web) -> None:
     assert code(await web.get("/docs/secrets.txt")) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["/livez", "/metrics", "/.well-known/jwks.json"])
-async def test_operators_need_no_credential(web: Web, path: str) -> None:
+@pytest.mark.parametrize("path", ["/livez", "/.well-known/jwks.json"])
+async def test_machines_need_no_credential(web: Web, path: str) -> None:
     assert (await web.get(path)).status_code == 200
 
 

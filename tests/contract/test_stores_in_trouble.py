@@ -20,6 +20,7 @@ from app.web.http import Endpoint
 from tests.conftest import Servers
 from tests.contract.test_every_call import STREAMS
 from tests.contract.world import FLOOR, Known, World
+from tests.routes.conftest import ops
 from tests.waiting import wait_until
 
 RECOVERS_S = 10.0
@@ -127,10 +128,10 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
     async with httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http:
 
         async def ready() -> bool:
-            return (await http.get("/readyz")).status_code == 200
+            return (await http.get("/readyz", headers=ops())).status_code == 200
 
         async def refused() -> bool:
-            told = await http.get("/readyz")
+            told = await http.get("/readyz", headers=ops())
             assert told.status_code in (200, 503)
             return told.status_code == 503 and told.json()[store] != "ok"
 
@@ -165,9 +166,9 @@ async def test_what_may_lose_something_is_told(world: World, servers: Servers) -
         Redis.from_url(servers.redis_url) as redis,
         httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http,
     ):
-        assert "warnings" not in (await http.get("/readyz")).json()
+        assert "warnings" not in (await http.get("/readyz", headers=ops())).json()
         await redis.config_set("maxmemory-policy", "allkeys-lru")
-        told = (await http.get("/readyz")).json()
+        told = (await http.get("/readyz", headers=ops())).json()
         await redis.config_set("maxmemory-policy", "noeviction")
     (warning,) = told["warnings"]
     assert "allkeys-lru" in warning

@@ -18,6 +18,8 @@ from tests.waiting import wait_until
 
 FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")
 START_TIMEOUT_S = 60.0
+OPS_TOKEN = "of operators, 32 characters ....."
+OPS = {"Authorization": f"Bearer {OPS_TOKEN}"}  # what they send to be told the metrics, and why not ready
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -27,7 +29,7 @@ def environment(**settings: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not re.match(r"FAIRGATE_|(QUEUE_)?REDIS_URL$|DATABASE_URL$", name)
     }
-    return kept | settings
+    return kept | {"FAIRGATE_OPS_TOKEN": OPS_TOKEN} | settings
 
 
 @dataclass(frozen=True)

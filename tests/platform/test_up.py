@@ -48,9 +48,14 @@ async def test_up_serves_and_env_tells_where_the_stores_are(installation: Up) ->
     async with httpx.AsyncClient(base_url=installation.url) as client:
         assert (await client.get("/readyz")).status_code == 200
     told = await addresses(installation.data)
-    assert list(told) == ["REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL"]
+    assert list(told) == ["REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL", "OPS_URL", "WORKER_OPS_URL"]
     async with Redis.from_url(told["REDIS_URL"]) as redis:
         assert await redis.ping()
+    async with httpx.AsyncClient() as client:
+        for url in (told["OPS_URL"], told["WORKER_OPS_URL"]):
+            assert "fairgate_stores_up 1.0" in (await client.get(f"{url}/metrics")).text
+            assert (await client.get(f"{url}/readyz")).json()["worker"] == "ok"
+            assert (await client.get(f"{url}/livez")).json() == {"status": "ok"}
     connection = await asyncpg.connect(told["DATABASE_URL"])
     assert await connection.fetchval("SELECT count(*) FROM rooms") == 0
     await connection.close()
@@ -84,7 +89,9 @@ async def test_a_second_up_goes_on_with_the_same_data(data: Path) -> None:
     await first.stop()
 
     second = await up(data, "--web", "2", "--workers", "2")
-    assert await addresses(data) == told
+    again = await addresses(data)
+    stores = ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
+    assert [again[it] for it in stores] == [told[it] for it in stores]
     async with Redis.from_url(told["REDIS_URL"]) as redis:
         assert await redis.get("kept") == b"yes"
     assert (data / "secret").read_text() == secret

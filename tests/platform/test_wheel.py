@@ -112,7 +112,7 @@ async def test_the_whole_product_starts_in_an_empty_folder(
     (empty / "app" / "__init__.py").write_text("raise SystemExit('somebody else is imported')")
     running = await up(data, "--fans", "1", command="demo", program=program, cwd=str(empty))
     async with httpx.AsyncClient(base_url=running.url, follow_redirects=True, timeout=20) as client:
-        for path in ("/", "/admin", "/docs", "/openapi.json", "/rooms/demo", "/metrics"):
+        for path in ("/", "/admin", "/docs", "/openapi.json", "/rooms/demo", "/readyz"):
             answer = await client.get(path)
             assert answer.status_code == 200, path
             for linked in set(re.findall(r'(?:src|href)="(/(?:static|docs)/[^"]+)"', answer.text)):

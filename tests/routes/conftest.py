@@ -27,6 +27,7 @@ from tests.waiting import wait_until
 from worker.context import WorkerContext
 from worker.main import JOBS
 
+OPS_TOKEN = "of operators, 32 characters ....."
 GATEWAY_SECRET = "whsec_" + "c2VjcmV0" * 4
 
 
@@ -139,6 +140,11 @@ def gateway_headers(body: str, message_id: str = "msg_1", age_s: int = 0) -> dic
     }
 
 
+def ops() -> dict[str, str]:
+    """The Authorization header of an operator, who is told the metrics and why we are not ready."""
+    return bearer(OPS_TOKEN)
+
+
 def bearer(token: str) -> dict[str, str]:
     """The Authorization header."""
     return {"Authorization": f"Bearer {token}"}
@@ -178,6 +184,7 @@ def settings_of(servers: Servers) -> Settings:
         database_url=servers.database_url,
         secret=SecretStr("only for tests, 32 characters ..."),
         payment_webhook_secret=SecretStr(GATEWAY_SECRET),
+        ops_token=SecretStr(OPS_TOKEN),
         rate_limits="off",
         simulate_payments="on",
         public_url="",

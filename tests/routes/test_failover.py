@@ -18,7 +18,7 @@ from app.core.model import EventId
 from app.settings import Settings
 from app.store.connections import Stores, connected
 from tests.redis_servers import PASSWORD, USER, a_pair, redis_servers, sentinels
-from tests.routes.conftest import Web, served, working
+from tests.routes.conftest import Web, ops, served, working
 from tests.waiting import wait_until
 from tests.wire import wired
 
@@ -72,7 +72,7 @@ def chosen(settings: Settings, **changed: Any) -> Settings:
 
 async def ready(web: Web) -> dict[str, Any]:
     """What /readyz says."""
-    answer: httpx.Response = await web.get("/readyz")
+    answer: httpx.Response = await web.get("/readyz", headers=ops())
     assert answer.status_code in (200, 503)
     told: dict[str, Any] = answer.json()
     return told

@@ -10,16 +10,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import metrics
 from app.core.model import RoomId, TicketType, TicketTypeId
 from app.counts import Counts
+from app.exposition import Drift
 from app.store.keys import RoomKeys
-from app.web.exposition import Drift
-from tests.routes.conftest import Web
+from tests.routes.conftest import Web, ops
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 
 
 async def scraped(web: Web) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """The samples by name and labels; a text Prometheus could not read fails here."""
-    answer = await web.get("/metrics")
+    answer = await web.get("/metrics", headers=ops())
     assert answer.headers["content-type"].startswith("text/plain; version=")
     found = {}
     names = set()

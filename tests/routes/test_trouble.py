@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.web import deadlines
 from app.web.credentials import PLACE_COOKIE
-from tests.routes.conftest import Web, bearer, code, served
+from tests.routes.conftest import Web, bearer, code, ops, served
 from tests.waiting import wait_until
 from tests.wire import Wire, wired
 
@@ -73,7 +73,7 @@ async def test_without_redis_calls_that_need_it_say_so_and_then_recover(wires: W
         assert away(await web.send(method, f"/v1/rooms/hall/{path}", headers=token)), path
     assert (await web.get("/livez")).status_code == 200
     assert (await web.get("/openapi.json")).status_code == 200
-    assert "fairgate_stores_up 0.0" in (await web.get("/metrics")).text
+    assert "fairgate_stores_up 0.0" in (await web.get("/metrics", headers=ops())).text
     await wires.redis.mend()
 
     async def back() -> bool:
@@ -150,23 +150,24 @@ async def test_without_postgres_nothing_is_promised(wires: Wires) -> None:
 
 async def test_readiness_names_what_is_away(wires: Wires) -> None:
     web = wires.web
-    idle = await web.get("/readyz")
+    idle = await web.get("/readyz", headers=ops())
     assert idle.status_code == 503
     assert idle.json()["redis"] == idle.json()["postgres"] == "ok"
     assert "worker" in idle.json()["worker"]
     await wires.redis.cut()
-    found = (await web.get("/readyz")).json()
+    found = (await web.get("/readyz", headers=ops())).json()
     assert found["redis"] != "ok"
     assert found["postgres"] == "ok"
     await wires.postgres.cut()
-    answer = await web.get("/readyz")
+    answer = await web.get("/readyz", headers=ops())
     assert answer.status_code == 503
     assert answer.json()["postgres"] != "ok"
 
 
 async def test_ready_with_both_stores_and_a_worker(web: Web, worker: object) -> None:
     async def ready() -> bool:
-        return (await web.get("/readyz")).status_code == 200
+        return (await web.get("/readyz", headers=ops())).status_code == 200
 
     await wait_until(ready, "readiness")
-    assert (await web.get("/readyz")).json() == dict.fromkeys(("redis", "postgres", "worker", "loops"), "ok")
+    told = (await web.get("/readyz", headers=ops())).json()
+    assert told == dict.fromkeys(("redis", "postgres", "worker", "loops"), "ok")
