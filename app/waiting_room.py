@@ -18,15 +18,17 @@ from app.core import errors, rules
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.handover import CarryCode
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
+from app.ended_places import load_endings
 from app.loading import LoadedRooms, stores_answer
 from app.numbers import reserve_numbers
 from app.postgres_watch import PostgresWatch
 from app.settings import Settings
-from app.store import room_scripts, sessions
+from app.store import ended_places, room_scripts, sessions
 from app.store import rooms as room_rows
 from app.store.batching import Coalescer, CoalescerFull
 from app.store.busy import Marks
 from app.store.connections import Stores
+from app.store.control_scripts import EndingRecord
 from app.store.keys import RoomKeys
 from app.store.room_scripts import Answers, AskRecord, JoinRecord, Refused
 
@@ -193,6 +195,9 @@ async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
         )
         if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
             await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
+        if word == "absent" and claims.queue_number:  # perhaps a place that would be restored
+            ending = EndingRecord(visitor_id, "left", claims.queue_number)
+            await ended_places.insert_ended(line.stores.postgres, room_id, [ending])
 
 
 async def carry(line: Line, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
@@ -349,9 +354,12 @@ async def _asked(line: Line, room_id: RoomId, records: list[Record], question: Q
 
 
 async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
-    """Get what the script lacked: queue numbers, those a draw gave before the room was restored, a draw."""
+    """Get what the script lacked: queue numbers, how places ended before the room was restored, numbers a
+    draw gave before it, a draw."""
     if any(word == "numbers_exhausted" for _, word in again):
         await line.rooms.loaded(room_id, lambda: reserve_numbers(line.stores, room_id))
+    if unchecked := [record.visitor_id for record, word in again if word == "unchecked"]:
+        await line.rooms.loaded(room_id, lambda: load_endings(line.stores, room_id, unchecked))
     undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
     drawn = await room_rows.select_drawn(line.stores.postgres, room_id, undrawn) if undrawn else {}
     seed = (await line.rooms.get(room_id)).seed
@@ -362,6 +370,8 @@ async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]
         if word == "undrawn":
             number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
             record = record._replace(known_number=number)
+        if word == "unchecked":
+            record = record._replace(known_epoch=room_scripts.CHECKED)
         if word == "no_draw":
             record = record._replace(draw=rules.draw_of(seed, record.visitor_id))
         prepared.append(record)

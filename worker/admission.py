@@ -20,6 +20,7 @@ from app.core.clock import now_ms
 from app.core.errors import RoomNotFound
 from app.core.model import RoomId, RoomStatus
 from app.core.pace import Measured
+from app.ended_places import keep_endings
 from app.loading import LOADS_MAX
 from app.numbers import draw_batch, reserve_numbers
 from app.postgres_watch import AWAY_AFTER_S
@@ -47,6 +48,7 @@ FIRST_LOOK_S = 3_600.0  # a worker that starts looks at what was changed in the 
 LATE_S = 30.0  # a change is seen also if it was committed so late
 VISITS_MAX = 20  # rooms that are looked at once, begun with each round of `Watch`
 ROUND_EVERY_S = 60.0
+KEEP_EVERY_S = 1.0
 
 
 class Gate:
@@ -59,6 +61,7 @@ class Gate:
         self._keys = RoomKeys(room_id)
         self._records_at = 0.0
         self._recorded: tuple[int | str, ...] = ()
+        self._keeps_at = 0.0
         self._measured = Measured()
         self.version = 0  # of the room in Postgres, as far as it is known
         self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
@@ -117,7 +120,10 @@ class Gate:
             return await rebuild_room(self._stores, self._room_id)
 
     async def _record(self, now: RoomStatus) -> bool:
-        """Keep how far the line got, each second while it moves; whether that is kept."""
+        """Keep how far the line got and how places ended, each second; whether that is kept."""
+        if time.monotonic() >= self._keeps_at:
+            await keep_endings(self._stores, self._room_id, now.now_ms)
+            self._keeps_at = time.monotonic() + KEEP_EVERY_S
         moved = (now.state, now.serving_position, now.last_number, now.opened_at_ms)
         if moved == self._recorded:
             return True

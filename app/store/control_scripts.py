@@ -24,6 +24,14 @@ class SessionRecord(NamedTuple):
     ended_ms: int
 
 
+class EndingRecord(NamedTuple):
+    """One record of `load_endings`: how a place ended (`endings` of `RoomKeys`), and which number it had."""
+
+    visitor_id: str
+    word: str
+    number: int
+
+
 class Tick(NamedTuple):
     """What one tick of the controller did and found."""
 
@@ -243,6 +251,14 @@ async def load_sessions(
     """Load claimed turns; False when a later restore began."""
     reply = await call(redis, "load_sessions", keys, chain.from_iterable(records), epoch=epoch, now_ms=now_ms)
     return _going_on(reply, "loaded")
+
+
+async def load_endings(
+    redis: RedisClient, keys: RoomKeys, records: Iterable[EndingRecord], *, now_ms: int = REDIS_TIME
+) -> None:
+    """Load how places ended of visitors who come back."""
+    reply = loaded(await call(redis, "load_endings", keys, chain.from_iterable(records), now_ms=now_ms))
+    known(reply[0], {"loaded"})
 
 
 async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ import asyncpg
 
 from app.store import set_aside
 
-# Calls: the longest claim window is a day. Draws: place tokens live 30 days after the room closed.
+# Calls: the longest claim window is a day. Draws, endings: place tokens live 30 days after the room closed.
 _FORGET = (
     "DELETE FROM idempotent_replies WHERE created_at < now() - interval '24 hours'",
     "DELETE FROM gateway_messages WHERE received_at < now() - interval '1 day'",  # refused by age after 5 min
@@ -17,6 +17,8 @@ _FORGET = (
     "(SELECT FROM events WHERE events.room_id = rooms.room_id AND starts_at > now() - interval '30 days')",
     "DELETE FROM calls WHERE called_at < now() - interval '2 days'",
     "DELETE FROM drawn_places USING rooms WHERE rooms.room_id = drawn_places.room_id "
+    "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",
+    "DELETE FROM ended_places USING rooms WHERE rooms.room_id = ended_places.room_id "
     "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",
 )
 

@@ -17,12 +17,15 @@ from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.lua import call, call_each
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
+CHECKED = (
+    -1
+)  # what `known_epoch` says of an older token when Postgres was asked how the visitor's places ended
 NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that needs one answers no_draw
 
 _STATES = frozenset(get_args(PlaceState))
 _REFUSALS = frozenset(
-    "limited not_open closed sold_out numbers_exhausted undrawn no_draw absent restoring too_many "
-    "away crowd".split()
+    "limited not_open closed sold_out numbers_exhausted unchecked undrawn no_draw absent restoring "
+    "too_many away crowd".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
 _CARRIED = frozenset("carried used absent inside removed has_place restoring".split())

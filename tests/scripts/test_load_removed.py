@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.store.conf import restored_fields
 from app.store.control_scripts import RestorePoint, load_removed, restore
+from app.store.room_scripts import CHECKED
 from tests.builders import KEYS, NOW, Client, a_row, joining, token
 from tests.line_steps import join, words
 
@@ -12,7 +13,7 @@ async def test_a_removed_visitor_is_out_before_they_can_come_back(redis: Client)
     await load_removed(redis, KEYS, ["ann"])
     point = RestorePoint(2, 100, 200, 0, 0, 0, 0, 0)
     await restore(redis, KEYS, restored_fields(a_row(state="paused"), 0), point, now_ms=NOW)
-    ann, bob = joining("ann", token("ann", 50)), joining("bob", token("bob", 51))
+    ann, bob = joining("ann", token("ann", 50, CHECKED)), joining("bob", token("bob", 51, CHECKED))
     assert words(await join(redis, ann, bob)) == ["removed", "prequeue"]
 
 

@@ -6,14 +6,20 @@ from typing import Any
 
 import pytest
 
-from app.core.model import RoomState, VisitorId
+from app.core.model import PlaceClaims, RoomState, VisitorId
 from app.store.conf import restored_fields
-from app.store.control_scripts import RestorePoint, finish_restore, restore
-from app.store.room_scripts import Refused, leave, status
-from tests.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, token
+from app.store.control_scripts import EndingRecord, RestorePoint, finish_restore, load_endings, restore
+from app.store.room_scripts import CHECKED, Refused, leave, status
+from tests import builders
+from tests.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened
 from tests.line_steps import ask, claim, crowd, join, only, stand, tick, words
 
 SERVED, SETTLED, LAST = 100, 60, 5_000
+
+
+def token(visitor_id: str, number: int | None, epoch: int = CHECKED) -> PlaceClaims:
+    """A token of before; Postgres knows of no place of theirs that ended."""
+    return builders.token(visitor_id, number, epoch)
 
 
 async def a_restored_room(
@@ -114,6 +120,19 @@ async def test_who_left_since_is_not_put_back(redis: Client) -> None:
     await leave(redis, KEYS, VisitorId("ann"), now_ms=NOW)
     assert words(await ask(redis, asking("ann", token("ann", 200)))) == ["left"]
     assert only(await join(redis, joining("ann", token("ann", 200)))).new
+
+
+async def test_how_places_ended_is_looked_up_before_anybody_is_put_back(redis: Client) -> None:
+    await a_restored_room(redis)
+    ann, bob = token("ann", 200, epoch=1), token("bob", 90, epoch=1)
+    asked = [asking("ann", ann), asking("bob", bob)]
+    assert words(await ask(redis, *asked)) == ["unchecked", "unchecked"]
+    assert words(await join(redis, joining("ann", ann))) == ["unchecked"]
+    endings = [EndingRecord("ann", "left", 199), EndingRecord("bob", "no_show", 90)]
+    await load_endings(redis, KEYS, endings, now_ms=NOW)
+    assert words(await ask(redis, *asked)) == ["unchecked", "no_show"]
+    assert words(await ask(redis, asking("ann", token("ann", 200)))) == ["waiting"]
+    assert only(await join(redis, joining("bob", bob))).new
 
 
 async def test_until_sessions_are_loaded_nobody_whose_turn_had_come_is_judged(redis: Client) -> None:

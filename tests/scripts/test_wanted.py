@@ -11,7 +11,7 @@ from app.core.model import Place, VisitorId
 from app.store import control_scripts, room_scripts
 from app.store.conf import restored_fields
 from app.store.control_scripts import RestorePoint, SessionRecord
-from app.store.room_scripts import AskRecord
+from app.store.room_scripts import CHECKED, AskRecord
 from tests.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, stock, token
 from tests.line_steps import ask, claim, join, only, stand, tick, words
 
@@ -158,8 +158,9 @@ async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
 
 
 def told(visitor_id: str, number: int, quantity: int = 0) -> AskRecord:
-    """Asking with the token of before."""
-    return asking(visitor_id, msgspec.structs.replace(token(visitor_id, number), quantity=quantity))
+    """Asking with the token of before; Postgres knows of no place of theirs that ended."""
+    known = msgspec.structs.replace(token(visitor_id, number, CHECKED), quantity=quantity)
+    return asking(visitor_id, known)
 
 
 async def test_a_wiped_redis_does_not_lose_who_was_passed_over(redis: Client) -> None:

@@ -172,6 +172,8 @@ def returning(lost: Lost, told: Standing, history: History, now_ms: int) -> Iter
     if lost.state == "waiting" and now_ms - lost.at_ms < ENDING_KEPT_MS:
         if not line or told.number != lost.number:
             yield f"waited with {lost.number}, is told {told}"
+    if lost.state == "over" and line and (claimed or not told.new):
+        yield f"had an end with {lost.number}, is told {told}"
     if lost.state == "active" and lost.number in history.turns_of and line and (claimed or not told.new):
         yield f"had a session, is told {told}"
 

@@ -11,6 +11,7 @@ from app.core.clock import from_ms, to_ms
 from app.core.errors import Refusal
 from app.core.model import Place, PlaceClaims, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import RoomAction, draw_of
+from app.ended_places import keep_endings
 from app.settings import Settings
 from app.store import control_scripts, room_scripts, rooms
 from app.store.room_scripts import AskRecord
@@ -77,6 +78,7 @@ class LineWorld:
         self.tokens: dict[str, PlaceClaims] = {}
         self.lost: dict[str, Lost] = {}
         self.removed: set[str] = set()
+        self.kept: dict[str, int | None] = {}  # whose place had ended when a worker looked, with its number
         self.version = 1
 
     @property
@@ -133,10 +135,11 @@ class LineWorld:
     async def leave(self, visitor: str) -> None:
         if visitor in self.tokens:
             await waiting_room.leave(self.line, ROOM, self.tokens[visitor])
-            if self.sale.model.redis == "whole":
-                self.room.leave(visitor, self.watch.now_ms)
-            elif visitor in self.lost:
+            whole = self.sale.model.redis == "whole"
+            if visitor in self.lost and not (whole and self._is_there(visitor)):
                 self.lost[visitor] = replace(self.lost[visitor], state="ended")
+            if whole:
+                self.room.leave(visitor, self.watch.now_ms)
 
     async def _told(self, visitor: str, asked: Awaitable[tuple[Place, RoomStatus]]) -> Standing:
         try:
@@ -184,6 +187,11 @@ class LineWorld:
         """What a worker writes down each second."""
         now = await room_scripts.status(self.stores.redis, self.sale.keys)
         await rooms.record_progress(self.stores.postgres, ROOM, now)
+        await keep_endings(self.stores, ROOM, self.watch.now_ms)
+        if self.sale.model.redis == "whole":
+            self.kept = {
+                it: token.queue_number for it, token in self.tokens.items() if it in self.room.endings
+            }
 
     async def draw(self) -> None:
         await numbers.reserve_numbers(self.stores, ROOM)
@@ -220,6 +228,8 @@ class LineWorld:
             number = token.queue_number or room.waiting.get(visitor) or room.turns.get(visitor) or 0
             if state == "waiting" and number <= room.serving and not token.quantity:
                 state = "behind"  # came back late after an earlier wipe: counts as called from now on
+            if state == "ended" and number and self.kept.get(visitor) == number:
+                state = "over"  # and Postgres knows
             self.lost[visitor] = Lost(state, number, self.watch.now_ms)
         self.watch.history.forget_untold()
 

@@ -6,7 +6,7 @@
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, wanted, bucket, endings, turns, throttle, place_back, standing, answer
 -- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | no_draw | absent | restoring | away
+-- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | restoring | away
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), 15
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do

@@ -6,7 +6,7 @@
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, windows, wanted, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new quantity
--- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|undrawn|no_draw|restoring|too_many
+-- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|unchecked|undrawn|no_draw|restoring|too_many
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 local reply, at, admitted_before = head({}), 15, m.admitted

@@ -6,7 +6,7 @@
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, wanted, bucket, endings, turns, throttle, place_back, standing, answer
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new(0) quantity
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | undrawn | no_draw | absent | too_many
+-- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | too_many
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), 15
 for visitor_id, draw, known_number, known_epoch, known_quantity, quantity in records() do

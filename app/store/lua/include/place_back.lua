@@ -1,7 +1,8 @@
 -- A visitor who was told a place before the room was restored is put back where they stood; nobody who had their turn
 -- gets a second one. Who wanted more than one may have been passed over, so they wait again.
--- Returns as `find_place`; `undrawn`: the operation has to look up the number a draw gave
--- (and asks again with it, or with -2 for none); `no_draw`: it has to say the draw; nil: there is nothing to put back.
+-- Returns as `find_place`; `unchecked`: the operation has to look up in Postgres how the visitor's places ended (and asks
+-- again with an epoch of -1); `undrawn`: the same for the number a draw gave (and asks with it, or with -2 for none);
+-- `no_draw`: it has to say the draw; nil: there is nothing to put back.
 local function place_back(visitor_id, draw, number, epoch, quantity)
   if number == -1 or epoch >= c.epoch then return nil end
   local ending, ended_number = ending_of(visitor_id)
@@ -11,6 +12,7 @@ local function place_back(visitor_id, draw, number, epoch, quantity)
   if number < 1 and draw == '' then return 'no_draw' end
   -- Whose turn had come may have a session that is not loaded yet.
   if c.restoring == 1 and number > 0 and number <= c.restored_serving then return 'restoring' end
+  if number > 0 and epoch ~= -1 then return 'unchecked' end -- it may have ended on a server that is gone
   m.changed = true
   local function back_in(line, score)
     redis.call('ZADD', line, score, visitor_id)
