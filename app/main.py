@@ -18,6 +18,7 @@ from app.core.mail import ClaimSigner
 from app.core.tokens import PlaceSigner
 from app.ends import Ends
 from app.exposition import Drift
+from app.hidden import Hidden
 from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
@@ -81,12 +82,15 @@ async def _opened(
         keyring = await signing.open_keyring(stores.postgres)
         board = Board(line, stores.redis, closing)
         ends = Ends(stores.redis)
+        hidden = Hidden(stores.postgres, board.hide)
+        await hidden.refresh()
         name = presence.new_name()
         present = partial(presence.keep_present, stores.redis, name, running)
         tasks = [
             running.start("board", board.keep),
             running.start("board_listener", board.listen),
             running.start("ends", ends.keep),
+            running.start("hidden", hidden.keep),
             running.start("signing_keys", keyring.keep_fresh),
             running.start("postgres_watch", line.postgres.keep),
             running.start("counts", partial(counts.keep_told, stores.redis, name)),
@@ -106,6 +110,7 @@ async def _opened(
                 gate=gate.open_gate(line),
                 gate_rooms=GateRooms(line, board),
                 ends=ends,
+                hidden=hidden,
                 feeds=Feeds(line, board, running, closing),
                 loops=running,
                 throttles=Throttles(stores, settings),

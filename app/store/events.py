@@ -196,6 +196,12 @@ async def update_ticket_type(connection: Connection, event_id: EventId, it: Tick
     )
 
 
+async def select_unpublished(postgres: asyncpg.Pool) -> list[tuple[EventId, RoomId]]:
+    """The events that are shown to staff alone, and their rooms."""
+    rows = await postgres.fetch("SELECT event_id, room_id FROM events WHERE NOT published")
+    return [(row["event_id"], row["room_id"]) for row in rows]
+
+
 async def room_of(queries: Queries, event_id: EventId) -> RoomId | None:
     """The room before an event; it never changes."""
     room_id: RoomId | None = await queries.fetchval(

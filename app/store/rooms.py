@@ -104,7 +104,11 @@ async def lock_room(connection: Connection, room_id: RoomId) -> RoomRow | None:
     return _row(row) if row else None
 
 
-_PUBLIC = "(r.settings ->> 'public')::boolean"  # what `rooms_public` is made of
+# The first part is what `rooms_public` is made of.
+_PUBLIC = (
+    "(r.settings ->> 'public')::boolean "
+    "AND NOT EXISTS (SELECT FROM events WHERE events.room_id = r.room_id AND NOT published)"
+)
 
 
 async def select_rooms(queries: Queries, *, public_only: bool, limit: int, offset: int) -> list[Room]:

@@ -98,6 +98,12 @@ class Board:
             self._shown[room_id].fresh_until = 0.0
             self._changed.add(room_id)
 
+    def hide(self, room_id: RoomId) -> None:
+        """The room is not to be seen any more: its streams end."""
+        viewers = self._viewers.get(room_id)
+        for stream in list(viewers.streams) if viewers is not None else ():
+            stream.tell(END)
+
     async def read(self, room_id: RoomId) -> Shown:
         """Read the room now; callers of the same time share the reading."""
         task = self._reading.get(room_id)

@@ -71,6 +71,7 @@ async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
         return _page(staff, read)
     try:
         made = await catalog.create_sale(request.app.stores, read.definition, by=staff.by)
+        await request.app.hidden.refresh()
     except AlreadyExists as refusal:
         read.wrong["event_id"] = refusal.detail
     except ValidationFailed as refusal:

@@ -317,6 +317,7 @@ OWNER = Auth("owner", ("placeToken", "placeHeader", "bookingToken", "accessToken
 ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))
 OPERATOR = Auth("operator", ("accessToken",), _operator, (*TOKEN_ERRORS, RoleRequired, RateLimited))
 ADMIN = Auth("admin", ("accessToken",), _admin, (*TOKEN_ERRORS, RoleRequired, RateLimited))
+STAFF_ONLY = (OPERATOR, ADMIN)
 GATEWAY = Auth("gateway", ("gatewaySignature",), _gateway, TOKEN_ERRORS, signs_body=True)
 
 

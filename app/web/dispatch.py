@@ -27,6 +27,7 @@ from app.store.spans import RECORD, Record
 from app.web import caching, lines
 from app.web.addresses import client_address, forwarded_scheme
 from app.web.bodies import parse_body, parse_query
+from app.web.credentials import STAFF_ONLY, shows_staff
 from app.web.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http import App, Endpoint, NoBody, NoQuery, Request, Response
 from app.web.origins import SAFE, check_origin
@@ -141,4 +142,8 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         arguments.append(parse_body(endpoint, request, body))
     elif body:
         parse_body(endpoint, request, body)
+    # Last, so that what is hidden is refused as what never was: by the credential and the body first.
+    if endpoint.auth not in STAFF_ONLY and (unseen := request.app.hidden.what(request.params)):
+        if not await shows_staff(request):
+            raise unseen
     return await endpoint.run(*arguments)

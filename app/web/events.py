@@ -117,6 +117,7 @@ async def create_event(request: Request, account: Account, body: NewEvent) -> Re
 
     async def create() -> Response:
         made = await catalog.create_event(request.app.stores, body, by=author(request, account))
+        await request.app.hidden.refresh()
         location = [(b"location", f"/v1/events/{made.event_id}".encode())]
         return json_response(201, event_document(made, []), location)
 
@@ -136,6 +137,7 @@ async def change_event(request: Request, account: Account, body: EventPatch) -> 
     """Change an event."""
     event_id = EventId(request.params["event_id"])
     await catalog.change_event(request.app.stores, event_id, body, by=author(request, account))
+    await request.app.hidden.refresh()
     return json_response(200, event_document(*await catalog.event(request.app.stores, event_id)))
 
 

@@ -17,6 +17,7 @@ from app.core.tokens import PlaceSigner
 from app.desk import Desk
 from app.ends import Ends
 from app.gate import Gate
+from app.hidden import Hidden
 from app.loops import Loops
 from app.passwords import Passwords
 from app.readiness import Readiness
@@ -62,6 +63,7 @@ class App:
     gate: Gate
     gate_rooms: GateRooms
     ends: Ends
+    hidden: Hidden
     feeds: Feeds
     throttles: Throttles
     passwords: Passwords

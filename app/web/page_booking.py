@@ -12,7 +12,7 @@ from quart import Response
 
 from app import catalog, reservations
 from app.core.clock import now_ms
-from app.core.errors import EventNotFound, RateLimited, ReservationNotFound
+from app.core.errors import RateLimited, ReservationNotFound
 from app.core.model import Event, EventId, Reservation, ReservationId
 from app.core.seating import natural_order, seat_name
 from app.web.credentials import asker
@@ -57,8 +57,6 @@ async def event_page(
 ) -> Response:
     """The booking page, with what went wrong and what had been chosen."""
     found, ticket_types = await catalog.event(request.app.stores, EventId(request.params["event_id"]))
-    if not found.published:
-        raise EventNotFound
     visitor = visitor_of(request, found.room_id)
     mine = []
     if visitor is not None:

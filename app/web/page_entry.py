@@ -18,10 +18,11 @@ from quart import request as quart_request
 from werkzeug.exceptions import NotFound as NotFoundError
 
 from app.core.errors import NotFound, Refusal, Retryable
-from app.core.model import SLUG
+from app.core.model import SLUG, RoomId
 from app.store.spans import RECORD
 from app.web import deadlines
 from app.web.cold import quart_response
+from app.web.credentials import shows_staff
 from app.web.dispatch import refuse, request_of
 from app.web.http import Request
 from app.web.origins import is_foreign
@@ -64,6 +65,8 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
                 raise NotFound
             if request.method == "POST" and is_foreign(request):
                 return sealed(foreign_form(request))
+            if handler is not _without_slash and not request.path.startswith("/admin/"):
+                await _may_be_seen(request)
             # A page asks the stores several things, one after another. A form is also sent to us meanwhile.
             within_s = deadlines.PAGE_TIMEOUT_S if request.method != "POST" else deadlines.CALL_TIMEOUT_S
             async with deadlines.answered_within(within_s):
@@ -72,6 +75,14 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
             return sealed(error_page(request, refusal_of(error)))
 
     return view
+
+
+async def _may_be_seen(request: Request) -> None:
+    """Refuse what is hidden as what never was: forms do not ask of themselves whether their room exists."""
+    if (unseen := request.app.hidden.what(request.params)) and not await shows_staff(request):
+        raise unseen
+    if request.method == "POST" and "room_id" in request.params:
+        await request.app.board.current(RoomId(request.params["room_id"]))
 
 
 def add_page(app: Quart, path: str, name: str, handler: Handler) -> None:

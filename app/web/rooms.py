@@ -302,7 +302,9 @@ async def leave(request: Request, claims: PlaceClaims) -> Response:
 )
 async def forget_email(request: Request, claims: PlaceClaims) -> Response:
     """Forget my e-mail address in this room, and the mails to it."""
-    await mailboxes.forget(request.app.stores, RoomId(request.params["room_id"]), claims.visitor_id)
+    room_id = RoomId(request.params["room_id"])
+    await request.app.board.current(room_id)
+    await mailboxes.forget(request.app.stores, room_id, claims.visitor_id)
     return empty()
 
 

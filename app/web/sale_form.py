@@ -116,7 +116,6 @@ def _document(form: SaleForm) -> dict[str, Any]:
     room: dict[str, Any] = {
         "queueing_method": values.get("queueing_method", "fifo"),
         "message": values.get("message", "").replace("\r\n", "\n"),
-        "public": "published" in values,
         "theme": {name: values.get(name, "").replace("\r\n", "\n") for name in LOOK},
         **{name: _time(form, name, zone) for name in TIMES},
         **{name: _number(form, name) for name in ROOM_NUMBERS},

@@ -21,8 +21,10 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
         told = f"{in_zone(time, ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
         return f"{told}: that has passed, so at once" if time <= now else told
 
-    listed = "in the list of sales" if definition.published else "for whoever has the link; it is in no list"
-    steps.append(("At once", f"The queue page is there, {listed}. Nobody can join yet."))
+    shown = "The queue page is there, in the list of sales. Nobody can join yet."
+    if not definition.published:
+        shown = "The sale is there, for staff alone: nobody else sees anything of it until it is published."
+    steps.append(("At once", shown))
     if room.prequeue_at:
         order = (
             "At the opening the order is drawn by lot: it makes no difference who came first."
