@@ -35,6 +35,7 @@ from app.web.gate_rooms import GateRooms
 from app.web.hot import HotLane
 from app.web.http import App
 from app.web.kept import Kept
+from app.web.open_streams import OpenStreams
 from app.web.pages import register_pages
 from app.web.throttles import Throttles
 
@@ -118,6 +119,7 @@ async def _opened(
                 availability=Kept(AVAILABILITY_FRESH_S),
                 reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
                 seat_maps=Kept(AVAILABILITY_FRESH_S),
+                open_streams=OpenStreams(settings.streams_per_address if settings.throttled else 0),
                 readiness=Kept(READINESS_FRESH_S),
                 drift=Drift(),
                 contract=msgspec.json.encode(openapi.contract(CALLS)),

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     join_burst_per_address: int = Field(default=200, ge=1, le=1_000_000)
     place_rate_per_minute: int = Field(default=120, ge=1, le=1_000_000)
     place_burst: int = Field(default=30, ge=1, le=1_000_000)
+    streams_per_address: int = Field(default=300, ge=0, le=1_000_000)  # open in one process; 0 = any number
     staff_rate_per_minute: int = Field(default=1200, ge=1, le=1_000_000)
     backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)  # submissions waiting per room
     reserve_wait_s: float = Field(default=10.0, gt=0, le=60)  # a reserve call's deadline

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from quart import Quart
 from structlog.contextvars import bound_contextvars
 
-from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
+from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed, RateLimited
 from app.store.spans import RECORD, Record
 from app.web import caching, cors, lines
 from app.web.assets import load_assets
 from app.web.deadlines import BodyPace, too_slow
 from app.web.dispatch import answer, refuse, request_id_of, request_of
-from app.web.http import BODILESS, METHODS, App, Endpoint, Request, Response, param_names
+from app.web.http import BODILESS, METHODS, STREAM, App, Endpoint, Request, Response, param_names
 from app.web.streaming import ReaderGone, Receive, Send, broke_off, send_stream, send_told, send_within
 
 Scope = MutableMapping[str, Any]
@@ -89,7 +89,11 @@ class HotLane:
             except (BodyTooLarge, MalformedJson) as error:
                 await _send(request, refuse(error), receive, send)
                 return
-        await _send(request, await answer(endpoint, request, body), receive, send)
+        response = await answer(endpoint, request, body)
+        if response.content_type == STREAM and request.method != "HEAD":
+            await _send_events(request, response, receive, send)
+        else:
+            await _send(request, response, receive, send)
 
     async def _serve_bodiless(
         self, endpoint: Endpoint, params: dict[str, str], scope: Scope, receive: Receive, send: Send
@@ -205,6 +209,16 @@ async def _rest_of_body(
     if size > body_max:
         raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
     return b"".join(chunks)
+
+
+async def _send_events(request: Request, response: Response, receive: Receive, send: Send) -> None:
+    """Event streams last, so they are counted by address: by that of the visitor, behind our proxies too."""
+    with ExitStack() as counted:
+        try:
+            counted.enter_context(request.app.open_streams.one_more(request.client))
+        except RateLimited as error:
+            response = refuse(error)
+        await _send(request, response, receive, send)
 
 
 async def _send(request: Request, response: Response, receive: Receive, send: Send) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from app.web.cockpit_feed import Feeds
     from app.web.gate_rooms import GateRooms
     from app.web.kept import Kept
+    from app.web.open_streams import OpenStreams
     from app.web.sale_documents import KeptSeatMap
     from app.web.throttles import Throttles
 
@@ -70,6 +71,7 @@ class App:
     availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
     seat_maps: Kept[KeptSeatMap]  # by event_id
     reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
+    open_streams: OpenStreams
     readiness: Kept[Readiness]
     drift: Drift
     contract: bytes  # the OpenAPI document

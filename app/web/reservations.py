@@ -24,6 +24,7 @@ from app.core.errors import (
     PaymentDeclined,
     PaymentsNotConfigured,
     PriceChanged,
+    RateLimited,
     Refusal,
     ReservationNotFound,
     Restoring,
@@ -175,7 +176,10 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     auth=OWNER,
     answers={200: Events("reservation", ReservationDocument), 204: None},
     headers=("Last-Event-ID",),
-    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable, BacklogFull),
+    errors=(
+        *(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, RateLimited),
+        *(StoreUnavailable, BacklogFull),
+    ),
 )
 async def reservation_stream(request: Request, asker: Asker) -> Response:
     """Follow a reservation as server-sent events: `event: reservation` at each change.

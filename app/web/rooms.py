@@ -122,7 +122,7 @@ async def status(request: Request) -> Response:
     tag=TAG,
     hot=True,
     answers={200: Events("status", StatusDocument)},
-    errors=IN_ROOM,
+    errors=(RateLimited, *IN_ROOM),
 )
 async def room_stream(request: Request) -> Response:
     """Follow the status document as server-sent events: `event: status` at each change."""
