@@ -25,6 +25,7 @@ from app.store.connections import Stores
 from app.store.rooms import Connection
 
 RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
+LOGGED_IN = "a."  # how the `jti` of a token begins that an account logged in for
 
 
 async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
@@ -107,14 +108,31 @@ async def appoint(
 async def present(stores: Stores, holder: Account) -> Account:
     """Who a token speaks for, with the role the account has now where that is the lower one.
 
-    So a role that was taken away is gone at once, not when the last access token has run out. A subject
-    without an account (`fairgate token`, API keys) keeps the role it came with. Raises StoreUnavailable.
+    A token that an account logged in for is over once it is signed out, or the account has another role or is
+    gone. A subject without an account (`fairgate token`, API keys) keeps the role it came with. Raises
+    CredentialInvalid, StoreUnavailable.
     """
     with stores_answer():
-        now = await accounts.select_role(stores.postgres, holder.subject)
+        now, ended = await accounts.select_standing(stores.postgres, holder.subject, holder.jti)
+    if ended or (holder.jti.startswith(LOGGED_IN) and now != holder.role):
+        raise CredentialInvalid("This access token was signed out, or its account has changed. Log in again.")
     if now is None or RANK[now] >= RANK[holder.role]:
         return holder
     return msgspec.structs.replace(holder, role=now)
+
+
+def new_token_of(found: RegisteredAccount) -> Account:
+    """The account, as the access token says it that it logged in for now."""
+    jti = f"{LOGGED_IN}{secrets.token_urlsafe(12)}"
+    return Account(subject=found.account_id, role=found.role, jti=jti)
+
+
+async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None:
+    """End an access token; a second time changes nothing. Raises Conflict for an API key."""
+    if not holder.jti:
+        raise Conflict("This cannot be signed out: an API key is revoked.")
+    with stores_answer():
+        await accounts.end_token(stores.postgres, holder.jti, expires_at)
 
 
 async def accounts_page(

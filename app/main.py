@@ -41,6 +41,7 @@ from app.web.throttles import Throttles
 
 AVAILABILITY_FRESH_S = 1.0
 READINESS_FRESH_S = 1.0
+STANDING_FRESH_S = 2.0  # of who reads: whoever changes something is looked up each time
 RESERVATION_COUNTS_FRESH_S = 5.0  # counted by going over all reservations
 
 
@@ -117,6 +118,7 @@ async def _opened(
                 throttles=Throttles(stores, settings),
                 passwords=Passwords(),
                 availability=Kept(AVAILABILITY_FRESH_S),
+                standings=Kept(STANDING_FRESH_S),
                 reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
                 seat_maps=Kept(AVAILABILITY_FRESH_S),
                 open_streams=OpenStreams(settings.streams_per_address if settings.throttled else 0),

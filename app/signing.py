@@ -11,11 +11,12 @@ from app import audit
 from app.audit import Thing
 from app.core.errors import CredentialInvalid
 from app.core.model import Account, Author, BookingClaims, PassClaims
-from app.core.tokens import BookingSigner, SigningKey, UnknownKey
+from app.core.tokens import PURPOSES, BookingSigner, Purpose, SigningKey, UnknownKey
 from app.store import keyring
 from app.store.connections import POSTGRES_AWAY
+from app.store.rooms import Connection
 
-REFRESH_S = 10.0  # a new key is used everywhere within this
+REFRESH_S = 2.0  # a new key is used everywhere within this, and a revoked one nowhere
 UNKNOWN_KEY_REFRESH_S = 1.0  # forged key names cost at most one query in this
 
 
@@ -67,21 +68,43 @@ class Keyring:
 
 
 async def open_keyring(postgres: asyncpg.Pool) -> Keyring:
-    """The keyring of this process; makes the installation's first key when there is none."""
+    """The keyring of this process; makes the installation's first key of each purpose when there is none."""
     keys = await keyring.load_keys(postgres)
-    if not keys:
-        await keyring.insert_first_key(postgres, SigningKey.new())
+    if missing := set(PURPOSES) - {it.purpose for it in keys}:
+        for purpose in sorted(missing):
+            await keyring.insert_first_key(postgres, SigningKey.new(purpose))
         keys = await keyring.load_keys(postgres)
     return Keyring(postgres, BookingSigner(keys))
 
 
-async def rotate(postgres: asyncpg.Pool, *, by: Author) -> str:
-    """Make a new signing key and return its `kid`; tokens signed before stay good until they run out."""
-    key = SigningKey.new()
+async def rotate(postgres: asyncpg.Pool, *, by: Author) -> dict[Purpose, str]:
+    """Make a new signing key of each purpose; the `kid` of each. Tokens signed before stay good until they
+    run out."""
+    made = {}
     async with postgres.acquire() as connection, connection.transaction():
-        before = await keyring.replace_key(connection, key)
-        thing = Thing("signing_key", key.kid)
-        await audit.record(
-            connection, by, "rotate", thing, before={"signs": before}, after={"signs": key.kid}
-        )
+        for purpose in PURPOSES:
+            made[purpose] = await _replace(connection, purpose, by)
+    return made
+
+
+async def revoke(postgres: asyncpg.Pool, kid: str, *, by: Author) -> Purpose | None:
+    """No token of this key is good any more, in this process's next look and within seconds everywhere; a
+    new key signs if this one did. Its purpose; None: there is none with this `kid` that was not revoked."""
+    async with postgres.acquire() as connection, connection.transaction():
+        found = await keyring.revoke_key(connection, kid)
+        if found is None:
+            return None
+        purpose, signed = found
+        thing, before, after = Thing("signing_key", kid), {"revoked": False}, {"revoked": True}
+        await audit.record(connection, by, "revoke", thing, before=before, after=after)
+        if signed and purpose != "any":
+            await _replace(connection, purpose, by)
+    return purpose
+
+
+async def _replace(connection: Connection, purpose: Purpose, by: Author) -> str:
+    key = SigningKey.new(purpose)
+    before = await keyring.replace_key(connection, key)
+    thing, after = Thing("signing_key", key.kid), {"signs": key.kid}
+    await audit.record(connection, by, "rotate", thing, before={"signs": before}, after=after)
     return key.kid

@@ -10,6 +10,7 @@ import typer
 from app import accounts, conservation, signing
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.model import COMMAND_LINE, EventId, Role
+from app.core.tokens import Purpose
 from app.reconcile import Report
 from app.reconcile import reconcile as run_reconcile
 from app.settings import Settings
@@ -17,7 +18,9 @@ from app.store import balances
 from app.store.connections import Stores
 from app.store.stock_scripts import RoomNotReady
 
-keys = typer.Typer(help="The keys booking tokens and access tokens are signed with.", rich_markup_mode=None)
+keys = typer.Typer(
+    help="The keys that booking tokens, access tokens and passes are signed with.", rich_markup_mode=None
+)
 
 
 def check(
@@ -99,16 +102,31 @@ def token(
     print(on_stores(data, issue))
 
 
-@keys.callback()
-def _keys() -> None:
-    """Keeps `rotate` a word of its own while it is the only one."""
+@keys.command()
+def rotate(*, data: Data = None) -> None:
+    """Sign with new keys from now on; tokens signed before stay good until they run out."""
+
+    async def replace(stores: Stores, _settings: Settings) -> dict[Purpose, str]:
+        return await signing.rotate(stores.postgres, by=COMMAND_LINE)
+
+    for purpose, kid in on_stores(data, replace).items():
+        print(f"{purpose} {kid}")
 
 
 @keys.command()
-def rotate(*, data: Data = None) -> None:
-    """Sign with a new key from now on; tokens signed before stay good until they run out."""
+def revoke(
+    kid: Annotated[str, typer.Argument(help="As `rotate` and the tokens name it.")], *, data: Data = None
+) -> None:
+    """End a key that somebody may have: no token that it signed is good any more, within seconds.
 
-    async def replace(stores: Stores, _settings: Settings) -> str:
-        return await signing.rotate(stores.postgres, by=COMMAND_LINE)
+    Visitors who are inside claim their booking token again and lose nothing; those with a pass are sent to
+    the queue page for a new one; staff and accounts log in again.
+    """
 
-    print(on_stores(data, replace))
+    async def end(stores: Stores, _settings: Settings) -> Purpose | None:
+        return await signing.revoke(stores.postgres, kid, by=COMMAND_LINE)
+
+    purpose = on_stores(data, end)
+    if purpose is None:
+        raise CommandFailed(f"there is no signing key {kid}, or it was revoked before")
+    print(f"{kid} is revoked: nothing that it signed ({purpose}) is good any more")

@@ -263,10 +263,11 @@ def session_of(sid: str) -> tuple[VisitorId, int] | None:
 
 
 class Account(Struct, frozen=True):
-    """Who an access token speaks for."""
+    """Who an access token speaks for; `jti` is the token's, empty for an API key."""
 
     subject: str
     role: Role
+    jti: str = ""
 
 
 class Author(Struct, frozen=True):

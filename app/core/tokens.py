@@ -14,7 +14,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import jwt
 import msgspec
@@ -45,6 +45,10 @@ _PLACE = "p1"
 _BOOKING_TYPE = "JWT"
 _ACCESS_TYPE = "at+jwt"  # RFC 9068; keeps a booking token of a room named "fairgate" from passing as one
 _PASS_TYPE = "pass+jwt"
+Purpose = Literal["booking", "access", "pass", "any"]
+PURPOSES: tuple[Purpose, ...] = ("booking", "access", "pass")  # each has a key of its own
+PUBLISHED: tuple[Purpose, ...] = ("booking", "pass", "any")  # access tokens are read by nobody but us
+_PURPOSES: dict[str, Purpose] = {_BOOKING_TYPE: "booking", _ACCESS_TYPE: "access", _PASS_TYPE: "pass"}
 _TYPES: dict[type, str] = {BookingClaims: _BOOKING_TYPE, Account: _ACCESS_TYPE, PassClaims: _PASS_TYPE}
 
 
@@ -111,23 +115,29 @@ class PlaceSigner:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One Ed25519 key; `kid` names it in token headers and in the JWKS."""
+    """One Ed25519 key; `kid` names it in token headers and in the JWKS. One for `any` purpose is of before
+    there were keys for each."""
 
     kid: str
     private: Ed25519PrivateKey
+    purpose: Purpose = "any"
 
     @classmethod
-    def new(cls) -> SigningKey:
+    def new(cls, purpose: Purpose = "any") -> SigningKey:
         """A fresh key. Its `kid` is the start of the public key's digest."""
         private = Ed25519PrivateKey.generate()
-        return cls(_text(hashlib.sha256(_public_bytes(private)).digest()[:12]), private)
+        return cls(_text(hashlib.sha256(_public_bytes(private)).digest()[:12]), private, purpose)
 
     @classmethod
-    def from_pem(cls, kid: str, pem: str) -> SigningKey:
+    def from_pem(cls, kid: str, pem: str, purpose: Purpose = "any") -> SigningKey:
         """The key kept as `pem`."""
         private = load_pem_private_key(pem.encode(), password=None)
         assert isinstance(private, Ed25519PrivateKey)
-        return cls(kid, private)
+        return cls(kid, private, purpose)
+
+    def is_for(self, purpose: Purpose) -> bool:
+        """Whether tokens of this purpose may be signed with it."""
+        return self.purpose in (purpose, "any")
 
     def pem(self) -> str:
         """The private key as PKCS 8, to be kept."""
@@ -166,7 +176,7 @@ def expiry(token: str) -> int:
 
 
 class BookingSigner:
-    """Signs and reads booking and access tokens with the keys it is given; the first one signs."""
+    """Signs and reads booking and access tokens with the keys it is given; the first of a purpose signs."""
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
         self._known: dict[bytes, None] = {}  # digests of tokens whose signature was good, the oldest first
@@ -176,15 +186,15 @@ class BookingSigner:
         """Use these keys from now on. Tokens of a key that is gone are no longer believed."""
         if not keys:
             raise ValueError("there has to be a signing key")
-        self._newest = keys[0]
+        self._newest = {it: next((key for key in keys if key.is_for(it)), keys[0]) for it in PURPOSES}
         by_kid = {key.kid: key for key in keys}
         if by_kid.keys() != getattr(self, "_keys", {}).keys():
             self._known.clear()
         self._keys = by_kid
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys as RFC 7517 JWK set, newest first."""
-        return {"keys": [key.jwk() for key in self._keys.values()]}
+        """The public keys of what others read as RFC 7517 JWK set, newest first."""
+        return {"keys": [key.jwk() for key in self._keys.values() if key.purpose in PUBLISHED]}
 
     def sign(self, claims: BookingClaims) -> str:
         """The booking token that says `claims`."""
@@ -227,6 +237,7 @@ class BookingSigner:
             "aud": ISSUER,
             "sub": account.subject,
             "role": account.role,
+            "jti": account.jti or f"t.{_text(os.urandom(12))}",
             "iat": now_s,
             "nbf": now_s,
             "exp": exp,
@@ -274,8 +285,9 @@ class BookingSigner:
         return _claims_of(token)
 
     def _encode(self, payload: dict[str, Any], token_type: str) -> str:
-        headers = {"kid": self._newest.kid, "typ": token_type}
-        return jwt.encode(payload, self._newest.private, "EdDSA", headers)
+        key = self._newest[_PURPOSES[token_type]]
+        headers = {"kid": key.kid, "typ": token_type}
+        return jwt.encode(payload, key.private, "EdDSA", headers)
 
     def _remember(self, digest: bytes) -> None:
         if len(self._known) >= CACHE_MAX:
@@ -309,14 +321,15 @@ class BookingSigner:
         except jwt.PyJWTError:
             raise refused from None
         claims, _ = _claims_of(token)
-        if it["header"].get("typ") != _TYPES[type(claims)]:
+        token_type = _TYPES[type(claims)]
+        if it["header"].get("typ") != token_type or not self._keys[kid].is_for(_PURPOSES[token_type]):
             raise refused
         if it["payload"]["nbf"] > now_s + CLOCK_SKEW_MAX_S:
             raise CredentialInvalid("The token is not valid yet; a clock is wrong.")
 
 
 class _Payload(msgspec.Struct, gc=False):
-    """What we put into a token: `jti` tells a booking token, `role` an access token, `sid` a pass."""
+    """What we put into a token: `role` tells an access token, `sid` a pass."""
 
     aud: str
     sub: str
@@ -337,7 +350,7 @@ def _claims_of(token: str) -> tuple[Claims, int]:
     payload = token.split(".", 2)[1].encode().translate(_STANDARD)
     it = _read_payload(a2b_base64(payload + b"=="))
     if it.role is not None:
-        return Account(subject=it.sub, role=it.role), it.exp
+        return Account(subject=it.sub, role=it.role, jti=it.jti), it.exp
     if it.sid:
         room_id, visitor_id = RoomId(it.aud), VisitorId(it.sub)
         return PassClaims(room_id, visitor_id, it.sid, it.iat, it.exp, it.began, it.net), it.exp

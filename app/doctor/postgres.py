@@ -103,7 +103,7 @@ async def keys(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
     if not await pool.fetchval("SELECT to_regclass('signing_keys')"):
         return []
     days = await pool.fetchval(
-        "SELECT extract(epoch FROM now() - max(created_at))::float8 / 86400 "
+        "SELECT extract(epoch FROM now() - min(created_at))::float8 / 86400 "
         "FROM signing_keys WHERE retired_at IS NULL"
     )
     if days is None:

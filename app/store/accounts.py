@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -28,6 +29,26 @@ async def select_account(queries: Queries, account_id: str) -> RegisteredAccount
     """The account, None if there is none."""
     row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM accounts WHERE account_id = $1", account_id)
     return _account(row)
+
+
+async def select_standing(queries: Queries, account_id: str, jti: str) -> tuple[Role | None, bool]:
+    """The role an account has now, None if there is no such account; and whether the token was signed out."""
+    row = await queries.fetchrow(
+        "SELECT (SELECT role FROM accounts WHERE account_id = $1), "
+        "EXISTS (SELECT FROM ended_tokens WHERE jti = $2)",
+        *(account_id, jti),
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def end_token(queries: Queries, jti: str, expires_at: datetime) -> None:
+    """The token is signed out; those that have run out are forgotten."""
+    await queries.execute(
+        "WITH gone AS (DELETE FROM ended_tokens WHERE expires_at <= now()) "
+        "INSERT INTO ended_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        *(jti, expires_at),
+    )
 
 
 async def select_by_email(queries: Queries, email: str) -> RegisteredAccount | None:

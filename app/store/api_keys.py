@@ -36,7 +36,10 @@ FROM api_keys LEFT JOIN accounts ON account_id = made_by
 
 _READ = f"""
 WITH found AS (
-    SELECT key_id, role, last_used_at FROM api_keys
+    SELECT key_id, last_used_at,
+           CASE WHEN accounts.role IS NULL OR accounts.role = 'admin' THEN api_keys.role
+                ELSE accounts.role END AS role  -- what its maker may do now, if that is less
+    FROM api_keys LEFT JOIN accounts ON account_id = made_by
     WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 ), used AS (
     UPDATE api_keys SET last_used_at = now() FROM found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -15,6 +15,7 @@ from app.core.definitions import NewAccount
 from app.core.errors import (
     AlreadyExists,
     BacklogFull,
+    Conflict,
     CredentialInvalid,
     NotFound,
     RateLimited,
@@ -22,8 +23,9 @@ from app.core.errors import (
 )
 from app.core.mail import normalised
 from app.core.model import Account, Email, Name, RegisteredAccount, Role, Struct
-from app.web.credentials import ACCOUNT
-from app.web.http import Request, Response, endpoint, json_response
+from app.core.tokens import expiry
+from app.web.credentials import ACCOUNT, bearer
+from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.paging import PageQuery, page_response
 from app.web.sale_documents import Page, ReservationDocument, reservation_document
 
@@ -105,8 +107,15 @@ async def access_token(request: Request, login: LoginBody) -> tuple[str, int]:
     app = request.app
     await app.throttles.login(request.client, normalised(login.email))
     found = await accounts.log_in(app.stores, app.passwords, login.email, login.password)
-    account = Account(subject=found.account_id, role=found.role)
-    return app.keyring.signer.sign_access(account, int(time.time()))
+    return app.keyring.signer.sign_access(accounts.new_token_of(found), int(time.time()))
+
+
+@endpoint("POST", "/v1/logout", tag=TAG, auth=ACCOUNT, answers={204: None}, errors=(Conflict, *AWAY))
+async def log_out(request: Request, account: Account) -> Response:
+    """End my access token: within two seconds it is good for nothing, anywhere. Also the second time 204."""
+    exp = from_ms(expiry(bearer(request) or "") * 1000) if account.jti else None
+    await accounts.log_out(request.app.stores, account, exp or datetime.now(UTC))
+    return empty()
 
 
 @endpoint(

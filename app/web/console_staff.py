@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from quart import Response
 
-from app import sign_ins
+from app import accounts, sign_ins
 from app.core.errors import CredentialInvalid, RoleRequired
 from app.core.model import Account, Author, Role
 from app.core.tokens import expiry
@@ -60,6 +60,7 @@ async def account_of(request: Request, token: str) -> tuple[Account, int]:
     found = await request.app.keyring.read(token)
     if not isinstance(found, Account):
         raise CredentialInvalid("This is a booking token; an access token is needed here.")
+    found = await accounts.present(request.app.stores, found)
     if STAFF[found.role] < STAFF["operator"]:
         raise RoleRequired("The role operator or admin is needed here.")
     return found, max(1, expiry(token) - int(time.time()))

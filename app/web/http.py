@@ -13,6 +13,7 @@ import msgspec
 from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner
+from app.core.model import Account
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
 from app.ends import Ends
@@ -70,6 +71,7 @@ class App:
     passwords: Passwords
     availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
     seat_maps: Kept[KeptSeatMap]  # by event_id
+    standings: Kept[Account]  # by token: whom it speaks for now
     reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
     open_streams: OpenStreams
     readiness: Kept[Readiness]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import jwt
 
 from app import accounts, signing
-from app.core.model import COMMAND_LINE, Account
-from app.core.tokens import KEY_OVERLAP_S
+from app.core.model import COMMAND_LINE, Account, BookingClaims, PassClaims, RoomId, VisitorId
+from app.core.tokens import KEY_OVERLAP_S, BookingSigner, SigningKey
 from app.settings import Settings
 from app.store import keyring
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code, served
+from tests.waiting import wait_until
 
 
 async def test_processes_that_start_together_share_one_key(stores: Stores) -> None:
     rings = await asyncio.gather(*(signing.open_keyring(stores.postgres) for _ in range(4)))
     assert len({it.signer.jwks()["keys"][0]["kid"] for it in rings}) == 1
-    assert await stores.postgres.fetchval("SELECT count(*) FROM signing_keys") == 1
+    assert await stores.postgres.fetchval("SELECT count(*) FROM signing_keys") == 3  # one a purpose
 
 
 async def test_after_a_rotation_old_tokens_stay_good_and_new_ones_are_known_everywhere(
@@ -27,15 +29,16 @@ async def test_after_a_rotation_old_tokens_stay_good_and_new_ones_are_known_ever
     await web.room()
     async with served(settings) as other:
         old, _ = await accounts.issue_access_token(web.app.stores.postgres, "ann", "operator")
-        kid = await signing.rotate(web.app.stores.postgres, by=COMMAND_LINE)
+        made = await signing.rotate(web.app.stores.postgres, by=COMMAND_LINE)
         new, _ = await accounts.issue_access_token(web.app.stores.postgres, "ann", "operator")
-        assert jwt.get_unverified_header(new)["kid"] == kid
+        assert jwt.get_unverified_header(new)["kid"] == made["access"]
         other.app.keyring._refreshed_at_s -= 10  # a while ago: it looks again when it meets an unknown key
         for token in (old, new):
             answer = await other.get("/v1/rooms/hall/stats", headers=bearer(token))
             assert answer.status_code == 200
         keys = (await other.get("/.well-known/jwks.json")).json()["keys"]
-        assert [keys[0]["kid"], len(keys)] == [kid, 2]
+        assert {it["kid"] for it in keys[:2]} == {made["booking"], made["pass"]}
+        assert len(keys) == 4
 
 
 async def test_forged_key_names_do_not_ask_postgres_each_time(web: Web) -> None:
@@ -54,17 +57,54 @@ async def test_forged_key_names_do_not_ask_postgres_each_time(web: Web) -> None:
 async def test_a_key_is_forgotten_when_all_its_tokens_have_run_out(stores: Stores) -> None:
     await signing.open_keyring(stores.postgres)
     await signing.rotate(stores.postgres, by=COMMAND_LINE)
-    assert len(await keyring.load_keys(stores.postgres)) == 2
+    assert len(await keyring.load_keys(stores.postgres)) == 6
     await stores.postgres.execute(
         "UPDATE signing_keys SET retired_at = now() - make_interval(secs => $1) WHERE retired_at IS NOT NULL",
         float(KEY_OVERLAP_S + 1),
     )
-    assert len(await keyring.load_keys(stores.postgres)) == 1
+    assert len(await keyring.load_keys(stores.postgres)) == 3
 
 
 async def test_a_rotation_is_in_the_audit_log(web: Web) -> None:
-    old = web.app.keyring.signer.jwks()["keys"][0]["kid"]
-    new = await signing.rotate(web.app.stores.postgres, by=COMMAND_LINE)
-    (row,) = (await web.get("/v1/audit?kind=signing_key", headers=web.as_("operator"))).json()["items"]
-    assert (row["action"], row["id"], row["who"]) == ("rotate", new, "cli")
-    assert (row["before"], row["after"]) == ({"signs": old}, {"signs": new})
+    made = await signing.rotate(web.app.stores.postgres, by=COMMAND_LINE)
+    rows = (await web.get("/v1/audit?kind=signing_key", headers=web.as_("operator"))).json()["items"]
+    assert {(it["action"], it["id"], it["who"]) for it in rows} == {
+        ("rotate", kid, "cli") for kid in made.values()
+    }
+    assert all(it["before"]["signs"] and it["after"] == {"signs": it["id"]} for it in rows)
+
+
+async def test_each_kind_of_token_has_its_key_and_no_other_signs_it(web: Web) -> None:
+    signer, now_s = web.app.keyring.signer, int(time.time())
+    kids: dict[str, str] = {it.purpose: it.kid for it in await keyring.load_keys(web.app.stores.postgres)}
+    room, visitor = RoomId("hall"), VisitorId("ann")
+    booking = signer.sign(BookingClaims(room, visitor, "j", now_s, now_s + 60))
+    pass_ = signer.sign_pass(PassClaims(room, visitor, "s", now_s, now_s + 60, now_s, ""))
+    access, _ = signer.sign_access(Account(subject="ann", role="admin"), now_s)
+    for purpose, token in (("booking", booking), ("pass", pass_), ("access", access)):
+        assert jwt.get_unverified_header(token)["kid"] == kids[purpose]
+    published = {it["kid"] for it in (await web.get("/.well-known/jwks.json")).json()["keys"]}
+    assert published == {kids["booking"], kids["pass"]}
+    keys: dict[str, SigningKey] = {it.purpose: it for it in await keyring.load_keys(web.app.stores.postgres)}
+    for purpose in ("booking", "pass"):  # whoever has one of these makes no admin of it
+        strange = BookingSigner([SigningKey(keys[purpose].kid, keys[purpose].private)])
+        forged, _ = strange.sign_access(Account(subject="ann", role="admin"), now_s)
+        assert code(await web.get("/v1/audit", headers=bearer(forged))) == (401, "credential_invalid")
+
+
+async def test_a_revoked_key_is_good_for_nothing_in_no_process(web: Web, settings: Settings) -> None:
+    await web.room()
+    async with served(settings) as other:
+        before = other.as_("admin")
+        assert (await other.get("/v1/audit", headers=before)).status_code == 200
+        (kid,) = [it.kid for it in await keyring.load_keys(web.app.stores.postgres) if it.purpose == "access"]
+        assert await signing.revoke(web.app.stores.postgres, kid, by=COMMAND_LINE) == "access"
+        assert await signing.revoke(web.app.stores.postgres, kid, by=COMMAND_LINE) is None
+
+        async def refused() -> bool:
+            return (await other.get("/v1/audit", headers=before)).status_code == 401
+
+        await wait_until(refused, "the revocation to be heard of")
+        again = await other.get("/v1/audit?kind=signing_key", headers=other.as_("admin"))
+        assert ["rotate", "revoke"] == [it["action"] for it in again.json()["items"]]
+        assert kid not in {it.kid for it in await keyring.load_keys(web.app.stores.postgres)}
