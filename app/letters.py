@@ -86,6 +86,8 @@ def write(writer: Writer, it: Mail) -> Letter:
     """The mail in words. Raises Overtaken."""
     if it.overdue:
         raise Overtaken("It was too late to be of use.")
+    if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
+        raise Overtaken("Another address was left meanwhile.")
     true_while = TRUE_WHILE.get(it.kind)
     if true_while is not None and it.status not in true_while:
         raise Overtaken(f"The reservation is {it.status} meanwhile.")
@@ -111,6 +113,8 @@ def write(writer: Writer, it: Mail) -> Letter:
         "tickets": tickets,
         "room_url": _url(writer, f"/rooms/{it.room_id}"),
         "reservation_url": _url(writer, f"/reservations/{it.reservation_id}") if it.reservation_id else "",
+        "confirm_url": _url(writer, f"/confirm/{it.confirm_token}"),
+        "confirm_code": it.confirm_code or "",
         "claim_url": claim_url(writer, it) if it.kind in ("held", "confirmed") else "",
     }
     templates = _templates(language)

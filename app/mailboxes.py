@@ -5,33 +5,69 @@ from __future__ import annotations
 import time
 
 from app import log, metrics
-from app.core.errors import Conflict, CredentialInvalid, WrongAccount
-from app.core.mail import ClaimSigner, normalised
+from app.core.errors import Conflict, CredentialInvalid, ValidationFailed, WrongAccount
+from app.core.mail import ClaimSigner, Traces, normalised
 from app.core.model import Account, Reservation, ReservationId, RoomId, VisitorId
 from app.loading import stores_answer
 from app.store import accounts, mailboxes, reservations
 from app.store.connections import POSTGRES_AWAY, Stores
+from app.store.mailboxes import Kept, NewMailbox
 
 
-async def keep(
-    stores: Stores, room_id: RoomId, visitor_id: VisitorId, email: str, *, locale: str, guest: bool
-) -> None:
-    """Write to this address from now on. A place in line is worth more than mail: while Postgres is away the
-    join goes through all the same, and who joins again with the address has it kept."""
+async def keep(stores: Stores, new: NewMailbox) -> None:
+    """Write to this address from now on, once it has confirmed; until then only a confirmation goes there.
+
+    A place in line is worth more than mail: while Postgres is away the join goes through all the same, and
+    who joins again with the address has it kept.
+    """
     try:
-        await mailboxes.keep(stores.postgres, room_id, visitor_id, email, locale=locale, guest=guest)
+        await mailboxes.keep(stores.postgres, new)
     except POSTGRES_AWAY as error:
         _not_kept(error)
 
 
-async def keep_of_account(
-    stores: Stores, room_id: RoomId, visitor_id: VisitorId, account: Account, *, locale: str
-) -> None:
+async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> None:
     """Write to the e-mail of the account, if it has one, unless the visitor left another."""
     try:
-        await mailboxes.keep_of_account(stores.postgres, room_id, visitor_id, account.subject, locale=locale)
+        if new.account_id is None or await mailboxes.of_visitor(stores.postgres, *new[:2]) is not None:
+            return
+        found = await mailboxes.of_account(stores.postgres, new.account_id)
+        if found is not None:
+            email, confirmed = found
+            recipient = traces.recipient(email)
+            await mailboxes.keep(
+                stores.postgres, new._replace(email=email, confirmed=confirmed, recipient=recipient)
+            )
     except POSTGRES_AWAY as error:
         _not_kept(error)
+
+
+async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> Kept | None:
+    """Where a visitor is reached, None: nowhere. Raises StoreUnavailable."""
+    with stores_answer():
+        return await mailboxes.of_visitor(stores.postgres, room_id, visitor_id)
+
+
+async def of_link(stores: Stores, token: str) -> Kept | None:
+    """The address that this link confirms, None: the link is not good any more. Raises StoreUnavailable."""
+    with stores_answer():
+        return await mailboxes.of_token(stores.postgres, token)
+
+
+async def confirm(stores: Stores, token: str) -> bool:
+    """Write to the address from now on; also the second time. False: the link is not good any more."""
+    with stores_answer():
+        return await mailboxes.confirm(stores.postgres, token)
+
+
+async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId, code: str) -> None:
+    """The same by the code in the mail, for who left the address. Raises ValidationFailed."""
+    with stores_answer():
+        token = await mailboxes.guess(stores.postgres, room_id, visitor_id, code)
+        if token is None or not await mailboxes.confirm(stores.postgres, token):
+            raise ValidationFailed(
+                "code", "is not the code in our mail, or too many were tried: use its link"
+            )
 
 
 async def forget(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> None:

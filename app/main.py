@@ -14,7 +14,7 @@ from quart import Quart
 from app import counts, gate, health, loops, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
-from app.core.mail import ClaimSigner
+from app.core.mail import ClaimSigner, Traces
 from app.core.tokens import PlaceSigner
 from app.ends import Ends
 from app.exposition import Drift
@@ -106,6 +106,7 @@ async def _opened(
                 desk=desk,
                 places=places,
                 claims=claims,
+                traces=Traces(settings.secret.get_secret_value().encode()),
                 handover=HandoverSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from email.headerregistry import Address
@@ -12,8 +13,10 @@ from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from app.core import typed
 from app.core.errors import ValidationFailed
 
-MailKind = Literal["your_turn", "held", "confirmed", "cancelled", "refunded", "reminder"]
-MailState = Literal["waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"]
+MailKind = Literal["confirm_address", "your_turn", "held", "confirmed", "cancelled", "refunded", "reminder"]
+MailState = Literal[
+    "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"
+]
 CLAIM_LINK_S = 30 * 86_400
 
 
@@ -43,6 +46,25 @@ def address(email: str) -> Address:
 def _checked(email: str) -> ValidatedEmail:
     """By its form alone: nothing is looked up. `.test` is taken, a name without a dot is not."""
     return validate_email(email.strip(), check_deliverability=False, test_environment=True)
+
+
+class Traces:
+    """Hashes addresses for the count of what was sent to them: keyed, so that nobody can look one up."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hmac.digest(secret, b"fairgate trace of an address", "sha256")
+
+    def recipient(self, email: str) -> bytes:
+        """Of a mailbox, however it is spelled: `ann+7@example.org` is read by the same person as `ann@`."""
+        local, _, domain = normalised(email).rpartition("@")
+        return self._hash(f"{local.partition('+')[0] or local}@{domain}")
+
+    def client(self, network: str) -> bytes:
+        """Of where a request came from."""
+        return self._hash(network)
+
+    def _hash(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode(), key=self._key, digest_size=16).digest()
 
 
 class ClaimSigner:

@@ -15,6 +15,7 @@ LEASE_S = 120.0  # an attempt that was begun is over after so long: its worker d
 GIVE_UP_AFTER_S = 86_400.0
 REMIND_MAX = 1_000  # reminders written in one step
 BROKE_OFF = "The process or the connection ended while it was handed over; it may have arrived."
+PAID_A_DAY = 10  # mails about what was paid for, to one address that has not confirmed
 
 
 class Called(NamedTuple):
@@ -53,6 +54,9 @@ class Mail(NamedTuple):
     items: str  # JSON
     tickets: str  # JSON
     type_names: str  # JSON
+    subject_id: str
+    confirm_token: str | None
+    confirm_code: str | None
 
 
 class MailRow(NamedTuple):
@@ -75,44 +79,69 @@ class MailRow(NamedTuple):
 
 # Called in the transaction that marks these rows of the outbox as told. Of rows told again, after Redis was
 # lost, there are mails already.
-_OF_NOTICES = """
-INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until)
-SELECT split_part(outbox.type, '.', 2), it.subject, room_id, visitor_id, reservations.reservation_id,
-       email, guest,
-       CASE outbox.type WHEN 'reservation.held' THEN expires_at END
-FROM outbox
-CROSS JOIN LATERAL unnest(outbox.subjects) AS it (subject)
-LEFT JOIN payments ON outbox.type = 'payment.refunded' AND payments.payment_id = it.subject
-JOIN reservations ON reservations.reservation_id = coalesce(payments.reservation_id, it.subject)
-JOIN events USING (event_id)
-JOIN mailboxes USING (room_id, visitor_id)
-WHERE outbox.number = ANY($1) AND NOT outbox.queued
-  AND outbox.type IN ('reservation.held', 'reservation.confirmed', 'reservation.cancelled',
-                      'payment.refunded')
-  AND EXISTS (SELECT FROM mailboxes)  -- looked at first, and in most sales the end of it
-ORDER BY number
-ON CONFLICT (kind, subject_id) DO NOTHING
+#
+# To an address that has not confirmed goes only what its visitor paid for: who wants to annoy somebody does
+# not pay for it. What else there is waits until it confirms. The mailboxes are locked so that nobody confirms
+# between the look and the mail.
+_OF_NOTICES = f"""
+WITH told AS (
+    SELECT number, split_part(outbox.type, '.', 2) AS kind, it.subject AS subject_id, mailboxes.room_id,
+           mailboxes.visitor_id, reservations.reservation_id, email, guest,
+           CASE outbox.type WHEN 'reservation.held' THEN expires_at END AS until, recipient_hash,
+           mailboxes.confirmed_at IS NOT NULL AS known,
+           reservations.confirmed_at IS NOT NULL AND reservations.amount > 0 AS paid
+    FROM outbox
+    CROSS JOIN LATERAL unnest(outbox.subjects) AS it (subject)
+    LEFT JOIN payments ON outbox.type = 'payment.refunded' AND payments.payment_id = it.subject
+    JOIN reservations ON reservations.reservation_id = coalesce(payments.reservation_id, it.subject)
+    JOIN events USING (event_id)
+    JOIN mailboxes ON mailboxes.room_id = events.room_id AND mailboxes.visitor_id = reservations.visitor_id
+    WHERE outbox.number = ANY($1) AND NOT outbox.queued
+      AND outbox.type IN ('reservation.held', 'reservation.confirmed', 'reservation.cancelled',
+                          'payment.refunded')
+      AND EXISTS (SELECT FROM mailboxes)  -- looked at first, and in most sales the end of it
+    FOR SHARE OF mailboxes
+), judged AS (
+    SELECT *, known OR paid AND kind <> 'held' AND {PAID_A_DAY} >=
+        row_number() OVER (PARTITION BY recipient_hash, known, paid ORDER BY number)
+        + (SELECT count(*) FROM mail_traces WHERE mail_traces.kind = 'paid'
+           AND recipient = recipient_hash AND at > now() - interval '1 day') AS goes
+    FROM told
+), written AS (
+    INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
+    SELECT kind, subject_id, room_id, visitor_id, reservation_id, email, guest, until,
+           CASE WHEN goes THEN 'waiting' ELSE 'unconfirmed' END
+    FROM judged ORDER BY number
+    ON CONFLICT (kind, subject_id) DO NOTHING
+    RETURNING kind, subject_id
+)
+INSERT INTO mail_traces (kind, recipient)
+SELECT 'paid', recipient_hash FROM written JOIN judged USING (kind, subject_id) WHERE goes AND NOT known
 """
 
 _OF_TURNS = """
-INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest, until)
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest, until, state)
 SELECT 'your_turn', concat_ws(' ', room_id, visitor_id, queue_number), room_id, visitor_id, email, guest,
-       to_timestamp(claim_by_ms / 1000.0)
+       to_timestamp(claim_by_ms / 1000.0),
+       CASE WHEN confirmed_at IS NULL THEN 'unconfirmed' ELSE 'waiting' END
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
      AS called (room_id, visitor_id, queue_number, claim_by_ms)
 JOIN mailboxes USING (room_id, visitor_id)
+FOR SHARE OF mailboxes
 ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
 # Whoever bought later than a day before has just been told when it starts.
 _OF_REMINDERS = f"""
-INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until)
-SELECT 'reminder', reservation_id, room_id, visitor_id, reservation_id, email, guest, starts_at
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
+SELECT 'reminder', reservation_id, room_id, visitor_id, reservation_id, email, guest, starts_at,
+       CASE WHEN mailboxes.confirmed_at IS NULL AND amount = 0 THEN 'unconfirmed' ELSE 'waiting' END
 FROM events JOIN reservations USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
 WHERE starts_at > now() AND starts_at <= now() + interval '24 hours'
-  AND reservations.status = 'confirmed' AND confirmed_at <= starts_at - interval '24 hours'
+  AND reservations.status = 'confirmed' AND reservations.confirmed_at <= starts_at - interval '24 hours'
   AND NOT EXISTS (SELECT FROM mails WHERE kind = 'reminder' AND subject_id = reservations.reservation_id)
 LIMIT {REMIND_MAX}
+FOR SHARE OF mailboxes
 ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
@@ -136,7 +165,9 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
                                                      'code', code) ORDER BY ticket_type_id, ticket_id)
                  FROM tickets WHERE tickets.reservation_id = it.reservation_id), '[]')::text AS tickets,
        coalesce((SELECT jsonb_object_agg(ticket_type_id, ticket_types.name)
-                 FROM ticket_types WHERE ticket_types.event_id = events.event_id), '{{}}')::text AS type_names
+                 FROM ticket_types WHERE ticket_types.event_id = events.event_id), '{{}}')::text
+       AS type_names,
+       subject_id, confirm_token, confirm_code
 FROM it JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
 LEFT JOIN mailboxes USING (room_id, visitor_id)

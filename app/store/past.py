@@ -15,6 +15,7 @@ _FORGET = (
     "DELETE FROM mailboxes USING rooms WHERE rooms.room_id = mailboxes.room_id AND rooms.state = 'closed' "
     "AND rooms.closed_at < now() - interval '30 days' AND NOT EXISTS "
     "(SELECT FROM events WHERE events.room_id = rooms.room_id AND starts_at > now() - interval '30 days')",
+    "DELETE FROM mail_traces WHERE at < now() - interval '1 day'",
     "DELETE FROM calls WHERE called_at < now() - interval '2 days'",
     "DELETE FROM drawn_places USING rooms WHERE rooms.room_id = drawn_places.room_id "
     "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",

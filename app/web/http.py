@@ -12,7 +12,7 @@ import msgspec
 
 from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
-from app.core.mail import ClaimSigner
+from app.core.mail import ClaimSigner, Traces
 from app.core.model import Account
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
@@ -59,6 +59,7 @@ class App:
     desk: Desk
     places: PlaceSigner
     claims: ClaimSigner
+    traces: Traces
     handover: HandoverSigner
     keyring: Keyring
     board: Board

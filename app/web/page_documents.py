@@ -225,6 +225,16 @@ class SalesPage:
 
 
 @dataclass(frozen=True)
+class MailboxView:
+    """The address a visitor left; `asked`: a confirmation was sent there, or is about to be."""
+
+    email: str
+    confirmed: bool
+    asked: bool
+    wrong_code: bool = False
+
+
+@dataclass(frozen=True)
 class ErrorPage:
     """A page for what could not be shown; the words for each code are in its template."""
 

@@ -36,6 +36,7 @@ _PARAMS = {
     "reservation_id": re.compile(r"[\w-]{1,128}"),
     "digest": re.compile(r"[0-9a-f]{0,12}"),
     "theme_file": re.compile(r"[a-z.]{1,20}"),
+    "confirm_token": re.compile(r"[\w-]{22}"),
     "mail_id": re.compile(r"[0-9a-f-]{36}"),
     "visitor_id": re.compile(r"[\w-]{1,128}"),
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import msgspec
 from quart import Response
 
 from app import mailboxes, waiting_room
+from app.core import typed
 from app.core.errors import (
     Conflict,
     CredentialInvalid,
     PlaceNotFound,
     RateLimited,
+    StoreUnavailable,
     ValidationFailed,
     WrongAccount,
 )
@@ -19,13 +23,26 @@ from app.core.model import Account, ReservationId, RoomId
 from app.web.accounts import LoginBody, access_token
 from app.web.bodies import read_query
 from app.web.claims import ClaimQuery
+from app.web.credentials import cookies
 from app.web.http import Request
 from app.web.mail_locale import mail_locale
+from app.web.page_documents import MailboxView
 from app.web.page_forms import read_form, see
 from app.web.page_render import respond
 from app.web.page_visitors import visitor_of
+from app.web.rooms import new_mailbox
 
+MAILBOX_COOKIE = "fairgate_mail_"  # + room_id: an address was left on the page
+MAILBOX_COOKIE_S = 30 * 86_400
 REFUSED = (CredentialInvalid, WrongAccount, Conflict, RateLimited)
+
+
+class ConfirmPage(msgspec.Struct, frozen=True):
+    """The button that confirms an address; without a token: the link is not good any more."""
+
+    token: str = ""
+    email: str = ""
+    confirmed: bool = False
 
 
 class ClaimPage(msgspec.Struct, frozen=True):
@@ -54,8 +71,67 @@ async def leave_email(request: Request) -> Response:
     except (ValidationFailed, PlaceNotFound):
         return back
     locale = await mail_locale(request, room_id)
-    await mailboxes.keep(request.app.stores, room_id, claims.visitor_id, email, locale=locale, guest=True)
+    await mailboxes.keep(
+        request.app.stores, new_mailbox(request, claims.visitor_id, email, locale, guest=True)
+    )
+    remember_mailbox(back, request, room_id)
     return back
+
+
+def remember_mailbox(response: Response, request: Request, room_id: RoomId) -> None:
+    """Have the page look for the address: who left none costs no query. The cookie says nothing else."""
+    response.set_cookie(
+        MAILBOX_COOKIE + room_id,
+        "1",
+        max_age=MAILBOX_COOKIE_S,
+        path=f"/rooms/{room_id}",
+        samesite="Lax",
+        secure=request.is_secure(),
+        httponly=True,
+    )
+
+
+async def mailbox_of(request: Request, room_id: RoomId) -> MailboxView | None:
+    """The address a visitor left on this page; None also while Postgres is away."""
+    claims = visitor_of(request, room_id)
+    if claims is None or not cookies(request, MAILBOX_COOKIE + room_id).get(""):
+        return None
+    try:
+        found = await mailboxes.of_visitor(request.app.stores, room_id, claims.visitor_id)
+    except StoreUnavailable:
+        return None
+    wrong = dict(parse_qsl(request.query.decode("latin-1"))).get("code") == "wrong"
+    return MailboxView(*found, wrong_code=wrong) if found else None
+
+
+async def confirm_by_code(request: Request) -> Response:
+    """Take the six digits from where the visitor waits."""
+    room_id, form = RoomId(request.params["room_id"]), await read_form()
+    claims, back = visitor_of(request, room_id), f"/rooms/{request.params['room_id']}"
+    if claims is None:
+        return see(back)
+    try:
+        await waiting_room.place(request.app.line, room_id, claims)  # throttled
+        code = typed.code(form.get("code", ""))[:20]
+        await mailboxes.confirm_by_code(request.app.stores, room_id, claims.visitor_id, code)
+    except (ValidationFailed, PlaceNotFound):
+        return see(f"{back}?code=wrong")
+    return see(back)
+
+
+async def confirm_page(request: Request) -> Response:
+    """The button that confirms an address. A GET confirms nothing: mail scanners follow links."""
+    found = await mailboxes.of_link(request.app.stores, request.params["confirm_token"])
+    if found is None:
+        return respond("confirm_email.html", ConfirmPage(), 404)
+    document = ConfirmPage(request.params["confirm_token"], found.email, found.confirmed)
+    return respond("confirm_email.html", document)
+
+
+async def confirm(request: Request) -> Response:
+    """Confirm the address, in whatever browser the mail was opened."""
+    await mailboxes.confirm(request.app.stores, request.params["confirm_token"])
+    return see(f"/confirm/{request.params['confirm_token']}")
 
 
 async def claim_page(request: Request) -> Response:

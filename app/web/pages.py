@@ -46,7 +46,9 @@ async def room(request: Request) -> Response:
         raise StoreUnavailable("The line cannot be read at the moment.", 5)
     posters: Posters = current_app.extensions[POSTERS]
     standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
-    document = room_page(standing)
+    document = replace(
+        room_page(standing), mailbox=await page_mail.mailbox_of(request, standing.room.room_id)
+    )
     look = look_of(standing.room.room_id, standing.room.settings)
     response = respond("room.html", document, look=look, shared=standing.place is None)
     if standing.place is not None:
@@ -68,6 +70,7 @@ PAGES = {
     "/reservations/<reservation_id>": page_booking.reservation,
     "/reservations/<reservation_id>/calendar.ics": page_mine.calendar,
     "/reservations/<reservation_id>/claim": page_mail.claim_page,
+    "/confirm/<confirm_token>": page_mail.confirm_page,
 }
 FORMS = {
     "/rooms/<room_id>/join": page_forms.join,
@@ -75,6 +78,8 @@ FORMS = {
     "/rooms/<room_id>/enter": page_forms.enter,
     "/rooms/<room_id>/leave": page_forms.leave,
     "/rooms/<room_id>/email": page_mail.leave_email,
+    "/rooms/<room_id>/email/code": page_mail.confirm_by_code,
+    "/confirm/<confirm_token>": page_mail.confirm,
     "/rooms/<room_id>/carry": page_carry.take_over,
     "/events/<event_id>/reserve": page_forms.reserve,
     "/reservations/<reservation_id>/pay": page_forms.pay,

@@ -13,7 +13,7 @@ import msgspec
 from app.core.clock import to_ms
 from app.core.model import Pace, Place, Room, RoomStatus
 from app.web.line_documents import Draw, PlaceDocument, StatusDocument
-from app.web.page_documents import EventHead
+from app.web.page_documents import EventHead, MailboxView
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
 SLOWER_TOLD_MS = 15 * 60_000  # so long a longer wait is explained
@@ -119,6 +119,7 @@ class RoomPage:
     query: str  # what the addresses of forms end with
     refresh_s: int
     start_json: str
+    mailbox: MailboxView | None = None
 
     @property
     def zone(self) -> str:

@@ -14,6 +14,7 @@ from app.core.errors import (
     LeftTheLine,
     LimitExceeded,
     NoShow,
+    NotFound,
     NotWaiting,
     PlaceNotFound,
     RateLimited,
@@ -41,8 +42,10 @@ from app.core.model import (
     RoomId,
     RoomStatus,
     Struct,
+    VisitorId,
 )
 from app.core.tokens import new_visitor_id
+from app.store.mailboxes import NewMailbox
 from app.waiting_room import Joining
 from app.web.addresses import throttle_key
 from app.web.caching import PRIVATE, shared
@@ -84,6 +87,20 @@ class JoinBody(Struct, frozen=True):
     invite: None = None  # for invitations and proofs to come; nobody is to think that one counted
     proof: None = None
     quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
+
+
+class MailboxDocument(Struct, frozen=True):
+    """Where mails to me go; `asked`: a confirmation was sent there, or is about to be."""
+
+    email: str
+    confirmed: bool
+    asked: bool
+
+
+class CodeBody(Struct, frozen=True):
+    """The code in the mail that asks for a confirmation."""
+
+    code: Annotated[str, Meta(pattern=r"^[0-9]{6}\Z")]
 
 
 class PlaceChange(Struct, frozen=True):
@@ -183,9 +200,22 @@ async def _keep_mailbox(
     stores, locale = request.app.stores, await mail_locale(request, room_id, locale)
     if email is not None:
         guest = account is None
-        await mailboxes.keep(stores, room_id, place.visitor_id, email, locale=locale, guest=guest)
+        await mailboxes.keep(stores, new_mailbox(request, place.visitor_id, email, locale, guest=guest))
     elif isinstance(account, Account):
-        await mailboxes.keep_of_account(stores, room_id, place.visitor_id, account, locale=locale)
+        new = new_mailbox(request, place.visitor_id, "", locale, guest=False)
+        await mailboxes.keep_of_account(stores, request.app.traces, new._replace(account_id=account.subject))
+
+
+def new_mailbox(
+    request: Request, visitor_id: VisitorId, email: str, locale: str, *, guest: bool
+) -> NewMailbox:
+    """The address that a visitor of this room leaves by this request; empty: their account's."""
+    traces = request.app.traces
+    return NewMailbox(
+        *(request.params["room_id"], visitor_id, email, locale, guest),
+        recipient=traces.recipient(email) if email else b"",
+        client=traces.client(throttle_key(request.client)),
+    )
 
 
 async def _known(request: Request) -> PlaceClaims | None:
@@ -305,6 +335,39 @@ async def forget_email(request: Request, claims: PlaceClaims) -> Response:
     room_id = RoomId(request.params["room_id"])
     await request.app.board.current(room_id)
     await mailboxes.forget(request.app.stores, room_id, claims.visitor_id)
+    return empty()
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/places/me/email",
+    tag=TAG,
+    auth=PLACE,
+    answers={200: MailboxDocument},
+    errors=(NotFound, *IN_ROOM),
+)
+async def read_email(request: Request, claims: PlaceClaims) -> Response:
+    """Read my e-mail address in this room, and whether it is confirmed."""
+    room_id = RoomId(request.params["room_id"])
+    found = await mailboxes.of_visitor(request.app.stores, room_id, claims.visitor_id)
+    if found is None:
+        raise NotFound("You left no e-mail address in this room.")
+    return json_response(200, MailboxDocument(found.email, found.confirmed, found.asked), [_PRIVATE])
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/places/me/email/confirm",
+    tag=TAG,
+    auth=PLACE,
+    body=CodeBody,
+    answers={204: None},
+    errors=IN_ROOM,
+)
+async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
+    """Confirm my e-mail address by the six digits that were sent there; five tries."""
+    room_id = RoomId(request.params["room_id"])
+    await mailboxes.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)
     return empty()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import httpx
 import pytest
 from playwright.async_api import Page, expect
@@ -23,6 +25,12 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await form.get_by_label("E-mail").fill("ann@example.org")
     await form.get_by_role("button", name="Save").click()
     await expect(waiting).to_be_visible()
+    mailbox = page.locator(".mailbox")
+    await expect(mailbox).to_contain_text("We\u2019ll write to ann@example.org.")
+    await expect(mailbox).to_contain_text("We sent a confirmation there")
+    await mailbox.get_by_label("Code").fill("nonsense")
+    await mailbox.get_by_role("button", name="Confirm").click()
+    await expect(mailbox.get_by_role("alert")).to_contain_text("not the code in our e-mail")
     async with httpx.AsyncClient(verify=False, base_url=product.url) as client:  # somebody not at the screen
         joined = await client.post(f"/v1/rooms/{room_id}/places", json={"email": "bob@example.org"})
         assert joined.status_code == 201
@@ -33,14 +41,27 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await plain_page.get_by_role("button", name="Sign in with it").click()
     await plain_page.get_by_role("link", name="Mail").click()
 
-    async def told() -> bool:
+    async def arrived(subject: str) -> bool:
         await plain_page.reload()
         of_bob = plain_page.locator(".row", has_text="to bob@example.org")
-        return await of_bob.get_by_role("link", name="It is your turn: Northern Lights").count() == 1
+        return await of_bob.get_by_role("link", name=f"{subject}: Northern Lights").count() == 1
 
+    asks = partial(arrived, "Confirm your e-mail address")
+    await wait_until(asks, "the question to Bob", timeout_s=15, every_s=0.2)
+    of_bob = plain_page.locator(".row", has_text="to bob@example.org")
+    await of_bob.get_by_role("link", name="Confirm your e-mail address: Northern Lights").click()
+    asked = plain_page.frame_locator("iframe.mail").get_by_role("link", name="Yes, write to me")
+    link = await asked.get_attribute("href")
+    assert link is not None
+    await page.goto(link)  # another browser than the one Bob joined with
+    await page.get_by_role("button", name="Yes, write to me").click()
+    await expect(page.get_by_role("heading", name="Your address is confirmed")).to_be_visible()
+    await plain_page.goto(f"{product.url}/admin/mail")
+    told = partial(arrived, "It is your turn")
     await wait_until(told, "the mail to Bob", timeout_s=15, every_s=0.2)
     await plain_page.get_by_role("link", name="It is your turn: Northern Lights").first.click()
     frame = plain_page.frame_locator("iframe.mail")
     await expect(frame.get_by_role("heading", name="It is your turn")).to_be_visible()
-    link = frame.get_by_role("link", name="Go in")
-    await expect(link).to_have_attribute("href", f"{product.url}/rooms/{room_id}")
+    await expect(frame.get_by_role("link", name="Go in")).to_have_attribute(
+        "href", f"{product.url}/rooms/{room_id}"
+    )

@@ -51,6 +51,8 @@ KNOWN: dict[str, list[Known]] = {
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
     "want": [Known(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
     "leave": [Known(204, "leaving")],
+    "read_email": [Known(200)],
+    "confirm_email": [Known(204, body={"code": ""})],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
     "gate": [Known(204, "booking"), Known(302, ids={"room_id": "hall"}, headers=HTML)],
     "create_event": [Known(201, body=NEW_EVENT)],
@@ -98,6 +100,7 @@ class World:
     contract: OpenApiSchema
     ids: dict[str, str]
     credentials: dict[str, dict[str, str]]
+    code: str  # that was sent to the address of `place`
     link: dict[str, Any]  # the query of the link by which `user` takes the reservation over
 
     def known(self, call: Endpoint) -> list[Known]:
@@ -112,6 +115,8 @@ class World:
         body = it.body
         if call.name == "hear_gateway":
             body = {**body, "data": {"payment_id": self.ids["payment_id"]}}
+        if call.name == "confirm_email":
+            body = {"code": self.code}
         query = self.link if call.name == "claim_reservation" else it.query
         return replace(it, who=who, ids=ids, body=body, query=query)
 
@@ -173,6 +178,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
             **{"called": called, "leaving": leaving, "waiting": waiting, "wanting": wanting},
             **{"nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
         },
+        code=await web.app.stores.postgres.fetchval("SELECT confirm_code FROM mailboxes"),
         link={"expires": exp, "signature": signature},
     )
 

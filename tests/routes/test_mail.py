@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.mails import Mail, queue_of_reminders
 from tests.mail_server import MailServer, mail_server
-from tests.routes.conftest import Web, bearer, code
+from tests.routes.conftest import Web, bearer, code, field_of
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 
@@ -55,6 +55,7 @@ async def registered(web: Web, who: dict[str, str]) -> dict[str, str]:
 async def inside(web: Web, event_id: str, **options: Any) -> tuple[dict[str, str], dict[str, str]]:
     """A visitor with an address who was called and went in: place and booking token."""
     place = bearer((await web.join(event_id, **options))["place_token"])
+    await confirm_all(web)
 
     async def claimed() -> Any:
         response = await web.post(f"/v1/rooms/{event_id}/places/me/booking-token", headers=place)
@@ -62,6 +63,13 @@ async def inside(web: Web, event_id: str, **options: Any) -> tuple[dict[str, str
 
     claim = await wait_until(claimed, "the turn", timeout_s=30)
     return place, bearer(claim["booking_token"])
+
+
+async def confirm_all(web: Web) -> None:
+    """Every address that was asked presses the button of its link."""
+    rows = await web.app.stores.postgres.fetch("SELECT confirm_token FROM mailboxes")
+    for token in [row["confirm_token"] for row in rows]:
+        assert (await web.send("POST", f"/confirm/{token}")).status_code == 303
 
 
 async def bought(
@@ -112,6 +120,7 @@ async def test_every_kind_is_sent_once(
 ) -> None:
     await web.event(venue="The <Old> Hall")
     turn_of = await web.join("gala", json={"email": "late@example.org", "locale": "en"})
+    await confirm_all(web)
     turn = await arrived(server, "It is your turn: Gala")
     assert (turn["To"], f"{BASE}/rooms/gala" in text_of(turn)) == ("late@example.org", True)
     assert turn_of["visitor_id"] not in turn.as_string()
@@ -209,6 +218,7 @@ def test_every_mail_can_be_written_in_every_language(kind: MailKind, language: s
         if kind == "cancelled"
         else "held"
     }
+    values |= {"confirm_token": "t", "confirm_code": "012345", "subject_id": "t"}
     values |= {"type_names": '{"floor":"Floor"}', "items": '[{"ticket_type_id":"floor","quantity":1}]'}
     values |= {
         "tickets": '[{"ticket_type_id":"floor","seat_id":"floor-a-7","code":"ABC"}]',
@@ -218,7 +228,7 @@ def test_every_mail_can_be_written_in_every_language(kind: MailKind, language: s
     assert letter.subject.endswith("A & B")
     assert f'lang="{language}"' in letter.html
     assert "A &amp; B</h1>" in letter.html
-    told_a_time = kind not in ("cancelled", "refunded")
+    told_a_time = kind not in ("cancelled", "refunded", "confirm_address")
     assert ("21:00 (Europe/Paris)" in letter.body) == ("21:00 (Europe/Paris)" in letter.html) == told_a_time
 
 
@@ -345,6 +355,125 @@ async def test_the_mailed_link_leads_people_to_a_form(
     assert (await web.get(path, headers=ann)).status_code == 200
 
 
+async def mails_to(stores: Stores, email: str) -> list[str]:
+    """Kind and state of the mails to this address that may leave, or did; the oldest first."""
+    rows = await stores.postgres.fetch(
+        "SELECT kind, state FROM mails WHERE recipient = $1 AND state <> 'unconfirmed' ORDER BY created_at",
+        email,
+    )
+    return [row["kind"] for row in rows]
+
+
+async def test_a_stranger_gets_one_confirmation_and_what_was_paid_for(
+    web: Web, stores: Stores, worker: WorkerContext
+) -> None:
+    await web.event()
+    place = bearer((await web.join("gala", json={"email": "eve@example.org"}))["place_token"])
+    claimed = await web.post("/v1/rooms/gala/places/me/booking-token", headers=place)
+    held = (await web.reserve("gala", bearer(claimed.json()["booking_token"]), 2)).json()
+
+    async def written() -> bool:
+        return bool(await stores.postgres.fetchval("SELECT count(*) FROM mails WHERE kind = 'held'"))
+
+    await wait_until(written, "the mail about the hold")
+    await web.post("/v1/rooms/gala/places", {"email": "Eve@Example.org"}, headers=place)
+    assert await mails_to(stores, "eve@example.org") == ["confirm_address"]
+    path = f"/v1/reservations/{held['reservation_id']}"
+    body = {"payment": {"method": "card", "token": "tok_ok"}}
+    await web.post(f"{path}/confirm", body, headers={**place, "Idempotency-Key": "p"})
+
+    async def tickets() -> bool:
+        kinds = await stores.postgres.fetch("SELECT FROM mails WHERE kind = 'confirmed' AND state = 'kept'")
+        return bool(kinds)
+
+    await wait_until(tickets, "the tickets")
+    assert await mails_to(stores, "eve@example.org") == ["confirm_address"]
+    assert await mails_to(stores, "Eve@example.org") == ["confirmed"]
+    assert await stores.postgres.fetchval("SELECT state FROM mails WHERE kind = 'held'") == "unconfirmed"
+    mine = await web.get("/v1/rooms/gala/places/me/email", headers=place)
+    assert mine.json() == {"email": "Eve@example.org", "confirmed": False, "asked": True}
+
+
+@pytest.mark.parametrize("by", ["link", "code"])
+async def test_what_waited_is_sent_once_the_address_confirms(
+    web: Web, stores: Stores, worker: WorkerContext, server: MailServer, by: str
+) -> None:
+    await web.event()
+    place = bearer((await web.join("gala", json={"email": "ann@example.org"}))["place_token"])
+    asked = text_of(await arrived(server, "Confirm your e-mail address: Gala"))
+    [link], [digits] = re.findall(rf"{BASE}(/confirm/\S+)", asked), re.findall(r"\b\d{6}\b", asked)
+    for _ in range(2):  # scanners of mail follow links
+        page = await web.get(link)
+        assert (page.status_code, "Shall we write to ann@example.org" in page.text) == (200, True)
+    path = "/v1/rooms/gala/places/me/email"
+    assert (await web.get(path, headers=place)).json()["confirmed"] is False
+    for _ in range(2):
+        if by == "link":
+            assert (await web.send("POST", link)).headers["location"] == link
+        else:
+            assert (await web.post(f"{path}/confirm", {"code": digits}, headers=place)).status_code == 204
+    await arrived(server, "It is your turn: Gala")
+    assert "is confirmed" in (await web.get(link)).text
+    assert (await web.get(path, headers=place)).json()["confirmed"] is True
+    # Another address is asked anew, and the old link confirms nothing.
+    await web.post("/v1/rooms/gala/places", {"email": "eve@example.org"}, headers=place)
+    assert (await web.get(path, headers=place)).json()["confirmed"] is False
+    assert (await web.get(link)).status_code == 404
+
+
+async def test_five_codes_may_be_tried(web: Web, stores: Stores) -> None:
+    await web.room()
+    place = bearer((await web.join("hall", json={"email": "ann@example.org"}))["place_token"])
+    right = await stores.postgres.fetchval("SELECT confirm_code FROM mailboxes")
+    wrong = f"{(int(right) + 1) % 10**6:06}"
+    path = "/v1/rooms/hall/places/me/email/confirm"
+    for tried in [wrong] * 5 + [right]:
+        assert field_of(await web.post(path, {"code": tried}, headers=place)) == "code"
+    for nonsense in ("", "12345", "1234567", "abcdef"):
+        assert field_of(await web.post(path, {"code": nonsense}, headers=place)) == "code"
+
+
+async def test_confirmations_are_capped_over_all_rooms_and_forgetting_keeps_the_count(
+    web: Web, stores: Stores
+) -> None:
+    rooms = ["hall", "cellar", "attic", "yard", "tower", "roof"]
+    for room_id in rooms:
+        await web.room(room_id)
+    kinds = "SELECT count(*) FROM mail_traces WHERE kind = 'confirm_address'"
+    spellings = ["eve@example.org", "EVE@example.org", "eve+1@Example.org"]
+    for number, room_id in enumerate(rooms):
+        email = spellings[number % 3]
+        place = bearer((await web.join(room_id, json={"email": email}))["place_token"])
+        asked = (await web.get(f"/v1/rooms/{room_id}/places/me/email", headers=place)).json()["asked"]
+        assert asked is (number < 3)
+        await web.send("DELETE", f"/v1/rooms/{room_id}/places/me/email", headers=place)
+    assert await stores.postgres.fetchval(kinds) == 3
+    assert await stores.postgres.fetchval("SELECT count(*) FROM mails") == 0
+    traces = str(await stores.postgres.fetch("SELECT * FROM mail_traces"))
+    assert "eve" not in traces
+    # From one network address, all at once.
+    strangers = (web.join("hall", json={"email": f"fan{number}@example.org"}) for number in range(25))
+    await asyncio.gather(*strangers)
+    assert await stores.postgres.fetchval(kinds) == 20
+
+
+async def test_an_unconfirmed_account_is_a_stranger_too(
+    web: Web, stores: Stores, worker: WorkerContext
+) -> None:
+    await web.event("gala")
+    await web.event("opera")
+    ann = await registered(web, ANN)
+    await web.join("gala", headers=ann)
+    assert await mails_to(stores, "ann@example.org") == ["confirm_address"]
+    await confirm_all(web)
+    await web.join("opera", headers=ann)  # confirmed once for all rooms: it is the account's own
+
+    async def told() -> bool:
+        return (await mails_to(stores, "ann@example.org")).count("your_turn") == 2
+
+    await wait_until(told, "both turns")
+
+
 async def test_an_address_is_left_on_the_queue_page(web: Web, stores: Stores) -> None:
     await web.room()
     place = await web.join("hall")
@@ -359,7 +488,20 @@ async def test_an_address_is_left_on_the_queue_page(web: Web, stores: Stores) ->
     assert await sent("ann@example.org") == []
     assert await sent("nonsense", **cookie) == []
     assert await sent("ann@example.org", **cookie) == ["ann@example.org"]
+    left = {"Cookie": f"{cookie['Cookie']}; fairgate_mail_hall=1"}
+    shown = (await web.get("/rooms/hall", headers=left)).text
+    assert "We\u2019ll write to ann@example.org." in shown
+    assert "We sent a confirmation there" in shown
+    wrong = await web.send("POST", "/rooms/hall/email/code", data={"code": "nonsense"}, headers=cookie)
+    assert wrong.headers["location"] == "/rooms/hall?code=wrong"
+    assert "not the code in our e-mail" in (await web.get("/rooms/hall?code=wrong", headers=left)).text
+    digits = await stores.postgres.fetchval("SELECT confirm_code FROM mailboxes")
+    spaced = {"code": f" {digits[:3]} {digits[3:]} "}
+    right = await web.send("POST", "/rooms/hall/email/code", data=spaced, headers=cookie)
+    assert right.headers["location"] == "/rooms/hall"
+    assert "We sent a confirmation there" not in (await web.get("/rooms/hall", headers=left)).text
     assert await sent("", **cookie) == []
+    assert "write to ann" not in (await web.get("/rooms/hall", headers=left)).text
 
 
 async def test_a_link_runs_out(web: Web, stores: Stores, worker: WorkerContext) -> None:

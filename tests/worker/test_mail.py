@@ -23,6 +23,7 @@ from app.store import busy, mailboxes
 from app.store import mails as stored
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import RoomKeys
+from app.store.mailboxes import NewMailbox
 from app.store.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
 from tests.mail_server import MailServer, mail_server
@@ -54,7 +55,8 @@ async def queued(stores: Stores, *emails: str, first: int = 0) -> None:
     """A hold of a visitor of its own for each address, told by the relay."""
     holds = []
     for number, email in enumerate(emails, first):
-        await mailboxes.keep(stores.postgres, HALL, f"visitor-{number}", email, locale="", guest=True)
+        new = NewMailbox(HALL, f"visitor-{number}", email, "", guest=True, confirmed=True)
+        await mailboxes.keep(stores.postgres, new)
         terms = f"5000|EUR|{now_ms()}|{now_ms() + 300_000}|floor:1:5000"
         holds.append(NewHold(f"res-{number:03}", f"visitor-{number}", "print", terms))
     epoch = await stores.postgres.fetchval("SELECT epoch FROM rooms")
@@ -241,7 +243,8 @@ async def test_an_address_in_another_script_arrives(stores: Stores, server: Mail
 async def test_a_turn_is_told_once_by_however_many_workers(stores: Stores) -> None:
     await a_sale(stores)
     for visitor in ("ann", "bob"):
-        await mailboxes.keep(stores.postgres, HALL, visitor, f"{visitor}@example.org", locale="", guest=True)
+        new = NewMailbox(HALL, visitor, f"{visitor}@example.org", "", guest=True, confirmed=True)
+        await mailboxes.keep(stores.postgres, new)
     keys = RoomKeys(HALL)
     await called(stores, {"ann": 7, "eve": 8}, in_ms=60_000)
     await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails")
