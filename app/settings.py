@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     join_burst_per_address: int = Field(default=200, ge=1, le=1_000_000)
     place_rate_per_minute: int = Field(default=120, ge=1, le=1_000_000)
     place_burst: int = Field(default=30, ge=1, le=1_000_000)
+    reserve_rate_per_visitor: int = Field(default=60, ge=0, le=1_000_000)  # a minute and process; 0 = off
+    reserve_burst_per_visitor: int = Field(default=40, ge=1, le=1_000_000)
+    reserve_rate_per_address: int = Field(default=3000, ge=0, le=60_000_000)  # the same; 0 = off
+    reserve_burst_per_address: int = Field(default=1000, ge=1, le=1_000_000)
     streams_per_address: int = Field(default=300, ge=0, le=1_000_000)  # open in one process; 0 = any number
     staff_rate_per_minute: int = Field(default=1200, ge=1, le=1_000_000)
     backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)  # submissions waiting per room

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from app.web.open_streams import OpenStreams
     from app.web.sale_documents import KeptSeatMap
     from app.web.throttles import Throttles
+    from app.web.turnover import Turnover
 
 BODY_MAX = 64 * 1024
 JSON = b"application/json"
@@ -75,6 +76,7 @@ class App:
     standings: Kept[Account]  # by token: whom it speaks for now
     reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
     open_streams: OpenStreams
+    turnover: Turnover
     readiness: Kept[Readiness]
     drift: Drift
     contract: bytes  # the OpenAPI document

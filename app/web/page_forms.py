@@ -45,6 +45,7 @@ from app.core.model import (
     EventId,
     Item,
     NamedSeats,
+    Reservation,
     RoomId,
     TicketTypeId,
     Wanted,
@@ -171,6 +172,7 @@ async def reserve(request: Request) -> Response:
     claims = await session_of(request, found.room_id)
     if claims is None:
         return await event_page(request, "session_ended", chosen, CredentialMissing.status)
+    request.app.turnover.count(request.client, claims.visitor_id)
     try:
         reserved = await reservations.reserve(
             request.app.desk,
@@ -220,7 +222,7 @@ def _wanted(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
 async def pay(request: Request) -> Response:
     """Pay for a hold."""
     form = await read_form()
-    it = await owned(request)
+    it = await _counted(request)
     token = form.get("token", "")
     payment = Payment("card", token)
     try:
@@ -241,7 +243,7 @@ async def pay(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     """Give the tickets back."""
-    it = await owned(request)
+    it = await _counted(request)
     with suppress(Conflict):
         await reservations.cancel(request.app.desk, it.reservation_id)
     return see(f"/reservations/{it.reservation_id}")
@@ -249,10 +251,17 @@ async def cancel(request: Request) -> Response:
 
 async def extend(request: Request) -> Response:
     """Put off the end of the hold."""
-    it = await owned(request)
+    it = await _counted(request)
     with suppress(Conflict, HoldExpired):  # the page tells what became of it
         await reservations.extend(request.app.desk, it.reservation_id)
     return see(f"/reservations/{it.reservation_id}")
+
+
+async def _counted(request: Request) -> Reservation:
+    """The visitor's reservation, which they are about to do something with. Raises RateLimited."""
+    it = await owned(request)
+    request.app.turnover.count(request.client, it.visitor_id)
+    return it
 
 
 async def read_form() -> dict[str, str]:

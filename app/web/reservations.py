@@ -106,6 +106,7 @@ class Accepted(msgspec.Struct, frozen=True):
         PriceChanged,
         IdempotencyKeyReused,
         LimitExceeded,
+        RateLimited,
         StoreUnavailable,
         BacklogFull,
         Restoring,
@@ -123,6 +124,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     key = idempotency_key(request)
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
+    request.app.turnover.count(request.client, claims.visitor_id)
     prefer = request.headers.get(b"prefer")
     wait = prefer is None or b"respond-async" not in prefer
     try:
@@ -228,6 +230,7 @@ def _document(it: Reservation) -> bytes:
         PaymentsNotConfigured,
         IdempotencyKeyReused,
         HoldExpired,
+        RateLimited,
         StoreUnavailable,
         BacklogFull,
     ),
@@ -286,7 +289,7 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
     hot=True,
     auth=OWNER,
     answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, StoreUnavailable, BacklogFull),
+    errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def cancel(request: Request, asker: Asker) -> Response:
     """Give the tickets back, and the money if they were paid; also the second time 200."""
@@ -304,7 +307,7 @@ async def cancel(request: Request, asker: Asker) -> Response:
     hot=True,
     auth=OWNER,
     answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable, BacklogFull),
+    errors=(ReservationNotFound, Conflict, HoldExpired, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def extend(request: Request, asker: Asker) -> Response:
     """Put off the end of a hold, once and where the event offers it; also the second time 200."""
@@ -314,6 +317,9 @@ async def extend(request: Request, asker: Asker) -> Response:
 
 
 async def _decided(request: Request, asker: Asker) -> Reservation:
+    """The asker's reservation, to do something with. Raises RateLimited, and as `_found`."""
+    who = asker.visitors[0].visitor_id if asker.visitors else asker.account.subject if asker.account else ""
+    request.app.turnover.count(request.client, who)
     found = await _found(request, asker, staff_may=False)
     if found is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")

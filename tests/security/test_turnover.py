@@ -1,0 +1,131 @@
+"""Holding and cancelling over and over meets a limit, whichever call or form it is done with."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from itertools import count
+
+import httpx
+import pytest
+
+from app.core.errors import RateLimited
+from app.settings import Settings
+from app.store.connections import Stores
+from app.web import turnover
+from app.web.credentials import BOOKING_COOKIE, PLACE_COOKIE
+from app.web.page_forms import QUANTITY
+from app.web.turnover import Bucket
+from tests.routes.conftest import Web, code, served
+
+CYCLES = 300
+PAY = {"payment": {"method": "card", "token": "tok_ok"}}
+
+
+def throttled(settings: Settings, **limits: int) -> Settings:
+    """With limits, and none on joins: everybody in a test has one address."""
+    chosen = {"rate_limits": "on", "join_rate_per_address": 0, **limits}
+    return settings.model_copy(update=chosen)
+
+
+def told(refused: httpx.Response, policy: str) -> None:
+    """It is a 429 that says by which limit, and when to come again."""
+    assert code(refused) == (429, "rate_limited")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["ratelimit-policy"].startswith(f'"{policy}"')
+    assert "ratelimit" in refused.headers
+
+
+async def test_hold_and_cancel_over_and_over(settings: Settings, stores: Stores, worker: object) -> None:
+    async with served(throttled(settings)) as web:
+        await web.event(floor=10)
+        place, booking = await web.inside("gala")
+        statuses: Counter[int] = Counter()
+        for i in range(CYCLES):
+            held = await web.reserve("gala", booking, key=f"k{i}")
+            statuses[held.status_code] += 1
+            if held.status_code != 201:
+                told(held, "reservations")
+                continue
+            path = f"/v1/reservations/{held.json()['reservation_id']}/cancel"
+            cancelled = await web.post(path, headers=place)
+            statuses[cancelled.status_code] += 1
+        assert set(statuses) <= {200, 201, 429}
+        assert statuses[201] + statuses[200] < 100  # the burst, and what came back meanwhile
+        assert statuses[429] > CYCLES / 2
+        _, other = await web.inside("gala")
+        assert (await web.reserve("gala", other)).status_code == 201  # another visitor of that address
+
+
+@pytest.mark.parametrize("limit", ["visitor", "address"])
+async def test_every_call_and_form_is_counted(
+    settings: Settings, stores: Stores, worker: object, limit: str
+) -> None:
+    few = {f"reserve_rate_per_{limit}": 1, f"reserve_burst_per_{limit}": 1}
+    async with served(throttled(settings, **few)) as web:
+        await web.event(floor=10)
+        place, booking = await web.inside("gala")
+        held = await web.reserve("gala", booking)
+        assert held.status_code == 201
+        policy = "reservations" if limit == "visitor" else "reservations-address"
+        told(await web.reserve("gala", booking, key="again"), policy)
+        at = f"/v1/reservations/{held.json()['reservation_id']}"
+        told(await web.post(f"{at}/confirm", PAY, headers={**place, "Idempotency-Key": "p"}), policy)
+        told(await web.post(f"{at}/extend", headers=place), policy)
+        told(await web.post(f"{at}/cancel", headers=place), policy)
+        assert (await web.get(at, headers=place)).json()["status"] == "held"
+        tokens = [it["Authorization"].removeprefix("Bearer ") for it in (place, booking)]
+        cookies = "; ".join(
+            f"{name}gala={it}" for name, it in zip((PLACE_COOKIE, BOOKING_COOKIE), tokens, strict=True)
+        )
+        page = {"Cookie": cookies, "Origin": "http://fairgate.test"}
+        page_at = at.removeprefix("/v1")
+        for path, form in (
+            ("/events/gala/reserve", {f"{QUANTITY}floor": "1"}),
+            (f"{page_at}/pay", {"token": "tok_ok"}),
+            (f"{page_at}/extend", {}),
+            (f"{page_at}/cancel", {}),
+        ):
+            answer = await web.post(path, data={"idempotency_key": "form", **form}, headers=page)
+            assert answer.status_code == 429, (path, answer.status_code)
+        assert (await web.get(at, headers=place)).json()["status"] == "held"
+
+
+async def test_without_limits_there_are_none(web: Web, worker: object) -> None:
+    await web.event(floor=10)
+    place, booking = await web.inside("gala")
+    for i in count():
+        held = await web.reserve("gala", booking, key=f"k{i}")
+        path = f"/v1/reservations/{held.json()['reservation_id']}/cancel"
+        assert (await web.post(path, headers=place)).status_code == 200
+        if i == 60:
+            break
+
+
+def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    bucket = Bucket("p", 60, 3)
+    for _ in range(3):
+        bucket.take("ann")
+    with pytest.raises(RateLimited) as refused:
+        bucket.take("ann")
+    assert refused.value.retry_after_s == 1
+    bucket.take("bob")
+    now += 1.0
+    bucket.take("ann")
+    with pytest.raises(RateLimited):
+        bucket.take("ann")
+    now += 3600.0
+    for _ in range(3):
+        bucket.take("ann")
+    with pytest.raises(RateLimited):
+        bucket.take("ann")
+
+
+def test_a_bucket_forgets_whom_it_has_not_seen_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnover, "MEMBERS_MAX", 2)
+    bucket = Bucket("p", 1, 1)
+    for name in ("ann", "bob", "eve"):
+        bucket.take(name)
+    assert len(bucket._whole_at) == 2
