@@ -12,6 +12,7 @@ import hmac
 import secrets
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from app import audit
@@ -36,13 +37,21 @@ class NewKey(NamedTuple):
 
 
 async def create(
-    stores: Stores, secret: bytes, name: str, role: KeyRole, expires_at: datetime | None, *, by: Author
+    stores: Stores,
+    secret: bytes,
+    name: str,
+    role: KeyRole,
+    expires_at: datetime | None,
+    *,
+    network: str = "",
+    by: Author,
 ) -> NewKey:
-    """Make a key for a machine; `key_of` tells it. Raises ValidationFailed (`expires_at`)."""
+    """Make a key for a machine; `key_of` tells it. Raises ValidationFailed (`expires_at`, `network`)."""
+    network = _network(network)
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise ValidationFailed("expires_at", "has to be in the future")
     key_id = f"key_{secrets.token_hex(10)}"
-    after = {"name": name, "role": role, "expires_at": expires_at}
+    after = {"name": name, "role": role, "expires_at": expires_at, "network": network}
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             made = await api_keys.insert(
@@ -53,6 +62,7 @@ async def create(
                 role=role,
                 expires_at=expires_at,
                 made_by=by.subject,
+                network=network,
             )
             await audit.record(connection, by, "create", Thing("api_key", key_id), after=after)
     return NewKey(key_id, made)
@@ -64,16 +74,20 @@ def key_of(secret: bytes, key_id: str) -> str:
     return f"{PREFIX}{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
-async def read(stores: Stores, key: str) -> Account:
-    """Whom a key speaks for: asked of Postgres each time, so that one that was revoked is over at once.
+async def read(stores: Stores, key: str, client: str) -> Account:
+    """Whom a key speaks for that this address sent.
 
-    Raises CredentialInvalid, StoreUnavailable.
+    Asked of Postgres each time, so that one that was revoked is over at once. Raises CredentialInvalid,
+    StoreUnavailable.
     """
     with stores_answer():
         found = await api_keys.read(stores.postgres, _digest(key)) if len(key) <= LENGTH_MAX else None
     if found is None:
         raise CredentialInvalid("This API key is not one of ours, was revoked or has run out.")
-    return found
+    account, network = found
+    if network and not _is_within(client, network):
+        raise CredentialInvalid("This API key is not for calls from this address.")
+    return account
 
 
 async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
@@ -101,6 +115,21 @@ async def get(stores: Stores, key_id: str) -> ApiKey:
     if found is None:
         raise NotFound(NO_KEY)
     return found
+
+
+def _network(text: str) -> str:
+    """The network in its usual spelling; "" for none. Raises ValidationFailed."""
+    try:
+        return str(ip_network(text.strip(), strict=False)) if text.strip() else ""
+    except ValueError:
+        raise ValidationFailed("network", "has to be a network, as 203.0.113.0/24 or 2001:db8::/32") from None
+
+
+def _is_within(client: str, network: str) -> bool:
+    try:
+        return ip_address(client) in ip_network(network)
+    except ValueError:  # nobody knows where it came from
+        return False
 
 
 def _digest(key: str) -> bytes:

@@ -26,17 +26,19 @@ class ApiKey(NamedTuple):
     last_used_at: datetime | None
     revoked_at: datetime | None
     live: bool  # good for a call now
+    network: str  # from where it may be used; empty: from anywhere
 
 
 _SELECT = """
 SELECT key_id, api_keys.name, api_keys.role, made_by, accounts.name AS maker, api_keys.created_at, expires_at,
-       last_used_at, revoked_at, revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS live
+       last_used_at, revoked_at, revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS live,
+       network
 FROM api_keys LEFT JOIN accounts ON account_id = made_by
 """
 
 _READ = f"""
 WITH found AS (
-    SELECT key_id, last_used_at,
+    SELECT key_id, last_used_at, network,
            CASE WHEN accounts.role IS NULL OR accounts.role = 'admin' THEN api_keys.role
                 ELSE accounts.role END AS role  -- what its maker may do now, if that is less
     FROM api_keys LEFT JOIN accounts ON account_id = made_by
@@ -46,14 +48,15 @@ WITH found AS (
     WHERE api_keys.key_id = found.key_id
       AND (found.last_used_at IS NULL OR found.last_used_at < now() - make_interval(secs => {USED_EVERY_S}))
 )
-SELECT key_id, role FROM found
+SELECT key_id, role, network FROM found
 """
 
 
-async def read(postgres: asyncpg.Pool, digest: bytes) -> Account | None:
-    """Whom the key with this digest speaks for; None: there is none, or it has ended. Notes its use."""
+async def read(postgres: asyncpg.Pool, digest: bytes) -> tuple[Account, str] | None:
+    """Whom the key with this digest speaks for, and its network; None: there is none, or it has ended. Notes
+    its use."""
     row = await postgres.fetchrow(_READ, digest)
-    return Account(subject=row["key_id"], role=row["role"]) if row else None
+    return (Account(subject=row["key_id"], role=row["role"]), row["network"]) if row else None
 
 
 async def insert(
@@ -65,12 +68,13 @@ async def insert(
     role: KeyRole,
     expires_at: datetime | None,
     made_by: str,
+    network: str,
 ) -> datetime:
     """A new key; when it was made."""
     made: datetime = await connection.fetchval(
-        "INSERT INTO api_keys (key_id, digest, name, role, expires_at, made_by) "
-        "VALUES ($1, $2, $3, $4, $5, $6) RETURNING created_at",
-        *(key_id, digest, name, role, expires_at, made_by),
+        "INSERT INTO api_keys (key_id, digest, name, role, expires_at, made_by, network) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING created_at",
+        *(key_id, digest, name, role, expires_at, made_by, network),
     )
     return made
 

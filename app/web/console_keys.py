@@ -55,13 +55,16 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
             raise ValidationFailed("days", "has to be one of those offered")
         ends = (datetime.now(UTC) + timedelta(days=int(days))).isoformat() if days else None
         sent = {"name": form.get("name", "").strip(), "role": form.get("role", ""), "expires_at": ends}
+        sent["network"] = form.get("network", "").strip()
         new = msgspec.convert(sent, NewKey)
     except msgspec.ValidationError as error:
         return await _list(request, staff, form, invalid(error).detail, ValidationFailed.status)
     secret, stores = request.app.settings.secret.get_secret_value().encode(), request.app.stores
 
     async def make() -> api_keys.NewKey:
-        return await api_keys.create(stores, secret, new.name, new.role, new.expires_at, by=staff.by)
+        return await api_keys.create(
+            *(stores, secret, new.name, new.role, new.expires_at), network=new.network, by=staff.by
+        )
 
     try:
         made = await only_once(request, staff, form, make)

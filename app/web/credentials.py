@@ -208,7 +208,7 @@ async def _booking(request: Request) -> BookingClaims:
 async def _claims(request: Request, token: str) -> BookingClaims | Account:
     """What a token says that is no place token: a JWT, or an API key, which only stands for staff."""
     if token.startswith(api_keys.PREFIX):
-        return await api_keys.read(request.app.stores, token)
+        return await api_keys.read(request.app.stores, token, request.client)
     found = await request.app.keyring.read(token)
     return await _present(request, found) if isinstance(found, Account) else found
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from app import api_keys
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
@@ -17,15 +19,18 @@ from app.web.paging import PageQuery, page_response
 from app.web.sale_documents import Page
 
 TAG = "Staff: API keys"
+Network = Annotated[str, Meta(max_length=50)]
 _NO_STORE = (b"cache-control", b"no-store")
 
 
 class NewKey(Struct, frozen=True):
-    """A key to be made: what it is for, what it may do, and until when; null: until it is revoked."""
+    """A key to be made: what it is for, what it may do, and until when; null: until it is revoked. `network`:
+    from where it may be used, as `203.0.113.0/24`; empty: from anywhere."""
 
     name: Name
     role: KeyRole
     expires_at: At | None = None
+    network: Network = ""
 
 
 class MadeKey(msgspec.Struct, frozen=True):
@@ -51,6 +56,7 @@ class KeyDocument(msgspec.Struct, frozen=True):
     last_used_at: datetime | None
     revoked_at: datetime | None
     live: bool
+    network: str
 
 
 @endpoint(
@@ -69,7 +75,9 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
 
     async def create() -> Response:
         made = await api_keys.create(
-            request.app.stores, secret, body.name, body.role, body.expires_at, by=author(request, account)
+            *(request.app.stores, secret, body.name, body.role, body.expires_at),
+            network=body.network,
+            by=author(request, account),
         )
         document = MadeKey(made.key_id, body.name, body.role, made.created_at, body.expires_at, "")
         return json_response(201, document)
@@ -122,4 +130,5 @@ def _document(it: ApiKey) -> KeyDocument:
         last_used_at=it.last_used_at,
         revoked_at=it.revoked_at,
         live=it.live,
+        network=it.network,
     )

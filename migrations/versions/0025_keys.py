@@ -1,4 +1,5 @@
-"""Signing keys have a purpose and can be revoked; access tokens can be signed out.
+"""Signing keys have a purpose and can be revoked; access tokens can be signed out, and API
+keys tied to a network.
 
 The keys of before signed everything: they go on verifying until what they signed has run out, and new ones of
 each purpose take their place.
@@ -20,6 +21,8 @@ UP = (
     "ADD purpose text NOT NULL DEFAULT 'any' CHECK (purpose IN ('booking','access','pass','any')), "
     "ADD revoked_at timestamptz",
     "UPDATE signing_keys SET retired_at = now() WHERE retired_at IS NULL",
+    # From where an API key may be used; empty: from anywhere.
+    "ALTER TABLE api_keys ADD network text NOT NULL DEFAULT ''",
     # Access tokens that were signed out, until they would have run out.
     "CREATE TABLE ended_tokens (jti text PRIMARY KEY, expires_at timestamptz NOT NULL)",
     "CREATE INDEX ended_tokens_age ON ended_tokens (expires_at)",
@@ -27,6 +30,7 @@ UP = (
 
 DOWN = (
     "DROP TABLE ended_tokens",
+    "ALTER TABLE api_keys DROP network",
     "DELETE FROM signing_keys WHERE revoked_at IS NOT NULL",
     "ALTER TABLE signing_keys DROP purpose, DROP revoked_at",
 )

@@ -7,7 +7,7 @@ from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE, RegisteredAccount, Role
 from app.settings import Settings
 from app.store.connections import Stores
-from tests.routes.conftest import Web, bearer, code, served
+from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 
@@ -74,3 +74,22 @@ async def test_an_api_key_does_no_more_than_its_maker_may_do_now(web: Web, store
         for path, status in zip(("/v1/audit", "/v1/keys"), statuses, strict=True):
             assert (await web.get(path, headers=key)).status_code == status, (role, path)
     assert code(await web.post("/v1/logout", headers=key)) == (409, "conflict")
+
+
+async def test_an_api_key_is_for_its_network_alone(web: Web) -> None:
+    admin = web.as_("admin")
+    for network, status in (
+        ("127.0.0.0/8", 200),
+        ("198.51.100.0/24", 401),
+        ("2001:db8::/32", 401),
+        ("", 200),
+    ):
+        body = {"name": "script", "role": "admin", "network": network}
+        key = bearer((await web.post("/v1/keys", body, headers=admin)).json()["key"])
+        listed = await web.get("/v1/keys", headers=admin)
+        assert listed.json()["items"][0]["network"] == network
+        assert (await web.get("/v1/audit", headers=key)).status_code == status, network
+    for network in ("10.0.0.0/99", "1.2.3", "everywhere"):
+        body = {"name": "script", "role": "admin", "network": network}
+        refused = await web.post("/v1/keys", body, headers=admin)
+        assert (refused.status_code, field_of(refused)) == (422, "network")
