@@ -37,6 +37,7 @@ from app.web.http import App
 from app.web.kept import Kept
 from app.web.open_streams import OpenStreams
 from app.web.pages import register_pages
+from app.web.security_txt import register_security_txt
 from app.web.throttles import Throttles
 from app.web.turnover import Turnover
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> Quart:
     quart.config["MAX_CONTENT_LENGTH"] = max(it.body_max for it in CALLS) + 2 * DRAIN_MAX
     register_endpoints(quart, CALLS)
     register_docs(quart)
+    register_security_txt(quart)
     register_pages(quart)
     register_console_pages(quart)
 

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     database_url: str = _store_url("DATABASE_URL")
     data: Path = Field(default_factory=lambda: user_data_path("fairgate"))
     public_url: str = ""  # our own address as visitors see it; derived from the request when empty
+    security_contact: str = ""  # whom to tell of a hole, for /.well-known/security.txt; "": nobody is named
     secret: SecretStr = SecretStr("")  # signs place tokens; embedded mode keeps its own, 0600
     cors_origins: Annotated[list[str], NoDecode] = []
     trusted_proxies: Annotated[list[str], NoDecode] = []
@@ -117,6 +118,13 @@ class Settings(BaseSettings):
             url = _address(value, ("http", "https"), form)
             if not url.hostname or url.path not in ("", "/") or set("?#@") & set(value):
                 raise ValueError(f"has to be {form}")
+        return value
+
+    @field_validator("security_contact")
+    @classmethod
+    def _contact(cls, value: str) -> str:
+        if value and not (value.startswith(("mailto:", "https://")) and value.isprintable()):
+            raise ValueError("has to be mailto:security@example.org, or an https:// address")
         return value
 
     @field_validator("cors_origins")

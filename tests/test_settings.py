@@ -62,6 +62,7 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
         "postgresql://a:1,b:99999/x",
         "host=db",
     ],
+    "security_contact": ["security@example.org", "http://example.org", "mailto:a@example.org\nExpires: 1"],
     "public_url": [
         "queue.example.org",
         "ftp://queue.example.org",

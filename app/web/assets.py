@@ -61,7 +61,6 @@ class Assets:
         headers = [
             (b"cache-control", (FOR_GOOD if digest == self.digest else FOR_A_MINUTE).encode()),
             (b"vary", b"Accept-Encoding"),
-            (b"x-content-type-options", b"nosniff"),
         ]
         if b"gzip" not in accept_encoding:
             return Response(200, asset.plain, headers, asset.content_type)

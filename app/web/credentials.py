@@ -84,6 +84,8 @@ def bearer(request: Request) -> str | None:
         return None
     scheme, _, token = value.partition(" ")
     token = token.strip()
+    if "," in token:
+        raise CredentialInvalid("Send one Authorization header with one token.")
     if scheme.lower() != "bearer" or not token:
         raise CredentialInvalid("Send `Authorization: Bearer TOKEN`.")
     return token

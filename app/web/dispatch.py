@@ -9,7 +9,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app import metrics
@@ -47,6 +47,7 @@ PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "sid": (_OPAQUE, NotFound),
     "name": (_OPAQUE, NotFound),
 }
+CREDENTIALS = (b"authorization", b"x-place-token")
 _process = secrets.token_hex(5)
 _count = itertools.count(1)
 
@@ -64,6 +65,8 @@ def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Re
     if scope["http_version"] not in ("1.1", "1.0") and b"cookie" in headers:
         # HTTP/2 may send each cookie as a header of its own.
         headers[b"cookie"] = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
+    if len(headers) != len(scope["headers"]):
+        _put_together(headers, scope["headers"])
     peer = scope.get("client")
     client, scheme = peer[0] if peer else "", scope["scheme"]
     if app.trusted:
@@ -82,6 +85,14 @@ def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Re
         client,
         scope.get("fairgate.request_id") or request_id_of(headers.get(b"x-request-id")),
     )
+
+
+def _put_together(headers: dict[bytes, bytes], sent: Iterable[tuple[bytes, bytes]]) -> None:
+    """A credential that was sent twice is both of them, and so none: nobody is to choose which one counts."""
+    for name in CREDENTIALS:
+        values = [value for it, value in sent if it == name]
+        if len(values) > 1:
+            headers[name] = b", ".join(values)
 
 
 async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:

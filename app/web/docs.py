@@ -86,7 +86,6 @@ async def page() -> Response:
     html = HTML.format(sheet=asset("docs.css"), icon=asset("icon.svg"))
     response = compressed(html.encode(), "text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = SECURITY_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 

@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed, RateLimited
 from app.store.spans import RECORD, Record
-from app.web import caching, cors, lines
+from app.web import caching, cors, lines, safety
 from app.web.assets import load_assets
 from app.web.deadlines import BodyPace, too_slow
 from app.web.dispatch import answer, refuse, request_id_of, request_of
@@ -93,7 +93,7 @@ class HotLane:
         if response.content_type == STREAM and request.method != "HEAD":
             await _send_events(request, response, receive, send)
         else:
-            await _send(request, response, receive, send)
+            await _send(request, response, receive, send, gates=endpoint.below)
 
     async def _serve_bodiless(
         self, endpoint: Endpoint, params: dict[str, str], scope: Scope, receive: Receive, send: Send
@@ -104,7 +104,7 @@ class HotLane:
             response = Response(204, b"", [(b"allow", ", ".join(METHODS).encode())])
         else:
             response = await answer(endpoint, request, b"")
-        await _send(request, response, receive, send)
+        await _send(request, response, receive, send, gates=True)
 
     async def _file(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> bool:
         """One of our own files, if it is one: a queue page asks for ten."""
@@ -129,6 +129,7 @@ class HotLane:
         scope["fairgate.request_id"] = request_id
         app: App = self._quart.extensions["fairgate"]
         origins = app.settings.cors_origins
+        secure = request_of(app, scope, {}).is_secure()
         started, asked_at, record = False, time.perf_counter(), Record()
 
         async def marked(message: MutableMapping[str, Any]) -> None:
@@ -140,6 +141,7 @@ class HotLane:
                 told = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if not caching.is_told(told):
                     told.append(caching.PRIVATE)
+                told = safety.added(told, secure=secure)
                 message["headers"] = cors.added(told, origins, headers.get(b"origin")) if origins else told
             await send_within(app.settings.send_timeout_s, send, message)
 
@@ -221,7 +223,9 @@ async def _send_events(request: Request, response: Response, receive: Receive, s
         await _send(request, response, receive, send)
 
 
-async def _send(request: Request, response: Response, receive: Receive, send: Send) -> None:
+async def _send(
+    request: Request, response: Response, receive: Receive, send: Send, *, gates: bool = False
+) -> None:
     body = response.body
     headers = [(b"x-request-id", request.request_id.encode()), *response.headers]
     if response.status not in BODILESS:
@@ -230,6 +234,8 @@ async def _send(request: Request, response: Response, receive: Receive, send: Se
             headers.append((b"content-length", str(len(body)).encode()))
     if not caching.is_told(headers):
         headers.append(caching.PRIVATE)
+    # A gate's answer is handed on to the browser as one of the shop's host, of which we know nothing.
+    headers = safety.added(headers, secure=request.is_secure() and not gates)
     origins = request.app.settings.cors_origins
     if origins:
         headers = cors.added(headers, origins, request.headers.get(b"origin"))

@@ -43,7 +43,6 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Referrer-Policy": "same-origin",  # `no-referrer` would make the Origin of our own forms `null`
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 

@@ -24,6 +24,7 @@ OTHERWISE = {  # what is answered where not 404, for a reason
     "GET /reservations/<reservation_id>/claim": 200,  # the form
     "POST /reservations/<reservation_id>/claim": 401,  # the link is not one of ours
     "POST /rooms/<room_id>/join": 307,  # asks whether cookies come back, before anything else
+    "POST /rooms/<room_id>/carry": 307,  # the same
     "GET /admin/rooms/<room_id>/theme/preview.css": 200,  # made of what the form says alone
 }
 # What a call needs to be sent to come as far as looking for the thing.

@@ -32,6 +32,7 @@ SCRIPT = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
 FORM = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 PLACES = "/v1/rooms/hall/places"
 UNSAFE = [it for it in CALLS if it.method not in SAFE]
+PAGE_PARAMETER = re.compile(r"<(\w+)>")
 SAMPLES = ("hall", "0" * 36, "1", "abc", "theme.css")  # one of them suits each parameter of a page
 
 
@@ -68,7 +69,7 @@ def forms(web: Web) -> list[str]:
         return next(it for it in SAMPLES if _PARAMS[found[1]].fullmatch(it))
 
     rules = [it.rule for it in web.quart.url_map.iter_rules() if it.methods and "POST" in it.methods]
-    return [re.sub(r"<(\w+)>", sample, it) for it in rules]
+    return [PAGE_PARAMETER.sub(sample, it) for it in rules]
 
 
 async def test_no_call_of_a_foreign_page_changes_anything(web: Web, stores: Stores) -> None:

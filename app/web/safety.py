@@ -1,0 +1,13 @@
+"""Headers that every answer has, whichever lane sends it: what browsers are not to do with it."""
+
+from __future__ import annotations
+
+Headers = list[tuple[bytes, bytes]]
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+HSTS = (b"strict-transport-security", b"max-age=31536000")  # a year, for this very host
+
+
+def added(headers: Headers, *, secure: bool) -> Headers:
+    """An answer's headers with these; `secure`: the browser speaks TLS with us."""
+    return [*headers, NOSNIFF, HSTS] if secure else [*headers, NOSNIFF]
