@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 import asyncpg
 import msgspec
@@ -13,12 +13,12 @@ from app import audit, signing
 from app.audit import Thing
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount
-from app.core.errors import AlreadyExists, Conflict, CredentialInvalid, NotFound
+from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.core.mail import mailbox, normalised
 from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
 from app.core.tokens import PlaceSigner
 from app.loading import stores_answer
-from app.passwords import Passwords
+from app.passwords import Passwords, refuse_common
 from app.store import accounts, balances, reservations, sign_ins
 from app.store.accounts import AccountFilter
 from app.store.connections import Stores
@@ -29,24 +29,25 @@ LOGGED_IN = "a."  # how the `jti` of a token begins that an account logged in fo
 
 
 async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
-    """Make an account with the role `user`. Raises AlreadyExists, BacklogFull."""
-    taken = AlreadyExists("There is an account with this e-mail already; log in.")
+    """Make an account with the role `user`. Raises ValidationFailed, BacklogFull.
+
+    Where the e-mail has an account already the answer and the work are the same, and nothing changes: whoever
+    asks does not learn who has accounts here. The account they are told of is none.
+    """
     email = mailbox(new.email).lower()
+    refuse_common(new.password)
+    account_id = new_account_id()
     with stores_answer():
-        if await accounts.select_by_email(stores.postgres, email) is not None:
-            raise taken
         password_hash = await passwords.hash(new.password)
         made = await accounts.insert_account(
             stores.postgres,
-            new_account_id(),
+            account_id,
             email=email,
             name=new.name,
             password_hash=password_hash,
             role="user",
         )
-    if made is None:  # somebody was faster
-        raise taken
-    return made
+    return made or RegisteredAccount(account_id, email, new.name, "user", password_hash, datetime.now(UTC))
 
 
 async def log_in(stores: Stores, passwords: Passwords, email: str, password: str) -> RegisteredAccount:
@@ -87,6 +88,7 @@ async def appoint(
     registered the e-mail of somebody who becomes staff.
     """
     email = mailbox(new.email).lower()
+    refuse_common(new.password)
     with stores_answer():
         password_hash = await passwords.hash(new.password)
         async with stores.postgres.acquire() as connection, connection.transaction():

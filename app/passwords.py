@@ -13,12 +13,20 @@ from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from app.core.errors import BacklogFull
+from app.core.errors import BacklogFull, ValidationFailed
 
 AT_ONCE = 2
 WAITING_MAX = 100  # about 3 s of work on two cores
 WAIT_S = 5.0
+_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def refuse_common(password: str, field: str = "password") -> None:
+    """Raises ValidationFailed for one of the 30,000 commonest passwords: those are tried first."""
+    if _one_spelling(password).lower() in _COMMON:
+        raise ValidationFailed(field, "is one of the commonest passwords; take another")
 
 
 class Passwords:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.core import tokens
 from app.core.errors import BookingTokenExpired, CredentialInvalid
-from app.core.model import Account, BookingClaims, PlaceClaims, RoomId, VisitorId
+from app.core.model import SLUG, Account, BookingClaims, PlaceClaims, RoomId, VisitorId
 from app.core.tokens import BookingSigner, PlaceSigner, SigningKey, UnknownKey, new_visitor_id
 
 NOW = 1_800_000_000
@@ -241,6 +242,22 @@ def test_an_access_token_speaks_for_its_account_for_twelve_hours() -> None:
     assert a_signer().read_access(token, exp - 1) == account
     with pytest.raises(CredentialInvalid):
         a_signer().read_access(token, exp)
+
+
+def test_the_audience_of_an_access_token_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(subject="ann", role="user")
+    token, _ = a_signer().sign_access(account, NOW)
+    audience = jwt.decode(token, options={"verify_signature": False})["aud"]
+    assert not re.search(SLUG, audience)
+    for other, believed in (("fairgate", True), ("hall", False)):  # `fairgate`: made before an update
+        monkeypatch.setattr(tokens, "ACCESS_AUDIENCE", other)
+        old, _ = a_signer().sign_access(account, NOW)
+        monkeypatch.undo()
+        if believed:
+            assert a_signer().read_access(old, NOW).subject == "ann"
+        else:
+            with pytest.raises(CredentialInvalid):
+                a_signer().read_access(old, NOW)
 
 
 def test_one_kind_is_never_taken_for_the_other() -> None:

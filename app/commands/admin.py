@@ -14,7 +14,7 @@ from app.core.definitions import NewAccount
 from app.core.errors import ValidationFailed
 from app.core.mail import mailbox
 from app.core.model import COMMAND_LINE, RegisteredAccount, Role
-from app.passwords import Passwords
+from app.passwords import Passwords, refuse_common
 from app.settings import Settings
 from app.store.connections import Stores
 
@@ -23,7 +23,7 @@ app = typer.Typer(help="The accounts of staff.", rich_markup_mode=None)
 WRONG = {
     "email": "--email takes an e-mail address of at most 254 characters",
     "name": "--name takes 1 to 200 characters, no control characters",
-    "password": "a password has 8 to 200 characters, no control characters",
+    "password": "a password has 10 to 200 characters, no control characters, and is none of the commonest",
 }
 
 
@@ -62,10 +62,12 @@ def create(
 
 def _check(field: str, value: str) -> None:
     """Refuse what no account can have, in the words of the option."""
-    account = {"email": "a@b.c", "name": "n", "password": "p" * 8} | {field: value}
+    account = {"email": "a@b.c", "name": "n", "password": "a good one"} | {field: value}
     try:
         value.encode()  # what the terminal sent may be no text
-        mailbox(msgspec.convert(account, NewAccount).email)
+        new = msgspec.convert(account, NewAccount)
+        mailbox(new.email)
+        refuse_common(new.password)
     except (msgspec.ValidationError, ValidationFailed, UnicodeEncodeError):
         raise typer.BadParameter(WRONG[field]) from None
 

@@ -20,7 +20,7 @@ HoldExtend = Annotated[int, Meta(ge=0, le=86_400)]
 HoldTtl = Annotated[int, Meta(ge=2, le=86_400)]
 Price = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # minor units
 Quantity = Annotated[int, Meta(ge=0, le=10_000_000)]
-Password = Annotated[str, Meta(min_length=8, max_length=200, pattern=NAME)]
+Password = Annotated[str, Meta(min_length=10, max_length=200, pattern=NAME)]
 
 SEATS_MAX = 50_000  # made by one call
 SEATS_OF_EVENT_MAX = 200_000

@@ -32,6 +32,7 @@ from app.core.errors import BookingTokenExpired, CredentialInvalid
 from app.core.model import Account, BookingClaims, PassClaims, PlaceClaims, Role, RoomId, VisitorId
 
 ISSUER = "fairgate"
+ACCESS_AUDIENCE = "fairgate:accounts"  # of access tokens; with its colon no room has that name
 ACCESS_TTL_S = 12 * 3600
 SESSION_TTL_MAX_S = 86_400  # the upper bound of the room setting `session_ttl_s`
 KEY_OVERLAP_S = SESSION_TTL_MAX_S + 3600  # a replaced key verifies until every token it signed has run out
@@ -234,7 +235,7 @@ class BookingSigner:
         exp = now_s + ACCESS_TTL_S
         payload = {
             "iss": ISSUER,
-            "aud": ISSUER,
+            "aud": ACCESS_AUDIENCE,
             "sub": account.subject,
             "role": account.role,
             "jti": account.jti or f"t.{_text(os.urandom(12))}",
@@ -323,6 +324,9 @@ class BookingSigner:
         claims, _ = _claims_of(token)
         token_type = _TYPES[type(claims)]
         if it["header"].get("typ") != token_type or not self._keys[kid].is_for(_PURPOSES[token_type]):
+            raise refused
+        # ISSUER: of tokens made before an update, which live 12 hours
+        if isinstance(claims, Account) and it["payload"]["aud"] not in (ACCESS_AUDIENCE, ISSUER):
             raise refused
         if it["payload"]["nbf"] > now_s + CLOCK_SKEW_MAX_S:
             raise CredentialInvalid("The token is not valid yet; a clock is wrong.")

@@ -13,7 +13,6 @@ from app import accounts
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount
 from app.core.errors import (
-    AlreadyExists,
     BacklogFull,
     Conflict,
     CredentialInvalid,
@@ -76,10 +75,13 @@ def account_document(it: RegisteredAccount) -> AccountDocument:
     tag=TAG,
     body=NewAccount,
     answers={201: AccountDocument},
-    errors=(AlreadyExists, RateLimited, BacklogFull, *AWAY),
+    errors=(RateLimited, BacklogFull, *AWAY),
 )
 async def register(request: Request, body: NewAccount) -> Response:
-    """Make an account, with the role `user`."""
+    """Make an account, with the role `user`.
+
+    An e-mail that has one already gets the same answer, and nothing changes: logging in tells.
+    """
     await request.app.throttles.registration(request.client)
     made = await accounts.register(request.app.stores, request.app.passwords, body)
     return json_response(201, account_document(made), [(b"location", b"/v1/users/me"), *_PRIVATE])

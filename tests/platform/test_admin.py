@@ -102,7 +102,7 @@ async def test_whoever_registered_the_email_before_does_not_become_staff_with_it
 async def test_a_password_that_is_too_short_makes_nothing(create: Create, stores: Stores) -> None:
     for typed in ("", "seven77\n"):
         ended = await create("--email", "boss@example.org", "--name", "B", typed=typed, exit_code=2)
-        assert "8 to 200 characters" in ended.err
+        assert "10 to 200 characters" in ended.err
         assert ended.out == ""
     assert await stores.postgres.fetchval("SELECT count(*) FROM accounts") == 0
 
