@@ -33,7 +33,7 @@ FORM = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 PLACES = "/v1/rooms/hall/places"
 UNSAFE = [it for it in CALLS if it.method not in SAFE]
 PAGE_PARAMETER = re.compile(r"<(\w+)>")
-SAMPLES = ("hall", "0" * 36, "1", "abc", "theme.css")  # one of them suits each parameter of a page
+SAMPLES = ("hall", "0" * 36, "0" * 22, "1", "abc", "theme.css")  # one suits each parameter of a page
 
 
 async def a_visitor(web: Web) -> str:
