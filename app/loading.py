@@ -24,6 +24,7 @@ LOADS_MAX = 2  # restores at once in one process; each holds two connections to 
 LOAD_WAIT_S = 2.0  # how long a request waits for a room to come to life
 KNOWN_MAX = 2_000  # rooms remembered; some have pictures in their settings
 LOOK_AGAIN_S = 0.02
+COMPARE_EVERY_S = 1.0
 
 
 @contextmanager
@@ -43,6 +44,9 @@ class LoadedRooms:
         self._known: dict[RoomId, Room] = {}
         self._loading: dict[RoomId, asyncio.Task[bool]] = {}
         self._slots = asyncio.Semaphore(LOADS_MAX)
+        self._compared: dict[
+            RoomId, float
+        ] = {}  # when a room was last read for a token of another generation
 
     async def get(self, room_id: RoomId) -> Room:
         """The room, possibly of an older version: for what never changes. Raises RoomNotFound."""
@@ -56,10 +60,35 @@ class LoadedRooms:
         """The room in whichever version this process has; None: it was not asked for yet."""
         return self._known.get(room_id)
 
+    async def is_generation(self, room_id: RoomId, generation: str) -> bool:
+        """Whether the room is of this generation. Raises RoomNotFound, StoreUnavailable.
+
+        It may have been deleted and made again since it was read: that is looked up, once a second at most.
+        """
+        with stores_answer():
+            if (await self.get(room_id)).generation == generation:
+                return True
+            now = time.monotonic()
+            if now < self._compared.get(room_id, -COMPARE_EVERY_S) + COMPARE_EVERY_S:
+                return False
+            self._compared.pop(room_id, None)
+            if len(self._compared) >= KNOWN_MAX:
+                del self._compared[next(iter(self._compared))]
+            self._compared[room_id] = now
+            return (await self.read(room_id)).generation == generation
+
+    def hear(self, room_id: RoomId, status: RoomStatus) -> None:
+        """Forget a room that was deleted and made again since it was read, as `status` tells."""
+        room = self._known.get(room_id)
+        if room is not None and room.generation != status.generation:
+            del self._known[room_id]
+
     def peek(self, room_id: RoomId, status: RoomStatus) -> Room | None:
         """The room, if this process has it in the version `status` tells of, or newer."""
         room = self._known.get(room_id)
-        return None if room is None or room.version < status.version or room.epoch < status.epoch else room
+        if room is None or room.generation != status.generation:
+            return None
+        return None if room.version < status.version or room.epoch < status.epoch else room
 
     async def of(self, room_id: RoomId, status: RoomStatus) -> Room:
         """The room in the version `status` tells of, or newer; with Postgres away the one we have."""

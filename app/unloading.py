@@ -67,4 +67,5 @@ def status_of(it: Unloaded) -> RoomStatus:
         available=it.free,
         opened_at_ms=to_ms(it.opened_at),
         held=None if it.free is None else 0,
+        generation=it.generation,
     )

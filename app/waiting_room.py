@@ -343,6 +343,7 @@ async def _asked(line: Line, room_id: RoomId, records: list[Record], question: Q
 
     async def ask() -> Answers:
         answers = await question.put(line.stores, room_id, records)
+        line.rooms.hear(room_id, answers.status)
         await _note(line, room_id, answers.status)
         return answers
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from app.core.model import BookingClaims, Place, PlaceClaims, RoomId, VisitorId
 from app.core.tokens import BookingSigner, new_visitor_id
@@ -34,12 +35,18 @@ async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[Vis
     """Place tokens of visitors who stand in the line, signed as the product does."""
     signer, keys = product.place_signer(), RoomKeys(room_id)
     epoch = (await control_scripts.numbers(product.stores.redis, keys)).epoch
+    redis: Any = product.stores.redis
+    generation: str = await redis.hget(keys.conf, "generation") or ""
     tokens = []
     for first in range(0, len(visitors), BATCH):
         some = visitors[first : first + BATCH]
         numbers: list[float | None] = await product.stores.redis.zmscore(keys.waiting, list(some))
         tokens += [
-            signer.sign(PlaceClaims(room_id, visitor_id, None if number is None else int(number), epoch))
+            signer.sign(
+                PlaceClaims(
+                    room_id, visitor_id, None if number is None else int(number), epoch, generation=generation
+                )
+            )
             for visitor_id, number in zip(some, numbers, strict=True)
         ]
     return tokens

@@ -8,6 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 import jwt
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -271,3 +272,9 @@ def test_one_kind_is_never_taken_for_the_other() -> None:
     for read in (a_signer().read, a_signer().read_access):
         with pytest.raises(CredentialInvalid):
             read(place, NOW)
+
+
+def test_a_place_token_tells_the_generation_of_its_room() -> None:
+    claims = msgspec.structs.replace(a_place(), generation="g1", quantity=0)
+    assert SIGNER.read(SIGNER.sign(claims)) == claims
+    assert SIGNER.sign(claims) != SIGNER.sign(msgspec.structs.replace(claims, generation="g2"))

@@ -169,6 +169,9 @@ class Room(Struct, frozen=True):
     numbers_reserved: int  # no queue number above this one was ever handed out
     opened_at_ms: int  # 0: never opened
     closed_at_ms: int
+    generation: str = (
+        ""  # tells it from deleted rooms of the same name; "" for rooms of before migration 0027
+    )
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -200,6 +203,7 @@ class RoomStatus(Struct, frozen=True):
     held: int | None = None  # tickets somebody holds and has not paid for
     pace: Pace | None = None  # None: not measured yet
     blocked: Blocked = ""
+    generation: str = ""  # as in `Room`
 
 
 class Place(Struct, frozen=True):
@@ -225,6 +229,7 @@ class PlaceClaims(Struct, frozen=True):
     queue_number: int | None
     epoch: int
     quantity: int = 0  # as in `Place`; not 0: was perhaps passed over, and stands there still
+    generation: str = ""  # of the room
 
 
 class BookingClaims(Struct, frozen=True):

@@ -76,8 +76,10 @@ class PlaceSigner:
         """The place token that says `claims`."""
         number = "" if claims.queue_number is None else claims.queue_number
         text = f"{claims.room_id} {claims.visitor_id} {number} {claims.epoch}"
-        if claims.quantity:
+        if claims.quantity or claims.generation:
             text += f" {claims.quantity}"
+        if claims.generation:
+            text += f" {claims.generation}"
         payload = _text(text.encode())
         return f"{_PLACE}.{payload}.{self._mac(payload)}"
 
@@ -90,13 +92,14 @@ class PlaceSigner:
         # The MAC covers the encoded text and is compared encoded: no second spelling of a token is accepted.
         if not hmac.compare_digest(self._mac(payload), mac):
             raise CredentialInvalid("The place token is not one of ours. Join again for a new one.")
-        room_id, visitor_id, number, epoch, *quantity = _bytes(payload).decode().split(" ")
+        room_id, visitor_id, number, epoch, *more = _bytes(payload).decode().split(" ")
         return PlaceClaims(
             room_id=RoomId(room_id),
             visitor_id=VisitorId(visitor_id),
             queue_number=int(number) if number else None,
             epoch=int(epoch),
-            quantity=int(quantity[0]) if quantity else 0,
+            quantity=int(more[0]) if more else 0,
+            generation=more[1] if len(more) > 1 else "",
         )
 
     def jti(self, room_id: RoomId, visitor_id: VisitorId, exp: int) -> str:

@@ -23,6 +23,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "opens_at_ms": to_ms(settings.opens_at),
         "closes_at_ms": to_ms(settings.closes_at),
         "event_id": row.room.event_id or "",
+        "generation": row.room.generation,
         "hold_ttl_ms": hold_ttl_s * 1000,
         "max_tickets": max_tickets,
         "currency": currency,

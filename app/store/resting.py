@@ -20,6 +20,7 @@ class Unloaded(NamedTuple):
     opened_at: datetime | None
     free: int | None  # tickets; None: there is no event
     waiting: int
+    generation: str
 
 
 async def select_changed(queries: Queries, within_s: float) -> dict[RoomId, int]:
@@ -84,7 +85,7 @@ async def select_unloaded(queries: Queries, room_id: RoomId) -> Unloaded | None:
         SELECT version, epoch, serving_position, numbers_reserved, opened_at,
                (SELECT sum(total - held - sold)::bigint FROM ticket_types JOIN events USING (event_id)
                 WHERE events.room_id = rooms.room_id),
-               waiting_unloaded
+               waiting_unloaded, generation
         FROM rooms WHERE room_id = $1 AND unloaded_at IS NOT NULL AND state = 'closed'
         """,
         room_id,

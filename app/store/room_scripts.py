@@ -30,7 +30,7 @@ _REFUSALS = frozenset(
 _ENDINGS = frozenset("left done expired no_show absent".split())
 _CARRIED = frozenset("carried used absent inside removed has_place restoring".split())
 _BLOCKED = frozenset(get_args(Blocked))
-HEAD = 15  # values of `include/room.lua`'s head
+HEAD = 16  # values of `include/room.lua`'s head
 _WIDTH = 6  # values a record
 
 
@@ -107,6 +107,7 @@ def room_status(reply: Sequence[Any]) -> RoomStatus:
         held,
         pace,
         blocked,
+        generation,
     ) = reply[:HEAD]
     return RoomStatus(
         now_ms=now_ms,
@@ -124,6 +125,7 @@ def room_status(reply: Sequence[Any]) -> RoomStatus:
         held=None if held < 0 else held,
         pace=read_pace(pace) if pace else None,
         blocked=cast(Blocked, known(blocked, _BLOCKED)),
+        generation=generation,
     )
 
 

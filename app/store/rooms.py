@@ -20,7 +20,7 @@ PROGRESS_MAX = 100_000  # a day of seconds
 
 _COLUMNS = """
     r.room_id, r.settings, r.state, r.version, r.epoch, r.seed, r.serving_position, r.numbers_reserved,
-    r.opened_at, r.closed_at, r.unloaded_at, r.waiting_unloaded,
+    r.opened_at, r.closed_at, r.unloaded_at, r.waiting_unloaded, r.generation,
     e.event_id, e.hold_ttl_s, e.max_tickets_per_visitor, e.currency
 """
 _FROM = " FROM rooms r LEFT JOIN events e USING (room_id) "
@@ -82,6 +82,7 @@ def _row(row: Any) -> RoomRow:
         numbers_reserved=row["numbers_reserved"],
         opened_at_ms=to_ms(row["opened_at"]),
         closed_at_ms=to_ms(row["closed_at"]),
+        generation=row["generation"],
     )
     unloaded = row["unloaded_at"] is not None, row["waiting_unloaded"]
     if room.event_id is None:

@@ -63,7 +63,9 @@ class Asker(msgspec.Struct, frozen=True):
     def owns(self, request: Request, reservation: Reservation) -> bool:
         """Whether it is theirs."""
         for it in self.visitors:
-            if (it.room_id, it.visitor_id) == (reservation.room_id, reservation.visitor_id):
+            if (it.room_id, it.visitor_id) != (reservation.room_id, reservation.visitor_id):
+                continue
+            if isinstance(it, BookingClaims) or _is_of_room(request, it):
                 return True
         if self.account is None:
             return False
@@ -119,7 +121,31 @@ def cookie_name(request: Request, name: str) -> str:
 
 
 def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
-    """A place token of this room. Raises CredentialInvalid, WrongRoom."""
+    """A place token of this room, as far as this process knows it. Raises CredentialInvalid, WrongRoom."""
+    claims = _named_place(request, room_id, token)
+    if not _is_of_room(request, claims):
+        raise _of_a_deleted_room()
+    return claims
+
+
+async def _current_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
+    """A place token of this room. Raises CredentialInvalid, WrongRoom, RoomNotFound, StoreUnavailable."""
+    claims = _named_place(request, room_id, token)
+    if not await request.app.line.rooms.is_generation(room_id, claims.generation):
+        raise _of_a_deleted_room()
+    return claims
+
+
+def _is_of_room(request: Request, claims: PlaceClaims) -> bool:
+    room = request.app.line.rooms.known(claims.room_id)
+    return room is None or room.generation == claims.generation
+
+
+def _of_a_deleted_room() -> CredentialInvalid:
+    return CredentialInvalid("This place token is of a deleted room of that name. Join again for a new one.")
+
+
+def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
     claims = request.app.places.read(token)
     if claims.room_id != room_id:
         raise WrongRoom(f"This place token is for the room {claims.room_id}.")
@@ -139,27 +165,27 @@ async def sent_place(request: Request) -> PlaceClaims | None:
     room_id = RoomId(request.params["room_id"])
     token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is not None and token.startswith(PLACE_PREFIX):
-        return read_place(request, room_id, token)
+        return await _current_place(request, room_id, token)
     if token is not None:
         if token.startswith(api_keys.PREFIX):
             raise CredentialInvalid("An API key has no place in a line; a place token is needed here.")
         account = await _account(request, token, "a place token")
         if beside:
-            return read_place(request, room_id, beside)
-        return _place_of_account(request, room_id, account)
+            return await _current_place(request, room_id, beside)
+        return await _place_of_account(request, room_id, account)
     if beside:
-        return read_place(request, room_id, beside)
+        return await _current_place(request, room_id, beside)
     cookie = cookies(request, PLACE_COOKIE + room_id).get("")
-    return read_place(request, room_id, cookie) if cookie else None
+    return await _current_place(request, room_id, cookie) if cookie else None
 
 
-def _place_of_account(request: Request, room_id: RoomId, account: Account) -> PlaceClaims:
+async def _place_of_account(request: Request, room_id: RoomId, account: Account) -> PlaceClaims:
     """The account's place. Its cookie, when it is of the same visitor, also tells the queue number."""
     visitor_id = request.app.places.account_visitor(room_id, account.subject)
     cookie = cookies(request, PLACE_COOKIE + room_id).get("")
     if cookie:
         try:
-            claims = read_place(request, room_id, cookie)
+            claims = await _current_place(request, room_id, cookie)
         except (CredentialInvalid, WrongRoom):
             pass  # somebody else used this browser before; the account is who asks
         else:
@@ -346,7 +372,14 @@ def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, 
 
 def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
     """Set-Cookie that says who will join; it has no place yet."""
-    claims = PlaceClaims(room_id=room_id, visitor_id=visitor_id, queue_number=None, epoch=WITHOUT_TOKEN)
+    room = request.app.line.rooms.known(room_id)
+    claims = PlaceClaims(
+        room_id=room_id,
+        visitor_id=visitor_id,
+        queue_number=None,
+        epoch=WITHOUT_TOKEN,
+        generation=room.generation if room else "",
+    )
     return _cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
 
 

@@ -187,6 +187,7 @@ def place_token(signer: PlaceSigner, place: Place, status: RoomStatus, room_id: 
         queue_number=place.token_number,
         epoch=status.epoch,
         quantity=place.quantity,
+        generation=status.generation,
     )
     return signer.sign(claims)
 

@@ -38,13 +38,13 @@ if tell then
 end
 save_meter()
 local reply = head({})
-reply[16] = c.restoring; reply[17] = (more or calls == limit) and 1 or 0; reply[18] = undrawn
-reply[19] = m.numbers_reserved - m.last_number; reply[20] = tell and 1 or 0; reply[21] = calls
+reply[HEAD + 1] = c.restoring; reply[HEAD + 2] = (more or calls == limit) and 1 or 0; reply[HEAD + 3] = undrawn
+reply[HEAD + 4] = m.numbers_reserved - m.last_number; reply[HEAD + 5] = tell and 1 or 0; reply[HEAD + 6] = calls
 -- What the pace is measured by (`app/core/pace.py`): who was called longer than 30 s ago, or half a window, and has not come.
-reply[22] = c.rate; reply[23] = c.claim_window_ms; reply[24] = m.admitted; reply[25] = m.no_shows
-reply[26] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
-reply[27] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
+reply[HEAD + 7] = c.rate; reply[HEAD + 8] = c.claim_window_ms; reply[HEAD + 9] = m.admitted; reply[HEAD + 10] = m.no_shows
+reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
+reply[HEAD + 12] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
 -- The cap is full: so far apart people leave who all stay to the end.
-reply[28] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
-reply[29] = next_due_in_ms(); reply[30] = redis.call('XLEN', submissions)
+reply[HEAD + 13] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
+reply[HEAD + 14] = next_due_in_ms(); reply[HEAD + 15] = redis.call('XLEN', submissions)
 return reply

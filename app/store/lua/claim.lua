@@ -8,7 +8,7 @@
 -- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
 -- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | restoring | away
 if not read_room() then return { 'unknown' } end
-local reply, at = head({}), 15
+local reply, at = head({}), HEAD
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   local word, number, ahead, deadline_ms, new = 'restoring', nil, nil, nil, nil
   if c.restoring == 0 then

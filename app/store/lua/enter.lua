@@ -10,7 +10,7 @@
 -- REPLY (the same width) crowd | limited retry_after_ms | removed | numbers_exhausted
 if not read_room() then return { 'unknown' } end
 settle_bucket()
-local reply, at, admitted_before = head({}), 15, m.admitted
+local reply, at, admitted_before = head({}), HEAD, m.admitted
 free_places = callable()
 
 local function session_of(visitor_id, number)

@@ -9,7 +9,7 @@
 -- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|unchecked|undrawn|no_draw|restoring|too_many
 if not read_room() then return { 'unknown' } end
 settle_bucket()
-local reply, at, admitted_before = head({}), 15, m.admitted
+local reply, at, admitted_before = head({}), HEAD, m.admitted
 local removals = redis.call('SCARD', removed)
 free_places = away == 1 and 0 or callable()
 -- Nobody stands in a pre-queue, and everybody may join: then adding a visitor tells whether they were there already.

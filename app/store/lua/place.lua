@@ -8,7 +8,7 @@
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new(0) quantity
 -- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | too_many
 if not read_room() then return { 'unknown' } end
-local reply, at = head({}), 15
+local reply, at = head({}), HEAD
 for visitor_id, draw, known_number, known_epoch, known_quantity, quantity in records() do
   local word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch, known_quantity)
   if quantity > 0 and (word == 'waiting' or word == 'prequeue') then

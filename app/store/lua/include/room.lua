@@ -41,13 +41,14 @@ local function blocked_by()
   end
   return c.active_max > 0 and n.called + n.active >= c.active_max and 'cap' or ''
 end
--- The first fifteen values of a reply, see `RoomStatus`; -1: no tickets to speak of.
+-- The first values of a reply, see `RoomStatus`; -1: no tickets to speak of.
+local HEAD = 16
 local function head(reply)
   reply[1] = now_ms; reply[2] = c.version; reply[3] = c.epoch; reply[4] = state
   reply[5] = m.serving_position; reply[6] = m.last_number
   reply[7] = n.waiting + n.prequeue; reply[8] = n.called; reply[9] = n.active
   reply[10] = m.outflow; reply[11] = n.free or -1; reply[12] = c.opened_at_ms; reply[13] = n.held or -1
-  reply[14] = m.pace or ''; reply[15] = blocked_by()
+  reply[14] = m.pace or ''; reply[15] = blocked_by(); reply[16] = c.generation or ''
   return reply
 end
 -- While Postgres is away nobody can claim, so claim windows stand still from `frozen_ms` on: a deadline as it would be
