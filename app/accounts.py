@@ -11,7 +11,7 @@ import msgspec
 
 from app import audit, signing
 from app.audit import Thing
-from app.core.clock import from_ms
+from app.core.clock import from_ms, now_ms
 from app.core.definitions import NewAccount
 from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.core.mail import mailbox, normalised
@@ -25,6 +25,7 @@ from app.store.connections import Stores
 from app.store.rooms import Connection
 
 RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
+NEVER_OVER_MS = 2**62  # of tokens that no password was given for
 LOGGED_IN = "a."  # how the `jti` of a token begins that an account logged in for
 
 
@@ -114,8 +115,9 @@ async def present(stores: Stores, holder: Account) -> Account:
     gone. A subject without an account (`fairgate token`, API keys) keeps the role it came with. Raises
     CredentialInvalid, StoreUnavailable.
     """
+    made_ms = _made_ms(holder.jti) if holder.jti.startswith(LOGGED_IN) else NEVER_OVER_MS
     with stores_answer():
-        now, ended = await accounts.select_standing(stores.postgres, holder.subject, holder.jti)
+        now, ended = await accounts.select_standing(stores.postgres, holder.subject, holder.jti, made_ms)
     if ended or (holder.jti.startswith(LOGGED_IN) and now != holder.role):
         raise CredentialInvalid("This access token was signed out, or its account has changed. Log in again.")
     if now is None or RANK[now] >= RANK[holder.role]:
@@ -125,8 +127,35 @@ async def present(stores: Stores, holder: Account) -> Account:
 
 def new_token_of(found: RegisteredAccount) -> Account:
     """The account, as the access token says it that it logged in for now."""
-    jti = f"{LOGGED_IN}{secrets.token_urlsafe(12)}"
+    jti = f"{LOGGED_IN}{now_ms()}.{secrets.token_urlsafe(12)}"
     return Account(subject=found.account_id, role=found.role, jti=jti)
+
+
+async def change_password(stores: Stores, passwords: Passwords, subject: str, current: str, new: str) -> None:
+    """Give the account another password; all its sign-ins and access tokens end.
+
+    Raises NotFound, CredentialInvalid, ValidationFailed, BacklogFull.
+    """
+    refuse_common(new, "new_password")
+    wrong = CredentialInvalid("The current password is wrong.")
+    found = await account(stores, subject)
+    with stores_answer():
+        if not await passwords.verify(found.password_hash, current):
+            raise wrong
+        renewed = await passwords.hash(new)
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            changed = await accounts.change_password(
+                connection, subject, found.password_hash, renewed, now_ms()
+            )
+            if not changed:
+                raise wrong
+            await sign_ins.delete_of(connection, subject)
+
+
+def _made_ms(jti: str) -> int:
+    """When a token was made that an account logged in for; 0 for those of before that was in it."""
+    made = jti.removeprefix(LOGGED_IN).partition(".")[0]
+    return int(made) if made.isascii() and made.isdigit() else 0
 
 
 async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None:

@@ -31,12 +31,16 @@ async def select_account(queries: Queries, account_id: str) -> RegisteredAccount
     return _account(row)
 
 
-async def select_standing(queries: Queries, account_id: str, jti: str) -> tuple[Role | None, bool]:
-    """The role an account has now, None if there is no such account; and whether the token was signed out."""
+async def select_standing(
+    queries: Queries, account_id: str, jti: str, made_ms: int
+) -> tuple[Role | None, bool]:
+    """The role an account has now, None if there is no such account; and whether the token is over: signed
+    out, or made before the password was changed."""
     row = await queries.fetchrow(
         "SELECT (SELECT role FROM accounts WHERE account_id = $1), "
-        "EXISTS (SELECT FROM ended_tokens WHERE jti = $2)",
-        *(account_id, jti),
+        "EXISTS (SELECT FROM ended_tokens WHERE jti = $2) "
+        "OR EXISTS (SELECT FROM accounts WHERE account_id = $1 AND tokens_since_ms > $3)",
+        *(account_id, jti, made_ms),
     )
     assert row is not None
     return row[0], row[1]
@@ -96,6 +100,16 @@ async def replace_hash(postgres: asyncpg.Pool, account_id: str, old: str, new: s
         "UPDATE accounts SET password_hash = $3 WHERE account_id = $1 AND password_hash = $2",
         *(account_id, old, new),
     )
+
+
+async def change_password(connection: Connection, account_id: str, old: str, new: str, since_ms: int) -> bool:
+    """Keep the hash of a new password, and believe no token made before; False: it was changed meanwhile."""
+    done = await connection.execute(
+        "UPDATE accounts SET password_hash = $3, tokens_since_ms = $4 "
+        "WHERE account_id = $1 AND password_hash = $2",
+        *(account_id, old, new, since_ms),
+    )
+    return done == "UPDATE 1"
 
 
 async def select_role(postgres: asyncpg.Pool, account_id: str) -> Role | None:

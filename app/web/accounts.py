@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from app import accounts
 from app.core.clock import from_ms
-from app.core.definitions import NewAccount
+from app.core.definitions import NewAccount, Password
 from app.core.errors import (
     BacklogFull,
     Conflict,
@@ -44,6 +44,13 @@ class AccountPatch(Struct, frozen=True):
     """What one can change of one's own account."""
 
     name: Name
+
+
+class PasswordChange(Struct, frozen=True):
+    """The password there is, and the one there shall be."""
+
+    password: Annotated[str, Meta(max_length=200)]
+    new_password: Password
 
 
 class AccountDocument(msgspec.Struct, frozen=True):
@@ -147,6 +154,28 @@ async def change_account(request: Request, account: Account, body: AccountPatch)
     """Give my account another name."""
     changed = await accounts.rename(request.app.stores, account.subject, body.name)
     return json_response(200, account_document(changed), _PRIVATE)
+
+
+@endpoint(
+    "POST",
+    "/v1/users/me/password",
+    tag=TAG,
+    auth=ACCOUNT,
+    body=PasswordChange,
+    answers={204: None},
+    errors=(CredentialInvalid, NotFound, RateLimited, BacklogFull, *AWAY),
+)
+async def change_password(request: Request, account: Account, body: PasswordChange) -> Response:
+    """Change my password. All my sign-ins and access tokens end: log in with the new one."""
+    await new_password(request, account.subject, body)
+    return empty()
+
+
+async def new_password(request: Request, subject: str, body: PasswordChange) -> None:
+    """Change it, as often as one may try to log in. Raises as `accounts.change_password`, RateLimited."""
+    app = request.app
+    await app.throttles.login(request.client, subject)
+    await accounts.change_password(app.stores, app.passwords, subject, body.password, body.new_password)
 
 
 @endpoint(

@@ -11,9 +11,9 @@ import msgspec
 from quart import Quart, Response
 
 from app import sign_ins
-from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired
+from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired, ValidationFailed
 from app.store.sign_ins import SignIn
-from app.web.accounts import LoginBody, access_token
+from app.web.accounts import LoginBody, PasswordChange, access_token, new_password
 from app.web.console import console_form, console_page, sign_in_form
 from app.web.console_staff import Staff, account_of, signed_in, with_cookie
 from app.web.http import Request
@@ -80,6 +80,18 @@ async def end_other_sign_ins(request: Request, staff: Staff, form: dict[str, str
     """Sign all my browsers out but this one."""
     await sign_ins.end_all(request.app.stores, staff.account.subject, but=staff.sign_in_id)
     return see("/admin/sign-ins")
+
+
+@console_form("/admin/sign-ins/password")
+async def change_password(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Change my password, and sign in anew everywhere."""
+    sent = {name: form.get(name, "") for name in ("password", "new_password")}
+    try:
+        body = msgspec.convert(sent, PasswordChange)
+    except msgspec.ValidationError:
+        raise ValidationFailed("new_password", "has 10 to 200 characters") from None
+    await new_password(request, staff.account.subject, body)
+    return with_cookie(see("/admin"), request, "")
 
 
 async def _logged_in(request: Request, form: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ from tests.waiting import wait_until
 
 FAN = {"email": "fan@example.org", "password": "correct horse"}
 NEW_FAN = {"email": "new@example.org", "name": "New", "password": "correct horse"}
+CHANGING = {"email": "changing@example.org", "password": "correct horse"}
 NEW_EVENT = {"event_id": "new", "name": "New", "starts_at": "2030-01-01T20:00:00Z"}
 BOX = {"ticket_type_id": "box", "name": "Box", "price": 9000, "quantity": 2}
 BALCONY = {"sections": [{"name": "Balcony", "price": 7000, "rows": 2, "seats_per_row": 5}]}
@@ -51,6 +52,9 @@ KNOWN: dict[str, list[Known]] = {
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
     "want": [Known(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
     "leave": [Known(204, "leaving")],
+    "change_password": [
+        Known(204, who="changing", body={"password": "correct horse", "new_password": "battery staple"})
+    ],
     "read_email": [Known(200)],
     "confirm_email": [Known(204, body={"code": ""})],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
@@ -138,6 +142,8 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     key = await _made(web, "/v1/keys", KEY)
     await _made(web, "/v1/users", {**FAN, "name": "Fan"})
     user = bearer((await web.post("/v1/login", FAN)).json()["access_token"])
+    await _made(web, "/v1/users", CHANGING | {"name": "Changing"})
+    changing = bearer((await web.post("/v1/login", CHANGING)).json()["access_token"])
     place, booking = await web.inside("gala")
     held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(5)]
     to_read, to_confirm, to_cancel, to_refund, paid = [it["reservation_id"] for it in held]
@@ -174,6 +180,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
         },
         credentials={
             **{"admin": web.as_("admin"), "operator": web.as_("operator"), "user": user},
+            "changing": changing,
             **{"place": place, "booking": booking},
             **{"called": called, "leaving": leaving, "waiting": waiting, "wanting": wanting},
             **{"nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},

@@ -14,6 +14,7 @@ from app.passwords import Passwords
 from app.settings import Settings
 from app.web.throttles import LOGINS_PER_ADDRESS
 from tests.routes.conftest import Web, bearer, code, field_of, served
+from tests.waiting import wait_until
 
 ANN = {"email": "Ann@Example.org", "name": "Ann 🎷", "password": "correct horse"}
 LOGIN = {"email": "ann@example.org", "password": "correct horse"}
@@ -200,3 +201,23 @@ async def test_the_list_is_ones_own_over_all_events_and_paged(web: Web, worker: 
     second = await web.get(f"{path}?per_page=1&page=2", headers=ann)
     assert [it["reservation_id"] for it in second.json()["items"]] == ids[:1]
     assert (await web.get(path, headers=web.as_("user", "eve"))).json()["items"] == []
+
+
+async def test_a_new_password_ends_all_sign_ins_and_tokens(web: Web) -> None:
+    ann, other = await logged_in(web), bearer((await web.post("/v1/login", LOGIN)).json()["access_token"])
+    path, change = "/v1/users/me/password", {"password": LOGIN["password"], "new_password": "battery staple"}
+    wrong = await web.post(path, change | {"password": "not this one"}, headers=ann)
+    assert code(wrong) == (401, "credential_invalid")
+    for weak in ("too short", "1234567890"):
+        assert field_of(await web.post(path, change | {"new_password": weak}, headers=ann)) == "new_password"
+    assert (await web.get("/v1/users/me", headers=other)).status_code == 200
+    assert (await web.post(path, change, headers=ann)).status_code == 204
+    assert code(await web.post("/v1/login", LOGIN)) == (401, "credential_invalid")
+    again = await web.post("/v1/login", LOGIN | {"password": "battery staple"})
+    fresh = bearer(again.json()["access_token"])
+    assert (await web.get("/v1/users/me", headers=fresh)).status_code == 200
+
+    async def over() -> bool:
+        return all([(await web.get("/v1/users/me", headers=it)).status_code == 401 for it in (ann, other)])
+
+    await wait_until(over, "the end of the old tokens")

@@ -83,3 +83,25 @@ async def test_guesses_at_the_form_are_throttled_with_those_at_the_api(settings:
         assert {it.status_code for it in answers} == {401}
         assert (await sign_in(web, **guess)).status_code == 429
         assert (await web.post("/v1/login", guess)).status_code == 429
+
+
+async def test_a_new_password_signs_out_everywhere(web: Web) -> None:
+    await appoint(web)
+    cookie = (await sign_in(web, **LOGIN)).headers["set-cookie"].partition(";")[0]
+    headers = {"Cookie": cookie, "Origin": "http://fairgate.test"}
+
+    async def change(**form: str) -> httpx.Response:
+        return await web.post("/admin/sign-ins/password", data=form, headers=headers)
+
+    for form, told in (
+        ({"password": "not this one", "new_password": "battery staple"}, "current password is wrong"),
+        ({"password": LOGIN["password"], "new_password": "short"}, "10 to 200 characters"),
+        ({"password": LOGIN["password"], "new_password": "1234567890"}, "commonest"),
+    ):
+        assert told in (await change(**form)).text
+    assert "Change your password" in (await web.get("/admin/sign-ins", headers=headers)).text
+    done = await change(password=LOGIN["password"], new_password="battery staple")
+    assert (done.status_code, done.headers["location"]) == (303, "/admin")
+    assert (await web.get("/admin/sign-ins", headers=headers)).status_code == 401
+    assert (await sign_in(web, **LOGIN)).status_code == 401
+    assert (await sign_in(web, **LOGIN | {"password": "battery staple"})).status_code == 303
