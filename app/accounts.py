@@ -231,7 +231,8 @@ async def _promote(
     assert before is not None
     after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
     await accounts.update_terms(connection, after)
-    await sign_ins.delete_of(connection, after.account_id)  # whoever knew the old password
+    await accounts.change_password(connection, after.account_id, password_hash, password_hash, now_ms())
+    await sign_ins.delete_of(connection, after.account_id)  # and its tokens: whoever knew the old password
     await audit.record(
         connection,
         by,

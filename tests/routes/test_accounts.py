@@ -10,6 +10,9 @@ import jwt
 import pytest
 from argon2 import PasswordHasher
 
+from app import accounts
+from app.core.definitions import NewAccount
+from app.core.model import COMMAND_LINE
 from app.passwords import Passwords
 from app.settings import Settings
 from app.web.throttles import LOGINS_PER_ADDRESS
@@ -221,3 +224,16 @@ async def test_a_new_password_ends_all_sign_ins_and_tokens(web: Web) -> None:
         return all([(await web.get("/v1/users/me", headers=it)).status_code == 401 for it in (ann, other)])
 
     await wait_until(over, "the end of the old tokens")
+
+
+async def test_who_is_appointed_ends_what_a_squatter_began(web: Web) -> None:
+    squatter = await logged_in(web)
+    assert (await web.get("/v1/users/me", headers=squatter)).status_code == 200
+    new = NewAccount(email=ANN["email"], name="Ann", password="battery staple")
+    await accounts.appoint(web.app.stores, web.app.passwords, new, "admin", by=COMMAND_LINE)
+    await web.app.stores.postgres.execute("UPDATE accounts SET role = 'user'")  # the role is not what ends it
+
+    async def over() -> bool:
+        return (await web.get("/v1/users/me", headers=squatter)).status_code == 401
+
+    await wait_until(over, "the end of the squatter's token")
