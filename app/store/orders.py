@@ -222,7 +222,7 @@ async def times(postgres: asyncpg.Pool, reservation_id: str) -> OrderTimes | Non
     """When what happened to an order; None when there is none."""
     row = await postgres.fetchrow(
         """
-        SELECT email, reservations.created_at, expires_at, extended_s, confirmed_at, ended_at
+        SELECT email, reservations.created_at, expires_at, extended_s, reservations.confirmed_at, ended_at
         FROM reservations JOIN events USING (event_id) LEFT JOIN mailboxes USING (room_id, visitor_id)
         WHERE reservation_id = $1
         """,
