@@ -12,7 +12,7 @@ from app.core.model import RoomId, session_id
 from app.core.tokens import new_visitor_id
 from app.gate import Entering
 from app.web.http import Endpoint, param_names
-from tests.routes.conftest import Web, bearer
+from tests.routes.conftest import Web, bearer, ops
 from tests.waiting import wait_until
 
 FAN = {"email": "fan@example.org", "password": "correct horse"}
@@ -68,10 +68,13 @@ KNOWN: dict[str, list[Known]] = {
     "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],
     "reserve": [Known(201, body=FLOOR), Known(201, body=STALLS), Known(202, body=FLOOR, headers=ASYNC)],
     "confirm": [Known(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],
+    "confirm_paid": [Known(200, ids={"reservation_id": "to_pay"}, body={"reference": "till 7"})],
     "show_claim": [Known(302)],
     "cancel": [Known(200, ids={"reservation_id": "to_cancel"})],
     "register": [Known(201, body=NEW_FAN)],
     "log_in": [Known(200, body=FAN)],
+    "prometheus": [Known(200, "ops")],
+    "log_out": [Known(204, "going")],
     "change_account": [Known(200, body={"name": "Ann"})],
     "create_room": [Known(201, body={"room_id": "new-room", "name": "New"})],
     "change_room": [Known(200, ids={"room_id": "spare"}, body={"admission_rate_per_minute": 60})],
@@ -141,12 +144,12 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     webhook = await _made(web, "/v1/webhooks", WEBHOOK)
     key = await _made(web, "/v1/keys", KEY)
     await _made(web, "/v1/users", {**FAN, "name": "Fan"})
-    user = bearer((await web.post("/v1/login", FAN)).json()["access_token"])
+    user, going = [bearer((await web.post("/v1/login", FAN)).json()["access_token"]) for _ in "ab"]
     await _made(web, "/v1/users", CHANGING | {"name": "Changing"})
     changing = bearer((await web.post("/v1/login", CHANGING)).json()["access_token"])
     place, booking = await web.inside("gala")
-    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(5)]
-    to_read, to_confirm, to_cancel, to_refund, paid = [it["reservation_id"] for it in held]
+    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(6)]
+    to_read, to_confirm, to_pay, to_cancel, to_refund, paid = [it["reservation_id"] for it in held]
     await _made(web, f"/v1/reservations/{paid}/confirm", PAYMENT, {**booking, "Idempotency-Key": "paid"}, 200)
     payment_id = await web.app.stores.postgres.fetchval("SELECT payment_id FROM payments")
     waiting, wanting, leaving, called = [
@@ -174,16 +177,16 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
             **{"room_id": "gala", "event_id": "gala", "ticket_type_id": "floor"},
             **{it: it for it in (*ROOMS, *EVENTS)},
             **{"reservation_id": to_read, "to_confirm": to_confirm, "to_cancel": to_cancel},
-            **{"to_refund": to_refund, "key_id": key["key_id"]},
+            **{"to_pay": to_pay, "to_refund": to_refund, "key_id": key["key_id"]},
             **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
             **{"webhook_id": webhook["webhook_id"], "sid": to_end, "to_end": to_end, "to_renew": to_renew},
         },
         credentials={
-            **{"admin": web.as_("admin"), "operator": web.as_("operator"), "user": user},
-            "changing": changing,
+            **{"admin": web.as_("admin"), "operator": web.as_("operator")},
+            **{"user": user, "going": going, "changing": changing},
             **{"place": place, "booking": booking},
             **{"called": called, "leaving": leaving, "waiting": waiting, "wanting": wanting},
-            **{"nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
+            **{"ops": ops(), "nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
         },
         code=await web.app.stores.postgres.fetchval("SELECT confirm_code FROM mailboxes"),
         link={"expires": exp, "signature": signature},

@@ -75,7 +75,7 @@ FORMS_ELSEWHERE = {
 }
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order"}  # test_api_keys.py, test_orders.py
-ELSEWHERE |= {"end_session", "renew_session"}  # test_gate_sessions.py
+ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
 CHANGES = [
     it
     for it in CALLS

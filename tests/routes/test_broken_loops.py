@@ -35,6 +35,7 @@ NEVER_BROKEN = {
     "attend": "arq's; it has a queue of its own, see `tests/worker/test_main.py`",
     "deliver": "one for each webhook, see `test_set_aside.py`",
     "drain_room": "sets aside what fails, see `tests/worker/test_poison.py`",
+    "ops": "a listener of its own, not begun here: see `tests/security/test_operators.py`",
     "ends": "as `board_listener`, while somebody waits for an end",
 }
 WRONG = {WORKERS: "report", WEBS: "presence", TOTALS: "counts", busy.KEYS.busy: "drain"}  # of the wrong type
@@ -89,6 +90,7 @@ async def test_each_loop_that_breaks_comes_back(
         (signing, "REFRESH_S", 0.1),
         (mend, "RECONCILE_S", 0.1),
         (mend, "PURGE_S", 0.1),
+        (mend, "UNLOAD_S", 0.1),
         (notices, "FORGET_S", 0.1),
         (mail, "REMIND_S", 0.1),
         (processor, "ROUND_S", 60.0),
