@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from app import cli
+from app import cli, set_aside
 from app.core.tokens import SigningKey
 from app.doctor import examination
 from app.doctor.finding import Finding
@@ -117,6 +117,13 @@ async def test_an_old_key_is_found(stores: Stores, settings: Settings) -> None:
     assert await wrongs(settings) == {}
     await stores.postgres.execute("UPDATE signing_keys SET created_at = now() - interval '400 days'")
     assert (await wrongs(settings))["keys"].do == "fairgate keys rotate"
+
+
+async def test_what_was_set_aside_is_found(stores: Stores, settings: Settings) -> None:
+    await set_aside.keep(stores, "webhook", "w/1/1", "ValueError: x", content="", room_id=None)
+    found = await wrongs(settings)
+    assert list(found) == ["set_aside"]
+    assert "1 of the kind webhook" in found["set_aside"].says
 
 
 @pytest.mark.parametrize(

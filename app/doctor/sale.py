@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import health
+from app import health, set_aside
 from app.core.errors import StoreUnavailable
 from app.doctor.finding import Finding, good, wrong
 from app.health import Away, Process
@@ -60,4 +60,14 @@ async def backlog(stores: Stores, settings: Settings) -> list[Finding]:
     return [good("backlog", says)]
 
 
-CHECKS = (processes, backlog)
+async def left_aside(stores: Stores, _settings: Settings) -> list[Finding]:
+    """Nothing failed so often that it was set aside."""
+    kinds = await set_aside.count(stores)
+    if not kinds:
+        return [good("set_aside", "nothing was set aside in the last month")]
+    says = ", ".join(f"{number:,} of the kind {kind}" for kind, number in sorted(kinds.items()))
+    do = "the console's health page has each with its reason, to try again or to dismiss"
+    return [wrong("set_aside", f"set aside after three failed tries: {says}", do)]
+
+
+CHECKS = (processes, backlog, left_aside)
