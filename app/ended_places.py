@@ -22,17 +22,19 @@ async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
     """Write down what ended since it was done last. Any number of workers may do so at once."""
     keys = RoomKeys(room_id)
     kept_ms = await ended_places.kept_until(stores.redis, keys)
-    since_ms = 0 if kept_ms > now_ms else max(0, kept_ms - OVERLAP_MS)  # else the clock was set back
-    last_ms = 0
+    # Another worker may be a little ahead; one that is far ahead was, before the clock was set back.
+    since_ms = 0 if kept_ms > now_ms + OVERLAP_MS else max(0, kept_ms - OVERLAP_MS)
+    last_ms, until_ms = 0, 0
     for page in range(PAGES_MAX):
         found, page_ms = await ended_places.ended_since(stores.redis, keys, since_ms, page * PAGE, PAGE)
         if not page_ms:
+            until_ms = now_ms if last_ms else 0  # so what was kept is not looked at again for ever
             break
         if found:
             await ended_places.insert_ended(stores.postgres, room_id, found)
-        last_ms = page_ms
-    if last_ms and last_ms != kept_ms:
-        await ended_places.note_kept(stores.redis, keys, last_ms)
+        last_ms = until_ms = page_ms
+    if until_ms:
+        await ended_places.note_kept(stores.redis, keys, until_ms)
 
 
 async def load_endings(stores: Stores, room_id: RoomId, visitor_ids: Sequence[str]) -> None:

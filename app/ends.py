@@ -19,6 +19,9 @@ from app.store.gate_scripts import EarlyEnd, early_ends, read_early_ends
 from app.store.keys import ENDED_CHANNEL
 
 ENDS_MAX = 200_000  # visitors remembered; about 60 MB when full. Beyond it the oldest are forgotten
+ROOMS_MAX = (
+    10_000  # rooms remembered, also of made-up names while Postgres is away; beyond it all are read anew
+)
 READ_WAIT_S = 0.2  # a request waits no longer for a room's ends to be read
 AGAIN_S = 1.0  # after Redis was away
 FORGET_EVERY_S = 60.0
@@ -45,6 +48,9 @@ class Ends:
         """Read the room's ends, within a moment or not at all."""
         task = self._reading.get(room_id)
         if task is None:
+            if len(self._asked) >= ROOMS_MAX:
+                self._asked.clear()
+                self._read.clear()
             self._asked.add(room_id)
             task = self._reading[room_id] = asyncio.create_task(self._read_room(room_id))
         await asyncio.wait({task}, timeout=READ_WAIT_S)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import NamedTuple
 
 from app import audit
 from app.audit import Thing
 from app.core.clock import to_ms
-from app.core.errors import Conflict, NotFound, RateLimited, RemovedByStaff, SessionDone
+from app.core.errors import Conflict, NotFound, RateLimited, RemovedByStaff, Restoring, SessionDone
 from app.core.handover import Ticket
 from app.core.model import Author, Place, RoomId, RoomSettings, VisitorId, session_id
 from app.loading import stores_answer
 from app.store import gate_scripts, sessions
 from app.store.batching import Coalescer
 from app.store.connections import POSTGRES_AWAY
-from app.store.gate_scripts import RenewRecord
+from app.store.gate_scripts import BeingRestored, RenewRecord
 from app.store.keys import RoomKeys
 from app.store.room_scripts import NO_DRAW, NO_TOKEN, JoinRecord
 from app.waiting_room import JOIN_REFUSALS, Answer, Line, Outcome, Question, decided, submitted
@@ -105,7 +105,7 @@ async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *
     """
     line, keys = gate.line, RoomKeys(room_id)
     await line.rooms.get(room_id)
-    with stores_answer():
+    with _sessions_known():
         async with line.stores.postgres.acquire() as connection, connection.transaction():
             if not await sessions.end_session(connection, room_id, visitor_id, number):
                 raise NotFound("There is no such session.")
@@ -135,6 +135,16 @@ async def renew_by_hand(
     return ends_ms
 
 
+@contextmanager
+def _sessions_known() -> Iterator[None]:
+    """Stores that are away, or a room whose sessions are still being loaded, are told as such."""
+    try:
+        with stores_answer():
+            yield
+    except BeingRestored:
+        raise Restoring from None
+
+
 class _Crowd(Conflict):
     """There is a crowd, and whoever asks has no turn."""
 
@@ -158,7 +168,7 @@ async def _enter_batch(line: Line, room_id: RoomId, batch: list[Entering]) -> Se
 
 async def _renew_batch(line: Line, room_id: RoomId, batch: list[RenewRecord]) -> Sequence[int]:
     keys = RoomKeys(room_id)
-    with stores_answer():
+    with _sessions_known():
         ends = await line.rooms.loaded(room_id, lambda: gate_scripts.renew(line.stores.redis, keys, batch))
     renewed = [
         (it.visitor_id, it.number, ends_ms) for it, ends_ms in zip(batch, ends, strict=True) if ends_ms

@@ -25,12 +25,11 @@ class Keyring:
 
     def __init__(self, postgres: asyncpg.Pool, signer: BookingSigner) -> None:
         self._postgres = postgres
-        self._refreshed_at_s = time.monotonic()
+        self._looked_again_at_s = -UNKNOWN_KEY_REFRESH_S
         self.signer = signer
 
     async def refresh(self) -> None:
         """Load the keys again."""
-        self._refreshed_at_s = time.monotonic()
         self.signer.replace_keys(await keyring.load_keys(self._postgres))
 
     async def keep_fresh(self) -> None:
@@ -62,8 +61,10 @@ class Keyring:
             return self.signer.read_pass(token, int(time.time()))
 
     async def _look_again(self, unknown: UnknownKey) -> None:
-        if time.monotonic() - self._refreshed_at_s < UNKNOWN_KEY_REFRESH_S:
+        # Not counted from the usual refresh, which may have been just before a rotation.
+        if time.monotonic() - self._looked_again_at_s < UNKNOWN_KEY_REFRESH_S:
             raise CredentialInvalid(unknown.detail) from None
+        self._looked_again_at_s = time.monotonic()
         await self.refresh()
 
 

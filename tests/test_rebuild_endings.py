@@ -168,6 +168,12 @@ async def test_many_endings_are_kept_once_by_any_number_of_workers(line: Line) -
     await line.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
     await keep_endings(line.stores, ROOM, missed)
     assert await line.stores.postgres.fetchval(sql) == 1_500, "the last two seconds are looked at again"
+    await keep_endings(line.stores, ROOM, missed + 5_000)
+    await line.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
+    await keep_endings(line.stores, ROOM, missed + 6_000)
+    assert await line.stores.postgres.fetchval(sql) == 1, "and after that not for ever"
+    await keep_endings(line.stores, ROOM, missed)
+    assert await line.stores.postgres.fetchval(sql) == 1_500, "the clock was set back"
     await line.stores.postgres.execute("DELETE FROM rooms")
     await keep_endings(line.stores, ROOM, missed - 1)
     assert await line.stores.postgres.fetchval(sql) == 0, "the room is gone"

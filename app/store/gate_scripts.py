@@ -15,6 +15,10 @@ from app.store.lua import call
 from app.store.room_scripts import Answers, JoinRecord, answers, known, loaded
 
 
+class BeingRestored(Exception):
+    """The sessions of the room are still being loaded, so one that is not there need not be over."""
+
+
 class RenewRecord(NamedTuple):
     """One record of `renew`."""
 
@@ -57,15 +61,15 @@ async def enter(
 async def renew(
     redis: RedisClient, keys: RoomKeys, records: Sequence[RenewRecord], *, now_ms: int = REDIS_TIME
 ) -> list[int]:
-    """When each session ends now (ms); 0: it is over."""
-    reply = loaded(await call(redis, "renew", keys, chain.from_iterable(records), now_ms=now_ms))
+    """When each session ends now (ms); 0: it is over. Raises BeingRestored."""
+    reply = _restored(await call(redis, "renew", keys, chain.from_iterable(records), now_ms=now_ms))
     return [int(it) for it in reply[1:]]
 
 
 async def end_session(
     redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, number: int, *, now_ms: int = REDIS_TIME
 ) -> bool:
-    """End this very session; False when it is over already."""
+    """End this very session; False when it is over already. Raises BeingRestored."""
     channel = ENDED_CHANNEL + keys.room_id
     answer = await call(
         redis,
@@ -76,7 +80,7 @@ async def end_session(
         ended_channel=channel,
         now_ms=now_ms,
     )
-    return known(loaded(answer)[0], {"done", "absent"}) == "done"
+    return known(_restored(answer)[0], {"done", "absent"}) == "done"
 
 
 async def early_ends(redis: RedisClient, room_id: RoomId) -> list[EarlyEnd]:
@@ -123,3 +127,9 @@ async def redeem(
         )
     )
     return int(reply[1]) if known(reply[0], {"active", "used", "ended"}) == "active" else 0
+
+
+def _restored(reply: list[Any]) -> list[Any]:
+    if loaded(reply)[0] == "restoring":
+        raise BeingRestored
+    return reply

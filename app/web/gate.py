@@ -239,12 +239,15 @@ async def _entered(request: Request, asked: Asked, shown: Shown) -> Place | None
 
 
 async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
-    """What the stores answer. For a moment after one was away nobody waits for it: that is told at once."""
+    """What the stores answer. For a moment after one was away nobody waits for it: that is told at once.
+
+    A room that is being restored says nothing of other rooms.
+    """
     if app.gate_rooms.store_is_away():
         raise StoreUnavailable
     try:
         return await ask()
-    except AWAY:
+    except StoreUnavailable:
         app.gate_rooms.note_store_away()
         raise
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
+import pytest
 
+from app import ends
 from app.core.model import RoomId
 from app.settings import Settings
 from app.store.connections import Stores
+from app.store.keys import RoomKeys
 from tests.routes.conftest import Web, code, served
 from tests.routes.test_gate import GATE, HTML, SHOP, asked, passed
 from tests.waiting import wait_until
@@ -139,6 +142,38 @@ async def test_sessions_renew_by_use_up_to_their_limit(web: Web) -> None:
     assert code(over) == (410, "done")
     log = (await web.get("/v1/audit?kind=session", headers=staff)).json()["items"]
     assert [entry["action"] for entry in log] == ["end", "renew"]
+
+
+async def test_while_a_room_is_restored_no_session_is_taken_for_over(web: Web) -> None:
+    await web.room(**SHOP, session_renews=True, session_ttl_s=100)
+    first = await web.get(GATE, headers=asked(ADDRESS))
+    signer, now_s = web.app.keyring.signer, int(time.time())
+    fresh = signer.read_pass(passed(first)["Cookie"].partition("=")[2], now_s)
+    keys, redis = RoomKeys(RoomId("hall")), cast(Any, web.app.stores.redis)
+    await redis.delete(keys.active, keys.turns)
+    await redis.hset(keys.conf, "restoring", 1)
+    token = signer.sign_pass(msgspec.structs.replace(fresh, iat=now_s - 60, exp=now_s + 40))
+    aged = await web.get(GATE, headers={"Cookie": f"fairgate_pass_hall={token}"})
+    assert signer.read_pass(passed(aged)["Cookie"].partition("=")[2], now_s).sid == fresh.sid
+    assert not web.app.gate_rooms.store_is_away(), "other rooms are let be"
+    session, staff = f"/v1/rooms/hall/sessions/{fresh.sid}", web.as_("operator")
+    for what in ("end", "renew"):
+        assert code(await web.post(f"{session}/{what}", headers=staff)) == (503, "restoring")
+    await redis.hset(keys.conf, "restoring", 0)
+    assert (await web.post(f"{session}/end", headers=staff)).status_code == 204
+
+
+async def test_so_many_rooms_are_remembered_at_most(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ends, "ROOMS_MAX", 2)
+    known = web.app.ends
+
+    async def listens() -> bool:
+        return known._broken > 0
+
+    await wait_until(listens, "the subscription")
+    for name in ("a", "b", "c"):
+        await known.know(RoomId(name))
+    assert [known.is_known(RoomId(name)) for name in ("a", "b", "c")] == [False, False, True]
 
 
 async def test_a_pass_that_is_bound_is_good_in_its_network_alone(web: Web) -> None:

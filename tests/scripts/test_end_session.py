@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.core.model import RoomId
 from app.store.conf import restored_fields
 from app.store.control_scripts import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
-from app.store.gate_scripts import EarlyEnd, early_ends, end_session
+from app.store.gate_scripts import BeingRestored, EarlyEnd, early_ends, end_session
 from app.store.keys import ENDED_CHANNEL
 from app.store.room_scripts import leave, remove
 from app.store.stock_scripts import confirm
@@ -27,6 +29,14 @@ async def test_one_session_ends_and_a_later_one_stays(redis: Client) -> None:
     await claim(redis, ann)
     assert not await end_session(redis, KEYS, ann, 1, now_ms=NOW)
     assert await stand(redis, ann) == ["active"]
+
+
+async def test_a_room_that_is_being_restored_does_not_know_yet(redis: Client) -> None:
+    await a_room(redis)
+    (ann,) = await crowd(redis, 1)
+    await redis.hset(KEYS.conf, "restoring", 1)
+    with pytest.raises(BeingRestored):
+        await end_session(redis, KEYS, ann, 1, now_ms=NOW)
 
 
 async def test_every_early_end_is_kept_and_published(redis: Client) -> None:

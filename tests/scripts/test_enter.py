@@ -56,6 +56,13 @@ async def test_who_has_a_turn_may_come_in_where_newcomers_may_not(redis: Client)
     assert words(await let_in(redis, ann)) == ["removed"]
 
 
+async def test_nobody_gets_a_second_session_while_a_room_is_restored(redis: Client) -> None:
+    await a_room(redis)
+    (ann,) = await crowd(redis, 1)
+    await redis.hset(KEYS.conf, "restoring", 1)
+    assert words(await let_in(redis, joining(ann), a_visitor())) == ["restoring", "crowd"]
+
+
 async def test_other_states_send_everybody_to_the_queue_page(redis: Client) -> None:
     for state in ("scheduled", "prequeue", "paused", "closed"):
         await redis.flushdb()

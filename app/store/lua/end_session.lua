@@ -2,8 +2,9 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends
 -- ARGV now_ms:clock, visitor_id, number:num, ended_channel
 -- USES room, wanted, turns, early_ends
--- REPLY unknown | done|absent
+-- REPLY unknown | restoring | done|absent
 if not read_room() then return { 'unknown' } end
+if c.restoring == 1 then return { 'restoring' } end -- it may be loaded after this
 local word, its_number = find_turn(visitor_id)
 if word ~= 'active' or its_number ~= number then
   if m.changed then save_meter() end

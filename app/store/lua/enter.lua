@@ -7,7 +7,7 @@
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, windows, wanted, bucket, endings, turns, throttle, outflow, answer, at_once
 -- REPLY unknown | head, then for each record: active number ahead(-1) deadline_ms new quantity
--- REPLY (the same width) crowd | limited retry_after_ms | removed | numbers_exhausted
+-- REPLY (the same width) crowd | limited retry_after_ms | removed | restoring | numbers_exhausted
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 local reply, at, admitted_before = head({}), HEAD, m.admitted
@@ -24,6 +24,7 @@ end
 local function let_in(visitor_id, address, newcomer)
   if redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed' end
   local word, number, ahead, deadline_ms = find_turn(visitor_id)
+  if word == 'called' and c.restoring == 1 then return 'restoring' end -- they may have a session that is not loaded yet
   if word == 'called' then return session_of(visitor_id, number) end
   if word then return word, number, ahead, deadline_ms end
   if not newcomer or not may_be_called(1) then return 'crowd' end

@@ -3,8 +3,9 @@
 -- ARGV now_ms:clock
 -- RECORD visitor_id, number:num, limit_ms:num
 -- USES room
--- REPLY unknown | renewed, then for each record its end in ms, 0: the session is over
+-- REPLY unknown | restoring | renewed, then for each record its end in ms, 0: the session is over
 if not read_room() then return { 'unknown' } end
+if c.restoring == 1 then return { 'restoring' } end -- a session that is not loaded yet is not over
 local reply = { 'renewed' }
 for visitor_id, number, limit_ms in records() do
   local ends_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
