@@ -46,7 +46,7 @@ async def test_it_is_made_without_scripts(plain_page: Page, product: Product) ->
     await page.get_by_role("button", name="Show what will happen").click()
     price = page.get_by_label("Price, line 1").first
     await expect(price).to_have_attribute("aria-invalid", "true")
-    await expect(page.get_by_text("has to be an amount, as 45 or 45.00")).to_be_visible()
+    await expect(page.get_by_text("has to be an amount, such as 45 or 45.00")).to_be_visible()
     await price.fill("45")
     await page.get_by_role("button", name="Show what will happen").click()
     await expect(page.get_by_text("Summer Gala begins.")).to_be_visible()

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 
 FAN = {"email": "fan@example.org", "password": "correct horse"}
 NEW_FAN = {"email": "new@example.org", "name": "New", "password": "correct horse"}
-CHANGING = {"email": "changing@example.org", "password": "correct horse"}
+CHANGING = {"email": "changing@example.org", "password": "another horse"}
 NEW_EVENT = {"event_id": "new", "name": "New", "starts_at": "2030-01-01T20:00:00Z"}
 BOX = {"ticket_type_id": "box", "name": "Box", "price": 9000, "quantity": 2}
 BALCONY = {"sections": [{"name": "Balcony", "price": 7000, "rows": 2, "seats_per_row": 5}]}
@@ -53,7 +53,7 @@ KNOWN: dict[str, list[Known]] = {
     "want": [Known(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
     "leave": [Known(204, "leaving")],
     "change_password": [
-        Known(204, who="changing", body={"password": "correct horse", "new_password": "battery staple"})
+        Known(204, who="changing", body={"password": CHANGING["password"], "new_password": "battery staple"})
     ],
     "read_email": [Known(200)],
     "confirm_email": [Known(204, body={"code": ""})],
