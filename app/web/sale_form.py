@@ -181,7 +181,8 @@ def _minor(form: SaleForm, name: str, text: str) -> int:
     decimals = currencies.scale(form.values.get("currency", ""))
     minor = typed.amount(text, decimals)
     if minor is None:
-        form.wrong[name] = f"has to be an amount, such as 45{' or 45.00'[: 4 + decimals] if decimals else ''}"
+        example = f"45 or 45.{'0' * decimals}" if decimals else "45"
+        form.wrong[name] = f"has to be an amount, such as {example}"
         return 0
     return minor
 
