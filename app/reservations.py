@@ -64,7 +64,7 @@ __all__ = [
     "watch",
 ]
 
-FAILED = "This request could not be worked on, and nothing was taken. We were told; another one may be made."
+FAILED = "This request could not be processed, and nothing was taken. It has been logged; send a new one."
 ENDED = ("cancelled", "expired")  # nothing more comes of these
 WATCH_S = 15.0  # a watcher looks for itself after so long without news
 

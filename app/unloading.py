@@ -46,8 +46,8 @@ async def unload_room(
             return False
     except NotLoaded:  # after a wipe, or a restart: the round over loaded rooms restores those that are there
         return False
-    await resting.mark_unloaded(stores.postgres, room_id, now.epoch)
-    await redis.srem(ROOMS, room_id)
+    if await resting.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it is there again by now
+        await redis.srem(ROOMS, room_id)
     return True
 
 

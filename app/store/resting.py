@@ -69,13 +69,15 @@ async def keep_counted(
     return bool(kept)
 
 
-async def mark_unloaded(queries: Queries, room_id: RoomId, epoch: int) -> None:
-    """Remember that the room is not in Redis, unless it was loaded again meanwhile."""
-    await queries.execute(
-        "UPDATE rooms SET unloaded_at = now() WHERE room_id = $1 AND epoch = $2 AND state = 'closed'",
+async def mark_unloaded(queries: Queries, room_id: RoomId, epoch: int) -> bool:
+    """Remember that the room is not in Redis; False: it was loaded again meanwhile."""
+    marked = await queries.fetchval(
+        "UPDATE rooms SET unloaded_at = now() WHERE room_id = $1 AND epoch = $2 AND state = 'closed' "
+        "RETURNING true",
         room_id,
         epoch,
     )
+    return bool(marked)
 
 
 async def select_unloaded(queries: Queries, room_id: RoomId) -> Unloaded | None:

@@ -177,7 +177,7 @@ async def waiting(redis: RedisClient, keys: RoomKeys, reservation_ids: Collectio
     found: set[str] = set()
     after = "-"
     while entries := await client.xrange(keys.submissions, min=after, count=READ_MAX):
-        found.update(fields["s"].partition("|")[0] for _, fields in entries)
+        found.update(fields.get("s", "").partition("|")[0] for _, fields in entries)
         after = f"({entries[-1][0]}"
     return found.intersection(reservation_ids)
 

@@ -89,7 +89,7 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
     try:
         body = msgspec.convert(sent, PasswordChange)
     except msgspec.ValidationError:
-        raise ValidationFailed("new_password", "has 10 to 200 characters") from None
+        raise ValidationFailed("new_password", "has to have 10 to 200 characters") from None
     await new_password(request, staff.account.subject, body)
     return with_cookie(see("/admin"), request, "")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 EXPOSED = b"X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replay, Allow"
-TAKEN = b"Authorization, Content-Type, Idempotency-Key, Prefer, X-Place-Token, X-Request-Id"
+TAKEN = (
+    b"Authorization, Content-Type, Idempotency-Key, Prefer, X-Expected-Amount, X-Place-Token, X-Request-Id"
+)
 PREFLIGHT_MAX_AGE_S = b"600"
 
 Headers = list[tuple[bytes, bytes]]
