@@ -10,7 +10,15 @@ from typing import NamedTuple
 from app import audit
 from app.audit import Thing
 from app.core.clock import to_ms
-from app.core.errors import Conflict, NotFound, RateLimited, RemovedByStaff, Restoring, SessionDone
+from app.core.errors import (
+    Conflict,
+    NotFound,
+    RateLimited,
+    RemovedByStaff,
+    Restoring,
+    RoomClosed,
+    SessionDone,
+)
 from app.core.handover import Ticket
 from app.core.model import Author, Place, RoomId, RoomSettings, VisitorId, session_id
 from app.loading import stores_answer
@@ -52,7 +60,7 @@ async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
     """
     try:
         place, _ = await submitted(gate.entries, room_id, who)
-    except (_Crowd, RateLimited, RemovedByStaff):
+    except (_Crowd, RateLimited, RemovedByStaff, RoomClosed):  # the last of a room that was unloaded
         return None
     return place
 

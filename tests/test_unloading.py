@@ -11,6 +11,7 @@ import pytest
 from app import conservation, holds, room_control, room_lists
 from app.core.errors import Refusal, RoomClosed
 from app.core.model import PlaceClaims, VisitorId
+from app.gate import Entering, enter, open_gate
 from app.settings import Settings
 from app.store import busy, control_scripts
 from app.store.connections import Stores
@@ -192,3 +193,11 @@ async def _unloaded(line: Line) -> bool:
     await client.delete(LIVE.active, LIVE.turns)
     await record_progress(line.stores.postgres, HALL, (await status(line, HALL))[1])
     return await unload_room(line.stores, HALL, closed_s=0, loaded_s=0)
+
+
+async def test_its_gate_sends_everybody_to_the_queue_page(line: Line) -> None:
+    await a_closed_room(line)
+    assert await unload_room(line.stores, ROOM)
+    for anew in (True, False):
+        assert await enter(open_gate(line), ROOM, Entering(a_visitor(), "", anew)) is None
+    assert not await line.stores.redis.exists(KEYS.conf)
