@@ -112,12 +112,6 @@ async def change_password(connection: Connection, account_id: str, old: str, new
     return done == "UPDATE 1"
 
 
-async def select_role(postgres: asyncpg.Pool, account_id: str) -> Role | None:
-    """The role the account has now, None if there is no such account."""
-    role: Role | None = await postgres.fetchval("SELECT role FROM accounts WHERE account_id = $1", account_id)
-    return role
-
-
 async def select_page(
     postgres: asyncpg.Pool, wanted: AccountFilter, *, limit: int, offset: int
 ) -> tuple[list[RegisteredAccount], int]:

@@ -30,7 +30,6 @@ from app.web.streams import server_sent
 
 STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")
 NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
-MINUTES_SHOWN = 15
 SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out
 FIELDS_MAX = 20
 

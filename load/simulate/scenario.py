@@ -13,7 +13,6 @@ from app.core.model import QueueingMethod, RoomState
 
 Arrivals = Literal["rush", "steady", "burst"]
 
-FANS_MAX = 10_000_000
 RATE_MAX = 60_000_000
 LONG_S = 200  # a run that takes longer is ticked once a second, a shorter one four times as in the worker
 LASTS_MAX_S = 30 * 86_400
