@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import OpenContext, Product
+from tests.browser.screenshots import a_crowd
 
 pytestmark = pytest.mark.browser
 SEEN_WITHIN_MS = 2_000
@@ -33,12 +34,10 @@ async def waiting(page: Page, product: Product, room_id: str) -> None:
 async def test_the_operator_changes_the_rate_and_the_fan_sees_the_wait_change(
     visitor: OpenContext, product: Product
 ) -> None:
-    room_id = await product.a_sale(active_visitors_max=1, claim_window_s=600)
-    await product.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 600})
-    await product.staff("POST", f"/v1/rooms/{room_id}/places", {})  # takes the one slot
+    room_id = await product.a_sale()
+    await a_crowd(product, room_id, 20)  # ahead of the fan, who is not called while the test runs
     fan = await (await visitor()).new_page()
     desk = await (await visitor(viewport=DESK)).new_page()
-    await product.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 0})
     await waiting(fan, product, room_id)
     wait = fan.locator('[data-panel="waiting"] [data-fill="wait"]')
     before = await wait.inner_text()

@@ -20,6 +20,7 @@ IDS = {
     "key_id": "k",
     "account_id": "a",
     "sign_in_id": "0" * 36,
+    "confirm_token": "t" * 22,
 }
 
 
