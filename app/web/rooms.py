@@ -349,6 +349,7 @@ async def forget_email(request: Request, claims: PlaceClaims) -> Response:
 async def read_email(request: Request, claims: PlaceClaims) -> Response:
     """Read my e-mail address in this room, and whether it is confirmed."""
     room_id = RoomId(request.params["room_id"])
+    await request.app.board.current(room_id)
     found = await mailboxes.of_visitor(request.app.stores, room_id, claims.visitor_id)
     if found is None:
         raise NotFound("You left no e-mail address in this room.")
@@ -367,6 +368,7 @@ async def read_email(request: Request, claims: PlaceClaims) -> Response:
 async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
     """Confirm my e-mail address by the six digits that were sent there; five tries."""
     room_id = RoomId(request.params["room_id"])
+    await request.app.board.current(room_id)
     await mailboxes.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)
     return empty()
 

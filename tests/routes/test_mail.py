@@ -491,7 +491,7 @@ async def test_an_address_is_left_on_the_queue_page(web: Web, stores: Stores) ->
     left = {"Cookie": f"{cookie['Cookie']}; fairgate_mail_hall=1"}
     shown = (await web.get("/rooms/hall", headers=left)).text
     assert "We\u2019ll write to ann@example.org." in shown
-    assert "We sent a confirmation there" in shown
+    assert "We sent you an e-mail to confirm this address" in shown
     wrong = await web.send("POST", "/rooms/hall/email/code", data={"code": "nonsense"}, headers=cookie)
     assert wrong.headers["location"] == "/rooms/hall?code=wrong"
     assert "not the code in our e-mail" in (await web.get("/rooms/hall?code=wrong", headers=left)).text

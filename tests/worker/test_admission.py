@@ -236,7 +236,7 @@ async def test_two_worker_processes_one_killed_the_line_moves_on_and_the_other_s
     await a_stored_room(line.stores, admission_rate_per_minute=600)
     await room_control.set_state(line, ROOM, "open", by=STAFF)
     await joined(line, 500)
-    start = "from app.settings import Settings; from worker import main; main.run(Settings())"
+    start = "from app.settings import Settings; from worker import main; main.run(Settings(), None)"
     environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
     workers = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=environment) for _ in range(2)

@@ -67,7 +67,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
         assert found is not None
         return found
 
-    start = "from app.settings import Settings; from worker import main; main.run(Settings())"
+    start = "from app.settings import Settings; from worker import main; main.run(Settings(), None)"
     stores_of = {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url, "QUEUE_REDIS_URL": queue.url}
     worker = await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=os.environ | stores_of)
     try:
