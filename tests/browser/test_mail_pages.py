@@ -27,7 +27,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await expect(waiting).to_be_visible()
     mailbox = page.locator(".mailbox")
     await expect(mailbox).to_contain_text("We\u2019ll write to ann@example.org.")
-    await expect(mailbox).to_contain_text("We sent a confirmation there")
+    await expect(mailbox).to_contain_text("We sent you an e-mail to confirm this address")
     await mailbox.get_by_label("Code").fill("nonsense")
     await mailbox.get_by_role("button", name="Confirm").click()
     await expect(mailbox.get_by_role("alert")).to_contain_text("not the code in our e-mail")

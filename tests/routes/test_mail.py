@@ -499,7 +499,10 @@ async def test_an_address_is_left_on_the_queue_page(web: Web, stores: Stores) ->
     spaced = {"code": f" {digits[:3]} {digits[3:]} "}
     right = await web.send("POST", "/rooms/hall/email/code", data=spaced, headers=cookie)
     assert right.headers["location"] == "/rooms/hall"
-    assert "We sent a confirmation there" not in (await web.get("/rooms/hall", headers=left)).text
+    assert (
+        "We sent you an e-mail to confirm this address"
+        not in (await web.get("/rooms/hall", headers=left)).text
+    )
     assert await sent("", **cookie) == []
     assert "write to ann" not in (await web.get("/rooms/hall", headers=left)).text
 
