@@ -29,6 +29,7 @@ from worker.main import JOBS
 MANY = 300
 OPEN = 200
 CONNECTIONS_MAX = 60  # to either store, of worker, desk and test together
+BUSY_CONNECTIONS_MAX = 110  # while twenty rooms are sold from in the same moment
 OFF = Settings(rate_limits="off")
 _SETTINGS = RoomSettings(name="One of many", admission_rate_per_minute=6_000, restore_window_s=0)
 
@@ -125,7 +126,7 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
         assert await connections(stores) <= CONNECTIONS_MAX
         await asyncio.wait_for(asyncio.gather(*(buys(line, desk, it) for it in names[:OPEN:10])), 20)
         assert set(names[:OPEN:10]) <= {it.partition(" ")[2] for it in looked_after()}
-        assert await connections(stores) <= CONNECTIONS_MAX
+        assert await connections(stores) <= BUSY_CONNECTIONS_MAX
         await room_control.set_state(line, RoomId(names[-1]), "open", by=STAFF)
         await asyncio.wait_for(buys(line, desk, names[-1]), 10)
 
