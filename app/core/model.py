@@ -32,6 +32,7 @@ OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
 PATH = r"^(/[^\x00-\x20\x7f]*)?\Z"
 METHOD = r"^[A-Z]{0,20}\Z"
 TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,100}\Z"
+SIX_DIGITS = r"^[0-9]{6}\Z"
 COLOUR = r"^(#[0-9a-f]{6})?\Z"
 PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
 PATTERN_MEANS = {  # what a person is told who did not keep to it
@@ -49,6 +50,7 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
     PATH: "has to begin with /, without spaces",
     METHOD: "has to be a method in capitals, as GET",
     TOKEN: "has to be the name of a header or cookie",
+    SIX_DIGITS: "has to be the six digits of the code",
     COLOUR: "has to be a colour, as #8a1c4a",
     PICTURE: "has to be a PNG, JPEG or WebP picture, as data:image/png;base64,...",
     ROW: "has to be 1 to 8 letters and digits",

@@ -33,6 +33,7 @@ from app.core.errors import (
 from app.core.mail import mailbox
 from app.core.model import (
     LOCALE,
+    SIX_DIGITS,
     Account,
     BookingClaims,
     Email,
@@ -100,7 +101,7 @@ class MailboxDocument(Struct, frozen=True):
 class CodeBody(Struct, frozen=True):
     """The code in the mail that asks for a confirmation."""
 
-    code: Annotated[str, Meta(pattern=r"^[0-9]{6}\Z")]
+    code: Annotated[str, Meta(pattern=SIX_DIGITS)]
 
 
 class PlaceChange(Struct, frozen=True):
