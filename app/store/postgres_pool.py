@@ -8,6 +8,7 @@ bounded by us: past its time the server is asked to cancel it.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,6 +65,11 @@ class Stateless(asyncpg.Connection):
 
     def get_reset_query(self) -> str:
         return ""
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        # The pool closes expired connections in tasks that nobody waits for; a dumb one is aborted by now.
+        with suppress(*POSTGRES_AWAY):
+            await super().close(timeout=timeout)
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         if query.startswith("BEGIN"):  # how asyncpg begins a transaction
