@@ -35,6 +35,14 @@ async def test_a_sale_in_all_its_states_adds_up(stores: Stores) -> None:
         assert await check(stores, GALA) == []
 
 
+async def test_a_room_that_redis_lost_is_restored_first(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        await ask(desk, await a_session(stores))
+    await stores.redis.flushall()
+    assert await check(stores, GALA) == []
+    assert await stores.redis.exists(LIVE.stock) == 1
+
+
 async def test_an_event_without_tickets_adds_up(stores: Stores) -> None:
     await a_sale(stores, {})
     assert await check(stores, GALA) == []

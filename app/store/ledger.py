@@ -23,6 +23,12 @@ class Entry(NamedTuple):
     seats: list[str]
 
 
+async def has_room(redis: RedisClient, keys: RoomKeys) -> bool:
+    """Whether Redis has anything of this room; not when it was wiped since."""
+    client: Any = redis
+    return bool(await client.exists(keys.conf))
+
+
 async def stock(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
     """The stock: a handful of counters per ticket type, of one moment."""
     client: Any = redis
