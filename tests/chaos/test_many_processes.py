@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import Counter
 
 import httpx
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.chaos
 
 RATE = 1_200  # a minute
 BURST = 25  # above a second of the rate, so that it counts
+SETTLED_S = 2.5  # each process adds its counts every second
 AT_ONCE = 50
 LAST_TICKETS = 50
 CONTENDERS = 200
@@ -105,7 +107,17 @@ async def test_metrics_say_the_same_whichever_process_answers_and_never_fall(pai
         return {name: float(value) for name, _, value in lines if "_total" in name or "_bucket" in name}
 
     joins = 'fairgate_requests_total{call="join",status="201"}'
-    before = highest = await counted()
+    before, since = await counted(), time.monotonic()
+
+    async def settled() -> bool:
+        nonlocal before, since
+        found = await counted()
+        if found.get(joins) != before.get(joins):
+            before, since = found, time.monotonic()
+        return time.monotonic() - since > SETTLED_S
+
+    await wait_until(settled, "what was done before is in the sums", timeout_s=30)
+    highest = before
     async with pair.client() as client:
         for _ in range(AT_ONCE):
             assert (await client.post(f"/v1/rooms/{sale.room_id}/places")).status_code == 201

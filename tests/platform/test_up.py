@@ -247,7 +247,7 @@ async def test_open_streams_end_when_it_stops(data: Path, server: str, host: str
             stopping = asyncio.create_task(running.stop(signal.SIGTERM))
             async for _ in lines:
                 pass
-        assert await stopping < 5
+        assert await stopping < 8
 
 
 async def test_the_demo_sells_to_a_crowd_and_ends_in_balance(data: Path) -> None:
