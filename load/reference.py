@@ -37,7 +37,7 @@ async def joins_per_s(stores: Stores, room_id: RoomId, batch: int, seconds: floa
 
     async def join(visitors: Sequence[VisitorId]) -> None:
         records = [value for visitor_id in visitors for value in JoinRecord(visitor_id, "", 0, NO_TOKEN, 0)]
-        await lua.call(stores.redis, "join", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
+        await lua.call(stores.redis, "join", keys, records, now_ms=REDIS_TIME, rate=0, burst=1, away=0)
 
     return await _per_s(join, [new_visitor_id() for _ in range(VISITORS_MAX)], batch, seconds)
 
@@ -50,7 +50,7 @@ async def places_per_s(
 
     async def ask(visitors: Sequence[VisitorId]) -> None:
         records = [value for visitor_id in visitors for value in AskRecord(visitor_id, 0, NO_TOKEN, 0)]
-        await lua.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
+        await lua.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1, away=0)
 
     return await _per_s(ask, list(waiting) * rounds, batch, seconds)
 
