@@ -50,7 +50,7 @@ async def places_per_s(
 
     async def ask(visitors: Sequence[VisitorId]) -> None:
         records = [value for visitor_id in visitors for value in AskRecord(visitor_id, 0, NO_TOKEN, 0)]
-        await lua.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1, away=0)
+        await lua.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
 
     return await _per_s(ask, list(waiting) * rounds, batch, seconds)
 
