@@ -23,7 +23,10 @@ async def confirm_paid(
 
 
 async def confirm_free(desk: Desk, reservation_id: ReservationId) -> Reservation:
-    """Confirm a hold that costs nothing; raises as `confirm_paid`. The caller has checked whose it is."""
+    """Confirm a hold that costs nothing. The caller has checked whose it is.
+
+    Raises as `confirm_paid`, and Conflict where there is something to pay.
+    """
     return await _confirm(desk, reservation_id, "free", "", None)
 
 
@@ -42,6 +45,8 @@ async def _confirm(
         raise Conflict("This reservation was cancelled.")
     if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
         raise HoldExpired
+    if found.status == "held" and method == "free":
+        raise Conflict("These tickets are not free.")
     return found
 
 

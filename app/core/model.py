@@ -242,6 +242,7 @@ class BookingClaims(Struct, frozen=True):
     jti: str
     iat: int
     exp: int  # also the session: `active` holds exp * 1000 as score
+    generation: str | None = None  # of the room; None: the token is of before there was one in it
 
 
 class PassClaims(Struct, frozen=True):
@@ -254,6 +255,7 @@ class PassClaims(Struct, frozen=True):
     exp: int
     began: int  # when the session was claimed; renewed ones are counted from it
     net: str = ""  # the client's network as a keyed hash, where the pass is bound to it
+    generation: str | None = None  # as in `BookingClaims`
 
 
 def session_id(visitor_id: VisitorId, queue_number: int) -> str:

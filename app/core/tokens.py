@@ -202,7 +202,7 @@ class BookingSigner:
 
     def sign(self, claims: BookingClaims) -> str:
         """The booking token that says `claims`."""
-        payload = {
+        payload: dict[str, Any] = {
             "iss": ISSUER,
             "aud": claims.room_id,
             "sub": claims.visitor_id,
@@ -211,6 +211,8 @@ class BookingSigner:
             "nbf": claims.iat,
             "exp": claims.exp,
         }
+        if claims.generation is not None:
+            payload["gen"] = claims.generation
         token = self._encode(payload, _BOOKING_TYPE)
         self._remember(_digest(token))
         return token
@@ -229,6 +231,8 @@ class BookingSigner:
         }
         if claims.net:
             payload["net"] = claims.net
+        if claims.generation is not None:
+            payload["gen"] = claims.generation
         token = self._encode(payload, _PASS_TYPE)
         self._remember(_digest(token))
         return token
@@ -347,6 +351,7 @@ class _Payload(msgspec.Struct, gc=False):
     sid: str = ""
     began: int = 0
     net: str = ""
+    gen: str | None = None
 
 
 _read_payload = msgspec.json.Decoder(_Payload).decode
@@ -360,8 +365,8 @@ def _claims_of(token: str) -> tuple[Claims, int]:
         return Account(subject=it.sub, role=it.role, jti=it.jti), it.exp
     if it.sid:
         room_id, visitor_id = RoomId(it.aud), VisitorId(it.sub)
-        return PassClaims(room_id, visitor_id, it.sid, it.iat, it.exp, it.began, it.net), it.exp
-    return BookingClaims(RoomId(it.aud), VisitorId(it.sub), it.jti, it.iat, it.exp), it.exp
+        return PassClaims(room_id, visitor_id, it.sid, it.iat, it.exp, it.began, it.net, it.gen), it.exp
+    return BookingClaims(RoomId(it.aud), VisitorId(it.sub), it.jti, it.iat, it.exp, it.gen), it.exp
 
 
 def _public_bytes(private: Ed25519PrivateKey) -> bytes:

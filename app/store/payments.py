@@ -82,6 +82,7 @@ _TAKE_WITHOUT_GATEWAY = """
 WITH taken AS (
     UPDATE reservations SET status = 'paying'
     WHERE reservation_id = $2 AND status = 'held' AND expires_at > now()
+      AND ($4 <> 'free' OR amount = 0)  -- nothing is given away, whoever asks
     RETURNING reservation_id, amount
 )
 INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status, gateway)

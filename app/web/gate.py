@@ -36,7 +36,7 @@ from app.gate import Entering
 from app.web.addresses import throttle_key
 from app.web.dispatch import refuse
 from app.web.gate_addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
-from app.web.gate_passes import Shown, pass_cookie, shown_by
+from app.web.gate_passes import Shown, generation_of, pass_cookie, shown_by
 from app.web.http import App, Request, Response, empty, endpoint
 from app.web.origins import NOT_FOREIGN, SAFE
 
@@ -264,7 +264,7 @@ async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
     if not ends_ms:
         return None
     sid = session_id(ticket.visitor_id, ticket.queue_number)
-    return _new_pass(request, asked, sid, ends_ms, ticket.began)
+    return await _new_pass(request, asked, sid, ends_ms, ticket.began)
 
 
 async def _claims_of(request: Request, asked: Asked, place: Place) -> PassClaims:
@@ -276,14 +276,16 @@ async def _claims_of(request: Request, asked: Asked, place: Place) -> PassClaims
         except (StoreUnavailable, NotFound):
             began = place.session_expires_at_ms // 1000 - asked.settings.session_ttl_s
     sid = session_id(place.visitor_id, number)
-    return _new_pass(request, asked, sid, place.session_expires_at_ms, began)
+    return await _new_pass(request, asked, sid, place.session_expires_at_ms, began)
 
 
-def _new_pass(request: Request, asked: Asked, sid: str, ends_ms: int, began: int) -> PassClaims:
+async def _new_pass(request: Request, asked: Asked, sid: str, ends_ms: int, began: int) -> PassClaims:
     found = session_of(sid)
     assert found is not None
     net = request.app.handover.net(request.client) if asked.settings.pass_ip_bound else ""
-    return PassClaims(asked.room_id, found[0], sid, asked.now_s, ends_ms // 1000, began, net)
+    ends = asked.now_s, ends_ms // 1000, began
+    generation = await generation_of(request, asked.room_id)
+    return PassClaims(asked.room_id, found[0], sid, *ends, net, generation)
 
 
 def _number(claims: PassClaims) -> int:

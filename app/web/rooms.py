@@ -304,6 +304,7 @@ def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> t
         jti=app.places.jti(room_id, found.visitor_id, exp),
         iat=min(now.now_ms // 1000, exp - 1),
         exp=exp,
+        generation=now.generation,
     )
     return app.keyring.signer.sign(claims), exp
 

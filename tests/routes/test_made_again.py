@@ -9,6 +9,7 @@ import httpx
 from app.settings import Settings
 from app.web.calls import CALLS
 from tests.routes.conftest import Web, bearer, code, served
+from tests.routes.test_gate import asked, passed
 
 OF_A_PLACE = [it for it in CALLS if it.auth is not None and it.auth.name == "place"]
 BODIES = {"PATCH": {"quantity": 2}}
@@ -91,3 +92,24 @@ async def test_a_booking_token_of_the_deleted_room_reserves_nothing(web: Web) ->
     _, booking = await web.inside("gala")
     await made_again(web)
     assert code(await web.reserve("gala", booking)) == (403, "session_ended")
+
+
+async def test_the_gate_lets_nobody_in_who_was_let_into_the_deleted_room(
+    web: Web, settings: Settings
+) -> None:
+    """Neither by a pass nor by a booking token, in no process; those of the new room are good at once."""
+    gate = "/v1/rooms/gala/gate"
+    await web.event()
+    async with served(settings) as other:
+        _, booking = await web.inside("gala")
+        old = passed(await web.get(gate, headers=asked("https://shop.example/")))
+        for process in (web, other):
+            assert [(await process.get(gate, headers=it)).status_code for it in (old, booking)] == [204, 204]
+        await made_again(web)
+        closed = {"gate_mode": "queue_all"}
+        await web.send("PATCH", "/v1/rooms/gala", json=closed, headers=web.as_("operator"))
+        _, new = await web.inside("gala")
+        for process in (web, other):
+            assert (await process.get(gate, headers=new)).status_code == 204
+            for it in (old, booking):
+                assert code(await process.get(gate, headers=it)) == (401, "credential_invalid")
