@@ -51,7 +51,7 @@ def concert() -> EventDefinition:
             active_visitors_max=60,
             claim_window_s=60,
             session_ttl_s=300,
-            message="Simulated fans are in line with you. Nothing here is sold in earnest.",
+            message="Simulated fans are queueing with you. This is a demo: nothing is really sold.",
         ),
         ticket_types=[
             NewTicketType(ticket_type_id="standing", name="Standing", price=5_900, quantity=4_000),

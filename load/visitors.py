@@ -115,7 +115,7 @@ class Visitor:
     def _over(self, page: Page, leaves_at_s: float, now_s: float) -> str:
         if page.place is not None and self.kind == "leaves" and now_s >= leaves_at_s:
             self.call("leave", "DELETE", f"{self.room}/places/me", self.place_token)
-            return "left the line"
+            return "left the queue"
         if page.panel == "returns" or page.panel in ENDS:
             return {"returns": "sold out", "no_show": "no show"}.get(page.panel, page.panel.replace("_", " "))
         if self.kind == "no_show" and (page.reached or page.panel == "called"):

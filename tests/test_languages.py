@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from app import languages
-from app.core import words
+from app.core import errors, words
 from app.web.page_render import templates
 
 ROOT = Path(__file__).parents[1]
@@ -114,3 +115,40 @@ def faults(message: Message, catalogue: Catalog) -> Iterator[str]:
         set(PLACEHOLDER.findall(last)) == set(PLACEHOLDER.findall(text)) for text in texts
     ):
         yield f"no plural form tells the number: {source[0]}"
+
+
+def raised(folder: Path) -> Iterator[tuple[str, str]]:
+    """Where our code refuses a request, and what it then says beside the title."""
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if isinstance(getattr(errors, node.func.id, None), type):
+                texts = [it.value for it in ast.walk(node) if isinstance(it, ast.Constant)]
+                yield from ((f"{path.name}:{node.lineno}", it) for it in texts if isinstance(it, str))
+
+
+# What a native speaker would not say to a fan, and what to say.
+NOT_TO_FANS = {
+    r"\blines?\b": "queue",
+    r"\bshall (the|it|you)\b": "should",
+    r"\bone (that|whose)\b": "name the thing",
+    r"\btill\b": "payment service",
+    r"\bin earnest\b": "really",
+    r"\bstands? (here|in)\b": "appears here; is in the queue",
+    r"\bgoes back to the card\b": "is refunded",
+}
+
+
+def test_fans_read_of_a_queue_never_of_a_line(messages: Catalog) -> None:
+    said = [("templates", form) for message in messages for form in forms_of(message.id)]
+    said += [(it.__name__, it.title()) for it in errors.all_refusals()]
+    said += [it for folder in ("app", "worker") for it in raised(ROOT / folder)]
+    wrong = [
+        f"{where}: {text!r}: say {better!r}"
+        for where, text in said
+        for word, better in NOT_TO_FANS.items()
+        if re.search(word, re.sub(r"<[^>]*>|%\(\w+\)s", "", text), re.IGNORECASE)
+    ]
+    assert len(said) > 500
+    assert not wrong, "\n".join(wrong)

@@ -278,7 +278,7 @@ class SessionExpired(Over):
 
 
 class LeftTheLine(Over):
-    """You left the line; join again for a new place."""
+    """You left the queue; join again for a new place."""
 
     code = "left"
 
@@ -341,7 +341,7 @@ class BacklogFull(Retryable):
 
 
 class Restoring(Retryable):
-    """The line and the stock are being restored."""
+    """The queue and the stock are being restored; nothing is lost."""
 
     status, code = 503, "restoring"
 

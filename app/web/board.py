@@ -146,7 +146,7 @@ class Board:
     def _stale(self, room_id: RoomId) -> Shown:
         shown, now = self._shown.get(room_id), time.monotonic()
         if shown is None or now - shown.read_at > STALE_MAX_S:
-            raise StoreUnavailable("The line cannot be read at the moment; nobody loses their place.", 2)
+            raise StoreUnavailable("The queue cannot be read right now; nobody loses their place.", 2)
         if not shown.document.stale:
             shown.document = msgspec.structs.replace(shown.document, stale=True)
             shown.body = _encoder.encode(shown.document)

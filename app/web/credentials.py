@@ -168,7 +168,7 @@ async def sent_place(request: Request) -> PlaceClaims | None:
         return await _current_place(request, room_id, token)
     if token is not None:
         if token.startswith(api_keys.PREFIX):
-            raise CredentialInvalid("An API key has no place in a line; a place token is needed here.")
+            raise CredentialInvalid("An API key has no place in a queue; send a place token.")
         account = await _account(request, token, "a place token")
         if beside:
             return await _current_place(request, room_id, beside)

@@ -324,7 +324,7 @@ def _to_the_line(request: Request, asked: Asked, refusal: Refusal | None) -> Res
     queue = QUEUE_HEADER, address.encode()
     if asked.is_page and asked.deny == REDIRECT:
         return _to(address, asked, queue)
-    refusal = refusal or CredentialMissing("Wait in line first: the queue page is at `queue_url`.")
+    refusal = refusal or CredentialMissing("Wait in the queue first: its page is at `queue_url`.")
     refusal.members["queue_url"] = address
     response = refuse(refusal)
     if not asked.is_page:

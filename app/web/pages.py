@@ -43,7 +43,7 @@ async def room(request: Request) -> Response:
     """The queue page."""
     standing = await standing_of(request, RoomId(request.params["room_id"]))
     if standing.status_document.stale is True:
-        raise StoreUnavailable("The line cannot be read at the moment.", 5)
+        raise StoreUnavailable("The queue cannot be read right now.", 5)
     posters: Posters = current_app.extensions[POSTERS]
     standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
     document = replace(

@@ -35,7 +35,7 @@ async def holding(page: Page, product: Product) -> None:
     """Paying, after a card was declined."""
     await inside(page, product, await product.a_sale(**OPEN))
     await held(page, 2)
-    await pay_with(page, "One that is declined")
+    await pay_with(page, "Payment is declined")
     await expect(page.get_by_text("The payment was declined.")).to_be_visible()
     await page.get_by_text("Cancel this reservation").click()
 
@@ -44,7 +44,7 @@ async def confirmed(page: Page, product: Product) -> None:
     """The tickets."""
     await inside(page, product, await product.a_sale(**OPEN))
     await held(page, 2)
-    await pay_with(page, "One that works")
+    await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
     await page.get_by_text("Cancel and get a refund").click()
 

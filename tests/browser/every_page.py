@@ -42,7 +42,7 @@ async def by_hand(page: Page, product: Product, room_id: str) -> None:
     """Join with the button; whoever is called is not taken further."""
     await still(page)
     await page.goto(f"{product.url}/rooms/{room_id}")
-    await page.get_by_role("button", name="Join the line").click()
+    await page.get_by_role("button", name="Join the queue").click()
 
 
 async def sales(page: Page, product: Product) -> None:
@@ -84,7 +84,7 @@ async def called(page: Page, product: Product) -> None:
 
 async def carry(page: Page, product: Product) -> None:
     await joined(page, product, await product.a_sale())
-    await page.get_by_role("link", name="Take your place to another device").click()
+    await page.get_by_role("link", name="Move your place to another device").click()
 
 
 async def drawn(page: Page, product: Product) -> None:
@@ -95,9 +95,9 @@ async def drawn(page: Page, product: Product) -> None:
 
 async def left(page: Page, product: Product) -> None:
     await by_hand(page, product, await product.a_sale())
-    await page.locator('[data-panel="waiting"]').get_by_text("Leave the line").first.click()
-    await page.get_by_role("button", name="Leave the line").click()
-    await expect(heading(page)).to_have_text("You left the line")
+    await page.locator('[data-panel="waiting"]').get_by_text("Leave the queue").first.click()
+    await page.get_by_role("button", name="Leave the queue").click()
+    await expect(heading(page)).to_have_text("You left the queue")
 
 
 async def removed(page: Page, product: Product) -> None:
@@ -106,7 +106,7 @@ async def removed(page: Page, product: Product) -> None:
     place = await page.evaluate(f"fetch('/v1/rooms/{room_id}/places/me').then((it) => it.json())")
     await product.staff("DELETE", f"/v1/rooms/{room_id}/visitors/{place['visitor_id']}")
     await page.reload()
-    await expect(heading(page)).to_have_text("You were taken out of the line")
+    await expect(heading(page)).to_have_text("You were removed from the queue")
 
 
 async def closed(page: Page, product: Product) -> None:

@@ -22,11 +22,11 @@ async def number_of(page: Page) -> str:
 async def joined(page: Page, product: Product, room_id: str) -> None:
     """Open the link; the script takes the place."""
     await page.goto(f"{product.url}/rooms/{room_id}")
-    await expect(heading(page)).to_have_text("You are in line")
+    await expect(heading(page)).to_have_text("You are in the queue")
 
 
 async def joined_by_hand(page: Page, product: Product, room_id: str) -> None:
     """Open the link and press the button."""
     await page.goto(f"{product.url}/rooms/{room_id}")
-    await page.get_by_role("button", name="Join the line").click()
-    await expect(heading(page)).to_have_text("You are in line")
+    await page.get_by_role("button", name="Join the queue").click()
+    await expect(heading(page)).to_have_text("You are in the queue")

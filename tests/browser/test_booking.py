@@ -25,7 +25,7 @@ async def inside(page: Page, product: Product, room_id: str) -> None:
 async def inside_by_hand(page: Page, product: Product, room_id: str) -> None:
     """Straight in, by pressing what there is to press."""
     await page.goto(f"{product.url}/rooms/{room_id}")
-    await page.get_by_role("button", name="Join the line").click()
+    await page.get_by_role("button", name="Join the queue").click()
     await page.get_by_role("button", name="Go in now").click()
     await expect(heading(page)).to_have_text("Choose your tickets")
 
@@ -104,7 +104,7 @@ async def test_the_limit_of_one_person_is_told(visitor: OpenContext, product: Pr
     await page.goto(f"{product.url}/events/{room_id}")
     await expect(page.get_by_role("link", name="2 \u00d7 Standing")).to_be_visible()
     await reserve(page, 1)
-    await expect(page.get_by_text("That is more than one person may have.")).to_be_visible()
+    await expect(page.get_by_text("That is over the limit for one person.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
@@ -113,7 +113,7 @@ async def test_choosing_nothing_is_told(visitor: OpenContext, product: Product, 
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await page.get_by_role("button", name="Reserve").click()
-    await expect(page.get_by_text("No ticket is chosen yet.")).to_be_visible()
+    await expect(page.get_by_text("No tickets chosen yet.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
@@ -122,9 +122,9 @@ async def test_a_declined_card_leaves_the_hold(visitor: OpenContext, product: Pr
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await held(page)
-    await pay_with(page, "One that is declined")
+    await pay_with(page, "Payment is declined")
     await expect(page.get_by_text("The payment was declined.")).to_be_visible()
-    await pay_with(page, "One that works")
+    await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
 
 
@@ -134,8 +134,8 @@ async def test_a_slow_bank_is_waited_for(visitor: OpenContext, product: Product,
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await held(page)
-    await pay_with(page, "One that takes five seconds")
-    await expect(heading(page)).to_have_text("Your payment is on its way")
+    await pay_with(page, "Bank takes five seconds")
+    await expect(heading(page)).to_have_text("Your payment is being processed")
     await expect(heading(page)).to_have_text("Confirmed")
 
 
@@ -147,9 +147,9 @@ async def test_a_bank_that_fails_leaves_the_hold(
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await held(page)
-    await pay_with(page, "One whose bank fails")
+    await pay_with(page, "Bank error")
     await expect(page.get_by_text("The payment did not go through.")).to_be_visible(timeout=30_000)
-    await pay_with(page, "One that works")
+    await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
 
 
@@ -174,7 +174,7 @@ async def _paid_late(visitor: OpenContext, product: Product, scripts: bool, tick
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await held(page)
-    await pay_with(page, "One that answers after the hold has ended")
+    await pay_with(page, "Bank answers too late")
     return page
 
 
@@ -213,8 +213,8 @@ async def test_a_session_that_ran_out_is_told(page: Page, product: Product) -> N
 async def test_without_a_session_the_booking_page_points_to_the_line(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await page.goto(f"{product.url}/events/{room_id}")
-    await page.get_by_role("link", name="Go to the line").click()
-    await expect(heading(page)).to_have_text("You are in line")
+    await page.get_by_role("link", name="Go to the queue").click()
+    await expect(heading(page)).to_have_text("You are in the queue")
 
 
 async def test_a_reservation_is_shown_to_its_owner_only(

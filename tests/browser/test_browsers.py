@@ -69,7 +69,7 @@ async def test_an_old_browser_with_blocked_storage_goes_in(visitor: OpenContext,
     await context.add_init_script(OLD_AND_BLOCKED)
     page = await context.new_page()
     await joined(page, product, room_id)
-    await page.get_by_text("Call me when it is my turn").click()
+    await page.get_by_text("Notify me when it is my turn").click()
     await page.get_by_label("With a sound").check()
     await expect(page.locator('[data-fill="updated"]')).to_have_text("Live")
     await product.let_in(room_id)
@@ -91,8 +91,8 @@ async def test_where_the_script_does_not_run_the_page_goes_on_by_itself(
 
     await page.route("**/queue.js", break_off)
     await page.goto(f"{product.url}/rooms/{room_id}")
-    await page.get_by_role("button", name="Join the line").click()
-    await expect(heading(page)).to_have_text("You are in line")
+    await page.get_by_role("button", name="Join the queue").click()
+    await expect(heading(page)).to_have_text("You are in the queue")
     await product.let_in(room_id)
     await expect(heading(page)).to_have_text("It is your turn")
 
@@ -121,7 +121,7 @@ async def test_a_browser_that_keeps_no_cookies_is_told_so(
     told = page.locator("[data-cookies]")
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(told).to_be_visible()
-    await page.get_by_role("button", name="Join the line").click()
+    await page.get_by_role("button", name="Join the queue").click()
     await page.wait_for_url(f"**/rooms/{room_id}?cookies=needed")
     await expect(told).to_be_visible()
     plain = await forgetful.new_page()
@@ -129,7 +129,7 @@ async def test_a_browser_that_keeps_no_cookies_is_told_so(
     await session.send("Emulation.setScriptExecutionDisabled", {"value": True})
     await plain.goto(f"{product.url}/rooms/{room_id}")
     await expect(plain.locator("[data-cookies]")).to_be_hidden()
-    await plain.get_by_role("button", name="Join the line").click()
+    await plain.get_by_role("button", name="Join the queue").click()
     await expect(plain.locator("[data-cookies]")).to_be_visible()
     assert (await product.status(room_id))["waiting"] == 0
     assert wrong == []
@@ -212,7 +212,7 @@ async def test_a_price_that_changed_is_shown_and_asked_about(
     await expect(page.locator("[data-type] .price")).to_have_text("€50.00")
     await expect(page.locator("[data-total] output")).to_have_text("€50.00")
     await plain_page.goto(f"{product.url}/rooms/{room_id}")
-    await plain_page.get_by_role("button", name="Join the line").click()
+    await plain_page.get_by_role("button", name="Join the queue").click()
     await plain_page.get_by_role("button", name="Go in now").click()
     await plain_page.get_by_role("spinbutton", name="Standing").fill("2")
 

@@ -47,7 +47,7 @@ async def test_whoever_is_called_arrives_where_they_wanted_to_go(page: Page, sit
     await site.set(admission_rate_per_minute=0)
     await page.goto(f"{site.url}/cart?a=1&b=%20x")
     assert page.url.startswith(site.queue + "?return_to=")
-    await expect(page.get_by_role("heading", name="You are in line")).to_be_visible()
+    await expect(page.get_by_role("heading", name="You are in the queue")).to_be_visible()
     await site.set(admission_rate_per_minute=6000)
     await expect(page.get_by_role("heading", name="Shop GET /cart?a=1&b=%20x")).to_be_visible()
     assert page.url == f"{site.url}/cart?a=1&b=%20x"
@@ -64,11 +64,11 @@ async def test_whoever_is_called_arrives_where_they_wanted_to_go(page: Page, sit
 async def test_the_way_round_without_scripts(plain_page: Page, site: Gated) -> None:
     await site.set(admission_rate_per_minute=0)
     await plain_page.goto(f"{site.url}/plain")
-    await plain_page.get_by_role("button", name="Join the line").click()
+    await plain_page.get_by_role("button", name="Join the queue").click()
     await site.set(admission_rate_per_minute=6000)
     await expect(plain_page.get_by_role("button", name="Go in now")).to_be_visible()
     await plain_page.get_by_role("button", name="Go in now").click()
-    await plain_page.get_by_role("link", name="Go on").click()
+    await plain_page.get_by_role("link", name="Continue").click()
     await expect(plain_page.get_by_role("heading", name="Shop GET /plain")).to_be_visible()
     assert plain_page.url == f"{site.url}/plain"
 

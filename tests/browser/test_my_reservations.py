@@ -25,7 +25,7 @@ async def bought_seats(page: Page, product: Product) -> str:
     await page.get_by_role("button", name="Best together").click()
     await page.get_by_role("button", name="Reserve").click()
     await expect(heading(page)).to_have_text("Held for you")
-    await pay_with(page, "One that works")
+    await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
     return page.url
 
@@ -62,7 +62,7 @@ async def test_the_calendar_file_is_for_who_has_tickets(
     await held(page)
     url = page.url
     assert (await page.request.get(f"{url}/calendar.ics")).status == 404  # not paid yet
-    await pay_with(page, "One that works")
+    await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
     assert (await page.request.get(f"{url}/calendar.ics")).status == 200
     other = await (await visitor()).new_page()
@@ -81,7 +81,7 @@ async def test_all_reservations_of_a_browser_stand_together(
     await held(page, 2)
     await enter(page, product, await product.a_sale(event={"name": "Second night"}, **OPEN))
     await held(page)
-    await pay_with(page, "One that works")
+    await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
     await page.get_by_role("link", name="My reservations").click()
     nights = page.locator("main h3")
@@ -89,9 +89,11 @@ async def test_all_reservations_of_a_browser_stand_together(
     await expect(page.get_by_text("Held for you, not paid yet")).to_be_visible()
     await page.get_by_role("link", name="Second night").click()
     await page.get_by_text("Cancel and get a refund").click()
-    await expect(page.get_by_text("€45.00 goes back to the card you paid with. This cannot")).to_be_visible()
+    await expect(
+        page.get_by_text("€45.00 is refunded to the card you paid with. This cannot")
+    ).to_be_visible()
     await page.get_by_role("button", name="Cancel reservation").click()
-    await expect(page.get_by_text("and €45.00 goes back to the card you paid with.")).to_be_visible()
+    await expect(page.get_by_text("and €45.00 is refunded to the card you paid with.")).to_be_visible()
     await page.get_by_role("link", name="My reservations").click()
     await expect(nights).to_have_text(["First night", "Second night"])
     await expect(page.get_by_role("heading", name="Ended")).to_be_visible()

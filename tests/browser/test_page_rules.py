@@ -115,7 +115,7 @@ async def test_another_site_presses_no_button(
     await join(client, room_id)
     response = await client.post(f"/rooms/{room_id}/leave", headers=headers)
     assert response.status_code == 403
-    assert "That did not come from our page" in response.text
+    assert "That request did not come from our page" in response.text
     assert (await product.status(room_id))["waiting"] == 1
 
 
@@ -246,4 +246,4 @@ async def test_the_queue_page_goes_by_keyboard(page: Page, product: Product) -> 
     await page.keyboard.press("Enter")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("You left the line")).to_be_visible()
+    await expect(page.get_by_text("You left the queue")).to_be_visible()

@@ -22,7 +22,7 @@ async def test_opening_the_link_takes_a_place_that_a_refresh_keeps(page: Page, p
     await joined(page, product, room_id)
     number = await number_of(page)
     await page.reload()
-    await expect(heading(page)).to_have_text("You are in line")
+    await expect(heading(page)).to_have_text("You are in the queue")
     assert await number_of(page) == number
     assert (await product.status(room_id))["waiting"] == 1
 
@@ -30,7 +30,7 @@ async def test_opening_the_link_takes_a_place_that_a_refresh_keeps(page: Page, p
 async def test_a_link_preview_takes_no_place(plain_page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await plain_page.goto(f"{product.url}/rooms/{room_id}")
-    await expect(plain_page.get_by_role("button", name="Join the line")).to_be_visible()
+    await expect(plain_page.get_by_role("button", name="Join the queue")).to_be_visible()
     assert (await product.status(room_id))["waiting"] == 0
 
 
@@ -96,7 +96,7 @@ async def test_in_a_tab_behind_the_call_counts_down_until_one_looks(
     page = await context.new_page()
     await page.goto(f"{product.url}/rooms/{room_id}")
     await page.evaluate("globalThis.looking = true")
-    await expect(heading(page)).to_have_text("You are in line")
+    await expect(heading(page)).to_have_text("You are in the queue")
     await page.evaluate("globalThis.looking = false")
     await product.let_in(room_id)
     await expect(heading(page)).to_have_text("It is your turn")
@@ -111,10 +111,10 @@ async def test_who_does_not_come_is_told_and_can_join_again(plain_page: Page, pr
     await joined_by_hand(plain_page, product, room_id)
     number = await number_of(plain_page)
     await product.let_in(room_id)
-    await expect(heading(plain_page)).to_have_text("Your turn has passed", timeout=2 * EXPECT_TIMEOUT_MS)
+    await expect(heading(plain_page)).to_have_text("You missed your turn", timeout=2 * EXPECT_TIMEOUT_MS)
     await product.staff("PATCH", f"/v1/rooms/{room_id}", NEVER_CALLED)
     await plain_page.get_by_role("button", name="Join again").click()
-    await expect(heading(plain_page)).to_have_text(re.compile("You are in line|It is your turn"))
+    await expect(heading(plain_page)).to_have_text(re.compile("You are in the queue|It is your turn"))
     assert await number_of(plain_page) != number
 
 
@@ -123,7 +123,7 @@ async def test_pause_and_resume_are_told_at_once(page: Page, product: Product) -
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
     await expect(page.locator('[data-notice="paused"]')).to_be_visible(timeout=TOLD_MS)
-    await expect(page.locator("[data-live]")).to_contain_text("The line is paused.")
+    await expect(page.locator("[data-live]")).to_contain_text("The queue is paused.")
     await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
     await expect(page.locator('[data-notice="paused"]')).to_be_hidden(timeout=TOLD_MS)
 
@@ -148,7 +148,7 @@ async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, pro
     await buyer.get_by_role("button", name="Pay €45.00").click()
     await expect(heading(buyer)).to_have_text("Confirmed")
     await expect(heading(page)).to_have_text("Sold out", timeout=TOLD_MS)
-    await expect(page.locator("[data-panel=returns] .lead")).to_contain_text("You are the first in it")
+    await expect(page.locator("[data-panel=returns] .lead")).to_contain_text("You are first")
 
 
 async def test_what_comes_back_after_the_sale_goes_to_the_returns_line(
@@ -196,7 +196,7 @@ async def test_the_returns_line_is_told_that_the_sale_is_over(page: Page, produc
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
     await expect(heading(page)).to_have_text("The sale is closed", timeout=TOLD_MS)
-    await expect(page.locator("[data-panel=closed]")).to_contain_text("The line has ended with the sale")
+    await expect(page.locator("[data-panel=closed]")).to_contain_text("The queue ended with the sale")
 
 
 async def test_the_message_of_the_organiser_appears_and_is_text(page: Page, product: Product) -> None:
@@ -214,10 +214,10 @@ async def test_before_the_opening_one_waits_by_a_countdown(page: Page, product: 
     room_id = await product.a_sale(opened=False, queueing_method="lottery", **opening)
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("You are in the pre-queue")
-    await expect(page.get_by_text("the order is drawn among everybody")).to_be_visible()
+    await expect(page.get_by_text("the order is drawn at random among everybody")).to_be_visible()
     await expect(page.locator('[data-panel="prequeue"] .countdown')).to_have_text(re.compile(r"^\d+d \d+h$"))
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
-    await expect(heading(page)).to_have_text("You are in line")
+    await expect(heading(page)).to_have_text("You are in the queue")
     await expect(page.locator('[data-fill="queue_number"]')).to_have_text("1")
 
 
@@ -226,22 +226,22 @@ async def test_before_a_pre_queue_nobody_has_a_place(page: Page, product: Produc
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("Not open yet")
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
-    await expect(heading(page)).to_have_text("You are in line", timeout=TOLD_MS + 1000)
+    await expect(heading(page)).to_have_text("You are in the queue", timeout=TOLD_MS + 1000)
 
 
 async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await joined(page, product, room_id)
-    await page.get_by_text("Leave the line").first.click()
-    await page.get_by_role("button", name="Leave the line").click()
-    await expect(heading(page)).to_have_text("You left the line")
+    await page.get_by_text("Leave the queue").first.click()
+    await page.get_by_role("button", name="Leave the queue").click()
+    await expect(heading(page)).to_have_text("You left the queue")
 
     async def empty() -> bool:
         return bool((await product.status(room_id))["waiting"] == 0)
 
     await wait_until(empty, "the line to be empty")
     await page.get_by_role("button", name="Join again").click()
-    await expect(heading(page)).to_have_text("You are in line")
+    await expect(heading(page)).to_have_text("You are in the queue")
 
 
 async def test_who_was_removed_is_told_what_to_do(page: Page, product: Product) -> None:
@@ -252,7 +252,7 @@ async def test_who_was_removed_is_told_what_to_do(page: Page, product: Product) 
     )
     await product.staff("DELETE", f"/v1/rooms/{room_id}/visitors/{start['visitor_id']}")
     await page.reload()
-    await expect(heading(page)).to_have_text("You were taken out of the line")
+    await expect(heading(page)).to_have_text("You were removed from the queue")
 
 
 async def test_two_tabs_are_one_visitor(page: Page, product: Product) -> None:
@@ -280,7 +280,7 @@ async def test_a_room_of_its_own_leads_to_its_site(plain_page: Page, page: Page,
     shop = re.compile(re.escape(f"{product.url}/?shop=1&fairgate_ticket=t1."))
     await expect(page).to_have_url(shop)
     await plain_page.goto(f"{product.url}/rooms/{room_id}")
-    await plain_page.get_by_role("button", name="Join the line").click()
+    await plain_page.get_by_role("button", name="Join the queue").click()
     await plain_page.get_by_role("button", name="Go in now").click()
-    await plain_page.get_by_role("link", name="Go on").click()
+    await plain_page.get_by_role("link", name="Continue").click()
     await expect(plain_page).to_have_url(shop)

@@ -74,9 +74,7 @@ async def test_seats_are_chosen_on_the_map_and_reserved(visitor: OpenContext, pr
     await expect(page.locator("[data-total] output")).to_have_text("€115.00")
     await page.get_by_label("Standing +1").click()
     await page.get_by_role("button", name="Reserve").click()
-    await expect(
-        page.get_by_text("Seats and other tickets are reserved one after the other.")
-    ).to_be_visible()
+    await expect(page.get_by_text("Seats and other tickets are reserved separately.")).to_be_visible()
     await page.get_by_label("Standing \u22121").click()
     await page.get_by_role("button", name="Reserve").click()
     await expect(heading(page)).to_have_text("Held for you")
@@ -107,7 +105,7 @@ async def test_the_map_goes_by_keyboard_and_says_where_it_is(visitor: OpenContex
         await page.keyboard.press(key)
         await expect(spoken).to_have_text(told)
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("That is more than one person may have.")).to_be_visible()
+    await expect(page.get_by_text("That is over the limit for one person.")).to_be_visible()
     await page.get_by_role("button", name="Remove Circle, row A, seat 7").click()
     await expect(page.locator("[data-total] output")).to_have_text("€70.00")
 
@@ -119,7 +117,7 @@ async def test_a_seat_that_somebody_takes_changes_on_the_map(visitor: OpenContex
     await hall.click("stalls-a-1")
     await hall.click("stalls-a-2")
     await somebody_reserves(product, room_id, seat_ids=["stalls-a-2", "stalls-a-3"])
-    await expect(page.get_by_text("Somebody was quicker with these seats:")).to_be_visible(timeout=TOLD_MS)
+    await expect(page.get_by_text("Somebody else has just taken these seats:")).to_be_visible(timeout=TOLD_MS)
     await expect(page.locator('[data-problem="seat_taken"]')).to_contain_text("Stalls, row A, seat 2")
     await expect(page.locator("[data-basket] li")).to_have_count(1)
     await expect(page.locator('[data-type="stalls"] [data-left]')).to_have_text("38 left")

@@ -32,7 +32,7 @@ async def test_a_lost_connection_is_told_calmly_and_mends(page: Page, product: P
     await expect(page.locator('[data-notice="lost"]')).to_be_visible()
     await page.context.set_offline(False)
     await expect(page.locator('[data-notice="lost"]')).to_be_hidden()
-    await expect(heading(page)).to_have_text("You are in line")
+    await expect(heading(page)).to_have_text("You are in the queue")
 
 
 async def test_a_wiped_redis_costs_nobody_their_place(
@@ -70,7 +70,7 @@ async def test_a_store_that_is_away_is_told_calmly_and_mends(visitor: OpenContex
         assert int((await told.value).headers["retry-after"]) >= 1
         await expect(plain.get_by_role("heading", name="One moment, please")).to_be_visible()
     await asyncio.gather(
-        expect(heading(plain)).to_have_text("You are in line", timeout=2 * EXPECT_TIMEOUT_MS),
+        expect(heading(plain)).to_have_text("You are in the queue", timeout=2 * EXPECT_TIMEOUT_MS),
         expect(live.locator('[data-notice="lost"]')).to_be_hidden(timeout=2 * EXPECT_TIMEOUT_MS),
     )
     assert await number_of(plain) == "2"
@@ -85,7 +85,7 @@ async def test_with_postgres_away_the_line_is_shown_and_tickets_wait(
     booking = await plain.context.new_page()
     with product.frozen("postgres"):
         await plain.reload()
-        await expect(heading(plain)).to_have_text("You are in line")
+        await expect(heading(plain)).to_have_text("You are in the queue")
         response = await booking.goto(f"{product.url}/events/{room_id}")
         assert response is not None
         assert response.status == 503

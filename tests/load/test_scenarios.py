@@ -67,7 +67,7 @@ async def test_every_scenario_is_played_to_its_end_and_judged_good(site: Site) -
     assert "3 storms" in played["reconnect"].out
     assert "pages loaded again" in played["reconnect"].out
     assert "credential missing" in played["bots"].out
-    assert "left the line" in played["abandoners"].out
+    assert "left the queue" in played["abandoners"].out
 
 
 async def test_tickets_sold_beyond_the_total_make_the_verdict_bad() -> None:

@@ -42,7 +42,7 @@ async def test_a_form_that_no_page_of_ours_sent_is_refused(web: Web, path: str) 
         cookie = (await web.staff("admin"))["Cookie"]
         answer = await web.post(address(path), data={"step": "close"}, headers={**headers, "Cookie": cookie})
         assert answer.status_code == 403, who
-        assert "Another site tried to press a button" in answer.text, who
+        assert "Another site tried to act" in answer.text, who
 
 
 @pytest.mark.parametrize("it", PAGES, ids=lambda it: it.path)

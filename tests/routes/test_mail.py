@@ -147,7 +147,7 @@ async def test_every_kind_is_sent_once(
     await arrived(server, "Soon: Gala")
     await web.post(f"{path}/cancel", headers=place)
     await arrived(server, "Your reservation was cancelled: Gala")
-    assert "€100.00" in text_of(await arrived(server, "Your money is on its way back: Gala"))
+    assert "€100.00" in text_of(await arrived(server, "Your refund is on its way: Gala"))
     await stores.postgres.execute("UPDATE outbox SET streamed_at = NULL")  # told again, as after a lost Redis
     await reminded(stores)
     await settled(stores)

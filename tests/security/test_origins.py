@@ -97,7 +97,7 @@ async def test_no_form_of_a_foreign_page_changes_anything(web: Web, stores: Stor
             for who, headers in FOREIGN.items():
                 answer = await web.post(path, data={"step": "close"}, headers={**headers, **cookie})
                 assert answer.status_code == 403, (path, who)
-                assert "Another site tried to press a button" in answer.text, (path, who)
+                assert "Another site tried to act" in answer.text, (path, who)
                 assert "set-cookie" not in answer.headers, (path, who)
     assert await everything(stores) == before
 
