@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -53,6 +53,7 @@ def create_app(settings: Settings) -> Quart:
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
     places, claims = PlaceSigner(secret), ClaimSigner(secret)
+    contract = msgspec.json.encode(openapi.contract(CALLS))
     quart = Quart("fairgate", static_folder=None)
     quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
     # Each call has its own limit; Quart's is for what is read past that one.
@@ -63,12 +64,15 @@ def create_app(settings: Settings) -> Quart:
     register_pages(quart)
     register_console_pages(quart)
 
-    @quart.while_serving
-    async def serving() -> AsyncGenerator[None, None]:
+    serving = AsyncExitStack()  # not `while_serving`: that is good for one time only
+
+    @quart.before_serving
+    async def begin() -> None:
         closing: Any = quart.shutdown_event  # an asyncio.Event, typed as the protocol of one
-        async with _opened(settings, places, claims, closing) as app:
-            quart.extensions["fairgate"] = app
-            yield
+        opened = _opened(settings, places, claims, contract, closing)
+        quart.extensions["fairgate"] = await serving.enter_async_context(opened)
+
+    quart.after_serving(serving.aclose)
 
     lane: Any = HotLane(quart, CALLS)
     quart.asgi_app = lane  # type: ignore[method-assign]  # the way Quart documents for ASGI middleware
@@ -77,7 +81,7 @@ def create_app(settings: Settings) -> Quart:
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, places: PlaceSigner, claims: ClaimSigner, closing: asyncio.Event
+    settings: Settings, places: PlaceSigner, claims: ClaimSigner, contract: bytes, closing: asyncio.Event
 ) -> AsyncIterator[App]:
     """Everything a process holds while it serves. Raises CannotRun."""
     running = Loops()
@@ -129,7 +133,7 @@ async def _opened(
                 open_streams=OpenStreams(settings.streams_per_address if settings.throttled else 0),
                 readiness=Kept(READINESS_FRESH_S),
                 drift=Drift(),
-                contract=msgspec.json.encode(openapi.contract(CALLS)),
+                contract=contract,
                 trusted=trusted_networks(settings.trusted_proxies),
                 creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
                 exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),

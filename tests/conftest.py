@@ -15,18 +15,9 @@ import pytest
 from app import embedded, migrate
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 from app.store.keys import PERMANENT
+from tests.support.emptying import Empty, emptying
 
-EMPTY = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend';
-SET session_replication_role = replica;  -- no foreign keys, no triggers
-DO $$ DECLARE name text; BEGIN
-    FOR name IN SELECT tablename FROM pg_tables
-                WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
-        EXECUTE format('DELETE FROM %I', name);
-    END LOOP;
-END $$
-"""
+pytest_plugins = ["tests.support.profiling"]
 
 
 @dataclass(frozen=True)
@@ -97,18 +88,18 @@ async def own_database_url(servers: Servers) -> AsyncIterator[str]:
     await admin.close()
 
 
+@pytest.fixture(scope="session")
+async def empty() -> AsyncIterator[Empty]:
+    """Delete all rows of a database."""
+    async with emptying() as found:
+        yield found
+
+
 @pytest.fixture
-async def database_url(servers: Servers) -> AsyncIterator[str]:
-    """A migrated database without rows; emptied afterwards, which takes a tenth of making a new one."""
+async def database_url(servers: Servers, empty: Empty) -> AsyncIterator[str]:
+    """A migrated database without rows; emptied afterwards, which takes a hundredth of making a new one."""
     yield servers.database_url
     await empty(servers.database_url)
-
-
-async def empty(database_url: str) -> None:
-    """Delete all rows."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(EMPTY)
-    await connection.close()
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ import schemathesis
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 
 from app.store.connections import connected
-from tests.conftest import Servers, empty
+from tests.conftest import Servers
 from tests.contract.world import World, a_world
 from tests.listening import listening
 from tests.routes.conftest import served, settings, settings_of, web, worker, working
+from tests.support.emptying import Empty
 
 CALL_TIMEOUT_S = 15
 CONFIG = SchemathesisConfig(
@@ -30,7 +31,7 @@ __all__ = ["settings", "web", "worker"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def world(servers: Servers) -> AsyncIterator[World]:
+async def world(servers: Servers, empty: Empty) -> AsyncIterator[World]:
     """A sale on a real port, with a worker; one for a module, since it takes two seconds to make."""
     chosen = settings_of(servers).model_copy(update={"webhooks_private": "on"})
     async with connected(chosen) as stores:

@@ -166,15 +166,20 @@ def field_of(response: httpx.Response) -> str:
     return named
 
 
+_idle: list[tuple[Settings, Quart]] = []  # compiling the routes of an app takes longer than most tests
+
+
 @asynccontextmanager
 async def served(settings: Settings) -> AsyncIterator[Web]:
-    """The app of these settings."""
-    quart = create_app(settings)
+    """The app of these settings: one nobody serves now, as it was made; what it holds is opened anew."""
+    at = next((at for at, (known, _) in enumerate(_idle) if known == settings), None)
+    quart = create_app(settings) if at is None else _idle.pop(at)[1]
     async with quart.test_app():
         asgi: Any = quart
         transport = httpx.ASGITransport(app=asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://fairgate.test") as http:
             yield Web(quart, http, settings)
+    _idle.append((settings, quart))
 
 
 def settings_of(servers: Servers) -> Settings:

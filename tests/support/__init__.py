@@ -1,0 +1,1 @@
+"""What tests and the test run itself lean on; no test is in here."""
