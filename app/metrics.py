@@ -17,6 +17,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
+    Histogram,
     ProcessCollector,
     disable_created_metrics,
 )
@@ -130,6 +131,19 @@ LOOP_FAULTS = Counter(
     "fairgate_loop_faults",
     "Times a long-running task failed for one room or other thing and went on with the rest.",
     ["loop"],
+    registry=REGISTRY,
+)
+JOBS = Counter(
+    "fairgate_jobs",
+    "Runs of jobs by outcome: done, failed, cut_off (took too long, or the worker stopped), store_away.",
+    ["job", "outcome"],
+    registry=REGISTRY,
+)
+JOB_SECONDS = Histogram(
+    "fairgate_job_seconds",
+    "How long runs of jobs took.",
+    ["job"],
+    buckets=(0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0),
     registry=REGISTRY,
 )
 STREAMS_BROKEN = Counter(

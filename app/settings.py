@@ -43,7 +43,11 @@ class Settings(BaseSettings):
     """Everything that can be set from outside. Empty store addresses mean: embedded."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FAIRGATE_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="FAIRGATE_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # there are passwords in it
     )
 
     redis_url: str = _store_url("REDIS_URL")

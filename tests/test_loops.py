@@ -42,7 +42,6 @@ NOT_LOOPS = {
     "app/web/streaming.py send_stream": "one answer, waited for",
     "app/web/streams.py server_sent": "one answer, waited for",
     "worker/admission.py Watch.run": "waits for supervised loops",
-    "worker/main.py Crew.finish": "waits for supervised loops",
     "worker/processor.py Lanes.run": "waits for supervised loops",
 }
 

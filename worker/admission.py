@@ -274,4 +274,4 @@ def resting_s(tick: Tick) -> float:
     return max(0.0, min(IDLE_TICK_S, tick.due_in_ms / 1000) - TICK_S)
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (admit_rooms, report)
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (admit_rooms, report)

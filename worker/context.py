@@ -1,4 +1,4 @@
-"""What every job of the worker is handed."""
+"""What every loop and job of the worker is handed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.connections import Stores
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """One worker process: its name, its stores, and the event that asks its jobs to come to an end."""
+    """One worker process: its name, its stores, and the event that asks its loops to come to an end."""
 
     settings: Settings
     stores: Stores

@@ -21,4 +21,4 @@ async def expire_holds(ctx: WorkerContext) -> None:
     await repeat(ctx.stopping, "expire_holds", once, EVERY_S)
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (expire_holds,)
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (expire_holds,)

@@ -1,7 +1,7 @@
 """Writes and sends mails.
 
-Loops, as all the worker's jobs: an arq job a mail would stay locked where its worker died, and the table of
-mails already says what is due and who has it.
+Loops: an arq job a mail would stay locked where its worker died, and the table of mails already says what is
+due and who has it. Reminders, which nobody waits for, are a job (`worker/jobs.py`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from app.store.busy import KEYS, busy_rooms
 from app.store.called import Call
 from app.store.mails import Called
 from worker.context import WorkerContext
-from worker.pace import pause, repeat
+from worker.pace import in_time, pause, repeat
 
 TURNS_S = 1.0
-REMIND_S = 30.0
+REMIND_STEPS_MAX = 100  # a round
 SEND_S = 1.0
 LANES = 4  # connections to the server at once
 CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
@@ -55,12 +55,10 @@ async def mail_turns(ctx: WorkerContext) -> None:
 
 
 async def mail_reminders(ctx: WorkerContext) -> None:
-    """Remind of what begins within a day."""
-
-    async def once() -> bool:
-        return await stored.queue_of_reminders(ctx.stores.postgres)
-
-    await repeat(ctx.stopping, "mail_reminders", once, REMIND_S)
+    """Remind of what begins within a day: one round, a statement for each thousand."""
+    for _ in in_time(range(REMIND_STEPS_MAX)):
+        if not await stored.queue_of_reminders(ctx.stores.postgres):
+            break
 
 
 async def send_mails(ctx: WorkerContext) -> None:
@@ -93,4 +91,4 @@ async def _lane(ctx: WorkerContext, post: mails.Post) -> None:
     await repeat(ctx.stopping, "send_mails", once, SEND_S)
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mail_turns, mail_reminders, send_mails)
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mail_turns, send_mails)

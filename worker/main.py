@@ -1,164 +1,125 @@
-"""The worker process: permanent jobs under arq's eye.
+"""The worker process, which is arq's: `fairgate worker`, or `arq worker.main.WorkerSettings`.
 
-Each job runs for the life of the process. arq holds one entry per job in a queue of this worker's own, so
-what a dead worker leaves there concerns nobody; its work is taken over in the stores (every worker ticks all
-rooms, stale batches are claimed). An arq job attends the work for a shift and asks for the next one; a queue
-that is away stops the attendance, not the work. What breaks is started again by `app.loops`.
+arq starts the loops and ends them (`worker/crew.py`), and runs the jobs (`worker/jobs.py`), from one queue of
+all workers. `fairgate worker` does besides what arq does not: loops run on while the queue is away, which
+ends a worker of arq's own command, and operators are answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import signal
 import socket
-from collections.abc import Awaitable, Callable
+import sys
+import time
 from contextlib import suppress
-from functools import partial
-from typing import Any
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 import uvloop
-from arq import Retry, func
-from arq.connections import ArqRedis
 from arq.worker import Worker
-from redis.asyncio import RedisCluster
+from redis.exceptions import WatchError
 
-from app import garbage, health, loops, ops, scheduling
+from app import installation, log, scheduling
 from app.core.errors import CannotRun
-from app.ops import Ops
 from app.settings import Settings
-from app.store.connections import REDIS_AWAY, connected, queue_pool
-from app.waiting_room import open_line
-from worker import admission, expiry, mail, mend, notices, payments, processor, samples
-from worker.context import WorkerContext
-from worker.pace import Backoff, pause
+from app.store.connections import REDIS_AWAY
+from app.store.job_queue import QUEUE, open_queue, redis_settings
+from worker import crew, jobs
+from worker.pace import Backoff
 
-log = structlog.get_logger(__name__)
+AT_ONCE = 4  # jobs of one worker: they share its connections with the loops
+POLL_S = 0.5
+HEALTH_S = 5
+STEADY_S = 5.0  # a queue that answered for so long was well again
+LEAVE_S = 0.8  # for the jobs in hand and the queue, at shutdown
+QUEUE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, WatchError)  # or in mid-transaction
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
-    *admission.JOBS,
-    *processor.JOBS,
-    *expiry.JOBS,
-    *payments.JOBS,
-    *mend.JOBS,
-    *notices.JOBS,
-    *mail.JOBS,
-    *samples.JOBS,
-)
-SHIFT_S = 1800  # how long arq's lock on a job of ours outlives a killed worker; nobody waits for it
-GRACE_S = 2.0  # for the batch in hand at shutdown
+logger = structlog.get_logger(__name__)
 
 
-class Crew:
-    """The running jobs of this process."""
+def worker_settings(settings: Settings, ops_listener: socket.socket | None = None) -> dict[str, Any]:
+    """What an arq worker is made of."""
+    return {
+        "functions": jobs.functions(),
+        "cron_jobs": jobs.cron_jobs(),
+        "on_startup": crew.start,
+        "on_shutdown": crew.stop,
+        "ctx": {"settings": settings, "ops_listener": ops_listener},
+        "redis_pool": open_queue(settings),
+        "redis_settings": redis_settings(settings),  # for `arq --check`
+        "queue_name": QUEUE,
+        "job_serializer": msgspec.json.encode,
+        "job_deserializer": msgspec.json.decode,
+        "job_timeout": jobs.TIMEOUT_S,
+        "max_jobs": AT_ONCE,
+        "max_tries": jobs.TRIES,
+        "keep_result": 0,
+        "poll_delay": POLL_S,
+        "health_check_interval": HEALTH_S,
+        "timezone": UTC,
+        "log_results": False,
+    }
 
-    def __init__(self, ctx: WorkerContext) -> None:
-        self.ctx = ctx
-        self._jobs = {job.__name__: job for job in JOBS}
-        self._running: dict[str, asyncio.Task[None]] = {}
 
-    def running(self, name: str) -> asyncio.Task[None]:
-        """The job's task; a new one when there is none."""
-        task = self._running.get(name)
-        if task is None or task.done():
-            task = self._running[name] = self.ctx.loops.start(name, partial(self._jobs[name], self.ctx))
-        return task
+if not TYPE_CHECKING:
 
-    async def finish(self) -> None:
-        """Let the jobs come to an end, which they do when the worker is stopping; cut off what does not."""
-        if self._running:
-            _, late = await asyncio.wait(self._running.values(), timeout=GRACE_S)
-            for task in late:
-                log.warning("a job was cut off", job=task.get_name())
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+    def __getattr__(name: str) -> dict[str, Any]:
+        """`WorkerSettings`, made when arq asks for them: they read the environment, as an import must not."""
+        if name != "WorkerSettings":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            settings = installation.resolve(Settings())
+            log.configure(settings, "worker")
+            return worker_settings(settings)
+        except CannotRun as error:
+            sys.exit(f"fairgate: {error}")
+
+
+class LastingWorker(Worker):
+    """arq's worker, for which a queue that is away is no reason to end."""
+
+    async def main(self) -> None:
+        """Run until cancelled; without the queue the loops run alone."""
+        await crew.start(self.ctx)
+        backoff = Backoff()
+        while True:
+            began = time.monotonic()
+            try:
+                await super().main()
+            except QUEUE_AWAY as error:
+                if time.monotonic() - began > STEADY_S:
+                    backoff.reset()
+                if backoff.first:
+                    logger.warning("the queue is away; the loops go on", why=repr(error))
+                await asyncio.sleep(backoff.next())
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """As arq, which does not give a slot back when the queue breaks off."""
+        try:
+            await super().start_jobs(job_ids)
+        except QUEUE_AWAY:
+            self._release_sem_dec_counter_on_complete()
+            raise
+
+    async def close(self) -> None:
+        """End the loops, also where the queue cannot be told that we leave."""
+        if ctx := self.ctx.get("worker"):
+            ctx.stopping.set()
+        self.on_shutdown = None
+        with suppress(*QUEUE_AWAY, TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await super().close()
+        await crew.stop(self.ctx)
 
 
 def run(settings: Settings, ops_listener: socket.socket | None) -> None:
     """Work until SIGTERM or SIGINT. Raises CannotRun when a store cannot be used at the start."""
     scheduling.as_batch()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings, ops_listener))
-
-
-async def _work(settings: Settings, ops_listener: socket.socket | None) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with connected(settings, "worker") as stores:
-        if isinstance(stores.redis, RedisCluster) and not settings.queue_redis_url:
-            raise CannotRun(
-                "REDIS_URL is a Redis Cluster, where arq cannot keep its queue; "
-                "set QUEUE_REDIS_URL to a Redis that is none"
-            )
-        worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        crew = Crew(WorkerContext(settings, stores, worker_id, stopping))
-        await health.tell_faults(stores)
-        log.info("working", worker_id=worker_id)
-        garbage.spare_what_started()
-        attending = [crew.ctx.loops.start("attend", partial(_attend, crew))]
-        if ops_listener is not None:
-            told = Ops(stores, open_line(stores, settings), crew.ctx.loops)
-            attending.append(crew.ctx.loops.start("ops", partial(ops.serve, told, ops_listener)))
-        await stopping.wait()
-        await crew.finish()
-        await loops.end(attending)
-
-
-async def _attend(crew: Crew) -> None:
-    """Keep an arq worker going; after trouble with its queue a new one."""
-    backoff = Backoff()
-    while not crew.ctx.stopping.is_set():
-        try:
-            await _arq(crew)
-        except REDIS_AWAY as error:
-            if backoff.first:
-                log.warning("the queue is away; the work goes on", why=repr(error))
-            await pause(crew.ctx.stopping, backoff.next())
-
-
-async def _arq(crew: Crew) -> None:
-    """One arq worker, until it is cancelled or its queue fails."""
-    queue = f"fairgate:worker:{crew.ctx.worker_id}:{secrets.token_hex(3)}"
-    pool = ArqRedis(queue_pool(crew.ctx.settings))
-    pool.auto_close_connection_pool = True
-    pool.default_queue_name = queue
-    pool.job_serializer, pool.job_deserializer = msgspec.json.encode, msgspec.json.decode
-    worker = Worker(
-        functions=[_attendance(crew, job.__name__, queue) for job in JOBS],
-        redis_pool=pool,
-        queue_name=queue,
-        job_serializer=msgspec.json.encode,
-        job_deserializer=msgspec.json.decode,
-        handle_signals=False,
-        max_jobs=len(JOBS),  # all run: then arq does not look into its queue, which cost a tenth of a core
-        poll_delay=0.1,
-        health_check_interval=5,
-        log_results=False,
-    )
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
     try:
-        for job in JOBS:
-            await pool.enqueue_job(job.__name__, _job_id=f"{queue}:{job.__name__}")
-        await worker.async_run()
+        LastingWorker(**worker_settings(settings, ops_listener)).run()
     finally:
-        if worker.main_task is not None:
-            worker.main_task.cancel()
-        with suppress(*REDIS_AWAY, asyncio.CancelledError):
-            await worker.close()
-
-
-def _attendance(crew: Crew, name: str, queue: str) -> Any:
-    """The arq function that attends one job."""
-
-    async def attend(ctx: dict[str, Any]) -> None:
-        await ctx["redis"].expire(queue, 2 * SHIFT_S)
-        task = crew.running(name)
-        await asyncio.wait({task}, timeout=SHIFT_S)
-        if not crew.ctx.stopping.is_set():
-            raise Retry(defer=1 if task.done() else 0)
-
-    return func(attend, name=name, timeout=SHIFT_S + 60, max_tries=1_000_000, keep_result=0)
+        loop.close()

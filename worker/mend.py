@@ -1,4 +1,8 @@
-"""Mends what a crash left between the two stores, and forgets what is past its time."""
+"""Mends what a crash left between the two stores, and forgets what is past its time.
+
+`mend` is a loop: buyers wait for what it does. The others are jobs (`worker/jobs.py`): each call is one
+round, short, and may run twice.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +21,19 @@ from app.store.endings import EXPIRE_MAX
 from app.store.stock_scripts import RoomNotReady
 from app.unloading import unload_closed
 from worker.context import WorkerContext
-from worker.pace import pause, repeat
+from worker.pace import in_time, repeat
 
 Sale = tuple[RoomId, EventId]
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
-TOTALS_S = 5.0  # totals and prices of Redis are brought in line with Postgres
-RECONCILE_S = 60.0
-UNLOAD_S = 60.0
-PURGE_S = 300.0
+TOTALS_WITHIN_S = 10.0  # sales that were busy so lately; the job comes each 5 s
+RECONCILE_WITHIN_S = 120.0
 CHANGED_S = 60.0  # totals that staff changed in the last minute are looked at also where nobody is
 DEAD_S = 7_200.0  # a consumer is dead after an hour
+TOTALS_BUDGET_S = 4.0
+PURGE_STEPS_MAX = 1_000  # a round
 
 
 async def mend(ctx: WorkerContext) -> None:
@@ -44,30 +48,24 @@ async def mend(ctx: WorkerContext) -> None:
 async def align_totals(ctx: WorkerContext) -> None:
     """Load totals and prices again, in case a change of them reached Postgres only."""
 
-    async def once() -> bool:
-        async def align(sale: Sale) -> None:
-            with suppress(RoomNotReady):  # loading the room loads its stock
-                await holds.load_totals(ctx.stores, *sale)
+    async def align(sale: Sale) -> None:
+        with suppress(RoomNotReady):  # loading the room loads its stock
+            await holds.load_totals(ctx.stores, *sale)
 
-        await loops.each("align_totals", await _sales(ctx, TOTALS_S, changed_within_s=CHANGED_S), align)
-        return False
-
-    await repeat(ctx.stopping, "align_totals", once, TOTALS_S)
+    sales = await _sales(ctx, TOTALS_WITHIN_S, changed_within_s=CHANGED_S)
+    await loops.each("align_totals", in_time(sales, TOTALS_BUDGET_S), align)
 
 
 async def purge(ctx: WorkerContext) -> None:
     """Forget what nobody can ask for any more: replies, calls, draws, consumers that are dead."""
 
-    async def once() -> bool:
-        await past.forget(ctx.stores.postgres, ctx.settings.audit_keep_days)
+    async def forget_dead(sale: Sale) -> None:
+        await stream.forget_dead(ctx.stores.redis, holds.keys_of(sale[0]))
 
-        async def forget_dead(sale: Sale) -> None:
-            await stream.forget_dead(ctx.stores.redis, holds.keys_of(sale[0]))
-
-        await loops.each("purge", await _sales(ctx, DEAD_S), forget_dead)
-        return False
-
-    await repeat(ctx.stopping, "purge", once, PURGE_S)
+    await loops.each("purge", in_time(await _sales(ctx, DEAD_S)), forget_dead)
+    for _ in in_time(range(PURGE_STEPS_MAX)):
+        if not await past.forget(ctx.stores.postgres, ctx.settings.audit_keep_days):
+            break
 
 
 async def reconcile_rooms(ctx: WorkerContext) -> None:
@@ -76,26 +74,17 @@ async def reconcile_rooms(ctx: WorkerContext) -> None:
     Bounded: an event with more holds than `reconcile.HOLDS_MAX` is for `fairgate reconcile`.
     """
 
-    async def once() -> bool:
-        async def one(sale: Sale) -> None:
-            if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, sale[0]):
-                await _reconcile(ctx, *sale)
+    async def one(sale: Sale) -> None:
+        if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, sale[0]):
+            await _reconcile(ctx, *sale)
 
-        await loops.each("reconcile_rooms", await _sales(ctx, 2 * RECONCILE_S), one, at_once=1)
-        return False
-
-    await pause(ctx.stopping, RECONCILE_S)
-    await repeat(ctx.stopping, "reconcile_rooms", once, RECONCILE_S)
+    sales = await _sales(ctx, RECONCILE_WITHIN_S)
+    await loops.each("reconcile_rooms", in_time(sales), one, at_once=1)
 
 
 async def unload_rooms(ctx: WorkerContext) -> None:
     """Take rooms that have long been closed out of Redis."""
-
-    async def once() -> bool:
-        await unload_closed(ctx.stores)
-        return False
-
-    await repeat(ctx.stopping, "unload_rooms", once, UNLOAD_S)
+    await unload_closed(ctx.stores)
 
 
 async def _sales(ctx: WorkerContext, within_s: float, changed_within_s: float = 0) -> list[Sale]:
@@ -118,10 +107,4 @@ async def _reconcile(ctx: WorkerContext, room_id: RoomId, event_id: EventId) -> 
             log.warning("the stores differed", event_id=event_id, outcome=outcome, what=line)
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
-    mend,
-    align_totals,
-    reconcile_rooms,
-    unload_rooms,
-    purge,
-)
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mend,)

@@ -15,13 +15,13 @@ from app.store.connections import STORE_AWAY
 from app.store.outbox import forget
 from app.store.webhooks import Target
 from worker.context import WorkerContext
-from worker.pace import pause, repeat
+from worker.pace import in_time, pause, repeat
 
 RELAY_S = 0.25
 RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
 DELIVER_S = 0.2
-FORGET_S = 60.0
+FORGET_STEPS_MAX = 1_000  # a round
 REST_S, REST_MAX_S = 1.0, 30.0  # of a webhook that takes nothing, growing
 
 
@@ -52,13 +52,11 @@ async def relay_notices(ctx: WorkerContext) -> None:
 
 
 async def forget_notices(ctx: WorkerContext) -> None:
-    """Keep the outbox from growing for ever."""
-
-    async def once() -> bool:
-        await attempts.forget_attempts(ctx.stores.postgres)
-        return await forget(ctx.stores.postgres)
-
-    await repeat(ctx.stopping, "forget_notices", once, FORGET_S)
+    """Keep the outbox from growing for ever: one round, a statement for each so many."""
+    await attempts.forget_attempts(ctx.stores.postgres)
+    for _ in in_time(range(FORGET_STEPS_MAX)):
+        if not await forget(ctx.stores.postgres):
+            break
 
 
 async def deliver_notices(ctx: WorkerContext) -> None:
@@ -98,8 +96,7 @@ async def _lane(ctx: WorkerContext, target: Target) -> None:
         await repeat(ctx.stopping, f"deliver {target.webhook_id}", once, DELIVER_S)
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     relay_notices,
     deliver_notices,
-    forget_notices,
 )

@@ -1,10 +1,13 @@
-"""The pace of permanent jobs: wait a while or until the worker stops; wait longer after trouble."""
+"""The pace of loops and jobs: wait a while or until the worker stops; longer after trouble; stop in time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import structlog
 
@@ -13,14 +16,26 @@ from app.store.connections import STORE_AWAY
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 FIRST_S = 0.05
 LONGEST_S = 1.0  # a store that is back is noticed within this time
+BUDGET_S = 20.0  # of one run of a job
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> None:
     """Wait; at once when the worker is asked to stop."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stopping.wait(), seconds)
+
+
+def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:
+    """These things, as far as the time goes; in another order each time, so that none is always left out."""
+    until = time.monotonic() + budget_s
+    for it in random.sample(things, len(things)):
+        if time.monotonic() >= until:
+            return
+        yield it
 
 
 class Backoff:

@@ -23,4 +23,4 @@ async def settle_payments(ctx: WorkerContext) -> None:
     await repeat(ctx.stopping, "settle_payments", once, EVERY_S)
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (settle_payments,)
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (settle_payments,)

@@ -91,4 +91,4 @@ async def drain(ctx: WorkerContext) -> None:
     await Lanes(ctx).run()
 
 
-JOBS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (drain,)
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (drain,)

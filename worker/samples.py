@@ -24,4 +24,4 @@ async def sample_rooms(ctx: WorkerContext) -> None:
     await repeat(ctx.stopping, "sample_rooms", once, EVERY_MS / 1000)
 
 
-JOBS = (sample_rooms,)
+LOOPS = (sample_rooms,)

@@ -6,32 +6,40 @@ import asyncpg
 
 from app.store import set_aside
 
-# Calls: the longest claim window is a day. Draws, endings: place tokens live 30 days after the room closed.
-_FORGET = (
-    "DELETE FROM idempotent_replies WHERE created_at < now() - interval '24 hours'",
-    "DELETE FROM gateway_messages WHERE received_at < now() - interval '1 day'",  # refused by age after 5 min
-    "DELETE FROM mails WHERE created_at < now() - interval '30 days' "
-    "AND state NOT IN ('waiting', 'handing_over')",
-    "DELETE FROM mailboxes USING rooms WHERE rooms.room_id = mailboxes.room_id AND rooms.state = 'closed' "
-    "AND rooms.closed_at < now() - interval '30 days' AND NOT EXISTS "
-    "(SELECT FROM events WHERE events.room_id = rooms.room_id AND starts_at > now() - interval '30 days')",
-    "DELETE FROM mail_traces WHERE at < now() - interval '1 day'",
-    "DELETE FROM calls WHERE called_at < now() - interval '2 days'",
-    "DELETE FROM drawn_places USING rooms WHERE rooms.room_id = drawn_places.room_id "
-    "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",
-    "DELETE FROM ended_places USING rooms WHERE rooms.room_id = ended_places.room_id "
-    "AND rooms.state = 'closed' AND rooms.closed_at < now() - interval '30 days'",
+STEP_MAX = 10_000  # rows of a table in one statement, so that none takes long
+
+_LONG_CLOSED = (
+    "room_id IN (SELECT room_id FROM rooms WHERE state = 'closed' AND closed_at < now() - interval '30 days')"
 )
+# Calls: the longest claim window is a day. Draws, endings: place tokens live 30 days after the room closed.
+_PAST = {
+    "idempotent_replies": "created_at < now() - interval '24 hours'",
+    "gateway_messages": "received_at < now() - interval '1 day'",  # refused by age after 5 min
+    "mails": "created_at < now() - interval '30 days' AND state NOT IN ('waiting', 'handing_over')",
+    "mailboxes": f"{_LONG_CLOSED} AND NOT EXISTS (SELECT FROM events "
+    "WHERE events.room_id = mailboxes.room_id AND starts_at > now() - interval '30 days')",
+    "mail_traces": "at < now() - interval '1 day'",
+    "calls": "called_at < now() - interval '2 days'",
+    "drawn_places": _LONG_CLOSED,
+    "ended_places": _LONG_CLOSED,
+    "audit": "$1 > 0 AND changed_at < now() - make_interval(days => $1)",
+}
 
 
-async def forget(postgres: asyncpg.Pool, audit_keep_days: int) -> None:
-    """Delete what nobody can ask for any more; of the audit log what is older than that, 0: nothing."""
-    for statement in _FORGET:
-        await postgres.execute(statement, timeout=60)
-    await set_aside.forget(postgres)
-    if audit_keep_days:
-        await postgres.execute(
-            "DELETE FROM audit WHERE changed_at < now() - make_interval(days => $1)",
-            audit_keep_days,
+async def forget(postgres: asyncpg.Pool, audit_keep_days: int) -> bool:
+    """Delete what nobody can ask for any more; of the audit log what is older than that, 0: nothing.
+
+    Some of it: True when there may be more.
+    """
+    more = False
+    for table, condition in _PAST.items():
+        given = (audit_keep_days,) if "$1" in condition else ()
+        done = await postgres.execute(
+            f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("
+            f"SELECT ctid FROM {table} WHERE {condition} LIMIT {STEP_MAX}))",
+            *given,
             timeout=60,
         )
+        more = more or done == f"DELETE {STEP_MAX}"
+    await set_aside.forget(postgres)
+    return more

@@ -25,7 +25,7 @@ from tests.conftest import Servers
 from tests.contract import declared
 from tests.waiting import wait_until
 from worker.context import WorkerContext
-from worker.main import JOBS
+from worker.crew import LOOPS
 
 OPS_TOKEN = "of operators, 32 characters ....."
 GATEWAY_SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -212,9 +212,9 @@ async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
 
 @asynccontextmanager
 async def working(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
-    """All the worker's jobs, running."""
+    """All the worker's loops, running."""
     ctx = WorkerContext(settings, stores, "worker-of-a-test", asyncio.Event())
-    tasks = [asyncio.ensure_future(job(ctx)) for job in JOBS]
+    tasks = [asyncio.ensure_future(loop(ctx)) for loop in LOOPS]
     yield ctx
     ctx.stopping.set()
     await asyncio.wait_for(asyncio.gather(*tasks), 10)

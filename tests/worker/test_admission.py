@@ -24,9 +24,10 @@ from tests.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, 
 from tests.conftest import Servers
 from tests.waiting import wait_until
 from tests.wire import wired
-from worker.admission import IDLE_TICK_S, JOBS, TICK_S, resting_s
+from worker.admission import IDLE_TICK_S, LOOPS, TICK_S, resting_s
 from worker.context import WorkerContext
-from worker.main import JOBS as ALL_JOBS
+from worker.crew import LOOPS as ALL_LOOPS
+from worker.jobs import PERIODIC
 
 OFF = Settings(rate_limits="off")
 
@@ -41,7 +42,7 @@ async def controllers(stores: Stores, count: int = 1) -> AsyncIterator[asyncio.E
     """So many workers' controllers, until the block ends."""
     stopping = asyncio.Event()
     contexts = [WorkerContext(OFF, stores, f"worker-{n}", stopping) for n in range(count)]
-    tasks = [asyncio.ensure_future(job(ctx)) for ctx in contexts for job in JOBS]
+    tasks = [asyncio.ensure_future(job(ctx)) for ctx in contexts for job in LOOPS]
     try:
         yield stopping
     finally:
@@ -224,8 +225,8 @@ async def _standstill(line: Line) -> int:
     return found
 
 
-def test_every_job_has_a_name_of_its_own() -> None:
-    names = [job.__name__ for job in ALL_JOBS]
+def test_every_loop_and_job_has_a_name_of_its_own() -> None:
+    names = [it.__name__ for it in (*ALL_LOOPS, *(job.work for job in PERIODIC))]
     assert len(names) == len(set(names))
 
 

@@ -1,24 +1,36 @@
-"""The permanent jobs beside the processor: payments are settled, what is past its time is forgotten."""
+"""Jobs by the clock, and loops beside the processor: each does its part, and may run twice."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
+from arq.worker import Worker
 
 from app import conservation, metrics
 from app.reservations import Payment, confirm, get
 from app.settings import Settings
 from app.store.connections import Stores
+from app.store.job_queue import redis_settings
 from app.store.stock_scripts import GROUP
+from tests.conftest import Servers
 from tests.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
 from tests.waiting import wait_until
 from worker import mend
 from worker.context import WorkerContext
+from worker.jobs import PERIODIC, TIMEOUT_S, Periodic, counted
+from worker.main import worker_settings
 from worker.pace import Backoff, repeat
 from worker.payments import settle_payments
+
+
+def a_context(stores: Stores, settings: Settings = SETTINGS) -> WorkerContext:
+    """What jobs and loops are handed."""
+    return WorkerContext(settings, stores, "jobs", asyncio.Event())
 
 
 @asynccontextmanager
@@ -26,7 +38,7 @@ async def at_work(
     stores: Stores, job: Callable[[WorkerContext], Awaitable[None]], settings: Settings = SETTINGS
 ) -> AsyncIterator[None]:
     """The job, until the end of the block; it has to stop at once."""
-    ctx = WorkerContext(settings, stores, "jobs", asyncio.Event())
+    ctx = a_context(stores, settings)
     task = asyncio.ensure_future(job(ctx))
     yield
     ctx.stopping.set()
@@ -60,35 +72,29 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
             "INSERT INTO drawn_places (room_id, visitor_id, queue_number) VALUES ('hall', 'ann', 1)"
         )
 
-        async def purged() -> bool:
-            kept = await stores.postgres.fetch("SELECT idempotency_key FROM idempotent_replies")
-            return [row["idempotency_key"] for row in kept] == ["new"]
-
-        async with at_work(stores, mend.purge):
-            await wait_until(purged, "the purge")
+        await mend.purge(a_context(stores))
+        kept = await stores.postgres.fetch("SELECT idempotency_key FROM idempotent_replies")
+        assert [row["idempotency_key"] for row in kept] == ["new"]
         assert await stores.postgres.fetchval("SELECT count(*) FROM calls") == 1
         assert await stores.postgres.fetchval("SELECT count(*) FROM drawn_places") == 1
 
 
 async def test_consumers_at_work_are_never_forgotten(stores: Stores) -> None:
-    async with a_shop(stores) as desk, at_work(stores, mend.purge):
+    async with a_shop(stores) as desk:
         await ask(desk, await a_session(stores))
+        await mend.purge(a_context(stores))
         assert len(await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)) == 1
 
 
 async def test_drift_is_mended_by_itself_and_counted(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mend, "RECONCILE_S", 0.05)
     monkeypatch.setattr(conservation, "PAUSE_S", 0.02)
     counted = metrics.DRIFT.labels("holds", "mended")
     before = counted._value.get()
-    async with a_shop(stores) as desk, at_work(stores, mend.reconcile_rooms):
+    async with a_shop(stores) as desk:
         await ask(desk, await a_session(stores))
         await stores.redis.hincrby(LIVE.stock, "held:floor", 3)
-
-        async def mended() -> bool:
-            return bool(counted._value.get() > before)
-
-        await wait_until(mended, "the mending")
+        await mend.reconcile_rooms(a_context(stores))
+        assert counted._value.get() > before
         assert await stores.redis.hget(LIVE.stock, "held:floor") == "2"
         assert await conservation.check(stores, GALA) == []
 
@@ -113,3 +119,91 @@ def test_a_backoff_doubles_up_to_a_second() -> None:
     assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     backoff.reset()
     assert backoff.next() == 0.05
+
+
+def runs(job: str, outcome: str = "done") -> float:
+    """How often it came to this."""
+    return float(metrics.JOBS.labels(job, outcome)._value.get())
+
+
+def an_arq_worker(stores: Stores, settings: Settings) -> Worker:
+    """As `fairgate worker` makes one, with connected stores; ends with its queue empty."""
+    made = worker_settings(settings)
+    made["ctx"]["worker"] = a_context(stores, settings)
+    return Worker(**{**made, "burst": True, "handle_signals": False, "poll_delay": 0.05})
+
+
+async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
+    stores: Stores, servers: Servers
+) -> None:
+    settings = Settings(redis_url=servers.redis_url)
+    workers = [an_arq_worker(stores, settings) for _ in range(3)]
+    moment = datetime.now(tz=UTC)
+    for worker in workers:
+        for it in worker.cron_jobs:
+            it.next_run, it.minute = moment, (moment.minute + 30) % 60  # then not for a while
+    names = [it.work.__name__ for it in PERIODIC]
+    before = {name: runs(name) for name in names}
+    async with a_shop(stores) as desk:
+        await ask(desk, await a_session(stores))
+        await asyncio.gather(*(worker.main() for worker in workers))
+    assert {name: runs(name) - before[name] for name in names} == dict.fromkeys(names, 1)
+    assert all(metrics.JOB_SECONDS.labels(name)._sum.get() > 0 for name in names)
+    for worker in workers:
+        await worker.pool.aclose()
+
+
+async def test_each_job_by_the_clock_may_run_twice_at_once(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reserved = await ask(desk, await a_session(stores))
+        ctx = a_context(stores)
+        for it in PERIODIC:
+            await asyncio.gather(it.work(ctx), it.work(ctx))
+        found = await get(desk, reserved.reservation_id)
+        assert found is not None
+        assert found.status == "held"
+        assert await conservation.check(stores, GALA) == []
+
+
+@pytest.mark.parametrize("it", PERIODIC, ids=lambda it: it.work.__name__)
+def test_a_job_by_the_clock_is_short(it: Periodic) -> None:
+    assert it.timeout_s <= TIMEOUT_S  # the longest is how long a dead worker's jobs stay locked
+    assert 60 % it.every_s == 0 or (it.every_s % 60 == 0 and 3600 % it.every_s == 0)
+    assert it.after_s < 60
+
+
+async def test_a_job_that_takes_too_long_or_lacks_a_store_is_counted_as_such() -> None:
+    async def slow(_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def away(_: object) -> None:
+        raise ConnectionError
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(counted(slow)({"worker": None}), 0.01)
+    assert runs("slow", "cut_off") == 1
+    await counted(away)({"worker": None})
+    assert runs("away", "store_away") == 1
+
+
+def test_nothing_in_the_queue_is_pickled() -> None:
+    made = worker_settings(Settings(redis_url="redis://127.0.0.1:1"))
+    assert json.loads(made["job_serializer"]({"f": "purge"})) == {"f": "purge"}
+    assert made["redis_pool"].job_serializer is made["job_serializer"]
+    assert made["redis_pool"].job_deserializer is made["job_deserializer"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://ann:secret@redis.test:6380/2", ("redis.test", 6380, 2, "ann", "secret", False, False)),
+        ("rediss://redis.test", ("redis.test", 6379, 0, None, None, True, False)),
+        (
+            "redis+sentinel://:secret@a.test:1,b.test/sale/3",
+            ([("a.test", 1), ("b.test", 26379)], 6379, 3, None, "secret", False, True),
+        ),
+    ],
+)
+def test_arq_s_own_commands_find_the_queue(url: str, expected: tuple[object, ...]) -> None:
+    it = redis_settings(Settings(redis_url="redis://elsewhere.test", queue_redis_url=url))
+    assert (it.host, it.port, it.database, it.username, it.password, it.ssl, it.sentinel) == expected

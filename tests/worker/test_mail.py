@@ -287,8 +287,9 @@ async def test_a_reminder_missed_by_workers_that_were_down_is_made_up_for(stores
     )
     await stores.postgres.execute("UPDATE events SET starts_at = now() + interval '2 hours'")
     count = "SELECT count(*) FROM mails WHERE kind = 'reminder'"
-    for _ in range(2):
-        await for_a_moment(stores, mail.mail_reminders, count)
+    ctx = WorkerContext(Settings(), stores, "worker-of-a-test", asyncio.Event())
+    await asyncio.gather(*(mail.mail_reminders(ctx) for _ in range(3)))
+    await mail.mail_reminders(ctx)
     assert await stores.postgres.fetchval(count) == 1
 
 

@@ -1,4 +1,4 @@
-"""The worker process: jobs that break are started again, and a queue that is away stops nothing."""
+"""The worker process: started by arq or by us, and a queue that is away stops nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from tests.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.conftest import Servers
 from tests.waiting import wait_until
 from worker.context import WorkerContext
-from worker.main import JOBS, Crew
+from worker.crew import LOOPS, Crew
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -33,19 +35,11 @@ def queue(tmp_path: Path) -> Iterator[EmbeddedStore]:
     embedded.stop(store)
 
 
-async def test_a_job_is_started_once_and_again_when_it_broke(stores: Stores) -> None:
-    stopping = asyncio.Event()
-    crew = Crew(WorkerContext(Settings(), stores, "worker", stopping))
-    name = JOBS[0].__name__
-    first = crew.running(name)
-    assert crew.running(name) is first
-    first.cancel()
-    await asyncio.wait({first})
-    second = crew.running(name)
-    assert second is not first
-    stopping.set()
+async def test_each_loop_is_started_and_ends_when_asked(stores: Stores) -> None:
+    crew = Crew(WorkerContext(Settings(), stores, "worker", asyncio.Event()))
+    assert {it.get_name() for it in crew.running} == {loop.__name__ for loop in LOOPS}
     await crew.finish()
-    assert second.done()
+    assert all(it.done() and not it.cancelled() for it in crew.running)
 
 
 @pytest.mark.chaos
@@ -83,6 +77,36 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
             assert await asyncio.wait_for(worker.wait(), 3) == 0
         finally:
             embedded.stop(again)
+    finally:
+        with suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
+
+
+@pytest.mark.chaos
+async def test_arq_runs_the_worker_by_its_own_command(
+    stores: Stores, servers: Servers, database_url: str
+) -> None:
+    line = open_line(stores, Settings(rate_limits="off"))
+    await a_stored_room(stores, admission_rate_per_minute=600)
+    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(100)))
+    environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
+    start = "import sys; from arq.cli import cli; cli(sys.argv[1:])"
+    command = (sys.executable, "-c", start, "worker.main.WorkerSettings")
+    worker = await asyncio.create_subprocess_exec(*command, env=environment, cwd=ROOT)
+    try:
+
+        async def moved() -> bool:
+            return (await status(line, ROOM))[1].serving_position > 20
+
+        await wait_until(moved, "the line moves", timeout_s=30)
+        check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
+        assert await asyncio.wait_for(check.wait(), 10) == 0
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(worker.wait(), 3) == 0
+        check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
+        assert await asyncio.wait_for(check.wait(), 10) == 1
     finally:
         with suppress(ProcessLookupError):
             worker.kill()

@@ -24,7 +24,7 @@ from tests.builders import SEED, STAFF, a_visitor, token
 from tests.sales import SETTINGS, at_desk
 from tests.waiting import wait_until
 from worker.context import WorkerContext
-from worker.main import JOBS
+from worker.crew import LOOPS
 
 MANY = 300
 OPEN = 200
@@ -64,9 +64,9 @@ async def many_rooms(stores: Stores, names: Sequence[str], state: str) -> None:
 
 @asynccontextmanager
 async def a_worker(stores: Stores) -> AsyncIterator[WorkerContext]:
-    """All jobs of a worker, until the block ends."""
+    """All loops of a worker, until the block ends."""
     ctx = WorkerContext(OFF, stores, "worker", asyncio.Event())
-    tasks = [asyncio.ensure_future(job(ctx)) for job in JOBS]
+    tasks = [asyncio.ensure_future(loop(ctx)) for loop in LOOPS]
     try:
         yield ctx
     finally:

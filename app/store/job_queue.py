@@ -1,0 +1,44 @@
+"""arq's queue, one for all workers: who puts jobs into it, and who takes them out. Never pickled."""
+
+from __future__ import annotations
+
+import msgspec
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio.connection import SSLConnection
+
+from app.settings import Settings
+from app.store.connections import queue_pool
+from app.store.redis_address import read_redis_address
+
+QUEUE = "fairgate:jobs"
+
+
+def open_queue(settings: Settings) -> ArqRedis:
+    """The queue; connects to nothing yet. Raises StoreRefused."""
+    queue = ArqRedis(queue_pool(settings))
+    queue.auto_close_connection_pool = True
+    queue.default_queue_name = QUEUE
+    queue.job_serializer, queue.job_deserializer = msgspec.json.encode, msgspec.json.decode
+    return queue
+
+
+def redis_settings(settings: Settings) -> RedisSettings:
+    """The same address as arq's own commands take it. `open_queue` has refused one that cannot be."""
+    address = read_redis_address(settings.queue_url)
+    options = address.options
+    tls = {name: it for name, it in options.items() if name in _TLS}
+    return RedisSettings(
+        host=list(address.sentinels) or options.get("host", "localhost"),
+        port=options.get("port", 6379),
+        unix_socket_path=options.get("path"),
+        database=options.get("db", 0),
+        username=options.get("username"),
+        password=options.get("password"),
+        ssl=issubclass(address.connection_class, SSLConnection),
+        sentinel=bool(address.sentinels),
+        sentinel_master=address.service,
+        **tls,
+    )
+
+
+_TLS = frozenset(it for it in RedisSettings.__dataclass_fields__ if it.startswith("ssl_"))

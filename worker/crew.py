@@ -1,0 +1,94 @@
+"""What runs for the life of a worker process: started by arq's `on_startup`, ended by its `on_shutdown`.
+
+Loops, because take-over has to be fast: every worker ticks all rooms, and what a dead one left in a stream is
+claimed by another within seconds, where an arq job would stay locked until its timeout. Jobs are in
+`worker/jobs.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+import structlog
+from redis.asyncio import RedisCluster
+
+from app import garbage, health, loops, ops
+from app.core.errors import CannotRun
+from app.ops import Ops
+from app.settings import Settings
+from app.store.connections import connected
+from app.waiting_room import open_line
+from worker import admission, expiry, mail, mend, notices, payments, processor, samples
+from worker.context import WorkerContext
+
+log = structlog.get_logger(__name__)
+
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
+    *admission.LOOPS,
+    *processor.LOOPS,
+    *expiry.LOOPS,
+    *payments.LOOPS,
+    *mend.LOOPS,
+    *notices.LOOPS,
+    *mail.LOOPS,
+    *samples.LOOPS,
+)
+GRACE_S = 1.5  # for the batch in hand at shutdown
+
+
+class Crew:
+    """The running loops of this process."""
+
+    def __init__(self, ctx: WorkerContext) -> None:
+        self.ctx = ctx
+        self.running = [ctx.loops.start(loop.__name__, partial(loop, ctx)) for loop in LOOPS]
+
+    async def finish(self) -> None:
+        """Let the loops come to an end, which they do when the worker is stopping; cut off what does not."""
+        self.ctx.stopping.set()
+        _, late = await asyncio.wait(self.running, timeout=GRACE_S)
+        for task in late:
+            log.warning("a loop was cut off", loop=task.get_name())
+        await loops.end(late)
+
+
+async def start(arq: dict[Any, Any]) -> None:
+    """arq's `on_startup`: connect to the stores and start the loops. Raises CannotRun.
+
+    A second time it does nothing. `arq` is the context that arq hands to its jobs; they find `worker` in it.
+    """
+    if "worker" in arq:
+        return
+    settings: Settings = arq["settings"]
+    async with AsyncExitStack() as opened:
+        stores = await opened.enter_async_context(connected(settings, "worker"))
+        if isinstance(stores.redis, RedisCluster) and not settings.queue_redis_url:
+            raise CannotRun(
+                "REDIS_URL is a Redis Cluster, where arq cannot keep its queue; "
+                "set QUEUE_REDIS_URL to a Redis that is none"
+            )
+        worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        ctx = WorkerContext(settings, stores, worker_id, asyncio.Event())
+        await health.tell_faults(stores)
+        log.info("working", worker_id=worker_id)
+        garbage.spare_what_started()
+        crew = Crew(ctx)
+        opened.push_async_callback(crew.finish)
+        if listener := arq.get("ops_listener"):
+            told = Ops(stores, open_line(stores, settings), ctx.loops)
+            answering = ctx.loops.start("ops", partial(ops.serve, told, listener))
+            opened.push_async_callback(loops.end, [answering])
+        arq["worker"], arq["opened"] = ctx, opened.pop_all()
+
+
+async def stop(arq: dict[Any, Any]) -> None:
+    """arq's `on_shutdown`: end the loops, those that take too long by force, and let go of the stores."""
+    if opened := arq.pop("opened", None):
+        await opened.aclose()
