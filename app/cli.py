@@ -5,41 +5,71 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib.metadata import version
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
+from typer.main import get_command, get_group
 
-from app.commands import admin, doctor, event, load, migrate, operating, room, running, simulate, webhook
-from app.commands.settled import WrongSetting
-from app.core.errors import CannotRun, Refusal
-from app.store.connections import STORE_AWAY, WrongAddress
+from app.core.errors import CannotRun, Refusal, WrongUsage
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
-app = typer.Typer(name="fairgate", add_completion=False, rich_markup_mode=None)
-app.command()(running.up)
-app.command()(running.web)
-app.command()(running.worker)
-app.command()(running.demo)
-app.command()(running.env)
-app.command()(simulate.simulate)
-app.command()(operating.check)
-app.command()(doctor.doctor)
-app.command()(operating.reconcile)
-app.command()(operating.token)
-app.command()(load.load)
-app.add_typer(operating.keys, name="keys")
-app.add_typer(room.app, name="room")
-app.add_typer(event.app, name="event")
-app.add_typer(admin.app, name="admin")
-app.add_typer(webhook.app, name="webhook")
-app.add_typer(migrate.app, name="migrate")
+COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of those below it
+    "up": "running:up",
+    "web": "running:web",
+    "worker": "running:worker",
+    "demo": "running:demo",
+    "env": "running:env",
+    "simulate": "simulate:simulate",
+    "check": "operating:check",
+    "doctor": "doctor:doctor",
+    "reconcile": "operating:reconcile",
+    "token": "operating:token",
+    "load": "load:load",
+    "keys": "operating:keys",
+    "room": "room:app",
+    "event": "event:app",
+    "admin": "admin:app",
+    "webhook": "webhook:app",
+    "migrate": "migrate:app",
+}
+
+
+class Lazily(TyperGroup):
+    """Loads a command when it is asked for: every process of ours runs one, and all of them load slowly."""
+
+    def list_commands(self, _ctx: object) -> list[str]:
+        """Their names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: object, name: str) -> Any:
+        """The command of this name, if there is one."""
+        for wanted in [name] if name in COMMANDS else COMMANDS:  # all: what was meant is looked for in them
+            if wanted not in self.commands:
+                self.add_command(_command(wanted), wanted)
+        return self.commands.get(name)
+
+
+def _command(name: str) -> Any:
+    module, _, attribute = COMMANDS[name].partition(":")
+    found = getattr(import_module(f"app.commands.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        return get_group(found)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name)(found)
+    return get_command(alone)
+
+
+app = typer.Typer(name="fairgate", cls=Lazily, add_completion=False, rich_markup_mode=None)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"fairgate {version('fairgate')}")
         raise typer.Exit
 
@@ -67,7 +97,7 @@ def run(arguments: list[str]) -> int:
         command = context.command_path if context else "fairgate"
         _tell(f"{error.format_message()} (see `{command} --help`)")
         return error.exit_code
-    except (WrongSetting, WrongAddress) as error:
+    except WrongUsage as error:
         _tell(str(error))
         return WRONG_USAGE
     except (CannotRun, Refusal) as error:
@@ -78,14 +108,19 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except STORE_AWAY as error:
-        _tell(f"a store is away: {error or type(error).__name__}; try again when it is back")
-        return FAILED
     except Exception as error:  # entry point: whatever it is, the operator gets one line
-        if os.environ.get("FAIRGATE_LOG_LEVEL") == "debug":
-            traceback.print_exc()
-        _tell(f"unexpected {type(error).__name__}: {error} (FAIRGATE_LOG_LEVEL=debug shows where)")
+        _tell(_unforeseen(error))
         return FAILED
+
+
+def _unforeseen(error: Exception) -> str:
+    from app.store.away import STORE_AWAY  # loads what both stores are reached with
+
+    if isinstance(error, STORE_AWAY):
+        return f"a store is away: {error or type(error).__name__}; try again when it is back"
+    if os.environ.get("FAIRGATE_LOG_LEVEL") == "debug":
+        traceback.print_exception(error)
+    return f"unexpected {type(error).__name__}: {error} (FAIRGATE_LOG_LEVEL=debug shows where)"
 
 
 def _tell(line: str) -> None:

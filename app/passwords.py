@@ -10,22 +10,28 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from app.core.errors import BacklogFull, ValidationFailed
 
 AT_ONCE = 2
 WAITING_MAX = 100  # about 3 s of work on two cores
 WAIT_S = 5.0
-_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+
+
+@cache
+def _commonest() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # loads slowly; most processes set no password
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
 
 
 def refuse_common(password: str, field: str = "password") -> None:
     """Raises ValidationFailed for one of the 30,000 commonest passwords: those are tried first."""
-    if _one_spelling(password).lower() in _COMMON:
+    if _one_spelling(password).lower() in _commonest():
         raise ValidationFailed(field, "is one of the commonest passwords; take another")
 
 

@@ -8,7 +8,9 @@ import typer
 
 from app.commands.settled import CommandFailed, Data, settings_of
 
-app = typer.Typer(help="Bring the database schema up, take a step back, or begin a new migration.")
+app = typer.Typer(
+    help="Bring the database schema up, take a step back, or begin a new migration.", rich_markup_mode=None
+)
 
 
 def _database_url(data: Data) -> str:

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from app import installation
-from app.core.errors import CannotRun
+from app.core.errors import CannotRun, WrongUsage
 from app.settings import Settings
 from app.store.connections import Stores, connected
 
@@ -26,7 +26,7 @@ Data = Annotated[
 ]
 
 
-class WrongSetting(CannotRun):
+class WrongSetting(WrongUsage):
     """A setting cannot be what it is; the message is one line that names its variable."""
 
 

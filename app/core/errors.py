@@ -13,6 +13,10 @@ class CannotRun(Exception):
     """A command or a process cannot go on; the message is the one line its operator reads."""
 
 
+class WrongUsage(CannotRun):
+    """It was asked in the wrong way: a setting or an address that cannot be."""
+
+
 class Refusal(Exception):
     """The request was refused."""
 

@@ -6,12 +6,13 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from email.headerregistry import Address
-from typing import Literal
-
-from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+from typing import TYPE_CHECKING, Literal
 
 from app.core import typed
 from app.core.errors import ValidationFailed
+
+if TYPE_CHECKING:
+    from email_validator import ValidatedEmail
 
 MailKind = Literal["confirm_address", "your_turn", "held", "confirmed", "cancelled", "refunded", "reminder"]
 MailState = Literal[
@@ -24,7 +25,7 @@ def mailbox(email: str, field: str = "email") -> str:
     """The address as it is kept, without spaces around it. Raises ValidationFailed if no mail gets there."""
     try:
         return _checked(email).normalized
-    except EmailNotValidError as error:
+    except ValueError as error:
         raise ValidationFailed(field, f"is not an address mail can be sent to: {error}") from None
 
 
@@ -32,7 +33,7 @@ def normalised(email: str) -> str:
     """The one spelling of an e-mail: `Ann@Example.org` and `ann@example.org` are one mailbox."""
     try:
         return _checked(email).normalized.lower()
-    except EmailNotValidError:  # somebody looks for it, and it was kept before addresses were checked
+    except ValueError:  # somebody looks for it, and it was kept before addresses were checked
         return typed.words(email).lower()
 
 
@@ -44,7 +45,12 @@ def address(email: str) -> Address:
 
 
 def _checked(email: str) -> ValidatedEmail:
-    """By its form alone: nothing is looked up. `.test` is taken, a name without a dot is not."""
+    """By its form alone: nothing is looked up. `.test` is taken, a name without a dot is not.
+
+    Raises EmailNotValidError, a ValueError.
+    """
+    from email_validator import validate_email  # loads slowly, and most processes see no address
+
     return validate_email(email.strip(), check_deliverability=False, test_environment=True)
 
 

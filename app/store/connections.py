@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.core.errors import CannotRun
+from app.core.errors import CannotRun, WrongUsage
 from app.settings import Settings
 from app.store.absent import Absent
 from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY
@@ -57,7 +57,7 @@ class StoreRefused(CannotRun):
     """A store cannot be used; the message is one line that says which, why and what to do."""
 
 
-class WrongAddress(StoreRefused):
+class WrongAddress(StoreRefused, WrongUsage):
     """The address of a store asks for what cannot be; nothing was connected to."""
 
 

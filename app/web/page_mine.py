@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar
-from icalendar import Event as CalendarEvent
 from quart import Response
 
 from app import catalog, reservations
@@ -60,6 +58,9 @@ async def _sale(request: Request, it: Reservation) -> Sale:
 
 async def calendar(request: Request) -> Response:
     """The event as a calendar file, for who has tickets. No end: how long it takes is nothing we know."""
+    from icalendar import Calendar  # loads slowly, and few ask for the file
+    from icalendar import Event as CalendarEvent
+
     it = await owned(request)
     if it.status != "confirmed":
         raise ReservationNotFound

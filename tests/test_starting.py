@@ -1,0 +1,69 @@
+"""What a process loads when it starts: tests and supervisors start many, and each pays for every import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from app import children
+
+MIGRATING = {"alembic", "sqlalchemy", "mako"}
+SERVING = {"quart", "flask", "hypercorn", "granian", "limits", "jinja2", "httpx", "arq"}
+SELDOM = {"email_validator", "icalendar", "zxcvbn"}  # loaded by the first request that needs them
+LOADING = {"locust", "gevent", "geventhttpclient", "load"}
+A_COMMAND = "from app import cli; cli.run({!r}.split())"
+
+
+def loaded(code: str) -> set[str]:
+    """The names of all modules that a process has loaded after this."""
+    listed = f"import sys; {code}; print('loaded', *sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", listed],
+        env=children.finding_ours(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(run.stdout.splitlines()[-1].split()[1:])
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+def commands(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.startswith("app.commands.")} - {"app.commands.settled"}
+
+
+def test_the_command_line_itself_loads_typer_and_nothing_else_of_others() -> None:
+    modules = loaded(A_COMMAND.format("--version"))
+    assert commands(modules) == set()
+    assert packages(modules) & (MIGRATING | SERVING | SELDOM | LOADING) == set()
+    assert (
+        packages(modules) & {"rich", "pydantic", "msgspec", "structlog", "redis", "asyncpg", "yaml"} == set()
+    )
+
+
+def test_all_commands_together_load_nothing_that_only_what_they_start_needs() -> None:
+    modules = loaded(A_COMMAND.format("--help"))
+    assert {"app.commands.running", "app.commands.migrate", "app.commands.load"} < commands(modules)
+    assert packages(modules) & (MIGRATING | SERVING | SELDOM | LOADING | {"worker"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "role", "without"),
+    [
+        ("web", "app.serve", MIGRATING | SELDOM | LOADING | {"worker", "arq", "yaml"}),
+        ("worker", "worker.main", MIGRATING | SELDOM | LOADING | {"quart", "hypercorn", "granian", "argon2"}),
+        ("up", "app.supervise", SERVING - {"httpx"} | SELDOM | LOADING | {"worker", "yaml"}),
+    ],
+)
+def test_each_process_loads_what_it_works_with_and_no_other_command(
+    command: str, role: str, without: set[str]
+) -> None:
+    modules = loaded(f"{A_COMMAND.format(f'{command} --help')}; import {role}")
+    assert packages(modules) & without == set()
+    assert commands(modules) == {"app.commands.running"}
