@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
@@ -18,15 +19,28 @@ from typing import NamedTuple
 from app import audit
 from app.audit import Thing
 from app.core.errors import CredentialInvalid, NotFound, ValidationFailed
-from app.core.model import Account, Author, KeyRole
+from app.core.model import Account, Author, KeyRole, Role
+from app.core.scopes import SCOPES, KeyRights, Scope
 from app.loading import stores_answer
 from app.store import api_keys
-from app.store.api_keys import ApiKey
+from app.store.api_keys import ApiKey, KeyRow
 from app.store.connections import Stores
 
 PREFIX = "fgk_"
 LENGTH_MAX = 200
+_RANKS: tuple[Role, ...] = ("user", "operator", "admin")  # the least first
 NO_KEY = "There is no such API key."
+
+
+class KeyTerms(NamedTuple):
+    """What a key is for, and what it may do at most; None and "" leave a side open."""
+
+    name: str
+    role: KeyRole
+    expires_at: datetime | None = None
+    network: str = ""
+    scopes: Sequence[Scope] | None = None
+    events: Sequence[str] | None = None
 
 
 class NewKey(NamedTuple):
@@ -36,33 +50,33 @@ class NewKey(NamedTuple):
     created_at: datetime
 
 
-async def create(
-    stores: Stores,
-    secret: bytes,
-    name: str,
-    role: KeyRole,
-    expires_at: datetime | None,
-    *,
-    network: str = "",
-    by: Author,
-) -> NewKey:
-    """Make a key for a machine; `key_of` tells it. Raises ValidationFailed (`expires_at`, `network`)."""
-    network = _network(network)
-    if expires_at is not None and expires_at <= datetime.now(UTC):
+async def create(stores: Stores, secret: bytes, wanted: KeyTerms, *, by: Author) -> NewKey:
+    """Make a key for a machine; `key_of` tells it.
+
+    Raises ValidationFailed (`expires_at`, `network`, `events`).
+    """
+    network = _network(wanted.network)
+    if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
         raise ValidationFailed("expires_at", "has to be in the future")
+    scopes = sorted(set(wanted.scopes), key=SCOPES.index) if wanted.scopes is not None else None
+    events = sorted(set(wanted.events)) if wanted.events is not None else None
     key_id = f"key_{secrets.token_hex(10)}"
-    after = {"name": name, "role": role, "expires_at": expires_at, "network": network}
+    after = {**wanted._asdict(), "network": network, "scopes": scopes, "events": events}
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
+            if missing := await api_keys.missing_events(connection, events or []):
+                raise ValidationFailed("events", f"there is no event {missing[0]}")
             made = await api_keys.insert(
                 connection,
                 key_id,
                 _digest(key_of(secret, key_id)),
-                name=name,
-                role=role,
-                expires_at=expires_at,
+                name=wanted.name,
+                role=wanted.role,
+                expires_at=wanted.expires_at,
                 made_by=by.subject,
                 network=network,
+                scopes=scopes,
+                events=events,
             )
             await audit.record(connection, by, "create", Thing("api_key", key_id), after=after)
     return NewKey(key_id, made)
@@ -81,13 +95,29 @@ async def read(stores: Stores, key: str, client: str) -> Account:
     StoreUnavailable.
     """
     with stores_answer():
-        found = await api_keys.read(stores.postgres, _digest(key)) if len(key) <= LENGTH_MAX else None
-    if found is None:
+        chain = await api_keys.read(stores.postgres, _digest(key)) if len(key) <= LENGTH_MAX else []
+    if not chain or not all(it.live for it in chain):
         raise CredentialInvalid("This API key is not one of ours, was revoked or has run out.")
-    account, network = found
+    network = chain[0].network
     if network and not _is_within(client, network):
         raise CredentialInvalid("This API key is not for calls from this address.")
-    return account
+    return _allowed(chain)
+
+
+def _allowed(chain: Sequence[KeyRow]) -> Account:
+    """Whom a key speaks for: with the least of what it, the keys it was made by and their maker may do."""
+    role: Role = min((it.role for it in chain), key=_RANKS.index)
+    if (maker := chain[-1].maker_role) is not None:
+        role = min(role, maker, key=_RANKS.index)
+    rights = KeyRights()
+    for it in chain:
+        rooms = None if it.events is None else frozenset(it.rooms or ())
+        rights = rights.within(KeyRights(_set(it.scopes), _set(it.events), rooms))
+    return Account(subject=chain[0].key_id, role=role, key=rights)
+
+
+def _set(names: Sequence[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
 
 
 async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:

@@ -33,6 +33,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "room": "room:app",
     "event": "event:app",
     "admin": "admin:app",
+    "api-key": "api_key:app",
     "webhook": "webhook:app",
     "migrate": "migrate:app",
 }

@@ -101,6 +101,18 @@ class RoleRequired(Refusal):
     status, code = 403, "role_required"
 
 
+class ScopeRequired(Refusal):
+    """The API key has no scope for this."""
+
+    status, code = 403, "scope_required"
+
+
+class EventNotAllowed(Refusal):
+    """The API key is for other events."""
+
+    status, code = 403, "event_not_allowed"
+
+
 class WrongAccount(Refusal):
     """This is for the account of another e-mail."""
 

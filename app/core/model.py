@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.core.currencies import SCALES
+from app.core.scopes import KeyRights
 
 RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
@@ -272,11 +273,12 @@ def session_of(sid: str) -> tuple[VisitorId, int] | None:
 
 
 class Account(Struct, frozen=True):
-    """Who an access token speaks for; `jti` is the token's, empty for an API key."""
+    """Who an access token speaks for; `jti` is the token's, empty for an API key, which has `key`."""
 
     subject: str
     role: Role
     jti: str = ""
+    key: KeyRights | None = None
 
 
 class Author(Struct, frozen=True):

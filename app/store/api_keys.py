@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
-from app.core.model import Account, KeyRole
-from app.store.rooms import Connection
+from app.core.model import KeyRole, Role
+from app.store.rooms import Connection, Queries
 
+CHAIN_MAX = 8  # keys made by keys
 USED_EVERY_S = 60.0  # `last_used_at` is written at most so often
 
 
@@ -27,36 +29,61 @@ class ApiKey(NamedTuple):
     revoked_at: datetime | None
     live: bool  # good for a call now
     network: str  # from where it may be used; empty: from anywhere
+    scopes: list[str] | None  # None: all that its role may do
+    events: list[str] | None  # None: every event
 
 
 _SELECT = """
 SELECT key_id, api_keys.name, api_keys.role, made_by, accounts.name AS maker, api_keys.created_at, expires_at,
        last_used_at, revoked_at, revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS live,
-       network
+       network, scopes, events
 FROM api_keys LEFT JOIN accounts ON account_id = made_by
 """
 
+# The key, then the key that made it, and so on: none may do more than whoever made it may do now.
 _READ = f"""
-WITH found AS (
-    SELECT key_id, last_used_at, network,
-           CASE WHEN accounts.role IS NULL OR accounts.role = 'admin' THEN api_keys.role
-                ELSE accounts.role END AS role  -- what its maker may do now, if that is less
-    FROM api_keys LEFT JOIN accounts ON account_id = made_by
-    WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+WITH RECURSIVE chain AS (
+    SELECT api_keys.*, 1 AS step FROM api_keys WHERE digest = $1
+    UNION ALL
+    SELECT api_keys.*, step + 1 FROM chain JOIN api_keys ON api_keys.key_id = chain.made_by
+    WHERE step <= {CHAIN_MAX}
 ), used AS (
-    UPDATE api_keys SET last_used_at = now() FROM found
-    WHERE api_keys.key_id = found.key_id
-      AND (found.last_used_at IS NULL OR found.last_used_at < now() - make_interval(secs => {USED_EVERY_S}))
+    UPDATE api_keys SET last_used_at = now() FROM chain
+    WHERE api_keys.key_id = chain.key_id AND step = 1
+      AND (chain.last_used_at IS NULL OR chain.last_used_at < now() - make_interval(secs => {USED_EVERY_S}))
 )
-SELECT key_id, role, network FROM found
+SELECT key_id, chain.role, accounts.role AS maker_role, network, scopes, events,
+       (SELECT array_agg(room_id) FROM events AS it WHERE it.event_id = ANY(chain.events)) AS rooms,
+       revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS live
+FROM chain LEFT JOIN accounts ON account_id = made_by ORDER BY step
 """
 
 
-async def read(postgres: asyncpg.Pool, digest: bytes) -> tuple[Account, str] | None:
-    """Whom the key with this digest speaks for, and its network; None: there is none, or it has ended. Notes
-    its use."""
-    row = await postgres.fetchrow(_READ, digest)
-    return (Account(subject=row["key_id"], role=row["role"]), row["network"]) if row else None
+class KeyRow(NamedTuple):
+    """What one key allows; `maker_role` None: another key made it, or a token of the command line."""
+
+    key_id: str
+    role: KeyRole
+    maker_role: Role | None
+    network: str
+    scopes: list[str] | None
+    events: list[str] | None
+    rooms: list[str] | None
+    live: bool
+
+
+async def read(postgres: asyncpg.Pool, digest: bytes) -> list[KeyRow]:
+    """The key with this digest, then the keys it was made by; none: there is no such key, or they are too
+    many to look at. Notes its use."""
+    rows = await postgres.fetch(_READ, digest)
+    return [KeyRow(*row) for row in rows] if len(rows) <= CHAIN_MAX else []
+
+
+async def missing_events(queries: Queries, events: Sequence[str]) -> list[str]:
+    """Which of these are no events, in their order."""
+    rows = await queries.fetch("SELECT event_id FROM events WHERE event_id = ANY($1)", events)
+    there = {row["event_id"] for row in rows}
+    return [it for it in events if it not in there]
 
 
 async def insert(
@@ -69,12 +96,14 @@ async def insert(
     expires_at: datetime | None,
     made_by: str,
     network: str,
+    scopes: Sequence[str] | None,
+    events: Sequence[str] | None,
 ) -> datetime:
     """A new key; when it was made."""
     made: datetime = await connection.fetchval(
-        "INSERT INTO api_keys (key_id, digest, name, role, expires_at, made_by, network) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING created_at",
-        *(key_id, digest, name, role, expires_at, made_by, network),
+        "INSERT INTO api_keys (key_id, digest, name, role, expires_at, made_by, network, scopes, events) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING created_at",
+        *(key_id, digest, name, role, expires_at, made_by, network, scopes, events),
     )
     return made
 

@@ -33,6 +33,7 @@ class EventFilter(NamedTuple):
     starts_from: datetime | None = None
     starts_to: datetime | None = None
     published_only: bool = True
+    events: list[str] | None = None  # of these only
 
 
 def _event(row: Any) -> Event:
@@ -71,13 +72,15 @@ async def select_events(
           AND ($2::text IS NULL OR strpos(search, $2) > 0)
           AND ($3::timestamptz IS NULL OR starts_at >= $3)
           AND ($4::timestamptz IS NULL OR starts_at <= $4)
+          AND ($5::text[] IS NULL OR event_id = ANY($5))
         ORDER BY {_OVER}, CASE WHEN {_OVER} THEN -extract(epoch FROM events.starts_at)
-                                ELSE extract(epoch FROM events.starts_at) END, event_id LIMIT $5 OFFSET $6
+                                ELSE extract(epoch FROM events.starts_at) END, event_id LIMIT $6 OFFSET $7
         """,
         wanted.published_only,
         wanted.text,
         wanted.starts_from,
         wanted.starts_to,
+        wanted.events,
         limit,
         offset,
     )

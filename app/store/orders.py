@@ -52,6 +52,7 @@ class OrderFilter(NamedTuple):
     made_from: datetime | None = None
     made_to: datetime | None = None
     ids: list[str] | None = None
+    events: list[str] | None = None  # of these events only
 
 
 class OrderRow(NamedTuple):
@@ -106,6 +107,7 @@ WHERE ($1::text IS NULL OR reservations.event_id = $1) AND ($2::text IS NULL OR 
   AND ($3::timestamptz IS NULL OR reservations.created_at >= $3)
   AND ($4::timestamptz IS NULL OR reservations.created_at <= $4)
   AND ($5::text[] IS NULL OR reservation_id = ANY($5))
+  AND ($6::text[] IS NULL OR reservations.event_id = ANY($6))
 """
 
 # Each way to find one by itself, so that each can use its index; visitors by event, as the index has them.
@@ -196,7 +198,7 @@ async def select_page(
                 FROM jsonb_to_recordset(it.items) AS line (quantity bigint)),
                it.amount, it.currency, it.created_at
         FROM (SELECT * FROM reservations {_WHERE}
-              ORDER BY reservations.created_at DESC, reservation_id LIMIT $6 OFFSET $7) AS it
+              ORDER BY reservations.created_at DESC, reservation_id LIMIT $7 OFFSET $8) AS it
         JOIN events USING (event_id)
         LEFT JOIN mailboxes ON mailboxes.room_id = events.room_id AND mailboxes.visitor_id = it.visitor_id
         ORDER BY it.created_at DESC, it.reservation_id

@@ -236,6 +236,14 @@ async def fingerprints(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -
     return {row["reservation_id"]: row["fingerprint"] for row in rows}
 
 
+async def event_of(postgres: asyncpg.Pool, reservation_id: str) -> EventId | None:
+    """The event that a reservation is for, None when there is no such reservation."""
+    event_id: EventId | None = await postgres.fetchval(
+        "SELECT event_id FROM reservations WHERE reservation_id = $1", reservation_id
+    )
+    return event_id
+
+
 async def room_of(postgres: asyncpg.Pool, event_id: str) -> RoomId | None:
     """The room in front of an event, None when there is no such event."""
     room_id: RoomId | None = await postgres.fetchval(

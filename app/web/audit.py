@@ -51,6 +51,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     "/v1/audit",
     tag="Staff: audit",
     auth=OPERATOR,
+    scope="audit:read",
     query=AuditQuery,
     answers={200: Page[AuditEntry]},
     errors=(StoreUnavailable,),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from quart import Response
 
 from app import api_keys
 from app.core.errors import Conflict, ValidationFailed
+from app.core.scopes import SCOPES
 from app.core.wording import invalid
 from app.store.api_keys import ApiKey
 from app.web.console import console_form, console_page
@@ -38,6 +40,7 @@ class KeysPage(msgspec.Struct, frozen=True):
     problem: str = ""
     key: str = ""  # the one that was made just now
     made: str = ""
+    scopes: tuple[str, ...] = SCOPES
 
 
 @console_page("/admin/keys", section="Keys", role="admin")
@@ -54,17 +57,19 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
         if days not in LIVES:
             raise ValidationFailed("days", "has to be one of those offered")
         ends = (datetime.now(UTC) + timedelta(days=int(days))).isoformat() if days else None
-        sent = {"name": form.get("name", "").strip(), "role": form.get("role", ""), "expires_at": ends}
-        sent["network"] = form.get("network", "").strip()
+        sent: dict[str, Any] = {"name": form.get("name", "").strip(), "role": form.get("role", "")}
+        sent |= {"expires_at": ends, "network": form.get("network", "").strip()}
+        if scopes := [it for it in SCOPES if f"scope {it}" in form]:
+            sent["scopes"] = scopes
+        if events := form.get("events", "").replace(",", " ").split():
+            sent["events"] = events
         new = msgspec.convert(sent, NewKey)
     except msgspec.ValidationError as error:
         return await _list(request, staff, form, invalid(error).detail, ValidationFailed.status)
     secret, stores = request.app.settings.secret.get_secret_value().encode(), request.app.stores
 
     async def make() -> api_keys.NewKey:
-        return await api_keys.create(
-            *(stores, secret, new.name, new.role, new.expires_at), network=new.network, by=staff.by
-        )
+        return await api_keys.create(stores, secret, new.terms(), by=staff.by)
 
     try:
         made = await only_once(request, staff, form, make)

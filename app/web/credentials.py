@@ -19,8 +19,10 @@ from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
     CredentialMissing,
+    EventNotAllowed,
     RateLimited,
     RoleRequired,
+    ScopeRequired,
     StoreUnavailable,
     WrongRoom,
 )
@@ -52,6 +54,7 @@ GATEWAY_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _MESSAGE_ID = re.compile(r"^[\x21-\x7e]{1,128}\Z")
 STAFF = accounts.RANK
 TOKEN_ERRORS = (CredentialMissing, CredentialInvalid)
+KEY_ERRORS = (ScopeRequired, EventNotAllowed)
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -321,21 +324,35 @@ async def _admin(request: Request) -> Account:
     return await _staff(request, "admin")
 
 
+def events_of(account: Account | None) -> list[str] | None:
+    """The events that a list is limited to for whoever asks; None: it is not."""
+    bound = account.key.events if account is not None and account.key is not None else None
+    return None if bound is None else sorted(bound)
+
+
 def author(request: Request, account: Account) -> Author:
     """Who makes the change that is asked for, as the audit log names them."""
     return Author(subject=account.subject, role=account.role, request_id=request.request_id)
 
 
 async def shows_staff(request: Request) -> bool:
-    """Whether a public call is made by staff. Any other token, a good or a bad one, makes no difference."""
+    """Whether a public call is made by staff, or by a key of theirs that is for what the address names."""
+    found = await staff_asking(request)
+    return found is not None and (found.key is None or found.key.is_for(request.params))
+
+
+async def staff_asking(request: Request) -> Account | None:
+    """The staff who make a public call; any other token, a good or a bad one, makes no difference."""
     try:
         token = bearer(request)
         if token is None or token.startswith(PLACE_PREFIX):
-            return False
+            return None
         found = await _claims(request, token)
     except (CredentialInvalid, BookingTokenExpired):
-        return False
-    return isinstance(found, Account) and STAFF[found.role] >= STAFF["operator"]
+        return None
+    if not isinstance(found, Account) or STAFF[found.role] < STAFF["operator"]:
+        return None
+    return found if found.key is None or found.key.may("events:read") else None
 
 
 async def _gateway(request: Request, body: bytes) -> str:
@@ -357,10 +374,17 @@ async def _gateway(request: Request, body: bytes) -> str:
 
 PLACE = Auth("place", ("placeToken", "placeHeader", "accessToken"), _place, (*TOKEN_ERRORS, WrongRoom))
 BOOKING = Auth("booking", ("bookingToken",), _booking, (*TOKEN_ERRORS, BookingTokenExpired, WrongRoom))
-OWNER = Auth("owner", ("placeToken", "placeHeader", "bookingToken", "accessToken"), asker, TOKEN_ERRORS)
-ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))
-OPERATOR = Auth("operator", ("accessToken",), _operator, (*TOKEN_ERRORS, RoleRequired, RateLimited))
-ADMIN = Auth("admin", ("accessToken",), _admin, (*TOKEN_ERRORS, RoleRequired, RateLimited))
+OWNER = Auth(
+    "owner",
+    ("placeToken", "placeHeader", "bookingToken", "accessToken"),
+    asker,
+    (*TOKEN_ERRORS, *KEY_ERRORS),
+    takes_keys=True,
+)
+_OF_STAFF = (*TOKEN_ERRORS, *KEY_ERRORS, RoleRequired, RateLimited)
+ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))  # which no key has
+OPERATOR = Auth("operator", ("accessToken",), _operator, _OF_STAFF, takes_keys=True)
+ADMIN = Auth("admin", ("accessToken",), _admin, _OF_STAFF, takes_keys=True)
 STAFF_ONLY = (OPERATOR, ADMIN)
 GATEWAY = Auth("gateway", ("gatewaySignature",), _gateway, TOKEN_ERRORS, signs_body=True)
 

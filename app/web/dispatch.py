@@ -30,6 +30,7 @@ from app.web.bodies import parse_body, parse_query
 from app.web.credentials import STAFF_ONLY, shows_staff
 from app.web.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http import App, Endpoint, NoBody, NoQuery, Request, Response
+from app.web.key_rights import check_key
 from app.web.origins import SAFE, check_origin
 from app.web.problems import problem_response, refusal_of
 
@@ -142,7 +143,10 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     arguments: list[Any] = [request]
     if endpoint.auth is not None:
         signed = (body,) if endpoint.auth.signs_body else ()
-        arguments.append(await endpoint.auth.read(request, *signed))
+        who = await endpoint.auth.read(request, *signed)
+        if endpoint.auth.takes_keys:
+            await check_key(endpoint, request, who)
+        arguments.append(who)
     if endpoint.below and request.path.count("/") > endpoint.path.count("/"):
         arguments.append(endpoint.query())
     elif endpoint.query is not NoQuery:

@@ -23,7 +23,7 @@ from app.core.errors import (
 from app.core.model import NAME, Account, At, EventId, TicketTypeId
 from app.store.events import EventFilter
 from app.web.caching import shared
-from app.web.credentials import ADMIN, author, shows_staff
+from app.web.credentials import ADMIN, author, events_of, shows_staff, staff_asking
 from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.idempotency import once
 from app.web.paging import PageQuery, page_response
@@ -52,9 +52,9 @@ class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts
 
 @endpoint("GET", "/v1/events", tag=TAG, query=EventsQuery, answers={200: Page[EventDocument]}, errors=AWAY)
 async def list_events(request: Request, query: EventsQuery) -> Response:
-    """List the published events, soonest first; staff see all."""
-    text, published_only = typed.folded(query.q or "") or None, not await shows_staff(request)
-    wanted = EventFilter(text, query.starts_from, query.starts_to, published_only)
+    """List the published events, soonest first; staff see all, a key that is bound to events only those."""
+    text, staff = typed.folded(query.q or "") or None, await staff_asking(request)
+    wanted = EventFilter(text, query.starts_from, query.starts_to, staff is None, events_of(staff))
     found, total = await catalog.events_page(
         request.app.stores, wanted, limit=query.per_page, offset=query.offset
     )
@@ -107,6 +107,7 @@ async def availability(request: Request) -> Response:
     "/v1/events",
     tag=STAFF_TAG,
     auth=ADMIN,
+    scope="events:write",
     body=NewEvent,
     answers={201: EventDocument},
     headers=("Idempotency-Key",),
@@ -129,6 +130,7 @@ async def create_event(request: Request, account: Account, body: NewEvent) -> Re
     "/v1/events/{event_id}",
     tag=STAFF_TAG,
     auth=ADMIN,
+    scope="events:write",
     body=EventPatch,
     answers={200: EventDocument},
     errors=(EventNotFound, Conflict, *AWAY),
@@ -146,6 +148,7 @@ async def change_event(request: Request, account: Account, body: EventPatch) -> 
     "/v1/events/{event_id}",
     tag=STAFF_TAG,
     auth=ADMIN,
+    scope="events:write",
     answers={204: None},
     errors=(EventNotFound, Conflict, *AWAY),
 )
@@ -161,6 +164,7 @@ async def delete_event(request: Request, account: Account) -> Response:
     "/v1/events/{event_id}/ticket-types",
     tag=STAFF_TAG,
     auth=ADMIN,
+    scope="events:write",
     body=NewTicketType,
     answers={201: TicketTypeDocument},
     headers=("Idempotency-Key",),
@@ -184,6 +188,7 @@ async def create_ticket_type(request: Request, account: Account, body: NewTicket
     "/v1/events/{event_id}/ticket-types/{ticket_type_id}",
     tag=STAFF_TAG,
     auth=ADMIN,
+    scope="events:write",
     body=TicketTypePatch,
     answers={200: TicketTypeDocument},
     errors=(EventNotFound, TicketTypeNotFound, Conflict, *AWAY),

@@ -14,7 +14,7 @@ from app.core.model import Account, RoomId, VisitorId, session_of
 from app.web.credentials import OPERATOR, author
 from app.web.http import Request, Response, empty, endpoint, json_response
 
-CALL: dict[str, Any] = {"tag": "Staff: rooms", "auth": OPERATOR}
+CALL: dict[str, Any] = {"tag": "Staff: rooms", "auth": OPERATOR, "scope": "sessions:write"}
 AWAY = (StoreUnavailable, Restoring)
 
 

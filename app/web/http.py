@@ -14,6 +14,7 @@ from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner, Traces
 from app.core.model import Account
+from app.core.scopes import Scope
 from app.core.tokens import PlaceSigner
 from app.desk import Desk
 from app.ends import Ends
@@ -154,6 +155,7 @@ class Auth:
     read: Callable[..., Awaitable[Any]]
     errors: tuple[type[Refusal], ...]
     signs_body: bool = False
+    takes_keys: bool = False  # what it reads may be an API key
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class Endpoint:
     summary: str
     tag: str
     auth: Auth | None  # None: anyone may call it
+    scope: Scope | None  # what an API key needs for it; None: it is not for keys
+    of_its_events: bool  # it tells a key that is bound to events of those alone
     hot: bool  # a crowd makes it: the lane around Quart serves it
     body: type[msgspec.Struct]
     query: type[msgspec.Struct]
@@ -194,6 +198,8 @@ def endpoint(
     tag: str,
     answers: Mapping[int, Any],
     auth: Auth | None = None,
+    scope: Scope | None = None,
+    of_its_events: bool = False,
     hot: bool = False,
     body: type[msgspec.Struct] = NoBody,
     query: type[msgspec.Struct] = NoQuery,
@@ -205,11 +211,13 @@ def endpoint(
 ) -> Callable[[F], F]:
     """Declare a call. Its function takes the request, then what `auth` reads, the body and the query,
     each only where one is declared; the first line of its docstring is its summary. A body is needed where a
-    field of it is required, or where `body_needed` says so."""
+    field of it is required, or where `body_needed` says so. A call of staff has a scope, without which an API
+    key may not make it (`key_rights`)."""
 
     def declare(run: F) -> F:
         summary = (run.__doc__ or "").strip().partition("\n")[0].rstrip(".")
         assert summary, f"{method} {path} needs a docstring"
+        assert scope or auth is None or auth.name not in ("operator", "admin"), f"{path} needs a scope"
         ENDPOINTS.append(
             Endpoint(
                 *(
@@ -219,6 +227,8 @@ def endpoint(
                     summary,
                     tag,
                     auth,
+                    scope,
+                    of_its_events,
                     hot,
                     body,
                     query,

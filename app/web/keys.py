@@ -9,8 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from app import api_keys
+from app.api_keys import KeyTerms
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
-from app.core.model import Account, At, KeyRole, Name, Struct
+from app.core.model import Account, At, KeyRole, Name, Slug, Struct
+from app.core.scopes import SCOPES, Scope
 from app.store.api_keys import ApiKey
 from app.web.credentials import ADMIN, author
 from app.web.http import Request, Response, empty, endpoint, json_response
@@ -19,18 +21,26 @@ from app.web.paging import PageQuery, page_response
 from app.web.sale_documents import Page
 
 TAG = "Staff: API keys"
+EVENTS_MAX = 200
 Network = Annotated[str, Meta(max_length=50)]
 _NO_STORE = (b"cache-control", b"no-store")
 
 
 class NewKey(Struct, frozen=True):
     """A key to be made: what it is for, what it may do, and until when; null: until it is revoked. `network`:
-    from where it may be used, as `203.0.113.0/24`; empty: from anywhere."""
+    from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of
+    those of its role; null: all. `events`: which events it acts on, and their rooms; null: all."""
 
     name: Name
     role: KeyRole
     expires_at: At | None = None
     network: Network = ""
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))] | None = None
+    events: Annotated[list[Slug], Meta(min_length=1, max_length=EVENTS_MAX)] | None = None
+
+    def terms(self) -> KeyTerms:
+        """The same, as it is made."""
+        return KeyTerms(self.name, self.role, self.expires_at, self.network, self.scopes, self.events)
 
 
 class MadeKey(msgspec.Struct, frozen=True):
@@ -57,6 +67,8 @@ class KeyDocument(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
     live: bool
     network: str
+    scopes: list[str] | None
+    events: list[str] | None
 
 
 @endpoint(
@@ -64,21 +76,23 @@ class KeyDocument(msgspec.Struct, frozen=True):
     "/v1/keys",
     tag=TAG,
     auth=ADMIN,
+    scope="keys:write",
     body=NewKey,
     answers={201: MadeKey},
     headers=("Idempotency-Key",),
     errors=(IdempotencyKeyReused, BadHeader, StoreUnavailable),
 )
 async def create_key(request: Request, account: Account, body: NewKey) -> Response:
-    """Make an access token for a machine."""
+    """Make an access token for a machine.
+
+    It never has more rights than whoever made it has now; made by an API key, it has that one's scopes and
+    events at most, and ends with it.
+    """
     secret = request.app.settings.secret.get_secret_value().encode()
 
     async def create() -> Response:
-        made = await api_keys.create(
-            *(request.app.stores, secret, body.name, body.role, body.expires_at),
-            network=body.network,
-            by=author(request, account),
-        )
+        by = author(request, account)
+        made = await api_keys.create(request.app.stores, secret, body.terms(), by=by)
         document = MadeKey(made.key_id, body.name, body.role, made.created_at, body.expires_at, "")
         return json_response(201, document)
 
@@ -95,6 +109,7 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
     "/v1/keys",
     tag=TAG,
     auth=ADMIN,
+    scope="keys:read",
     query=PageQuery,
     answers={200: Page[KeyDocument]},
     errors=(StoreUnavailable,),
@@ -110,6 +125,7 @@ async def list_keys(request: Request, account: Account, query: PageQuery) -> Res
     "/v1/keys/{key_id}",
     tag=TAG,
     auth=ADMIN,
+    scope="keys:write",
     answers={204: None},
     errors=(NotFound, StoreUnavailable),
 )
@@ -131,4 +147,6 @@ def _document(it: ApiKey) -> KeyDocument:
         revoked_at=it.revoked_at,
         live=it.live,
         network=it.network,
+        scopes=it.scopes,
+        events=it.events,
     )

@@ -36,7 +36,7 @@ SECURITY = {
         {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     ),
     "accessToken": (
-        "Access token of an account; `fairgate token` makes one.",
+        "Access token of an account (`fairgate token` makes one), or an API key.",
         {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     ),
     "gatewaySignature": (
@@ -149,14 +149,23 @@ def _operation(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
         operation["description"] = it.details
     if it.auth is not None:
         operation["security"] = [{scheme: []} for scheme in it.auth.schemes]
-        if it.auth.name in ("operator", "admin"):
-            operation["description"] = f"Needs the role `{it.auth.name}`. {it.details}".strip()
+        if needs := _needs(it):
+            operation["description"] = f"{needs} {it.details}".strip()
     if it.body is not NoBody:
         operation["requestBody"] = {
             "required": it.body_needed,
             "content": {"application/json": {"schema": refs[repr(it.body)]}},
         }
     return operation
+
+
+def _needs(it: Endpoint) -> str:
+    """Which role a call needs, and which scope of an API key."""
+    if it.scope is None:
+        return ""
+    if it.auth is not None and it.auth.name in ("operator", "admin"):
+        return f"Needs the role `{it.auth.name}`; an API key also needs the scope `{it.scope}`."
+    return f"An API key of staff needs the scope `{it.scope}`."
 
 
 def _parameters(it: Endpoint) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from app import orders
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound, StoreUnavailable
 from app.core.model import NAME, Account, At, EventId, ReservationId, ReservationStatus, Slug
 from app.store.orders import Order, OrderFilter
-from app.web.credentials import ADMIN, OPERATOR, author
+from app.web.credentials import ADMIN, OPERATOR, author, events_of
 from app.web.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http import Request, Response, endpoint, json_response
 from app.web.paging import PageQuery, page_response
@@ -64,15 +64,22 @@ class OrderDocument(msgspec.Struct, frozen=True):
     "/v1/orders",
     tag=TAG,
     auth=OPERATOR,
+    scope="reservations:read",
+    of_its_events=True,
     query=OrderListQuery,
     answers={200: Page[OrderDocument]},
     errors=(EventNotFound, StoreUnavailable),
 )
 async def list_orders(request: Request, account: Account, query: OrderListQuery) -> Response:
-    """List the orders of all events, the newest first; or find some of them."""
+    """List the orders of all events, the newest first; or find some. A key sees those of its events."""
     ids = await orders.find(request.app.stores, request.app.places, query.q) if query.q else None
     wanted = OrderFilter(
-        EventId(query.event_id) if query.event_id else None, query.status, query.made_from, query.made_to, ids
+        EventId(query.event_id) if query.event_id else None,
+        query.status,
+        query.made_from,
+        query.made_to,
+        ids,
+        events_of(account),
     )
     found, total = await orders.page(request.app.stores, wanted, limit=query.per_page, offset=query.offset)
     return page_response(request, query, [OrderDocument(*it) for it in found], total)
@@ -83,6 +90,7 @@ async def list_orders(request: Request, account: Account, query: OrderListQuery)
     "/v1/orders/{reservation_id}/cancel",
     tag=TAG,
     auth=ADMIN,
+    scope="reservations:write",
     answers={200: ReservationDocument},
     errors=(ReservationNotFound, Conflict, StoreUnavailable),
 )
@@ -101,6 +109,7 @@ async def cancel_order(request: Request, account: Account) -> Response:
     "/v1/events/{event_id}/orders.csv",
     tag=TAG,
     auth=OPERATOR,
+    scope="reservations:read",
     query=OrdersQuery,
     answers={200: CSV},
     errors=(EventNotFound, StoreUnavailable),

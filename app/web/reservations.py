@@ -158,6 +158,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     tag=TAG,
     hot=True,
     auth=OWNER,
+    scope="reservations:read",
     answers={200: ReservationDocument, 202: Accepted},
     errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable, BacklogFull),
 )
@@ -176,6 +177,7 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     tag=TAG,
     hot=True,
     auth=OWNER,
+    scope="reservations:read",
     answers={200: Events("reservation", ReservationDocument), 204: None},
     headers=("Last-Event-ID",),
     errors=(
@@ -263,6 +265,7 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
     "/v1/reservations/{reservation_id}/confirm-paid",
     tag=TAG,
     auth=ADMIN,
+    scope="reservations:write",
     body=PaidBody,
     answers={200: ReservationDocument},
     errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),

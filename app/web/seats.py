@@ -90,6 +90,7 @@ def is_known(if_none_match: str, tag: str) -> bool:
     "/v1/events/{event_id}/seats",
     tag="Staff: events",
     auth=ADMIN,
+    scope="events:write",
     body=NewSeats,
     body_max=BODY_MAX,
     body_needed=True,

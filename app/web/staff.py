@@ -31,6 +31,7 @@ AWAY = (Restoring, StoreUnavailable)
 STEP: dict[str, Any] = {
     "tag": TAG,
     "auth": OPERATOR,
+    "scope": "rooms:write",
     "answers": {200: RoomDocument},
     "errors": (RoomNotFound, Conflict, *AWAY),
 }
@@ -56,6 +57,7 @@ RoomPatch = msgspec.defstruct(
     "/v1/rooms",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:write",
     body=NewRoom,
     answers={201: RoomDocument},
     headers=("Idempotency-Key",),
@@ -80,6 +82,7 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
     "/v1/rooms/{room_id}/settings",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:read",
     answers={200: RoomDocument},
     errors=(RoomNotFound, *AWAY),
 )
@@ -94,6 +97,7 @@ async def read_room(request: Request, account: Account) -> Response:
     "/v1/rooms/{room_id}",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:write",
     body=RoomPatch,
     answers={200: RoomDocument},
     errors=(RoomNotFound, QueueingMethodLocked, *AWAY),
@@ -136,6 +140,7 @@ async def close_room(request: Request, account: Account) -> Response:
     "/v1/rooms/{room_id}/visitors/{visitor_id}",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:write",
     answers={204: None},
     errors=(RoomNotFound, *AWAY),
 )

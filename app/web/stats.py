@@ -113,6 +113,7 @@ class InstallationStats(msgspec.Struct, frozen=True):
     "/v1/rooms/{room_id}/stats",
     tag=TAG,
     auth=OPERATOR,
+    scope="stats:read",
     answers={200: RoomStats},
     errors=(RoomNotFound, Restoring, *AWAY),
 )
@@ -135,6 +136,7 @@ async def room_stats(request: Request, account: Account) -> Response:
     "/v1/stats",
     tag=TAG,
     auth=OPERATOR,
+    scope="stats:read",
     answers={200: InstallationStats},
     errors=(Restoring, *AWAY),
 )

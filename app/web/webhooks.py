@@ -62,6 +62,7 @@ class WebhookDocument(msgspec.Struct, frozen=True):
     "/v1/webhooks",
     tag=TAG,
     auth=ADMIN,
+    scope="webhooks:write",
     body=NewWebhook,
     answers={201: MadeWebhook},
     headers=("Idempotency-Key",),
@@ -88,6 +89,7 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
     "/v1/webhooks",
     tag=TAG,
     auth=ADMIN,
+    scope="webhooks:read",
     query=PageQuery,
     answers={200: Page[WebhookDocument]},
     errors=(StoreUnavailable,),
@@ -103,6 +105,7 @@ async def list_webhooks(request: Request, account: Account, query: PageQuery) ->
     "/v1/webhooks/{webhook_id}",
     tag=TAG,
     auth=ADMIN,
+    scope="webhooks:write",
     answers={204: None},
     errors=(NotFound, StoreUnavailable),
 )

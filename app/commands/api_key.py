@@ -1,0 +1,105 @@
+"""api-key create | list | revoke: the access tokens of machines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+
+from app import api_keys
+from app.api_keys import KeyTerms, NewKey
+from app.commands.settled import CommandFailed, Data, on_stores
+from app.core.model import COMMAND_LINE, KeyRole
+from app.core.scopes import SCOPES, Scope
+from app.settings import Settings
+from app.store.api_keys import ApiKey
+from app.store.connections import Stores
+
+LISTED_MAX = 1_000
+NAME_MAX = 200
+
+app = typer.Typer(help="API keys: the access tokens of machines.", rich_markup_mode=None)
+
+
+@app.command()
+def create(
+    *,
+    name: Annotated[str, typer.Option(help="What uses it.")],
+    role: Annotated[Literal["admin", "operator"], typer.Option(help="What it may do at most.")] = "operator",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Only these calls of its role; may be repeated: {', '.join(SCOPES)}. Default: all."
+        ),
+    ] = None,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this event and its room; may be repeated. Default: every event."),
+    ] = None,
+    network: Annotated[str, typer.Option(help="From where it may be used, as 203.0.113.0/24.")] = "",
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+            help="When it ends (UTC). Default: when it is revoked.",
+        ),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Make a key and print it: it is not shown again."""
+    if not 1 <= len(name) <= NAME_MAX or not name.isprintable():
+        raise typer.BadParameter("--name takes 1 to 200 characters, no control characters")
+    ends = until.replace(tzinfo=UTC) if until is not None and until.tzinfo is None else until
+    terms = KeyTerms(name, role, ends, network, _scopes(scope), event or None)
+
+    async def make(stores: Stores, settings: Settings) -> tuple[NewKey, str]:
+        secret = settings.secret.get_secret_value().encode()
+        if not secret:
+            raise CommandFailed("FAIRGATE_SECRET is not set; keys are made from the one that web has")
+        made = await api_keys.create(stores, secret, terms, by=COMMAND_LINE)
+        return made, api_keys.key_of(secret, made.key_id)
+
+    _, key = on_stores(data, make)
+    print(key)
+
+
+@app.command("list")
+def list_keys(*, data: Data = None) -> None:
+    """All keys, one a line, never the keys themselves."""
+
+    async def read(stores: Stores, _settings: Settings) -> list[ApiKey]:
+        return (await api_keys.page(stores, limit=LISTED_MAX, offset=0))[0]
+
+    rows = [("KEY", "STATE", "ROLE", "NAME", "SCOPES", "EVENTS", "NETWORK", "UNTIL")]
+    rows += [_row(it) for it in on_stores(data, read)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY")], *, data: Data = None) -> None:
+    """End a key at once."""
+
+    async def end(stores: Stores, _settings: Settings) -> None:
+        await api_keys.revoke(stores, key_id, by=COMMAND_LINE)
+
+    on_stores(data, end)
+    print(f"{key_id} is good for nothing from now on")
+
+
+def _scopes(given: list[str] | None) -> list[Scope] | None:
+    try:
+        return msgspec.convert(given, list[Scope]) if given else None
+    except msgspec.ValidationError:
+        raise typer.BadParameter(f"--scope is one of {', '.join(SCOPES)}") from None
+
+
+def _row(it: ApiKey) -> tuple[str, str, KeyRole, str, str, str, str, str]:
+    state = "live" if it.live else "revoked" if it.revoked_at else "over"
+    limits = (" ".join(its) if its is not None else "all" for its in (it.scopes, it.events))
+    scopes, events = limits
+    until = f"{it.expires_at:%Y-%m-%dT%H:%M:%SZ}" if it.expires_at else "-"
+    return it.key_id, state, it.role, it.name, scopes, events, it.network or "any", until
