@@ -33,6 +33,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 # Hundreds of processes are started, which would each compile our code where PYTHONDONTWRITEBYTECODE is set; and dozens of
 # stores, which wait for the disk: so where memory is plenty their folders are in it.
 test: install browser lint
+	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 	$(VENV)/bin/python -m compileall -q fairgate app worker load tests
 	@folder=$$(df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8e6 { print "/dev/shm" }'); \
 	export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX); chmod 711 "$$TMPDIR"; \
@@ -56,16 +57,22 @@ messages: install
 	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/languages.py
 	@$(VENV)/bin/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 110 -i build/fairgate.pot -D fairgate -d app/locale
 
-# The browser tests drive the system's Chromium, those of the gate its proxies, and those of the stores Redis, Sentinel and PgBouncer. Root on Debian gets them; others are told and go on
-# without. Their services are not started: tests run them on folders of their own.
-TOOLS := chromium nginx haproxy caddy redis-server redis-sentinel pgbouncer
+# The browser tests drive the system's Chromium, those of the gate its proxies, those of the clients Node.js, and those of the stores Redis, Sentinel and
+# PgBouncer. Root on Debian gets them; others are told and go on without. Their services are not started: tests run them on folders of their own.
+# Each is a command, and after a colon the package it is in where that has another name.
+TOOLS := chromium nginx haproxy caddy node:nodejs npm redis-server redis-sentinel pgbouncer
 browser:
-	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$it >/dev/null || echo $$it; done); \
+	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $${it%:*} >/dev/null || echo $${it#*:}; done); \
 	[ -z "$$missing" ] || \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing for the tests:" $$missing && apt-get update -qq && \
 	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  else echo "some tests will be skipped, for want of (apt-get install):" $$missing >&2; fi
+
+# What the tests of the clients need from npm; no script of a package is run.
+clients/node_modules/.package-lock.json: clients/package-lock.json
+	@if command -v npm >/dev/null; then cd clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; \
+	else echo "the tests of the clients for Node.js will be skipped, for want of npm" >&2; fi
 
 # Needs wrk (apt-get install wrk); one row also nginx. make bench ARGS='--rows joins,place --quick --json figures.json'
 bench: install

@@ -113,7 +113,7 @@ async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *
     """
     line, keys = gate.line, RoomKeys(room_id)
     await line.rooms.get(room_id)
-    with _sessions_known():
+    with sessions_known():
         async with line.stores.postgres.acquire() as connection, connection.transaction():
             if not await sessions.end_session(connection, room_id, visitor_id, number):
                 raise NotFound("There is no such session.")
@@ -144,7 +144,7 @@ async def renew_by_hand(
 
 
 @contextmanager
-def _sessions_known() -> Iterator[None]:
+def sessions_known() -> Iterator[None]:
     """Stores that are away, or a room whose sessions are still being loaded, are told as such."""
     try:
         with stores_answer():
@@ -176,7 +176,7 @@ async def _enter_batch(line: Line, room_id: RoomId, batch: list[Entering]) -> Se
 
 async def _renew_batch(line: Line, room_id: RoomId, batch: list[RenewRecord]) -> Sequence[int]:
     keys = RoomKeys(room_id)
-    with _sessions_known():
+    with sessions_known():
         ends = await line.rooms.loaded(room_id, lambda: gate_scripts.renew(line.stores.redis, keys, batch))
     renewed = [
         (it.visitor_id, it.number, ends_ms) for it, ends_ms in zip(batch, ends, strict=True) if ends_ms

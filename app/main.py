@@ -14,11 +14,13 @@ from quart import Quart
 from app import counts, gate, health, loops, presence, reservations, signing, waiting_room
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
+from app.core.knownuser import Sealer
 from app.core.mail import ClaimSigner, Traces
 from app.core.tokens import PlaceSigner
 from app.ends import Ends
 from app.exposition import Drift
 from app.hidden import Hidden
+from app.knownuser import Faces
 from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
@@ -42,6 +44,7 @@ from app.web.throttles import Throttles
 from app.web.turnover import Turnover
 
 AVAILABILITY_FRESH_S = 1.0
+FACE_FRESH_S = 2.0  # how a room speaks to a shop's connector
 READINESS_FRESH_S = 1.0
 STANDING_FRESH_S = 2.0  # of who reads: whoever changes something is looked up each time
 RESERVATION_COUNTS_FRESH_S = 5.0  # counted by going over all reservations
@@ -120,6 +123,8 @@ async def _opened(
                 gate=gate.open_gate(line),
                 gate_rooms=GateRooms(line, board),
                 ends=ends,
+                faces=Faces(stores, Sealer(settings.secret.get_secret_value().encode())),
+                kept_faces=Kept(FACE_FRESH_S),
                 hidden=hidden,
                 feeds=Feeds(line, board, running, closing),
                 loops=running,

@@ -1,4 +1,4 @@
-"""POST to an address that somebody else chose: a public one, signed, with a deadline, nothing believed.
+"""Send to an address that somebody else chose: a public one, signed, with a deadline, nothing believed.
 
 The name is resolved once and the connection made to the address that was looked at, so a name that means
 another address a moment later gains nothing. Redirects are not followed; answers are cut off.
@@ -91,24 +91,39 @@ async def post(
 ) -> int:
     """Send one signed message. The status of the answer when it was taken (2xx). Raises AddressRefused,
     NotTaken."""
-    target = parse(url)
     now = datetime.now(UTC)
+    headers = {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, now, body),
+    }
+    return await _send(client, "POST", url, body.encode(), headers, private=private)
+
+
+async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool) -> int:
+    """Send a document that carries its own signature. The status when it was taken. Raises AddressRefused,
+    NotTaken."""
+    return await _send(client, "PUT", url, body, {}, private=private)
+
+
+async def _send(
+    client: httpx.AsyncClient, method: str, url: str, body: bytes, more: dict[str, str], *, private: bool
+) -> int:
+    target = parse(url)
     headers = {
         "host": target.netloc.decode("ascii"),
         "content-type": "application/json",
         "user-agent": USER_AGENT,
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(secret).sign(message_id, now, body),
+        **more,
     }
     try:
         async with asyncio.timeout(POST_TIMEOUT_S):
             addresses = await checked(target, private=private)
             for address in addresses:
                 request = client.build_request(
-                    "POST",
+                    method,
                     target.copy_with(host=address),
-                    content=body.encode(),
+                    content=body,
                     headers=headers,
                     timeout=httpx.Timeout(POST_TIMEOUT_S, connect=POST_TIMEOUT_S / len(addresses)),
                     extensions={"sni_hostname": target.raw_host.decode("ascii")},

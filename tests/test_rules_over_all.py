@@ -22,6 +22,8 @@ PUBLIC = {
     ("GET", "/v1/reservations/{reservation_id}/claim"),  # leads to a form, whatever the link is
     ("POST", "/v1/users"),  # throttled by address
     ("POST", "/v1/login"),  # throttled by account and by address
+    ("GET", "/status/integrationconfig/{customer_id}"),  # where the room makes it public
+    ("GET", "/status/integrationconfig/secure/{customer_id}"),  # asks for its api_key in its own words
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),  # 404 without the operators' token
@@ -69,6 +71,7 @@ def test_every_parameter_is_of_a_known_kind(call: Endpoint) -> None:
         "webhook_id",
         "key_id",
         "sid",
+        "customer_id",
     }
 
 

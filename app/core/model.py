@@ -26,6 +26,9 @@ ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*\Z"
 LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z"
 URL = r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z"
 HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
+CUSTOMER = r"^[a-z0-9][a-z0-9-]{0,39}\Z"
+DOMAIN = r"^[A-Za-z0-9.-]{0,253}\Z"
+SHARED_SECRET = r"^([!-~]{16,200})?\Z"
 EMAIL = r"^\s*[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\s*\Z"  # `mail.mailbox` knows more, and trims it
 SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
@@ -46,6 +49,9 @@ PATTERN_MEANS = {  # what a person is told who did not keep to it
     LOCALE: "has to be a language tag, as de or pt-BR",
     URL: "has to be an address that begins with http:// or https://",
     HOST: "has to be a host name, perhaps with a port",
+    CUSTOMER: "has to be up to 40 lower-case letters, digits and hyphens",
+    DOMAIN: "has to be the name of a domain, as shop.example",
+    SHARED_SECRET: "has to be 16 to 200 printable characters without spaces",
     EMAIL: "has to be an e-mail address",
     SEAT_ID: "has to be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
     PATH: "has to begin with /, without spaces",

@@ -47,6 +47,7 @@ PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "key_id": (_OPAQUE, NotFound),
     "sid": (_OPAQUE, NotFound),
     "name": (_OPAQUE, NotFound),
+    "customer_id": (_SLUG, NotFound),
 }
 CREDENTIALS = (b"authorization", b"x-place-token")
 _process = secrets.token_hex(5)

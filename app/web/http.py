@@ -20,6 +20,7 @@ from app.desk import Desk
 from app.ends import Ends
 from app.gate import Gate
 from app.hidden import Hidden
+from app.knownuser import Faces
 from app.loops import Loops
 from app.passwords import Passwords
 from app.readiness import Readiness
@@ -31,6 +32,7 @@ from app.web.addresses import Network
 from app.web.streaming import Audience
 
 if TYPE_CHECKING:
+    from app.core.knownuser import RoomFace
     from app.exposition import Drift
     from app.store.orders import ReservationCounts
     from app.web.board import Board
@@ -68,6 +70,8 @@ class App:
     gate: Gate
     gate_rooms: GateRooms
     ends: Ends
+    faces: Faces
+    kept_faces: Kept[RoomFace | None]  # by room_id
     hidden: Hidden
     feeds: Feeds
     throttles: Throttles

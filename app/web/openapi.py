@@ -58,6 +58,7 @@ HEADERS = {
     "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",
     "X-Forwarded-Host": "Host of the address the visitor asked for.",
     "X-Forwarded-Uri": "Path of the address the visitor asked for.",
+    "api-key": "The `api_key` that was told when the room was let speak KnownUser.",
     "webhook-id": "The message's id; the same when it is sent again.",
     "webhook-timestamp": "When it was sent, seconds since 1970; at most five minutes off.",
     "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several apart by spaces.",

@@ -43,6 +43,9 @@ _PARAMS = {
     "webhook_id": re.compile(r"[\w-]{1,128}"),
     "key_id": re.compile(r"[\w-]{1,128}"),
     "account_id": re.compile(r"[\w-]{1,128}"),
+    "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),
+    "queue_id": re.compile(r"[\w-]{0,64}"),
+    "error_code": re.compile(r"[a-z]{1,20}"),
     "set_aside_id": re.compile(r"[0-9]{1,18}"),
 }
 RETRY_MAX_S = 30

@@ -11,6 +11,7 @@ from app import gate
 from app.core.errors import NotFound
 from app.core.handover import TICKET_TTL_S, Ticket, new_ticket_id, with_ticket
 from app.core.model import Place, Room, RoomId
+from app.web import page_knownuser
 from app.web.gate_addresses import allowed, host_of
 from app.web.http import Request
 from app.web.page_visitors import asked_return, place_of
@@ -30,6 +31,8 @@ async def go(request: Request) -> Response:
         return _moved(f"/rooms/{room_id}{return_query(return_to)}")
     place, now = found
     room = await request.app.line.rooms.of(room_id, now)
+    if (answer := await page_knownuser.with_shops_token(request, room, return_to, place)) is not None:
+        return answer
     goal = goal_of(room, return_to)
     if goal.startswith("/"):
         return _moved(goal)

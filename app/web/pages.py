@@ -13,7 +13,7 @@ from app import room_lists
 from app.core.clock import now_ms, to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
-from app.web import page_booking, page_carry, page_forms, page_handover, page_mail, page_mine
+from app.web import page_booking, page_carry, page_forms, page_handover, page_knownuser, page_mail, page_mine
 from app.web.http import Request
 from app.web.looks import look_of, theme_file
 from app.web.origins import is_part_of_foreign_page
@@ -28,7 +28,9 @@ POSTERS = "fairgate_posters"  # where Quart keeps ours
 
 
 async def sales(request: Request) -> Response:
-    """The public sales."""
+    """The public sales; or the line, to which a shop's connector sends visitors here."""
+    if page_knownuser.is_sent_here(request):
+        return await page_knownuser.enter(request)
     posters: Posters = current_app.extensions[POSTERS]
     lines = []
     for found, status in await room_lists.listed(request.app.line, public_only=True):
@@ -94,6 +96,8 @@ def register_pages(app: Quart) -> None:
     app.extensions[POSTERS] = Posters()
     for path, view in PAGES.items():
         add_page(app, path, f"page_{view.__name__}", view)
+    for name, (path, view) in page_knownuser.PATHS.items():
+        add_page(app, path, f"page_{name}", view)
     for path, form in FORMS.items():
         app.add_url_rule(
             path, f"form_{form.__name__}", page(form), methods=["POST"], provide_automatic_options=False

@@ -13,6 +13,7 @@ from app.store.connections import connected
 from tests.conftest import Servers
 from tests.contract.world import World, a_world
 from tests.listening import listening
+from tests.receiver import receiving
 from tests.routes.conftest import served, settings, settings_of, web, worker, working
 from tests.support.emptying import Empty
 
@@ -36,10 +37,11 @@ async def world(servers: Servers, empty: Empty) -> AsyncIterator[World]:
     chosen = settings_of(servers).model_copy(update={"webhooks_private": "on"})
     async with connected(chosen) as stores:
         await stores.redis.flushall()
-        async with served(chosen) as site, working(stores, chosen), listening(site.quart) as url:
+        running = served(chosen), working(stores, chosen), receiving()
+        async with running[0] as site, running[1], running[2] as shop, listening(site.quart) as url:
             contract = await asyncio.to_thread(
                 schemathesis.openapi.from_url, f"{url}/openapi.json", config=CONFIG
             )
-            yield await a_world(site, url, contract)
+            yield await a_world(site, url, contract, shop.url)
         await stores.redis.flushall()
     await empty(servers.database_url)

@@ -22,6 +22,7 @@ PARAMS = {
     "{webhook_id}": "w" * 22,
     "{key_id}": "k" * 22,
     "{sid}": "v" * 22 + "-1",
+    "{customer_id}": "ticketania",
 }
 RED = '{"colour": "red"}'
 STREAMS = {"room_stream", "reservation_stream"}  # endless: asked in tests/routes/test_streams.py

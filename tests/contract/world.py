@@ -90,6 +90,10 @@ KNOWN: dict[str, list[Known]] = {
     "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],
     "end_session": [Known(204, ids={"room_id": "spare", "sid": "to_end"})],
     "renew_session": [Known(200, ids={"room_id": "spare", "sid": "to_renew"})],
+    "set_knownuser": [Known(200, ids={"room_id": "spare"}, body={"customer_id": "spare-shop"})],
+    "delete_knownuser": [Known(204, ids={"room_id": "to-resume"})],
+    "push_knownuser": [Known(200)],
+    "secure_integration_config": [Known(200, "shop")],
     "remove_visitor": [Known(204, ids={"room_id": "spare"})],
 }
 NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see the tests that are about them
@@ -108,6 +112,7 @@ class World:
     ids: dict[str, str]
     credentials: dict[str, dict[str, str]]
     code: str  # that was sent to the address of `place`
+    shop: str  # takes what is sent to it
     link: dict[str, Any]  # the query of the link by which `user` takes the reservation over
 
     def known(self, call: Endpoint) -> list[Known]:
@@ -122,13 +127,15 @@ class World:
         body = it.body
         if call.name == "hear_gateway":
             body = {**body, "data": {"payment_id": self.ids["payment_id"]}}
+        if call.name == "push_knownuser":
+            body = {"url": self.shop}
         if call.name == "confirm_email":
             body = {"code": self.code}
         query = self.link if call.name == "claim_reservation" else it.query
         return replace(it, who=who, ids=ids, body=body, query=query)
 
 
-async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
+async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> World:
     """Make it. Needs a running worker: one visitor is inside, one is called."""
     patient = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
     await web.event(
@@ -160,6 +167,11 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
     ]
     to_end, to_renew = [session_id(it.visitor_id, it.queue_number or 0) for it in inside if it is not None]
 
+    for room_id in ("gala", "to-resume"):
+        path, body = f"/v1/rooms/{room_id}/knownuser", {"customer_id": "shop", "public_config": True}
+        spoken = await web.send("PUT", path, json=body, headers=web.as_("operator"))
+        assert spoken.status_code == 200, spoken.text
+
     again = await web.post("/v1/rooms/gala/places", {"email": FAN["email"]}, headers=place)
     assert again.status_code == 200
     exp = 2_000_000_000
@@ -180,15 +192,18 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema) -> World:
             **{"to_pay": to_pay, "to_refund": to_refund, "key_id": key["key_id"]},
             **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
             **{"webhook_id": webhook["webhook_id"], "sid": to_end, "to_end": to_end, "to_renew": to_renew},
+            "customer_id": "shop",
         },
         credentials={
             **{"admin": web.as_("admin"), "operator": web.as_("operator")},
             **{"user": user, "going": going, "changing": changing},
             **{"place": place, "booking": booking},
             **{"called": called, "leaving": leaving, "waiting": waiting, "wanting": wanting},
+            **{"shop": {"api-key": spoken.json()["api_key"]}},
             **{"ops": ops(), "nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
         },
         code=await web.app.stores.postgres.fetchval("SELECT confirm_code FROM mailboxes"),
+        shop=shop,
         link={"expires": exp, "signature": signature},
     )
 

@@ -1,0 +1,283 @@
+"""The KnownUser v3 formats: tokens for a shop's connector, its configuration, the tokens it sends us. No I/O.
+
+They are what published connectors read and write. Nothing of ours is ever believed because of them: a shop
+that has its own gate in front of it gets passes, which are JWTs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.padding import PKCS7
+from msgspec import Meta
+
+from app.core.errors import CredentialInvalid
+from app.core.model import CUSTOMER, DOMAIN, NAME, RoomId, Struct, VisitorId
+
+TOKEN = "queueittoken"  # the query parameter
+TOKEN_TTL_S = 180
+SECRET_LENGTH = 72
+ENQUEUE_TOKEN_MAX = 4096
+ENQUEUE_EXP_MAX_MS = 24 * 3_600_000  # token ids are remembered no longer
+ENQUEUE_TTL_MS = 10 * 60_000  # of an enqueue token that names no end
+ERRORS = ("hash", "eventid", "timestamp", "ip", "qidlimit", "connector/sessionstate")
+RedirectType = Literal["queue", "safetynet", "disabled"]  # came through; a store is away; the gate is off
+_NONCE_BYTES = 12
+_AES_BLOCK_BITS = 128
+
+
+class UrlRule(Struct, frozen=True, kw_only=True):
+    """Which addresses of the shop are meant."""
+
+    part: Literal["HostName", "PagePath", "PageUrl"] = "PagePath"
+    operator: Literal["Equals", "Contains"] = "Contains"
+    value: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
+    negative: bool = False
+    ignore_case: bool = True
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a room speaks to a shop that has a connector; all but the secret."""
+
+    customer_id: Annotated[str, Meta(pattern=CUSTOMER)]
+    protect: Annotated[list[UrlRule], Meta(max_length=50)] = []  # any of these; empty: every page
+    cancel: Annotated[list[UrlRule], Meta(max_length=50)] = []  # pages that end a turn, as after an order
+    ignore: Annotated[list[UrlRule], Meta(max_length=50)] = []  # pages that are never asked about
+    cookie_domain: Annotated[str, Meta(pattern=DOMAIN)] = ""
+    cookie_minutes: Annotated[int, Meta(ge=1, le=1440)] = 20
+    extend_cookie: bool = True
+    public_config: bool = False  # whether the configuration can be had without the key for it
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFace:
+    """The face of one room, ready to sign."""
+
+    room_id: RoomId
+    face: Face
+    secret: str
+    version: int
+
+
+class Enqueue(msgspec.Struct, frozen=True):
+    """What an enqueue token says that we act on."""
+
+    token_id: str
+    until_ms: int  # so long it can be used; its `token_id` is remembered until then
+    unique_key: str = ""  # whoever comes with the same key is the same visitor
+
+
+def new_secret() -> str:
+    """A fresh secret, as long as connectors expect it."""
+    return secrets.token_hex(SECRET_LENGTH // 2)
+
+
+def digest(secret: str, text: str) -> str:
+    """The one digest of the protocol; lower case, as connectors compare it."""
+    return hmac.new(secret.encode(), text.encode(), "sha256").hexdigest()
+
+
+def config_key(secret: str) -> str:
+    """What a shop shows to read its configuration; it follows from the secret and tells nothing of it."""
+    return digest(secret, "fairgate: key of the integration configuration")
+
+
+def queue_id(visitor_id: VisitorId) -> str:
+    """The visitor as a GUID: our ids are as long, but have characters that separate fields there."""
+    return str(uuid.UUID(bytes=urlsafe_b64decode(visitor_id + "==")))
+
+
+def visitor_of(text: str) -> VisitorId | None:
+    """Whom a GUID means; None: it is none."""
+    try:
+        return VisitorId(_text(uuid.UUID(text).bytes)) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
+def token(
+    face: RoomFace,
+    visitor_id: VisitorId | None,
+    now_s: int,
+    *,
+    redirect: RedirectType = "queue",
+    extend: bool = True,
+    minutes: int = 0,
+    client: str = "",
+) -> str:
+    """What a browser carries to the shop. `minutes`: the cookie's whole life, 0: as the configuration says;
+    `client`: the address it is good for alone."""
+    fields = [f"e_{face.room_id}"]
+    if visitor_id is not None:
+        fields.append(f"q_{queue_id(visitor_id)}")
+    fields += [f"ts_{now_s + TOKEN_TTL_S}", f"ce_{'true' if extend else 'false'}"]
+    if minutes:
+        fields.append(f"cv_{minutes}")
+    fields.append(f"rt_{redirect}")
+    if client:
+        fields.append(f"hip_{digest(face.secret, client)}")
+    body = "~".join(fields)
+    return f"{body}~h_{digest(face.secret, body)}"
+
+
+def with_token(address: str, text: str) -> str:
+    """The address with a token, and without any it had."""
+    before, mark, fragment = address.partition("#")
+    path, _, query = before.partition("?")
+    kept = [it for it in query.split("&") if it and it.partition("=")[0].lower() != TOKEN]
+    kept.append(f"{TOKEN}={quote(text, safe='~')}")
+    return f"{path}?{'&'.join(kept)}{mark}{fragment}"
+
+
+def integration_config(faces: list[RoomFace], queue_host: str) -> dict[str, Any]:
+    """What a connector goes by, for all rooms of one customer: the first action that fits an address acts."""
+    actions = [
+        _integration(it, action, rules, queue_host)
+        for action in ("Ignore", "Cancel", "Queue")
+        for it in faces
+        if (rules := _rules_of(it.face, action))
+    ]
+    version = max((it.version for it in faces), default=1)
+    return {"Version": version, "Description": "Fairgate", "Integrations": actions}
+
+
+def pushed(config: dict[str, Any], secret: str) -> dict[str, str]:
+    """The configuration as it is put to a shop."""
+    information = json.dumps(config, separators=(",", ":")).encode().hex()
+    return {"integrationInfo": information, "hash": digest(secret, information)}
+
+
+def read_enqueue_token(
+    text: str, secret: str, *, customer_id: str, room_id: RoomId, now_ms: int, client: str
+) -> Enqueue:
+    """What a shop says of a visitor it sends. Raises CredentialInvalid."""
+    parts = text.split(".")
+    if len(parts) != 3 or len(text) > ENQUEUE_TOKEN_MAX or not text.isascii():
+        raise CredentialInvalid("This is no enqueue token.")
+    signed = f"{parts[0]}.{parts[1]}"
+    mac = _text(hashlib.sha256((signed + secret).encode()).digest())
+    if not hmac.compare_digest(mac, parts[2]):
+        raise CredentialInvalid("The enqueue token was not made with the key of this room.")
+    try:
+        header = msgspec.json.decode(_bytes(parts[0]), type=_Header)
+        said = _payload(_bytes(parts[1]), header.ti, secret) if parts[1] else _Payload()
+    except (msgspec.MsgspecError, NotBase64, ValueError):
+        raise CredentialInvalid("The enqueue token cannot be read.") from None
+    if header.typ != "QT1" or header.c.lower() != customer_id or header.e not in ("", room_id):
+        raise CredentialInvalid("The enqueue token is for another room.")
+    if header.exp and header.exp <= now_ms:
+        raise CredentialInvalid("The enqueue token has run out.")
+    if not header.exp and abs(now_ms - header.iss) > ENQUEUE_TTL_MS:
+        raise CredentialInvalid("The enqueue token names no end, and is old or of the future.")
+    if header.exp > now_ms + ENQUEUE_EXP_MAX_MS:
+        raise CredentialInvalid("The enqueue token ends more than a day from now.")
+    if header.ip and client and header.ip != client:
+        raise CredentialInvalid("The enqueue token was made for another address.")
+    return Enqueue(header.ti, header.exp or header.iss + ENQUEUE_TTL_MS, said.k or "")
+
+
+class Sealer:
+    """Keeps secrets of shops in the database so that only our own secret opens them."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._cipher = AESGCM(hmac.digest(secret, b"fairgate knownuser secrets", "sha256"))
+
+    def seal(self, room_id: RoomId, text: str) -> bytes:
+        """The secret as it is kept; bound to its room."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, text.encode(), room_id.encode())
+
+    def open(self, room_id: RoomId, sealed: bytes) -> str | None:
+        """The secret; None: it was sealed for another room, or with another secret of ours."""
+        try:
+            text = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], room_id.encode())
+        except InvalidTag:
+            return None
+        return text.decode()
+
+
+class _Header(msgspec.Struct, frozen=True):
+    typ: str
+    iss: int
+    ti: Annotated[str, Meta(min_length=1, max_length=200)]
+    c: str
+    exp: int = 0
+    e: str = ""
+    ip: str = ""
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    k: Annotated[str, Meta(max_length=500)] | None = None
+
+
+def _payload(sealed: bytes, token_id: str, secret: str) -> _Payload:
+    """What is under the cipher: AES-256-CBC, as the format has it; the digest around it was good."""
+    key = hashlib.sha256(secret.encode()).digest()
+    iv = hashlib.md5(token_id.encode(), usedforsecurity=False).digest()
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    unpadder = PKCS7(_AES_BLOCK_BITS).unpadder()
+    plain = unpadder.update(decryptor.update(sealed) + decryptor.finalize()) + unpadder.finalize()
+    return msgspec.json.decode(plain, type=_Payload)
+
+
+def _rules_of(face: Face, action: str) -> list[UrlRule]:
+    if action == "Queue":
+        return face.protect or [UrlRule(part="PageUrl", value="*")]
+    return face.cancel if action == "Cancel" else face.ignore
+
+
+def _integration(it: RoomFace, action: str, rules: list[UrlRule], queue_host: str) -> dict[str, Any]:
+    parts = [
+        {
+            "ValidatorType": "UrlValidator",
+            "UrlPart": rule.part,
+            "Operator": rule.operator,
+            "ValueToCompare": rule.value,
+            "ValuesToCompare": None,
+            "IsNegative": rule.negative,
+            "IsIgnoreCase": rule.ignore_case,
+        }
+        for rule in rules
+    ]
+    return {
+        "Name": f"{it.room_id} {action}",
+        "ActionType": action,
+        "EventId": it.room_id,
+        "InvolvedWaitingRoomIds": None,
+        "CookieDomain": it.face.cookie_domain,
+        "IsCookieHttpOnly": True,
+        "IsCookieSecure": True,
+        "LayoutName": "",
+        "Culture": "",
+        "ExtendCookieValidity": it.face.extend_cookie,
+        "CookieValidityMinute": it.face.cookie_minutes,
+        "QueueDomain": queue_host,
+        "QueuePathPrefix": "",
+        "RedirectLogic": "AllowTParameter",
+        "ForcedTargetUrl": "",
+        "VerifyQueueIdEnabled": False,
+        "QueueIdUsageLimit": None,
+        "IsNormalizationEnabled": False,
+        "Triggers": [{"LogicalOperator": "Or", "TriggerParts": parts}],
+    }
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,89 @@
+"""A served Fairgate on a real port with a worker, and shops in other languages in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from app.store.connections import connected
+from tests.conftest import Servers
+from tests.listening import listening
+from tests.routes.conftest import Web, served, settings_of, working
+from tests.support.emptying import Empty
+
+CLIENTS = Path(__file__).parents[2] / "clients"
+READY_S = 30
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+
+@dataclass(frozen=True)
+class Product:
+    """Fairgate, as shops and visitors reach it."""
+
+    web: Web
+    url: str
+
+    async def staff(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the staff API; a refusal fails the test."""
+        async with httpx.AsyncClient(verify=False, base_url=self.url, timeout=20) as client:
+            answer = await client.request(method, path, json=body, headers=self.web.as_("operator"))
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return dict(answer.json()) if answer.content else {}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def product(servers: Servers, empty: Empty) -> AsyncIterator[Product]:
+    """One for a module; tests keep apart by having a room of their own."""
+    chosen = settings_of(servers).model_copy(
+        update={"webhooks_private": "on", "trusted_proxies": ["127.0.0.1"]}
+    )
+    async with connected(chosen) as stores:
+        await stores.redis.flushall()
+        async with served(chosen) as site, working(stores, chosen), listening(site.quart) as url:
+            yield Product(site, url)
+        await stores.redis.flushall()
+    await empty(servers.database_url)
+
+
+@asynccontextmanager
+async def program(*command: str, **environment: str) -> AsyncIterator[None]:
+    """A program in another language, from when it says `ready` on."""
+    found = shutil.which(command[0])
+    if found is None or (command[0] == "node" and not (CLIENTS / "node_modules").exists()):
+        pytest.skip(f"no {command[0]} here, or not what it needs (make test installs it)")
+    process = await asyncio.create_subprocess_exec(
+        found,
+        *command[1:],
+        cwd=CLIENTS,
+        env={"PATH": "/usr/bin:/usr/local/bin", **environment},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(READY_S):
+            while line := await process.stdout.readline():
+                if line.strip() == b"ready":
+                    break
+            else:
+                pytest.fail(f"{command} ended before it was ready")
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """A visitor who follows no redirect by themselves and keeps no cookie."""
+    async with httpx.AsyncClient(verify=False, timeout=20) as client:
+        yield client

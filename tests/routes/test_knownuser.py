@@ -1,0 +1,118 @@
+"""What connectors and staff may ask of a room that speaks KnownUser, and what they may not."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from app.core.knownuser import queue_id
+from app.core.tokens import new_visitor_id
+from tests.routes.conftest import Web, code, field_of
+
+HTML = {"Accept": "text/html"}
+SHOP: dict[str, Any] = {"target_url": "https://shop.example/buy", "admission_rate_per_minute": 0}
+FACE = "/v1/rooms/hall/knownuser"
+OURS = {"customer_id": "ticketania"}
+LINE = "/?c=ticketania&e=hall"
+
+
+async def speaking(web: Web, **settings: Any) -> None:
+    await web.room(**{**SHOP, **settings})
+    answer = await web.send("PUT", FACE, json=OURS, headers=web.as_("operator"))
+    assert answer.status_code == 200, answer.text
+
+
+async def test_nobody_is_sent_to_a_strangers_site(web: Web) -> None:
+    await speaking(web)
+    evil = quote("https://evil.example/", safe="")
+    guid = queue_id(new_visitor_id())
+    for address, goal in (
+        (f"{LINE}&t={evil}", "/rooms/hall"),
+        (f"/cancel/multiple/ticketania?wrl=hall~{guid}&r={evil}", SHOP["target_url"]),
+        (f"/cancel/ticketania/hall/{guid}?r={evil}", SHOP["target_url"]),
+        (f"/cancel/ticketania/hall?r={evil}", SHOP["target_url"]),
+        ("/cancel/multiple/ticketania?wrl=hall", SHOP["target_url"]),
+        ("/cancel/multiple/ticketania?wrl=hall~x_y", SHOP["target_url"]),
+    ):
+        answer = await web.get(address, headers=HTML)
+        if "_y" in address:
+            assert answer.status_code == 404  # a room that is none
+            continue
+        assert (answer.status_code, answer.headers["location"]) == (302, goal), address
+    page = await web.get(f"/error/hash?c=ticketania&e=hall&t={evil}", headers=HTML)
+    assert page.status_code == 403
+    assert "evil" not in page.text
+
+
+async def test_who_is_no_customer_of_the_room_finds_nothing(web: Web) -> None:
+    await speaking(web)
+    for address in (
+        "/?c=other&e=hall",
+        "/?c=ticketania&e=nowhere",
+        f"/?c=ticketania&e={'x' * 500}",
+        "/?c=&e=%00",
+        "/error/hash?c=other&e=hall",
+        "/error/hash",
+        "/cancel/other/hall",
+        "/cancel/multiple/ticketania",
+    ):
+        answer = await web.get(address, headers=HTML)
+        assert answer.status_code == (200 if address.startswith("/?c=&") else 404), address
+    many = "&".join(f"a{i}=1" for i in range(100))
+    assert (await web.get(f"/?c=ticketania&e=hall&{many}", headers=HTML)).status_code == 200  # the sales
+
+
+async def test_a_foreign_page_that_loads_the_address_starts_nothing(web: Web) -> None:
+    await speaking(web, admission_rate_per_minute=6000)
+    headers = {**HTML, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
+    loaded = await web.get(LINE, headers=headers)
+    assert loaded.headers["location"] == "/rooms/hall"
+    assert "set-cookie" not in loaded.headers
+    opened = await web.get(LINE, headers={**headers, "Sec-Fetch-Dest": "document"})
+    assert opened.headers["location"].startswith("https://shop.example/buy?queueittoken=e_hall~q_")
+
+
+async def test_a_line_for_everybody_and_a_bound_token(web: Web) -> None:
+    await speaking(web, admission_rate_per_minute=6000, gate_mode="queue_all", pass_ip_bound=True)
+    assert (await web.get(LINE, headers=HTML)).headers["location"] == "/rooms/hall"
+    place, _ = await web.inside("hall")
+    cookie = {"Cookie": f"fairgate_place_hall={place['Authorization'].removeprefix('Bearer ')}"}
+    inside = await web.get(LINE, headers={**HTML, **cookie})
+    assert "~cv_" in inside.headers["location"]
+    assert "~hip_" in inside.headers["location"]
+
+
+async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
+    await web.room(**SHOP)
+    operator = web.as_("operator")
+    for method in ("GET", "DELETE"):
+        assert code(await web.send(method, FACE, headers=operator)) == (404, "not_found")
+    given = {**OURS, "secret_key": "k" * 72}
+    made = (await web.send("PUT", FACE, json=given, headers=operator)).json()
+    assert made["secret_key"] == given["secret_key"]
+    kept = (await web.send("PUT", FACE, json={**OURS, "cookie_minutes": 5}, headers=operator)).json()
+    assert (kept["secret_key"], kept["cookie_minutes"]) == (given["secret_key"], 5)
+    assert kept["version"] > made["version"]
+    read = (await web.get(FACE, headers=operator)).json()
+    assert not {"secret_key", "api_key"} & read.keys()
+    audit = (await web.get("/v1/audit?kind=knownuser", headers=web.as_("admin"))).text
+    assert given["secret_key"] not in audit
+    row = await web.app.stores.postgres.fetchrow("SELECT sealed, face::text FROM knownuser_rooms")
+    assert row is not None
+    assert given["secret_key"].encode() not in bytes(row["sealed"]) + row["face"].encode()
+    await web.room("second")
+    second = (await web.send("PUT", "/v1/rooms/second/knownuser", json=OURS, headers=operator)).json()
+    assert second["secret_key"] == given["secret_key"]  # the customer has one connector
+    nowhere = await web.send("PUT", "/v1/rooms/nowhere/knownuser", json=OURS, headers=operator)
+    assert code(nowhere) == (404, "room_not_found")
+    for field, value in (
+        ("customer_id", "Ticket_ania"),
+        ("secret_key", "short"),
+        ("cookie_minutes", 0),
+        ("cookie_domain", "a b"),
+        ("protect", [{"part": "Body", "value": "x"}]),
+    ):
+        refused = await web.send("PUT", FACE, json={**OURS, field: value}, headers=operator)
+        assert field_of(refused).startswith(field)
+    assert (await web.send("DELETE", FACE, headers=operator)).status_code == 204
+    assert code(await web.get(FACE, headers=operator)) == (404, "not_found")
