@@ -58,6 +58,7 @@ class Pushed(msgspec.Struct, frozen=True):
     "/v1/rooms/{room_id}/knownuser",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:write",
     body=NewFace,
     answers={200: MadeFace},
     errors=(RoomNotFound, *AWAY),
@@ -82,6 +83,7 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
     "/v1/rooms/{room_id}/knownuser",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:read",
     answers={200: FaceDocument},
     errors=(RoomNotFound, NotFound, *AWAY),
 )
@@ -96,6 +98,7 @@ async def read_knownuser(request: Request, account: Account) -> Response:
     "/v1/rooms/{room_id}/knownuser",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:write",
     answers={204: None},
     errors=(RoomNotFound, NotFound, *AWAY),
 )
@@ -110,6 +113,7 @@ async def delete_knownuser(request: Request, account: Account) -> Response:
     "/v1/rooms/{room_id}/knownuser/push",
     tag=TAG,
     auth=OPERATOR,
+    scope="rooms:write",
     body=PushTo,
     answers={200: Pushed},
     errors=(RoomNotFound, NotFound, *AWAY),
