@@ -83,7 +83,7 @@ class RefusedPage(msgspec.Struct, frozen=True):
     back: str
 
 
-SIGNED_OUT = "You are not signed in any more. Nothing was changed."
+SIGNED_OUT = "You are no longer signed in. Nothing was changed."
 CONSOLE: list[Declared] = []  # filled when the modules of pages are imported
 
 

@@ -158,11 +158,11 @@ def _history(story: OrderStory) -> list[Step]:
     steps = [Step(times.created_at, "Held")]
     for payment in story.payments:
         name = f"Payment {payment.payment_id} by {payment.method}"
-        steps.append(Step(payment.created_at, f"{name}: the gateway was asked"))
+        steps.append(Step(payment.created_at, f"{name}: sent to the gateway"))
         if payment.settled_at is not None:
             steps.append(Step(payment.settled_at, f"{name}: {payment.status}"))
     if times.confirmed_at is not None:
-        steps.append(Step(times.confirmed_at, "Confirmed: paid, and tickets made"))
+        steps.append(Step(times.confirmed_at, "Confirmed: paid, tickets issued"))
     if times.ended_at is not None:
         steps.append(Step(times.ended_at, "Hold expired" if it.status == "expired" else "Cancelled"))
     for mail in story.mails:

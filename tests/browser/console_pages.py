@@ -53,13 +53,13 @@ async def orders(page: Page, product: Product) -> None:
 
 async def no_orders(page: Page, product: Product) -> None:
     await signed_in(page, product, "/admin/orders?q=nobody")
-    await expect(page.get_by_text("No order matches")).to_be_visible()
+    await expect(page.get_by_text("No orders match")).to_be_visible()
 
 
 async def order(page: Page, product: Product) -> None:
     order_id, _ = await bought(product, "axe@example.org")
     await signed_in(page, product, f"/admin/orders/{order_id}")
-    await page.get_by_text("Cancel and pay back", exact=True).click()
+    await page.get_by_text("Cancel and refund", exact=True).click()
 
 
 async def webhooks(page: Page, product: Product) -> None:
@@ -78,8 +78,8 @@ async def users(page: Page, product: Product) -> None:
 async def keys(page: Page, product: Product) -> None:
     """With one that was made just now, and the confirmation to revoke it open."""
     await signed_in(page, product, "/admin/keys")
-    await page.get_by_label("What uses it").fill("Screens")
-    await page.get_by_role("button", name="Make it").click()
+    await page.get_by_label("Used by").fill("Screens")
+    await page.get_by_role("button", name="Create key").click()
     await expect(page.get_by_label("The secret")).to_be_visible()
     await page.locator("summary", has_text="Revoke").first.click()
 
