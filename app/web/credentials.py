@@ -37,6 +37,7 @@ from app.core.model import (
     RoomId,
     VisitorId,
 )
+from app.web.addresses import throttle_key
 from app.web.http import Auth, Request
 
 PLACE_COOKIE = "fairgate_place_"  # + room_id
@@ -156,6 +157,14 @@ def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
     if closed_at_ms and now_ms() - closed_at_ms > PLACE_TOKEN_OUTLIVES_ROOM_MS:
         raise CredentialInvalid("The room closed more than 30 days ago.")
     return claims
+
+
+def network_of(request: Request, room_id: RoomId) -> str:
+    """The network that asks in a room, as `Joining` takes it; "" without throttles."""
+    app = request.app
+    if not app.settings.throttled:
+        return ""
+    return app.places.network(room_id, throttle_key(request.client))
 
 
 def says_who(request: Request) -> bool:
