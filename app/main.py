@@ -12,6 +12,7 @@ import msgspec
 from quart import Quart
 
 from app import counts, gate, health, loops, presence, reservations, signing, waiting_room
+from app.core.devices import DeviceSigner
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.knownuser import Sealer
@@ -118,6 +119,7 @@ async def _opened(
                 claims=claims,
                 traces=Traces(settings.secret.get_secret_value().encode()),
                 handover=HandoverSigner(settings.secret.get_secret_value().encode()),
+                devices=DeviceSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,
                 gate=gate.open_gate(line),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from app.core.devices import DeviceSigner
 from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner, Traces
@@ -65,6 +66,7 @@ class App:
     claims: ClaimSigner
     traces: Traces
     handover: HandoverSigner
+    devices: DeviceSigner
     keyring: Keyring
     board: Board
     gate: Gate
