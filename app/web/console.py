@@ -42,6 +42,7 @@ NAVIGATION = {  # the sections in their order; one is shown once there is a page
     "Sales": "/admin",
     "New sale": "/admin/sales/new",
     "Orders": "/admin/orders",
+    "Jobs": "/admin/jobs",
     "Mail": "/admin/mail",
     "Webhooks": "/admin/webhooks",
     "Audit": "/admin/audit",

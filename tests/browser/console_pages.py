@@ -89,4 +89,24 @@ async def health(page: Page, product: Product) -> None:
     await expect(page.get_by_text("alive").first).to_be_visible()
 
 
-STAFF = [orders, no_orders, order, webhooks, audit_log, users, keys, health]
+async def message(page: Page, product: Product) -> None:
+    event_id = await product.a_sale()
+    await signed_in(page, product, f"/admin/orders/message?event={event_id}")
+
+
+async def job(page: Page, product: Product) -> None:
+    """One that has ended, asked for with the form."""
+    await message(page, product)
+    await page.get_by_label("Subject").fill("Doors at seven")
+    await page.get_by_label("Text").fill("Dear guests,\n\nplease come early.")
+    await page.get_by_role("button", name="Send it to all of them").click()
+    await expect(page.locator(".chip", has_text="done")).to_be_visible()
+
+
+async def jobs(page: Page, product: Product) -> None:
+    await job(page, product)
+    await page.get_by_role("link", name="All jobs").click()
+    await expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+
+
+STAFF = [orders, no_orders, order, message, job, jobs, webhooks, audit_log, users, keys, health]
