@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
 ARGS ?=
 
-.PHONY: run install test lint format messages browser bench soak clean
+.PHONY: run install test test-fast coverage lint format messages browser bench soak clean
 
 run: install
 	@exec $(VENV)/bin/fairgate demo $(ARGS)
@@ -31,14 +31,29 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $(INSTALLED)
 
 # Hundreds of processes are started, which would each compile our code where PYTHONDONTWRITEBYTECODE is set; and dozens of
-# stores, which wait for the disk: so where memory is plenty their folders are in it.
+# stores, which wait for the disk: so where memory is plenty their folders are in it. Tests wait for processes and moments about
+# a third of their time: so there is one process of tests more than two cores could keep busy. Which runs which: tests/support/.
+# make test ARGS='-k gate'  make test ARGS=--profile (where the time goes)  make test ARGS=--pictures (of every page)
+PROCESSES ?= 3
+PYTEST = $(VENV)/bin/python -m compileall -q fairgate app worker load tests && \
+  folder=$$(df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8e6 { print "/dev/shm" }') && \
+  export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX) && chmod 711 "$$TMPDIR" && \
+  trap 'rm -rf "$$TMPDIR"' EXIT && $(VENV)/bin/python
+
 test: install browser lint
-	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
-	$(VENV)/bin/python -m compileall -q fairgate app worker load tests
-	@folder=$$(df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8e6 { print "/dev/shm" }'); \
-	export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX); chmod 711 "$$TMPDIR"; \
-	trap 'rm -rf "$$TMPDIR"' EXIT; \
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(PYTEST) -m pytest -n $(PROCESSES) $(ARGS)
+
+# For every change: without browsers, trouble, clusters, and whole installations started from outside.
+WHOLE := browser chaos cluster platform load test_bench_figures.py
+test-fast: install
+	@export FAIRGATE_SIMULATION_SEEDS=50; $(PYTEST) -m pytest -q -n $(PROCESSES) $(WHOLE:%=--ignore tests/%) $(ARGS)
+
+# All tests again, with each line and branch watched, which takes about twice as long; what is seldom run is listed in the end.
+coverage: install browser
+	@rm -f .coverage .coverage.*
+	@status=0; $(PYTEST) -m coverage run -m pytest -n $(PROCESSES) --timeout 300 $(ARGS) || status=$$?; \
+	$(VENV)/bin/coverage combine -q; $(VENV)/bin/coverage json -q -o build/coverage.json; \
+	$(VENV)/bin/python -m tests.support.covered build/coverage.json; exit $$status
 
 lint: install
 	$(VENV)/bin/ruff check .
@@ -60,7 +75,7 @@ messages: install
 # The browser tests drive the system's Chromium, those of the gate its proxies, those of the clients Node.js, and those of the stores Redis, Sentinel and
 # PgBouncer. Root on Debian gets them; others are told and go on without. Their services are not started: tests run them on folders of their own.
 # Each is a command, and after a colon the package it is in where that has another name.
-TOOLS := chromium nginx haproxy caddy node:nodejs npm redis-server redis-sentinel pgbouncer
+TOOLS := chromium chromium-headless-shell nginx haproxy caddy node:nodejs npm redis-server redis-sentinel pgbouncer
 browser:
 	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $${it%:*} >/dev/null || echo $${it#*:}; done); \
 	[ -z "$$missing" ] || \
@@ -101,10 +116,5 @@ lock:
 audit:
 	pip-audit --disable-pip --require-hashes -r requirements.lock
 
-# The pages of docs/reference that follow from the code; a test tells when they are out of date.
-.PHONY: docs-reference
-docs-reference: install
-	$(VENV)/bin/python docs/generate.py
-
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info

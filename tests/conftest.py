@@ -17,7 +17,11 @@ from app.store.connections import RedisClient, Stores, connect_postgres, connect
 from app.store.keys import PERMANENT
 from tests.support.emptying import Empty, emptying
 
-pytest_plugins = ["tests.support.profiling"]
+pytest_plugins = ["tests.support.profiling", "tests.support.sharing_out"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", action="store_true", help="keep a picture of every page in artefacts/")
 
 
 @dataclass(frozen=True)

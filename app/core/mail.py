@@ -14,9 +14,7 @@ from app.core.errors import ValidationFailed
 if TYPE_CHECKING:
     from email_validator import ValidatedEmail
 
-MailKind = Literal[
-    "confirm_address", "your_turn", "held", "confirmed", "cancelled", "refunded", "reminder", "message"
-]
+MailKind = Literal["confirm_address", "your_turn", "held", "confirmed", "cancelled", "refunded", "reminder"]
 MailState = Literal[
     "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"
 ]

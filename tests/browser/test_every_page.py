@@ -1,6 +1,6 @@
 """What holds for every page of the product (`every_page.py`): axe finds nothing, and it fits its window.
 
-A picture of each is kept in `artefacts/screenshots`, which git ignores, to be looked at after a run.
+With `--pictures` one of each is kept in `artefacts/screenshots`, which git ignores, to be looked at.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ WINDOWS: tuple[Window, ...] = ((360, 740, "light"), (768, 1024, "dark"), (1440, 
 
 
 @pytest.mark.parametrize("walk", EVERY_PAGE, ids=lambda walk: walk.__name__)
-async def test_axe_finds_nothing_and_it_fits(page: Page, product: Product, walk: Walk) -> None:
+async def test_axe_finds_nothing_and_it_fits(
+    page: Page, product: Product, walk: Walk, pytestconfig: pytest.Config
+) -> None:
     await walk(page, product)
     assert await violations(page) == []
     await page.emulate_media(color_scheme="dark")
@@ -31,5 +33,6 @@ async def test_axe_finds_nothing_and_it_fits(page: Page, product: Product, walk:
     for width, height, scheme in WINDOWS:
         await page.emulate_media(color_scheme=scheme)
         await page.set_viewport_size({"width": width, "height": height})
-        await page.screenshot(path=PICTURES / f"{walk.__name__}-{width}-{scheme}.png", full_page=True)
+        if pytestconfig.getoption("--pictures"):
+            await page.screenshot(path=PICTURES / f"{walk.__name__}-{width}-{scheme}.png", full_page=True)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width

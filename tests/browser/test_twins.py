@@ -39,9 +39,9 @@ PLACE_STATES = (
 )
 
 
-@pytest.fixture
-async def modules(chromium: Browser) -> AsyncIterator[Page]:
-    """An empty English page (`?de`: German) that can import our modules; nothing else is running."""
+@pytest.fixture(scope="module")
+async def blank(chromium: Browser) -> AsyncIterator[Page]:
+    """A page that can import our modules; nothing else is running."""
     page = await chromium.new_page()
 
     async def serve(route: Route) -> None:
@@ -54,9 +54,15 @@ async def modules(chromium: Browser) -> AsyncIterator[Page]:
             await route.fulfill(body=body, content_type="text/html")
 
     await page.route("**/*", serve)
-    await page.goto("http://fairgate.test/")
     yield page
     await page.close()
+
+
+@pytest.fixture
+async def modules(blank: Page) -> Page:
+    """An empty English page (`?de`: German) without what a test before has left."""
+    await blank.goto("http://fairgate.test/")
+    return blank
 
 
 async def asked(modules: Page, script: str, cases: list[Any]) -> Any:

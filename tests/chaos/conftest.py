@@ -9,14 +9,14 @@ import pytest
 from tests.chaos.site import Site, a_site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def pair() -> AsyncIterator[Site]:
     """Two web processes on Hypercorn and two workers."""
     async with a_site("--web", "2", "--workers", "2") as site:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def lone() -> AsyncIterator[Site]:
     """One web process on Granian and one worker."""
     async with a_site("--server", "granian") as site:

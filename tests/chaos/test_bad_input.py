@@ -80,14 +80,14 @@ class Stage:
         }
 
 
-@pytest.fixture(scope="session", params=["pair", "lone"])
+@pytest.fixture(scope="module", params=["pair", "lone"])
 def bad_site(request: pytest.FixtureRequest) -> Site:
     """Each of the two installations: one on Hypercorn, one on Granian."""
     found: Site = request.getfixturevalue(request.param)
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def stage(bad_site: Site) -> AsyncIterator[Stage]:
     sale, other = await bad_site.open_sale(), await bad_site.open_sale()
     short = await bad_site.open_sale(room={"session_ttl_s": 2})

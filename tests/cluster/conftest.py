@@ -26,7 +26,7 @@ BUS_OFFSET = 10_000  # the cluster bus listens that far above the port
 OUTGOING_FROM = 32_768  # Linux takes the local ports of outgoing connections from here on
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster_url() -> Iterator[str]:
     """The address of one node of a fresh cluster; it leads to the others."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-cluster-"))
@@ -41,7 +41,7 @@ def cluster_url() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(servers: Servers, cluster_url: str) -> Servers:
     """The session's stores with the cluster in place of the single Valkey: every fixture follows."""
     return replace(servers, redis_url=cluster_url)

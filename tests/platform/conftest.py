@@ -37,7 +37,7 @@ def data() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def installation() -> AsyncIterator[Up]:
     """One `fairgate up` with embedded stores for the tests after which it still runs."""
     with new_folder() as folder:

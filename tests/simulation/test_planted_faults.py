@@ -43,9 +43,7 @@ ROOM_FAULTS = {
         "if not passed then redis.call('ZREMRANGEBYRANK'",
         "if true then redis.call('ZREMRANGEBYRANK'",
     ),
-    "who is inside counts for one ticket": Fault("include/bucket.lua", "- wanted_inside()", ""),
-    "calls can be hoarded": Fault("include/passing.lua", "unclaimed[network] >= most", "false"),
-    "a lapsed turn changes nothing": Fault("include/turns.lua", "c.claim_window_ms / 2", "c.claim_window_ms"),
+    "whoever is called counts for one ticket": Fault("include/bucket.lua", "- wanted_by_called(0)", ""),
 }
 SALE_FAULTS = {
     "an ended hold keeps its tickets": Fault(

@@ -1,0 +1,89 @@
+"""Which process of `pytest -n` runs which tests: what shares something dear together, the longest first.
+
+A folder whose tests share an installation, a browser or a cluster goes to one process as a whole; of the
+others each file does. A unit that takes long begins early, so that in the end no process works alone; what is
+dealt out by the test fills the gaps.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+# Folders whose package fixtures take seconds to start, and how many parts they are dealt out in.
+SHARING = {
+    "tests/browser": 2,
+    "tests/chaos": 1,
+    "tests/cluster": 1,
+    "tests/contract": 1,
+    "tests/load": 1,
+    "tests/platform": 1,
+}
+BY_THE_TEST = ("tests/simulation/test_simulation.py",)
+SECONDS: dict[str, float] = json.loads(Path(__file__).with_name("seconds.json").read_text())
+UNKNOWN_S = 1.0
+
+
+def file_of(nodeid: str) -> str:
+    """The file a test is in."""
+    return nodeid.partition("::")[0]
+
+
+def parts_of(files: list[str]) -> dict[str, str]:
+    """The unit each file belongs to: of a shared folder its parts are about equally long."""
+    units = {}
+    spent: dict[str, float] = {}
+    for file in sorted(files, key=lambda it: (-seconds_of(it), it)):
+        folder = file.rpartition("/")[0]
+        parts = [f"{folder} {part}" for part in range(1, SHARING.get(folder, 0) + 1)] or [file]
+        units[file] = min(parts, key=lambda it: spent.get(it, 0))
+        spent[units[file]] = spent.get(units[file], 0) + seconds_of(file)
+    return units
+
+
+def seconds_of(file: str) -> float:
+    """How long a file took when that was recorded: all that cannot be divided."""
+    return 0 if file in BY_THE_TEST else SECONDS.get(file, UNKNOWN_S)
+
+
+def in_order(files: list[str]) -> list[str]:
+    """The files, unit by unit, the longest unit first; in a unit as they came."""
+    units = parts_of(files)
+    total: dict[str, float] = {}
+    for file in files:
+        total[units[file]] = total.get(units[file], 0) + seconds_of(file)
+    return sorted(files, key=lambda it: (-total[units[it]], units[it]))
+
+
+@pytest.hookimpl(trylast=True)  # after the files were shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Also where one process runs them all: else what they share would be started again and again."""
+    files = list(dict.fromkeys(file_of(it.nodeid) for it in items))
+    at = {file: number for number, file in enumerate(in_order(files))}
+    items.sort(key=lambda it: at[file_of(it.nodeid)])
+
+
+class Sharing(LoadScopeScheduling):
+    """Deals out units in the order of the collection."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+        self._units: dict[str, str] = {}
+
+    def _split_scope(self, nodeid: str) -> str:
+        if file_of(nodeid) in BY_THE_TEST:
+            return nodeid
+        if not self._units:
+            assert self.collection is not None
+            self._units = parts_of(list(dict.fromkeys(map(file_of, self.collection))))
+        return self._units[file_of(nodeid)]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """Instead of what `--dist` names."""
+    return Sharing(config, log)
