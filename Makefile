@@ -116,5 +116,10 @@ lock:
 audit:
 	pip-audit --disable-pip --require-hashes -r requirements.lock
 
+# The pages of docs/reference that follow from the code; a test tells when they are out of date.
+.PHONY: docs-reference
+docs-reference: install
+	$(VENV)/bin/python docs/generate.py
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info

@@ -13,6 +13,7 @@ from app import audit, signing
 from app.audit import Thing
 from app.core.clock import from_ms, now_ms
 from app.core.definitions import NewAccount
+from app.core.devices import Device
 from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.core.mail import mailbox, normalised
 from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
@@ -64,6 +65,12 @@ async def log_in(stores: Stores, passwords: Passwords, email: str, password: str
             renewed = await passwords.hash(password)
             await accounts.replace_hash(stores.postgres, found.account_id, found.password_hash, renewed)
     return found
+
+
+async def is_device_of(stores: Stores, device: Device, email: str) -> bool:
+    """Whether this normalised e-mail's account signed in on the device, with the password it still has."""
+    with stores_answer():
+        return await accounts.knows_device(stores.postgres, device.account_id, email, device.made_ms)
 
 
 async def account(stores: Stores, subject: str) -> RegisteredAccount:

@@ -32,10 +32,10 @@ from app.waiting_room import JOIN_REFUSALS, Answer, Line, Outcome, Question, dec
 
 
 class Entering(NamedTuple):
-    """Who wants through the gate. `address` "": not throttled."""
+    """Who wants through the gate. `network` as in `Joining`."""
 
     visitor_id: VisitorId
-    address: str
+    network: str
     anew: bool  # they are let in without a turn, where there is no crowd
 
 
@@ -162,7 +162,7 @@ async def _enter_batch(line: Line, room_id: RoomId, batch: list[Entering]) -> Se
     the same: what is lost is that a wiped Redis would not know them again."""
     with stores_answer():
         records = [
-            JoinRecord(it.visitor_id, it.address, NO_DRAW, NO_TOKEN, 0, quantity=1 if it.anew else 0)
+            JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=1 if it.anew else 0)
             for it in batch
         ]
         question = Question(gate_scripts.enter, line.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})

@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from app import languages
 from app.core import words
 from app.core.clock import to_ms
+from app.core.jobs import JobRequest
 from app.core.mail import CLAIM_LINK_S, ClaimSigner, MailKind, address
 from app.core.model import Item
 from app.core.seating import SeatName, seat_name
@@ -86,6 +87,8 @@ def write(writer: Writer, it: Mail) -> Letter:
     """The mail in words. Raises Overtaken."""
     if it.overdue:
         raise Overtaken("It was too late to be of use.")
+    if it.kind == "message" and it.message is None:
+        raise Overtaken("The job that had it sent is not kept any more.")
     if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
         raise Overtaken("Another address was left meanwhile.")
     true_while = TRUE_WHILE.get(it.kind)
@@ -103,8 +106,11 @@ def write(writer: Writer, it: Mail) -> Letter:
         if it.kind in ("confirmed", "reminder")
     ]
     language = languages.choose([it.locale or "", it.room_locale or ""])
+    said = msgspec.json.decode(it.message, type=JobRequest) if it.message else JobRequest()
     shown: dict[str, object] = {
         "it": it,
+        "message_subject": said.subject,
+        "message_text": said.text,
         "name": it.event_name or it.room_name,
         "starts_at_ms": to_ms(it.starts_at),
         "until_ms": to_ms(it.until),

@@ -12,6 +12,7 @@ import msgspec
 from quart import Quart
 
 from app import counts, gate, health, loops, presence, reservations, signing, waiting_room
+from app.core.devices import DeviceSigner
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.knownuser import Sealer
@@ -25,6 +26,7 @@ from app.loops import Loops
 from app.passwords import Passwords
 from app.settings import Settings
 from app.store.connections import connected
+from app.store.job_queue import open_queue
 from app.web import openapi
 from app.web.addresses import trusted_networks
 from app.web.board import Board
@@ -88,7 +90,11 @@ async def _opened(
 ) -> AsyncIterator[App]:
     """Everything a process holds while it serves. Raises CannotRun."""
     running = Loops()
-    async with connected(settings) as stores, reservations.open_desk(stores, settings, running) as desk:
+    async with (
+        open_queue(settings) as queue,
+        connected(settings) as stores,
+        reservations.open_desk(stores, settings, running) as desk,
+    ):
         await health.tell_faults(stores)
         line = waiting_room.open_line(stores, settings)
         keyring = await signing.open_keyring(stores.postgres)
@@ -118,6 +124,7 @@ async def _opened(
                 claims=claims,
                 traces=Traces(settings.secret.get_secret_value().encode()),
                 handover=HandoverSigner(settings.secret.get_secret_value().encode()),
+                devices=DeviceSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,
                 gate=gate.open_gate(line),
@@ -128,6 +135,7 @@ async def _opened(
                 hidden=hidden,
                 feeds=Feeds(line, board, running, closing),
                 loops=running,
+                queue=queue,
                 throttles=Throttles(stores, settings),
                 passwords=Passwords(),
                 availability=Kept(AVAILABILITY_FRESH_S),

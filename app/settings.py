@@ -51,45 +51,91 @@ class Settings(BaseSettings):
     )
 
     redis_url: str = _store_url("REDIS_URL")
+    """Redis 7+ or Valkey 8+: a single server, a Cluster, or behind Sentinel
+    (`redis+sentinel://host,host/name`); `rediss://` for TLS. Empty: embedded."""
     queue_redis_url: str = _store_url("QUEUE_REDIS_URL")
+    """Where arq keeps its jobs; the same forms, but not a Cluster. Empty: the same as `REDIS_URL`."""
     database_url: str = _store_url("DATABASE_URL")
+    """PostgreSQL 15+, as libpq takes it (`?sslmode=verify-full`, several hosts, Unix sockets); PgBouncer in
+    transaction mode works. Empty: embedded."""
     data: Path = Field(default_factory=lambda: user_data_path("fairgate"))
-    public_url: str = ""  # our own address as visitors see it; derived from the request when empty
-    security_contact: str = ""  # whom to tell of a hole, for /.well-known/security.txt; "": nobody is named
-    secret: SecretStr = SecretStr("")  # signs place tokens; embedded mode keeps its own, 0600
+    """Folder for the embedded stores, their passwords and our secret (mode 0600). Default: a per-user data
+    folder."""
+    public_url: str = ""
+    """The address visitors use. Empty: taken from each request."""
+    security_contact: str = ""
+    """Where to report a vulnerability, `mailto:` or `https://`, for `/.well-known/security.txt`. Empty: no
+    such file."""
+    secret: SecretStr = SecretStr("")
+    """Signs place tokens and links; the same for all processes. `fairgate up` creates one and keeps it in the
+    data folder."""
     cors_origins: Annotated[list[str], NoDecode] = []
+    """Origins whose pages may call the API from a browser, comma-separated. With `*` all may, but never with
+    a visitor's cookie."""
     trusted_proxies: Annotated[list[str], NoDecode] = []
+    """Networks whose `X-Forwarded-*` headers are believed, comma-separated."""
     rate_limits: Literal["on", "off"] = "on"
-    join_rate_per_address: int = Field(default=600, ge=0, le=60_000_000)  # a minute; 0 = off
+    """`off` turns off all throttles, those of `/v1/login` included (for benchmarks)."""
+    join_rate_per_address: int = Field(default=600, ge=0, le=60_000_000)
+    """Joins per minute from one IPv4 address or IPv6 /64; 0: no limit."""
     join_burst_per_address: int = Field(default=200, ge=1, le=1_000_000)
+    """Joins at once from one address."""
     place_rate_per_minute: int = Field(default=120, ge=1, le=1_000_000)
+    """Place and claim calls per minute for one place."""
     place_burst: int = Field(default=30, ge=1, le=1_000_000)
-    reserve_rate_per_visitor: int = Field(default=60, ge=0, le=1_000_000)  # a minute and process; 0 = off
+    """Place and claim calls at once for one place."""
+    reserve_rate_per_visitor: int = Field(default=60, ge=0, le=1_000_000)
+    """Reserve, confirm, extend and cancel calls per minute of one visitor, in each web process; 0: no
+    limit."""
     reserve_burst_per_visitor: int = Field(default=40, ge=1, le=1_000_000)
-    reserve_rate_per_address: int = Field(default=3000, ge=0, le=60_000_000)  # the same; 0 = off
+    """Such calls at once of one visitor."""
+    reserve_rate_per_address: int = Field(default=3000, ge=0, le=60_000_000)
+    """Such calls per minute from one IPv4 address or IPv6 /64, in each web process; 0: no limit."""
     reserve_burst_per_address: int = Field(default=1000, ge=1, le=1_000_000)
-    streams_per_address: int = Field(default=300, ge=0, le=1_000_000)  # open in one process; 0 = any number
+    """Such calls at once from one address."""
+    streams_per_address: int = Field(default=300, ge=0, le=1_000_000)
+    """Event streams that one address (IPv6: a /64) may have open in one web process, then 429; 0: no
+    limit."""
     staff_rate_per_minute: int = Field(default=1200, ge=1, le=1_000_000)
-    backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)  # submissions waiting per room
-    reserve_wait_s: float = Field(default=10.0, gt=0, le=60)  # a reserve call's deadline
-    body_timeout_s: float = Field(default=10.0, gt=0, le=600)  # each piece of a request's body, and the first
-    send_timeout_s: float = Field(
-        default=30.0, gt=0, le=600
-    )  # a reader of a stream takes nothing for so long
-    store_timeout_s: float = Field(default=2.0, gt=0, le=60)  # any one round trip
-    postgres_pool_max: int = Field(default=10, ge=4, le=1000)  # a restore holds two at once
-    postgres_statements: int = Field(default=0, ge=0, le=10_000)  # prepared ones kept; embedded: 100
-    webhooks_private: Literal["on", "off"] = "off"  # on: webhooks may be in private networks
-    simulate_payments: Literal["on", "off"] = "off"  # on: a simulated gateway sells, and takes no money
-    payment_webhook_secret: SecretStr = SecretStr("")  # the gateway signs with it; embedded keeps its own
-    smtp_url: SecretStr = SecretStr("")  # smtp://user:password@host:587, smtps://...; empty: mails are kept
-    mail_from: str = Field(
-        default="", validate_default=True
-    )  # the sender of mails, as `Tickets <tickets@example.org>`
-    audit_keep_days: int = Field(default=0, ge=0, le=36_500)  # 0: for ever
-    ops_token: SecretStr = SecretStr("")  # with it /metrics is on the public port, too; empty: nowhere there
+    """Calls per minute with one account's access tokens."""
+    backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)
+    """Reservation requests that may wait in one room, then 503 `backlog_full`."""
+    reserve_wait_s: float = Field(default=10.0, gt=0, le=60)
+    """Seconds a reserve call waits for its decision."""
+    body_timeout_s: float = Field(default=10.0, gt=0, le=600)
+    """Seconds for a request's body, and for each piece of it; large bodies get one more for each 32 KiB
+    received."""
+    send_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    """Seconds after which a reader who takes nothing of a response or stream is dropped."""
+    store_timeout_s: float = Field(default=2.0, gt=0, le=60)
+    """Seconds for any one round trip to a store."""
+    postgres_pool_max: int = Field(default=10, ge=4, le=1000)
+    """Connections to PostgreSQL per process. A restore holds two at once."""
+    postgres_statements: int = Field(default=0, ge=0, le=10_000)
+    """Prepared statements kept per connection, which saves a round trip each. Embedded: 100. Leave 0 behind
+    PgBouncer in transaction mode."""
+    webhooks_private: Literal["on", "off"] = "off"
+    """`on`: webhooks may be sent to private and loopback addresses."""
+    simulate_payments: Literal["on", "off"] = "off"
+    """`on` (or `up --simulate-payments`): a simulated gateway sells every ticket without taking money. `off`:
+    confirming is 409 `payments_not_configured`, except in rooms set to `test`."""
+    payment_webhook_secret: SecretStr = SecretStr("")
+    """Verifies what the payment gateway sends us: `whsec_` and 24 bytes or more in base64. `fairgate up`
+    creates one and keeps it in the data folder."""
+    smtp_url: SecretStr = SecretStr("")
+    """`smtp://user:password@host:587` or `smtps://...`; a password is sent over TLS only. Empty: e-mails are
+    written but not sent, and stay in the console."""
+    mail_from: str = Field(default="", validate_default=True)
+    """The sender of e-mails, e.g. `Tickets <tickets@example.org>`; required with `FAIRGATE_SMTP_URL`."""
+    audit_keep_days: int = Field(default=0, ge=0, le=36_500)
+    """Days after which entries of the audit log are deleted; 0: never."""
+    ops_token: SecretStr = SecretStr("")
+    """With `Authorization: Bearer` and this token, the public port serves `/metrics`, and `/readyz` gives its
+    reasons. Empty: only the operators' port does."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal
+    """Least severe level that is logged."""
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """`json` for machines; `auto`: `console` on a terminal, else `json`."""
 
     @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod

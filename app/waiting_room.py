@@ -67,14 +67,16 @@ _WANT_REFUSALS: dict[str, type[Refusal]] = _CLAIM_REFUSALS | {
 
 
 class Joining(msgspec.Struct, frozen=True):
-    """Who wants in. `known`: what their place token says, if they sent one. `address` "": not throttled.
+    """Who wants in. `known`: what their place token says, if they sent one.
+
+    `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it.
 
     `quantity`: tickets wanted at once; 0: nothing is said, which is one for a new place.
     """
 
     visitor_id: VisitorId
     known: PlaceClaims | None = None
-    address: str = ""
+    network: str = ""
     quantity: int = 0
 
 
@@ -251,7 +253,7 @@ async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequ
     with stores_answer():
         room = await line.rooms.get(room_id)
         records = [
-            JoinRecord(it.visitor_id, it.address, _draw(room, it.visitor_id), *_told(it.known), it.quantity)
+            JoinRecord(it.visitor_id, it.network, _draw(room, it.visitor_id), *_told(it.known), it.quantity)
             for it in batch
         ]
         script = partial(room_scripts.join, away=1) if line.postgres.away else room_scripts.join

@@ -1,7 +1,7 @@
 """The benchmark: each row starts the product from nothing, measures it from outside, has its stores judged.
 
 `make bench`, or `python -m load.bench [--rows NAME,NAME] [--quick] [--json FILE]`. What the rows are, and how
-they are measured, is in docs/performance.md. Exit code 1 when a verdict is not good, or a row broke off.
+they are measured: docs/explanation/performance.md. Exit code 1 when a verdict is bad or a row broke off.
 """
 
 from __future__ import annotations

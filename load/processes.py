@@ -28,7 +28,7 @@ async def processes(run: Run) -> Row:
     figures = []
     for what, trials in (("joins", joins), ("reservations", reserves)):
         figures += _figures(what, trials)
-    note = "generator elsewhere: computed from the CPU each request took, see docs/scale.md"
+    note = "generator elsewhere: computed from the CPU each request took, see docs/explanation/scale.md"
     return Row(name="processes", figures=figures, note=note)
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of docs/scale.md: from what a request costs to what a crowd needs.
+"""The arithmetic of docs/explanation/scale.md: from what a request costs to what a crowd needs.
 
 `python -m load.scale` prints the table of that page; with `--fans`, `--arrive-s`, `--called-per-s` that of
 another crowd, and with `--cost NAME=VALUE`, as often as wanted, from other costs.
@@ -150,7 +150,7 @@ def with_costs(changes: Sequence[str]) -> Costs:
 
 
 def main(
-    fans: Annotated[int, typer.Option(min=0, help="How many; 0: the crowds of docs/scale.md.")] = 0,
+    fans: Annotated[int, typer.Option(min=0, help="How many; 0: the crowds of the page Scale.")] = 0,
     arrive_s: Annotated[float, typer.Option(min=0.1, help="Within how many seconds they come.")] = 60,
     called_per_s: Annotated[float, typer.Option(min=0, help="How many are called a second.")] = 100,
     cost: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, see `Costs`.")] = None,

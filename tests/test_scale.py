@@ -1,4 +1,4 @@
-"""The arithmetic of docs/scale.md, and that the page shows what it gives."""
+"""The arithmetic of docs/explanation/scale.md, and that the page shows what it gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from app.core.errors import CannotRun
 from load.scale import SALES, Costs, Sale, needs, table, with_costs
 
-PAGE = (Path(__file__).parent.parent / "docs" / "scale.md").read_text()
+PAGE = (Path(__file__).parent.parent / "docs/explanation/scale.md").read_text()
 
 
 def test_the_page_shows_the_table_of_these_costs() -> None:

@@ -164,7 +164,7 @@ async def test_joins_are_throttled_by_address_and_polls_by_place(stores: Stores)
     await an_open_room(line, "paused")
 
     async def from_one_address() -> Place:
-        return (await join(line, ROOM, Joining(a_visitor(), address="192.0.2.7")))[0]
+        return (await join(line, ROOM, Joining(a_visitor(), network="abcd")))[0]
 
     ann, _ = await from_one_address(), await from_one_address()
     with pytest.raises(errors.RateLimited) as refused:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from arq.connections import ArqRedis
+
 from app.loops import Loops
 from app.settings import Settings
 from app.store.connections import Stores
@@ -18,4 +20,5 @@ class WorkerContext:
     stores: Stores
     worker_id: str  # unique per start of a process; also its consumer name in the streams
     stopping: asyncio.Event
+    queue: ArqRedis | None = None  # where jobs put what comes next
     loops: Loops = field(default_factory=Loops)

@@ -75,7 +75,7 @@ async def start(arq: dict[Any, Any]) -> None:
                 "set QUEUE_REDIS_URL to a Redis that is none"
             )
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        ctx = WorkerContext(settings, stores, worker_id, asyncio.Event())
+        ctx = WorkerContext(settings, stores, worker_id, asyncio.Event(), arq["queue"])
         await health.tell_faults(stores)
         log.info("working", worker_id=worker_id)
         garbage.spare_what_started()

@@ -13,18 +13,23 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 import structlog
-from arq import cron
+from arq import cron, func
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 from arq.worker import Function
 
-from app import loops, metrics
+from app import job_steps, loops, metrics
+from app.store import job_queue
+from app.store import jobs as stored_jobs
 from worker import mail, mend, notices
+from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
 Work = Callable[..., Coroutine[Any, Any, None]]
 TIMEOUT_S = 30
+STEPS_S = 5.0  # of a job that staff asked for, until the next one has its turn
+LATER_S, IDLE_S = 2.0, 10.0
 TRIES = 3  # of a run that is cut off, as when its worker stops
 
 
@@ -36,16 +41,6 @@ class Periodic(NamedTuple):
     every_s: int
     after_s: int = 0  # so that not all begin in the same second
     timeout_s: int = TIMEOUT_S
-
-
-PERIODIC = (
-    Periodic(mend.align_totals, 5, timeout_s=10),
-    Periodic(mail.mail_reminders, 30, after_s=7),
-    Periodic(mend.reconcile_rooms, 60, after_s=13),
-    Periodic(mend.unload_rooms, 60, after_s=23),
-    Periodic(notices.forget_notices, 60, after_s=43),
-    Periodic(mend.purge, 300, after_s=53),
-)
 
 
 def counted(work: Work) -> WorkerCoroutine:
@@ -78,7 +73,37 @@ def counted(work: Work) -> WorkerCoroutine:
 
 def functions() -> list[Function]:
     """What is done when somebody asked for it."""
-    return []
+    return [func(counted(step_job), name=job_queue.STEP_JOB, timeout=TIMEOUT_S, max_tries=TRIES)]
+
+
+async def step_job(ctx: WorkerContext, job_id: str) -> None:
+    """Some steps of what staff asked for (`app/jobs.py`); the next ones are another job."""
+    assert ctx.queue is not None
+    until, after_s = time.monotonic() + STEPS_S, 0.0
+    while time.monotonic() < until and not ctx.stopping.is_set() and not after_s:
+        said, steps = await job_steps.step(ctx.stores, job_id)
+        if said == "over":
+            return
+        after_s = LATER_S if said == "later" else 0.0
+    await job_queue.enqueue_step(ctx.queue, job_id, steps, after_s)
+
+
+async def resume_jobs(ctx: WorkerContext) -> None:
+    """Have workers go on with what nobody goes on with: the queue was away, or its worker died."""
+    for job_id, steps in await stored_jobs.idle(ctx.stores.postgres, IDLE_S):
+        assert ctx.queue is not None
+        await job_queue.enqueue_step(ctx.queue, job_id, steps)
+
+
+PERIODIC = (
+    Periodic(mend.align_totals, 5, timeout_s=10),
+    Periodic(resume_jobs, 10, after_s=2, timeout_s=10),
+    Periodic(mail.mail_reminders, 30, after_s=7),
+    Periodic(mend.reconcile_rooms, 60, after_s=13),
+    Periodic(mend.unload_rooms, 60, after_s=23),
+    Periodic(notices.forget_notices, 60, after_s=43),
+    Periodic(mend.purge, 300, after_s=53),
+)
 
 
 def cron_jobs() -> list[CronJob]:

@@ -19,13 +19,11 @@ import msgspec
 import structlog
 import uvloop
 from arq.worker import Worker
-from redis.exceptions import WatchError
 
 from app import installation, log, scheduling
 from app.core.errors import CannotRun
 from app.settings import Settings
-from app.store.connections import REDIS_AWAY
-from app.store.job_queue import QUEUE, open_queue, redis_settings
+from app.store.job_queue import QUEUE, QUEUE_AWAY, open_queue, redis_settings
 from worker import crew, jobs
 from worker.pace import Backoff
 
@@ -34,20 +32,20 @@ POLL_S = 0.5
 HEALTH_S = 5
 STEADY_S = 5.0  # a queue that answered for so long was well again
 LEAVE_S = 0.8  # for the jobs in hand and the queue, at shutdown
-QUEUE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, WatchError)  # or in mid-transaction
 
 logger = structlog.get_logger(__name__)
 
 
 def worker_settings(settings: Settings, ops_listener: socket.socket | None = None) -> dict[str, Any]:
     """What an arq worker is made of."""
+    queue = open_queue(settings)
     return {
         "functions": jobs.functions(),
         "cron_jobs": jobs.cron_jobs(),
         "on_startup": crew.start,
         "on_shutdown": crew.stop,
-        "ctx": {"settings": settings, "ops_listener": ops_listener},
-        "redis_pool": open_queue(settings),
+        "ctx": {"settings": settings, "ops_listener": ops_listener, "queue": queue},
+        "redis_pool": queue,
         "redis_settings": redis_settings(settings),  # for `arq --check`
         "queue_name": QUEUE,
         "job_serializer": msgspec.json.encode,

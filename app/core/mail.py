@@ -14,7 +14,9 @@ from app.core.errors import ValidationFailed
 if TYPE_CHECKING:
     from email_validator import ValidatedEmail
 
-MailKind = Literal["confirm_address", "your_turn", "held", "confirmed", "cancelled", "refunded", "reminder"]
+MailKind = Literal[
+    "confirm_address", "your_turn", "held", "confirmed", "cancelled", "refunded", "reminder", "message"
+]
 MailState = Literal[
     "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"
 ]

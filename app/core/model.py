@@ -139,6 +139,9 @@ class RoomSettings(Struct, frozen=True):
     burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # None: one second of the rate
     active_visitors_max: Annotated[int, Meta(ge=1, le=10_000_000)] | None = 1000  # None: no cap
     claim_window_s: Annotated[int, Meta(ge=2, le=86_400)] = 120
+    unclaimed_per_network_max: Annotated[int, Meta(ge=1, le=1_000_000)] | None = (
+        None  # called from one address and not claimed; None: a twentieth of all who could be, at least 3
+    )
     session_ttl_s: Annotated[int, Meta(ge=2, le=86_400)] = 600
     visitors_per_ticket_max: Annotated[float, Meta(ge=0.1, le=100)] = 1.0
     session_ends_on_confirm: bool = True

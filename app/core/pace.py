@@ -24,7 +24,7 @@ import msgspec
 
 from app.core.model import Pace, RoomState, RoomStatus, Slower
 
-P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/wait-estimate.md
+P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/explanation/wait-estimate.md
 CLAIMS_SOON_MS = 30_000  # who has not claimed by then rarely does; `admit.lua` counts them
 MEMORY_CALLS_S = 600.0  # over which no-shows are counted
 MEMORY_FLOW_S = 120.0  # over which the outflow is measured

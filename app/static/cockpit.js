@@ -29,7 +29,7 @@ function draw() {
   const now = performance.now() + skew;
   const marks = live.changes.map((it) => ({ ...it, on: it.audit_id === marked }));
   for (const graph of graphs) graph.draw(points, marks, now, cursor);
-  text("[data-readout]", cursor === null ? "The last 15 minutes; dashed lines across are changes." : `At ${time.format(cursor)}`);
+  text("[data-readout]", cursor === null ? "The last 15 minutes; dashed vertical lines mark changes." : `At ${time.format(cursor)}`);
 }
 
 function showFigures() {
@@ -91,7 +91,7 @@ function listen(again) {
 // The sign of life; when it is silent the figures are old and must not be taken for the present.
 function showLink() {
   const age = performance.now() - heardAt, lost = age > SILENT_MS;
-  text("[data-link]", !heardAt ? "connecting" : lost ? `no answer for ${Math.round(age / 1000)} s; figures are old` : "live");
+  text("[data-link]", !heardAt ? "connecting" : lost ? `no answer for ${Math.round(age / 1000)} s; figures are out of date` : "live");
   document.body.classList.toggle("stale", Boolean(heardAt) && lost);
 }
 setInterval(showLink, 1000);
@@ -121,7 +121,7 @@ function showEffect({ now, then, field, problem }) {
     inputs.find((it) => it.name === field)?.setAttribute("aria-invalid", "true");
     place.textContent = problem;
   } else {
-    place.replaceChildren("Last in line: ", bold(now), ...(then ? [" → ", bold(then)] : []));
+    place.replaceChildren("End of the queue: ", bold(now), ...(then ? [" → ", bold(then)] : []));
   }
 }
 
@@ -136,7 +136,7 @@ form.addEventListener("input", ({ target }) => {
   if (target !== input) input.value = target.value;
   input.dataset.touched = "yes";
   clearTimeout(asking);
-  asking = setTimeout(() => ask().catch(() => showEffect({ problem: "The effect cannot be worked out at the moment." })), ASK_AFTER_MS);
+  asking = setTimeout(() => ask().catch(() => showEffect({ problem: "The effect cannot be calculated right now." })), ASK_AFTER_MS);
 });
 one("[data-plain]").hidden = true;
 addEventListener("resize", draw);

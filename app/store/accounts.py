@@ -46,6 +46,15 @@ async def select_standing(
     return row[0], row[1]
 
 
+async def knows_device(queries: Queries, account_id: str, email: str, made_ms: int) -> bool:
+    """Whether the account has this e-mail, and the password it had then."""
+    known: bool = await queries.fetchval(
+        "SELECT EXISTS (SELECT FROM accounts WHERE account_id = $1 AND email = $2 AND tokens_since_ms <= $3)",
+        *(account_id, email, made_ms),
+    )
+    return known
+
+
 async def end_token(queries: Queries, jti: str, expires_at: datetime) -> None:
     """The token is signed out; those that have run out are forgotten."""
     await queries.execute(

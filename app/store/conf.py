@@ -15,6 +15,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "burst": settings.burst or 0,
         "active_max": settings.active_visitors_max or 0,
         "claim_window_ms": settings.claim_window_s * 1000,
+        "per_network": settings.unclaimed_per_network_max or 0,
         "session_ttl_ms": settings.session_ttl_s * 1000,
         "visitors_per_ticket": _decimal(settings),
         "ends_on_confirm": int(settings.session_ends_on_confirm),

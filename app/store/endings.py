@@ -11,9 +11,10 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.model import ReservationStatus, RoomId
-from app.store.rooms import Queries
+from app.store.rooms import Connection, Queries
 
 EXPIRE_MAX = 1000  # rows a statement
+LONG_S = 20.0
 ENDED: tuple[ReservationStatus, ...] = ("expired", "cancelled")
 CONFIRMED: tuple[ReservationStatus, ...] = ("confirmed",)
 
@@ -87,6 +88,16 @@ _CANCEL = _END.format(
     more=_REFUND,
 )
 
+# Of many none is waited for: who holds one may wait for another of them.
+_CANCEL_MANY = _END.format(
+    chosen="""
+    SELECT reservation_id, status FROM reservations
+    WHERE reservation_id = ANY($1) AND status IN ('held', 'confirmed')
+    ORDER BY reservation_id FOR UPDATE SKIP LOCKED""",
+    status="cancelled",
+    more=_REFUND,
+)
+
 
 async def expire_due(postgres: asyncpg.Pool, limit: int = EXPIRE_MAX) -> list[Ended]:
     """End the holds whose time is over, the oldest first. Several workers may do this at once."""
@@ -104,6 +115,11 @@ async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[Ended]:
 async def cancel(queries: Queries, reservation_id: str) -> list[Ended]:
     """Cancel a hold or a purchase; empty when it is in no state to be cancelled."""
     return [Ended(*row) for row in await queries.fetch(_CANCEL, reservation_id)]
+
+
+async def cancel_many(connection: Connection, reservation_ids: Sequence[str]) -> list[Ended]:
+    """Cancel those of them that can be cancelled and that nobody else has locked."""
+    return [Ended(*row) for row in await connection.fetch(_CANCEL_MANY, reservation_ids, timeout=LONG_S)]
 
 
 async def mark_released(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 from arq.connections import ArqRedis, RedisSettings
 from redis.asyncio.connection import SSLConnection
+from redis.exceptions import RedisError, WatchError
 
 from app.settings import Settings
-from app.store.connections import queue_pool
+from app.store.connections import REDIS_AWAY, queue_pool
 from app.store.redis_address import read_redis_address
 
 QUEUE = "fairgate:jobs"
+STEP_JOB = "step_job"
+QUEUE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, WatchError)  # or in mid-transaction
 
 
 def open_queue(settings: Settings) -> ArqRedis:
@@ -20,6 +25,15 @@ def open_queue(settings: Settings) -> ArqRedis:
     queue.default_queue_name = QUEUE
     queue.job_serializer, queue.job_deserializer = msgspec.json.encode, msgspec.json.decode
     return queue
+
+
+async def enqueue_step(queue: ArqRedis, job_id: str, steps: int, after_s: float = 0.0) -> None:
+    """Have a worker go on with a job that so many steps were made of; once, however often it is asked.
+
+    With the queue away it does nothing: a worker finds the job in the table.
+    """
+    with suppress(*QUEUE_AWAY, RedisError):
+        await queue.enqueue_job(STEP_JOB, job_id, _job_id=f"{job_id}:{steps}", _defer_by=after_s or None)
 
 
 def redis_settings(settings: Settings) -> RedisSettings:

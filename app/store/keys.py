@@ -139,8 +139,14 @@ class RoomKeys:
 
     @property
     def wanted(self) -> str:
-        """Hash: visitor_id -> tickets wanted at once, where it ever was more than one; :called: a sum."""
+        """Hash: visitor_id -> tickets wanted at once, where it ever was more than one; :inside: a sum."""
         return self._key("wanted")
+
+    @property
+    def networks(self) -> str:
+        """Hash: visitor_id -> where they joined from, a keyed hash, if the id does not say; :NETWORK -> how
+        many called from there have not claimed."""
+        return self._key("networks")
 
     @property
     def tickets(self) -> str:
@@ -212,5 +218,5 @@ class RoomKeys:
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "wanted stock holds allowance seats sitters submissions".split()
+    "wanted networks stock holds allowance seats sitters submissions".split()
 )

@@ -57,6 +57,7 @@ class Mail(NamedTuple):
     subject_id: str
     confirm_token: str | None
     confirm_code: str | None
+    message: str | None  # JSON of the job that has it sent
 
 
 class MailRow(NamedTuple):
@@ -167,7 +168,9 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        coalesce((SELECT jsonb_object_agg(ticket_type_id, ticket_types.name)
                  FROM ticket_types WHERE ticket_types.event_id = events.event_id), '{{}}')::text
        AS type_names,
-       subject_id, confirm_token, confirm_code
+       subject_id, confirm_token, confirm_code,
+       (SELECT request::text FROM jobs
+        WHERE it.kind = 'message' AND job_id = split_part(subject_id, ' ', 1)) AS message
 FROM it JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
 LEFT JOIN mailboxes USING (room_id, visitor_id)
@@ -195,6 +198,33 @@ async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[Called]) -> No
 async def queue_of_reminders(postgres: asyncpg.Pool) -> bool:
     """Remind whoever has tickets for the next 24 hours, once; True when there may be more."""
     return await postgres.execute(_OF_REMINDERS, timeout=60) == f"INSERT 0 {REMIND_MAX}"
+
+
+async def queue_of_message(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
+    """Write what a job says to the buyers of these, once each."""
+    await connection.execute(
+        """
+        INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)
+        SELECT 'message', concat_ws(' ', $1::text, reservation_id), room_id, visitor_id, reservation_id,
+               email, guest,
+               CASE WHEN mailboxes.confirmed_at IS NULL AND amount = 0 THEN 'unconfirmed' ELSE 'waiting' END
+        FROM reservations JOIN events USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
+        WHERE reservation_id = ANY($2)
+        FOR SHARE OF mailboxes
+        ON CONFLICT (kind, subject_id) DO NOTHING
+        """,
+        *(job_id, reservation_ids),
+    )
+
+
+async def messages_waiting(connection: Connection, at_most: int) -> int:
+    """How many mails of jobs are still to be sent, counted up to so many."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM "
+        "(SELECT FROM mails WHERE kind = 'message' AND state = 'waiting' LIMIT $1) AS waiting",
+        at_most,
+    )
+    return count
 
 
 async def claim(postgres: asyncpg.Pool, limit: int) -> list[Mail]:

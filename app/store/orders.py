@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -102,7 +102,7 @@ class MailLine(NamedTuple):
     settled_at: datetime | None
 
 
-_WHERE = """
+WHERE = """
 WHERE ($1::text IS NULL OR reservations.event_id = $1) AND ($2::text IS NULL OR reservations.status = $2)
   AND ($3::timestamptz IS NULL OR reservations.created_at >= $3)
   AND ($4::timestamptz IS NULL OR reservations.created_at <= $4)
@@ -147,9 +147,25 @@ async def orders(postgres: asyncpg.Pool, wanted: OrderFilter) -> AsyncIterator[l
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{STALLED_S}s'")
-        cursor = await connection.cursor(_SELECT.format(where=_WHERE), *wanted, timeout=LONG_S)
+        cursor = await connection.cursor(_SELECT.format(where=WHERE), *wanted, timeout=LONG_S)
         while rows := await cursor.fetch(CHUNK, timeout=LONG_S):
             yield [Order(*row) for row in rows]
+
+
+async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list[Order]:
+    """These orders, the oldest first."""
+    rows = await connection.fetch(
+        _SELECT.format(where="WHERE reservation_id = ANY($1)"), reservation_ids, timeout=LONG_S
+    )
+    return [Order(*row) for row in rows]
+
+
+async def statuses(connection: Connection, reservation_ids: Sequence[str]) -> dict[str, str]:
+    """How these stand, by their ids."""
+    rows = await connection.fetch(
+        "SELECT reservation_id, status FROM reservations WHERE reservation_id = ANY($1)", reservation_ids
+    )
+    return {row["reservation_id"]: row["status"] for row in rows}
 
 
 async def counts(postgres: asyncpg.Pool, event_id: EventId | None) -> ReservationCounts:
@@ -197,7 +213,7 @@ async def select_page(
                (SELECT coalesce(sum(quantity), 0)::bigint
                 FROM jsonb_to_recordset(it.items) AS line (quantity bigint)),
                it.amount, it.currency, it.created_at
-        FROM (SELECT * FROM reservations {_WHERE}
+        FROM (SELECT * FROM reservations {WHERE}
               ORDER BY reservations.created_at DESC, reservation_id LIMIT $7 OFFSET $8) AS it
         JOIN events USING (event_id)
         LEFT JOIN mailboxes ON mailboxes.room_id = events.room_id AND mailboxes.visitor_id = it.visitor_id
@@ -207,7 +223,7 @@ async def select_page(
         timeout=LONG_S,
     )
     total: int = await postgres.fetchval(
-        f"SELECT count(*) FROM reservations {_WHERE}", *wanted, timeout=LONG_S
+        f"SELECT count(*) FROM reservations {WHERE}", *wanted, timeout=LONG_S
     )
     return [OrderRow(*row) for row in rows], total
 

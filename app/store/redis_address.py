@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from redis.asyncio.connection import Connection, SSLConnection, parse_url
-from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import RedisError
 
-from app.store.redis_pool import LinePool, SentinelLinePool, as_we_speak
+from app.store.redis_pool import LinePool, SentinelLinePool, Sentinels, as_we_speak
 
 SENTINEL_PORT = 26_379
 _BEHIND_SENTINEL: dict[str, type[Connection]] = {
@@ -52,10 +52,9 @@ class RedisAddress:
     def _behind_sentinel(self, spoken: type[Any], options: dict[str, Any]) -> SentinelLinePool:
         bounds = {it: options[it] for it in options if it.startswith(("socket_", "ssl_"))}
         bounds |= {**self.sentinel_login, "ssl": issubclass(spoken, SSLConnection)}
-        sentinel: Any = Sentinel  # redis-py leaves these untyped
-        pool: Any = SentinelLinePool
-        known = sentinel(self.sentinels, sentinel_kwargs=bounds)
-        for it in known.sentinels:
+        pool: Any = SentinelLinePool  # redis-py leaves it untyped
+        known = Sentinels(self.sentinels, bounds)
+        for it in known.known:
             asked = it.connection_pool
             it.connection_pool = LinePool(as_we_speak(asked.connection_class), **asked.connection_kwargs)
             _try_options(it.connection_pool)

@@ -7,13 +7,14 @@ The first call that finds out renews them all: each is connected again before it
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio.cluster import ClusterParser
 from redis.asyncio.connection import DefaultParser
-from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -46,6 +47,22 @@ class LinePool(_Lines, ConnectionPool):
     """Connections to one address."""
 
 
+class Sentinels(Sentinel):
+    """The Sentinels of one primary. redis-py moves the one that answered to the front of its list; where
+    several tasks ask at once while one is down, it writes over another, which is then never asked again."""
+
+    def __init__(self, addresses: Iterable[tuple[str, int]], sentinel_kwargs: dict[str, Any]) -> None:
+        super().__init__(addresses, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
+        self.known = tuple(self.sentinels)
+
+    async def discover_master(self, service_name: str) -> Any:
+        try:
+            return await super().discover_master(service_name)
+        finally:
+            first = self.sentinels[0]
+            self.sentinels = [first, *(it for it in self.known if it is not first)]
+
+
 class SentinelLinePool(_Lines, SentinelConnectionPool):
     """Connections to whichever server Sentinel says is the primary."""
 
@@ -54,7 +71,7 @@ class SentinelLinePool(_Lines, SentinelConnectionPool):
             await super().disconnect(inuse_connections)
         finally:
             if inuse_connections:  # it is the end of this pool: also of what it asks
-                for sentinel in self.sentinel_manager.sentinels:
+                for sentinel in self.sentinel_manager.known:
                     await sentinel.connection_pool.disconnect()
 
 

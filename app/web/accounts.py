@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -24,6 +24,7 @@ from app.core.mail import normalised
 from app.core.model import Account, Email, Name, RegisteredAccount, Role, Struct
 from app.core.tokens import expiry
 from app.web.credentials import ACCOUNT, bearer
+from app.web.devices import device_cookie, known_device
 from app.web.http import Request, Response, empty, endpoint, json_response
 from app.web.paging import PageQuery, page_response
 from app.web.sale_documents import Page, ReservationDocument, reservation_document
@@ -38,6 +39,14 @@ class LoginBody(Struct, frozen=True):
 
     email: Email
     password: Annotated[str, Meta(max_length=200)]
+
+
+class LoggedIn(NamedTuple):
+    """What somebody has who gave their password: a token, its end (s), the cookie of a known device."""
+
+    token: str
+    exp: int
+    device: tuple[bytes, bytes]
 
 
 class AccountPatch(Struct, frozen=True):
@@ -103,20 +112,22 @@ async def register(request: Request, body: NewAccount) -> Response:
     errors=(CredentialInvalid, RateLimited, BacklogFull, *AWAY),
 )
 async def log_in(request: Request, body: LoginBody) -> Response:
-    """Take an access token for e-mail and password."""
-    token, exp = await access_token(request, body)
-    return json_response(200, AccessTokenDocument(token, from_ms(exp * 1000)), _PRIVATE)
+    """Take an access token for e-mail and password.
 
-
-async def access_token(request: Request, login: LoginBody) -> tuple[str, int]:
-    """An access token for e-mail and password, and its end (s).
-
-    Raises CredentialInvalid, RateLimited, BacklogFull.
+    A browser is also given a cookie, by which guesses made elsewhere do not keep it from logging in.
     """
-    app = request.app
-    await app.throttles.login(request.client, normalised(login.email))
+    done = await logged_in(request, body)
+    document = AccessTokenDocument(done.token, from_ms(done.exp * 1000))
+    return json_response(200, document, [done.device, *_PRIVATE])
+
+
+async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
+    """An access token for e-mail and password. Raises CredentialInvalid, RateLimited, BacklogFull."""
+    app, email = request.app, normalised(login.email)
+    await app.throttles.login(request.client, email, await known_device(request, email))
     found = await accounts.log_in(app.stores, app.passwords, login.email, login.password)
-    return app.keyring.signer.sign_access(accounts.new_token_of(found), int(time.time()))
+    token, exp = app.keyring.signer.sign_access(accounts.new_token_of(found), int(time.time()))
+    return LoggedIn(token, exp, device_cookie(request, found.account_id))
 
 
 @endpoint("POST", "/v1/logout", tag=TAG, auth=ACCOUNT, answers={204: None}, errors=(Conflict, *AWAY))

@@ -26,7 +26,7 @@ NAMES = {  # of settings, as the log of changes says them; others by their own n
     "prequeue_at": "pre-queue",
 }
 DONE = {
-    "create": "made",
+    "create": "created",
     "open": "opened",
     "pause": "paused",
     "resume": "resumed",
@@ -101,7 +101,7 @@ def cockpit(
 def last_in_line(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
     """How long the last in line would wait with these settings, in words."""
     if not status.waiting:
-        return "nobody waits"
+        return "nobody is waiting"
     if status.state not in ("open", "paused"):
         return f"nobody is called ({status.state.replace('_', ' ').replace('prequeue', 'pre-queue')})"
     found = last_in_line_s(status, room.settings, changed)

@@ -42,6 +42,7 @@ NAVIGATION = {  # the sections in their order; one is shown once there is a page
     "Sales": "/admin",
     "New sale": "/admin/sales/new",
     "Orders": "/admin/orders",
+    "Jobs": "/admin/jobs",
     "Mail": "/admin/mail",
     "Webhooks": "/admin/webhooks",
     "Audit": "/admin/audit",
@@ -83,7 +84,7 @@ class RefusedPage(msgspec.Struct, frozen=True):
     back: str
 
 
-SIGNED_OUT = "You are not signed in any more. Nothing was changed."
+SIGNED_OUT = "You are no longer signed in. Nothing was changed."
 CONSOLE: list[Declared] = []  # filled when the modules of pages are imported
 
 

@@ -20,19 +20,19 @@ from app.web.page_render import respond
 
 TOLD = {  # of a kind of things set aside: what it is, and what to do
     "notice": (
-        "A change that other systems were not told of",
-        "Webhooks, mails and the stream of notices lack it. Once the reason is gone, try again.",
+        "An event that was not passed on to other systems",
+        "It is missing from webhooks, e-mails and the event stream. Fix the cause, then try again.",
     ),
-    "mail": ("A mail that could not be sent", "Once the reason is gone, try again."),
-    "webhook": ("A notice that a webhook was not told of", "Once the reason is gone, try again."),
+    "mail": ("An e-mail that could not be sent", "Fix the cause, then try again."),
+    "webhook": ("An event that could not be sent to a webhook", "Fix the cause, then try again."),
     "reservation": (
         "A request for tickets that could not be processed",
-        "The visitor was told so and can ask again. Report the reason: it is a fault of the software.",
+        "The visitor was told and can try again. Please report the reason: this is a bug.",
     ),
 }
 TOLD_OF_OTHERS = (
     "Something that could not be processed",
-    "Report the reason: it is a fault of the software.",
+    "Please report the reason: this is a bug.",
 )
 UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -131,14 +131,14 @@ def groups_of(found: Health) -> list[Group]:
 
 def _processes(title: str, found: list[health.Process] | Away) -> Group:
     if isinstance(found, Away):
-        return Group(title, [], f"Away: {found.why}.")
+        return Group(title, [], f"Not reachable: {found.why}.")
     if not found:
-        return Group(title, [], "None was heard of in the last minute.")
+        return Group(title, [], "None seen in the last minute.")
     return Group(title, [_process(it) for it in found])
 
 
 def _process(it: health.Process) -> Part:
-    facts = [("Heard of", f"{it.seen_ago_s:.0f} s ago")]
+    facts = [("Last seen", f"{it.seen_ago_s:.0f} s ago")]
     if it.about:
         started = datetime.fromtimestamp(int(it.about["started_ms"]) / 1000, UTC)
         facts += [
@@ -146,33 +146,35 @@ def _process(it: health.Process) -> Part:
             ("Started", f"{started:%Y-%m-%d %H:%M} UTC"),
             ("Memory", size(int(it.about["memory"]))),
             ("CPU", f"{it.about['cpu_percent']}% of a core"),
-            ("Calls answered", f"{int(it.about['answered']):,}"),
+            ("Requests answered", f"{int(it.about['answered']):,}"),
         ]
     if not it.alive:
-        return Part(it.name, "bad", "silent", facts)
+        return Part(it.name, "bad", "not responding", facts)
     if troubles := it.about.get("troubles"):
-        facts += [("Breaks again and again", trouble) for trouble in troubles.split("\n")]
+        facts += [("Keeps failing", trouble) for trouble in troubles.split("\n")]
         return Part(it.name, "bad", "in trouble", facts)
-    return Part(it.name, "good", "alive", facts)
+    return Part(it.name, "good", "running", facts)
 
 
 def _backlog(found: health.Backlog | Away) -> Group:
     title = "Waiting for the workers"
     if isinstance(found, Away):
-        return Group(title, [], f"Away: {found.why}.")
+        return Group(title, [], f"Not reachable: {found.why}.")
     late = found.notices_lag_s > 30
     facts = [
-        ("Reservations not settled", f"{found.submissions:,}"),
-        ("Oldest change not told", f"{found.notices_lag_s:.1f} s"),
+        ("Reservations to process", f"{found.submissions:,}"),
+        ("Oldest event not sent", f"{found.notices_lag_s:.1f} s"),
         ("Webhook deliveries", f"{found.deliveries:,}"),
-        ("Mails", f"{found.mails:,}"),
+        ("E-mails", f"{found.mails:,}"),
     ]
-    return Group(title, [Part("Backlog", "warn" if late else "good", "behind" if late else "in time", facts)])
+    return Group(
+        title, [Part("Backlog", "warn" if late else "good", "behind" if late else "up to date", facts)]
+    )
 
 
 def _redis(found: list[RedisNode] | Away) -> Group:
     if isinstance(found, Away):
-        return Group("Redis", [], f"Away: {found.why}.")
+        return Group("Redis", [], f"Not reachable: {found.why}.")
     return Group("Redis", [_node(it) for it in found])
 
 
@@ -182,34 +184,34 @@ def _node(it: RedisNode) -> Part:
         ("Role", f"{it.role}, {it.replicas} replicas"),
         ("Memory", size(it.memory) + (f" of {size(it.memory_max)}" if it.memory_max else ", no limit")),
         ("Clients", f"{it.clients:,}"),
-        ("Commands", f"{it.ops_per_s:,} a second"),
+        ("Commands", f"{it.ops_per_s:,} per second"),
         ("Append-only file", "on" if it.durable else "off"),
-        ("With its memory full", "refuses writes" if it.eviction == KEEPS_KEYS else it.eviction),
+        ("When memory is full", "refuses writes" if it.eviction == KEEPS_KEYS else it.eviction),
         ("Up for", _span(it.uptime_s)),
-        *(("To do", fault) for fault in faults),
+        *(("Fix", fault) for fault in faults),
     ]
     name = f"{it.server} · {it.name}" if it.name else it.server
     if faults:
-        return Part(name, "bad", "may lose something", facts)
+        return Part(name, "bad", "may lose data", facts)
     if full:
         return Part(name, "warn", "nearly full", facts)
-    return Part(name, "good", "answers", facts)
+    return Part(name, "good", "responding", facts)
 
 
 def _postgres(found: PostgresState | Away) -> Group:
     if isinstance(found, Away):
-        return Group("PostgreSQL", [], f"Away: {found.why}.")
+        return Group("PostgreSQL", [], f"Not reachable: {found.why}.")
     facts = [
         ("Role", "replica" if found.replica else "primary"),
         ("Size", size(found.size)),
-        ("Connections", f"{found.connections:,} of {found.connections_max:,}, {found.active:,} at work"),
+        ("Connections", f"{found.connections:,} of {found.connections_max:,}, {found.active:,} active"),
         ("Oldest open transaction", f"{found.oldest_s:.1f} s"),
-        ("Commits wait for the disk", "yes" if found.durable else "no"),
+        ("Durable writes", "yes" if found.durable else "no"),
         ("Up for", _span(int(found.uptime_s))),
     ]
-    kind, word = "good", "answers"
+    kind, word = "good", "responding"
     if found.replica or not found.durable:
-        kind, word = "bad", "a replica takes no writes" if found.replica else "not durable"
+        kind, word = "bad", "read-only replica" if found.replica else "not durable"
     elif found.connections > 0.9 * found.connections_max:
         kind, word = "warn", "few connections left"
     return Group("PostgreSQL", [Part(f"PostgreSQL {found.version}", kind, word, facts)])

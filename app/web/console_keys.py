@@ -22,7 +22,7 @@ from app.web.keys import NewKey
 from app.web.page_forms import see
 from app.web.page_render import respond
 
-LIVES = {"": "until it is revoked", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year"}
+LIVES = {"": "until revoked", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year"}
 
 
 class KeysPage(msgspec.Struct, frozen=True):

@@ -29,14 +29,12 @@ async def only_once(
     """What `make` makes. Raises Conflict when this very form was sent before, or names itself not at all."""
     form = fields.get("form", "")
     if len(form) != LENGTH or not form.isalnum():
-        raise Conflict("This form is not complete; open the page again and fill it in there.")
+        raise Conflict("This form is incomplete; open the page again and fill it in there.")
     scope, postgres = f"{staff.account.subject} {request.path}", request.app.stores.postgres
     with stores_answer():
         async with request.app.creating, replies.one_at_a_time(postgres, scope, form) as connection:
             if await replies.select_reply(connection, scope, form) is not None:
-                raise Conflict(
-                    "This form was sent before: what it makes is there, and its secret is shown once."
-                )
+                raise Conflict("This form was already sent. The item exists; its secret was shown once.")
             made = await make()
             await replies.insert_reply(connection, scope, form, Reply("", 200, b""))
     return made

@@ -27,22 +27,24 @@ from app.web.page_forms import see
 from app.web.page_render import respond
 
 STATUSES: tuple[ReservationStatus, ...] = get_args(ReservationStatus)
+STREAMED_MAX = 20_000  # orders in a file that is written while somebody waits; of more a job makes one
 EVENTS_MAX = 500  # offered to choose from; others are named in the address
 CHIPS = {"held": "off", "paying": "warn", "confirmed": "good", "cancelled": "bad", "expired": "off"}
 
 
 class OrdersPage(msgspec.Struct, frozen=True):
-    """A part of the orders."""
+    """A part of the orders. `filters`: what they were chosen by, for forms that do something to them all."""
 
     staff: Staff
     asked: dict[str, str]
+    filters: dict[str, str]
     events: list[Event]
     orders: list[OrderRow]
     total: int
     number: int
     more: bool
     to_page: str
-    csv: str
+    csv: str  # "": they are too many to be written while somebody waits
     chips: dict[str, str]
 
 
@@ -80,16 +82,18 @@ class OrderPage(msgspec.Struct, frozen=True):
 async def order_list(request: Request, staff: Staff) -> Response:
     """The orders that are asked for."""
     fields = asked(request)
-    wanted, number = await _wanted(request, fields), page_number(fields)
+    wanted, number = await wanted_orders(request, fields), page_number(fields)
     found, total = await orders.page(
         request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
     everything = EventFilter(None, None, None, published_only=False)
     listed, _ = await catalog.events_page(request.app.stores, everything, limit=EVENTS_MAX, offset=0)
     events = [it for it, _ in listed]
-    csv = "/admin/orders.csv?" + urlencode({name: it for name, it in fields.items() if name != "page"})
+    filters = {name: it for name, it in fields.items() if name != "page"}
+    csv = f"/admin/orders.csv?{urlencode(filters)}".rstrip("?") if total <= STREAMED_MAX else ""
     address, more = to_page(request, fields), number * PER_PAGE < total
-    document = OrdersPage(staff, fields, events, found, total, number, more, address, csv.rstrip("?"), CHIPS)
+    shown = fields, filters, events, found, total, number, more, address, csv
+    document = OrdersPage(staff, *shown, CHIPS)
     return respond("console/orders.html", document)
 
 
@@ -97,7 +101,7 @@ async def order_list(request: Request, staff: Staff) -> Response:
 async def order_file(request: Request, staff: Staff) -> Response:
     """The same orders as a file, all of them."""
     fields = asked(request)
-    wanted = await _wanted(request, fields)
+    wanted = await wanted_orders(request, fields)
     name = f"{wanted.event_id}-orders" if wanted.event_id else "orders"
     return quart_response(csv_response(await orders.orders(request.app.stores, wanted), name, request))
 
@@ -120,7 +124,8 @@ async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> 
     return see(f"/admin/orders/{reservation_id}")
 
 
-async def _wanted(request: Request, fields: dict[str, str]) -> OrderFilter:
+async def wanted_orders(request: Request, fields: dict[str, str]) -> OrderFilter:
+    """The orders that these fields choose. Raises ValidationFailed."""
     event_id = fields.get("event")
     if event_id is not None and not re.fullmatch(SLUG, event_id):
         raise ValidationFailed("event", "is no event_id")
@@ -158,11 +163,11 @@ def _history(story: OrderStory) -> list[Step]:
     steps = [Step(times.created_at, "Held")]
     for payment in story.payments:
         name = f"Payment {payment.payment_id} by {payment.method}"
-        steps.append(Step(payment.created_at, f"{name}: the gateway was asked"))
+        steps.append(Step(payment.created_at, f"{name}: sent to the gateway"))
         if payment.settled_at is not None:
             steps.append(Step(payment.settled_at, f"{name}: {payment.status}"))
     if times.confirmed_at is not None:
-        steps.append(Step(times.confirmed_at, "Confirmed: paid, and tickets made"))
+        steps.append(Step(times.confirmed_at, "Confirmed: paid, tickets issued"))
     if times.ended_at is not None:
         steps.append(Step(times.ended_at, "Hold expired" if it.status == "expired" else "Cancelled"))
     for mail in story.mails:

@@ -8,6 +8,7 @@ from app.web import (
     console_audit,
     console_cockpit,
     console_health,
+    console_jobs,
     console_keys,
     console_mail,
     console_orders,
@@ -24,6 +25,7 @@ from app.web.console_sign_in import register_sign_in
 MODULES = (
     *(console_rooms, console_cockpit, console_sale, console_orders, console_mail, console_webhooks),
     console_audit,
+    console_jobs,
     *(console_users, console_keys, console_health, console_sign_in, console_theme),
 )
 

@@ -13,7 +13,7 @@ from quart import Quart, Response
 from app import sign_ins
 from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired, ValidationFailed
 from app.store.sign_ins import SignIn
-from app.web.accounts import LoginBody, PasswordChange, access_token, new_password
+from app.web.accounts import LoggedIn, LoginBody, PasswordChange, logged_in, new_password
 from app.web.console import console_form, console_page, sign_in_form
 from app.web.console_staff import Staff, account_of, signed_in, with_cookie
 from app.web.http import Request
@@ -21,6 +21,7 @@ from app.web.origins import names_its_page
 from app.web.page_entry import foreign_form, page
 from app.web.page_forms import read_form, see
 from app.web.page_render import respond
+from app.web.page_visitors import add_cookie
 
 OURS = re.compile(r"/admin(/[\w-]+)*(\?[\w=&%.+-]*)?")
 
@@ -40,15 +41,18 @@ async def sign_in(request: Request) -> Response:
     to = form.get("to", "")
     to = to if OURS.fullmatch(to) else "/admin"
     try:
-        token = form.get("token", "").strip() or await _logged_in(request, form)
-        account, ttl_s = await account_of(request, token)
+        done = None if form.get("token", "").strip() else await _logged_in(request, form)
+        account, ttl_s = await account_of(request, done.token if done else form["token"].strip())
     except (CredentialInvalid, BookingTokenExpired, RoleRequired) as refusal:
         return sign_in_form(to, refusal.detail, refusal.status)
     agent = request.header(b"user-agent") or ""
     secret = await sign_ins.begin(
         request.app.stores, account, address=request.client, agent=agent, ttl_s=ttl_s
     )
-    return with_cookie(see(to), request, secret)
+    response = with_cookie(see(to), request, secret)
+    if done is not None:
+        add_cookie(response, done.device)
+    return response
 
 
 async def sign_out(request: Request) -> Response:
@@ -94,15 +98,14 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
     return with_cookie(see("/admin"), request, "")
 
 
-async def _logged_in(request: Request, form: dict[str, str]) -> str:
-    """The access token for the e-mail and the password in the form. Raises CredentialInvalid, RateLimited."""
+async def _logged_in(request: Request, form: dict[str, str]) -> LoggedIn:
+    """Who has the e-mail and the password in the form. Raises CredentialInvalid, RateLimited."""
     sent = {name: form.get(name, "") for name in ("email", "password")}
     try:
         login = msgspec.convert(sent, LoginBody)
     except msgspec.ValidationError:
         raise CredentialInvalid("The e-mail or the password is wrong.") from None
-    token, _ = await access_token(request, login)
-    return token
+    return await logged_in(request, login)
 
 
 def register_sign_in(app: Quart) -> None:

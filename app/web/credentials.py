@@ -37,6 +37,7 @@ from app.core.model import (
     RoomId,
     VisitorId,
 )
+from app.web.addresses import throttle_key
 from app.web.http import Auth, Request
 
 PLACE_COOKIE = "fairgate_place_"  # + room_id
@@ -156,6 +157,14 @@ def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
     if closed_at_ms and now_ms() - closed_at_ms > PLACE_TOKEN_OUTLIVES_ROOM_MS:
         raise CredentialInvalid("The room closed more than 30 days ago.")
     return claims
+
+
+def network_of(request: Request, room_id: RoomId) -> str:
+    """The network that asks in a room, as `Joining` takes it; "" without throttles."""
+    app = request.app
+    if not app.settings.throttled:
+        return ""
+    return app.places.network(room_id, throttle_key(request.client))
 
 
 def says_who(request: Request) -> bool:
@@ -391,7 +400,7 @@ GATEWAY = Auth("gateway", ("gatewaySignature",), _gateway, TOKEN_ERRORS, signs_b
 
 def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, bytes]:
     """Set-Cookie for a place token."""
-    return _cookie(request, PLACE_COOKIE + room_id, token, PLACE_COOKIE_S)
+    return cookie(request, PLACE_COOKIE + room_id, token, PLACE_COOKIE_S)
 
 
 def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
@@ -404,18 +413,19 @@ def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) ->
         epoch=WITHOUT_TOKEN,
         generation=room.generation if room else "",
     )
-    return _cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
+    return cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
 
 
 def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:
     """Set-Cookie for a booking token; it goes some time after the session does."""
     left_s = max(0, exp - int(time.time()))
-    return _cookie(request, BOOKING_COOKIE + room_id, token, left_s + BOOKING_COOKIE_OUTLIVES_S)
+    return cookie(request, BOOKING_COOKIE + room_id, token, left_s + BOOKING_COOKIE_OUTLIVES_S)
 
 
-def _cookie(request: Request, name: str, value: str, max_age_s: int) -> tuple[bytes, bytes]:
-    secure = "; Secure" if request.is_secure() else ""
-    text = (
-        f"{cookie_name(request, name)}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
-    )
+def cookie(
+    request: Request, named: str, value: str, max_age_s: int, *, same_site: str = "Lax"
+) -> tuple[bytes, bytes]:
+    """Set-Cookie for a cookie of ours, bound to our host where there is TLS."""
+    name, secure = cookie_name(request, named), "; Secure" if request.is_secure() else ""
+    text = f"{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite={same_site}{secure}"
     return b"set-cookie", text.encode()

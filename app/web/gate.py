@@ -33,7 +33,7 @@ from app.core.handover import Ticket, ticket_in, without_ticket
 from app.core.model import PassClaims, Place, RoomId, RoomSettings, Struct, session_id, session_of
 from app.core.tokens import new_visitor_id
 from app.gate import Entering
-from app.web.addresses import throttle_key
+from app.web.credentials import network_of
 from app.web.dispatch import refuse
 from app.web.gate_addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
 from app.web.gate_passes import Shown, generation_of, pass_cookie, shown_by
@@ -234,7 +234,8 @@ async def _entered(request: Request, asked: Asked, shown: Shown) -> Place | None
     anew = asked.settings.gate_mode == "auto"
     if not anew and shown.visitor_id is None:
         return None
-    who = Entering(shown.visitor_id or new_visitor_id(), throttle_key(request.client), anew)
+    network = network_of(request, asked.room_id)
+    who = Entering(shown.visitor_id or new_visitor_id(network), network, anew)
     return await _answered(app, lambda: gatekeeping.enter(app.gate, asked.room_id, who))
 
 

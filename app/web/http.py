@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from arq.connections import ArqRedis
 
+from app.core.devices import DeviceSigner
 from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
 from app.core.mail import ClaimSigner, Traces
@@ -65,6 +67,7 @@ class App:
     claims: ClaimSigner
     traces: Traces
     handover: HandoverSigner
+    devices: DeviceSigner
     keyring: Keyring
     board: Board
     gate: Gate
@@ -87,6 +90,7 @@ class App:
     contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
     loops: Loops
+    queue: ArqRedis  # of jobs, for the workers
     creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
     exporting: asyncio.Semaphore  # reports at once: the same
     closing: asyncio.Event  # set when the process is asked to end: open streams finish

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated
@@ -13,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from app import orders
+from app.core.csv_rows import csv_rows
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound, StoreUnavailable
 from app.core.model import NAME, Account, At, EventId, ReservationId, ReservationStatus, Slug
 from app.store.orders import Order, OrderFilter
@@ -136,23 +135,11 @@ def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Requ
 
 async def _lines(chunks: AsyncIterator[Sequence[Order]], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:
     """RFC 4180, a chunk at a time. Each report holds a connection, so there are only so many at once."""
-    yield _csv([Order._fields])
+    yield csv_rows([Order._fields])
     async with answered_within(CALL_TIMEOUT_S):
         await slots.acquire()
     try:
         async for chunk in chunks:
-            yield _csv([[_text(value) for value in order] for order in chunk])
+            yield csv_rows(chunk)
     finally:
         slots.release()
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else str(value)
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()

@@ -37,6 +37,7 @@ _PARAMS = {
     "digest": re.compile(r"[0-9a-f]{0,12}"),
     "theme_file": re.compile(r"[a-z.]{1,20}"),
     "confirm_token": re.compile(r"[\w-]{22}"),
+    "job_id": re.compile(r"[0-9a-f-]{36}"),
     "mail_id": re.compile(r"[0-9a-f-]{36}"),
     "visitor_id": re.compile(r"[\w-]{1,128}"),
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),

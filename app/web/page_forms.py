@@ -53,9 +53,8 @@ from app.core.model import (
 from app.core.seating import type_of
 from app.reservations import Payment
 from app.waiting_room import Joining
-from app.web.addresses import throttle_key
 from app.web.cold import read_body
-from app.web.credentials import booking_cookie
+from app.web.credentials import booking_cookie, network_of
 from app.web.http import BODY_MAX, Request
 from app.web.page_booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page
 from app.web.page_visitors import (
@@ -95,7 +94,7 @@ async def join(request: Request) -> Response:
     back, known = _see_room(request), visitor_of(request, room_id)
     if known is None:
         return ask_for_cookie(request)
-    joining = Joining(known.visitor_id, known, throttle_key(request.client))
+    joining = Joining(known.visitor_id, known, network_of(request, room_id))
     try:
         place, status = await waiting_room.join(request.app.line, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):

@@ -28,8 +28,7 @@ from app.core.model import Place, Room, RoomId, VisitorId
 from app.core.tokens import new_visitor_id
 from app.gate import Entering
 from app.web import page_visitors
-from app.web.addresses import throttle_key
-from app.web.credentials import newcomer_cookie
+from app.web.credentials import network_of, newcomer_cookie
 from app.web.gate_addresses import allowed
 from app.web.http import Request
 from app.web.origins import is_part_of_foreign_page
@@ -58,7 +57,8 @@ async def enter(request: Request) -> Response:
     visitor_id = known.visitor_id if known else None
     named = await _named(request, face, asked.get("enqueuetoken", ""), visitor_id)
     anew = room.settings.gate_mode == "auto"
-    who = Entering(named or visitor_id or new_visitor_id(), throttle_key(request.client), anew)
+    network = network_of(request, room.room_id)
+    who = Entering(named or visitor_id or new_visitor_id(network), network, anew)
     place: Place | None = None
     if anew or known:
         try:

@@ -20,7 +20,7 @@ from app.core.errors import (
 )
 from app.core.mail import mailbox
 from app.core.model import Account, ReservationId, RoomId
-from app.web.accounts import LoginBody, access_token
+from app.web.accounts import LoginBody, logged_in
 from app.web.bodies import read_query
 from app.web.claims import ClaimQuery
 from app.web.credentials import cookies
@@ -166,7 +166,7 @@ async def _logged_in(request: Request, form: dict[str, str]) -> Account:
         login = msgspec.convert(sent, LoginBody)
     except msgspec.ValidationError:
         raise CredentialInvalid("The e-mail or the password is wrong.") from None
-    token, _ = await access_token(request, login)
-    account = await request.app.keyring.read(token)
+    done = await logged_in(request, login)
+    account = await request.app.keyring.read(done.token)
     assert isinstance(account, Account)
     return account

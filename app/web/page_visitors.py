@@ -26,6 +26,7 @@ from app.web.credentials import (
     PLACE_COOKIE,
     booking_of_room,
     cookies,
+    network_of,
     newcomer_cookie,
     place_cookie,
     read_place,
@@ -88,7 +89,7 @@ def set_place(response: Response, request: Request, place: Place, status: RoomSt
 def set_newcomer(response: Response, request: Request) -> None:
     """Say who a newcomer is before they join: then a join is theirs however often it is sent."""
     room_id = RoomId(request.params["room_id"])
-    add_cookie(response, newcomer_cookie(request, room_id, new_visitor_id()))
+    add_cookie(response, newcomer_cookie(request, room_id, new_visitor_id(network_of(request, room_id))))
 
 
 def add_cookie(response: Response, header: tuple[bytes, bytes]) -> None:

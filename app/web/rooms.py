@@ -55,6 +55,7 @@ from app.web.credentials import (
     PLACE_PREFIX,
     bearer,
     booking_cookie,
+    network_of,
     place_cookie,
     says_who,
     sent_place,
@@ -180,10 +181,11 @@ async def join(request: Request, body: JoinBody) -> Response:
     known = await _known(request) if says_who(request) else None
     if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
         raise CredentialMissing("No cookie that says who joins came back: load the page of the room first.")
+    network = network_of(request, room_id)
     joining = Joining(
-        visitor_id=known.visitor_id if known else new_visitor_id(),
+        visitor_id=known.visitor_id if known else new_visitor_id(network),
         known=known,
-        address=throttle_key(request.client),
+        network=network,
         quantity=body.quantity or 0,
     )
     place, now = await waiting_room.join(app.line, room_id, joining)

@@ -63,13 +63,13 @@ def read(values: dict[str, str]) -> SaleForm:
     found = SaleForm({name: it.strip() for name, it in values.items()})
     document = _document(found)
     if not document["ticket_types"] and not document["sections"]:
-        found.wrong["type-0-name"] = "put at least one kind of ticket, or one section of seats, on sale"
+        found.wrong["type-0-name"] = "add at least one ticket type or one section of seats"
     for keys, text in faults(document):
         found.wrong.setdefault(_field(keys), text)
     taken = {it["ticket_type_id"] for it in document["ticket_types"]}
     for i, it in enumerate(document["sections"]):
         if it["ticket_type_id"] in taken:
-            found.wrong.setdefault(f"section-{i}-name", "is a kind of ticket above already")
+            found.wrong.setdefault(f"section-{i}-name", "is already the name of a ticket type above")
     if not found.wrong:
         found.definition = msgspec.convert(document, EventDefinition)
     return found
@@ -172,7 +172,7 @@ def _number(form: SaleForm, name: str) -> int | None:
     if number is not None:
         return number
     if text or name != "active_visitors_max":  # none: no cap
-        form.wrong[name] = "has to be a whole number"
+        form.wrong[name] = "enter a whole number"
     return None
 
 
@@ -182,7 +182,7 @@ def _minor(form: SaleForm, name: str, text: str) -> int:
     minor = typed.amount(text, decimals)
     if minor is None:
         example = f"45 or 45.{'0' * decimals}" if decimals else "45"
-        form.wrong[name] = f"has to be an amount, such as {example}"
+        form.wrong[name] = f"enter an amount such as {example}"
         return 0
     return minor
 
@@ -200,7 +200,7 @@ def _time(form: SaleForm, name: str, zone: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
     except (ValueError, OverflowError):
-        form.wrong[name] = "has to be a date and a time, as 2027-05-31 20:00"
+        form.wrong[name] = "enter a date and time such as 2027-05-31 20:00"
         return None
 
 

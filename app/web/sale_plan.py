@@ -19,26 +19,28 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
 
     def at(time: datetime) -> str:
         told = f"{in_zone(time, ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
-        return f"{told}: that has passed, so at once" if time <= now else told
+        return f"{told}: in the past, so at once" if time <= now else told
 
-    shown = "The queue page is there, in the list of sales. Nobody can join yet."
+    shown = "The queue page is online and in the list of sales. Nobody can join yet."
     if not definition.published:
-        shown = "The sale is there, for staff alone: nobody else sees anything of it until it is published."
+        shown = "Only staff can see the sale until it is published."
     steps.append(("At once", shown))
     if room.prequeue_at:
         order = (
-            "At the opening the order is drawn by lot: it makes no difference who came first."
+            "When the sale opens, the order is drawn at random: it does not matter who came first."
             if room.queueing_method == "lottery"
-            else "Who comes first is served first."
+            else "First come, first served."
         )
-        steps.append((at(room.prequeue_at), f"The pre-queue begins: people can join and wait. {order}"))
-    opening = at(room.opens_at) if room.opens_at else "When somebody presses Open in the cockpit"
-    steps.append((opening, f"The line opens. {_speed(definition)}"))
+        steps.append((at(room.prequeue_at), f"The pre-queue starts: people can join and wait. {order}"))
+    opening = at(room.opens_at) if room.opens_at else "When you press Open in the cockpit"
+    steps.append((opening, f"The queue opens. {_speed(definition)}"))
     steps.append(("From then on", _turn(definition)))
     steps.append(("Sold out", _sold_out(definition)))
-    closing = at(room.closes_at) if room.closes_at else "When somebody presses Close"
-    steps.append((closing, "The sale closes. Who is inside can finish; all others are told that it is over."))
-    steps.append((at(definition.starts_at), f"{definition.name} begins."))
+    closing = at(room.closes_at) if room.closes_at else "When you press Close"
+    steps.append(
+        (closing, "The sale closes. People inside can finish; everybody else is told that it is over.")
+    )
+    steps.append((at(definition.starts_at), f"{definition.name} starts."))
     return steps
 
 
@@ -46,31 +48,35 @@ def doubts(definition: EventDefinition) -> list[str]:
     """What is allowed and probably not meant."""
     found, room, tickets = [], definition.room, _tickets(definition)
     if room.admission_rate_per_minute == 0:
-        found.append("The rate is 0: nobody is let in until it is raised.")
+        found.append("The rate is 0: nobody is admitted until you raise it.")
     if room.opens_at and room.opens_at >= definition.starts_at:
-        found.append("The sale opens after the event has begun.")
+        found.append("The sale opens after the event has started.")
     if room.queueing_method == "lottery" and not room.prequeue_at:
         found.append(
-            "A lottery without a pre-queue has nobody to draw: who comes after the opening stands in line."
+            "A lottery without a pre-queue has nobody to draw: people who join later queue in order."
         )
     if not tickets:
-        found.append("There is no ticket on sale: nobody is called.")
+        found.append("No tickets are on sale: nobody is called.")
     return found
 
 
 def _speed(definition: EventDefinition) -> str:
     room = definition.room
     cap = room.active_visitors_max
-    inside = "as many at once as come" if cap is None else f"not more than {words.number(cap)} inside at once"
-    return f"Up to {words.number(room.admission_rate_per_minute)} people a minute are let in, {inside}."
+    inside = (
+        "with no limit on how many are inside at once"
+        if cap is None
+        else f"at most {words.number(cap)} inside at once"
+    )
+    return f"Up to {words.number(room.admission_rate_per_minute)} people are admitted per minute, {inside}."
 
 
 def _turn(definition: EventDefinition) -> str:
     room, most = definition.room, definition.max_tickets_per_visitor
     come, choose = _duration(room.claim_window_s), _duration(room.session_ttl_s)
     return (
-        f"Whoever is called has {come} to come, then {choose} to choose up to {most} tickets, which are held "
-        f"for {_duration(definition.hold_ttl_s)} to be paid. Who does not come gives the turn to the next."
+        f"Visitors who are called have {come} to respond, then {choose} to choose up to {most} tickets, held "
+        f"for {_duration(definition.hold_ttl_s)} until paid. Without a response, the next person is called."
     )
 
 
@@ -80,10 +86,8 @@ def _sold_out(definition: EventDefinition) -> str:
     if rate and tickets:
         each = max(1, definition.max_tickets_per_visitor)
         least, most = (_duration(round(60 * tickets / it / rate)) for it in (each, 1))
-        text += (
-            f": at this rate the last one is reached after {least} if everybody takes {each}, {most} if one"
-        )
-    return f"{text}. Who still waits then keeps their place and is offered what comes back."
+        text += f": at this rate the last one goes after {least} if everybody takes {each}, {most} if one"
+    return f"{text}. Visitors still waiting keep their place and are offered returned tickets."
 
 
 def _tickets(definition: EventDefinition) -> int:

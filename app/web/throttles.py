@@ -6,7 +6,7 @@ import hashlib
 import time
 from typing import Any
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
@@ -20,6 +20,8 @@ from app.web.addresses import throttle_key
 
 WINDOW_S = 60
 LOGINS_PER_ACCOUNT = RateLimitItemPerMinute(10)
+LOGINS_PER_DEVICE = RateLimitItemPerMinute(10)  # on which the account has signed in before
+LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # also while others guess at the account
 LOGINS_PER_ADDRESS = RateLimitItemPerMinute(60)
 REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
 
@@ -40,11 +42,28 @@ class Throttles:
         """Count a call with an access token. Raises RateLimited."""
         await self._count(self._calls, "staff", account.subject)
 
-    async def login(self, client: str, email: str) -> None:
-        """Count an attempt to log in, for the normalised e-mail and for the address. Raises RateLimited."""
-        await self._count(LOGINS_PER_ADDRESS, "login-address", throttle_key(client))
+    async def login(self, client: str, email: str, device: str = "") -> None:
+        """Count an attempt to log in with the normalised e-mail from an address. Raises RateLimited.
+
+        Nobody locks the owner out by guessing. A device that the account knows is counted by itself alone.
+        For others an account takes so many in all; when those are used up, each address still has a few.
+        """
+        if device:
+            await self._count(LOGINS_PER_DEVICE, "login-device", device)
+            return
+        address = throttle_key(client)
+        await self._count(LOGINS_PER_ADDRESS, "login-address", address)
         whose = hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
-        await self._count(LOGINS_PER_ACCOUNT, "login", whose)
+        is_late = False
+        try:
+            await self._count(LOGINS_PER_ACCOUNT_AND_ADDRESS, "login-from", f"{whose}:{address}")
+        except RateLimited:
+            is_late = True
+        try:
+            await self._count(LOGINS_PER_ACCOUNT, "login", whose)
+        except RateLimited:
+            if is_late:
+                raise
 
     async def registration(self, client: str) -> None:
         """Count a new account, for the address. Raises RateLimited."""

@@ -53,13 +53,13 @@ async def orders(page: Page, product: Product) -> None:
 
 async def no_orders(page: Page, product: Product) -> None:
     await signed_in(page, product, "/admin/orders?q=nobody")
-    await expect(page.get_by_text("No order matches")).to_be_visible()
+    await expect(page.get_by_text("No orders match")).to_be_visible()
 
 
 async def order(page: Page, product: Product) -> None:
     order_id, _ = await bought(product, "axe@example.org")
     await signed_in(page, product, f"/admin/orders/{order_id}")
-    await page.get_by_text("Cancel and pay back", exact=True).click()
+    await page.get_by_text("Cancel and refund", exact=True).click()
 
 
 async def webhooks(page: Page, product: Product) -> None:
@@ -78,8 +78,8 @@ async def users(page: Page, product: Product) -> None:
 async def keys(page: Page, product: Product) -> None:
     """With one that was made just now, and the confirmation to revoke it open."""
     await signed_in(page, product, "/admin/keys")
-    await page.get_by_label("What uses it").fill("Screens")
-    await page.get_by_role("button", name="Make it").click()
+    await page.get_by_label("Used by").fill("Screens")
+    await page.get_by_role("button", name="Create key").click()
     await expect(page.get_by_label("The secret")).to_be_visible()
     await page.locator("summary", has_text="Revoke").first.click()
 
@@ -89,4 +89,24 @@ async def health(page: Page, product: Product) -> None:
     await expect(page.get_by_text("alive").first).to_be_visible()
 
 
-STAFF = [orders, no_orders, order, webhooks, audit_log, users, keys, health]
+async def message(page: Page, product: Product) -> None:
+    event_id = await product.a_sale()
+    await signed_in(page, product, f"/admin/orders/message?event={event_id}")
+
+
+async def job(page: Page, product: Product) -> None:
+    """One that has ended, asked for with the form."""
+    await message(page, product)
+    await page.get_by_label("Subject").fill("Doors at seven")
+    await page.get_by_label("Text").fill("Dear guests,\n\nplease come early.")
+    await page.get_by_role("button", name="Send it to all of them").click()
+    await expect(page.locator(".chip", has_text="done")).to_be_visible()
+
+
+async def jobs(page: Page, product: Product) -> None:
+    await job(page, product)
+    await page.get_by_role("link", name="All jobs").click()
+    await expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+
+
+STAFF = [orders, no_orders, order, message, job, jobs, webhooks, audit_log, users, keys, health]

@@ -171,14 +171,14 @@ async def new_sale(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await staff(page, product)
     await page.goto(f"{product.url}/admin/sales/new?like={room_id}")
-    await page.get_by_label("Begins", exact=True).fill("2035-05-31T20:00")
+    await page.get_by_label("Starts", exact=True).fill("2035-05-31T20:00")
     await expect(page.locator("iframe.look")).to_be_visible()
 
 
 async def wrong_sale(page: Page, product: Product) -> None:
     await staff(page, product)
     await page.goto(f"{product.url}/admin/sales/new")
-    await page.get_by_role("button", name="Make the sale").click()
+    await page.get_by_role("button", name="Create sale").click()
     await expect(page.get_by_role("alert")).to_be_visible()
 
 

@@ -43,7 +43,7 @@ async def test_the_operator_changes_the_rate_and_the_fan_sees_the_wait_change(
     before = await wait.inner_text()
     await sign_in(desk, product, f"/admin/rooms/{room_id}")
     await expect(desk.locator("[data-link]")).to_have_text("live")
-    await desk.get_by_label("Rate: let in a minute", exact=True).fill("6")
+    await desk.get_by_label("Admitted per minute", exact=True).fill("6")
     await expect(desk.locator("[data-effect]")).to_contain_text("→")
     assert await wait.inner_text() == before  # shown is not applied
     await desk.get_by_role("button", name="Apply").click()
@@ -70,8 +70,8 @@ async def test_a_pause_is_seen_on_every_page_and_the_line_hears_the_message(
     await expect(phone.locator("[data-cockpit] .chip")).to_have_text("paused", timeout=SEEN_WITHIN_MS)
     await expect(phone.get_by_role("button", name="Resume")).to_be_visible()
     await expect(phone.get_by_role("button", name="Pause", exact=True)).to_be_hidden()
-    await phone.get_by_label("Message to the line").fill("Back in ten minutes.")
-    await phone.get_by_role("button", name="Tell them").click()
+    await phone.get_by_label("Message to the queue").fill("Back in ten minutes.")
+    await phone.get_by_role("button", name="Send message").click()
     await expect(fan.get_by_text("Back in ten minutes.").first).to_be_visible(timeout=SEEN_WITHIN_MS)
     await phone.get_by_role("button", name="Resume").click()
     await expect(paused).to_be_hidden(timeout=SEEN_WITHIN_MS)
@@ -99,15 +99,15 @@ async def test_everything_works_without_scripts(visitor: OpenContext, product: P
     await waiting(fan, product, room_id)
     desk = await (await visitor(java_script_enabled=False)).new_page()
     await sign_in(desk, product, f"/admin/rooms/{room_id}")
-    await desk.get_by_label("Rate: let in a minute", exact=True).fill("60")
-    await desk.get_by_role("button", name="Show the effect first").click()
+    await desk.get_by_label("Admitted per minute", exact=True).fill("60")
+    await desk.get_by_role("button", name="Preview the effect").click()
     await expect(desk.locator("[data-effect]")).to_have_text(
-        "Last in line: never: the rate is 0 → 1 s to 7 s"
+        "End of the queue: never: the rate is 0 → 1 s to 7 s"
     )
-    await desk.get_by_label("Rate: let in a minute", exact=True).fill("many")
+    await desk.get_by_label("Admitted per minute", exact=True).fill("many")
     await desk.get_by_role("button", name="Apply").click()
     await expect(desk.get_by_role("alert").first).to_contain_text("admission_rate_per_minute")
-    await expect(desk.get_by_label("Rate: let in a minute", exact=True)).to_have_attribute(
+    await expect(desk.get_by_label("Admitted per minute", exact=True)).to_have_attribute(
         "aria-invalid", "true"
     )
     await desk.get_by_role("link", name="Refresh").click()

@@ -82,6 +82,7 @@ def pass_of(answer: httpx.Response, site: Gated) -> dict[str, str]:
 
 async def test_what_no_pass_is_told(site: Gated) -> None:
     await site.set(admission_rate_per_minute=0)
+    site.shop.asked.clear()
     page = await site.ask("/cart?a=1")
     assert page.status_code == 302
     goal = urlsplit(page.headers["location"])

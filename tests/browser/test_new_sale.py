@@ -14,11 +14,11 @@ pytestmark = pytest.mark.browser
 async def fill(page: Page, name: str) -> None:
     """The fields that are not filled in already."""
     await page.get_by_label("Name", exact=True).fill(name)
-    await page.get_by_label("Begins", exact=True).fill("2035-05-31T20:00")
+    await page.get_by_label("Starts", exact=True).fill("2035-05-31T20:00")
     await page.get_by_label("Time zone").fill("Europe/Berlin")
-    await page.get_by_label("Name, line 1", exact=True).fill("Standing")
-    await page.get_by_label("Price, line 1").first.fill("45")
-    await page.get_by_label("How many, line 1").fill("100")
+    await page.get_by_label("Name, row 1", exact=True).fill("Standing")
+    await page.get_by_label("Price, row 1").first.fill("45")
+    await page.get_by_label("How many, row 1").fill("100")
     await page.get_by_label("Opens").fill("2035-01-31T10:00")
 
 
@@ -29,12 +29,12 @@ async def test_the_preview_follows_what_is_typed(page: Page, product: Product) -
     await expect(page.get_by_text("Wednesday, 31 January 2035, 10:00 (Europe/Berlin)")).to_be_visible()
     look = page.frame_locator("iframe.look")
     await expect(look.get_by_role("heading", name="Winter Gala")).to_be_visible()
-    await page.get_by_label("Let in a minute").fill("77")
-    await expect(page.get_by_text("Up to 77 people a minute are let in")).to_be_visible()
-    await page.get_by_role("button", name="Make the sale").click()
+    await page.get_by_label("Admitted per minute").fill("77")
+    await expect(page.get_by_text("Up to 77 people are admitted per minute")).to_be_visible()
+    await page.get_by_role("button", name="Create sale").click()
     await expect(page).to_have_url(f"{product.url}/admin/rooms/winter-gala")
     await page.get_by_role("link", name="Duplicate").click()
-    await expect(page.get_by_label("How many, line 1")).to_have_value("100")
+    await expect(page.get_by_label("How many, row 1")).to_have_value("100")
 
 
 async def test_it_is_made_without_scripts(plain_page: Page, product: Product) -> None:
@@ -42,13 +42,13 @@ async def test_it_is_made_without_scripts(plain_page: Page, product: Product) ->
     await staff(page, product)
     await page.goto(f"{product.url}/admin/sales/new")
     await fill(page, "Summer Gala")
-    await page.get_by_label("Price, line 1").first.fill("cheap")
-    await page.get_by_role("button", name="Show what will happen").click()
-    price = page.get_by_label("Price, line 1").first
+    await page.get_by_label("Price, row 1").first.fill("cheap")
+    await page.get_by_role("button", name="Preview").click()
+    price = page.get_by_label("Price, row 1").first
     await expect(price).to_have_attribute("aria-invalid", "true")
-    await expect(page.get_by_text("has to be an amount, such as 45 or 45.00")).to_be_visible()
+    await expect(page.get_by_text("enter an amount such as 45 or 45.00")).to_be_visible()
     await price.fill("45")
-    await page.get_by_role("button", name="Show what will happen").click()
-    await expect(page.get_by_text("Summer Gala begins.")).to_be_visible()
-    await page.get_by_role("button", name="Make the sale").click()
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.get_by_text("Summer Gala starts.")).to_be_visible()
+    await page.get_by_role("button", name="Create sale").click()
     await expect(page.get_by_role("heading", name="Summer Gala")).to_be_visible()

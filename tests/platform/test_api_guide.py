@@ -1,4 +1,4 @@
-"""docs/api.md, done as it stands: every `sh` block in one bash; what it prints is held against the guide."""
+"""docs/tutorials/api.md, run as it stands: every `sh` block in one bash, its output compared to the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.platform.outside import FAIRGATE, environment, up
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs/api.md"
+GUIDE = ROOT / "docs/tutorials/api.md"
 ADDRESS = "http://127.0.0.1:8080"  # what the guide says; the test's installation is elsewhere
 GUIDE_TIMEOUT_S = 100
 END = "end of the block in line"
@@ -37,9 +37,9 @@ class Block:
         lines = printed.splitlines()
         for pattern, line in zip(expected, lines, strict=False):
             if not re.fullmatch(pattern, line):
-                return f"docs/api.md:{self.line} printed\n{line}"
+                return f"api.md:{self.line} printed\n{line}"
         if len(expected) != len(lines):
-            return f"docs/api.md:{self.line} printed {len(lines)} lines, not {len(expected)}:\n{printed}"
+            return f"api.md:{self.line} printed {len(lines)} lines, not {len(expected)}:\n{printed}"
         return ""
 
 
@@ -55,7 +55,7 @@ async def test_the_guide_does_what_it_says(data: Path) -> None:
     missing = [it for it in ("bash", "curl") if shutil.which(it) is None]
     if missing:
         tell = pytest.fail if "CI" in os.environ else pytest.skip
-        tell(f"{' and '.join(missing)} missing, docs/api.md is not checked: apt-get install bash curl")
+        tell(f"{' and '.join(missing)} missing, api.md is not checked: apt-get install bash curl")
     start, *steps = blocks()
     started = r"\$ ([A-Z_]+)=(\S+) \.venv/bin/fairgate up (--simulate-payments)\n"
     command = re.fullmatch(started, start.commands)
@@ -70,7 +70,7 @@ async def test_the_guide_does_what_it_says(data: Path) -> None:
 
     for step in steps:
         printed, found, told = told.partition(f"{END} {step.line}\n")
-        assert found, f"docs/api.md:{step.line} did not come to its end:\n{printed}\n{errors}"
+        assert found, f"api.md:{step.line} did not come to its end:\n{printed}\n{errors}"
         assert not step.differs(printed), f"{step.differs(printed)}\n{errors}"
     assert errors == ""
 

@@ -72,6 +72,7 @@ FORMS_ELSEWHERE = {
     "change_password",
     *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
     *("change_role", "make_key", "end_key"),
+    *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
     *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py

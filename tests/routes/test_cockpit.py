@@ -49,7 +49,7 @@ async def test_the_effect_of_other_numbers_is_shown_before_they_are_applied(web:
     effect = (await web.get(f"{HERE}/effect?{RATE}=10&active_visitors_max=", headers=staff)).json()
     assert effect == {"now": "about 1 min", "then": "6 min to 7 min", "field": "", "problem": ""}
     page = (await web.get(f"{HERE}?{RATE}=10", headers=staff)).text
-    assert "Last in line: <b>about 1 min</b> → <b>6 min to 7 min</b>" in page
+    assert "End of the queue: <b>about 1 min</b> → <b>6 min to 7 min</b>" in page
     assert 'value="10"' in page
     never = (await web.get(f"{HERE}/effect?{RATE}=0", headers=staff)).json()
     assert never["then"] == "never: the rate is 0"
@@ -104,7 +104,7 @@ async def test_a_visitor_is_found_by_what_they_can_read_out_and_removed(web: Web
         assert "waiting</span>" in page
     for nobody in ("999", "nobody%40example.org", "who", "%00", "%F0%9F%98%80", "@" * 300):
         page = (await web.get(f"{HERE}?find={nobody}", headers=staff)).text
-        assert "Nobody in this room" in page, nobody
+        assert "Nobody found" in page, nobody
     path = f"{HERE}/visitors/{ann['visitor_id']}/remove"
     assert (await web.post(path, data={}, headers=staff)).status_code == 303
     page = (await web.get(f"{HERE}?find={ann['visitor_id']}", headers=staff)).text
@@ -154,7 +154,7 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
         whole = msgspec.json.decode(await anext(documents))
         assert (whole["state"], whole["waiting"] + whole["called"]) == ("open", 3)
         assert len(whole["points"]) in (1, 2)  # the worker may have taken the next one
-        assert [it["what"] for it in whole["changes"]] == ["opened", "made"]
+        assert [it["what"] for it in whole["changes"]] == ["opened", "created"]
         await web.post(f"{HERE}/state", data={"step": "pause"}, headers=staff)
         async with asyncio.timeout(20):
             async for document in documents:

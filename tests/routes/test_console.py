@@ -61,7 +61,7 @@ async def test_a_form_of_nobody_or_of_too_low_a_role_does_nothing(web: Web, it: 
     ours = {"Origin": "http://fairgate.test"}
     unknown = await web.post(address(it.path), data={}, headers=ours)
     assert unknown.status_code == 401
-    assert "not signed in any more" in unknown.text
+    assert "no longer signed in" in unknown.text
     if it.role == "admin":
         refused = await web.post(address(it.path), data={}, headers=await web.staff("operator"))
         assert refused.status_code == 403
@@ -72,7 +72,7 @@ async def test_staff_sees_where_it_is_signed_in_and_signs_one_or_all_others_out(
     here, phone, desk, other = [await web.staff("operator", who) for who in ("ann", "ann", "ann", "bob")]
     page = (await web.get("/admin/sign-ins", headers=here)).text
     ends = re.findall(r'action="(/admin/sign-ins/[0-9a-f-]{36}/end)"', page)
-    assert (len(ends), page.count("this one")) == (2, 1)
+    assert (len(ends), page.count("this browser")) == (2, 1)
     await web.post(ends[0], data={}, headers=other)  # somebody else's: nothing happens
 
     async def signed_in(*browsers: dict[str, str]) -> list[bool]:

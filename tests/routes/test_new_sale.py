@@ -83,10 +83,10 @@ async def test_looking_tells_what_will_happen_and_makes_nothing(web: Web) -> Non
     page = (await send(web, "look", opens_at="2036-01-01T00:00")).text
     assert await made(web) == before
     assert "Wednesday, 10 January 2035, 09:00 (Europe/Berlin)" in page
-    assert "drawn by lot" in page
-    assert "Up to 300 people a minute are let in, as many at once as come." in page
-    assert "1,230 tickets: at this rate the last one is reached after 62 seconds if everybody takes 4" in page
-    assert "The sale opens after the event has begun." in page
+    assert "drawn at random" in page
+    assert "Up to 300 people are admitted per minute, with no limit on how many are inside at once." in page
+    assert "1,230 tickets: at this rate the last one goes after 62 seconds if everybody takes 4" in page
+    assert "The sale opens after the event has started." in page
     assert "srcdoc=" in page
     assert "Ada Marlowe" in page.partition("srcdoc=")[2]
 

@@ -48,7 +48,7 @@ async def again(web: Web, it: SetAside) -> None:
     staff = await web.staff("operator")
     page = (await web.get("/admin/health", headers=staff)).text
     assert it.subject in page
-    assert "look below" in page
+    assert "Needs attention" in page
     action = re.findall(r'action="(/admin/health/set-aside/\d+/again)"', page)[0]
     assert (await web.post(action, data={}, headers=staff)).status_code == 303
     assert await only(web.app.stores) is None

@@ -14,6 +14,7 @@ IDS = {
     "reservation_id": "r",
     "digest": "abc",
     "theme_file": "theme.css",
+    "job_id": "0" * 36,
     "mail_id": "0" * 36,
     "visitor_id": "v",
     "webhook_id": "w",

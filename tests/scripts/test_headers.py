@@ -37,7 +37,7 @@ def typed(name: str) -> FunctionType:
 async def test_a_script_compiles_and_is_within_its_size(redis: Client, name: str) -> None:
     it = lua.script(name)
     assert await redis.script_load(it.text) == it.sha
-    assert len((lua.SCRIPTS / f"{name}.lua").read_text().splitlines()) <= 60
+    assert len((lua.SCRIPTS / f"{name}.lua").read_text().splitlines()) <= 100
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,7 +70,7 @@ def test_a_script_has_a_test_of_its_own(name: str) -> None:
 
 @pytest.mark.parametrize("path", INCLUDES, ids=lambda path: path.stem)
 def test_an_include_is_used_and_within_its_size(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 60
+    assert len(path.read_text().splitlines()) <= 100
     headers = [(lua.SCRIPTS / f"{name}.lua").read_text() for name in NAMES]
     uses = [line for text in headers for line in text.splitlines() if line.startswith("-- USES ")]
     assert any(path.stem in line.removeprefix("-- USES ").split(", ") for line in uses)

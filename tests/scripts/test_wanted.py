@@ -55,33 +55,52 @@ async def test_who_wants_more_than_is_free_is_passed_over_and_keeps_their_place(
     assert await stand(redis, *visitors) == ["waiting", "called", "waiting"]
     first = only(await ask(redis, "v1"))
     assert (first.queue_number, first.ahead, first.quantity) == (1, 0, 4)
-    await stock(redis, 5, sold=5)
+    await stock(redis, 4, sold=6)
+    assert (await tick(redis)).calls == 1  # one of the four is v2's, so v1 waits on
+    assert await stand(redis, *visitors) == ["waiting", "called", "called"]
+    await stock(redis, 6, sold=4)
     assert (await tick(redis)).calls == 1
-    assert await stand(redis, *visitors) == ["called", "called", "waiting"]
+    assert await stand(redis, *visitors) == ["called"] * 3
 
 
-async def test_the_called_count_for_as_many_as_they_want_until_they_reserve(redis: Client) -> None:
-    await a_returns_line(redis, 3, 1, free=3)
+async def test_who_is_inside_counts_for_as_many_as_they_want_until_they_reserve(redis: Client) -> None:
+    await a_returns_line(redis, 3, free=3)
     assert (await tick(redis)).calls == 1
     await claim(redis, "v1")
+    assert await redis.hgetall(KEYS.wanted) == {"v1": "3", ":inside": "2"}
+    await join(redis, "v2")
     assert (await tick(redis)).calls == 0  # all three are spoken for
-    await redis.hdel(KEYS.wanted, "v1", ":called")  # as `allocate.lua` does, with the mark of a buyer
+    await redis.hdel(KEYS.wanted, "v1", ":inside")  # as `allocate.lua` does, with the mark of a buyer
     await redis.sadd(KEYS.buyers, "v1")
     await stock(redis, 1, held=2, sold=7)
     assert (await tick(redis)).calls == 1
     assert await stand(redis, "v2") == ["called"]
 
 
-@pytest.mark.parametrize("ending", ["no_show", "left"])
-async def test_a_call_that_ends_frees_all_they_wanted(redis: Client, ending: str) -> None:
-    await a_returns_line(redis, 3, 3, free=3, claim_window_s=2)
-    assert (await tick(redis)).calls == 1
-    now_ms = NOW + (2_000 if ending == "no_show" else 0)
-    if ending == "left":
+async def test_a_wish_counts_once_it_is_claimed(redis: Client) -> None:
+    """Whoever is called has said how many they want, and nothing else yet."""
+    visitors = await a_returns_line(redis, 3, 3, 1, free=4)
+    assert (await tick(redis)).calls == 3
+    assert await redis.hget(KEYS.wanted, ":inside") is None
+    await claim(redis, "v1")
+    await join(redis, "v4")
+    assert (await tick(redis)).calls == 0
+    assert await stand(redis, *visitors, "v4") == ["active", "called", "called", "waiting"]
+
+
+@pytest.mark.parametrize("ending", ["expired", "done", "no_show", "left"])
+async def test_a_turn_that_ends_frees_all_they_wanted(redis: Client, ending: str) -> None:
+    await a_returns_line(redis, 3, 3, free=3, claim_window_s=2, session_ttl_s=2)
+    assert (await tick(redis, limit=1)).calls == 1
+    if ending in ("expired", "done"):
+        await claim(redis, "v1")
+        assert (await tick(redis)).calls == 0
+    now_ms = NOW + (2_000 if ending in ("no_show", "expired") else 0)
+    if ending in ("left", "done"):
         await room_scripts.leave(redis, KEYS, VisitorId("v1"), now_ms=NOW)
     assert (await tick(redis, now_ms)).calls == 1
     assert await stand(redis, "v1", "v2", now_ms=now_ms) == [ending, "called"]
-    assert await redis.hgetall(KEYS.wanted) == {"v2": "3", ":called": "2"}
+    assert await redis.hgetall(KEYS.wanted) == {"v2": "3"}
 
 
 @pytest.mark.parametrize(("per_ticket", "quantity", "free"), [(0.3, 5, 5), (0.5, 4, 4), (10.0, 4, 4)])
@@ -119,7 +138,7 @@ async def test_who_leaves_is_forgotten(redis: Client) -> None:
 
 async def test_a_newcomer_is_called_at_once_only_where_enough_is_free(redis: Client) -> None:
     await a_room(redis, event_id=EVENT, admission_rate_per_minute=60_000)
-    await stock(redis, 3)
+    await stock(redis, 2)
     batch = [joining("a")._replace(quantity=2), joining("b")._replace(quantity=2), joining("c")]
     assert words(await join(redis, *batch)) == ["called", "waiting", "waiting"]
     assert (await tick(redis)).calls == 1

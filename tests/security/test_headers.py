@@ -58,7 +58,7 @@ async def test_no_address_is_made_of_the_host_that_was_sent(settings: Settings) 
                 await web.room()
             for what, answer in await every_answer(web, Host=EVIL):
                 location = answer.headers.get("location", "")
-                if public_url or not what.endswith("/gate"):  # docs/gate.md has it set
+                if public_url or not what.endswith("/gate"):  # docs/how-to/gate.md has it set
                     assert EVIL not in location or location.startswith("/rooms"), (what, location)
                     assert not location.startswith(("//", "/\\")), (what, location)
                     assert EVIL not in answer.headers.get("x-fairgate-queue", ""), what

@@ -52,6 +52,7 @@ class Look:
     history: History
     active_max: int
     visitors_per_ticket: float
+    per_network: int
     lottery: bool
     keys_without_ttl: frozenset[str]
 
@@ -98,7 +99,7 @@ def _spare(look: Look) -> float:
     if look.now.tickets is None:
         return math.inf
     inside = look.now.called.keys() | look.now.active.keys()
-    undecided = len(inside) - len(look.now.buyers & look.now.active.keys()) + look.now.wanted_by_called
+    undecided = len(inside) - len(look.now.buyers & look.now.active.keys()) + look.now.wanted_inside
     return look.now.tickets[0] * max(1, look.visitors_per_ticket) - undecided
 
 
@@ -107,11 +108,28 @@ def _enough(look: Look) -> float:
     return max(1, min(free, _spare(look)))  # who wants one is never passed over
 
 
+def _is_full(look: Look, visitor: str) -> bool:
+    network = visitor[22:] or look.now.noted.get(visitor, "")
+    return look.now.unclaimed.get(network, 0) >= look.per_network
+
+
+def nobody_hoards_calls(look: Look) -> Iterator[str]:
+    """No network has more called visitors who have not claimed than it may, after a call to one of it."""
+    if look.now.admitted <= look.before.admitted:
+        return
+    for network, count in look.now.unclaimed.items():
+        if count > max(look.per_network, look.before.unclaimed.get(network, 0)):
+            yield f"{count} of {network} are called and have not claimed"
+
+
 def calls_keep_the_order(look: Look) -> Iterator[str]:
-    """Nobody is called past a smaller number that waits, unless that one wants more at once than is free."""
+    """Nobody is called past a smaller number that waits, unless that one wants more at once than is free, or
+    too many from where they come are called and have not claimed."""
     fresh = look.now.turns.keys() - look.before.turns.keys()
     enough = [
-        it for visitor, it in look.now.waiting.items() if look.now.wants.get(visitor, 1) <= _enough(look)
+        it
+        for visitor, it in look.now.waiting.items()
+        if look.now.wants.get(visitor, 1) <= _enough(look) and not _is_full(look, visitor)
     ]
     if fresh and look.now.admitted > look.before.admitted and enough:
         first = min(enough)
@@ -183,6 +201,7 @@ ROOM = (
     admissions_keep_the_rate,
     admissions_keep_the_limits,
     calls_keep_the_order,
+    nobody_hoards_calls,
     one_place_a_visitor,
     numbers_are_unique_and_dense,
     a_turn_happens_once,

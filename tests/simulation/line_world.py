@@ -20,6 +20,7 @@ from tests.builders import STAFF
 from tests.simulation.invariants import Lost, returning
 from tests.simulation.model import RoomModel, Rules, Standing
 from tests.simulation.sale_world import ROOM, SaleWorld
+from tests.simulation.steps import NETWORKS
 from tests.simulation.watch import Differs, standing
 
 WORDS: dict[type[Refusal], str] = {
@@ -56,6 +57,7 @@ def settings_of(rules: Rules) -> RoomSettings:
             "burst": rules.burst or None,
             "active_visitors_max": rules.active_max or None,
             "claim_window_s": rules.claim_window_s,
+            "unclaimed_per_network_max": rules.per_network or None,
             "session_ttl_s": rules.session_ttl_s,
             "visitors_per_ticket_max": rules.visitors_per_ticket,
             "session_ends_on_confirm": rules.ends_on_confirm,
@@ -89,7 +91,7 @@ class LineWorld:
     # visitors -----------------------------------------------------------------------------------------
     async def join(self, *visitors: str) -> None:
         for visitor in visitors:
-            joining = Joining(VisitorId(visitor), self.tokens.get(visitor))
+            joining = Joining(VisitorId(visitor), self.tokens.get(visitor), NETWORKS.get(visitor, ""))
             self.room.reserved = EVERY_NUMBER  # the operation asks Postgres for more by itself
             told = await self._told(visitor, waiting_room.join(self.line, ROOM, joining))
             if told.new and told.number and told.number < max(self.watch.history.given, default=0):

@@ -7,7 +7,8 @@ counts in units of 1/60000 admission (elapsed ms x admissions a minute), so noth
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 UNIT = 60_000
@@ -23,6 +24,7 @@ class Rules:
     burst: int = 0
     active_max: int = 0
     claim_window_s: int = 5
+    per_network: int = 0  # 0: by the size of the room
     session_ttl_s: int = 20
     visitors_per_ticket: float = 1.0
     lottery: bool = False
@@ -79,6 +81,8 @@ class RoomModel:
     removed: set[str] = field(default_factory=set)
     buyers: set[str] = field(default_factory=set)
     wants: dict[str, int] = field(default_factory=dict)  # tickets at once, of who ever wanted more than one
+    networks: Mapping[str, str] = field(default_factory=dict)  # where visitors say they come from
+    noted: dict[str, str] = field(default_factory=dict)  # of these whose id does not say it, until they claim
 
     @property
     def shown(self) -> str:
@@ -95,7 +99,7 @@ class RoomModel:
             before = self.admitted
             told.append(self._join(visitor, room > 0 and max(1, quantity) <= spare, now_ms, quantity))
             if self.admitted > before:
-                room, spare = room - 1, spare - max(1, quantity)
+                room, spare = room - 1, spare - 1
         return told
 
     def _join(self, visitor: str, at_once: bool, now_ms: int, quantity: int) -> Standing:
@@ -110,6 +114,8 @@ class RoomModel:
         refusal = {"scheduled": "not_open", "closed": "closed", "sold_out": "sold_out"}.get(self.shown)
         if refusal:
             return Standing(refusal)
+        if visitor in self.networks:
+            self.noted[visitor] = self.networks[visitor]
         drawn_later = self.state == "prequeue" and self.rules.lottery
         if not drawn_later and self.last >= self.reserved:
             return Standing("numbers_exhausted")
@@ -121,7 +127,7 @@ class RoomModel:
             line = self.prequeue if self.state == "prequeue" else self.waiting
             line[visitor] = self.last
         self._want(visitor, quantity)
-        if not crowd and at_once and max(1, quantity) <= self._free:
+        if not crowd and at_once and max(1, quantity) <= self._free and self._not_hoarding(visitor):
             self._call(visitor, now_ms)
         told = self._standing(visitor, now_ms)
         assert told is not None
@@ -150,6 +156,7 @@ class RoomModel:
         if there.state != "called":
             return there
         del self.called[visitor]
+        self.noted.pop(visitor, None)
         self.active[visitor] = (now_ms // 1000 + self.rules.session_ttl_s) * 1000
         return replace(self.place(visitor, now_ms), new=True)
 
@@ -178,11 +185,15 @@ class RoomModel:
         for visitor in [*self.called, *self.active]:
             self._standing(visitor, now_ms)
         for visitor in [it for it, (_, at) in self.endings.items() if at <= now_ms - ENDING_KEPT_MS]:
-            del self.endings[visitor]
+            if visitor in self.waiting and self.state != "closed":
+                self.endings[visitor] = self.endings[visitor][0], now_ms
+            else:
+                del self.endings[visitor]
         complete = [it for it, number in self.waiting.items() if not self.prequeue or number < self.draw_next]
         room = self._room(now_ms)
         for visitor in sorted(complete, key=self.waiting.__getitem__):
-            if room > 0 and self.wants.get(visitor, 1) <= min(self._free, self._spare()):
+            enough = self.wants.get(visitor, 1) <= min(self._free, self._spare())
+            if room > 0 and enough and self._not_hoarding(visitor):
                 self._call(visitor, now_ms)
                 room -= 1
         self.level = min(self.level, self.rules.capacity)
@@ -274,8 +285,30 @@ class RoomModel:
     def _spare(self) -> float:
         """How many tickets are not wanted by those whose turn it is."""
         others = len(self.called) + len(self.active) - len(self.buyers)
-        others += sum(self.wants.get(it, 1) - 1 for it in self.turns)
+        others += sum(self.wants.get(it, 1) - 1 for it in self.active)  # a wish counts once it is claimed
         return self._free * max(1, self.rules.visitors_per_ticket) - others
+
+    def _not_hoarding(self, visitor: str) -> bool:
+        """Not too many from where they come are called and have not claimed."""
+        network = self.network_of(visitor)
+        return not network or self.unclaimed.get(network, 0) < self.per_network
+
+    def network_of(self, visitor: str) -> str:
+        """Where they come from; empty: nobody knows."""
+        return visitor[22:] or self.noted.get(visitor, "")
+
+    @property
+    def unclaimed(self) -> dict[str, int]:
+        """How many of each network are called and have not claimed."""
+        return dict(Counter(filter(None, map(self.network_of, self.called))))
+
+    @property
+    def per_network(self) -> int:
+        """The setting, or a twentieth of those who could be called at once, three at least."""
+        rules = self.rules
+        most = [rules.rate * rules.claim_window_s / 60, rules.active_max or math.inf]
+        most.append(self._free * max(1, rules.visitors_per_ticket))
+        return rules.per_network or max(3, math.ceil(min(most) / 20))
 
     def buy(self, visitor: str) -> None:
         """They reserved something: what they wanted is done with."""
@@ -284,7 +317,8 @@ class RoomModel:
 
     def _call(self, visitor: str, now_ms: int) -> None:
         number = self.waiting.pop(visitor)
-        self.called[visitor] = now_ms + self.rules.claim_window_s * 1000
+        lapsed = self.endings.get(visitor, ("", 0))[0] == "no_show"
+        self.called[visitor] = now_ms + self.rules.claim_window_s * (500 if lapsed else 1000)
         self.turns[visitor] = number
         self.serving = max(self.serving, number)
         self.level -= UNIT
@@ -310,4 +344,5 @@ class RoomModel:
             standing.pop(visitor, None)
         self.buyers.discard(visitor)
         self.wants.pop(visitor, None)
+        self.noted.pop(visitor, None)
         self.endings[visitor] = word, now_ms

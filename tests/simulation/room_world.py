@@ -12,7 +12,7 @@ from app.store.control_scripts import Numbers, RestorePoint
 from app.store.keys import RoomKeys
 from app.store.room_scripts import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
 from tests.simulation.model import TICKETS_MAX, RoomModel, Rules
-from tests.simulation.steps import Step
+from tests.simulation.steps import NETWORKS, Step
 from tests.simulation.watch import Differs, Watch
 
 START_MS = 2_000_000_000_000  # a whole second, far from any real clock
@@ -27,6 +27,7 @@ def conf_of(rules: Rules, event_id: str) -> dict[str, str | int]:
         "burst": rules.burst,
         "active_max": rules.active_max,
         "claim_window_ms": rules.claim_window_s * 1000,
+        "per_network": rules.per_network,
         "session_ttl_ms": rules.session_ttl_s * 1000,
         "visitors_per_ticket": str(rules.visitors_per_ticket),
         "ends_on_confirm": int(rules.ends_on_confirm),
@@ -47,7 +48,7 @@ class RoomWorld:
         self.keys = RoomKeys(RoomId("room"))
         self.version = 1
         self.event_id = "event" if event else ""
-        self.model = RoomModel(rules, draws, TICKETS if event else None, tick_ms=START_MS)
+        self.model = RoomModel(rules, draws, TICKETS if event else None, tick_ms=START_MS, networks=NETWORKS)
         self.watch = Watch(redis, self.keys, self.model, START_MS)
         self.drawing: tuple[int, list[VisitorId]] = (0, [])
         self.looked: Numbers | None = None
@@ -94,7 +95,10 @@ class RoomWorld:
         # Without a token the script looks for a place only while there are numbers to give.
         plenty = self.model.last + len(visitors) <= self.model.reserved
         known = (NO_TOKEN, 0) if plenty else (NUMBERLESS, 1)
-        records = [JoinRecord(it, "", self.model.draws[it], *known, quantity=quantity) for it in visitors]
+        records = [
+            JoinRecord(it, NETWORKS.get(it, ""), self.model.draws[it], *known, quantity=quantity)
+            for it in visitors
+        ]
         answers = await room_scripts.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)
         self.watch.told(answers.places, self.model.join(visitors, self.now_ms, quantity))
 
@@ -176,7 +180,7 @@ class RoomWorld:
             await self.redis.sadd(self.keys.buyers, visitor)
             if quantity := self.model.wants.get(visitor):
                 await self.redis.hdel(self.keys.wanted, visitor)
-                await self.redis.hincrby(self.keys.wanted, ":called", 1 - quantity)
+                await self.redis.hincrby(self.keys.wanted, ":inside", 1 - quantity)
             self.model.buy(visitor)
 
     async def stock(self, free: int, held: int, total: int) -> None:

@@ -14,7 +14,12 @@ from random import Random
 from tests.simulation.model import Rules
 
 STEPS = 200
-VISITORS = tuple(f"v{number:02}" for number in range(12))
+# The ids of the first few say that they come from one network; some more say so when they join.
+VISITORS = (
+    *(f"v{number:02}{'-' * 19}net1" for number in range(3)),
+    *(f"v{number:02}" for number in range(3, 12)),
+)
+NETWORKS = {VISITORS[3]: "net1"} | dict.fromkeys(VISITORS[4:6], "net2")
 WAITS_MS = (1, 7, 90, 250, 250, 250, 999, 1_000, 2_500, 5_000, 5_001, 21_000, 61_000)
 STATES = ("open", "open", "open", "paused", "paused", "closed", "prequeue", "scheduled")
 RATES = (0, 1, 60, 600, 601, 6_000, 90_007)
@@ -39,6 +44,7 @@ def rules_of(random: Random, *, start_ms: int) -> Rules:
         burst=random.choice((0, 0, 1, 3, 10)),
         active_max=random.choice((0, 0, 1, 2, 4)),
         claim_window_s=random.choice((2, 5)),
+        per_network=random.choice((0, 0, 1, 2)),
         session_ttl_s=random.choice((2, 20, 60)),
         visitors_per_ticket=random.choice((0.5, 1.0, 1.0, 2.0)),
         lottery=random.random() < 0.3,
@@ -101,6 +107,7 @@ def _settings(random: Random) -> Step:
         "burst": random.choice((0, 1, 5)),
         "active_max": random.choice((0, 1, 3)),
         "claim_window_s": random.choice((2, 5)),
+        "per_network": random.choice((0, 1, 2)),
         "session_ttl_s": random.choice((2, 20)),
         "visitors_per_ticket": random.choice((0.5, 1.0, 2.0)),
     }

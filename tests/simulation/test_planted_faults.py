@@ -43,7 +43,9 @@ ROOM_FAULTS = {
         "if not passed then redis.call('ZREMRANGEBYRANK'",
         "if true then redis.call('ZREMRANGEBYRANK'",
     ),
-    "whoever is called counts for one ticket": Fault("include/bucket.lua", "- wanted_by_called(0)", ""),
+    "who is inside counts for one ticket": Fault("include/bucket.lua", "- wanted_inside()", ""),
+    "calls can be hoarded": Fault("include/passing.lua", "unclaimed[network] >= most", "false"),
+    "a lapsed turn changes nothing": Fault("include/turns.lua", "c.claim_window_ms / 2", "c.claim_window_ms"),
 }
 SALE_FAULTS = {
     "an ended hold keeps its tickets": Fault(

@@ -26,13 +26,14 @@ reply[10] = redis.call('SMEMBERS', KEYS[10])
 reply[11] = redis.call('SMEMBERS', KEYS[11])
 reply[12] = redis.call('HMGET', KEYS[12], 'free', 'held', 'total')
 reply[13] = redis.call('HGETALL', KEYS[13])
-reply[14] = {}
+reply[14] = redis.call('HGETALL', KEYS[14])
+reply[15] = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
-  if redis.call('PTTL', key) == -1 then table.insert(reply[14], key) end
+  if redis.call('PTTL', key) == -1 then table.insert(reply[15], key) end
 end
 return reply
 """
-KEYS = ("conf", "meter", *SETS, "turns", "endings", "ended", "removed", "buyers", "stock", "wanted")
+KEYS = ("conf", "meter", *SETS, *"turns endings ended removed buyers stock wanted networks".split())
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class View:
     removed: frozenset[str]
     buyers: frozenset[str]
     wants: Mapping[str, int]
-    wanted_by_called: int
+    wanted_inside: int
+    noted: Mapping[str, str]
+    unclaimed: Mapping[str, int]
+    lapsed: frozenset[str]  # who waits again after they let a turn lapse
     tickets: tuple[int, ...] | None  # free, held, total
 
     def differences(self, other: View) -> list[str]:
@@ -92,7 +96,10 @@ def of_model(model: RoomModel) -> View:
         removed=frozenset(model.removed),
         buyers=frozenset(model.buyers),
         wants=dict(model.wants),
-        wanted_by_called=sum(model.wants.get(it, 1) - 1 for it in model.turns),
+        wanted_inside=sum(model.wants.get(it, 1) - 1 for it in model.active),
+        noted=dict(model.noted),
+        unclaimed=model.unclaimed,
+        lapsed=_lapsed(model.endings, model.prequeue, model.waiting),
         tickets=model.tickets,
     )
 
@@ -105,6 +112,8 @@ def adopt(model: RoomModel, view: View) -> None:
         setattr(model, name, getattr(view, name))
     for name in ("prequeue", "waiting", "called", "active", "turns", "endings", "wants"):
         setattr(model, name, dict(getattr(view, name)))
+    model.noted = dict(view.noted)
+    model.endings.update(dict.fromkeys(view.lapsed, ("no_show", view.tick_ms)))
     model.removed, model.buyers, model.tickets = set(view.removed), set(view.buyers), view.tickets
 
 
@@ -119,7 +128,8 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
     told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
     tickets = tuple(int(count) for count in reply[11] if count is not None)
     wants = _scores(reply[12])
-    wanted_by_called = wants.pop(":called", 0)
+    wanted_inside = wants.pop(":inside", 0)
+    networks = dict(_pairs(reply[13]))
     gone = tickets[:2] == (0, 0) and tickets[2] > 0
     return View(
         state="sold_out" if state == "open" and gone else state,
@@ -141,13 +151,21 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
         removed=frozenset(removed),
         buyers=frozenset(buyers),
         wants=wants,
-        wanted_by_called=wanted_by_called,
+        wanted_inside=wanted_inside,
+        noted={it: network for it, network in networks.items() if not it.startswith(":")},
+        unclaimed={it[1:]: int(count) for it, count in networks.items() if it.startswith(":")},
+        lapsed=_lapsed(told, *standing),
         tickets=tickets or None,
-    ), frozenset(reply[13])
+    ), frozenset(reply[14])
 
 
 def _told(endings: Mapping[str, tuple[str, int]], *there: Container[str]) -> dict[str, tuple[str, int]]:
     return {who: ending for who, ending in endings.items() if not any(who in standing for standing in there)}
+
+
+def _lapsed(endings: Mapping[str, tuple[str, int]], *line: Container[str]) -> frozenset[str]:
+    waits = {who for who in endings if any(who in standing for standing in line)}
+    return frozenset(who for who in waits if endings[who][0] == "no_show")
 
 
 def _pairs(flat: list[str]) -> Iterator[tuple[str, str]]:

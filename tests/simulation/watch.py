@@ -48,7 +48,7 @@ class Watch:
             raise Differs("state", differences)
         self._remember(now)
         rules = self.model.rules
-        limits = rules.active_max, rules.visitors_per_ticket, rules.lottery
+        limits = rules.active_max, rules.visitors_per_ticket, self.model.per_network, rules.lottery
         look = Look(self._before, now, self.history, *limits, lasting)
         for invariant in ROOM:
             if wrong := list(invariant(look)):

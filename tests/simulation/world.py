@@ -15,7 +15,7 @@ from tests.simulation.pinned import PinnedStores
 from tests.simulation.room_world import START_MS
 from tests.simulation.sale_model import SaleModel
 from tests.simulation.sale_world import EVENT, HOLD_TTL_S, MAX_TICKETS, ROOM, SaleWorld
-from tests.simulation.steps import VISITORS, Step
+from tests.simulation.steps import NETWORKS, VISITORS, Step
 from tests.simulation.watch import Differs, Watch
 
 TOTALS = {"floor": 5, "balcony": 3}
@@ -29,7 +29,7 @@ class World:
 
     def __init__(self, pinned: PinnedStores, rules: Rules, seed: bytes) -> None:
         draws = {visitor: draw_of(seed, visitor) for visitor in VISITORS}
-        room = RoomModel(rules, draws, tick_ms=START_MS)
+        room = RoomModel(rules, draws, tick_ms=START_MS, networks=NETWORKS)
         model = SaleModel(room, dict(TOTALS), MAX_TICKETS, HOLD_TTL_S * 1000, START_MS, "gone")
         self.pinned = pinned
         self.watch = Watch(pinned.plain.redis, holds.keys_of(ROOM), room, START_MS)

@@ -1,9 +1,9 @@
 -- One tick of the controller: acts on the schedule, ends what has run out, calls whoever may be called. Everything
 -- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
--- KEYS wanted, submissions
+-- KEYS wanted, submissions, networks
 -- ARGV now_ms:clock, limit:num, channel, silent_ms:num
--- USES room, windows, wanted, bucket, turns, throttle, outflow, opening, schedule, ending_due, freezing, passing, calling
+-- USES room, windows, wanted, networks, bucket, turns, throttle, outflow, opening, schedule, ending_due, freezing, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
 -- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog
 if not read_room() then return { 'unknown' } end

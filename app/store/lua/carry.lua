@@ -2,8 +2,9 @@
 -- number and claim window stay as they are. Who is inside stays where they are, and so does who holds or bought tickets,
 -- whose limit goes with the visitor.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted, allowance, carried
+-- KEYS networks
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num
--- USES room, endings, wanted, turns
+-- USES room, endings, wanted, networks, turns
 -- REPLY unknown | carried|used|absent|inside|removed|has_place|restoring
 if not read_room() then return { 'unknown' } end
 redis.call('ZREMRANGEBYSCORE', carried, '-inf', now_ms)
@@ -28,6 +29,7 @@ local function give_up_place(theirs)
     m.left = m.left + 1
   end
   forget_wanted(to_id, false)
+  forget_network(to_id)
   redis.call('ZREM', ended, to_id); redis.call('HDEL', endings, to_id)
 end
 
@@ -36,7 +38,14 @@ local function move(word, number)
   local score = redis.call('ZSCORE', line, visitor_id)
   redis.call('ZREM', line, visitor_id)
   redis.call('ZADD', line, word == 'prequeue' and c.method == 'lottery' and draw or score, to_id)
-  if word == 'called' then redis.call('HDEL', turns, visitor_id); redis.call('HSET', turns, to_id, number) end
+  if word == 'called' then
+    redis.call('HDEL', turns, visitor_id)
+    redis.call('HSET', turns, to_id, number)
+    count_unclaimed(visitor_id, -1)
+  end
+  note_network(to_id, network_of(visitor_id)) -- whose id says its own counts for that
+  forget_network(visitor_id)
+  if word == 'called' then count_unclaimed(to_id, 1) end
   local quantity = said(visitor_id)
   if quantity > 0 then redis.call('HDEL', wanted, visitor_id); redis.call('HSET', wanted, to_id, quantity) end
   finish(visitor_id, 'left', number)

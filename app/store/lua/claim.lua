@@ -1,10 +1,9 @@
 -- Starts the session of each called visitor; claiming again gives the same session, with the same end.
--- A session ends on a whole second, so that the `exp` of its booking token can say it.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted
+-- KEYS wanted, networks
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, wanted, bucket, endings, turns, throttle, place_back, standing, answer
+-- USES room, wanted, networks, bucket, endings, turns, throttle, place_back, standing, answer
 -- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
 -- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | restoring | away
 if not read_room() then return { 'unknown' } end
@@ -17,14 +16,7 @@ for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   if word == 'called' and (away == 1 or m.frozen_ms) then
     word = 'away' -- Postgres is: the session could not be kept, and would run out
   elseif word == 'called' then
-    word, new = 'active', 1
-    deadline_ms = math.floor(now_ms / 1000) * 1000 + c.session_ttl_ms
-    redis.call('ZREM', called, visitor_id)
-    redis.call('ZADD', active, deadline_ms, visitor_id)
-    n.called = n.called - 1
-    n.active = n.active + 1
-    m.claimed = m.claimed + 1
-    m.changed = true
+    word, deadline_ms, new = 'active', claim_turn(visitor_id), 1
   end
   at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)
 end

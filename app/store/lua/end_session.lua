@@ -1,7 +1,7 @@
 -- Ends one session before its time; a later one of the same visitor stays, and a second time changes nothing.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks
 -- ARGV now_ms:clock, visitor_id, number:num, ended_channel
--- USES room, wanted, turns, early_ends
+-- USES room, wanted, networks, turns, early_ends
 -- REPLY unknown | restoring | done|absent
 if not read_room() then return { 'unknown' } end
 if c.restoring == 1 then return { 'restoring' } end -- it may be loaded after this

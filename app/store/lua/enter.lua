@@ -2,10 +2,10 @@
 -- called. For anybody else nothing changes: they go to the queue page and join there. The throttle counts who is let in. Nobody is let
 -- in anew with a quantity of 0.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
--- KEYS throttle, wanted
+-- KEYS throttle, wanted, networks
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, windows, wanted, bucket, endings, turns, throttle, outflow, answer, at_once
+-- USES room, windows, wanted, networks, bucket, endings, turns, throttle, outflow, answer, at_once
 -- REPLY unknown | head, then for each record: active number ahead(-1) deadline_ms new quantity
 -- REPLY (the same width) crowd | limited retry_after_ms | removed | restoring | numbers_exhausted
 if not read_room() then return { 'unknown' } end
@@ -13,27 +13,20 @@ settle_bucket()
 local reply, at, admitted_before = head({}), HEAD, m.admitted
 free_places = callable()
 
-local function session_of(visitor_id, number)
-  local deadline_ms = math.floor(now_ms / 1000) * 1000 + c.session_ttl_ms
-  redis.call('ZREM', called, visitor_id)
-  redis.call('ZADD', active, deadline_ms, visitor_id)
-  n.called, n.active, m.claimed, m.changed = n.called - 1, n.active + 1, m.claimed + 1, true
-  return 'active', number, -1, deadline_ms, 1
-end
-
 local function let_in(visitor_id, address, newcomer)
   if redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed' end
   local word, number, ahead, deadline_ms = find_turn(visitor_id)
   if word == 'called' and c.restoring == 1 then return 'restoring' end -- they may have a session that is not loaded yet
-  if word == 'called' then return session_of(visitor_id, number) end
+  if word == 'called' then return 'active', number, -1, claim_turn(visitor_id), 1 end
   if word then return word, number, ahead, deadline_ms end
   if not newcomer or not may_be_called(1) then return 'crowd' end
   if m.last_number >= m.numbers_reserved then return 'numbers_exhausted' end
   local wait_ms = address ~= '' and over_limit(throttle, address, rate, burst)
   if wait_ms then return 'limited', wait_ms end
   m.last_number, m.joined = m.last_number + 1, m.joined + 1
-  call_at_once(visitor_id, m.last_number, 1)
-  return session_of(visitor_id, m.last_number)
+  take_call(m.last_number)
+  redis.call('HSET', turns, visitor_id, m.last_number)
+  return 'active', m.last_number, -1, begin_session(visitor_id), 1
 end
 
 for visitor_id, address, _, _, _, _, quantity in records() do

@@ -1,10 +1,10 @@
 -- Gives each visitor a place: the one they have, or a new one at the end; with no crowd it calls them at once.
 -- One place per visitor. No number above `numbers_reserved` is given out: what Postgres does not know is not told.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
--- KEYS throttle, wanted
+-- KEYS throttle, wanted, networks
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, windows, wanted, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
+-- USES room, windows, wanted, networks, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new quantity
 -- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|unchecked|undrawn|no_draw|restoring|too_many
 if not read_room() then return { 'unknown' } end
@@ -16,15 +16,17 @@ free_places = away == 1 and 0 or callable()
 local straight = n.prequeue == 0 and (state == 'open' or state == 'paused')
 local refusal, lottery = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state], c.method == 'lottery'
 
-local function new_place(visitor_id, draw, quantity)
-  if refusal or state == 'prequeue' and lottery and draw == '' then return refusal or 'no_draw' end
+local function new_place(visitor_id, address, draw, quantity)
+  if refusal then return refusal end
+  note_network(visitor_id, address)
+  if state == 'prequeue' and lottery and draw == '' then return 'no_draw' end
   if state == 'prequeue' and lottery then
     redis.call('ZADD', prequeue, draw, visitor_id)
     n.prequeue, m.joined = n.prequeue + 1, m.joined + 1
     return 'prequeue', 0, -1, 0, 1
   end
   if m.last_number >= m.numbers_reserved then return 'numbers_exhausted' end
-  local number, at_once = m.last_number + 1, may_be_called(quantity)
+  local number, at_once = m.last_number + 1, may_be_called(quantity) and not network_is_full(network_of(visitor_id))
   local line = state == 'prequeue' and prequeue or waiting
   if not at_once and redis.call('ZADD', line, 'NX', number, visitor_id) == 0 then return find_in_line(visitor_id) end
   m.last_number, m.joined = number, m.joined + 1
@@ -32,7 +34,9 @@ local function new_place(visitor_id, draw, quantity)
     n.prequeue = n.prequeue + 1
     return 'prequeue', number, -1, 0, 1
   elseif at_once then
-    return call_at_once(visitor_id, number, quantity)
+    take_call(number)
+    want(visitor_id, quantity)
+    return 'called', number, -1, call_in(visitor_id, number), 1
   end
   n.waiting = n.waiting + 1
   return 'waiting', number, n.waiting + n.prequeue - 1, 0, 1
@@ -49,7 +53,7 @@ for visitor_id, address, draw, known_number, known_epoch, known_quantity, quanti
     if not word then
       word, number, ahead, deadline_ms = place_back(visitor_id, draw, known_number, known_epoch, known_quantity)
     end
-    if not word then word, number, ahead, deadline_ms, new = new_place(visitor_id, draw, math.max(1, quantity)) end
+    if not word then word, number, ahead, deadline_ms, new = new_place(visitor_id, address, draw, math.max(1, quantity)) end
     if quantity > 0 and (word == 'waiting' or word == 'prequeue') then want(visitor_id, quantity) end
   end
   at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)

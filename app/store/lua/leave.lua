@@ -1,7 +1,7 @@
 -- Takes a visitor out of the line by their own wish, or ends their session. A second time changes nothing.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks
 -- ARGV now_ms:clock, visitor_id, ended_channel
--- USES room, endings, wanted, turns, early_ends
+-- USES room, endings, wanted, networks, turns, early_ends
 -- REPLY unknown | left|done|expired|no_show|absent
 if not read_room() then return { 'unknown' } end
 local word, number = find_place(visitor_id)
@@ -15,6 +15,7 @@ elseif word then
   redis.call('ZREM', waiting, visitor_id)
   redis.call('ZREM', prequeue, visitor_id)
   forget_wanted(visitor_id, false)
+  forget_network(visitor_id)
   m.left = m.left + 1
   finish(visitor_id, 'left', number)
 end

@@ -2,9 +2,10 @@
 -- told, with the number that ended: who has a later one has it still. A session that lasts comes before any place its
 -- visitor was given since; an ended one does not.
 -- KEYS conf, waiting, called, active, turns, ended, endings, wanted, early_ends
+-- KEYS networks
 -- ARGV now_ms:clock, epoch
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num
--- USES wanted
+-- USES wanted, networks
 -- REPLY superseded | loaded
 local room = redis.call('HMGET', conf, 'epoch', 'restoring')
 if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
@@ -13,8 +14,9 @@ for visitor_id, number, expires_ms, ended_ms in records() do
   local place = redis.call('HGET', turns, visitor_id) or redis.call('ZSCORE', waiting, visitor_id)
   if lasts or (place and tonumber(place) <= number) then
     redis.call('ZREM', waiting, visitor_id)
-    local was_called = redis.call('ZREM', called, visitor_id) + redis.call('ZREM', active, visitor_id) > 0
-    forget_wanted(visitor_id, was_called)
+    if redis.call('ZREM', called, visitor_id) == 1 then count_unclaimed(visitor_id, -1) end
+    forget_network(visitor_id)
+    forget_wanted(visitor_id, redis.call('ZREM', active, visitor_id) == 1)
     redis.call('HDEL', turns, visitor_id)
   end
   if ended_ms > 0 and expires_ms > now_ms then -- as `include/early_ends.lua` writes it

@@ -1,10 +1,10 @@
 -- Tells each visitor where they stand, exactly, or how their place ended. Moves nobody forward: polling gains nothing.
 -- Who says a quantity (not 0) wants so many tickets at once from now on, while they wait.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted
+-- KEYS wanted, networks
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, wanted, bucket, endings, turns, throttle, place_back, standing, answer
+-- USES room, wanted, networks, bucket, endings, turns, throttle, place_back, standing, answer
 -- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new(0) quantity
 -- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | too_many
 if not read_room() then return { 'unknown' } end

@@ -2,7 +2,7 @@
 -- over; no ticket is held, no request unsettled, no ending still told. Who waits has their place in their token; what has a
 -- TTL stays until then.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow, throttle, polls
--- KEYS wanted, stock, holds, allowance, seats, sitters, submissions
+-- KEYS wanted, stock, holds, allowance, seats, sitters, submissions, networks
 -- ARGV now_ms:clock, epoch:num, closed_ms:num, loaded_ms:num
 -- USES room
 -- REPLY unknown | kept | unloaded
@@ -15,5 +15,5 @@ local passed_over = redis.call('ZCOUNT', waiting, '-inf', m.serving_position)
 local told = redis.call('ZCOUNT', ended, now_ms - 3600000, '+inf')
 if not (closed and whole and empty and passed_over == 0 and told == 0) then return { 'kept' } end
 redis.call('UNLINK', conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow,
-  throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions)
+  throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, networks)
 return { 'unloaded' }

@@ -9,7 +9,7 @@ local function settle_bucket()
   if elapsed > 0 or elapsed < -60000 then m.tick_ms = now_ms end
 end
 -- How many may be called now: the least of tokens, places under the cap, and free tickets on sale not spoken for. Those are
--- `spare`, each called visitor taken for as many as they want.
+-- `spare`: each called visitor speaks for one, each who is inside and has reserved nothing for as many as they want.
 local spare = math.huge
 local function callable()
   if state ~= 'open' or c.rate == 0 or not restored() or m.frozen_ms then return 0 end
@@ -21,7 +21,7 @@ local function callable()
     n.on_sale = n.free - free_off_sale()
     local allowed = math.floor(c.visitors_per_ticket * n.on_sale + 1e-9)
     local enough_for = math.floor(math.max(1, c.visitors_per_ticket) * n.on_sale + 1e-9)
-    spare = enough_for - n.called - without_hold - wanted_by_called(0)
+    spare = enough_for - n.called - without_hold - wanted_inside()
     room = math.min(room, allowed - n.called - without_hold, spare)
   end
   return math.max(0, room)

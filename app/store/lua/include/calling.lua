@@ -1,16 +1,16 @@
--- Calls the first `count` of the line for whom enough is free, in the order of their numbers. While a draw goes on only numbers below the next
--- one to be drawn are complete, so only they may be called. Returns how many were.
+-- Calls the first `count` of the line who may be, in the order of their numbers. While a draw goes on only numbers below the
+-- next one to be drawn are complete, so only they may be called. Returns how many were.
 local function call_first(count)
   local bound = n.prequeue > 0 and string.format('(%d', m.draw_next) or '+inf'
   local flat, passed = first_of_line(count, bound)
   if #flat == 0 then return 0 end
-  local deadline_ms = now_ms + c.claim_window_ms
   for first = 1, #flat, 100 do -- short commands: a tick of 1,000 took a tenth to a quarter more with 1,000 values each
     local last, deadlines, visitors = math.min(first + 99, #flat), {}, {}
-    for i = first, last, 2 do
-      deadlines[#deadlines + 1] = deadline_ms
-      deadlines[#deadlines + 1] = flat[i]
-      visitors[#visitors + 1] = flat[i]
+    for i = first, last, 2 do visitors[#visitors + 1] = flat[i] end
+    local before = redis.call('HMGET', endings, unpack(visitors))
+    for i, visitor_id in ipairs(visitors) do
+      deadlines[#deadlines + 1] = now_ms + window_after(before[i])
+      deadlines[#deadlines + 1] = visitor_id
     end
     redis.call('ZADD', called, unpack(deadlines))
     redis.call('HSET', turns, unpack(flat, first, last))

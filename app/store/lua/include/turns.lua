@@ -6,7 +6,9 @@ local function finish(visitor_id, word, number)
 end
 local function give_up(visitor_id, standing)
   local number = redis.call('HGET', turns, visitor_id) or 0
-  redis.call('ZREM', standing, visitor_id); redis.call('HDEL', turns, visitor_id); forget_wanted(visitor_id, true)
+  redis.call('ZREM', standing, visitor_id)
+  redis.call('HDEL', turns, visitor_id)
+  forget_wanted(visitor_id, standing == active)
   return number
 end
 -- The token of a call nobody came for goes back to the bucket; not of one made before the room was restored, whose
@@ -14,6 +16,8 @@ end
 local function end_call(visitor_id, word, counter)
   local number = give_up(visitor_id, called)
   if tonumber(number) > c.restored_serving then m.level = m.level + 60000 end
+  count_unclaimed(visitor_id, -1)
+  forget_network(visitor_id)
   n.called, m[counter] = n.called - 1, m[counter] + 1
   finish(visitor_id, word, number)
 end
@@ -22,13 +26,34 @@ local function end_session(visitor_id, word)
   n.active, m[word] = n.active - 1, m[word] + 1
   finish(visitor_id, word, give_up(visitor_id, active))
 end
+-- How long somebody called has to claim: who let their last turn lapse has half as long.
+local function window_after(ending)
+  local lapsed = ending and string.sub(ending, 1, 8) == 'no_show|'
+  return lapsed and math.ceil(c.claim_window_ms / 2) or c.claim_window_ms
+end
 local function call_in(visitor_id, number)
-  local deadline_ms = now_ms + c.claim_window_ms
+  local deadline_ms = now_ms + window_after(redis.call('HGET', endings, visitor_id))
   redis.call('ZADD', called, deadline_ms, visitor_id)
   redis.call('HSET', turns, visitor_id, number)
-  wanted_by_called(wants(visitor_id) - 1)
+  count_unclaimed(visitor_id, 1)
   n.called, m.changed = n.called + 1, true
   return deadline_ms
+end
+-- Starts a session, from now on they count for as many tickets as they want. It ends on a whole second, so that the `exp`
+-- of its booking token can say it.
+local function begin_session(visitor_id)
+  local deadline_ms = math.floor(now_ms / 1000) * 1000 + c.session_ttl_ms
+  redis.call('ZADD', active, deadline_ms, visitor_id)
+  forget_network(visitor_id)
+  count_wanted(wants(visitor_id) - 1)
+  n.active, m.claimed, m.changed = n.active + 1, m.claimed + 1, true
+  return deadline_ms
+end
+local function claim_turn(visitor_id)
+  redis.call('ZREM', called, visitor_id)
+  n.called = n.called - 1
+  count_unclaimed(visitor_id, -1)
+  return begin_session(visitor_id)
 end
 -- Where a visitor stands whose turn it is: word, number, people ahead (-1: it is their turn), deadline; nil: it is
 -- not. A deadline that has passed ends the turn for whoever looks first.

@@ -1,5 +1,6 @@
 -- How many tickets visitors want at once. `wanted` has those who want, or wanted, more than one, until they reserve or are
--- gone; its field :called is what those who are called or inside want above one each.
+-- gone; its field :inside is what those who are inside want above one each. Who was called and has not come counts for one
+-- ticket like anybody else: a wish costs nothing to say, a session has to be claimed.
 local some_wanted = redis.call('EXISTS', wanted) == 1
 local function said(visitor_id)
   return some_wanted and tonumber(redis.call('HGET', wanted, visitor_id)) or 0
@@ -11,16 +12,15 @@ local function want(visitor_id, quantity)
     some_wanted = true
   end
 end
-local function wanted_by_called(more)
-  if not some_wanted then return 0 end
-  if more == 0 then return tonumber(redis.call('HGET', wanted, ':called') or 0) end
-  local sum = redis.call('HINCRBY', wanted, ':called', more)
-  if sum == 0 then redis.call('HDEL', wanted, ':called') end
-  return sum
+local function wanted_inside()
+  return some_wanted and tonumber(redis.call('HGET', wanted, ':inside')) or 0
 end
-local function forget_wanted(visitor_id, was_called)
+local function count_wanted(more)
+  if more ~= 0 and redis.call('HINCRBY', wanted, ':inside', more) <= 0 then redis.call('HDEL', wanted, ':inside') end
+end
+local function forget_wanted(visitor_id, was_inside)
   local quantity = said(visitor_id)
   if quantity == 0 then return end
   redis.call('HDEL', wanted, visitor_id)
-  if was_called then wanted_by_called(1 - quantity) end
+  if was_inside then count_wanted(1 - quantity) end
 end

@@ -1,0 +1,20 @@
+"""Rows as CSV (RFC 4180), for the files that staff download."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+
+def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
+    """These rows; times in UTC, nothing for None."""
+    text = io.StringIO()
+    csv.writer(text).writerows([[_cell(it) for it in row] for row in rows])
+    return text.getvalue().encode()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else str(value)
