@@ -104,17 +104,27 @@ soak: install
 bench-compare: install
 	@exec $(VENV)/bin/python -m load.compare $(or $(strip $(A) $(B)),$(filter-out bench-compare,$(MAKECMDGOALS)))
 
-# The newest of everything, with the hashes of all files for all systems; deploy/ has what the program alone needs.
-# Needs uv (pip install uv). The second takes the versions of the first.
+# The newest of everything, with the hashes of all files for all systems; deploy/ has what the program alone needs, docs/
+# what builds the site. Needs uv (pip install uv). The second and third take the versions of the first.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .PHONY: lock audit
 lock:
 	$(LOCK) $(ARGS) --all-extras -o requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock -o docs/requirements.lock --group docs
 
 # Known vulnerabilities of what is locked. Needs pip-audit (pip install pip-audit) and a network.
 audit:
 	pip-audit --disable-pip --require-hashes -r requirements.lock
+
+# The site, in build/site. Strict: a dead link, or one to a heading that is not there, ends it.
+.PHONY: docs
+docs: install
+	@$(PIP) install --quiet --require-hashes -r docs/requirements.lock
+	@$(VENV)/bin/python docs/generate.py --check
+	@$(VENV)/bin/python docs/assemble.py build/docs
+	@$(VENV)/bin/zensical build --clean --strict -f mkdocs.yml
+	@echo "to read it: $(VENV)/bin/python -m http.server -d build/site 8000"
 
 # The pages of docs/reference that follow from the code; a test tells when they are out of date.
 .PHONY: docs-reference
