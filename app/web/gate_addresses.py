@@ -9,6 +9,7 @@ from app.web.addresses import first_of
 from app.web.http import Request
 
 ADDRESS_MAX = 2000
+NO_STORE = (b"cache-control", b"no-store")
 _GATE_PARTS = 5  # /v1/rooms/{room_id}/gate
 _SAFE = "/~!$&'()*+,;=:@%"
 
@@ -78,3 +79,8 @@ def host_of(address: str) -> str:
         return it.hostname if it.port is None or it.port in own else f"{it.hostname}:{it.port}"
     except ValueError:
         return ""
+
+
+def queue_host(request: Request) -> str:
+    """Our own name and port, as a connector is told it."""
+    return urlsplit(request.origin()).netloc

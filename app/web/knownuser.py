@@ -13,8 +13,8 @@ from app.core.errors import CredentialInvalid, CredentialMissing, NotFound, Room
 from app.core.knownuser import Face, RoomFace, config_key, integration_config
 from app.core.model import SHARED_SECRET, URL, Account, RoomId, Struct
 from app.web.credentials import OPERATOR, author
+from app.web.gate_addresses import NO_STORE, queue_host
 from app.web.http import Request, Response, empty, endpoint, json_response
-from app.web.page_knownuser import NO_STORE, queue_host
 
 TAG = "Staff: rooms"
 PUBLIC_TAG = "Waiting room"

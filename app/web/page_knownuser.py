@@ -7,7 +7,7 @@ but to a host that the room names.
 from __future__ import annotations
 
 import time
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import structlog
 from quart import Response
@@ -37,7 +37,6 @@ from app.web.page_render import respond
 from app.web.page_visitors import add_cookie
 from app.web.queue_document import goal_of, return_query
 
-NO_STORE = (b"cache-control", b"no-store")
 CANCELLED_MAX = 10  # rooms that one address cancels
 QUERY_MAX = 40  # parameters; of more none is read
 _log = structlog.get_logger()
@@ -120,11 +119,6 @@ async def face_of(request: Request, room_id: RoomId) -> RoomFace | None:
     """The room's face as it was a moment ago."""
     app = request.app
     return await app.kept_faces.get(room_id, lambda: knownuser.face_of(app.faces, room_id))
-
-
-def queue_host(request: Request) -> str:
-    """Our own name and port, as a connector is told it."""
-    return urlsplit(request.origin()).netloc
 
 
 async def _cancel(request: Request, customer_id: str, pairs: list[tuple[str, str]]) -> Response:
