@@ -25,7 +25,7 @@ from app.web.page_render import respond
 
 WORDS: dict[JobKind, str] = {
     "export_orders": "Orders as CSV",
-    "cancel_orders": "Cancel orders and pay back",
+    "cancel_orders": "Cancel and refund orders",
     "message_buyers": "Message to the buyers",
 }
 ROLES: dict[JobKind, Role] = {
@@ -127,7 +127,7 @@ async def make_file(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_form("/admin/orders/cancel", section="Orders", role="admin")
 async def cancel_orders(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Have all these orders cancelled and paid back."""
+    """Have all these orders cancelled and refunded."""
     return await _ask(request, staff, "cancel_orders", form)
 
 

@@ -99,7 +99,7 @@ async def job(page: Page, product: Product) -> None:
     await message(page, product)
     await page.get_by_label("Subject").fill("Doors at seven")
     await page.get_by_label("Text").fill("Dear guests,\n\nplease come early.")
-    await page.get_by_role("button", name="Send it to all of them").click()
+    await page.get_by_role("button", name="Send to all buyers").click()
     await expect(page.locator(".chip", has_text="done")).to_be_visible()
 
 

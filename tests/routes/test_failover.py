@@ -13,14 +13,17 @@ from urllib.parse import quote
 import httpx
 from redis.exceptions import RedisError
 
-from app import conservation
+from app import conservation, metrics
 from app.core.model import EventId
 from app.settings import Settings
 from app.store.connections import Stores, connected
+from app.store.job_queue import STEP_JOB, enqueue_step
 from tests.redis_servers import PASSWORD, USER, a_pair, redis_servers, sentinels
 from tests.routes.conftest import Web, ops, served, working
 from tests.waiting import wait_until
 from tests.wire import wired
+from worker.context import WorkerContext
+from worker.main import LastingWorker, worker_settings
 
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
 PATIENT = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
@@ -70,6 +73,28 @@ def chosen(settings: Settings, **changed: Any) -> Settings:
     return settings.model_copy(update={"store_timeout_s": 1.0, "reserve_wait_s": 3.0, **changed})
 
 
+@asynccontextmanager
+async def an_arq_worker(settings: Settings, stores: Stores) -> AsyncIterator[None]:
+    """arq's part of a worker on this queue, with stores that are connected already."""
+    made = worker_settings(settings)
+    made["ctx"]["worker"] = WorkerContext(settings, stores, "jobs", asyncio.Event(), made["redis_pool"])
+    worker = LastingWorker(**made, handle_signals=False)
+    running = asyncio.create_task(worker.main())
+    try:
+        yield
+    finally:
+        assert not running.done(), "a queue that is away ended it"
+        running.cancel()
+        await asyncio.wait({running})
+        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+        await worker.pool.aclose()
+
+
+def jobs_done() -> float:
+    """How many steps of jobs arq has run."""
+    return float(metrics.JOBS.labels(STEP_JOB, "done")._value.get())
+
+
 async def ready(web: Web) -> dict[str, Any]:
     """What /readyz says."""
     answer: httpx.Response = await web.get("/readyz", headers=ops())
@@ -92,7 +117,8 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
         known = await sentinels(servers, primary)
         hosts = ",".join(f"127.0.0.1:{it.port}" for it in known)
         url = f"redis+sentinel://{LOGIN}@{hosts}/sale/0"
-        async with a_sale(chosen(settings, redis_url=url)) as (web, stores, buyer):
+        here = chosen(settings, redis_url=url)
+        async with a_sale(here) as (web, stores, buyer), an_arq_worker(here, stores):
             stopping = asyncio.Event()
             buying = asyncio.create_task(buyer.goes_on(stopping))
             primary.process.kill()
@@ -107,6 +133,13 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
                 return str(role[0]) == "master"
 
             await wait_until(promoted, "another primary", timeout_s=40)
+            before = jobs_done()
+
+            async def a_job_is_run() -> bool:
+                await enqueue_step(web.app.queue, "of nobody", 0)  # it finds that there is nothing to do
+                return jobs_done() > before
+
+            await wait_until(a_job_is_run, "a job from the new primary", timeout_s=20, every_s=0.2)
             stopping.set()
             await buying
             await wait_until(buyer.reserves, "a ticket from the new primary")

@@ -115,7 +115,7 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
     olga, boss = await web.staff("operator", "olga"), await web.staff("admin", "boss")
     assert (await sent(web, "/admin/orders/cancel", olga, event="gala")).status_code == 403
     assert (await sent(web, "/admin/orders/cancel", boss)).status_code == 422  # of which event?
-    assert "Cancel and pay back" in await shown(web, "/admin/orders?event=gala", boss)
+    assert "Cancel and refund all" in await shown(web, "/admin/orders?event=gala", boss)
     job_id = await asked(web, "/admin/orders/cancel", boss, event="gala")
     again = await sent(web, "/admin/orders/cancel", boss, event="gala")
     assert again.status_code == 409  # pressed twice
