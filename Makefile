@@ -41,6 +41,7 @@ PYTEST = $(VENV)/bin/python -m compileall -q fairgate app worker load tests && \
   trap 'rm -rf "$$TMPDIR"' EXIT && $(VENV)/bin/python
 
 test: install browser lint
+	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 	@$(PYTEST) -m pytest -n $(PROCESSES) $(ARGS)
 
 # For every change: without browsers, trouble, clusters, and whole installations started from outside.
@@ -50,6 +51,7 @@ test-fast: install
 
 # All tests again, with each line and branch watched, which takes about twice as long; what is seldom run is listed in the end.
 coverage: install browser
+	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 	@rm -f .coverage .coverage.*
 	@status=0; $(PYTEST) -m coverage run -m pytest -n $(PROCESSES) --timeout 300 $(ARGS) || status=$$?; \
 	$(VENV)/bin/coverage combine -q; $(VENV)/bin/coverage json -q -o build/coverage.json; \
