@@ -33,7 +33,8 @@ from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL
 from app.store.payments import Attempt, Bill
 from app.store.spans import shared_task
-from app.store.stock_scripts import Submission, Submitted
+from app.store.stock_scripts import Change, Limits, Submission, Submitted
+from app.turnover import limits_of
 
 SWEEP_S = 0.1
 LOOK_UP_S = 1.0  # for an outcome that should have come by itself
@@ -64,7 +65,9 @@ class Desk:
     gateway: Gateway
     key: bytes  # of the ids; 64 bytes at most
     instance: str  # names the channel by which outcomes come to this process
+    limits: Limits = field(init=False)  # of how often one visitor and one network may change reservations
     submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
+    counted: Coalescer[RoomId, Change, Submitted] = field(init=False)
     begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
     paid: Coalescer[str, Attempt, bool] = field(init=False)
     read: Coalescer[str, str, Reservation | None] = field(init=False)
@@ -76,7 +79,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.marks = Marks(self.stores.redis)
+        self.limits = limits_of(self.settings)
         self.submissions = Coalescer(self._submit)
+        self.counted = Coalescer(self._count)
         self.begun = Coalescer(self._begin, late_max=LATE_MAX)
         self.paid = Coalescer(self._sell, late_max=LATE_MAX)
         self.read = Coalescer(self._read, late_max=LATE_MAX)
@@ -90,7 +95,12 @@ class Desk:
             batch,
             event_id=event_id,
             backlog_max=self.settings.backlog_max,
+            limits=self.limits,
         )
+
+    async def _count(self, room_id: RoomId, changes: list[Change]) -> Sequence[Submitted]:
+        keys = holds.keys_of(room_id)
+        return await stock_scripts.count_changes(self.stores.redis, keys, changes, limits=self.limits)
 
     async def _begin(self, _key: str, attempts: list[Attempt]) -> Sequence[Bill | None]:
         bills = await payments.begin(self.stores.postgres, attempts, skip_locked=True)

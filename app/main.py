@@ -43,7 +43,6 @@ from app.web.open_streams import OpenStreams
 from app.web.pages import register_pages
 from app.web.security_txt import register_security_txt
 from app.web.throttles import Throttles
-from app.web.turnover import Turnover
 
 AVAILABILITY_FRESH_S = 1.0
 FACE_FRESH_S = 2.0  # how a room speaks to a shop's connector
@@ -142,7 +141,6 @@ async def _opened(
                 standings=Kept(STANDING_FRESH_S),
                 reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
                 seat_maps=Kept(AVAILABILITY_FRESH_S),
-                turnover=Turnover(settings),
                 open_streams=OpenStreams(settings.streams_per_address if settings.throttled else 0),
                 readiness=Kept(READINESS_FRESH_S),
                 drift=Drift(),

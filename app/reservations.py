@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from app import turnover
 from app.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.conservation import check
 from app.core.errors import (
@@ -42,8 +43,8 @@ from app.desk import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk, stores_needed
 from app.holds import keys_of
 from app.store import reservations, stream
 from app.store.batching import CoalescerFull
-from app.store.connections import STORE_AWAY
-from app.store.stock_scripts import Submission
+from app.store.connections import REDIS_AWAY, STORE_AWAY
+from app.store.stock_scripts import Change, Submission
 from app.wishes import Wish, not_on_sale, wish_of
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "cancel",
     "check",
     "confirm",
+    "count_change",
     "extend",
     "get",
     "of_visitor",
@@ -102,6 +104,7 @@ async def reserve(
     idempotency_key: str,
     wait: bool = True,
     expected: int | None = None,
+    network: str = "",
 ) -> Reserved:
     """Take the tickets, all or none; returns when the row is committed (or, without `wait`, submitted).
 
@@ -110,13 +113,13 @@ async def reserve(
     to come to the `expected` amount, if there is one, else it is PriceChanged (with the present `amount`).
 
     The room is that of the token: an event of another room is WrongRoom, an unknown one EventNotFound. Raises
-    also SoldOut, NotOnSale, SeatTaken, LimitExceeded, SessionEnded, BacklogFull, Restoring,
-    IdempotencyKeyReused, ValidationFailed (naming the field), StoreUnavailable. A refusal that is the answer
-    of an earlier equal call has `replayed` set.
+    also RateLimited (visitor, `network`), SoldOut, NotOnSale, SeatTaken, LimitExceeded, SessionEnded,
+    BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming the field), StoreUnavailable. A
+    refusal that is the answer of an earlier equal call has `replayed` set.
     """
     wish = wish_of(wanted)
     reservation_id = _reservation_id(desk, claims.visitor_id, event_id, idempotency_key)
-    submission = _submission(desk, claims, reservation_id, wish, wait)
+    submission = _submission(desk, claims, reservation_id, wish, wait)._replace(network=network)
     if expected is not None:
         submission = submission._replace(expected=expected)
     waiter = desk.wait_for(claims.room_id, reservation_id) if wait else None
@@ -170,6 +173,8 @@ async def _submit(
         return word, detail
     if word in ("seat_taken", "not_on_sale"):
         raise _refusal(word, wish, detail)
+    if word == "limited":
+        raise turnover.refusal(desk.limits, detail)
     if word == "price_changed":
         raise PriceChanged(amount=int(detail))
     if word == "other_event":
@@ -233,6 +238,20 @@ def _refusal(word: str, wish: Wish | None = None, detail: str = "") -> Refusal:
         return not_on_sale(detail, wish.fields if wish else {})
     taken = detail.split("+")
     return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
+
+
+async def count_change(desk: Desk, reservation: Reservation, network: str) -> None:
+    """Count that somebody is about to pay, extend or give back this reservation. Raises RateLimited.
+
+    While Redis is away nobody is counted: what was held can be paid.
+    """
+    if not (desk.limits.visitor_rate or desk.limits.network_rate):
+        return
+    change = Change(reservation.visitor_id, network)
+    with suppress(*REDIS_AWAY, CoalescerFull):
+        word, detail = await desk.counted.submit(reservation.room_id, change)
+        if word == "limited":
+            raise turnover.refusal(desk.limits, detail)
 
 
 async def get(

@@ -85,12 +85,11 @@ class Settings(BaseSettings):
     place_burst: int = Field(default=30, ge=1, le=1_000_000)
     """Place and claim calls at once for one place."""
     reserve_rate_per_visitor: int = Field(default=60, ge=0, le=1_000_000)
-    """Reserve, confirm, extend and cancel calls per minute of one visitor, in each web process; 0: no
-    limit."""
+    """Reserve, confirm, extend and cancel calls per minute of one visitor; 0: no limit."""
     reserve_burst_per_visitor: int = Field(default=40, ge=1, le=1_000_000)
     """Such calls at once of one visitor."""
     reserve_rate_per_address: int = Field(default=3000, ge=0, le=60_000_000)
-    """Such calls per minute from one IPv4 address or IPv6 /64, in each web process; 0: no limit."""
+    """Such calls per minute from one IPv4 address or IPv6 /64; 0: no limit."""
     reserve_burst_per_address: int = Field(default=1000, ge=1, le=1_000_000)
     """Such calls at once from one address."""
     streams_per_address: int = Field(default=300, ge=0, le=1_000_000)

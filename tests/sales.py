@@ -108,7 +108,12 @@ async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys =
 HALL = RoomId("hall")
 GALA = EventId("gala")
 LIVE = RoomKeys(HALL)  # the keys that do not depend on the day
-SETTINGS = Settings(secret=SecretStr("only for these tests"), reserve_wait_s=5, simulate_payments="on")
+SETTINGS = Settings(
+    secret=SecretStr("only for these tests"),
+    reserve_wait_s=5,
+    simulate_payments="on",
+    rate_limits="off",  # limits have tests of their own
+)
 _numbers = itertools.count(1)
 
 

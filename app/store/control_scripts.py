@@ -16,12 +16,13 @@ from app.store.room_scripts import HEAD, known, loaded, pace_text, room_status
 
 
 class SessionRecord(NamedTuple):
-    """One record of `load_sessions`; `ended_ms` 0: not ended by anybody."""
+    """One record of `load_sessions`; `ended_ms` 0: not ended by anybody; `began_ms` 0: not known."""
 
     visitor_id: str
     number: int
     expires_ms: int
     ended_ms: int
+    began_ms: int = 0
 
 
 class EndingRecord(NamedTuple):

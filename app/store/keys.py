@@ -159,6 +159,11 @@ class RoomKeys:
         return self._key("carried")
 
     @property
+    def renewed(self) -> str:
+        """Hash: visitor_id -> the end their session had before it was ever put off; TTL."""
+        return self._key("renewed")
+
+    @property
     def early_ends(self) -> str:
         """Sorted set: visitor_id number ended_ms of sessions that ended early, score = their planned end."""
         return self._key("early_ends")
@@ -188,6 +193,11 @@ class RoomKeys:
     def sitters(self) -> str:
         """Hash: seat_id -> visitor_id of whoever holds it or bought it."""
         return self._key("sitters")
+
+    @property
+    def turnover(self) -> str:
+        """Sorted set: visitor_id or :NETWORK, score = its theoretical arrival time (ms); TTL an hour."""
+        return self._key("turnover")
 
     @property
     def submissions(self) -> str:

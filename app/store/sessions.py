@@ -134,7 +134,7 @@ async def recent_sessions(queries: Queries, room_id: RoomId) -> AsyncIterator[li
     after, last = datetime.min.replace(tzinfo=UTC), ""
     while True:
         rows = await queries.fetch(
-            "SELECT visitor_id, queue_number, expires_at, ended_at FROM sessions "
+            "SELECT visitor_id, queue_number, expires_at, ended_at, began_at FROM sessions "
             "WHERE room_id = $1 AND expires_at > now() - interval '1 hour' "
             "AND (expires_at, visitor_id) > ($2, $3) "
             "ORDER BY expires_at, visitor_id LIMIT $4",
@@ -148,7 +148,9 @@ async def recent_sessions(queries: Queries, room_id: RoomId) -> AsyncIterator[li
         after, last = rows[-1]["expires_at"], rows[-1]["visitor_id"]
         yield [
             SessionRecord(
-                row["visitor_id"], row["queue_number"], to_ms(row["expires_at"]), to_ms(row["ended_at"])
+                row["visitor_id"],
+                row["queue_number"],
+                *(to_ms(row[it]) for it in ("expires_at", "ended_at", "began_at")),
             )
             for row in rows
         ]

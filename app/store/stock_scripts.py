@@ -18,8 +18,9 @@ GROUP = "processors"  # the consumer group of every room's stream
 SUBMIT_WORDS = frozenset(
     "unknown other_event restoring queued pending known reused session_ended unknown_type seated_type "
     "no_seats unknown_seat not_on_sale seat_taken backlog_full limit_exceeded price_changed "
-    "sold_out".split()
+    "sold_out limited".split()
 )
+CHANGE_WORDS = frozenset(("allowed", "limited"))
 ALLOCATE_WORDS = frozenset(
     "held known settled not_on_sale sold_out seat_taken limit_exceeded forgotten".split()
 )
@@ -47,12 +48,33 @@ class Submission(NamedTuple):
     instance: str  # who waits for the outcome; empty: nobody
     items: str  # TYPE:QUANTITY,... with seats TYPE:QUANTITY@SEAT+SEAT,... the best ones TYPE:QUANTITY@*
     expected: int = ANY_AMOUNT  # what they have to come to
+    network: str = ""  # where it came from, as `PlaceSigner.network` says it; "": not limited by it
+
+
+class Change(NamedTuple):
+    """One record of `count_changes`: who pays, extends or gives back, and from where."""
+
+    visitor_id: str
+    network: str = ""
+
+
+class Limits(NamedTuple):
+    """How often one visitor and one network may change reservations: rates a minute; 0 is no limit."""
+
+    visitor_rate: int = 0
+    visitor_burst: int = 1
+    network_rate: int = 0
+    network_burst: int = 1
+
+
+NO_LIMITS = Limits()
 
 
 class Submitted(NamedTuple):
     """What became of a submission; `detail` is the outcome (known), the ticket type or the seats meant.
 
-    Of not_on_sale it is TYPE:from:MS before the sale and TYPE:until:MS after it.
+    Of not_on_sale it is TYPE:from:MS before the sale and TYPE:until:MS after it; of limited visitor:MS or
+    network:MS, which limit was met and when to come again.
     """
 
     word: str
@@ -110,6 +132,7 @@ async def submit(
     *,
     event_id: str,
     backlog_max: int,
+    limits: Limits = NO_LIMITS,
     now_ms: int = REDIS_TIME,
 ) -> list[Submitted]:
     """Take requests in; the answers are in the order of the submissions."""
@@ -122,11 +145,30 @@ async def submit(
         backlog_max=backlog_max,
         channel=SUBMITTED_CHANNEL + keys.room_id,
         now_ms=now_ms,
+        **limits._asdict(),
     )
     if len(reply) == 1:
         reply = [_known(reply[0], ROOM_WORDS), ""] * len(submissions)
     return [
         Submitted(_known(word, SUBMIT_WORDS), detail)
+        for word, detail in zip(reply[::2], reply[1::2], strict=True)
+    ]
+
+
+async def count_changes(
+    redis: RedisClient,
+    keys: RoomKeys,
+    changes: Sequence[Change],
+    *,
+    limits: Limits,
+    now_ms: int = REDIS_TIME,
+) -> list[Submitted]:
+    """Whether each of these is allowed, or limited; in order."""
+    reply = await call(
+        redis, "count_changes", keys, chain.from_iterable(changes), now_ms=now_ms, **limits._asdict()
+    )
+    return [
+        Submitted(_known(word, CHANGE_WORDS), detail)
         for word, detail in zip(reply[::2], reply[1::2], strict=True)
     ]
 

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from app.web.open_streams import OpenStreams
     from app.web.sale_documents import KeptSeatMap
     from app.web.throttles import Throttles
-    from app.web.turnover import Turnover
 
 BODY_MAX = 64 * 1024
 JSON = b"application/json"
@@ -84,7 +83,6 @@ class App:
     standings: Kept[Account]  # by token: whom it speaks for now
     reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
     open_streams: OpenStreams
-    turnover: Turnover
     readiness: Kept[Readiness]
     drift: Drift
     contract: bytes  # the OpenAPI document

@@ -171,7 +171,6 @@ async def reserve(request: Request) -> Response:
     claims = await session_of(request, found.room_id)
     if claims is None:
         return await event_page(request, "session_ended", chosen, CredentialMissing.status)
-    request.app.turnover.count(request.client, claims.visitor_id)
     try:
         reserved = await reservations.reserve(
             request.app.desk,
@@ -180,6 +179,7 @@ async def reserve(request: Request) -> Response:
             wanted,
             idempotency_key=_key(form),
             expected=_shown_amount(form, chosen),
+            network=network_of(request, claims.room_id),
         )
     except SeatTaken as refusal:
         taken = refusal.members.get("seat_ids", [])
@@ -259,7 +259,7 @@ async def extend(request: Request) -> Response:
 async def _counted(request: Request) -> Reservation:
     """The visitor's reservation, which they are about to do something with. Raises RateLimited."""
     it = await owned(request)
-    request.app.turnover.count(request.client, it.visitor_id)
+    await reservations.count_change(request.app.desk, it, network_of(request, it.room_id))
     return it
 
 

@@ -47,7 +47,7 @@ from app.core.model import (
 from app.reservations import ENDED, Payment
 from app.web.bodies import expected_amount, idempotency_key
 from app.web.caching import PRIVATE
-from app.web.credentials import ADMIN, BOOKING, OWNER, Asker, author
+from app.web.credentials import ADMIN, BOOKING, OWNER, Asker, author, network_of
 from app.web.http import STREAM, Events, Request, Response, empty, endpoint, json_response
 from app.web.reserve_body import ReserveBody
 from app.web.sale_documents import ReservationDocument, reservation_document
@@ -124,7 +124,6 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     key = idempotency_key(request)
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
-    request.app.turnover.count(request.client, claims.visitor_id)
     prefer = request.headers.get(b"prefer")
     wait = prefer is None or b"respond-async" not in prefer
     try:
@@ -136,6 +135,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
             idempotency_key=key,
             wait=wait,
             expected=expected_amount(request),
+            network=network_of(request, claims.room_id),
         )
     except Refusal as refusal:
         metrics.reserved(refusal.code)
@@ -321,11 +321,10 @@ async def extend(request: Request, asker: Asker) -> Response:
 
 async def _decided(request: Request, asker: Asker) -> Reservation:
     """The asker's reservation, to do something with. Raises RateLimited, and as `_found`."""
-    who = asker.visitors[0].visitor_id if asker.visitors else asker.account.subject if asker.account else ""
-    request.app.turnover.count(request.client, who)
     found = await _found(request, asker, staff_may=False)
     if found is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
+    await reservations.count_change(request.app.desk, found, network_of(request, found.room_id))
     return found
 
 

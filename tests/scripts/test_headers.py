@@ -60,7 +60,8 @@ def test_a_typed_function_takes_what_the_script_takes(name: str) -> None:
     if lua.script(name).record:
         assert len(named - set(lua.script(name).scalars)) >= 1, "the records"
     point = {*control_scripts.RestorePoint._fields} if "point" in named else set()
-    assert set(lua.script(name).scalars) - OWN <= named | point
+    limits = {*stock_scripts.Limits._fields} if "limits" in named else set()
+    assert set(lua.script(name).scalars) - OWN <= named | point | limits
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from app.core.model import VisitorId
+from app.store.control_scripts import SessionRecord, load_sessions
 from app.store.gate_scripts import BeingRestored, RenewRecord, renew
+from app.store.room_scripts import leave
+from app.store.stock_scripts import Submission, confirm, load_stock, submit
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.line_steps import claim, crowd, stand
+from tests.line_steps import claim, crowd, join, stand, tick
+from tests.sales import ticket_types
 
 
 async def test_a_session_goes_on_from_now(redis: Client) -> None:
@@ -34,3 +39,64 @@ async def test_the_limit_holds_and_nothing_is_taken_back(redis: Client) -> None:
         NOW + 90_000
     ]
     assert await renew(redis, KEYS, [RenewRecord(ann, 1, NOW + 5_000)], now_ms=NOW + 51_000) == [NOW + 90_000]
+
+
+async def submitted(redis: Client, now_ms: int, *ends_ms: int) -> list[str]:
+    """What becomes of requests with booking tokens of ann that end then."""
+    requests = [
+        Submission(f"r{now_ms}-{ends}", "ann", ends, "print", "", "floor:1", network="") for ends in ends_ms
+    ]
+    found = await submit(redis, KEYS, requests, event_id="gala", backlog_max=100, now_ms=now_ms)
+    return [it.word for it in found]
+
+
+async def test_a_booking_token_of_before_is_good_until_it_runs_out(redis: Client) -> None:
+    await a_room(redis, event_id="gala", session_ttl_s=60)
+    await load_stock(redis, KEYS, ticket_types())
+    await join(redis, "ann")
+    await claim(redis, "ann")
+    for later_ms in (30_000, 50_000):
+        await renew(redis, KEYS, [RenewRecord(VisitorId("ann"), 1)], now_ms=NOW + later_ms)
+    tokens = [NOW + 60_000, NOW + 90_000, NOW + 110_000]  # as it was claimed, and again after each
+    others = [NOW + 59_000, NOW + 111_000]  # of other sessions of hers
+    told = await submitted(redis, NOW + 55_000, *tokens, *others)
+    assert told == ["queued"] * 3 + ["session_ended"] * 2
+    assert await submitted(redis, NOW + 60_000, *tokens) == ["session_ended", "queued", "queued"]
+    assert await redis.pttl(KEYS.renewed) > 0
+
+
+@pytest.mark.parametrize("end", ["left", "expired", "confirmed"])
+async def test_what_was_renewed_is_forgotten_with_the_session(redis: Client, end: str) -> None:
+    await a_room(redis, event_id="gala", session_ttl_s=60)
+    await load_stock(redis, KEYS, ticket_types())
+    await join(redis, "ann")
+    await claim(redis, "ann")
+    await renew(redis, KEYS, [RenewRecord(VisitorId("ann"), 1)], now_ms=NOW + 30_000)
+    assert await redis.hgetall(KEYS.renewed) == {"ann": str(NOW + 60_000)}
+    if end == "left":
+        await leave(redis, KEYS, VisitorId("ann"), now_ms=NOW + 31_000)
+    elif end == "confirmed":
+        await redis.hset(KEYS.holds, "r1", "held|ann|10|EUR|1|2|floor:1:10")
+        await confirm(redis, KEYS, ["r1"], now_ms=NOW + 31_000)
+    else:
+        await tick(redis, NOW + 90_000)
+    assert not await redis.exists(KEYS.renewed)
+    await join(redis, "ann", now_ms=NOW + 91_000)
+    await claim(redis, "ann", now_ms=NOW + 91_000)
+    old = await submitted(redis, NOW + 92_000, NOW + 93_000)
+    assert old == ["session_ended"]
+
+
+async def test_a_restored_session_that_was_renewed_takes_tokens_of_before(redis: Client) -> None:
+    await a_room(redis, event_id="gala", session_ttl_s=60)
+    await load_stock(redis, KEYS, ticket_types())
+    await redis.hset(KEYS.conf, "restoring", 1)
+    sessions = [
+        SessionRecord("ann", 1, NOW + 110_000, 0, began_ms=NOW + 300),
+        SessionRecord("bob", 2, NOW + 60_000, 0, began_ms=NOW + 300),
+    ]
+    assert await load_sessions(redis, KEYS, sessions, epoch=1, now_ms=NOW + 52_000)
+    await redis.hset(KEYS.conf, "restoring", 0)
+    assert await redis.hgetall(KEYS.renewed) == {"ann": str(NOW + 300)}
+    told = await submitted(redis, NOW + 55_000, NOW + 60_000, NOW + 90_000, NOW + 111_000)
+    assert told == ["queued", "queued", "session_ended"]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from itertools import count
 
 import httpx
 import pytest
 
-from app.core.errors import RateLimited
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web import turnover
 from app.web.credentials import BOOKING_COOKIE, PLACE_COOKIE
 from app.web.page_forms import QUANTITY
-from app.web.turnover import Bucket
 from tests.routes.conftest import Web, code, served
 
 CYCLES = 300
@@ -37,24 +33,44 @@ def told(refused: httpx.Response, policy: str) -> None:
 
 
 async def test_hold_and_cancel_over_and_over(settings: Settings, stores: Stores, worker: object) -> None:
-    async with served(throttled(settings)) as web:
+    """Also spread over two web processes: what one has counted counts in the other."""
+    chosen = throttled(settings)
+    async with served(chosen) as web, served(chosen) as second:
         await web.event(floor=10)
         place, booking = await web.inside("gala")
         statuses: Counter[int] = Counter()
         for i in range(CYCLES):
-            held = await web.reserve("gala", booking, key=f"k{i}")
+            process = (web, second)[i % 2]
+            held = await process.reserve("gala", booking, key=f"k{i}")
             statuses[held.status_code] += 1
             if held.status_code != 201:
                 told(held, "reservations")
                 continue
             path = f"/v1/reservations/{held.json()['reservation_id']}/cancel"
-            cancelled = await web.post(path, headers=place)
+            cancelled = await process.post(path, headers=place)
             statuses[cancelled.status_code] += 1
         assert set(statuses) <= {200, 201, 429}
         assert statuses[201] + statuses[200] < 100  # the burst, and what came back meanwhile
         assert statuses[429] > CYCLES / 2
         _, other = await web.inside("gala")
         assert (await web.reserve("gala", other)).status_code == 201  # another visitor of that address
+
+
+async def test_an_address_is_limited_over_all_processes_and_visitors(
+    settings: Settings, stores: Stores, worker: object
+) -> None:
+    chosen = throttled(settings, reserve_rate_per_address=1, reserve_burst_per_address=4)
+    chosen = chosen.model_copy(update={"trusted_proxies": ["127.0.0.0/8"]})
+    async with served(chosen) as web, served(chosen) as other:
+        await web.event(floor=10)
+        sessions = [(await web.inside("gala"))[1] for _ in range(6)]
+        told = [
+            await (web, other)[i % 2].reserve("gala", {**booking, "X-Forwarded-For": "203.0.113.5"})
+            for i, booking in enumerate(sessions)
+        ]
+        assert [it.status_code for it in told] == [201] * 4 + [429] * 2
+        from_elsewhere = await other.reserve("gala", {**sessions[5], "X-Forwarded-For": "203.0.113.6"})
+        assert from_elsewhere.status_code == 201
 
 
 @pytest.mark.parametrize("limit", ["visitor", "address"])
@@ -100,32 +116,3 @@ async def test_without_limits_there_are_none(web: Web, worker: object) -> None:
         assert (await web.post(path, headers=place)).status_code == 200
         if i == 60:
             break
-
-
-def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    bucket = Bucket("p", 60, 3)
-    for _ in range(3):
-        bucket.take("ann")
-    with pytest.raises(RateLimited) as refused:
-        bucket.take("ann")
-    assert refused.value.retry_after_s == 1
-    bucket.take("bob")
-    now += 1.0
-    bucket.take("ann")
-    with pytest.raises(RateLimited):
-        bucket.take("ann")
-    now += 3600.0
-    for _ in range(3):
-        bucket.take("ann")
-    with pytest.raises(RateLimited):
-        bucket.take("ann")
-
-
-def test_a_bucket_forgets_whom_it_has_not_seen_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turnover, "MEMBERS_MAX", 2)
-    bucket = Bucket("p", 1, 1)
-    for name in ("ann", "bob", "eve"):
-        bucket.take(name)
-    assert len(bucket._whole_at) == 2

@@ -1,7 +1,7 @@
 -- One tick of the controller: acts on the schedule, ends what has run out, calls whoever may be called. Everything
 -- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
--- KEYS wanted, submissions, networks
+-- KEYS wanted, submissions, networks, renewed
 -- ARGV now_ms:clock, limit:num, channel, silent_ms:num
 -- USES room, windows, wanted, networks, bucket, turns, throttle, outflow, opening, schedule, ending_due, freezing, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls

@@ -2,7 +2,7 @@
 -- number and claim window stay as they are. Who is inside stays where they are, and so does who holds or bought tickets,
 -- whose limit goes with the visitor.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted, allowance, carried
--- KEYS networks
+-- KEYS networks, renewed
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num
 -- USES room, endings, wanted, networks, turns
 -- REPLY unknown | carried|used|absent|inside|removed|has_place|restoring

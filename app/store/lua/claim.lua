@@ -1,6 +1,6 @@
 -- Starts the session of each called visitor; claiming again gives the same session, with the same end.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted, networks
+-- KEYS wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, wanted, networks, bucket, endings, turns, throttle, place_back, standing, answer

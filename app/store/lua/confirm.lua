@@ -1,5 +1,5 @@
 -- Turns paid holds into sold tickets, and ends the session of a buyer who is done. Once each, by what `holds` says.
--- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters, early_ends
+-- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters, early_ends, renewed
 -- ARGV now_ms:clock, channel, ended_channel
 -- RECORD reservation_id
 -- USES stock, run_codes, seats, seats_written, early_ends
@@ -12,6 +12,7 @@ local function end_session(visitor_id)
   if redis.call('ZREM', active, visitor_id) == 0 then return end
   local number = redis.call('HGET', turns, visitor_id) or 0
   redis.call('HDEL', turns, visitor_id)
+  redis.call('HDEL', renewed, visitor_id)
   redis.call('HINCRBY', meter, 'done', 1)
   redis.call('SREM', buyers, visitor_id)
   redis.call('ZADD', ended, now_ms, visitor_id)

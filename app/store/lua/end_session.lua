@@ -1,5 +1,5 @@
 -- Ends one session before its time; a later one of the same visitor stays, and a second time changes nothing.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, number:num, ended_channel
 -- USES room, wanted, networks, turns, early_ends
 -- REPLY unknown | restoring | done|absent

@@ -2,7 +2,7 @@
 -- called. For anybody else nothing changes: they go to the queue page and join there. The throttle counts who is let in. Nobody is let
 -- in anew with a quantity of 0.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
--- KEYS throttle, wanted, networks
+-- KEYS throttle, wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, windows, wanted, networks, bucket, endings, turns, throttle, outflow, answer, at_once

@@ -1,7 +1,7 @@
 -- Gives each visitor a place: the one they have, or a new one at the end; with no crowd it calls them at once.
 -- One place per visitor. No number above `numbers_reserved` is given out: what Postgres does not know is not told.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
--- KEYS throttle, wanted, networks
+-- KEYS throttle, wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, windows, wanted, networks, bucket, endings, turns, throttle, outflow, place_back, answer, at_once

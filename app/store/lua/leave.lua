@@ -1,5 +1,5 @@
 -- Takes a visitor out of the line by their own wish, or ends their session. A second time changes nothing.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, ended_channel
 -- USES room, endings, wanted, networks, turns, early_ends
 -- REPLY unknown | left|done|expired|no_show|absent

@@ -2,14 +2,15 @@
 -- told, with the number that ended: who has a later one has it still. A session that lasts comes before any place its
 -- visitor was given since; an ended one does not.
 -- KEYS conf, waiting, called, active, turns, ended, endings, wanted, early_ends
--- KEYS networks
+-- KEYS networks, renewed
 -- ARGV now_ms:clock, epoch
--- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num
+-- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num, began_ms:num
 -- USES wanted, networks
 -- REPLY superseded | loaded
-local room = redis.call('HMGET', conf, 'epoch', 'restoring')
+local room = redis.call('HMGET', conf, 'epoch', 'restoring', 'session_ttl_ms')
 if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
-for visitor_id, number, expires_ms, ended_ms in records() do
+local ttl_ms = tonumber(room[3] or 0)
+for visitor_id, number, expires_ms, ended_ms, began_ms in records() do
   local lasts = ended_ms == 0 and expires_ms > now_ms
   local place = redis.call('HGET', turns, visitor_id) or redis.call('ZSCORE', waiting, visitor_id)
   if lasts or (place and tonumber(place) <= number) then
@@ -26,6 +27,10 @@ for visitor_id, number, expires_ms, ended_ms in records() do
   if lasts then
     redis.call('ZADD', active, expires_ms, visitor_id)
     redis.call('HSET', turns, visitor_id, number)
+    if began_ms > 0 and expires_ms > began_ms + ttl_ms + 2000 then -- it was put off: as `renew.lua` notes it
+      redis.call('HSET', renewed, visitor_id, began_ms)
+      redis.call('PEXPIRE', renewed, ttl_ms + 3600000)
+    end
   elseif number >= tonumber(string.match(redis.call('HGET', endings, visitor_id) or '', '%d+$') or 0) then
     redis.call('ZADD', ended, ended_ms > 0 and ended_ms or expires_ms, visitor_id)
     redis.call('HSET', endings, visitor_id, (ended_ms > 0 and 'done|' or 'expired|') .. string.format('%d', number))

@@ -1,7 +1,7 @@
 -- Tells each visitor where they stand, exactly, or how their place ended. Moves nobody forward: polling gains nothing.
 -- Who says a quantity (not 0) wants so many tickets at once from now on, while they wait.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted, networks
+-- KEYS wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES room, wanted, networks, bucket, endings, turns, throttle, place_back, standing, answer

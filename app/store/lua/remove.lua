@@ -1,6 +1,6 @@
 -- Takes a visitor out of the room for ever, by staff; what they held stays theirs to pay or cancel.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted, early_ends
--- KEYS networks
+-- KEYS networks, renewed
 -- ARGV now_ms:clock, visitor_id, ended_channel
 -- USES room, wanted, networks, turns, early_ends
 -- REPLY unknown | removed

@@ -1,5 +1,5 @@
 -- Puts off the end of sessions to their whole length from now, none beyond `limit_ms` (0: no limit) and none to an earlier moment.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, stock
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, renewed
 -- ARGV now_ms:clock
 -- RECORD visitor_id, number:num, limit_ms:num
 -- USES room
@@ -16,10 +16,12 @@ for visitor_id, number, limit_ms in records() do
     if limit_ms > 0 then later_ms = math.min(later_ms, limit_ms) end
     later_ms = math.floor(later_ms / 1000) * 1000
     if later_ms > ends_ms then
+      redis.call('HSETNX', renewed, visitor_id, ends_ms) -- tokens of before are still of this session
       ends_ms = later_ms
       redis.call('ZADD', active, ends_ms, visitor_id)
     end
   end
   reply[#reply + 1] = ends_ms
 end
+if redis.call('EXISTS', renewed) == 1 then redis.call('PEXPIRE', renewed, c.session_ttl_ms + 3600000) end
 return reply

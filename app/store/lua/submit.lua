@@ -1,11 +1,13 @@
 -- Takes reservation requests in: repeats what is decided, refuses what has to be, streams the rest once each.
 -- Workers are told when the stream was empty: while it is not, one of them is at it.
--- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters
+-- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters, renewed, turnover
 -- ARGV now_ms:clock, event_id, backlog_max:num, channel
--- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num
--- USES outcomes, windows, wishes, run_codes, seats, named_seats
+-- ARGV visitor_rate:num, visitor_burst:num, network_rate:num, network_burst:num
+-- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num, network
+-- USES throttle, turnover, outcomes, windows, wishes, run_codes, seats, named_seats
 -- REPLY unknown | other_event | restoring for all; else for each a word and a detail:
 -- REPLY queued | pending | known OUTCOME | reused | session_ended | unknown_type|seated_type|no_seats TYPE | backlog_full
+-- REPLY limited visitor|network:MS
 -- REPLY unknown_seat|seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | price_changed AMOUNT | sold_out
 local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
 if not room[1] then return {'unknown'} end
@@ -25,8 +27,13 @@ local function outcome_of(n, id)
   local last = refusals[n]
   return told[id] or decided[n] or last and string.sub(last, 1, #id) == id and string.sub(last, #id + 2)
 end
+-- Whether the session that a token is of goes on; its end may have been put off since (`renew.lua`).
+local function goes_on(visitor_id, session_ms, ends_ms)
+  if session_ms <= now_ms or ends_ms < session_ms then return false end
+  return ends_ms == session_ms or tonumber(redis.call('HGET', renewed, visitor_id) or ends_ms) <= session_ms
+end
 local function judge(n, visitor_id, session_ms, items, expected)
-  if session_ms <= now_ms or tonumber(sessions[n] or 0) ~= session_ms then return 'session_ended' end
+  if not goes_on(visitor_id, session_ms, tonumber(sessions[n] or 0)) then return 'session_ended' end
   local it, refusal, which = wish(items), nil, nil
   if it.wrong then return it.wrong, it.about end
   it, refusal, which = name_seats(it, visitor_id)
@@ -36,10 +43,12 @@ local function judge(n, visitor_id, session_ms, items, expected)
   return not enough(it) and 'sold_out' or backlog >= backlog_max and 'backlog_full' or 'queued'
 end
 
-for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected in records() do
-  local n, word, detail = #replies / 2 + 1, nil, nil
+for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected, network in records() do
+  local n, word, detail = #replies / 2 + 1, too_often(visitor_id, network)
   local body, rest = string.match(outcome_of(n, reservation_id) or '', '^([^|]*)|(.*)$')
-  if body then
+  if word then
+    body = nil
+  elseif body then
     word = body ~= fingerprint and 'reused' or string.sub(rest, 1, 8) == 'pending|' and 'pending' or 'known'
     detail = word == 'known' and rest
   else
@@ -56,5 +65,6 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expect
   replies[#replies + 1], replies[#replies + 2] = word, detail or ''
 end
 write_outcomes()
+keep_turnover()
 if before == 0 and backlog > 0 then redis.call('PUBLISH', channel, backlog) end
 return replies

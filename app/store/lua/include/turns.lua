@@ -9,6 +9,7 @@ local function give_up(visitor_id, standing)
   redis.call('ZREM', standing, visitor_id)
   redis.call('HDEL', turns, visitor_id)
   forget_wanted(visitor_id, standing == active)
+  if standing == active then redis.call('HDEL', renewed, visitor_id) end
   return number
 end
 -- The token of a call nobody came for goes back to the bucket; not of one made before the room was restored, whose

@@ -1,0 +1,13 @@
+-- Whether a visitor, or a network, takes tickets, pays and gives back more often than they may: word and detail, or nothing.
+-- Each call counts, also one that comes to nothing. Kept for an hour after the last one.
+local function too_often(visitor_id, network)
+  local wait_ms = over_limit(turnover, visitor_id, visitor_rate, visitor_burst)
+  if wait_ms then return 'limited', 'visitor:' .. wait_ms end
+  wait_ms = network ~= '' and over_limit(turnover, ':' .. network, network_rate, network_burst)
+  if wait_ms then return 'limited', 'network:' .. wait_ms end
+end
+local function keep_turnover()
+  if visitor_rate + network_rate == 0 then return end
+  forget_allowances(turnover, 1000)
+  redis.call('PEXPIRE', turnover, 3600000)
+end
