@@ -17,7 +17,7 @@ from app.core.model import EventId, TicketType
 from app.loading import stores_answer
 from app.loops import failed
 from app.stats import RoomFigures
-from app.store import events, mails, outbox, webhooks
+from app.store import events, jobs, mails, outbox, webhooks
 from app.store.connections import Stores
 from app.waiting_room import Line
 
@@ -107,7 +107,9 @@ async def _notices(stores: Stores) -> list[Metric]:
     pending.add_metric([], await webhooks.pending(stores.postgres))
     waiting = GaugeMetricFamily("fairgate_mail_pending", "Mails still to be sent.")
     waiting.add_metric([], await mails.pending(stores.postgres))
-    return [lag, pending, waiting]
+    asked = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs of staff that have not ended.")
+    asked.add_metric([], await jobs.unfinished(stores.postgres))
+    return [lag, pending, waiting, asked]
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], int]], ...] = (

@@ -68,6 +68,8 @@ def _check(kind: JobKind, request: JobRequest) -> None:
                 raise ValidationFailed(name, f"has to be 1 to {longest:,} characters")
         if not request.subject.isprintable():
             raise ValidationFailed("subject", "cannot have more than one row of text")
+        if not all(it.isprintable() for it in request.text.replace("\t", " ").split("\n")):
+            raise ValidationFailed("text", "cannot have control characters")
 
 
 async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Job], int]:

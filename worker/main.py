@@ -106,10 +106,12 @@ class LastingWorker(Worker):
         if ctx := self.ctx.get("worker"):
             ctx.stopping.set()
         self.on_shutdown = None
-        with suppress(*QUEUE_AWAY, TimeoutError):
-            async with asyncio.timeout(LEAVE_S):
-                await super().close()
-        await crew.stop(self.ctx)
+        try:
+            with suppress(*QUEUE_AWAY, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await super().close()
+        finally:
+            await crew.stop(self.ctx)
 
 
 def run(settings: Settings, ops_listener: socket.socket | None) -> None:

@@ -104,6 +104,12 @@ async def idle(postgres: asyncpg.Pool, idle_s: float) -> list[tuple[str, int]]:
     return [(row["job_id"], row["steps"]) for row in rows]
 
 
+async def unfinished(postgres: asyncpg.Pool) -> int:
+    """How many have not ended."""
+    count: int = await postgres.fetchval("SELECT count(*) FROM jobs WHERE state = ANY($1)", UNFINISHED)
+    return count
+
+
 async def list_orders(connection: Connection, it: Job) -> int:
     """Write down which orders it is about, the oldest first, all of this moment; how many."""
     asked = it.request

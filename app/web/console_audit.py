@@ -88,5 +88,5 @@ def _words(fields: dict[str, Any], name: str) -> str | None:
 def _href(entry: Entry) -> str:
     it = entry.change
     pages = {"room": "/admin/rooms/", "webhook": "/admin/webhooks/", "mail": "/admin/mail/"}
-    pages |= {"reservation": "/admin/orders/"}
+    pages |= {"reservation": "/admin/orders/", "job": "/admin/jobs/"}
     return pages[it.kind] + it.id if it.kind in pages and it.action != "delete" else ""

@@ -154,7 +154,13 @@ async def test_a_message_reaches_each_buyer_once(
     boss = await web.staff("admin", "boss")
     form = await shown(web, "/admin/orders/message?event=gala", boss)
     assert 'name="event" value="gala"' in form
-    for wrong in ({"subject": " "}, {"text": ""}, {"subject": "two\nlines"}, {"event": "A B"}):
+    for wrong in (
+        {"subject": " "},
+        {"text": ""},
+        {"subject": "two\nlines"},
+        {"text": "a\0b"},
+        {"event": "A B"},
+    ):
         assert (await sent(web, "/admin/orders/message", boss, **SAYS | wrong)).status_code == 422, wrong
     assert (await sent(web, "/admin/orders/message", boss, **SAYS | {"event": "none"})).status_code == 404
     job_id = await asked(web, "/admin/orders/message", boss, **SAYS)

@@ -72,7 +72,19 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
             "INSERT INTO drawn_places (room_id, visitor_id, queue_number) VALUES ('hall', 'ann', 1)"
         )
 
+        for name, days in (("new", 0), ("old", 2), ("older", 8)):
+            await stores.postgres.execute(
+                "INSERT INTO jobs (job_id, kind, request, asked_by, asked_role, state, ended_at) "
+                "VALUES ($1, 'export_orders', '{}', 'x', 'admin', 'done', now() - make_interval(days => $2))",
+                *(name, days),
+            )
+            await stores.postgres.execute("INSERT INTO job_parts VALUES ($1, 0, '')", name)
+            await stores.postgres.execute("INSERT INTO job_items VALUES ($1, 1, 'r', 1, 'paying')", name)
         await mend.purge(a_context(stores))
+        assert await stores.postgres.fetchval("SELECT array_agg(job_id) FROM job_parts") == ["new"]
+        for table in ("jobs", "job_items"):
+            left = await stores.postgres.fetchval(f"SELECT array_agg(job_id ORDER BY job_id) FROM {table}")
+            assert left == ["new", "old"]
         kept = await stores.postgres.fetch("SELECT idempotency_key FROM idempotent_replies")
         assert [row["idempotency_key"] for row in kept] == ["new"]
         assert await stores.postgres.fetchval("SELECT count(*) FROM calls") == 1
