@@ -74,10 +74,10 @@ messages: install
 	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/languages.py
 	@$(VENV)/bin/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 110 -i build/fairgate.pot -D fairgate -d app/locale
 
-# The browser tests drive the system's Chromium, those of the gate its proxies, those of the clients Node.js, and those of the stores Redis, Sentinel and
+# The browser tests drive the system's Chromium, those of the gate its proxies, those of the clients Node.js and PHP, and those of the stores Redis, Sentinel and
 # PgBouncer. Root on Debian gets them; others are told and go on without. Their services are not started: tests run them on folders of their own.
 # Each is a command, and after a colon the package it is in where that has another name.
-TOOLS := chromium chromium-headless-shell nginx haproxy caddy node:nodejs npm redis-server redis-sentinel pgbouncer
+TOOLS := chromium chromium-headless-shell nginx haproxy caddy node:nodejs npm php:php-cli redis-server redis-sentinel pgbouncer
 browser:
 	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $${it%:*} >/dev/null || echo $${it#*:}; done); \
 	[ -z "$$missing" ] || \

@@ -87,6 +87,7 @@ class Asked(NamedTuple):
     headers=(
         "X-Original-URL",
         "X-Original-Method",
+        "X-Original-Fetch-Mode",
         "X-Forwarded-Proto",
         "X-Forwarded-Host",
         "X-Forwarded-Uri",
@@ -147,7 +148,8 @@ def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSe
     address = asked_address(request, query.return_to)
     address = address if is_clean(address) else ""
     method = asked_method(request)
-    mode = request.header(b"sec-fetch-mode") or "navigate"
+    # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
+    mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
     accept = request.header(b"accept") or ""
     return Asked(
         room_id=room_id,

@@ -54,6 +54,7 @@ HEADERS = {
     "X-Place-Cookie": "`required`: do not join for somebody whose cookie says nothing.",
     "X-Original-URL": "The address the visitor asked for (nginx).",
     "X-Original-Method": "The method the visitor used (nginx).",
+    "X-Original-Fetch-Mode": "The visitor's `Sec-Fetch-Mode`, from a middleware that cannot send it as that.",
     "X-Forwarded-Method": "The method the visitor used.",
     "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",
     "X-Forwarded-Host": "Host of the address the visitor asked for.",

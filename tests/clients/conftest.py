@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from fairgate_gate.visits import no_cookies
 
 from app.store.connections import connected
 from tests.conftest import Servers
@@ -22,6 +23,7 @@ from tests.support.emptying import Empty
 
 CLIENTS = Path(__file__).parents[2] / "clients"
 READY_S = 30
+NONE: Mapping[str, str] = {}
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
 
@@ -55,8 +57,8 @@ async def product(servers: Servers, empty: Empty) -> AsyncIterator[Product]:
 
 
 @asynccontextmanager
-async def program(*command: str, **environment: str) -> AsyncIterator[None]:
-    """A program in another language, from when it says `ready` on."""
+async def program(*command: str, port: int = 0, environment: Mapping[str, str] = NONE) -> AsyncIterator[None]:
+    """A program in another language, from when it says `ready` on, or answers on a port."""
     found = shutil.which(command[0])
     if found is None or (command[0] == "node" and not (CLIENTS / "node_modules").exists()):
         pytest.skip(f"no {command[0]} here, or not what it needs (make test installs it)")
@@ -70,11 +72,14 @@ async def program(*command: str, **environment: str) -> AsyncIterator[None]:
     assert process.stdout is not None
     try:
         async with asyncio.timeout(READY_S):
-            while line := await process.stdout.readline():
-                if line.strip() == b"ready":
+            while not port and await process.stdout.readline() != b"ready\n":
+                assert process.returncode is None, f"{command} ended before it was ready"
+            while port:
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
                     break
-            else:
-                pytest.fail(f"{command} ended before it was ready")
+                await asyncio.sleep(0.02)
         yield
     finally:
         if process.returncode is None:
@@ -85,5 +90,5 @@ async def program(*command: str, **environment: str) -> AsyncIterator[None]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     """A visitor who follows no redirect by themselves and keeps no cookie."""
-    async with httpx.AsyncClient(verify=False, timeout=20) as client:
+    async with httpx.AsyncClient(verify=False, timeout=20, cookies=no_cookies()) as client:
         yield client

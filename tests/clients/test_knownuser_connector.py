@@ -46,7 +46,6 @@ class Browser:
             kept[name] = value
             if not value:
                 del kept[name]
-        self._http.cookies.clear()
         return answer
 
     async def follow(self, answer: httpx.Response) -> httpx.Response:

@@ -1,0 +1,176 @@
+"""Shops behind each client of the gate, and the way between them and Fairgate, which can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from fairgate_gate import AsgiGate, WsgiGate
+from werkzeug import Request, Response
+
+from app.embedded import free_port
+from tests.clients.conftest import program
+from tests.listening import listening
+
+RECHECK_S = 0.3
+NODE = ("express", "next", "worker", "lambda-edge")
+KINDS = ("asgi", "wsgi", "php", *NODE)
+
+
+@dataclass
+class Way:
+    """A TCP relay to Fairgate."""
+
+    goal: str
+    url: str = ""
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _cut: bool = False
+
+    def cut(self) -> None:
+        """Fairgate is away: nobody gets through, and who was through is not any more."""
+        self._cut = True
+        for it in self._open:
+            it.transport.abort()
+
+    def mend(self) -> None:
+        """It is back."""
+        self._cut = False
+
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Somebody comes."""
+        task = asyncio.ensure_future(self._carried(reader, writer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def close(self) -> None:
+        """End it, and wait until nothing is open."""
+        self.cut()
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _carried(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._cut:
+            writer.transport.abort()
+            return
+        host, _, port = self.goal.removeprefix("http://").partition(":")
+        there, to_there = await asyncio.open_connection(host, int(port))
+        ends = {writer, to_there}
+        self._open |= ends
+        await asyncio.gather(_copied(reader, to_there), _copied(there, writer))
+        self._open -= ends
+        for it in ends:
+            with suppress(OSError):
+                await it.wait_closed()
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while block := await reader.read(65_536):
+            writer.write(block)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def way_to(goal: str) -> AsyncIterator[Way]:
+    """A way to this address."""
+    way = Way(goal)
+    server = await asyncio.start_server(way.serve, "127.0.0.1", 0)
+    way.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield way
+        await way.close()
+
+
+@asynccontextmanager
+async def shops(kind: str, fairgate: str, room: str, api_key: str) -> AsyncIterator[tuple[int, int]]:
+    """The shop twice, by ports: with Fairgate away newcomers wait at the first and pass at the second."""
+    said = {"url": fairgate, "room": room, "api_key": api_key, "recheck_s": RECHECK_S, "timeout_s": 10.0}
+    async with AsyncExitStack() as stack:
+        if kind == "asgi":
+            gates = [AsgiGate(_asgi_shop, **said, fail_open=it) for it in (False, True)]
+            urls = [await stack.enter_async_context(listening(it)) for it in gates]
+            for it in gates:
+                stack.push_async_callback(it.aclose)
+            yield _port(urls[0]), _port(urls[1])
+            return
+        if kind == "wsgi":
+            ports = [
+                stack.enter_context(_served(WsgiGate(_wsgi_shop, **said, fail_open=it)))
+                for it in (False, True)
+            ]
+            yield ports[0], ports[1]
+            return
+        closed, opened = free_port(), free_port()
+        environment = {
+            **{"FAIRGATE_URL": fairgate, "FAIRGATE_ROOM": room, "FAIRGATE_API_KEY": api_key},
+            **{"RECHECK_S": str(RECHECK_S), "CLOSED": str(closed), "OPEN": str(opened)},
+        }
+        if kind == "php":
+            for port, fail_open in ((closed, "0"), (opened, "1")):
+                command = ("php", "-S", f"127.0.0.1:{port}", "tests/shop.php")
+                said_of_it = {**environment, "FAIL_OPEN": fail_open}
+                await stack.enter_async_context(program(*command, port=port, environment=said_of_it))
+        else:
+            await stack.enter_async_context(program("node", "tests/shop.mjs", kind, environment=environment))
+        yield closed, opened
+
+
+def _port(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+async def _asgi_shop(scope: Any, receive: Any, send: Any) -> None:
+    query = scope["query_string"].decode()
+    target = scope["raw_path"].decode().partition("?")[0] + (f"?{query}" if query else "")
+    body = f"Shop {scope['method']} {target}".encode()
+    headers = [(b"content-type", b"text/plain"), (b"set-cookie", b"basket=1; Path=/")]
+    if target == "/thanks":
+        headers.append((b"X-Fairgate-End", b"1"))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+@Request.application
+def _wsgi_shop(request: Request) -> Response:
+    answer = Response(f"Shop {request.method} {request.environ['REQUEST_URI']}", mimetype="text/plain")
+    answer.headers.add("Set-Cookie", "basket=1; Path=/")
+    if request.path == "/thanks":
+        answer.headers["X-Fairgate-End"] = "1"
+    return answer
+
+
+class _Threads(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Handler(WSGIRequestHandler):
+    def get_environ(self) -> Any:
+        return {
+            **super().get_environ(),
+            "REQUEST_URI": self.requestline.split()[1],
+        }  # as gunicorn and uWSGI tell it
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def _served(app: WsgiGate) -> Iterator[int]:
+    server = make_server("127.0.0.1", 0, app, server_class=_Threads, handler_class=_Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        app.close()
