@@ -138,7 +138,9 @@ def new_token_of(found: RegisteredAccount) -> Account:
     return Account(subject=found.account_id, role=found.role, jti=jti)
 
 
-async def change_password(stores: Stores, passwords: Passwords, subject: str, current: str, new: str) -> None:
+async def change_password(
+    stores: Stores, passwords: Passwords, subject: str, current: str, new: str, *, request_id: str
+) -> None:
     """Give the account another password; all its sign-ins and access tokens end.
 
     Raises NotFound, CredentialInvalid, ValidationFailed, BacklogFull.
@@ -157,6 +159,9 @@ async def change_password(stores: Stores, passwords: Passwords, subject: str, cu
             if not changed:
                 raise wrong
             await sign_ins.delete_of(connection, subject)
+            if found.role != "user":  # the log is of what staff do
+                by, thing = Author(subject, found.role, request_id), Thing("account", subject)
+                await audit.record(connection, by, "change password", thing, after={"password": "replaced"})
 
 
 def _made_ms(jti: str) -> int:

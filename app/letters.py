@@ -12,6 +12,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 import segno
@@ -23,6 +24,7 @@ from app.core.clock import to_ms
 from app.core.jobs import JobRequest
 from app.core.mail import CLAIM_LINK_S, ClaimSigner, MailKind, address
 from app.core.model import Item
+from app.core.resets import ResetSigner
 from app.core.seating import SeatName, seat_name
 from app.core.zones import UTC
 from app.settings import Settings
@@ -30,6 +32,7 @@ from app.store.mails import Mail
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "mail"
 QR_SCALE, QR_BORDER = 6, 3
+SECRET_LINK = "(a link that is shown to nobody else)"
 _GAPS = re.compile(r"\n{3,}")
 # In which states of the reservation a mail is still true. One that was overtaken is not sent.
 TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
@@ -75,12 +78,16 @@ class Writer(NamedTuple):
 
     base_url: str
     signer: ClaimSigner | None
+    resets: ResetSigner | None
 
 
 def open_writer(settings: Settings) -> Writer:
     """The writer of this process. Without a secret there are no links to take a reservation over."""
     secret = settings.secret.get_secret_value().encode()
-    return Writer(settings.public_url.rstrip("/"), ClaimSigner(secret) if secret else None)
+    base_url = settings.public_url.rstrip("/")
+    if not secret:
+        return Writer(base_url, None, None)
+    return Writer(base_url, ClaimSigner(secret), ResetSigner(secret))
 
 
 def write(writer: Writer, it: Mail) -> Letter:
@@ -89,6 +96,8 @@ def write(writer: Writer, it: Mail) -> Letter:
         raise Overtaken("It was too late to be of use.")
     if it.kind == "message" and it.message is None:
         raise Overtaken("The job that had it sent is not kept any more.")
+    if it.kind == "reset_password" and not reset_url(writer, it):
+        raise Overtaken("The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of.")
     if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
         raise Overtaken("Another address was left meanwhile.")
     true_while = TRUE_WHILE.get(it.kind)
@@ -121,6 +130,8 @@ def write(writer: Writer, it: Mail) -> Letter:
         "reservation_url": _url(writer, f"/reservations/{it.reservation_id}") if it.reservation_id else "",
         "confirm_url": _url(writer, f"/confirm/{it.confirm_token}"),
         "confirm_code": it.confirm_code or "",
+        "reset_url": reset_url(writer, it),
+        "site": urlsplit(writer.base_url).netloc,
         "claim_url": claim_url(writer, it) if it.kind in ("held", "confirmed") else "",
     }
     templates = _templates(language)
@@ -128,6 +139,22 @@ def write(writer: Writer, it: Mail) -> Letter:
     subject = text.partition("\n")[0]
     html = templates.get_template(f"{it.kind}.html").render(shown, subject=subject)
     return Letter(subject, text, html, [ticket.code for ticket in tickets])
+
+
+def kept(writer: Writer, it: Mail, letter: Letter) -> Letter:
+    """The letter as staff may read it: not with a link by which they could take an account over."""
+    url = reset_url(writer, it)
+    if not url:
+        return letter
+    body, html = (text.replace(url, SECRET_LINK) for text in (letter.body, letter.html))
+    return letter._replace(body=body, html=html)
+
+
+def reset_url(writer: Writer, it: Mail) -> str:
+    """The link by which an account gets a new password; empty in other mails."""
+    if it.kind != "reset_password" or writer.resets is None or not writer.base_url:
+        return ""
+    return _url(writer, f"/admin/reset-password?token={writer.resets.token(it.subject_id)}")
 
 
 def claim_url(writer: Writer, it: Mail) -> str:

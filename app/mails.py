@@ -71,7 +71,8 @@ async def send_due(stores: Stores, post: Post) -> bool | None:
     for it in due:
         try:
             letter = letters.write(post.writer, it)
-            await mails.write(stores.postgres, it, letter, kept=not post.url)
+            readable = letters.kept(post.writer, it, letter)
+            await mails.write(stores.postgres, it, readable, kept=not post.url)
         except Overtaken as error:
             await mails.settle(stores.postgres, it, "dropped", str(error))
             metrics.MAILS.labels("dropped").inc()

@@ -244,6 +244,11 @@ class Settings(BaseSettings):
         return self.rate_limits == "on"
 
     @property
+    def mails_links(self) -> bool:
+        """Whether a mail can bring a link: there is a server, and we know by which address we are reached."""
+        return bool(self.smtp_url.get_secret_value() and self.public_url)
+
+    @property
     def posts_privately(self) -> bool:
         """Whether webhooks may be at addresses that are not public."""
         return self.webhooks_private == "on"

@@ -1,4 +1,4 @@
-"""admin create: an account of staff, who log in with e-mail and password."""
+"""admin create | password: accounts of staff, who log in with e-mail and password."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from app import accounts
+from app import accounts, resets
 from app.commands.settled import Data, on_stores
 from app.core.definitions import NewAccount
 from app.core.errors import ValidationFailed
@@ -27,11 +27,6 @@ WRONG = {
 }
 
 
-@app.callback()
-def _admin() -> None:
-    """Keeps `create` a word of its own while it is the only one."""
-
-
 @app.command()
 def create(
     *,
@@ -46,9 +41,9 @@ def create(
     """
     _check("email", email)
     _check("name", name)
-    password = _password()
-    _check("password", password)
-    new = NewAccount(email=email, name=name, password=password)
+    chosen = _password()
+    _check("password", chosen)
+    new = NewAccount(email=email, name=name, password=chosen)
 
     async def appoint(stores: Stores, _settings: Settings) -> tuple[RegisteredAccount, Role | None]:
         return await accounts.appoint(stores, Passwords(), new, role, by=COMMAND_LINE)
@@ -58,6 +53,23 @@ def create(
         print(f"{made.email} has an account now, with the role {made.role}")
     else:
         print(f"{made.email} was {before} and is {made.role} now, with the new password")
+
+
+@app.command()
+def password(*, email: Annotated[str, typer.Option(help="Whose password it is.")], data: Data = None) -> None:
+    """Give an account another password, when somebody has forgotten theirs. It is signed out everywhere.
+
+    The password is asked for; where there is no terminal it is the first line of standard input.
+    """
+    _check("email", email)
+    new = _password()
+    _check("password", new)
+
+    async def change(stores: Stores, _settings: Settings) -> RegisteredAccount:
+        return await resets.set_password(stores, Passwords(), email, new, by=COMMAND_LINE)
+
+    changed = on_stores(data, change)
+    print(f"{changed.email} has the new password, and is signed out everywhere")
 
 
 def _check(field: str, value: str) -> None:

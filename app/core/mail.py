@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from email_validator import ValidatedEmail
 
 MailKind = Literal[
-    "confirm_address", "your_turn", "held", "confirmed", "cancelled", "refunded", "reminder", "message"
+    "confirm_address",
+    "your_turn",
+    "held",
+    "confirmed",
+    "cancelled",
+    "refunded",
+    "reminder",
+    "message",
+    "reset_password",
 ]
 MailState = Literal[
     "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"

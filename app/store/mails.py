@@ -38,13 +38,13 @@ class Mail(NamedTuple):
     created_at: datetime
     overdue: bool  # it came too late to be of use
     until: datetime | None
-    room_id: str
+    room_id: str  # empty: it is about no room
     room_name: str
     event_name: str | None
     venue: str | None
     starts_at: datetime | None
     timezone: str | None
-    locale: str | None  # of the visitor
+    locale: str | None  # of the visitor, or of whoever asked for it
     room_locale: str | None
     reservation_id: str | None
     status: str | None  # of the reservation, as all that follows
@@ -157,9 +157,9 @@ WITH chosen AS (
 )
 SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        coalesce(it.until < now(), false) AS overdue,
-       it.until, it.room_id, rooms.settings ->> 'name' AS room_name,
+       it.until, coalesce(it.room_id, ''), coalesce(rooms.settings ->> 'name', '') AS room_name,
        events.name AS event_name, venue, {readable("starts_at")}, timezone,
-       mailboxes.locale, rooms.settings ->> 'locale' AS room_locale,
+       coalesce(it.locale, mailboxes.locale), rooms.settings ->> 'locale' AS room_locale,
        reservations.reservation_id, reservations.status, reservations.amount, payments.amount AS refunded,
        reservations.currency, coalesce(reservations.items, '[]')::text AS items,
        coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_type_id', ticket_type_id, 'seat_id', seat_id,
@@ -171,7 +171,7 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        subject_id, confirm_token, confirm_code,
        (SELECT request::text FROM jobs
         WHERE it.kind = 'message' AND job_id = split_part(subject_id, ' ', 1)) AS message
-FROM it JOIN rooms USING (room_id)
+FROM it LEFT JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
 LEFT JOIN mailboxes USING (room_id, visitor_id)
 LEFT JOIN reservations USING (reservation_id)

@@ -18,6 +18,7 @@ _PAST = {
     "mails": "created_at < now() - interval '30 days' AND state NOT IN ('waiting', 'handing_over')",
     "mailboxes": f"{_LONG_CLOSED} AND NOT EXISTS (SELECT FROM events "
     "WHERE events.room_id = mailboxes.room_id AND starts_at > now() - interval '30 days')",
+    "password_resets": "expires_at <= now()",
     "mail_traces": "at < now() - interval '1 day'",
     "calls": "called_at < now() - interval '2 days'",
     "drawn_places": _LONG_CLOSED,

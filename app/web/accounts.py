@@ -186,7 +186,10 @@ async def new_password(request: Request, subject: str, body: PasswordChange) -> 
     """Change it, as often as one may try to log in. Raises as `accounts.change_password`, RateLimited."""
     app = request.app
     await app.throttles.login(request.client, subject)
-    await accounts.change_password(app.stores, app.passwords, subject, body.password, body.new_password)
+    await accounts.change_password(
+        *(app.stores, app.passwords, subject, body.password, body.new_password),
+        request_id=request.request_id,
+    )
 
 
 @endpoint(

@@ -20,6 +20,7 @@ from app.web import (
     console_webhooks,
 )
 from app.web.console import register_console
+from app.web.console_reset import register_reset
 from app.web.console_sign_in import register_sign_in
 
 MODULES = (
@@ -33,4 +34,5 @@ MODULES = (
 def register_console_pages(app: Quart) -> None:
     """Add the console."""
     register_sign_in(app)
+    register_reset(app)
     register_console(app)

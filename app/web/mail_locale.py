@@ -13,5 +13,14 @@ from app.web.http import Request
 async def mail_locale(request: Request, room_id: RoomId, asked: str = "") -> str:
     """What they asked for, else the language their page is in: the room's, or their browser's."""
     room = await request.app.line.rooms.get(room_id)
+    return languages.choose([asked, room.settings.locale, *_accepted(request)])
+
+
+def browser_locale(request: Request) -> str:
+    """The language of their browser."""
+    return languages.choose(_accepted(request))
+
+
+def _accepted(request: Request) -> list[str]:
     accepted = parse_accept_header(request.header(b"accept-language") or "", LanguageAccept)
-    return languages.choose([asked, room.settings.locale, *(tag for tag, share in accepted if share > 0)])
+    return [tag for tag, share in accepted if share > 0]

@@ -23,6 +23,7 @@ LOGINS_PER_ACCOUNT = RateLimitItemPerMinute(10)
 LOGINS_PER_DEVICE = RateLimitItemPerMinute(10)  # on which the account has signed in before
 LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # also while others guess at the account
 LOGINS_PER_ADDRESS = RateLimitItemPerMinute(60)
+RESETS_PER_ADDRESS = RateLimitItemPerMinute(30)
 REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
 
 
@@ -64,6 +65,10 @@ class Throttles:
         except RateLimited:
             if is_late:
                 raise
+
+    async def reset(self, client: str) -> None:
+        """Count a step on the way to a new password, for the address. Raises RateLimited."""
+        await self._count(RESETS_PER_ADDRESS, "password-reset", throttle_key(client))
 
     async def registration(self, client: str) -> None:
         """Count a new account, for the address. Raises RateLimited."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 import schemathesis
+from pydantic import SecretStr
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 
 from app.store.connections import connected
@@ -18,6 +19,7 @@ from tests.routes.conftest import served, settings, settings_of, web, worker, wo
 from tests.support.emptying import Empty
 
 CALL_TIMEOUT_S = 15
+BASE = "http://fairgate.test"  # of links in mails
 CONFIG = SchemathesisConfig(
     projects=ProjectsConfig(
         default=ProjectConfig(
@@ -34,7 +36,8 @@ __all__ = ["settings", "web", "worker"]
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(servers: Servers, empty: Empty) -> AsyncIterator[World]:
     """A sale on a real port, with a worker; one for a module, since it takes two seconds to make."""
-    chosen = settings_of(servers).model_copy(update={"webhooks_private": "on"})
+    links = {"smtp_url": SecretStr("smtp://127.0.0.1:9"), "mail_from": "a@example.org", "public_url": BASE}
+    chosen = settings_of(servers).model_copy(update={"webhooks_private": "on", **links})
     async with connected(chosen) as stores:
         await stores.redis.flushall()
         running = served(chosen), working(stores, chosen), receiving()

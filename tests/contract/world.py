@@ -9,6 +9,7 @@ from schemathesis.schemas import BaseSchema as OpenApiSchema
 
 from app import gate
 from app.core.model import RoomId, session_id
+from app.core.resets import digest
 from app.core.tokens import new_visitor_id
 from app.gate import Entering
 from app.web.http import Endpoint, param_names
@@ -18,6 +19,8 @@ from tests.waiting import wait_until
 FAN = {"email": "fan@example.org", "password": "correct horse"}
 NEW_FAN = {"email": "new@example.org", "name": "New", "password": "correct horse"}
 CHANGING = {"email": "changing@example.org", "password": "another horse"}
+RESETTING = {"email": "resetting@example.org", "password": "a third horse"}
+RESET = "t" * 43  # the token of a link
 NEW_EVENT = {"event_id": "new", "name": "New", "starts_at": "2030-01-01T20:00:00Z"}
 BOX = {"ticket_type_id": "box", "name": "Box", "price": 9000, "quantity": 2}
 BALCONY = {"sections": [{"name": "Balcony", "price": 7000, "rows": 2, "seats_per_row": 5}]}
@@ -72,6 +75,8 @@ KNOWN: dict[str, list[Known]] = {
     "show_claim": [Known(302)],
     "cancel": [Known(200, ids={"reservation_id": "to_cancel"})],
     "register": [Known(201, body=NEW_FAN)],
+    "ask_for_reset": [Known(204, body={"email": "fan@example.org"})],
+    "reset_password": [Known(204, body={"token": RESET, "new_password": "battery staple"})],
     "log_in": [Known(200, body=FAN)],
     "prometheus": [Known(200, "ops")],
     "log_out": [Known(204, "going")],
@@ -154,6 +159,12 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
     user, going = [bearer((await web.post("/v1/login", FAN)).json()["access_token"]) for _ in "ab"]
     await _made(web, "/v1/users", CHANGING | {"name": "Changing"})
     changing = bearer((await web.post("/v1/login", CHANGING)).json()["access_token"])
+    await _made(web, "/v1/users", RESETTING | {"name": "Resetting"})
+    await web.app.stores.postgres.execute(
+        "INSERT INTO password_resets SELECT $1, account_id, now() + interval '1 hour' FROM accounts "
+        "WHERE email = $2",
+        *(digest(RESET), RESETTING["email"]),
+    )
     place, booking = await web.inside("gala")
     held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(6)]
     to_read, to_confirm, to_pay, to_cancel, to_refund, paid = [it["reservation_id"] for it in held]

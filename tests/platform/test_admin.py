@@ -76,6 +76,26 @@ async def test_the_first_admin_logs_in_and_does_what_admins_do(create: Create, w
     assert oldest["after"] == {"email": "boss@example.org", "name": "The Boss", "role": "admin"}
 
 
+async def test_a_forgotten_password_is_replaced(create: Create, web: Web, addresses: dict[str, str]) -> None:
+    await create("--email", "boss@example.org", "--name", "The Boss")
+    before = await logged_in(web, "boss@example.org")
+    email = ("admin", "password", "--email", "Boss@example.org")
+    changed = await fairgate(*email, typed="battery staple\n", **addresses)
+    assert (changed.code, changed.err) == (0, "")
+    assert changed.out == "boss@example.org has the new password, and is signed out everywhere\n"
+    assert code(await web.get("/v1/keys", headers=before)) == (401, "credential_invalid")
+    newest = (
+        await web.get("/v1/audit", headers=await logged_in(web, "boss@example.org", "battery staple"))
+    ).json()
+    assert (newest["items"][0]["action"], newest["items"][0]["who"]) == ("set password", "cli")
+    none = await fairgate(
+        "admin", "password", "--email", "no@example.org", typed="battery staple\n", **addresses
+    )
+    assert (none.code, "No account has this e-mail" in none.err) == (1, True)
+    weak = await fairgate(*email, typed="1234567890\n", **addresses)
+    assert (weak.code, len(weak.err.splitlines())) == (2, 1)
+
+
 async def test_an_operator_may_less(create: Create, web: Web) -> None:
     await create("--email", "op@example.org", "--name", "Op", "--role", "operator")
     operator = await logged_in(web, "op@example.org")

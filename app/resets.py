@@ -1,0 +1,90 @@
+"""A new password for whoever has forgotten theirs: by a link in a mail, or by whoever runs us."""
+
+from __future__ import annotations
+
+import secrets
+
+from app import audit
+from app.audit import Thing
+from app.core.clock import now_ms
+from app.core.errors import CredentialInvalid, NotFound
+from app.core.mail import Traces, mailbox, normalised
+from app.core.model import Author, RegisteredAccount
+from app.core.resets import ResetSigner, digest
+from app.loading import stores_answer
+from app.passwords import Passwords, refuse_common
+from app.store import accounts, resets, sign_ins
+from app.store.connections import Stores
+from app.store.resets import Asked
+from app.store.rooms import Connection
+
+TOKEN_MAX = 100
+
+
+async def ask(
+    stores: Stores, signer: ResetSigner, traces: Traces, email: str, *, network: str, locale: str
+) -> None:
+    """Mail a link to the account with this e-mail; nothing tells whether there is one.
+
+    No more than three a day go to an address, and twenty an hour from where they are asked for. Raises
+    ValidationFailed, StoreUnavailable.
+    """
+    reset_id, to = secrets.token_urlsafe(16), mailbox(email).lower()
+    asked = Asked(
+        digest(signer.token(reset_id)), reset_id, to, locale, traces.recipient(to), traces.client(network)
+    )
+    with stores_answer():
+        await resets.ask(stores.postgres, asked)
+
+
+async def is_good(stores: Stores, token: str) -> bool:
+    """Whether a link would be taken. Raises StoreUnavailable."""
+    with stores_answer():
+        return len(token) <= TOKEN_MAX and await resets.is_good(stores.postgres, digest(token))
+
+
+async def reset(stores: Stores, passwords: Passwords, token: str, new: str, request_id: str) -> None:
+    """Give the account of a link another password, once; all its sign-ins and access tokens end.
+
+    Raises CredentialInvalid, ValidationFailed (`new_password`), BacklogFull, StoreUnavailable.
+    """
+    refuse_common(new, "new_password")
+    over = CredentialInvalid("This link was used before, or has run out. Ask for another one.")
+    if not await is_good(stores, token):  # before the work of a hash
+        raise over
+    with stores_answer():
+        password_hash = await passwords.hash(new)
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            account_id = await resets.take(connection, digest(token))
+            found = await accounts.lock_one(connection, account_id) if account_id else None
+            if found is None:
+                raise over
+            await resets.confirm_email(connection, found.account_id)
+            by = Author(subject=found.account_id, role=found.role, request_id=request_id)
+            await _replace(connection, found, password_hash, "reset password", by)
+
+
+async def set_password(
+    stores: Stores, passwords: Passwords, email: str, new: str, *, by: Author
+) -> RegisteredAccount:
+    """Give the account with this e-mail another password. Raises NotFound, ValidationFailed."""
+    refuse_common(new)
+    with stores_answer():
+        password_hash = await passwords.hash(new)
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            found = await accounts.lock_by_email(connection, normalised(email))
+            if found is None:
+                raise NotFound("No account has this e-mail.")
+            await resets.forget(connection, found.account_id)
+            await _replace(connection, found, password_hash, "set password", by)
+    return found
+
+
+async def _replace(
+    connection: Connection, found: RegisteredAccount, password_hash: str, action: str, by: Author
+) -> None:
+    await accounts.change_password(connection, found.account_id, found.password_hash, password_hash, now_ms())
+    await sign_ins.delete_of(connection, found.account_id)
+    if by.role != "user":  # the log is of what staff do
+        thing = Thing("account", found.account_id)
+        await audit.record(connection, by, action, thing, after={"password": "replaced"})

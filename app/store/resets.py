@@ -1,0 +1,89 @@
+"""SQL of password resets: links that are under way, and the mails that bring them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import asyncpg
+
+from app.core.resets import RESET_S
+from app.store.rooms import Connection, Queries
+
+ASKED_A_DAY = 3  # links to one address
+ASKING_AN_HOUR = 20  # links asked for from one network address; many people may share it
+
+
+class Asked(NamedTuple):
+    """A link that was asked for; the hashes are for the traces."""
+
+    token_hash: bytes
+    reset_id: str
+    email: str
+    locale: str
+    recipient: bytes
+    client: bytes
+
+
+# What is counted is the same whether there is such an account or not.
+_ASK = f"""
+WITH sent AS (
+    SELECT count(*) FILTER (WHERE recipient = $5) AS to_them,
+           count(*) FILTER (WHERE client = $6 AND at > now() - interval '1 hour') AS from_there
+    FROM mail_traces
+    WHERE kind = 'reset_password' AND at > now() - interval '1 day' AND (recipient = $5 OR client = $6)
+), counted AS (
+    INSERT INTO mail_traces (kind, recipient, client)
+    SELECT 'reset_password', $5, $6 FROM sent WHERE to_them < {ASKED_A_DAY} AND from_there < {ASKING_AN_HOUR}
+    RETURNING kind
+), made AS (
+    INSERT INTO password_resets (token_hash, account_id, expires_at)
+    SELECT $1, account_id, now() + make_interval(secs => {RESET_S}) FROM accounts, counted WHERE email = $3
+    RETURNING expires_at
+)
+INSERT INTO mails (kind, subject_id, recipient, guest, until, locale)
+SELECT 'reset_password', $2, $3, false, expires_at, $4 FROM made
+"""
+
+
+async def ask(postgres: asyncpg.Pool, asked: Asked) -> None:
+    """A link is good from now on, and due to be mailed, where an account has this e-mail.
+
+    One at a time for a recipient and for a client: many at once count as many.
+    """
+    async with postgres.acquire() as connection, connection.transaction():
+        for side in sorted((asked.recipient, asked.client)):
+            lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
+        await connection.execute(_ASK, *asked)
+
+
+async def is_good(queries: Queries, token_hash: bytes) -> bool:
+    """Whether a link has not been used and has not run out."""
+    good: bool = await queries.fetchval(
+        "SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = $1 AND expires_at > now())", token_hash
+    )
+    return good
+
+
+async def take(connection: Connection, token_hash: bytes) -> str | None:
+    """Use a link up, and with it all others of its account; the account, None: the link is not good."""
+    account_id: str | None = await connection.fetchval(
+        "DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > now() RETURNING account_id",
+        token_hash,
+    )
+    if account_id is not None:
+        await forget(connection, account_id)
+    return account_id
+
+
+async def forget(connection: Connection, account_id: str) -> None:
+    """No link of the account is good any more."""
+    await connection.execute("DELETE FROM password_resets WHERE account_id = $1", account_id)
+
+
+async def confirm_email(connection: Connection, account_id: str) -> None:
+    """Whoever used the link reads what is sent to the account's address."""
+    await connection.execute(
+        "UPDATE accounts SET email_confirmed_at = coalesce(email_confirmed_at, now()) WHERE account_id = $1",
+        account_id,
+    )

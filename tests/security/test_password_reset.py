@@ -1,0 +1,200 @@
+"""A forgotten password: a link in a mail, good once, for half an hour; it tells nobody who has accounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app import accounts
+from app.core.definitions import NewAccount
+from app.core.model import COMMAND_LINE
+from app.settings import Settings
+from app.store.connections import Stores
+from app.store.mails import select
+from app.store.resets import ASKED_A_DAY, ASKING_AN_HOUR
+from tests.mail_server import MailServer, mail_server
+from tests.routes.conftest import Web, bearer, code, field_of, served
+from tests.routes.test_mail import settled, text_of
+from tests.security.test_origins import everything
+from worker.context import WorkerContext
+
+BASE = "http://tickets.example.org"
+BOSS = {"email": "boss@example.org", "password": "correct horse"}
+STRANGER = "stranger@example.org"
+NEW = "battery staple"
+ASK, CONFIRM = "/v1/users/password-reset", "/v1/users/password-reset/confirm"
+OURS = {"Origin": BASE}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[MailServer]:
+    with mail_server(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: Settings, server: MailServer) -> Settings:
+    """With a mail server, and an address of our own for its links."""
+    links = {"smtp_url": SecretStr(server.url), "mail_from": "t@example.org", "public_url": BASE}
+    return settings.model_copy(update=links)
+
+
+async def appointed(web: Web) -> dict[str, str]:
+    """An admin, and the header of their token."""
+    new = NewAccount(name="Boss", **BOSS)
+    await accounts.appoint(web.app.stores, web.app.passwords, new, "admin", by=COMMAND_LINE)
+    return bearer((await web.post("/v1/login", BOSS)).json()["access_token"])
+
+
+async def ask(web: Web, email: str, **headers: str) -> httpx.Response:
+    return await web.post(ASK, {"email": email}, headers=headers)
+
+
+async def mailed(stores: Stores, server: MailServer) -> list[str]:
+    """The tokens of the links that were mailed, the first one first."""
+    await settled(stores)
+    texts = [text_of(it) for it in server.got() if it["Subject"].startswith("Choose a new password")]
+    return [re.findall(rf"{BASE}/admin/reset-password\?token=(\S+)", it)[0] for it in texts]
+
+
+async def choose(web: Web, token: str, new: str = NEW) -> httpx.Response:
+    return await web.post(CONFIRM, {"token": token, "new_password": new})
+
+
+async def test_a_link_is_good_once_and_ends_every_session(
+    web: Web, stores: Stores, server: MailServer, worker: WorkerContext
+) -> None:
+    token = await appointed(web)
+    console = {"Cookie": (await signed_in(web, BOSS["password"])).headers["set-cookie"].partition(";")[0]}
+    assert (await ask(web, " BOSS@example.org ")).status_code == 204
+    assert (await ask(web, BOSS["email"])).status_code == 204
+    first, second = await mailed(stores, server)
+    for wrong in ("short", "1234567890"):
+        assert field_of(await choose(web, first, wrong)) == "new_password"
+    assert (await choose(web, first)).status_code == 204
+    for used in (first, second, first[:-1], "", "x" * 100):  # the other one is over with it
+        assert code(await choose(web, used)) == (401, "credential_invalid")
+    assert code(await web.get("/v1/keys", headers=token)) == (401, "credential_invalid")
+    assert (await web.get("/admin/sign-ins", headers=console)).status_code == 401
+    assert code(await web.post("/v1/login", BOSS)) == (401, "credential_invalid")
+    again = bearer((await web.post("/v1/login", BOSS | {"password": NEW})).json()["access_token"])
+    changes = (await web.get("/v1/audit?kind=account", headers=again)).json()["items"]
+    (entry,) = [it for it in changes if it["action"] == "reset password"]
+    assert (entry["who"], entry["name"]) == (entry["id"], "Boss")
+
+
+async def test_nothing_that_staff_or_the_store_have_is_the_link(
+    web: Web, stores: Stores, server: MailServer, worker: WorkerContext
+) -> None:
+    await appointed(web)
+    await ask(web, BOSS["email"])
+    (token,) = await mailed(stores, server)
+    (row,), _ = await select(stores.postgres, None, None, limit=10, offset=0)
+    assert "shown to nobody else" in row.body + row.html
+    for table in ("mails", "password_resets", "mail_traces", "audit"):
+        rows = await stores.postgres.fetch(f"SELECT * FROM {table}")
+        assert token not in str([tuple(it) for it in rows]), table
+    await stores.postgres.execute("UPDATE password_resets SET expires_at = now()")
+    assert code(await choose(web, token)) == (401, "credential_invalid")
+
+
+async def test_whoever_is_no_staff_gets_a_link_too(
+    web: Web, stores: Stores, server: MailServer, worker: WorkerContext
+) -> None:
+    fan = {"email": STRANGER, "password": "correct horse"}
+    await web.post("/v1/users", fan | {"name": "Fan"})
+    for lost in (BOSS["email"], STRANGER):
+        assert (await ask(web, lost)).status_code == 204
+    (token,) = await mailed(stores, server)
+    assert (await choose(web, token)).status_code == 204
+    assert (await web.post("/v1/login", fan | {"password": NEW})).status_code == 200
+
+
+async def test_the_answer_does_not_tell_who_has_an_account(web: Web, stores: Stores) -> None:
+    await appointed(web)
+
+    def told(answer: httpx.Response) -> tuple[int, bytes, list[str]]:
+        return answer.status_code, answer.content, sorted(answer.headers)
+
+    known, unknown = await ask(web, BOSS["email"]), await ask(web, STRANGER)
+    assert told(known) == told(unknown)
+    pages = [
+        await web.post("/admin/forgot-password", data={"email": it}, headers=OURS)
+        for it in (BOSS["email"], STRANGER)
+    ]
+    assert pages[0].text.replace(BOSS["email"], STRANGER) == pages[1].text
+    traces = await stores.postgres.fetch(
+        "SELECT count(*) FROM mail_traces WHERE kind = 'reset_password' GROUP BY recipient"
+    )
+    assert [it[0] for it in traces] == [2, 2], "and both are counted"
+    assert await stores.postgres.fetchval("SELECT count(*) FROM mails") == 2
+    assert field_of(await ask(web, "no address")) == "email"
+
+
+async def test_neither_a_mailbox_nor_a_network_gets_more_than_its_share(web: Web, stores: Stores) -> None:
+    await appointed(web)
+    count = "SELECT count(*) FROM mails WHERE kind = 'reset_password'"
+    for n in range(ASKED_A_DAY + 2):
+        assert (await ask(web, BOSS["email"])).status_code == 204, n
+    assert await stores.postgres.fetchval(count) == ASKED_A_DAY
+    for n in range(ASKING_AN_HOUR - ASKED_A_DAY):
+        await ask(web, f"{n}@example.org")
+    await web.post("/v1/users", {"email": STRANGER, "name": "S", "password": "correct horse"})
+    await ask(web, STRANGER)
+    assert await stores.postgres.fetchval(count) == ASKED_A_DAY, "nobody is written to from there for an hour"
+
+
+async def test_the_pages(web: Web, stores: Stores, server: MailServer, worker: WorkerContext) -> None:
+    await appointed(web)
+    assert "/admin/forgot-password" in (await web.get("/admin")).text
+    assert 'name="email"' in (await web.get("/admin/forgot-password")).text
+    wrong = await web.post("/admin/forgot-password", data={"email": "x"}, headers=OURS)
+    assert (wrong.status_code, "not an e-mail address" in wrong.text) == (422, True)
+    sent = await web.post("/admin/forgot-password", data={"email": BOSS["email"]}, headers=OURS)
+    assert "we have sent it a link" in sent.text
+    (token,) = await mailed(stores, server)
+    path = f"/admin/reset-password?token={token}"
+    for _ in range(2):  # whoever only follows it, a scanner of mails, say, uses nothing up
+        assert token in (await web.get(path)).text
+    for new, told in (("short", "10 to 200 characters"), ("1234567890", "commonest")):
+        form = {"token": token, "new_password": new}
+        refused = await web.post("/admin/reset-password", data=form, headers=OURS)
+        assert (refused.status_code, told in refused.text, token in refused.text) == (422, True, True)
+    form = {"token": token, "new_password": NEW}
+    assert "is changed" in (await web.post("/admin/reset-password", data=form, headers=OURS)).text
+    for over in (await web.get(path), await web.post("/admin/reset-password", data=form, headers=OURS)):
+        assert (over.status_code, "was used before" in over.text) == (401, True)
+    assert (await signed_in(web, NEW)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "lacking", [{"smtp_url": SecretStr("")}, {"public_url": ""}], ids=["mail", "address"]
+)
+async def test_without_mail_or_an_address_of_ours_one_is_sent_to_people(
+    settings: Settings, stores: Stores, lacking: dict[str, object]
+) -> None:
+    """`Host` never makes the link."""
+    async with served(settings.model_copy(update=lacking)) as web:
+        await appointed(web)
+        before = await everything(stores)
+        for email in (BOSS["email"], STRANGER):
+            refused = await ask(web, email, Host="evil.example")
+            assert code(refused) == (409, "conflict")
+            assert "Ask another admin" in refused.json()["detail"]
+        page = await web.get("/admin/forgot-password")
+        assert "Ask another admin" in page.text
+        assert "<form" not in page.text
+        ours = {"Origin": "http://fairgate.test"} if "public_url" in lacking else OURS
+        sent = await web.post("/admin/forgot-password", data={"email": BOSS["email"]}, headers=ours)
+        assert (sent.status_code, "Ask another admin" in sent.text) == (409, True)
+        assert await everything(stores) == before
+
+
+async def signed_in(web: Web, password: str) -> httpx.Response:
+    form = {"email": BOSS["email"], "password": password}
+    return await web.post("/admin/sign-in", data=form, headers=OURS)
