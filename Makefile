@@ -71,7 +71,7 @@ format: install
 messages: install
 	@mkdir -p build
 	@$(VENV)/bin/pybabel -q extract -F pyproject.toml -k forms:1,2 --no-location --sort-output -w 110 --project Fairgate --version 1 \
-	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/languages.py
+	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/i18n.py
 	@$(VENV)/bin/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 110 -i build/fairgate.pot -D fairgate -d app/locale
 
 # The browser tests drive the system's Chromium, those of the gate its proxies, those of the clients Node.js and PHP, and those of the stores Redis, Sentinel and

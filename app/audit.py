@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from app.core.clock import in_zone
 from app.core.model import Author
-from app.loading import stores_answer
-from app.store import audit
-from app.store.audit import AuditFilter, Change, Entry, Fields
+from app.restoring.loaded_rooms import stores_answer
 from app.store.connections import Stores
-from app.store.rooms import Connection
+from app.store.sql import audit
+from app.store.sql.audit import AuditFilter, Change, Entry, Fields
+from app.store.sql.rooms import Connection
 
 
 class Thing(NamedTuple):

@@ -11,38 +11,43 @@ from typing import Any
 import msgspec
 from quart import Quart
 
-from app import counts, gate, health, loops, presence, reservations, signing, waiting_room
+from app import loops
+from app.accounts import signing_keys
+from app.accounts.passwords import Passwords
+from app.catalogue.hidden import Hidden
 from app.core.devices import DeviceSigner
+from app.core.email import ClaimSigner, Traces
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.knownuser import Sealer
-from app.core.mail import ClaimSigner, Traces
 from app.core.tokens import PlaceSigner
-from app.ends import Ends
-from app.exposition import Drift
-from app.hidden import Hidden
-from app.knownuser import Faces
+from app.gate import sessions
+from app.gate.ended_sessions import Ends
+from app.gate.knownuser import Faces
 from app.loops import Loops
-from app.passwords import Passwords
+from app.monitoring import counts, health, heartbeat
+from app.monitoring.exposition import Drift
+from app.reservations import operations
 from app.settings import Settings
 from app.store.connections import connected
-from app.store.job_queue import open_queue
-from app.web import openapi
-from app.web.addresses import trusted_networks
-from app.web.board import Board
-from app.web.calls import CALLS
-from app.web.cockpit_feed import Feeds
-from app.web.cold import DRAIN_MAX, register_endpoints
-from app.web.console_pages import register_console_pages
-from app.web.docs import register_docs
-from app.web.gate_rooms import GateRooms
-from app.web.hot import HotLane
-from app.web.http import App
-from app.web.kept import Kept
-from app.web.open_streams import OpenStreams
-from app.web.pages import register_pages
-from app.web.security_txt import register_security_txt
-from app.web.throttles import Throttles
+from app.store.redis.job_queue import open_queue
+from app.waiting_room import queue as waiting_room
+from app.web.api import openapi
+from app.web.api.registry import CALLS
+from app.web.api.security_txt import register_security_txt
+from app.web.console.cockpit_feed import Feeds
+from app.web.console.registry import register_console_pages
+from app.web.gate.rooms import GateRooms
+from app.web.http.cache import Kept
+from app.web.http.client_ip import trusted_networks
+from app.web.http.hot_lane import HotLane
+from app.web.http.open_streams import OpenStreams
+from app.web.http.quart_adapter import DRAIN_MAX, register_endpoints
+from app.web.http.routes import App
+from app.web.http.status_board import Board
+from app.web.http.throttles import Throttles
+from app.web.pages.docs import register_docs
+from app.web.pages.visitor_pages import register_pages
 
 AVAILABILITY_FRESH_S = 1.0
 FACE_FRESH_S = 2.0  # how a room speaks to a shop's connector
@@ -92,17 +97,17 @@ async def _opened(
     async with (
         open_queue(settings) as queue,
         connected(settings) as stores,
-        reservations.open_desk(stores, settings, running) as desk,
+        operations.open_desk(stores, settings, running) as desk,
     ):
         await health.tell_faults(stores)
         line = waiting_room.open_line(stores, settings)
-        keyring = await signing.open_keyring(stores.postgres)
+        keyring = await signing_keys.open_keyring(stores.postgres)
         board = Board(line, stores.redis, closing)
         ends = Ends(stores.redis)
         hidden = Hidden(stores.postgres, board.hide)
         await hidden.refresh()
-        name = presence.new_name()
-        present = partial(presence.keep_present, stores.redis, name, running)
+        name = heartbeat.new_name()
+        present = partial(heartbeat.keep_present, stores.redis, name, running)
         tasks = [
             running.start("board", board.keep),
             running.start("board_listener", board.listen),
@@ -126,7 +131,7 @@ async def _opened(
                 devices=DeviceSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,
-                gate=gate.open_gate(line),
+                gate=sessions.open_gate(line),
                 gate_rooms=GateRooms(line, board),
                 ends=ends,
                 faces=Faces(stores, Sealer(settings.secret.get_secret_value().encode())),

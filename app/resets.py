@@ -5,18 +5,19 @@ from __future__ import annotations
 import secrets
 
 from app import audit
+from app.accounts.passwords import Passwords, refuse_common
 from app.audit import Thing
 from app.core.clock import now_ms
+from app.core.email import Traces, mailbox, normalised
 from app.core.errors import CredentialInvalid, NotFound
-from app.core.mail import Traces, mailbox, normalised
 from app.core.model import Author, RegisteredAccount
 from app.core.resets import ResetSigner, digest
-from app.loading import stores_answer
-from app.passwords import Passwords, refuse_common
-from app.store import accounts, resets, sign_ins
+from app.restoring.loaded_rooms import stores_answer
+from app.store import resets
 from app.store.connections import Stores
 from app.store.resets import Asked
-from app.store.rooms import Connection
+from app.store.sql import accounts, sign_ins
+from app.store.sql.rooms import Connection
 
 TOKEN_MAX = 100
 

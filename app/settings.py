@@ -13,7 +13,7 @@ from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.core.mail import address
+from app.core.email import address
 
 SECRET_MIN = 16  # bytes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.web.assets import load_assets
+from app.web.http.assets import load_assets
 from load import crowd
 from load.figures import Row, row_of
 from load.measuring import Run, repeated

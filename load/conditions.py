@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from app.listening import ServerName
+from app.runtime.sockets import ServerName
 from app.store.connections import Stores
 from load.sizes import Size
 from load.wrk import How

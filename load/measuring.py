@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from app.core.model import RoomId
-from app.listening import ServerName
+from app.runtime.sockets import ServerName
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from load.conditions import Conditions, conditions

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from app.core.model import RoomId, VisitorId
-from app.store import control_scripts
 from app.store.keys import RoomKeys
+from app.store.scripts import admission
 from load import crowd, prepared
 from load.figures import Figure, Row, Trial, percentile
 from load.measuring import Run, measure
@@ -94,7 +94,7 @@ async def _ticks(run: Run, product: Product, room_id: RoomId) -> tuple[list[floa
         cpu_s = product.cpu_s()["valkey"]
         for _ in range(min(run.size.ticks, run.size.waiting // CALLED_A_TICK)):
             begun = time.perf_counter()
-            tick = await control_scripts.admit(redis, keys, limit=CALLED_A_TICK)
+            tick = await admission.admit(redis, keys, limit=CALLED_A_TICK)
             took_ms.append(1000 * (time.perf_counter() - begun))
             assert tick.calls == CALLED_A_TICK, tick
         cpu_s = product.cpu_s()["valkey"] - cpu_s

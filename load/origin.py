@@ -22,7 +22,7 @@ from random import Random
 import msgspec
 
 from app.core.model import Place, Room, RoomId, RoomSettings, RoomStatus, VisitorId
-from app.web.line_documents import StatusDocument, place_document, status_document
+from app.web.documents.waiting_room import StatusDocument, place_document, status_document
 from load.page import STATUS_POLL_S, Answer, Page
 
 FANS = 100_000

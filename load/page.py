@@ -13,8 +13,8 @@ from random import Random
 from typing import Literal
 
 from app.core.model import PlaceState
-from app.web.line_documents import PlaceDocument, StatusDocument
-from app.web.queue_document import panel_of
+from app.web.documents.waiting_room import PlaceDocument, StatusDocument
+from app.web.pages.queue_document import panel_of
 
 Step = Literal["join", "ask", "claim"]
 

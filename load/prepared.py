@@ -12,9 +12,10 @@ from typing import Any
 
 from app.core.model import BookingClaims, Place, PlaceClaims, RoomId, VisitorId
 from app.core.tokens import BookingSigner, new_visitor_id
-from app.store import control_scripts, keyring, room_scripts, sessions
 from app.store.keys import RoomKeys
-from app.store.room_scripts import NO_TOKEN, AskRecord, JoinRecord, Refused
+from app.store.scripts import admission, room
+from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord, Refused
+from app.store.sql import sessions, signing_keys
 from load.crowd import Sale
 from load.product import NotStarted, Product
 
@@ -34,7 +35,7 @@ async def fill(product: Product, room_id: RoomId, count: int) -> list[VisitorId]
 async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> list[str]:
     """Place tokens of visitors who stand in the line, signed as the product does."""
     signer, keys = product.place_signer(), RoomKeys(room_id)
-    epoch = (await control_scripts.numbers(product.stores.redis, keys)).epoch
+    epoch = (await admission.numbers(product.stores.redis, keys)).epoch
     redis: Any = product.stores.redis
     generation: str = await redis.hget(keys.conf, "generation") or ""
     tokens = []
@@ -55,7 +56,7 @@ async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[Vis
 async def inside(product: Product, sale: Sale, count: int) -> list[str]:
     """Let `count` visitors join a sale without a crowd, and claim; their booking tokens."""
     await _allow_numbers(product, sale.room_id, count)
-    signer = BookingSigner(await keyring.load_keys(product.stores.postgres))
+    signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres))
     tokens: list[str] = []
     while len(tokens) < count:
         visitors = [new_visitor_id() for _ in range(min(BATCH, count - len(tokens)))]
@@ -69,23 +70,21 @@ async def inside(product: Product, sale: Sale, count: int) -> list[str]:
 async def _allow_numbers(product: Product, room_id: RoomId, more: int) -> None:
     """Let so many numbers more be given out, in Postgres first, as the worker does block by block."""
     redis, keys = product.stores.redis, RoomKeys(room_id)
-    now = await control_scripts.numbers(redis, keys)
+    now = await admission.numbers(redis, keys)
     numbers = now.last_number + more
     await product.stores.postgres.execute(NUMBERS, room_id, numbers)
-    await control_scripts.raise_numbers(
-        redis, keys, epoch=now.epoch, draw_last=now.draw_last, numbers=numbers
-    )
+    await admission.raise_numbers(redis, keys, epoch=now.epoch, draw_last=now.draw_last, numbers=numbers)
 
 
 async def _join(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> None:
     records = [JoinRecord(visitor_id, "", 0, NO_TOKEN, 0) for visitor_id in visitors]
-    answers = await room_scripts.join(product.stores.redis, RoomKeys(room_id), records, rate=0, burst=1)
+    answers = await room.join(product.stores.redis, RoomKeys(room_id), records, rate=0, burst=1)
     _placed(answers.places)
 
 
 async def _claim(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> list[Place]:
     records = [AskRecord(visitor_id, 0, NO_TOKEN, 0) for visitor_id in visitors]
-    answers = await room_scripts.claim(product.stores.redis, RoomKeys(room_id), records, rate=0, burst=1)
+    answers = await room.claim(product.stores.redis, RoomKeys(room_id), records, rate=0, burst=1)
     places = _placed(answers.places)
     if waiting := [place for place in places if place.state != "active"]:
         raise NotStarted(f"{len(waiting)} of {len(places)} were not called at once in {room_id}")

@@ -18,10 +18,10 @@ from pathlib import Path
 import httpx
 import psutil
 
-from app import children, installation
 from app.core.errors import CannotRun
 from app.core.tokens import PlaceSigner
-from app.listening import ServerName
+from app.runtime import child_process, installation
+from app.runtime.sockets import ServerName
 from app.settings import Settings
 from app.store.connections import Stores, connected
 
@@ -121,7 +121,7 @@ async def running(
     data: Path, server: ServerName, *, web: int = 1, workers: int = 1, **environment: str
 ) -> AsyncIterator[Product]:
     """`fairgate up` on `data` and a free port, with these settings and no others; stopped on the way out."""
-    command = [*children.program(), "up", "--server", server, "--port", "0", "--data", str(data)]
+    command = [*child_process.program(), "up", "--server", server, "--port", "0", "--data", str(data)]
     command += ["--simulate-payments", "--web", str(web), "--workers", str(workers)]
     clean = {name: value for name, value in os.environ.items() if not _ours(name)}
     process = _launch(command, {**clean, **environment}, data / "up.log")
@@ -169,7 +169,7 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
 
 @asynccontextmanager
 async def _staff(url: str, data: Path) -> AsyncIterator[httpx.AsyncClient]:
-    command = [*children.program(), "token", "--role", "admin", "--sub", "benchmark"]
+    command = [*child_process.program(), "token", "--role", "admin", "--sub", "benchmark"]
     made = await asyncio.create_subprocess_exec(
         *command, "--data", str(data), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -19,7 +19,7 @@ import msgspec
 import psutil
 
 from app.core.errors import CannotRun
-from app.embedded import free_port
+from app.runtime.embedded_stores import free_port
 from load import crowd
 from load.figures import Figure, Row, Trial, missing, row_of
 from load.measuring import Run, measure

@@ -14,10 +14,10 @@ from typing import Any
 from app.core.clock import REDIS_TIME
 from app.core.model import EventId, RoomId, VisitorId
 from app.core.tokens import new_visitor_id
-from app.store import lua
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
-from app.store.room_scripts import NO_TOKEN, AskRecord, JoinRecord
+from app.store.scripts import loader
+from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord
 
 VISITORS_MAX = 200_000
 INSERT = """
@@ -37,7 +37,7 @@ async def joins_per_s(stores: Stores, room_id: RoomId, batch: int, seconds: floa
 
     async def join(visitors: Sequence[VisitorId]) -> None:
         records = [value for visitor_id in visitors for value in JoinRecord(visitor_id, "", 0, NO_TOKEN, 0)]
-        await lua.call(stores.redis, "join", keys, records, now_ms=REDIS_TIME, rate=0, burst=1, away=0)
+        await loader.call(stores.redis, "join", keys, records, now_ms=REDIS_TIME, rate=0, burst=1, away=0)
 
     return await _per_s(join, [new_visitor_id() for _ in range(VISITORS_MAX)], batch, seconds)
 
@@ -50,7 +50,7 @@ async def places_per_s(
 
     async def ask(visitors: Sequence[VisitorId]) -> None:
         records = [value for visitor_id in visitors for value in AskRecord(visitor_id, 0, NO_TOKEN, 0)]
-        await lua.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
+        await loader.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
 
     return await _per_s(ask, list(waiting) * rounds, batch, seconds)
 

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from app.core.model import RoomId, RoomSettings
-from app.rebuild import rebuild_room
+from app.restoring.room import rebuild_room
 from load.figures import Figure, Row
 from load.measuring import Run
 from load.product import NotStarted, Product

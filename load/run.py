@@ -22,9 +22,9 @@ from typing import Literal
 import httpx
 import msgspec
 
-from app import children
 from app.core.errors import CannotRun, Refusal
 from app.core.model import EventId, RoomId
+from app.runtime import child_process
 from app.store.connections import STORE_AWAY
 from app.store.keys import RoomKeys
 from load.measuring import Watched, admissions
@@ -137,7 +137,7 @@ async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**children.finding_ours(), PLAN: str(folder / "plan")},
+        env={**child_process.finding_ours(), PLAN: str(folder / "plan")},
         start_new_session=True,
     )
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()

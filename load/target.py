@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 
-from app import accounts, installation
+from app.accounts import accounts
 from app.core.errors import CannotRun
-from app.listening import ServerName
+from app.runtime import installation
+from app.runtime.sockets import ServerName
 from app.settings import Settings
 from app.store.connections import Stores, connected
 from load import product

@@ -9,7 +9,7 @@ import gevent
 import msgspec
 from gevent.event import Event
 
-from app.web.line_documents import PlaceDocument
+from app.web.documents.waiting_room import PlaceDocument
 from load.page import Answer, Link, Page, Step
 from load.plan import Claim, Promise
 from load.scenarios import Kind

@@ -17,7 +17,7 @@ import gevent.ssl
 import msgspec
 from geventhttpclient.client import HTTPClient
 
-from app.web.line_documents import StatusDocument
+from app.web.documents.waiting_room import StatusDocument
 from load.plan import PROGRESS, Found, Latency, Plan
 from load.scenarios import SCENARIOS, Scenario
 

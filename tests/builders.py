@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 
 from app.core.model import Author, EventId, PlaceClaims, Room, RoomId, RoomSettings, RoomState, VisitorId
-from app.store import control_scripts, room_scripts, rooms
-from app.store.conf import conf_fields, restored_fields
 from app.store.connections import Stores
-from app.store.control_scripts import RestorePoint
 from app.store.keys import RoomKeys
-from app.store.room_scripts import NO_TOKEN, AskRecord, JoinRecord
-from app.store.rooms import RoomRow, Terms
+from app.store.redis.conf import conf_fields, restored_fields
+from app.store.scripts import admission
+from app.store.scripts import room as room_scripts
+from app.store.scripts.admission import RestorePoint
+from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord
+from app.store.sql import rooms
+from app.store.sql.rooms import RoomRow, Terms
 
 Client = Any  # redis-py types its commands for sync and async clients at once
 NOW = 1_800_000_000_000  # a whole second, so that session ends are easy to say
@@ -66,11 +68,11 @@ async def a_room(
     """A room in Redis, brought into `state` at `now_ms`, so that an open one has a full bucket."""
     row = a_row(event_id, **settings)
     point = RestorePoint(1, 0, numbers_reserved, 0, 0, 0, 0, 0)
-    await control_scripts.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=now_ms)
-    await control_scripts.finish_restore(redis, KEYS, epoch=1, window_ms=0, now_ms=now_ms)
+    await admission.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=now_ms)
+    await admission.finish_restore(redis, KEYS, epoch=1, window_ms=0, now_ms=now_ms)
     steps: dict[str, tuple[str, ...]] = {"paused": ("open", "paused"), "closed": ("open", "closed")}
     for version, step in enumerate(steps.get(state, (state,)), 2):
-        await control_scripts.configure(redis, KEYS, {}, version=version, to=step, now_ms=now_ms)
+        await admission.configure(redis, KEYS, {}, version=version, to=step, now_ms=now_ms)
     return KEYS
 
 
@@ -84,7 +86,7 @@ async def a_lottery(redis: Client, entrants: list[JoinRecord]) -> None:
 async def set_up(redis: Client, version: int, to: str = "open", now_ms: int = NOW, **settings: Any) -> None:
     """Staff change the room: `version` has to grow."""
     fields = conf_fields(a_row(settings.pop("event_id", None), **settings))
-    await control_scripts.configure(redis, KEYS, fields, version=version, to=to, now_ms=now_ms)
+    await admission.configure(redis, KEYS, fields, version=version, to=to, now_ms=now_ms)
 
 
 async def a_stored_room(stores: Stores, room_id: RoomId = ROOM, **settings: Any) -> RoomId:

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app import embedded, migrate
+from app.runtime import embedded_stores, migrate
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 from app.store.keys import PERMANENT
 from tests.support.emptying import Empty, emptying
@@ -39,8 +39,8 @@ class Servers:
 def servers() -> Iterator[Servers]:
     folder = Path(tempfile.mkdtemp(prefix="fairgate-test-"))
     folder.chmod(0o711)
-    valkey = embedded.start_valkey(folder / "valkey")
-    postgres = embedded.start_postgres(folder / "postgres")
+    valkey = embedded_stores.start_valkey(folder / "valkey")
+    postgres = embedded_stores.start_postgres(folder / "postgres")
 
     async def execute(statement: str) -> None:
         connection = await asyncpg.connect(postgres.url)
@@ -48,7 +48,7 @@ def servers() -> Iterator[Servers]:
         await connection.close()
 
     async def ready() -> None:
-        await asyncio.gather(embedded.ready(valkey), embedded.ready(postgres))
+        await asyncio.gather(embedded_stores.ready(valkey), embedded_stores.ready(postgres))
 
     try:
         asyncio.run(ready())
@@ -57,8 +57,8 @@ def servers() -> Iterator[Servers]:
         asyncio.run(execute("CREATE DATABASE test TEMPLATE template_fairgate"))
         yield Servers(valkey.url, postgres.url, "template_fairgate", _database(postgres.url, "test"))
     finally:
-        embedded.stop(valkey)
-        embedded.stop(postgres)
+        embedded_stores.stop(valkey)
+        embedded_stores.stop(postgres)
         shutil.rmtree(folder)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from app.core.model import Place, VisitorId
-from app.store import control_scripts, room_scripts
-from app.store.control_scripts import Tick
-from app.store.room_scripts import AskRecord, JoinRecord, Refused
+from app.store.scripts import admission, room
+from app.store.scripts.admission import Tick
+from app.store.scripts.room import AskRecord, JoinRecord, Refused
 from tests.builders import KEYS, NOW, Client, a_visitor, asking, joining
 
 Found = Place | Refused
@@ -14,7 +14,7 @@ Found = Place | Refused
 async def join(redis: Client, *visitors: str | JoinRecord, now_ms: int = NOW) -> list[Found]:
     """Everybody joins in one batch."""
     records = [it if isinstance(it, JoinRecord) else joining(it) for it in visitors]
-    return (await room_scripts.join(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
+    return (await room.join(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
 
 
 async def crowd(redis: Client, size: int, now_ms: int = NOW) -> list[VisitorId]:
@@ -27,18 +27,18 @@ async def crowd(redis: Client, size: int, now_ms: int = NOW) -> list[VisitorId]:
 async def ask(redis: Client, *visitors: str | AskRecord, now_ms: int = NOW) -> list[Found]:
     """Everybody asks for their place."""
     records = [it if isinstance(it, AskRecord) else asking(it) for it in visitors]
-    return (await room_scripts.place(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
+    return (await room.place(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
 
 
 async def claim(redis: Client, *visitors: str | AskRecord, now_ms: int = NOW) -> list[Found]:
     """Everybody claims."""
     records = [it if isinstance(it, AskRecord) else asking(it) for it in visitors]
-    return (await room_scripts.claim(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
+    return (await room.claim(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
 
 
 async def tick(redis: Client, now_ms: int = NOW, limit: int = 2_000) -> Tick:
     """One tick of the controller."""
-    return await control_scripts.admit(redis, KEYS, limit=limit, now_ms=now_ms)
+    return await admission.admit(redis, KEYS, limit=limit, now_ms=now_ms)
 
 
 def words(found: list[Found]) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from app.listening import ServerName, listen, url_of
-from app.serve import SERVERS
+from app.runtime.serve import SERVERS
+from app.runtime.sockets import ServerName, listen, url_of
 
 
 @asynccontextmanager

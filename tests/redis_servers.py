@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.embedded import free_port
+from app.runtime.embedded_stores import free_port
 from tests.waiting import wait_until
 
 USER, PASSWORD = "fairgate", "p@ss/word"

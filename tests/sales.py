@@ -21,13 +21,14 @@ from app.core.model import (
     TicketTypeId,
     VisitorId,
 )
-from app.desk import Desk, open_desk
-from app.reservations import Reserved, reserve
+from app.reservations.operations import Reserved, reserve
+from app.reservations.pending import Desk, open_desk
 from app.settings import Settings
-from app.store import ledger, stock_scripts
 from app.store.connections import RedisClient, Stores
 from app.store.keys import ROOMS, RoomKeys
-from app.store.stock_scripts import Decision, Request, Submission
+from app.store.redis import ledger
+from app.store.scripts import stock as stock_scripts
+from app.store.scripts.stock import Decision, Request, Submission
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 from worker.processor import drain

@@ -9,12 +9,13 @@ from typing import Any
 from app.core.definitions import NewSection
 from app.core.model import BestAvailable, BookingClaims, NamedSeats, TicketType, TicketTypeId
 from app.core.seating import Section, seat_id, whole_sections
-from app.desk import Desk
-from app.holds import load_totals
-from app.reservations import Reserved, reserve
-from app.store import seats, stock_scripts
+from app.reservations.holds import load_totals
+from app.reservations.operations import Reserved, reserve
+from app.reservations.pending import Desk
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
+from app.store.scripts import stock
+from app.store.sql import seats
 from tests.sales import GALA, HALL, KEYS, TOTALS, a_sale, at_desk, on_sale, working
 
 ROWS, ROW_SEATS, PRICE = 3, 5, 7000
@@ -46,8 +47,8 @@ async def seats_on_sale(
     await on_sale(redis, keys, TOTALS, **conf)
     for section in sections or (a_section(),):
         ticket_type_id = section.ticket_type_id
-        await stock_scripts.load_seats(redis, keys, section.rows, ticket_type_id=ticket_type_id)
-        await stock_scripts.load_stock(redis, keys, [type_of_section(section)])
+        await stock.load_seats(redis, keys, section.rows, ticket_type_id=ticket_type_id)
+        await stock.load_stock(redis, keys, [type_of_section(section)])
 
 
 async def states(redis: RedisClient, keys: RoomKeys = KEYS, ticket_type: str = "stalls") -> dict[str, str]:

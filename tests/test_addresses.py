@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.web.addresses import client_address, forwarded_scheme, throttle_key, trusted_networks
+from app.web.http.client_ip import client_address, forwarded_scheme, throttle_key, trusted_networks
 
 OURS = trusted_networks(["10.0.0.0/8", "2001:db8:1::/48", "192.0.2.7"])
 

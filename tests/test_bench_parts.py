@@ -14,7 +14,7 @@ import pytest
 
 from app.core.errors import CannotRun
 from app.core.model import RoomId
-from app.embedded import free_port
+from app.runtime.embedded_stores import free_port
 from load import crowd, wrk
 from load.crowd import Sale
 from load.wrk import How, Requests

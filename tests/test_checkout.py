@@ -7,8 +7,6 @@ import time
 
 import pytest
 
-from app import holds
-from app.checkout import Payment, cancel, confirm, settle_payments
 from app.core.errors import (
     Conflict,
     HoldExpired,
@@ -18,11 +16,13 @@ from app.core.errors import (
     ValidationFailed,
 )
 from app.core.model import Reservation, ReservationId
-from app.desk import Desk
-from app.payments import Charge, GatewayFailed, SimulatedGateway
-from app.reservations import check, get, reserve
+from app.payments.gateway import Charge, GatewayFailed, SimulatedGateway
+from app.reservations import holds
+from app.reservations.checkout import Payment, cancel, confirm, settle_payments
+from app.reservations.operations import check, get, reserve
+from app.reservations.pending import Desk
 from app.store.connections import Stores
-from app.store.payments import Attempt, Bill
+from app.store.sql.payments import Attempt, Bill
 from tests.sales import GALA, LIVE, a_session, a_shop, ask, counters, stock, wanted
 from tests.store.test_reservations import WAITING
 from tests.waiting import wait_until

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from app import children
-from app.children import Child, ends_with_us
+from app.runtime import child_process
+from app.runtime.child_process import Child, ends_with_us
 
 
 def a_child(program: str) -> Child:
@@ -45,7 +45,7 @@ def ended(child: Child) -> int:
 
 def test_the_first_deaths_are_answered_at_once_then_comes_a_pause() -> None:
     child = a_child("raise SystemExit(7)")
-    for _ in range(children.FREE_RESTARTS):
+    for _ in range(child_process.FREE_RESTARTS):
         child.start()
         assert not child.due
         assert ended(child) == 7
@@ -57,10 +57,10 @@ def test_the_first_deaths_are_answered_at_once_then_comes_a_pause() -> None:
 
 
 def test_a_pause_never_grows_beyond_what_a_restart_may_take() -> None:
-    pauses = [children._pause_s(deaths) for deaths in range(100)]
+    pauses = [child_process._pause_s(deaths) for deaths in range(100)]
     assert pauses == sorted(pauses)
-    assert max(pauses[: children.GIVING_UP_AFTER]) < 2
-    assert max(pauses) == children.RESTART_DELAY_MAX_S
+    assert max(pauses[: child_process.GIVING_UP_AFTER]) < 2
+    assert max(pauses) == child_process.RESTART_DELAY_MAX_S
 
 
 def test_a_polite_stop_and_a_forced_one(started: list[Child]) -> None:
@@ -72,7 +72,7 @@ def test_a_polite_stop_and_a_forced_one(started: list[Child]) -> None:
         assert child.process is not None
         assert child.process.stdout is not None
         child.process.stdout.readline()
-    children.stop([polite, deaf], 0.3)
+    child_process.stop([polite, deaf], 0.3)
     assert ended(polite) == -signal.SIGTERM
     assert ended(deaf) == -signal.SIGKILL
 
@@ -96,5 +96,5 @@ signal.pause()
 
 
 def test_off_linux_there_is_no_such_signal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "_libc", None)
+    monkeypatch.setattr(child_process, "_libc", None)
     assert ends_with_us(signal.SIGTERM) is None

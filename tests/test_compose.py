@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 import yaml
 
-from app import cli, migrate
+from app import cli
+from app.runtime import migrate
 from app.settings import Settings
 from tests.conftest import Servers
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from app import conservation, holds
 from app.core.errors import EventNotFound, Refusal
 from app.core.model import EventId
-from app.desk import Desk
-from app.reservations import Payment, cancel, check, confirm
+from app.reservations import consistency, holds
+from app.reservations.operations import Payment, cancel, check, confirm
+from app.reservations.pending import Desk
 from app.store.connections import Stores
 from tests.sales import GALA, LIVE, a_sale, a_session, a_shop, ask
 
@@ -18,7 +18,7 @@ from tests.sales import GALA, LIVE, a_sale, a_session, a_shop, ask
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong here stays wrong; no need to look for six seconds."""
-    monkeypatch.setattr(conservation, "PAUSE_S", 0.02)
+    monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
 async def test_a_sale_in_all_its_states_adds_up(stores: Stores) -> None:
@@ -91,7 +91,7 @@ async def test_many_findings_are_cut_short(stores: Stores) -> None:
     await a_sale(stores)
     await stores.redis.hset(LIVE.allowance, mapping={f"eve{i}": "1" for i in range(30)})
     lines = await check(stores, GALA)
-    assert len(lines) == conservation.LINES_MAX + 1
+    assert len(lines) == consistency.LINES_MAX + 1
     assert lines[-1] == "and 10 more like these"
 
 

@@ -6,9 +6,9 @@ import json
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from app.counts import Counts
-from app.store import counts
+from app.monitoring.counts import Counts
 from app.store.connections import Stores
+from app.store.redis import counts
 
 
 async def test_each_process_adds_what_it_counted_once_and_leaves_it_when_it_ends(stores: Stores) -> None:

@@ -12,14 +12,15 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from app import cli, set_aside
+from app import cli
 from app.core.tokens import SigningKey
 from app.doctor import examination
 from app.doctor.finding import Finding
 from app.doctor.redis import compared
+from app.set_aside import failures
 from app.settings import Settings
-from app.store import keyring
 from app.store.connections import RedisClient, Stores
+from app.store.sql import signing_keys
 from tests.conftest import Servers
 
 SECRET = "do-not-tell-anybody"  # in every secret there is
@@ -113,14 +114,14 @@ async def test_a_schema_of_another_release_is_found(
 
 
 async def test_an_old_key_is_found(stores: Stores, settings: Settings) -> None:
-    await keyring.insert_first_key(stores.postgres, SigningKey.new())
+    await signing_keys.insert_first_key(stores.postgres, SigningKey.new())
     assert await wrongs(settings) == {}
     await stores.postgres.execute("UPDATE signing_keys SET created_at = now() - interval '400 days'")
     assert (await wrongs(settings))["keys"].do == "fairgate keys rotate"
 
 
 async def test_what_was_set_aside_is_found(stores: Stores, settings: Settings) -> None:
-    await set_aside.keep(stores, "webhook", "w/1/1", "ValueError: x", content="", room_id=None)
+    await failures.keep(stores, "webhook", "w/1/1", "ValueError: x", content="", room_id=None)
     found = await wrongs(settings)
     assert list(found) == ["set_aside"]
     assert "1 of the kind webhook" in found["set_aside"].says

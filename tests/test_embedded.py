@@ -17,8 +17,8 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
-from app import embedded
-from app.embedded import EmbeddedFailed, EmbeddedStore
+from app.runtime import embedded_stores
+from app.runtime.embedded_stores import EmbeddedFailed, EmbeddedStore
 
 Start = Callable[[Path], EmbeddedStore]
 
@@ -32,29 +32,29 @@ def folder() -> Iterator[Path]:
 
 
 async def test_valkey_keeps_its_data_and_its_address(folder: Path) -> None:
-    first = embedded.start_valkey(folder)
+    first = embedded_stores.start_valkey(folder)
     try:
-        await embedded.ready(first)
+        await embedded_stores.ready(first)
         async with Redis.from_url(first.url) as redis:
             await redis.set("kept", "yes", ex=600)
             policy = await redis.config_get("maxmemory-policy", "appendonly")
             assert policy == {"maxmemory-policy": "noeviction", "appendonly": "yes"}
     finally:
-        embedded.stop(first)
-    second = embedded.start_valkey(folder)
+        embedded_stores.stop(first)
+    second = embedded_stores.start_valkey(folder)
     try:
-        await embedded.ready(second)
+        await embedded_stores.ready(second)
         assert second.url == first.url
         async with Redis.from_url(second.url) as redis:
             assert await redis.get("kept") == b"yes"
     finally:
-        embedded.stop(second)
+        embedded_stores.stop(second)
 
 
 async def test_postgres_keeps_its_data_after_a_kill(folder: Path) -> None:
-    first = embedded.start_postgres(folder)
+    first = embedded_stores.start_postgres(folder)
     try:
-        await embedded.ready(first)
+        await embedded_stores.ready(first)
         connection = await asyncpg.connect(first.url)
         assert await connection.fetchval("SHOW fsync") == "on"
         await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
@@ -62,51 +62,51 @@ async def test_postgres_keeps_its_data_after_a_kill(folder: Path) -> None:
     finally:
         first.process.kill()
         first.process.wait()
-    second = embedded.start_postgres(folder)
+    second = embedded_stores.start_postgres(folder)
     try:
-        await embedded.ready(second)
+        await embedded_stores.ready(second)
         assert second.url == first.url
         connection = await asyncpg.connect(second.url)
         assert await connection.fetchval("SELECT n FROM kept") == 7
         await connection.close()
     finally:
-        embedded.stop(second)
+        embedded_stores.stop(second)
 
 
 async def test_a_half_made_database_is_begun_again(folder: Path) -> None:
     (folder / "data.new").mkdir()
     (folder / "data.new" / "PG_VERSION").write_text("18")
-    store = embedded.start_postgres(folder)
+    store = embedded_stores.start_postgres(folder)
     try:
-        await embedded.ready(store)
+        await embedded_stores.ready(store)
     finally:
-        embedded.stop(store)
+        embedded_stores.stop(store)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another user")
 async def test_postgres_runs_in_a_home_that_is_closed_to_others(folder: Path) -> None:
     home = folder / "home"
     home.mkdir(mode=0o700)
-    store = embedded.start_postgres(home / "share" / "postgres")
+    store = embedded_stores.start_postgres(home / "share" / "postgres")
     try:
-        await embedded.ready(store)
+        await embedded_stores.ready(store)
         owner = psutil.Process(store.process.pid)
         assert owner.uids().effective != 0
         assert owner.gids().effective != 0
     finally:
-        embedded.stop(store)
+        embedded_stores.stop(store)
     assert stat.S_IMODE(home.stat().st_mode) == 0o701
 
 
 async def test_strangers_are_not_let_in(folder: Path) -> None:
-    store = embedded.start_valkey(folder)
+    store = embedded_stores.start_valkey(folder)
     try:
-        await embedded.ready(store)
-        url = store.url.replace(embedded.own_secret(folder, "password"), "wrong")
+        await embedded_stores.ready(store)
+        url = store.url.replace(embedded_stores.own_secret(folder, "password"), "wrong")
         with pytest.raises(Exception, match="invalid username-password"):
             await Redis.from_url(url).ping()
     finally:
-        embedded.stop(store)
+        embedded_stores.stop(store)
     assert stat.S_IMODE((folder / "password").stat().st_mode) == 0o600
 
 
@@ -114,19 +114,19 @@ async def test_another_port_is_taken_when_the_kept_one_is_not_free(folder: Path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         (folder / "port").write_text(str(port))
-        store = embedded.start_valkey(folder)
+        store = embedded_stores.start_valkey(folder)
         try:
-            await embedded.ready(store)
+            await embedded_stores.ready(store)
         finally:
-            embedded.stop(store)
+            embedded_stores.stop(store)
     assert f":{port}/" not in store.url
 
 
 async def test_a_store_that_ends_at_once_is_told(folder: Path) -> None:
     (folder / "appendonlydir").write_text("not a folder")
-    store = embedded.start_valkey(folder)
+    store = embedded_stores.start_valkey(folder)
     with pytest.raises(EmbeddedFailed, match=r"valkey ended with code \d+; see .*valkey\.log"):
-        await embedded.ready(store)
+        await embedded_stores.ready(store)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a user for PostgreSQL")

@@ -7,8 +7,8 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarg
 
 from app.core import errors
 from app.core.errors import RateLimited, Refusal, ValidationFailed, all_refusals
-from app.store.batching import CoalescerFull
-from app.web.problems import problem_response, refusal_of
+from app.store.coalescer import CoalescerFull
+from app.web.http.problems import problem_response, refusal_of
 
 TABLE = {
     400: "malformed_json idempotency_key_required bad_header",

@@ -8,16 +8,16 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from app import health, presence, stats
 from app.core.clock import now_ms
-from app.health import Away
 from app.loops import Loops
+from app.monitoring import health, heartbeat, stats
+from app.monitoring.health import Away
 from app.settings import Settings
-from app.store import past
-from app.store import presence as heartbeats
 from app.store.connections import Stores, connect_postgres, connect_redis
 from app.store.keys import WEBS, WORKERS
-from app.web.console_health import groups_of
+from app.store.redis import heartbeats
+from app.store.sql import retention
+from app.web.console.health import groups_of
 from tests.conftest import Servers
 from tests.waiting import wait_until
 
@@ -29,7 +29,7 @@ def named(name: str, processes: list[health.Process] | Away) -> health.Process |
 
 
 async def test_every_part_tells_of_itself(stores: Stores) -> None:
-    there = asyncio.create_task(presence.keep_present(stores.redis, "ours", Loops()))
+    there = asyncio.create_task(heartbeat.keep_present(stores.redis, "ours", Loops()))
 
     async def a_web() -> health.Process | None:
         found = named("ours", (await health.look(stores)).webs)
@@ -108,7 +108,7 @@ async def test_the_audit_log_is_kept_for_ever_unless_a_setting_says_how_long(sto
     )
     assert Settings().audit_keep_days == 0
     for days, left in ((0, 2), (60, 2), (30, 1)):
-        await past.forget(stores.postgres, days)
+        await retention.forget(stores.postgres, days)
         assert await stores.postgres.fetchval("SELECT count(*) FROM audit") == left
 
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import holds
-from app.checkout import Payment, cancel, confirm
 from app.core.errors import Refusal
 from app.core.model import BookingClaims, ReservationId
-from app.desk import Desk
-from app.rebuild_stock import rebuild_stock
-from app.reservations import check
-from app.store import endings, stream
+from app.reservations import holds
+from app.reservations.checkout import Payment, cancel, confirm
+from app.reservations.operations import check
+from app.reservations.pending import Desk
+from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
+from app.store.redis import submissions
+from app.store.sql import hold_endings
 from tests.sales import GALA, HALL, LIVE, a_sale, a_session, ask, at_desk, rows, stock
 
 TOTAL, MOST, VISITORS = 6, 4, 3
@@ -105,8 +106,8 @@ class Sale:
     async def work(self) -> None:
         """What a lane does, once; and again, as another worker might."""
         stores = self.desk.stores
-        messages = await stream.read_new(stores.redis, LIVE, READ)
-        messages += [it for it in await stream.read_own(stores.redis, LIVE, READ) if it not in messages]
+        messages = await submissions.read_new(stores.redis, LIVE, READ)
+        messages += [it for it in await submissions.read_own(stores.redis, LIVE, READ) if it not in messages]
         if messages:
             batch = await holds.decide(stores, HALL, messages)
             await holds.record(stores, batch)
@@ -115,7 +116,7 @@ class Sale:
 
     async def decide_and_die(self) -> None:
         """A worker that took stock and was killed before it wrote anything."""
-        messages = await stream.read_new(self.desk.stores.redis, LIVE, READ)
+        messages = await submissions.read_new(self.desk.stores.redis, LIVE, READ)
         if messages:
             await holds.decide(self.desk.stores, HALL, messages)
 
@@ -132,7 +133,7 @@ class Sale:
         """Every hold's time is over; with `cut`, Redis is not told."""
         stores = self.desk.stores
         await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
-        await (endings.expire_due(stores.postgres) if cut else holds.expire_due(stores))
+        await (hold_endings.expire_due(stores.postgres) if cut else holds.expire_due(stores))
         for reservation_id, status in self.model.status.items():
             if status == "held":
                 self.model.status[reservation_id] = "expired"
@@ -150,7 +151,7 @@ class Sale:
                 elif kind == "cancel":
                     await cancel(self.desk, reservation_id)
                 else:
-                    await endings.cancel(self.desk.stores.postgres, reservation_id)
+                    await hold_endings.cancel(self.desk.stores.postgres, reservation_id)
             except Refusal:
                 continue
         if kind == "pay" and was == "held":

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from app import holds
-from app.reservations import check
-from app.store import endings, stock_scripts
+from app.reservations import holds
+from app.reservations.operations import check
 from app.store.connections import Stores
+from app.store.scripts import stock as stock_scripts
+from app.store.sql import hold_endings
 from tests.sales import (
     GALA,
     HALL,
@@ -26,8 +27,8 @@ from tests.sales import (
 from tests.waiting import wait_until
 from worker.context import WorkerContext
 from worker.expiry import expire_holds
-from worker.mend import align_totals
-from worker.mend import mend as mend_job
+from worker.repair import align_totals
+from worker.repair import mend as mend_job
 
 
 async def run_out(stores: Stores) -> None:
@@ -76,7 +77,7 @@ async def test_what_redis_was_not_told_is_mended(stores: Stores, how: str) -> No
         await ask(desk, await a_session(stores))
         if how == "expired":
             await run_out(stores)
-            await endings.expire_due(stores.postgres)  # and there the worker died
+            await hold_endings.expire_due(stores.postgres)  # and there the worker died
         else:
             await stores.postgres.execute(
                 "UPDATE reservations SET status = 'confirmed', confirmed_at = now(); "
@@ -107,7 +108,7 @@ async def test_a_reservation_that_went_on_meanwhile_is_not_marked_as_told(stores
     async with a_shop(stores) as desk:
         reserved = await ask(desk, await a_session(stores))
         await stores.postgres.execute("UPDATE reservations SET status = 'cancelled', ended_at = now()")
-        await endings.mark_released(stores.postgres, [reserved.reservation_id], ["confirmed"])
+        await hold_endings.mark_released(stores.postgres, [reserved.reservation_id], ["confirmed"])
         assert await unreleased(stores) == 1
 
 

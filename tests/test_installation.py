@@ -13,8 +13,8 @@ import msgspec
 import psutil
 import pytest
 
-from app import installation
-from app.installation import Installation, InstallationRefused, Member
+from app.runtime import installation
+from app.runtime.installation import Installation, InstallationRefused, Member
 from app.settings import Settings
 
 HERE = Member.of("up", os.getpid())

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.web.kept import Kept
+from app.web.http.cache import Kept
 
 
 class Source:

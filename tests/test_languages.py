@@ -13,9 +13,9 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from app import languages
-from app.core import errors, words
-from app.web.page_render import templates
+from app import i18n
+from app.core import errors, formatting
+from app.web.pages.render import templates
 
 ROOT = Path(__file__).parents[1]
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}|%(?!\()")
@@ -33,31 +33,31 @@ TAG = re.compile(r"<[^>]*>")
     ],
 )
 def test_the_first_language_that_is_known_is_taken(wanted: list[str], chosen: str) -> None:
-    assert languages.choose(wanted) == chosen
+    assert i18n.choose(wanted) == chosen
 
 
 def test_arabic_goes_from_right_to_left() -> None:
-    assert {it for it in languages.LANGUAGES if languages.direction(it) == "rtl"} == {"ar"}
+    assert {it for it in i18n.LANGUAGES if i18n.direction(it) == "rtl"} == {"ar"}
 
 
-@pytest.mark.parametrize("language", languages.LANGUAGES)
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
 def test_every_number_has_its_plural(language: str) -> None:
-    units = languages.units(language)
+    units = i18n.units(language)
     for n in (*range(130), 1_000_000):
-        text = words.counted(n, units["minute"], language)
+        text = formatting.counted(n, units["minute"], language)
         said = {"ar": ("دقيقة", "دقيقتان")}.get(language, ())
-        assert str(words.number(n, language)) in text or text in said, (n, text)
-    assert words.counted(2, {**units["hour"], "zero": "none"}, language) != "none"
-    assert words.counted(0, {**units["hour"], "zero": "none"}, language) == "none"
+        assert str(formatting.number(n, language)) in text or text in said, (n, text)
+    assert formatting.counted(2, {**units["hour"], "zero": "none"}, language) != "none"
+    assert formatting.counted(0, {**units["hour"], "zero": "none"}, language) == "none"
 
 
 def test_a_pole_counts_as_poles_do() -> None:
-    minutes = languages.units("pl")["minute"]
-    counted = [words.counted(n, minutes, "pl") for n in (1, 2, 5, 12, 22, 25)]
+    minutes = i18n.units("pl")["minute"]
+    counted = [formatting.counted(n, minutes, "pl") for n in (1, 2, 5, 12, 22, 25)]
     assert counted == ["1 minuta", "2 minuty", "5 minut", "12 minut", "22 minuty", "25 minut"]
 
 
-@pytest.mark.parametrize("language", languages.LANGUAGES)
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
 def test_every_template_is_there_in_every_language(language: str) -> None:
     environment = templates(language)
     for name in ("room.html", "event.html", "error.html"):
@@ -71,14 +71,14 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     found = tmp_path_factory.mktemp("messages") / "fairgate.pot"
     pybabel = Path(sys.executable).with_name("pybabel")
     options = ("-q", "extract", "-F", "pyproject.toml", "-k", "forms:1,2", "-o", str(found))
-    subprocess.run([pybabel, *options, "templates", "app/languages.py"], check=True, cwd=ROOT, timeout=60)
+    subprocess.run([pybabel, *options, "templates", "app/i18n.py"], check=True, cwd=ROOT, timeout=60)
     with found.open("rb") as file:
         return read_po(file)
 
 
-@pytest.mark.parametrize("language", [it for it in languages.LANGUAGES if it != languages.ENGLISH])
+@pytest.mark.parametrize("language", [it for it in i18n.LANGUAGES if it != i18n.ENGLISH])
 def test_every_catalogue_is_complete(messages: Catalog, language: str) -> None:
-    with languages.path(language).open("rb") as file:
+    with i18n.path(language).open("rb") as file:
         catalogue = read_po(file, locale=language)
     wrong = [f"{language}: {it}" for message in messages for it in faults(message, catalogue)]
     assert not wrong, "run `make messages`, then translate:\n" + "\n".join(wrong)

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app import listening
-from app.listening import ServerName
+from app.runtime import sockets
+from app.runtime.sockets import ServerName
 from tests.listening import listening as on_a_port
 
 ASK = b"GET / HTTP/1.1\r\nHost: fairgate\r\n\r\n"
@@ -43,7 +43,7 @@ class Endless:
 async def test_a_reader_who_takes_nothing_has_left(
     server: ServerName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "UNHEARD_MS", 500)
+    monkeypatch.setattr(sockets, "UNHEARD_MS", 500)
     app = Endless()
     async with on_a_port(app, server) as url:
         where = urlsplit(url)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app import log
+from app import logs
 from app.settings import Settings
 
 
@@ -17,7 +17,7 @@ from app.settings import Settings
 def _as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    levels = {name: logging.getLogger(name).level for name in log.QUIET}
+    levels = {name: logging.getLogger(name).level for name in logs.QUIET}
     yield
     root.handlers = handlers
     root.setLevel(level)
@@ -27,8 +27,8 @@ def _as_it_was() -> Iterator[None]:
 
 
 def test_a_line_is_a_json_object_with_the_role(capsys: pytest.CaptureFixture[str]) -> None:
-    log.configure(Settings(log_format="auto"), "worker")
-    log.get("app.test").info("served", count=3)
+    logs.configure(Settings(log_format="auto"), "worker")
+    logs.get("app.test").info("served", count=3)
     captured = capsys.readouterr()
     assert captured.out == ""
     line = json.loads(captured.err)
@@ -36,7 +36,7 @@ def test_a_line_is_a_json_object_with_the_role(capsys: pytest.CaptureFixture[str
 
 
 def test_libraries_write_the_same_way_and_chatty_ones_only_warn(capsys: pytest.CaptureFixture[str]) -> None:
-    log.configure(Settings(log_format="json"), "web")
+    logs.configure(Settings(log_format="json"), "web")
     logging.getLogger("somebody").info("hello")
     logging.getLogger("arq").info("job done")
     logging.getLogger("arq").warning("job failed")
@@ -48,25 +48,25 @@ def test_libraries_write_the_same_way_and_chatty_ones_only_warn(capsys: pytest.C
 
 
 def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    log.configure(Settings(log_level="error"), "web")
-    log.get("app.test").warning("not this")
-    log.get("app.test").error("this")
+    logs.configure(Settings(log_level="error"), "web")
+    logs.get("app.test").warning("not this")
+    logs.get("app.test").error("this")
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["this"]
 
 
 def test_an_exception_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    log.configure(Settings(log_format="json"), "web")
+    logs.configure(Settings(log_format="json"), "web")
     try:
         raise ValueError("broken")
     except ValueError:
-        log.get("app.test").exception("failed")
+        logs.get("app.test").exception("failed")
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError: broken" in json.loads(line)["exception"]
 
 
 def test_the_console_form_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    log.configure(Settings(log_format="console"), "web")
-    log.get("app.test").info("served", count=3)
+    logs.configure(Settings(log_format="console"), "web")
+    logs.get("app.test").info("served", count=3)
     err = capsys.readouterr().err
     assert "served" in err
     assert "{" not in err

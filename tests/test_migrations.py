@@ -6,7 +6,7 @@ import asyncio
 
 import asyncpg
 
-from app import migrate
+from app.runtime import migrate
 from tests.conftest import Servers
 
 SCHEMA = """

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from app import holds
-from app.checkout import Payment, cancel, confirm
 from app.core.errors import PaymentDeclined
 from app.core.model import RoomState, RoomStatus
-from app.outbox import relay
-from app.store import outbox, reservations, rooms
+from app.notifications.relay import relay
+from app.reservations import holds
+from app.reservations.checkout import Payment, cancel, confirm
 from app.store.connections import Stores
-from app.store.notice_stream import KEYS, add_notices
+from app.store.redis.notice_stream import KEYS, add_notices
+from app.store.sql import outbox, reservations, rooms
 from tests.sales import GALA, HALL, a_sale, a_session, a_shop, ask
 from tests.store.test_reservations import ORIGIN, new_hold
 

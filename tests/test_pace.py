@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.model import Blocked, Pace, RoomStatus
-from app.core.pace import (
+from app.core.wait_estimate import (
     Measured,
     Moment,
     estimate,

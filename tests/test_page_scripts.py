@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from app.web.assets import FOLDER
+from app.web.http.assets import FOLDER
 
 SCRIPTS = {it.name: re.sub(r"(?m)^ *//.*$", "", it.read_text()) for it in FOLDER.glob("*.js")}
 LATER = {

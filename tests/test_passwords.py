@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from app import passwords
+from app.accounts import passwords
+from app.accounts.passwords import AT_ONCE, Passwords
 from app.core.errors import BacklogFull
-from app.passwords import AT_ONCE, Passwords
 
 
 class Watched(PasswordHasher):

@@ -7,9 +7,8 @@ import asyncio
 import pytest
 
 from app import metrics
-from app.checkout import ASKED_AT_ONCE, confirm, settle_payments
 from app.core.errors import PaymentDeclined
-from app.payments import (
+from app.payments.gateway import (
     FAILURES_MAX,
     Charge,
     GatewayFailed,
@@ -17,8 +16,9 @@ from app.payments import (
     GuardedGateway,
     SimulatedGateway,
 )
+from app.reservations.checkout import ASKED_AT_ONCE, confirm, settle_payments
 from app.store.connections import Stores
-from app.store.payments import Attempt, Bill
+from app.store.sql.payments import Attempt, Bill
 from tests.sales import a_shop
 from tests.test_checkout import card, charged, held, now
 from tests.waiting import wait_until

@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app import posting
-from app.core.delivery import is_public, new_secret, retry_after_s
-from app.posting import AddressRefused, NotTaken
+from app.core.webhook_policy import is_public, new_secret, retry_after_s
+from app.notifications import safe_post
+from app.notifications.safe_post import AddressRefused, NotTaken
 from tests.receiver import Receiver, receiving
 
 
@@ -45,7 +45,7 @@ from tests.receiver import Receiver, receiving
 )
 async def test_where_a_webhook_must_not_go(url: str) -> None:
     with pytest.raises(AddressRefused):
-        await posting.checked(posting.parse(url), private=False)
+        await safe_post.checked(safe_post.parse(url), private=False)
 
 
 def a_certificate(folder: Path, name: str) -> ssl.SSLContext:
@@ -79,7 +79,7 @@ async def test_a_certificate_has_to_be_for_the_name_and_not_for_the_address(
     url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
     trusting = ssl.create_default_context(cafile=tmp_path / f"{name}.pem")
     async with server, httpx.AsyncClient(verify=trusting, trust_env=False) as client:
-        sent = posting.post(client, url, new_secret(), "m1", "{}", private=True)
+        sent = safe_post.post(client, url, new_secret(), "m1", "{}", private=True)
         if taken:
             await sent
         else:
@@ -90,16 +90,16 @@ async def test_a_certificate_has_to_be_for_the_name_and_not_for_the_address(
 
 async def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
     """A name is resolved once; the request still names the host that was asked for."""
-    async with receiving() as receiver, posting.open_client() as client:
+    async with receiving() as receiver, safe_post.open_client() as client:
         named = receiver.url.replace("127.0.0.1", "localhost")
         secret = "whsec_" + "A" * 40
-        await posting.post(client, named, secret, "m1", "{}", private=True)
+        await safe_post.post(client, named, secret, "m1", "{}", private=True)
         assert receiver.got[0].headers["host"].startswith("localhost:")
         with pytest.raises(AddressRefused):
-            await posting.post(client, named, secret, "m1", "{}", private=False)
+            await safe_post.post(client, named, secret, "m1", "{}", private=False)
     with pytest.raises(NotTaken):
-        async with posting.open_client() as client:
-            await posting.post(client, receiver.url, secret, "m1", "{}", private=True)
+        async with safe_post.open_client() as client:
+            await safe_post.post(client, receiver.url, secret, "m1", "{}", private=True)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_retries_spread_over_a_day() -> None:
 
 async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """None of them is asked for twice, and what one of them answers is the answer."""
-    async with receiving() as receiver, posting.open_client() as client:
+    async with receiving() as receiver, safe_post.open_client() as client:
         port = httpx.URL(receiver.url).port
         named = f"http://two.example:{port}/"
         refusing, taking = (socket.AF_INET, socket.SOCK_STREAM, 6, ""), "127.0.0.1"
@@ -147,7 +147,7 @@ async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch:
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
         for answer in (200, 500):
             receiver.answer = answer
-            sent = posting.post(client, named, new_secret(), "m1", "{}", private=True)
+            sent = safe_post.post(client, named, new_secret(), "m1", "{}", private=True)
             if answer == 200:
                 assert await sent == 200
             else:
@@ -155,4 +155,4 @@ async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch:
                     await sent
         assert [it.headers["host"] for it in receiver.got] == [f"two.example:{port}"] * 2
         with pytest.raises(AddressRefused):
-            await posting.post(client, named, new_secret(), "m1", "{}", private=False)
+            await safe_post.post(client, named, new_secret(), "m1", "{}", private=False)

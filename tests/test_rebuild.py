@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from app import room_control
 from app.core import errors
 from app.core.model import Place, PlaceClaims, RoomStatus
 from app.core.rules import draw_of
-from app.numbers import draw_batch, reserve_numbers
-from app.rebuild import is_whole, rebuild_room
+from app.restoring.room import is_whole, rebuild_room
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.control_scripts import admit
 from app.store.keys import ROOMS
-from app.store.rooms import record_progress
-from app.waiting_room import Joining, Line, claim, join, leave, open_line, place, status
+from app.store.scripts.admission import admit
+from app.store.sql.rooms import record_progress
+from app.waiting_room import control
+from app.waiting_room.queue import Joining, Line, claim, join, leave, open_line, place, status
+from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.builders import KEYS, ROOM, SEED, STAFF, Client, a_stored_room, a_visitor, token
 from tests.waiting import wait_until
 
@@ -32,7 +32,7 @@ async def line(stores: Stores) -> Line:
 async def an_open_room(line: Line, **settings: Any) -> None:
     """A room without a restore window unless asked for; calls are made by hand in these tests."""
     await a_stored_room(line.stores, **({"restore_window_s": 0, "admission_rate_per_minute": 0} | settings))
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
 
 
 async def joined(line: Line, count: int) -> list[Place]:
@@ -148,7 +148,7 @@ async def test_a_call_nobody_had_recorded_yet_is_not_lost(line: Line) -> None:
 async def test_removed_visitors_stay_out(line: Line) -> None:
     await an_open_room(line)
     ann, _ = await joined(line, 2)
-    await room_control.remove(line, ROOM, ann.visitor_id, by=STAFF)
+    await control.remove(line, ROOM, ann.visitor_id, by=STAFF)
     await wipe(line)
     with pytest.raises(errors.RemovedByStaff):
         await back(line, ann)
@@ -178,7 +178,7 @@ async def test_a_first_load_has_no_window(line: Line) -> None:
 
 async def test_a_fifo_pre_queue_returns_in_the_order_it_came(line: Line) -> None:
     await a_stored_room(line.stores, restore_window_s=0, admission_rate_per_minute=0)
-    await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await admit(line.stores.redis, KEYS, limit=10)
     crowd = await joined(line, 9)
     await wipe(line)
@@ -186,7 +186,7 @@ async def test_a_fifo_pre_queue_returns_in_the_order_it_came(line: Line) -> None
     await admit(line.stores.redis, KEYS, limit=10)
     returned = [await back(line, it) for it in reversed(crowd)]
     assert {it.state for it in returned} == {"prequeue"}
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     found = [(await place(line, ROOM, claims(it)))[0] for it in crowd]
     assert [(it.queue_number, it.ahead) for it in found] == [(n, n - 1) for n in range(1, 10)]
 
@@ -195,10 +195,10 @@ async def test_a_half_drawn_lottery_goes_on_with_everybody_in_their_place(line: 
     await a_stored_room(
         line.stores, restore_window_s=0, admission_rate_per_minute=0, queueing_method="lottery"
     )
-    await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await admit(line.stores.redis, KEYS, limit=10)
     crowd = await joined(line, 40)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     (late,) = await joined(line, 1)
     await reserve_numbers(line.stores, ROOM)
     client: Client = line.stores.redis
@@ -283,7 +283,7 @@ async def test_the_stock_comes_back_before_anything_is_claimed(line: Line) -> No
         "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, held, sold) "
         "VALUES ('gala', 'floor', 'Floor', 5000, 10, 0, 0)"
     )
-    await room_control.refresh(line.stores, ROOM)
+    await control.refresh(line.stores, ROOM)
     await wipe(line)
     (ann,) = await joined(line, 1)
     await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")

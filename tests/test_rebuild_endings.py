@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from app import room_control, waiting_room
 from app.core.errors import Refusal
 from app.core.model import Place, PlaceClaims
-from app.ended_places import keep_endings
-from app.rebuild import is_whole
+from app.restoring.room import is_whole
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.control_scripts import admit
-from app.store.rooms import record_progress
-from app.waiting_room import Joining, Line, claim, join, leave, open_line, place, status
+from app.store.scripts.admission import admit
+from app.store.sql.rooms import record_progress
+from app.waiting_room import control, queue
+from app.waiting_room.ended_places import keep_endings
+from app.waiting_room.queue import Joining, Line, claim, join, leave, open_line, place, status
 from tests.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.waiting import wait_until
 
@@ -27,7 +27,7 @@ from tests.waiting import wait_until
 async def line(stores: Stores) -> Line:
     line = open_line(stores, Settings(rate_limits="off"))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     return line
 
 
@@ -102,7 +102,7 @@ ENDS: dict[End, str] = {
 async def told(line: Line, known: PlaceClaims) -> set[str]:
     """What they are told by whatever they ask."""
     found: set[str] = {(await place(line, ROOM, known))[0].state}
-    for asked in (claim(line, ROOM, known), waiting_room.want(line, ROOM, known, 1)):
+    for asked in (claim(line, ROOM, known), queue.want(line, ROOM, known, 1)):
         try:
             found.add((await asked)[0].state)
         except Refusal as refusal:
@@ -145,7 +145,7 @@ async def test_who_left_the_line_does_not_stand_there_again(line: Line) -> None:
 async def test_a_pre_queue_is_left_for_good(stores: Stores) -> None:
     line = open_line(stores, Settings(rate_limits="off"))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
-    await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await look(line)
     ann, bob = await crowd(line, 2)
     await leave(line, ROOM, ann)

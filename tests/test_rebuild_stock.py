@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from app import holds
-from app.rebuild_stock import rebuild_stock
-from app.reservations import Payment, cancel, check, confirm
+from app.reservations import holds
+from app.reservations.operations import Payment, cancel, check, confirm
+from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.keys import ROOMS
-from app.store.reservations import Superseded
-from app.store.stock_scripts import RoomNotReady
-from app.store.stream import Message
+from app.store.redis.submissions import Message
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql.reservations import Superseded
 from tests.sales import CONF, GALA, HALL, LIVE, a_session, a_shop, ask, counters, stock
 from tests.waiting import wait_until
 

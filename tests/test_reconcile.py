@@ -6,15 +6,16 @@ import asyncio
 
 import pytest
 
-from app import conservation, holds, metrics, reconcile
+from app import metrics
 from app.core.errors import EventNotFound, Refusal
 from app.core.model import EventId
-from app.desk import Desk
-from app.reservations import Payment, cancel, check, confirm
-from app.store import stream
+from app.reservations import consistency, holds, reconcile
+from app.reservations.operations import Payment, cancel, check, confirm
+from app.reservations.pending import Desk
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
-from app.store.stock_scripts import RoomNotReady
+from app.store.redis import submissions
+from app.store.scripts.stock import RoomNotReady
 from tests.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, ask, at_desk, rows, stock
 from tests.seating import a_hall, ask_seats, states
 
@@ -24,7 +25,7 @@ A1, B2 = "stalls-a-1", "stalls-b-2"
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong here stays wrong; no need to look for six seconds."""
-    monkeypatch.setattr(conservation, "PAUSE_S", 0.02)
+    monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
 async def plant(stores: Stores, command: str, reservation_id: str) -> None:
@@ -135,8 +136,8 @@ async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
     await a_sale(stores)
     async with at_desk(stores) as desk:
         submitted = await ask(desk, await a_session(stores), "floor:2", wait=False)
-        messages = await stream.read_new(stores.redis, LIVE, "worker1")
-        messages += await stream.read_new(stores.redis, LIVE, "worker1")
+        messages = await submissions.read_new(stores.redis, LIVE, "worker1")
+        messages += await submissions.read_new(stores.redis, LIVE, "worker1")
         batch = await holds.decide(stores, HALL, messages)
         for mend in (False, True):
             assert await reconcile.reconcile(stores, GALA, mend=mend) == ([], [])

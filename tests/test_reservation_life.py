@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import checkout, conservation, holds, reconcile
-from app.checkout import Payment, cancel, confirm, extend
 from app.core.errors import Refusal
 from app.core.model import ReservationId
-from app.payments import SimulatedGateway
-from app.reservations import check
-from app.store import endings, payments
+from app.payments.gateway import SimulatedGateway
+from app.reservations import checkout, consistency, holds, reconcile
+from app.reservations.checkout import Payment, cancel, confirm, extend
+from app.reservations.operations import check
 from app.store.connections import Stores
-from app.store.payments import Attempt
+from app.store.sql import hold_endings, payments
+from app.store.sql.payments import Attempt
 from tests.sales import GALA, LIVE, a_sale, a_session, at_desk, rows, stock
 from tests.test_hold_life import MOST, TOTAL, VISITORS, Sale, Step
 
@@ -62,7 +62,7 @@ FROM reservations r
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for an answer here; time passes in a step of its own."""
-    monkeypatch.setattr(conservation, "PAUSE_S", 0)
+    monkeypatch.setattr(consistency, "PAUSE_S", 0)
     for name in ("CONFIRM_WAIT_S", "POLL_S", "ASK_AGAIN_AFTER_S", "LOST_AFTER_S"):
         monkeypatch.setattr(checkout, name, 0)
 
@@ -101,7 +101,7 @@ class PaidSale(Sale):
         elif kind == "cancel":
             await cancel(self.desk, reservation_id)
         elif kind == "cancel_cut":
-            await endings.cancel(postgres, reservation_id)
+            await hold_endings.cancel(postgres, reservation_id)
         else:
             attempt = Attempt(
                 self.desk.signed(f"{reservation_id}{key}"), reservation_id, "", "card", "tok_ok"

@@ -23,11 +23,11 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import BookingClaims, EventId, Item, Reservation, ReservationId
-from app.desk import Desk
-from app.reservations import Reserved, check, get, reserve, watch
+from app.reservations.operations import Reserved, check, get, reserve, watch
+from app.reservations.pending import Desk
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.stream import announce
+from app.store.redis.submissions import announce
 from tests.sales import (
     GALA,
     HALL,

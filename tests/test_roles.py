@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from app import accounts
+from app.accounts import accounts
 from app.core.errors import Conflict, NotFound
 from app.core.model import COMMAND_LINE, Role
-from app.store.accounts import AccountFilter
 from app.store.connections import Stores
+from app.store.sql.accounts import AccountFilter
 from tests.routes.conftest import Web, code, settings, web
 
 __all__ = ["settings", "web"]

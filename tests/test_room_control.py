@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from app import room_control, stats
 from app.core import errors
 from app.core.model import EventId, RoomId, RoomSettings
 from app.core.rules import RoomAction
-from app.room_control import configure, create_room, push, set_state
+from app.monitoring import stats
 from app.settings import Settings
-from app.store import rooms
 from app.store.connections import Stores
-from app.store.control_scripts import admit
-from app.store.rooms import record_progress
-from app.waiting_room import Joining, Line, claim, join, open_line, status
+from app.store.scripts.admission import admit
+from app.store.sql import rooms
+from app.store.sql.rooms import record_progress
+from app.waiting_room import control
+from app.waiting_room.control import configure, create_room, push, set_state
+from app.waiting_room.queue import Joining, Line, claim, join, open_line, status
 from tests.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor, token
 
 
@@ -49,7 +50,7 @@ async def test_a_room_for_an_event_comes_to_life_with_its_event(line: Line) -> N
         "VALUES ('gala', $1, 'Gala', now(), 4)",
         ROOM,
     )
-    await room_control.refresh(line.stores, ROOM)
+    await control.refresh(line.stores, ROOM)
     client: Any = line.stores.redis
     assert await client.hmget(KEYS.conf, "event_id", "max_tickets") == ["gala", "4"]
 
@@ -187,7 +188,7 @@ async def test_a_version_that_redis_missed_is_brought_there(line: Line) -> None:
 
 async def test_a_deleted_room_is_gone(line: Line) -> None:
     await create_room(line, ROOM, RoomSettings(name="Hall"), by=STAFF)
-    await room_control.delete_room(line.stores, ROOM, by=STAFF)
+    await control.delete_room(line.stores, ROOM, by=STAFF)
     with pytest.raises(errors.RoomNotFound):
         await status(line, ROOM)
     with pytest.raises(errors.RoomNotFound):
@@ -202,8 +203,8 @@ async def test_a_removed_visitor_loses_the_session_for_good(line: Line) -> None:
     ann = a_visitor()
     await join(line, ROOM, Joining(ann))
     await claim(line, ROOM, token(ann, 1))
-    await room_control.remove(line, ROOM, ann, by=STAFF)
-    await room_control.remove(line, ROOM, ann, by=STAFF)
+    await control.remove(line, ROOM, ann, by=STAFF)
+    await control.remove(line, ROOM, ann, by=STAFF)
     assert (await status(line, ROOM))[1].active == 0
     assert await line.stores.postgres.fetchval("SELECT count(*) FROM removed_visitors") == 1
     assert await line.stores.postgres.fetchval("SELECT count(*) FROM sessions WHERE ended_at IS NULL") == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import Refusal, Retryable, all_refusals
-from app.web.calls import CALLS
-from app.web.http import Endpoint, NoBody, param_names
+from app.web.api.registry import CALLS
+from app.web.http.routes import Endpoint, NoBody, param_names
 
 # Calls anyone may make; everything else asks for a credential.
 PUBLIC = {

@@ -7,14 +7,14 @@ from collections import Counter
 
 import pytest
 
-from app import conservation, holds
 from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTaken, SoldOut, ValidationFailed
 from app.core.model import BestAvailable, NamedSeats, TicketTypeId, Wanted
-from app.rebuild_stock import rebuild_stock
-from app.reservations import Payment, Reserved, cancel, check, confirm, get, reserve
-from app.store import stock_scripts
+from app.reservations import consistency, holds
+from app.reservations.operations import Payment, Reserved, cancel, check, confirm, get, reserve
+from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
-from app.store.reservations import NewHold, Origin, Refused, insert_holds
+from app.store.scripts import stock as stock_scripts
+from app.store.sql.reservations import NewHold, Origin, Refused, insert_holds
 from tests.sales import GALA, HALL, LIVE, a_session, ask, counters, rows, stock, wanted
 from tests.seating import a_hall, a_section, ask_best, ask_seats, seats_in, states
 from tests.test_rebuild_stock import open_again, wiped
@@ -26,7 +26,7 @@ ALL_FREE = {"a": "fffff", "b": "fffff", "c": "fffff"}
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong here stays wrong; no need to look for six seconds."""
-    monkeypatch.setattr(conservation, "PAUSE_S", 0.02)
+    monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
 async def refused(attempt: asyncio.Future[Reserved]) -> Refusal | None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from app import children
+from app.runtime import child_process
 
 MIGRATING = {"alembic", "sqlalchemy", "mako"}
 SERVING = {"quart", "flask", "hypercorn", "granian", "limits", "jinja2", "httpx", "arq"}
@@ -21,7 +21,7 @@ def loaded(code: str) -> set[str]:
     listed = f"import sys; {code}; print('loaded', *sys.modules)"
     run = subprocess.run(
         [sys.executable, "-P", "-c", listed],
-        env=children.finding_ours(),
+        env=child_process.finding_ours(),
         capture_output=True,
         text=True,
         check=True,
@@ -56,9 +56,9 @@ def test_all_commands_together_load_nothing_that_only_what_they_start_needs() ->
 @pytest.mark.parametrize(
     ("command", "role", "without"),
     [
-        ("web", "app.serve", MIGRATING | SELDOM | LOADING | {"worker", "arq", "yaml"}),
+        ("web", "app.runtime.serve", MIGRATING | SELDOM | LOADING | {"worker", "arq", "yaml"}),
         ("worker", "worker.main", MIGRATING | SELDOM | LOADING | {"quart", "hypercorn", "granian", "argon2"}),
-        ("up", "app.supervise", SERVING - {"httpx"} | SELDOM | LOADING | {"worker", "yaml"}),
+        ("up", "app.runtime.supervisor", SERVING - {"httpx"} | SELDOM | LOADING | {"worker", "yaml"}),
     ],
 )
 def test_each_process_loads_what_it_works_with_and_no_other_command(

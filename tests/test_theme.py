@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.core import theme
 from app.core.errors import ValidationFailed
 from app.core.model import Theme
-from app.web.assets import FOLDER
+from app.web.http.assets import FOLDER
 
 colours = st.integers(0, 0xFFFFFF).map(lambda it: f"#{it:06x}")
 

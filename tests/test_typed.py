@@ -6,9 +6,9 @@ import unicodedata
 
 import pytest
 
-from app.core import currencies, typed, words
+from app.core import currencies, formatting, typed
+from app.core.email import address, mailbox, normalised
 from app.core.errors import ValidationFailed
-from app.core.mail import address, mailbox, normalised
 from app.core.seating import new_slug, slug_of
 
 
@@ -58,14 +58,14 @@ def test_amounts_follow_the_decimals_of_the_currency() -> None:
 @pytest.mark.parametrize("currency", ["HUF", "IDR", "COP", "PKR", "RSD", "EUR"])
 def test_a_currency_has_the_decimals_of_iso_4217_and_no_others(currency: str) -> None:
     """Also where CLDR leaves them out, since nobody pays with such coins."""
-    assert "2,500.00" in words.money(250_000, currency)
-    assert "5,000.00" in words.money(2 * 250_000, currency)
+    assert "2,500.00" in formatting.money(250_000, currency)
+    assert "5,000.00" in formatting.money(2 * 250_000, currency)
 
 
 def test_every_currency_is_written_with_its_decimals() -> None:
     for currency, decimals in currencies.SCALES.items():
         expected = f"1{'.' if decimals else ''}{'0' * decimals}"
-        assert words.money(10**decimals, currency).endswith(expected), currency
+        assert formatting.money(10**decimals, currency).endswith(expected), currency
 
 
 @pytest.mark.parametrize(

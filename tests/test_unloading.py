@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
-from app import conservation, holds, room_control, room_lists
 from app.core.errors import Refusal, RoomClosed
 from app.core.model import PlaceClaims, VisitorId
-from app.gate import Entering, enter, open_gate
+from app.gate.sessions import Entering, enter, open_gate
+from app.reservations import consistency, holds
+from app.restoring.unloading import unload_closed, unload_room
 from app.settings import Settings
-from app.store import busy, control_scripts
 from app.store.connections import Stores
 from app.store.keys import ROOMS
-from app.store.rooms import record_progress
-from app.unloading import unload_closed, unload_room
-from app.waiting_room import Joining, Line, claim, join, leave, open_line, place, status, want
+from app.store.redis import busy
+from app.store.scripts import admission
+from app.store.sql.rooms import record_progress
+from app.waiting_room import control, room_lists
+from app.waiting_room.queue import Joining, Line, claim, join, leave, open_line, place, status, want
 from tests.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
 from tests.sales import GALA, HALL, LIVE, a_session, a_shop, ask
 from tests.waiting import wait_until
@@ -45,16 +47,16 @@ async def a_closed_room(line: Line, **settings: Any) -> Closed:
     await a_stored_room(
         line.stores, **{"admission_rate_per_minute": 60_000, "active_visitors_max": 3, **settings}
     )
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     visitors = [a_visitor() for _ in range(5)]
     for it in visitors:
         await join(line, ROOM, Joining(it))
     await claim(line, ROOM, token(visitors[0], 1))
     await leave(line, ROOM, token(visitors[0], 1))
     await leave(line, ROOM, token(visitors[2], 3))
-    await room_control.set_state(line, ROOM, "close", by=STAFF)
+    await control.set_state(line, ROOM, "close", by=STAFF)
     await client.zadd(KEYS.called, {visitors[1]: 1})  # their time is over
-    tick = await control_scripts.admit(client, KEYS, limit=10)
+    tick = await admission.admit(client, KEYS, limit=10)
     assert (tick.status.called, tick.status.active, tick.status.waiting) == (0, 0, 2)
     await record_progress(line.stores.postgres, ROOM, tick.status)
     for ended in await client.zrange(KEYS.ended, 0, -1):
@@ -106,7 +108,7 @@ async def test_places_in_line_survive_and_nobody_has_a_second_turn(line: Line) -
     for number, visitor in enumerate(them.waiting, 4):
         found, _ = await place(line, ROOM, token(visitor, number))
         assert (found.state, found.queue_number) == ("waiting", number)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     for number, visitor in ((1, them.buyer), (2, them.no_show), (3, them.left)):
         for quantity in (1, 2):  # who asked for more than one may have been passed over, and was not
             known = PlaceClaims(ROOM, VisitorId(visitor), number, 1, quantity=quantity)
@@ -117,11 +119,11 @@ async def test_places_in_line_survive_and_nobody_has_a_second_turn(line: Line) -
 
 async def test_it_opens_again_with_its_counters_and_new_numbers(line: Line) -> None:
     await a_closed_room(line)
-    before = await control_scripts.counters(line.stores.redis, KEYS)
+    before = await admission.counters(line.stores.redis, KEYS)
     last = (await status(line, ROOM))[1].last_number
     assert await unload_closed(line.stores) == 1
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
-    assert await control_scripts.counters(line.stores.redis, KEYS) == before
+    await control.set_state(line, ROOM, "open", by=STAFF)
+    assert await admission.counters(line.stores.redis, KEYS) == before
     found, _ = await join(line, ROOM, Joining(a_visitor()))
     assert found.queue_number is not None
     assert found.queue_number > last
@@ -132,11 +134,11 @@ async def test_it_opens_again_with_its_counters_and_new_numbers(line: Line) -> N
 
 async def test_a_room_that_nobody_waited_in_opens_without_waiting_for_anybody(line: Line) -> None:
     await a_stored_room(line.stores, restore_window_s=60, admission_rate_per_minute=6_000)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
-    await room_control.set_state(line, ROOM, "close", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "close", by=STAFF)
     await _age(line)
     assert await unload_closed(line.stores) == 1
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     client: Client = line.stores.redis
     until_ms, now_ms = await client.hget(KEYS.conf, "restore_until_ms"), (await status(line, ROOM))[1].now_ms
     assert int(until_ms) <= now_ms
@@ -173,22 +175,22 @@ async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> N
         await client.delete(LIVE.conf)  # as after a wipe: it is restored with what is sold
         await status(line, HALL)
         await wait_until(lambda: _unloaded(line), "the unloading")
-        assert await conservation.check(stores, GALA) == []
+        assert await consistency.check(stores, GALA) == []
         assert (await status(line, HALL))[1].available == 13
         await stores.postgres.execute(
             "UPDATE reservations SET status = 'cancelled', ended_at = now() - interval '1 hour'"
         )
         await stores.postgres.execute("UPDATE ticket_types SET sold = 0")
         assert await holds.mend(stores) == 0  # nobody is to be told
-        await room_control.set_state(line, HALL, "open", by=STAFF)
+        await control.set_state(line, HALL, "open", by=STAFF)
         assert await holds.mend(stores) == 1
-        assert await conservation.check(stores, GALA) == []
+        assert await consistency.check(stores, GALA) == []
         assert reserved.reservation
 
 
 async def _unloaded(line: Line) -> bool:
     if (await status(line, HALL))[1].state != "closed":
-        await room_control.set_state(line, HALL, "close", by=STAFF)
+        await control.set_state(line, HALL, "close", by=STAFF)
     client: Client = line.stores.redis
     await client.delete(LIVE.active, LIVE.turns)
     await record_progress(line.stores.postgres, HALL, (await status(line, HALL))[1])

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from app import room_control, room_lists
 from app.core import errors
 from app.core.model import Place, PlaceClaims, RoomId, RoomSettings, RoomState
 from app.core.rules import draw_of
-from app.numbers import draw_batch, reserve_numbers
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.control_scripts import Tick, admit
-from app.waiting_room import Joining, Line, claim, join, leave, open_line, place, status
+from app.store.scripts.admission import Tick, admit
+from app.waiting_room import control, room_lists
+from app.waiting_room.queue import Joining, Line, claim, join, leave, open_line, place, status
+from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_visitor, stock, token
 
 
@@ -28,11 +28,11 @@ async def an_open_room(line: Line, state: RoomState = "open", **settings: Any) -
     """Made in Postgres, loaded, opened by staff."""
     await a_stored_room(line.stores, **settings)
     if state in ("open", "paused", "closed"):
-        await room_control.set_state(line, ROOM, "open", by=STAFF)
+        await control.set_state(line, ROOM, "open", by=STAFF)
     if state == "paused":
-        await room_control.set_state(line, ROOM, "pause", by=STAFF)
+        await control.set_state(line, ROOM, "pause", by=STAFF)
     if state == "closed":
-        await room_control.set_state(line, ROOM, "close", by=STAFF)
+        await control.set_state(line, ROOM, "close", by=STAFF)
 
 
 async def tick(line: Line) -> Tick:
@@ -108,7 +108,7 @@ async def test_what_ended_is_told_by_place_and_refused_by_claim(line: Line) -> N
     await an_open_room(line, "paused")
     ann, bob = await joined(line, 2)
     await leave(line, ROOM, claims(ann))
-    await room_control.remove(line, ROOM, bob.visitor_id, by=STAFF)
+    await control.remove(line, ROOM, bob.visitor_id, by=STAFF)
     assert [(await place(line, ROOM, claims(it)))[0].state for it in (ann, bob)] == ["left", "removed"]
     with pytest.raises(errors.LeftTheLine):
         await claim(line, ROOM, claims(ann))
@@ -127,7 +127,7 @@ async def test_who_has_no_place_is_told_so(line: Line) -> None:
 
 async def test_an_account_that_never_joined_has_no_place_in_a_lottery_either(line: Line) -> None:
     await a_stored_room(line.stores, queueing_method="lottery")
-    await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     assert (await tick(line)).status.state == "prequeue"
     with pytest.raises(errors.PlaceNotFound):
         await place(line, ROOM, token(a_visitor(), None, epoch=-1))
@@ -196,7 +196,7 @@ async def test_a_change_by_another_process_is_seen_at_once(line: Line) -> None:
     await an_open_room(line)
     await status(line, ROOM)
     other = open_line(line.stores, Settings(rate_limits="off"))
-    await room_control.configure(other, ROOM, {"message": "Soon"}, by=STAFF)
+    await control.configure(other, ROOM, {"message": "Soon"}, by=STAFF)
     assert (await status(line, ROOM))[0].settings.message == "Soon"
 
 
@@ -213,7 +213,7 @@ async def test_nobody_queues_for_what_is_gone(line: Line) -> None:
         "INSERT INTO events (event_id, room_id, name, starts_at) VALUES ('gala', $1, 'Gala', now() + '1 d')",
         ROOM,
     )
-    await room_control.refresh(line.stores, ROOM)
+    await control.refresh(line.stores, ROOM)
     await stock(line.stores.redis, free=0, sold=3)
     with pytest.raises(errors.RoomSoldOut):
         await joined(line)
@@ -222,11 +222,11 @@ async def test_nobody_queues_for_what_is_gone(line: Line) -> None:
 
 async def test_a_lottery_is_drawn_as_anyone_can_check(line: Line) -> None:
     await a_stored_room(line.stores, queueing_method="lottery", admission_rate_per_minute=0)
-    await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await tick(line)
     entrants = await joined(line, 30)
     assert {it.state for it in entrants} == {"prequeue"}
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     late = (await joined(line))[0]
     assert (late.queue_number, late.ahead) == (31, 30)
     await reserve_numbers(line.stores, ROOM)
@@ -243,7 +243,7 @@ async def test_who_takes_a_room_for_one_without_a_lottery_still_gives_it_a_draw(
     behind = open_line(line.stores, Settings(rate_limits="off"))
     assert (await behind.rooms.get(ROOM)).settings.queueing_method == "fifo"
     lottery = {"queueing_method": "lottery", "prequeue_at": "2020-01-01T00:00:00Z"}
-    await room_control.configure(line, ROOM, lottery, by=STAFF)
+    await control.configure(line, ROOM, lottery, by=STAFF)
     await tick(line)
     (ann,) = await joined(behind)
     drawn = await line.stores.redis.zscore(KEYS.prequeue, ann.visitor_id)
@@ -269,6 +269,6 @@ async def test_a_visitor_who_hangs_up_spoils_nothing_for_the_others(line: Line) 
 
 
 async def test_a_new_room_waits_to_be_opened(line: Line) -> None:
-    made = await room_control.create_room(line, RoomId("own"), RoomSettings(name="Own"), by=STAFF)
+    made = await control.create_room(line, RoomId("own"), RoomSettings(name="Own"), by=STAFF)
     assert (made.state, made.settings.name, made.version) == ("scheduled", "Own", 1)
     assert (await status(line, RoomId("own")))[1].state == "scheduled"

@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
-from app import posting, webhooks
 from app.core.errors import NotFound, ValidationFailed
 from app.core.model import COMMAND_LINE, NoticeType
-from app.outbox import relay
-from app.store import attempts
-from app.store import webhooks as stored
-from app.store.attempts import Answer
+from app.notifications import safe_post, webhooks
+from app.notifications.relay import relay
 from app.store.connections import Stores
-from app.store.webhooks import GIVEN_UP_MAX, Target, Webhook
+from app.store.sql import delivery_log
+from app.store.sql import webhooks as stored
+from app.store.sql.delivery_log import Answer
+from app.store.sql.webhooks import GIVEN_UP_MAX, Target, Webhook
 from tests.receiver import Receiver, receiving
 from tests.sales import SETTINGS, a_sale
 from tests.test_outbox import hold
@@ -34,7 +34,7 @@ async def a_webhook(stores: Stores, receiver: Receiver, *types: NoticeType) -> T
 
 @asynccontextmanager
 async def a_client() -> AsyncIterator[httpx.AsyncClient]:
-    async with posting.open_client() as client:
+    async with safe_post.open_client() as client:
         yield client
 
 
@@ -321,8 +321,8 @@ async def test_the_log_is_bounded_by_age_and_by_number(
     )
     await stores.postgres.execute(note, one.webhook_id, 8, 0)
     await stores.postgres.execute(note, other.webhook_id, 3, 0)
-    await stores.postgres.execute(note, other.webhook_id, 2, attempts.ATTEMPTS_KEPT_DAYS + 1)
-    monkeypatch.setattr(attempts, "ATTEMPTS_MAX", 5)
-    await attempts.forget_attempts(stores.postgres)
+    await stores.postgres.execute(note, other.webhook_id, 2, delivery_log.ATTEMPTS_KEPT_DAYS + 1)
+    monkeypatch.setattr(delivery_log, "ATTEMPTS_MAX", 5)
+    await delivery_log.forget_attempts(stores.postgres)
     left = {it: (await webhooks.attempts(stores, it.webhook_id, limit=9, offset=0))[1] for it in (one, other)}
     assert left == {one: 5, other: 3}

@@ -11,8 +11,8 @@ import pytest
 
 from app.core.definitions import EventDefinition
 from app.core.model import PATTERN_MEANS
-from app.core.wording import misfit
-from app.web.calls import CALLS
+from app.core.validation_messages import misfit
+from app.web.api.registry import CALLS
 
 AT_LEAST_2, AT_MOST_1 = msgspec.Meta(min_length=2), msgspec.Meta(max_length=1)
 WHEN = "a moment, as 2026-05-01T18:00:00Z"

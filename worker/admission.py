@@ -14,28 +14,31 @@ from typing import Any
 
 import structlog
 
-from app import counts, loops, paces, room_control
+from app import loops
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.errors import RoomNotFound
 from app.core.model import RoomId, RoomStatus
-from app.core.pace import Measured
-from app.ended_places import keep_endings
-from app.loading import LOADS_MAX
-from app.numbers import draw_batch, reserve_numbers
-from app.postgres_watch import AWAY_AFTER_S
-from app.presence import Self
-from app.rebuild import rebuild_room
-from app.store import control_scripts, resting, rooms
-from app.store.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
+from app.core.wait_estimate import Measured
+from app.monitoring import counts
+from app.monitoring.heartbeat import Self
+from app.restoring.loaded_rooms import LOADS_MAX
+from app.restoring.room import rebuild_room
 from app.store.connections import POSTGRES_AWAY
-from app.store.control_scripts import Tick
 from app.store.keys import WORKERS, RoomKeys
-from app.store.presence import forget, tell
-from app.store.room_scripts import NotLoaded
-from app.store.stream import loaded_rooms
+from app.store.postgres_watch import AWAY_AFTER_S
+from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
+from app.store.redis.heartbeats import forget, tell
+from app.store.redis.submissions import loaded_rooms
+from app.store.scripts import admission
+from app.store.scripts.admission import Tick
+from app.store.scripts.room import NotLoaded
+from app.store.sql import resting, rooms
+from app.waiting_room import control, wait_estimate
+from app.waiting_room.ended_places import keep_endings
+from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from worker.context import WorkerContext
-from worker.pace import pause, repeat
+from worker.timing import pause, repeat
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +85,7 @@ class Gate:
         limit = 0 if self._watch.postgres_away or silent_s > AWAY_AFTER_S else CALLS_MAX
         try:
             async with self._watch.ticks:
-                tick = await control_scripts.admit(
+                tick = await admission.admit(
                     self._stores.redis, self._keys, limit=limit, silent_ms=round(1000 * silent_s)
                 )
         except NotLoaded:
@@ -92,10 +95,10 @@ class Gate:
         if tick.restoring:  # whoever began it may have died; if not, this does nothing
             await self._restore()
         if tick.status.version < self.version:
-            await room_control.push(self._stores, self._room_id)
+            await control.push(self._stores, self._room_id)
         if tick.numbers_left < rules.numbers_block(tick.status.last_number) // 2:
             await reserve_numbers(self._stores, self._room_id)
-        self._measured = await paces.follow(self._stores.redis, self._keys, self._measured, tick)
+        self._measured = await wait_estimate.follow(self._stores.redis, self._keys, self._measured, tick)
         # A room comes to rest once this is recorded; so one that is found at rest has nothing new to record.
         found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
         recorded = found_at_rest or await self._record(tick.status)

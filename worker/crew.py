@@ -19,13 +19,15 @@ from typing import Any
 import structlog
 from redis.asyncio import RedisCluster
 
-from app import garbage, health, loops, ops
+from app import loops
 from app.core.errors import CannotRun
-from app.ops import Ops
+from app.monitoring import health, ops_server
+from app.monitoring.ops_server import Ops
+from app.runtime import gc_tuning
 from app.settings import Settings
 from app.store.connections import connected
-from app.waiting_room import open_line
-from worker import admission, expiry, mail, mend, notices, payments, processor, samples
+from app.waiting_room.queue import open_line
+from worker import admission, expiry, mail, notices, payments, processor, repair, samples
 from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -35,7 +37,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *processor.LOOPS,
     *expiry.LOOPS,
     *payments.LOOPS,
-    *mend.LOOPS,
+    *repair.LOOPS,
     *notices.LOOPS,
     *mail.LOOPS,
     *samples.LOOPS,
@@ -78,12 +80,12 @@ async def start(arq: dict[Any, Any]) -> None:
         ctx = WorkerContext(settings, stores, worker_id, asyncio.Event(), arq["queue"])
         await health.tell_faults(stores)
         log.info("working", worker_id=worker_id)
-        garbage.spare_what_started()
+        gc_tuning.spare_what_started()
         crew = Crew(ctx)
         opened.push_async_callback(crew.finish)
         if listener := arq.get("ops_listener"):
             told = Ops(stores, open_line(stores, settings), ctx.loops)
-            answering = ctx.loops.start("ops", partial(ops.serve, told, listener))
+            answering = ctx.loops.start("ops", partial(ops_server.serve, told, listener))
             opened.push_async_callback(loops.end, [answering])
         arq["worker"], arq["opened"] = ctx, opened.pop_all()
 

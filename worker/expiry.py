@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from app import holds
-from app.store.endings import EXPIRE_MAX
+from app.reservations import holds
+from app.store.sql.hold_endings import EXPIRE_MAX
 from worker.context import WorkerContext
-from worker.pace import repeat
+from worker.timing import repeat
 
 EVERY_S = 0.5
 

@@ -18,10 +18,11 @@ from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 from arq.worker import Function
 
-from app import job_steps, loops, metrics
-from app.store import job_queue
-from app.store import jobs as stored_jobs
-from worker import mail, mend, notices
+from app import loops, metrics
+from app.jobs import steps as job_steps
+from app.store.redis import job_queue
+from app.store.sql import jobs as stored_jobs
+from worker import mail, notices, repair
 from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ def functions() -> list[Function]:
 
 
 async def step_job(ctx: WorkerContext, job_id: str) -> None:
-    """Some steps of what staff asked for (`app/jobs.py`); the next ones are another job."""
+    """Some steps of what staff asked for (`app/jobs/control.py`); the next ones are another job."""
     assert ctx.queue is not None
     until, after_s = time.monotonic() + STEPS_S, 0.0
     while time.monotonic() < until and not ctx.stopping.is_set() and not after_s:
@@ -96,13 +97,13 @@ async def resume_jobs(ctx: WorkerContext) -> None:
 
 
 PERIODIC = (
-    Periodic(mend.align_totals, 5, timeout_s=10),
+    Periodic(repair.align_totals, 5, timeout_s=10),
     Periodic(resume_jobs, 10, after_s=2, timeout_s=10),
     Periodic(mail.mail_reminders, 30, after_s=7),
-    Periodic(mend.reconcile_rooms, 60, after_s=13),
-    Periodic(mend.unload_rooms, 60, after_s=23),
+    Periodic(repair.reconcile_rooms, 60, after_s=13),
+    Periodic(repair.unload_rooms, 60, after_s=23),
     Periodic(notices.forget_notices, 60, after_s=43),
-    Periodic(mend.purge, 300, after_s=53),
+    Periodic(repair.purge, 300, after_s=53),
 )
 
 

@@ -15,15 +15,16 @@ from contextlib import suppress
 
 import structlog
 
-from app import holds, loops
+from app import loops
 from app.core.model import RoomId
-from app.store import stream
+from app.reservations import holds
 from app.store.connections import STORE_AWAY
-from app.store.reservations import Superseded
-from app.store.stock_scripts import RoomNotReady
-from app.store.stream import Message
+from app.store.redis import submissions
+from app.store.redis.submissions import Message
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql.reservations import Superseded
 from worker.context import WorkerContext
-from worker.pace import Backoff, pause
+from worker.timing import Backoff, pause
 
 log = structlog.get_logger(__name__)
 
@@ -70,12 +71,12 @@ class Lane:
                 await self._again(backoff, interrupted=False)
         if not self._behind:
             with suppress(*TROUBLE):  # the batch stays pending, another worker takes it over
-                await stream.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+                await submissions.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
     async def step(self) -> bool:
         """Work off a batch: a new one, or first what was interrupted or taken over. False: there is none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        own = await stream.read_own(redis, self._keys, consumer) if self._behind else []
+        own = await submissions.read_own(redis, self._keys, consumer) if self._behind else []
         messages = own or await self._read_new()
         if messages:
             structlog.contextvars.bind_contextvars(batch=messages[0].message_id)
@@ -90,7 +91,7 @@ class Lane:
     async def _read_new(self) -> list[Message]:
         """What nobody has read; there is nothing more that we have."""
         self._behind = self._interrupted = False
-        return await stream.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+        return await submissions.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
     async def _work(self, messages: Sequence[Message]) -> None:
         readable = [it for it in messages if it.reservation_id]
@@ -102,7 +103,7 @@ class Lane:
                 await holds.give_up(self._ctx.stores, self._room_id, message, "it cannot be read")
 
     async def _is_bad(self) -> bool:
-        tried = await stream.deliveries(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+        tried = await submissions.deliveries(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
         return tried > TRIES
 
     async def _one_by_one(self, messages: Sequence[Message]) -> None:
@@ -110,17 +111,17 @@ class Lane:
         redis = self._ctx.stores.redis
         for message in messages:
             try:
-                if await stream.begin_alone(redis, self._keys, message) > TRIES:
+                if await submissions.begin_alone(redis, self._keys, message) > TRIES:
                     raise WorkersDied("each worker that tried it has died")
                 await self._work([message])
             except TROUBLE:
-                await stream.end_alone(redis, self._keys, message)
+                await submissions.end_alone(redis, self._keys, message)
                 raise
             except Exception as error:  # whatever it is: it comes of this submission
                 what = {"room_id": self._room_id, "reservation_id": message.reservation_id}
                 log.error("a reservation request is given up and set aside", **what, why=repr(error))
                 await holds.give_up(self._ctx.stores, self._room_id, message, error)
-            await stream.end_alone(redis, self._keys, message)
+            await submissions.end_alone(redis, self._keys, message)
 
     async def _again(self, backoff: Backoff, *, interrupted: bool) -> None:
         self._behind, self._interrupted = True, interrupted
@@ -131,15 +132,15 @@ class Lane:
             return
         self._took_over_at = time.monotonic()
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        if await stream.take_over(redis, self._keys, consumer, IDLE_MS):
+        if await submissions.take_over(redis, self._keys, consumer, IDLE_MS):
             self._behind, self._interrupted = True, False
 
     async def _is_over(self) -> bool:
         """Whether there is nothing to come; if there may be, wait for it."""
         redis = self._ctx.stores.redis
         if not self._behind and time.monotonic() - self._worked_at >= LINGER_S:
-            if not await stream.backlog(redis, self._keys):
-                await stream.leave_group(redis, self._keys, self._ctx.worker_id)
+            if not await submissions.backlog(redis, self._keys):
+                await submissions.leave_group(redis, self._keys, self._ctx.worker_id)
                 return not self._rung.is_set()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._rung.wait(), 0 if self._behind else TAKE_OVER_S)

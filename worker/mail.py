@@ -10,15 +10,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from app import loops, mails
+from app import loops
 from app.core.model import RoomId
-from app.store import called, mailboxes
-from app.store import mails as stored
-from app.store.busy import KEYS, busy_rooms
-from app.store.called import Call
-from app.store.mails import Called
+from app.notifications import email_delivery
+from app.store.redis import called
+from app.store.redis.busy import KEYS, busy_rooms
+from app.store.redis.called import Call
+from app.store.sql import mailboxes
+from app.store.sql import mails as stored
+from app.store.sql.mails import Called
 from worker.context import WorkerContext
-from worker.pace import in_time, pause, repeat
+from worker.timing import in_time, pause, repeat
 
 TURNS_S = 1.0
 REMIND_STEPS_MAX = 100  # a round
@@ -63,7 +65,7 @@ async def mail_reminders(ctx: WorkerContext) -> None:
 
 async def send_mails(ctx: WorkerContext) -> None:
     """A few lanes, each with a connection of its own. Until the worker stops."""
-    post = mails.open_post(ctx.settings)
+    post = email_delivery.open_post(ctx.settings)
     lanes = [
         ctx.loops.start("send_mails", partial(_lane, ctx, post), of=f"lane {number}")
         for number in range(LANES)
@@ -74,9 +76,9 @@ async def send_mails(ctx: WorkerContext) -> None:
         await loops.end(lanes)
 
 
-async def _lane(ctx: WorkerContext, post: mails.Post) -> None:
+async def _lane(ctx: WorkerContext, post: email_delivery.Post) -> None:
     rest_s = REST_S
-    send = partial(mails.send_due, ctx.stores, post)
+    send = partial(email_delivery.send_due, ctx.stores, post)
 
     async def once() -> bool:
         nonlocal rest_s

@@ -20,12 +20,13 @@ import structlog
 import uvloop
 from arq.worker import Worker
 
-from app import installation, log, scheduling
+from app import logs
 from app.core.errors import CannotRun
+from app.runtime import cpu_policy, installation
 from app.settings import Settings
-from app.store.job_queue import QUEUE, QUEUE_AWAY, open_queue, redis_settings
+from app.store.redis.job_queue import QUEUE, QUEUE_AWAY, open_queue, redis_settings
 from worker import crew, jobs
-from worker.pace import Backoff
+from worker.timing import Backoff
 
 AT_ONCE = 4  # jobs of one worker: they share its connections with the loops
 POLL_S = 0.5
@@ -69,7 +70,7 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
             settings = installation.resolve(Settings())
-            log.configure(settings, "worker")
+            logs.configure(settings, "worker")
             return worker_settings(settings)
         except CannotRun as error:
             sys.exit(f"fairgate: {error}")
@@ -116,7 +117,7 @@ class LastingWorker(Worker):
 
 def run(settings: Settings, ops_listener: socket.socket | None) -> None:
     """Work until SIGTERM or SIGINT. Raises CannotRun when a store cannot be used at the start."""
-    scheduling.as_batch()
+    cpu_policy.as_batch()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

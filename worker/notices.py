@@ -7,15 +7,16 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from app import loops, outbox, posting, webhooks
-from app.set_aside import TRIES_MAX
-from app.store import attempts
-from app.store import webhooks as stored
+from app import loops
+from app.notifications import relay, safe_post, webhooks
+from app.set_aside.failures import TRIES_MAX
 from app.store.connections import STORE_AWAY
-from app.store.outbox import forget
-from app.store.webhooks import Target
+from app.store.sql import delivery_log
+from app.store.sql import webhooks as stored
+from app.store.sql.outbox import forget
+from app.store.sql.webhooks import Target
 from worker.context import WorkerContext
-from worker.pace import in_time, pause, repeat
+from worker.timing import in_time, pause, repeat
 
 RELAY_S = 0.25
 RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
@@ -34,7 +35,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
         nonlocal failures
         began = time.monotonic()
         try:
-            told = await outbox.relay(ctx.stores, apart=failures >= TRIES_MAX)
+            told = await relay.relay(ctx.stores, apart=failures >= TRIES_MAX)
             failures = 0
         except STORE_AWAY:
             raise
@@ -53,7 +54,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
 
 async def forget_notices(ctx: WorkerContext) -> None:
     """Keep the outbox from growing for ever: one round, a statement for each so many."""
-    await attempts.forget_attempts(ctx.stores.postgres)
+    await delivery_log.forget_attempts(ctx.stores.postgres)
     for _ in in_time(range(FORGET_STEPS_MAX)):
         if not await forget(ctx.stores.postgres):
             break
@@ -81,7 +82,7 @@ async def deliver_notices(ctx: WorkerContext) -> None:
 async def _lane(ctx: WorkerContext, target: Target) -> None:
     """The deliveries of one webhook, a few at once; a rest when it takes nothing."""
     rest_s = REST_S
-    async with posting.open_client() as client:
+    async with safe_post.open_client() as client:
 
         async def once() -> bool:
             nonlocal rest_s

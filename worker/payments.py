@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from app.checkout import settle_payments as settle
-from app.payments import guarded
+from app.payments.gateway import guarded
+from app.reservations.checkout import settle_payments as settle
 from worker.context import WorkerContext
-from worker.pace import repeat
+from worker.timing import repeat
 
 EVERY_S = 0.5
 

@@ -19,13 +19,13 @@ from functools import partial
 
 from app import loops
 from app.core.model import RoomId
-from app.store import busy, stream
-from app.store.channels import listen
 from app.store.connections import REDIS_AWAY
 from app.store.keys import SUBMITTED_CHANNEL
+from app.store.pubsub import listen
+from app.store.redis import busy, submissions
 from worker.context import WorkerContext
 from worker.lane import Lane
-from worker.pace import repeat
+from worker.timing import repeat
 
 LOOK_S = 0.5  # at the streams of busy rooms, in case a message was lost
 ROUND_S = 30.0  # over those of all loaded rooms; once at the start besides
@@ -78,11 +78,11 @@ class Lanes:
     async def _look(self) -> bool:
         redis = self._ctx.stores.redis
         if time.monotonic() >= self._round_at:
-            rooms = await stream.loaded_rooms(redis)
+            rooms = await submissions.loaded_rooms(redis)
             self._round_at = time.monotonic() + ROUND_S
         else:
             rooms = await busy.busy_rooms(redis, busy.KEYS)
-        self.ring(await stream.backlogs(redis, [it for it in rooms if it not in self._tasks]))
+        self.ring(await submissions.backlogs(redis, [it for it in rooms if it not in self._tasks]))
         return False
 
 

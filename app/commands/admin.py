@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from app import accounts, resets
+from app import resets
+from app.accounts import accounts
+from app.accounts.passwords import Passwords, refuse_common
 from app.commands.settled import Data, on_stores
 from app.core.definitions import NewAccount
+from app.core.email import mailbox
 from app.core.errors import ValidationFailed
-from app.core.mail import mailbox
 from app.core.model import COMMAND_LINE, RegisteredAccount, Role
-from app.passwords import Passwords, refuse_common
 from app.settings import Settings
 from app.store.connections import Stores
 

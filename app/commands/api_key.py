@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from app import api_keys
-from app.api_keys import KeyTerms, NewKey
+from app.accounts import api_keys
+from app.accounts.api_keys import KeyTerms, NewKey
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.model import COMMAND_LINE, KeyRole
 from app.core.scopes import SCOPES, Scope
 from app.settings import Settings
-from app.store.api_keys import ApiKey
 from app.store.connections import Stores
+from app.store.sql.api_keys import ApiKey
 
 LISTED_MAX = 1_000
 NAME_MAX = 200

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app import catalog
+from app.catalogue import events
 from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.model import COMMAND_LINE, Event
@@ -55,7 +55,7 @@ def import_event(
             print(f"seats: {written:,} of {total:,}", file=sys.stderr)
 
     async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
-        return await catalog.import_event(stores, definition, tell, said=said, by=COMMAND_LINE)
+        return await events.import_event(stores, definition, tell, said=said, by=COMMAND_LINE)
 
     event, made = on_stores(data, put)
     done = "made" if made else "brought up to the file"

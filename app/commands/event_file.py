@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
+from app.core.definition_errors import Keys, faults, field_name
 from app.core.definitions import EventDefinition
 from app.core.errors import CannotRun
-from app.core.faults import Keys, faults, field_name
 
 FAULTS_MAX = 50  # more are not read by anybody
 FILE_MAX = 16 * 1024 * 1024

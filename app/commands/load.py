@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from app import children, installation
 from app.commands.settled import CommandFailed
+from app.runtime import child_process, installation
 
 Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots"]
 
@@ -52,7 +52,7 @@ def load(
         "data": str(data or _running_here()),
     }
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)], env=children.finding_ours()
+        [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)], env=child_process.finding_ours()
     )
     while True:
         try:

@@ -26,7 +26,7 @@ def _database_url(data: Data) -> str:
 @app.command()
 def up(*, data: Data = None) -> None:
     """Bring the database to the newest revision."""
-    from app import migrate
+    from app.runtime import migrate
 
     migrate.up(_database_url(data))
 
@@ -34,7 +34,7 @@ def up(*, data: Data = None) -> None:
 @app.command()
 def down(*, data: Data = None) -> None:
     """Take the newest revision back, with the data in what it made."""
-    from app import migrate
+    from app.runtime import migrate
 
     migrate.down(_database_url(data))
 
@@ -42,6 +42,6 @@ def down(*, data: Data = None) -> None:
 @app.command()
 def new(name: Annotated[str, typer.Argument(help="What it changes, in a few words.")]) -> None:
     """Begin an empty migration; prints its path."""
-    from app import migrate
+    from app.runtime import migrate
 
     print(migrate.new(name))

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from app import accounts, conservation, signing
+from app.accounts import accounts, signing_keys
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.model import COMMAND_LINE, EventId, Role
 from app.core.tokens import Purpose
-from app.reconcile import Report
-from app.reconcile import reconcile as run_reconcile
+from app.reservations import consistency
+from app.reservations.reconcile import Report
+from app.reservations.reconcile import reconcile as run_reconcile
 from app.settings import Settings
-from app.store import balances
 from app.store.connections import Stores
-from app.store.stock_scripts import RoomNotReady
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql import balances
 
 keys = typer.Typer(
     help="The keys that booking tokens, access tokens and passes are signed with.", rich_markup_mode=None
@@ -33,7 +34,7 @@ def check(
     _one_or_all(event, all_events)
 
     async def look(stores: Stores, _settings: Settings) -> dict[str, list[str]]:
-        return {one: await conservation.check(stores, one) for one in await _chosen(stores, event)}
+        return {one: await consistency.check(stores, one) for one in await _chosen(stores, event)}
 
     found = on_stores(data, look)
     for name, lines in found.items():
@@ -107,7 +108,7 @@ def rotate(*, data: Data = None) -> None:
     """Sign with new keys from now on; tokens signed before stay good until they run out."""
 
     async def replace(stores: Stores, _settings: Settings) -> dict[Purpose, str]:
-        return await signing.rotate(stores.postgres, by=COMMAND_LINE)
+        return await signing_keys.rotate(stores.postgres, by=COMMAND_LINE)
 
     for purpose, kid in on_stores(data, replace).items():
         print(f"{purpose} {kid}")
@@ -124,7 +125,7 @@ def revoke(
     """
 
     async def end(stores: Stores, _settings: Settings) -> Purpose | None:
-        return await signing.revoke(stores.postgres, kid, by=COMMAND_LINE)
+        return await signing_keys.revoke(stores.postgres, kid, by=COMMAND_LINE)
 
     purpose = on_stores(data, end)
     if purpose is None:

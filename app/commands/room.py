@@ -9,13 +9,13 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
-from app import room_control, room_lists, waiting_room
 from app.commands.settled import Data, on_stores
 from app.core.model import COMMAND_LINE, Room, RoomId, RoomSettings, RoomStatus
 from app.core.rules import RoomAction
 from app.settings import Settings
 from app.store.connections import Stores
-from app.waiting_room import Line
+from app.waiting_room import control, queue, room_lists
+from app.waiting_room.queue import Line
 
 T = TypeVar("T")
 RoomArgument = Annotated[str, typer.Argument(metavar="ROOM", help="The room_id.")]
@@ -31,7 +31,7 @@ app = typer.Typer(help="See the rooms; open, pause, resume, close and set one.",
 
 def _on_line(data: Data, operation: Callable[[Line], Awaitable[T]]) -> T:
     async def with_line(stores: Stores, settings: Settings) -> T:
-        return await operation(waiting_room.open_line(stores, settings))
+        return await operation(queue.open_line(stores, settings))
 
     return on_stores(data, with_line)
 
@@ -64,7 +64,7 @@ def _row(room: Room, status: RoomStatus) -> tuple[str, str, str, str, str, str, 
 @app.command()
 def show(room: RoomArgument, *, data: Data = None) -> None:
     """One room: where it stands, and its settings, as JSON."""
-    shown, status = _on_line(data, lambda line: waiting_room.status(line, RoomId(room)))
+    shown, status = _on_line(data, lambda line: queue.status(line, RoomId(room)))
     document: dict[str, Any] = {"room_id": shown.room_id, "event_id": shown.event_id, "state": status.state}
     for name in ("serving_position", "last_number", "waiting", "called", "active", "outflow_per_minute"):
         document[name] = getattr(status, name)
@@ -74,7 +74,7 @@ def show(room: RoomArgument, *, data: Data = None) -> None:
 
 
 def _act(room: str, action: RoomAction, data: Data) -> None:
-    changed = _on_line(data, lambda line: room_control.set_state(line, RoomId(room), action, by=COMMAND_LINE))
+    changed = _on_line(data, lambda line: control.set_state(line, RoomId(room), action, by=COMMAND_LINE))
     print(f"{changed.room_id} is {changed.state}")
 
 
@@ -111,7 +111,7 @@ def set_room(
 ) -> None:
     """Change settings; acts on the next tick. Example: room set demo admission_rate_per_minute=900"""
     patch = dict(_change(change) for change in changes)
-    changed = _on_line(data, lambda line: room_control.configure(line, RoomId(room), patch, by=COMMAND_LINE))
+    changed = _on_line(data, lambda line: control.configure(line, RoomId(room), patch, by=COMMAND_LINE))
     values = msgspec.to_builtins(changed.settings)
     print(f"{changed.room_id}: " + ", ".join(f"{name}={values[name]}" for name in patch))
 

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from app import installation, listening, log
+from app import logs
 from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
+from app.runtime import installation, sockets
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for all.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -47,13 +48,13 @@ def up(
     ] = False,
 ) -> None:
     """Start everything, with embedded stores unless REDIS_URL / DATABASE_URL are set."""
-    from app import supervise
+    from app.runtime import supervisor
 
     settings = read_settings(data)
     if simulate_payments:
         settings = settings.model_copy(update={"simulate_payments": "on"})
-    log.configure(settings, "up")
-    asyncio.run(supervise.run(supervise.Plan(settings, host, port, server, web, workers, ops_port)))
+    logs.configure(settings, "up")
+    asyncio.run(supervisor.run(supervisor.Plan(settings, host, port, server, web, workers, ops_port)))
 
 
 def demo(
@@ -68,12 +69,13 @@ def demo(
     data: Data = None,
 ) -> None:
     """What `up` does, plus a concert on sale and a crowd of simulated fans."""
-    from app import demo, supervise
+    from app.demo import sale
+    from app.runtime import supervisor
 
     settings = read_settings(data).model_copy(update={"simulate_payments": "on"})
-    log.configure(settings, "up")
-    plan = supervise.Plan(settings, host, port, server, web, workers, ops_port)
-    asyncio.run(supervise.run(plan, lambda url, running: demo.run(url, running, fans)))
+    logs.configure(settings, "up")
+    plan = supervisor.Plan(settings, host, port, server, web, workers, ops_port)
+    asyncio.run(supervisor.run(plan, lambda url, running: sale.run(url, running, fans)))
 
 
 def web(
@@ -82,7 +84,7 @@ def web(
     port: Port = PORT,
     server: Server = "hypercorn",
     ops_port: OpsPort = None,
-    ops_host: OpsHost = listening.OPS_HOST,
+    ops_host: OpsHost = sockets.OPS_HOST,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     ops_fd: OpsFd = None,
     data: Data = None,
@@ -93,17 +95,17 @@ def web(
         raise CommandFailed(
             "FAIRGATE_SECRET is not set: it signs the place tokens; give all processes the same one"
         )
-    from app import serve
+    from app.runtime import serve
 
-    log.configure(settings, "web")
-    listener = listening.listen(host, port) if fd is None else listening.inherited(fd)
+    logs.configure(settings, "web")
+    listener = sockets.listen(host, port) if fd is None else sockets.inherited(fd)
     serve.run(settings, listener, server, _ops_listener(ops_host, ops_port, ops_fd))
 
 
 def worker(
     *,
     ops_port: OpsPort = None,
-    ops_host: OpsHost = listening.OPS_HOST,
+    ops_host: OpsHost = sockets.OPS_HOST,
     ops_fd: OpsFd = None,
     data: Data = None,
 ) -> None:
@@ -111,18 +113,18 @@ def worker(
     settings = with_addresses(settings_of(data))
     from worker import main
 
-    log.configure(settings, "worker")
+    logs.configure(settings, "worker")
     main.run(settings, _ops_listener(ops_host, ops_port, ops_fd))
 
 
 def _ops_listener(host: str, port: int | None, fd: int | None) -> socket.socket | None:
     """Where operators are answered: what our supervisor left us, or the port that was asked for, if any."""
     if fd is not None:
-        return listening.inherited(fd)
+        return sockets.inherited(fd)
     if port is None:
         return None
-    listener = listening.listen(host, port, option="--ops-port")
-    log.get(__name__).info("operators are answered", address=listening.url_of(host, listener))
+    listener = sockets.listen(host, port, option="--ops-port")
+    logs.get(__name__).info("operators are answered", address=sockets.url_of(host, listener))
     return listener
 
 

@@ -11,8 +11,8 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import ValidationError
 
-from app import installation
 from app.core.errors import CannotRun, WrongUsage
+from app.runtime import installation
 from app.settings import Settings
 from app.store.connections import Stores, connected
 

@@ -10,9 +10,9 @@ import typer
 from app.commands.settled import Data, on_stores
 from app.core.model import COMMAND_LINE
 from app.settings import Settings
-from app.store import webhooks as stored
 from app.store.connections import Stores
-from app.store.webhooks import Webhook
+from app.store.sql import webhooks as stored
+from app.store.sql.webhooks import Webhook
 
 LISTED_MAX = 1_000
 
@@ -53,7 +53,7 @@ def replay(
     data: Data = None,
 ) -> None:
     """Deliver again what was given up, or all since a time; a disabled webhook is enabled."""
-    from app import webhooks  # loads an HTTP client
+    from app.notifications import webhooks  # loads an HTTP client
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
 

@@ -6,10 +6,10 @@ import asyncio
 
 import asyncpg
 
-from app import migrate
 from app.core.clock import now_ms
 from app.doctor.finding import Finding, good, note, wrong
 from app.doctor.redis import NEARLY, compared
+from app.runtime import migrate
 from app.settings import Settings
 
 KEY_DAYS_MAX = 365

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app import health, set_aside
 from app.core.errors import StoreUnavailable
 from app.doctor.finding import Finding, good, wrong
-from app.health import Away, Process
+from app.monitoring import health
+from app.monitoring.health import Away, Process
+from app.set_aside import failures
 from app.settings import Settings
 from app.store.connections import Stores
 
@@ -62,7 +63,7 @@ async def backlog(stores: Stores, settings: Settings) -> list[Finding]:
 
 async def left_aside(stores: Stores, _settings: Settings) -> list[Finding]:
     """Nothing failed so often that it was set aside."""
-    kinds = await set_aside.count(stores)
+    kinds = await failures.count(stores)
     if not kinds:
         return [good("set_aside", "nothing was set aside in the last month")]
     says = ", ".join(f"{number:,} of the kind {kind}" for kind, number in sorted(kinds.items()))

@@ -1,4 +1,4 @@
-// How numbers, waits, times and money are written. `app/core/words.py` writes the same forms on the server.
+// How numbers, waits, times and money are written. `app/core/formatting.py` writes the same forms on the server.
 const locale = document.documentElement.lang || "en";
 const MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400;
 const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are told in hours: nobody counts 137 minutes

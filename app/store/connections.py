@@ -19,10 +19,10 @@ from app.core.errors import CannotRun, WrongUsage
 from app.settings import Settings
 from app.store.absent import Absent
 from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY
-from app.store.postgres_address import read_postgres_address
-from app.store.postgres_pool import Connector, Role
-from app.store.redis_address import RedisAddress, read_redis_address
-from app.store.redis_pool import LinePool, SentinelLinePool, as_we_speak
+from app.store.drivers.postgres_address import read_postgres_address
+from app.store.drivers.postgres_pool import Connector, Role
+from app.store.drivers.redis_address import RedisAddress, read_redis_address
+from app.store.drivers.redis_pool import LinePool, SentinelLinePool, as_we_speak
 
 __all__ = [
     "POSTGRES_AWAY",

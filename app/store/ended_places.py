@@ -7,9 +7,9 @@ from typing import Any
 
 from app.core.model import RoomId
 from app.store.connections import RedisClient
-from app.store.control_scripts import EndingRecord
 from app.store.keys import RoomKeys
-from app.store.rooms import Queries
+from app.store.scripts.admission import EndingRecord
+from app.store.sql.rooms import Queries
 
 
 async def kept_until(redis: RedisClient, keys: RoomKeys) -> int:

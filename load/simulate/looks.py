@@ -13,7 +13,7 @@ from itertools import pairwise
 import msgspec
 
 from app.core.model import Place, RoomStatus
-from app.core.pace import wait_range_s
+from app.core.wait_estimate import wait_range_s
 from load.simulate.crowd import fan_id
 from load.simulate.room import SimulatedRoom
 from load.simulate.scenario import Scenario

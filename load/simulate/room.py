@@ -10,16 +10,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from app import embedded
 from app.core.model import Place, Room, RoomId, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import draw_of
-from app.store import control_scripts, lua, room_scripts
-from app.store.conf import conf_fields, restored_fields
+from app.runtime import embedded_stores
 from app.store.connections import RedisClient, connect_redis
-from app.store.control_scripts import RestorePoint, Tick
 from app.store.keys import ENDED_CHANNEL, RoomKeys
-from app.store.room_scripts import NO_TOKEN, Answers, AskRecord, JoinRecord
-from app.store.rooms import RoomRow, Terms
+from app.store.redis.conf import conf_fields, restored_fields
+from app.store.scripts import admission, loader
+from app.store.scripts import room as room_scripts
+from app.store.scripts.admission import RestorePoint, Tick
+from app.store.scripts.room import NO_TOKEN, Answers, AskRecord, JoinRecord
+from app.store.sql.rooms import RoomRow, Terms
 from load.simulate.scenario import Scenario, Step
 
 OPENING_MS = 2_000_000_000_000  # far from any real clock
@@ -44,17 +45,17 @@ return {visitors, numbers}
 @asynccontextmanager
 async def own_valkey() -> AsyncIterator[RedisClient]:
     """A Valkey of our own for one run, which writes nothing to the disk."""
-    embedded.needed()
+    embedded_stores.needed()
     folder = Path(tempfile.mkdtemp(prefix="fairgate-simulate-"))
-    store = embedded.start_valkey(folder)
+    store = embedded_stores.start_valkey(folder)
     try:
-        await embedded.ready(store)
+        await embedded_stores.ready(store)
         redis = await connect_redis(store.url, timeout_s=COMMAND_TIMEOUT_S)
         await redis.config_set("appendonly", "no")
         yield redis
         await redis.aclose()
     finally:
-        embedded.stop(store)
+        embedded_stores.stop(store)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -75,10 +76,8 @@ class SimulatedRoom:
         self.now_ms = OPENING_MS + at_ms
         row = self._row("scheduled")
         point = RestorePoint(1, 0, self._scenario.fans + 1, 0, 0, 0, 0, 0)
-        await control_scripts.restore(
-            self.redis, self.keys, restored_fields(row, 0), point, now_ms=self.now_ms
-        )
-        await control_scripts.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
+        await admission.restore(self.redis, self.keys, restored_fields(row, 0), point, now_ms=self.now_ms)
+        await admission.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
         if self._scenario.method == "lottery":
             await self._configure("prequeue")
 
@@ -86,9 +85,9 @@ class SimulatedRoom:
         """What staff do."""
         self.rate_per_minute = step.rate_per_minute
         await self._configure(step.state)
-        numbers = await control_scripts.numbers(self.redis, self.keys)
+        numbers = await admission.numbers(self.redis, self.keys)
         upto = max(self._scenario.fans, numbers.draw_last) + 1  # numbers reserved in Postgres, were there one
-        await control_scripts.raise_numbers(
+        await admission.raise_numbers(
             self.redis, self.keys, epoch=1, draw_last=numbers.draw_last, numbers=upto
         )
 
@@ -106,7 +105,7 @@ class SimulatedRoom:
         """The controller's tick, again while there is more to do; the draw of a lottery with it."""
         more = True
         while more:
-            tick = await control_scripts.admit(self.redis, self.keys, limit=CALLS_MAX, now_ms=self.now_ms)
+            tick = await admission.admit(self.redis, self.keys, limit=CALLS_MAX, now_ms=self.now_ms)
             more = tick.more or (tick.undrawn and await self._draw())
             yield tick
 
@@ -139,7 +138,7 @@ class SimulatedRoom:
 
     async def leave(self, visitors: Sequence[str]) -> None:
         """These end their sessions; one script a visitor, so many in one round trip."""
-        script = lua.script("leave")
+        script = loader.script("leave")
         keys = [getattr(self.keys, key) for key in script.keys]
         channel = ENDED_CHANNEL + self.keys.room_id
         for first in range(0, len(visitors), BATCH):
@@ -155,16 +154,16 @@ class SimulatedRoom:
         return await room_scripts.status(self.redis, self.keys, now_ms=self.now_ms)
 
     async def _draw(self) -> bool:
-        found = await control_scripts.undrawn(self.redis, self.keys, limit=DRAW_BATCH, now_ms=self.now_ms)
+        found = await admission.undrawn(self.redis, self.keys, limit=DRAW_BATCH, now_ms=self.now_ms)
         records: dict[VisitorId, int] = dict(zip(found.visitor_ids, count(found.draw_next), strict=False))
         draw_next = found.draw_next + len(records)
-        return bool(records) and await control_scripts.draw(
+        return bool(records) and await admission.draw(
             self.redis, self.keys, records, expected=found.draw_next, draw_next=draw_next, now_ms=self.now_ms
         )
 
     async def _configure(self, to: str) -> None:
         self._version += 1
-        await control_scripts.configure(
+        await admission.configure(
             self.redis,
             self.keys,
             conf_fields(self._row("open")),

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from app import paces
 from app.core.model import Place
-from app.core.pace import Measured
+from app.core.wait_estimate import Measured
 from app.store.connections import RedisClient
+from app.waiting_room import wait_estimate
 from load.simulate.crowd import Habits, arrivals_ms, fan_id
 from load.simulate.figures import Figures, figures
 from load.simulate.looks import Looks, Seen
@@ -64,7 +64,7 @@ class Run:
         async for tick in self.room.tick():
             calls += tick.calls
             status = tick.status
-        self._measured = await paces.follow(self.room.redis, self.room.keys, self._measured, tick)
+        self._measured = await wait_estimate.follow(self.room.redis, self.room.keys, self._measured, tick)
         if calls:
             await self._called()
         await self._claim_and_leave()

@@ -31,8 +31,8 @@ from playwright.async_api import (
 )
 from redis.asyncio import Redis
 
-from app import installation
-from app.embedded import free_port
+from app.runtime import installation
+from app.runtime.embedded_stores import free_port
 from tests.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.embedded import free_port
+from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import Product, running
 from tests.waiting import wait_until
 

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from playwright.async_api import Page, expect
 
-from app.embedded import free_port
+from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import Product
 from tests.browser.gated import Gated, a_shop, asked, available, fairgate, gated, started
 from tests.waiting import wait_until

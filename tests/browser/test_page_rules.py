@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 from playwright.async_api import Request as PageRequest
 
-from app.web.page_render import CONTENT_SECURITY_POLICY
+from app.web.pages.render import CONTENT_SECURITY_POLICY
 from tests.browser.conftest import OpenContext, Product
 from tests.waiting import wait_until
 

@@ -11,16 +11,16 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, Page, Route
 
-from app import languages
-from app.core import words
+from app import i18n
+from app.core import formatting
 from app.core.clock import from_ms
 from app.core.currencies import SCALES
 from app.core.model import Blocked, Pace
-from app.core.pace import wait_range_s
-from app.languages import LANGUAGES
-from app.web.assets import load_assets
-from app.web.line_documents import slower_document
-from app.web.queue_document import notice_of, panel_of, slower_of
+from app.core.wait_estimate import wait_range_s
+from app.i18n import LANGUAGES
+from app.web.documents.waiting_room import slower_document
+from app.web.http.assets import load_assets
+from app.web.pages.queue_document import notice_of, panel_of, slower_of
 
 pytestmark = pytest.mark.browser
 
@@ -123,16 +123,16 @@ async def test_waits_clocks_and_money_are_written_the_same(modules: Page, langua
     seconds = (0, 20, 59, 60, 89, 95, 600, 3540, 3600, 5399, 5400, 9000, 9100, 80_000, 20_000_000)
     waits = [{"p50": low, "p90": high} for low in seconds for high in seconds if low <= high]
     written = await asked(modules, f"words.wait(it, {json.dumps(PATTERNS)})", waits)
-    units = languages.units(language)
-    expected = [words.wait((it["p50"], it["p90"]), PATTERNS, units, language) for it in waits]
+    units = i18n.units(language)
+    expected = [formatting.wait((it["p50"], it["p90"]), PATTERNS, units, language) for it in waits]
     assert alike(written, expected), (written, expected)
     clocks = [-1, 0, 1, 999, 1000, 59_001, 60_000, 3_599_999, 3_600_000, 86_399_000]
-    assert await asked(modules, "words.clock(it)", clocks) == [words.clock(it) for it in clocks]
+    assert await asked(modules, "words.clock(it)", clocks) == [formatting.clock(it) for it in clocks]
     sums: list[Any] = [
         [amount, currency, SCALES[currency]] for amount in (0, 5, 4500, 123_456_789) for currency in SCALES
     ]
     written = await asked(modules, "words.money(...it)", sums)
-    expected = [words.money(amount, currency, language) for amount, currency, _ in sums]
+    expected = [formatting.money(amount, currency, language) for amount, currency, _ in sums]
     # Signs of currencies differ between editions of CLDR; the figures are the same in all.
     main = [it[1] in MAIN for it in sums]
     assert alike(list(itertools.compress(written, main)), list(itertools.compress(expected, main)))
@@ -146,7 +146,7 @@ async def test_numbers_choose_the_same_plural(modules: Page, language: str) -> N
     patterns = {name: f"{name} {{n}}" for name in names if name != "zero"}
     numbers = [*range(1, 130), 1000, 1_000_000, 1_000_001]
     written = await asked(modules, f"words.counted(it, {json.dumps(patterns)})", numbers)
-    assert written == [words.counted(n, patterns, language) for n in numbers]
+    assert written == [formatting.counted(n, patterns, language) for n in numbers]
 
 
 async def test_waits_are_estimated_the_same(modules: Page) -> None:

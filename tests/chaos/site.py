@@ -16,8 +16,8 @@ import httpx
 import psutil
 from redis.asyncio import Redis
 
-from app import conservation
 from app.core.model import EventId, RoomId
+from app.reservations import consistency
 from app.store.connections import REDIS_AWAY, Stores, connect_postgres, connect_redis
 from app.store.keys import WORKERS
 from load.verdict import Books, judge, read_books
@@ -124,7 +124,7 @@ class Site:
                 await wait_until(good, "a good verdict", every_s=0.2)
             except AssertionError as error:
                 raise AssertionError(f"{error}\n{judge(found[0])}") from None
-            assert await conservation.check(stores, sale.event_id) == []
+            assert await consistency.check(stores, sale.event_id) == []
             rows = await stores.postgres.fetch(
                 "SELECT reservation_id FROM reservations WHERE event_id = $1", sale.event_id
             )

@@ -14,7 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from fairgate_gate import AsgiGate, WsgiGate
 from werkzeug import Request, Response
 
-from app.embedded import free_port
+from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import program
 from tests.listening import listening
 

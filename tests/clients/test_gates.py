@@ -14,11 +14,11 @@ import httpx
 import msgspec
 import pytest
 
-from app import gate
 from app.core.model import PassClaims, RoomId, session_id
 from app.core.tokens import BookingSigner, SigningKey, new_visitor_id
-from app.gate import Entering
-from app.web.http import App
+from app.gate import sessions
+from app.gate.sessions import Entering
+from app.web.http.routes import App
 from tests.clients.conftest import CLIENTS, HTML, Product
 from tests.clients.shops import KINDS, Way, shops, way_to
 from tests.routes.conftest import code
@@ -76,7 +76,7 @@ class Site:
         """The pass of a session that began a while ago, so that the gate is asked about it."""
         entering = Entering(new_visitor_id(), "", anew=True)
         await self.be("")
-        place = await gate.enter(self.app.gate, self.room_id, entering)
+        place = await sessions.enter(self.app.gate, self.room_id, entering)
         assert place is not None
         self.sid = session_id(place.visitor_id, place.queue_number or 0)
         return self.signed(self.claims(visitor_id=place.visitor_id, sid=self.sid))

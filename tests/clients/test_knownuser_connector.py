@@ -15,7 +15,7 @@ from app.core import knownuser
 from app.core.knownuser import Face, RoomFace, with_token
 from app.core.model import RoomId
 from app.core.tokens import new_visitor_id
-from app.embedded import free_port
+from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import HTML, Product, program
 from tests.waiting import wait_until
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
-from app import embedded
-from app.embedded import EmbeddedStore, free_port
+from app.runtime import embedded_stores
+from app.runtime.embedded_stores import EmbeddedStore, free_port
 from tests.conftest import Servers
 from tests.waiting import wait_until
 
@@ -37,7 +37,7 @@ def cluster_url() -> Iterator[str]:
         yield nodes[0].url
     finally:
         for node in nodes:
-            embedded.stop(node)
+            embedded_stores.stop(node)
         shutil.rmtree(folder)
 
 
@@ -53,7 +53,7 @@ def start(folder: Path) -> EmbeddedStore:
         folder.mkdir()
         (folder / "port").write_text(str(_port_with_bus()))
         (folder / "password").write_text("one-password-for-all-nodes")
-    return embedded.start_valkey(folder, cluster=True)
+    return embedded_stores.start_valkey(folder, cluster=True)
 
 
 def _port_with_bus() -> int:
@@ -69,7 +69,7 @@ def _port_with_bus() -> int:
 
 async def form(nodes: list[EmbeddedStore]) -> None:
     """Give each node its third of the slots, introduce the nodes, wait until all of them agree."""
-    await asyncio.gather(*(embedded.ready(node) for node in nodes))
+    await asyncio.gather(*(embedded_stores.ready(node) for node in nodes))
     clients = [Redis.from_url(node.url, decode_responses=True) for node in nodes]
     bounds = [SLOTS * number // NODES for number in range(NODES + 1)]
     for number, client in enumerate(clients):

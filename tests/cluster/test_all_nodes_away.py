@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import embedded
+from app.runtime import embedded_stores
 from app.store.connections import REDIS_AWAY, connect_redis
 from tests.cluster.conftest import form, start
 from tests.waiting import wait_until
@@ -22,7 +22,7 @@ async def test_with_all_nodes_gone_the_store_is_away_and_comes_back() -> None:
         client = await connect_redis(nodes[0].url, timeout_s=5)
         await client.set("key", "value")
         for node in nodes:
-            embedded.stop(node)
+            embedded_stores.stop(node)
         for _ in range(3):  # the first finds the connection broken, the next that no node is known any more
             with pytest.raises(REDIS_AWAY):
                 await client.get("key")
@@ -38,5 +38,5 @@ async def test_with_all_nodes_gone_the_store_is_away_and_comes_back() -> None:
         await client.aclose()
     finally:
         for node in nodes:
-            embedded.stop(node)
+            embedded_stores.stop(node)
         shutil.rmtree(folder)

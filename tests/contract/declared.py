@@ -6,10 +6,10 @@ import re
 
 import httpx
 
-from app.web.calls import CALLS
-from app.web.http import Endpoint
-from app.web.openapi import refusals_of
-from app.web.problems import PROBLEM
+from app.web.api.openapi import refusals_of
+from app.web.api.registry import CALLS
+from app.web.http.problems import PROBLEM
+from app.web.http.routes import Endpoint
 
 EVERYWHERE = {"method_not_allowed"}  # of addresses, not of calls
 _CALLS = [(re.compile(re.sub(r"{\w+}", "[^/]+", it.path)), it) for it in CALLS]

@@ -8,8 +8,8 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from app.web.calls import CALLS
-from app.web.http import METHODS, Endpoint, NoBody, NoQuery
+from app.web.api.registry import CALLS
+from app.web.http.routes import METHODS, Endpoint, NoBody, NoQuery
 from tests.routes.conftest import Web, bearer, code, field_of, gateway_headers
 
 PATHS = sorted({it.path for it in CALLS})

@@ -28,8 +28,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.core.errors import WrongRoom
-from app.web.calls import CALLS
-from app.web.http import Endpoint, NoBody, NoQuery, param_names
+from app.web.api.registry import CALLS
+from app.web.http.routes import Endpoint, NoBody, NoQuery, param_names
 from tests.contract.world import NOT_SEEN, Known, World
 from tests.routes.conftest import gateway_headers
 

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from app.core.clock import from_ms, to_ms
+from app.core.definition_errors import faults
 from app.core.definitions import EventDefinition
-from app.core.faults import faults
 from app.core.moments import has_moments
 from app.store.connections import Stores
-from app.web.calls import CALLS
+from app.web.api.registry import CALLS
 from tests.contract.test_every_call import filled, headers_for
 from tests.routes.conftest import Web, field_of
 

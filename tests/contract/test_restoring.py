@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 
 from app.core.model import RoomId
-from app.store import sessions
 from app.store.connections import Stores
-from app.web.calls import CALLS
-from app.web.http import Endpoint
+from app.store.sql import sessions
+from app.web.api.registry import CALLS
+from app.web.http.routes import Endpoint
 from tests.contract.test_every_call import filled, headers_for
 from tests.routes.conftest import Web, code
 

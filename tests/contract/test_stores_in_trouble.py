@@ -15,8 +15,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from app.web.calls import CALLS
-from app.web.http import Endpoint
+from app.web.api.registry import CALLS
+from app.web.http.routes import Endpoint
 from tests.conftest import Servers
 from tests.contract.test_every_call import STREAMS
 from tests.contract.world import FLOOR, Known, World

@@ -7,12 +7,12 @@ from typing import Any
 
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
-from app import gate
 from app.core.model import RoomId, session_id
 from app.core.resets import digest
 from app.core.tokens import new_visitor_id
-from app.gate import Entering
-from app.web.http import Endpoint, param_names
+from app.gate import sessions
+from app.gate.sessions import Entering
+from app.web.http.routes import Endpoint, param_names
 from tests.routes.conftest import Web, bearer, ops
 from tests.waiting import wait_until
 
@@ -174,7 +174,8 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
         bearer((await web.join(room_id))["place_token"]) for room_id in ("hall", "matinee", "gala", "gala")
     ]
     inside = [
-        await gate.enter(web.app.gate, RoomId("spare"), Entering(new_visitor_id(), "", True)) for _ in "ab"
+        await sessions.enter(web.app.gate, RoomId("spare"), Entering(new_visitor_id(), "", True))
+        for _ in "ab"
     ]
     to_end, to_renew = [session_id(it.visitor_id, it.queue_number or 0) for it in inside if it is not None]
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.web.line_documents import PlaceDocument, StatusDocument
+from app.web.documents.waiting_room import PlaceDocument, StatusDocument
 from load.page import Answer, Link, Page, Step
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from app.children import ends_with_us
+from app.runtime.child_process import ends_with_us
 from tests.waiting import wait_until
 
 FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")

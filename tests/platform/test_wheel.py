@@ -21,8 +21,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from app.children import ends_with_us
-from app.embedded import free_port
+from app.runtime.child_process import ends_with_us
+from app.runtime.embedded_stores import free_port
 from tests.conftest import Servers
 from tests.platform.outside import environment, fairgate, up
 from tests.waiting import wait_until

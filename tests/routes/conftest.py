@@ -20,7 +20,7 @@ from app.core.model import Account, Role
 from app.main import create_app
 from app.settings import Settings
 from app.store.connections import RedisClient, Stores
-from app.web.http import App
+from app.web.http.routes import App
 from tests.conftest import Servers
 from tests.contract import declared
 from tests.waiting import wait_until

@@ -10,12 +10,12 @@ import jwt
 import pytest
 from argon2 import PasswordHasher
 
-from app import accounts
+from app.accounts import accounts
+from app.accounts.passwords import Passwords
 from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
-from app.passwords import Passwords
 from app.settings import Settings
-from app.web.throttles import LOGINS_PER_ADDRESS
+from app.web.http.throttles import LOGINS_PER_ADDRESS
 from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.waiting import wait_until
 

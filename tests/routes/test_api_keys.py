@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.api_keys import PREFIX
+from app.accounts.api_keys import PREFIX
 from tests.routes.conftest import Web, bearer, code, field_of
 
 BOOKS = {"name": "The books", "role": "operator"}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.web.calls import CALLS
-from app.web.console import CONSOLE
+from app.web.api.registry import CALLS
+from app.web.console.frame import CONSOLE
 from tests.routes.conftest import Web, code, field_of
 
 EVENT = {"event_id": "opera", "name": "Opera", "starts_at": "2030-01-01T20:00:00Z"}

@@ -15,12 +15,13 @@ import pytest
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
-from app import loops, metrics, signing
+from app import loops, metrics
+from app.accounts import signing_keys
 from app.core.model import RoomId
 from app.settings import Settings
-from app.store import busy
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import TOTALS, WEBS, WORKERS, RoomKeys
+from app.store.redis import busy
 from tests.routes.conftest import Web, served
 from tests.routes.test_streams import listening, next_event
 from tests.waiting import wait_until
@@ -88,7 +89,7 @@ async def test_each_loop_that_breaks_comes_back(
         (loops, "LONGEST_S", 0.5),
         (loops, "TROUBLE_S", 0.0),
         (loops, "STEADY_S", 2.0),
-        (signing, "REFRESH_S", 0.1),
+        (signing_keys, "REFRESH_S", 0.1),
         (processor, "ROUND_S", 60.0),
     ):
         monkeypatch.setattr(module, name, value)

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from app import samples
+from app.core.history import EVERY_MS
 from app.core.model import RoomId
-from app.core.samples import EVERY_MS
-from app.samples import Latency
+from app.monitoring import history
+from app.monitoring.history import Latency
 from app.store.keys import RoomKeys
-from app.web import console_cockpit
+from app.web.console import cockpit
 from tests.routes.conftest import Web, working
 
 RATE = "admission_rate_per_minute"
@@ -128,8 +128,8 @@ async def test_who_has_their_turn_or_reserved_is_found_too(web: Web, worker: obj
 async def test_a_moment_is_kept_once_however_many_workers_there_are(web: Web) -> None:
     await a_line(web, 5, **{RATE: 0})
     await web.room("quiet", opened=False)
-    await asyncio.gather(*(samples.take(web.app.line, Latency()) for _ in range(4)))
-    found = await samples.lately(web.app.stores, HALL)
+    await asyncio.gather(*(history.take(web.app.line, Latency()) for _ in range(4)))
+    found = await history.lately(web.app.stores, HALL)
     assert [(it.waiting, it.joined, it.rate_per_minute, it.cap) for it in found] in (
         [(5, 5, 0, 1000)],
         [(5, 5, 0, 1000)] * 2,  # the two seconds ended in between
@@ -144,9 +144,9 @@ async def test_a_moment_is_kept_once_however_many_workers_there_are(web: Web) ->
 async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_signed_out(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console_cockpit, "SIGNED_IN_EVERY_S", 0.0)
+    monkeypatch.setattr(cockpit, "SIGNED_IN_EVERY_S", 0.0)
     await a_line(web)
-    await samples.take(web.app.line, Latency())
+    await history.take(web.app.line, Latency())
     staff = await web.staff("operator")
     feeds = web.app.feeds
     async with working(web.app.stores, web.settings):

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from app import accounts
+from app.accounts import accounts
 from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
-from app.web.console import CONSOLE, NAVIGATION, Declared
-from app.web.console_pages import MODULES
-from app.web.page_entry import _PARAMS
+from app.web.console.frame import CONSOLE, NAVIGATION, Declared
+from app.web.console.registry import MODULES
+from app.web.pages.entry import _PARAMS
 from tests.routes.conftest import Web
 
 assert MODULES  # importing them declared the pages

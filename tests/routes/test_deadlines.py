@@ -14,13 +14,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from app import metrics
-from app.listening import ServerName
+from app.runtime.sockets import ServerName
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.calls import CALLS
-from app.web.console import CONSOLE
-from app.web.pages import FORMS
-from app.web.streaming import Message, Stream, part, send_told
+from app.web.api.registry import CALLS
+from app.web.console.frame import CONSOLE
+from app.web.http.streaming import Message, Stream, part, send_told
+from app.web.pages.visitor_pages import FORMS
 from tests.contract.test_every_call import filled
 from tests.listening import listening
 from tests.routes.conftest import Web, served

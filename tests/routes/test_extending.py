@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import holds
+from app.reservations import holds
 from app.store.connections import Stores
 from tests.routes.conftest import Web, code
 from tests.waiting import wait_until

@@ -13,11 +13,12 @@ from urllib.parse import quote
 import httpx
 from redis.exceptions import RedisError
 
-from app import conservation, metrics
+from app import metrics
 from app.core.model import EventId
+from app.reservations import consistency
 from app.settings import Settings
 from app.store.connections import Stores, connected
-from app.store.job_queue import STEP_JOB, enqueue_step
+from app.store.redis.job_queue import STEP_JOB, enqueue_step
 from tests.redis_servers import PASSWORD, USER, a_pair, redis_servers, sentinels
 from tests.routes.conftest import Web, ops, served, working
 from tests.waiting import wait_until
@@ -148,7 +149,7 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
             assert buyer.answers[503] > 0
 
             async def balanced() -> bool:
-                return not await conservation.check(stores, EventId("gala"))
+                return not await consistency.check(stores, EventId("gala"))
 
             await wait_until(balanced, "balanced books", timeout_s=20)
 

@@ -12,7 +12,7 @@ import pytest
 from app.core.handover import TICKET_TTL_S, Ticket, with_ticket, without_ticket
 from app.core.model import RoomSettings
 from app.core.tokens import BookingSigner, SigningKey
-from app.web.gate_addresses import allowed
+from app.web.gate.addresses import allowed
 from tests.routes.conftest import Web, bearer, code, field_of
 
 GATE = "/v1/rooms/hall/gate"

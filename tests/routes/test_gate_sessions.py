@@ -10,8 +10,8 @@ import httpx
 import msgspec
 import pytest
 
-from app import ends
 from app.core.model import RoomId
+from app.gate import ended_sessions
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
@@ -164,7 +164,7 @@ async def test_while_a_room_is_restored_no_session_is_taken_for_over(web: Web) -
 
 
 async def test_so_many_rooms_are_remembered_at_most(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ends, "ROOMS_MAX", 2)
+    monkeypatch.setattr(ended_sessions, "ROOMS_MAX", 2)
     known = web.app.ends
 
     async def listens() -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app import holds
 from app.core.clock import now_ms
 from app.core.model import RoomId
+from app.reservations import holds
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.payments import Attempt, begin
-from app.store.reservations import NewHold, Origin, insert_holds
+from app.store.sql.payments import Attempt, begin
+from app.store.sql.reservations import NewHold, Origin, insert_holds
 from tests.routes.conftest import Web, code, field_of, gateway_headers, served
 
 PATH = "/v1/payments/webhook"

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from arq.worker import Worker
 
-from app import conservation, job_steps, mails
 from app.core.jobs import UNFINISHED_MAX, JobKind
 from app.core.model import EventId
+from app.jobs import steps
+from app.notifications import email_delivery
+from app.reservations import consistency
 from app.settings import Settings
-from app.store import jobs as stored
 from app.store.connections import Stores
-from app.store.job_queue import enqueue_step, open_queue
-from app.web import console_orders
+from app.store.redis.job_queue import enqueue_step, open_queue
+from app.store.sql import jobs as stored
+from app.web.console import orders
 from tests.routes.conftest import Web
 from tests.routes.test_console_pages import actions, sent, shown
 from tests.routes.test_orders import a_purchase
@@ -33,12 +35,12 @@ SAYS = {"event": "gala", "subject": "Doors at seven", "text": "Dear guests,\r\n\
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few orders make several steps, and several jobs of the queue."""
-    for kind, (_, work) in job_steps.STEPS.items():
-        monkeypatch.setitem(job_steps.STEPS, kind, (1, work))
-    monkeypatch.setattr(job_steps, "TRIES_MAX", 2)
+    for kind, (_, work) in steps.STEPS.items():
+        monkeypatch.setitem(steps.STEPS, kind, (1, work))
+    monkeypatch.setattr(steps, "TRIES_MAX", 2)
     monkeypatch.setattr(worker_jobs, "STEPS_S", 0.01)
     monkeypatch.setattr(worker_jobs, "LATER_S", 0.05)
-    monkeypatch.setattr(console_orders, "STREAMED_MAX", 1)
+    monkeypatch.setattr(orders, "STREAMED_MAX", 1)
 
 
 async def run_queue(stores: Stores, settings: Settings, workers: int = 2) -> None:
@@ -141,7 +143,7 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
     await stores.postgres.execute(
         "UPDATE reservations SET status = 'confirmed' WHERE reservation_id = $1", stuck
     )
-    assert await conservation.check(stores, EventId("gala")) == []
+    assert await consistency.check(stores, EventId("gala")) == []
 
 
 async def test_a_message_reaches_each_buyer_once(
@@ -183,7 +185,7 @@ async def test_a_message_reaches_each_buyer_once(
         assert it["subject"] == "Doors at seven"
         assert "Dear guests,\n\n<please> come early." in it["body"]
         assert "<p>&lt;please&gt; come early.</p>" in it["html"]
-    assert (await mails.page(stores, limit=9, offset=0))[1] >= 3
+    assert (await email_delivery.page(stores, limit=9, offset=0))[1] >= 3
 
 
 async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
@@ -195,10 +197,10 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
     boss = await web.staff("admin", "boss")
     job_id = await asked(web, "/admin/orders/message", boss, **SAYS)
     await stores.redis.delete("fairgate:jobs")  # as a queue that was away: nothing is in it
-    assert (await job_steps.step(stores, job_id)).said == "more"
+    assert (await steps.step(stores, job_id)).said == "more"
     async with stores.postgres.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM mailboxes FOR UPDATE")  # a step waits here
-        killed = asyncio.ensure_future(job_steps.step(stores, job_id))
+        killed = asyncio.ensure_future(steps.step(stores, job_id))
 
         async def waiting() -> bool:
             return bool(
@@ -208,7 +210,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
             )
 
         await wait_until(waiting, "the step waits")
-        assert (await job_steps.step(stores, job_id)).said == "over"  # another worker passes by
+        assert (await steps.step(stores, job_id)).said == "over"  # another worker passes by
         killed.cancel()
         await asyncio.wait({killed})
     assert await state(stores, job_id) == ("running", 0, 2, 0)
@@ -235,7 +237,7 @@ async def test_a_job_is_stopped_and_what_is_done_stays_done(
     olga, boss = await web.staff("operator", "olga"), await web.staff("admin", "boss")
     job_id = await asked(web, "/admin/orders/cancel", boss, event="gala")
     for _ in range(2):
-        await job_steps.step(stores, job_id)
+        await steps.step(stores, job_id)
     path = f"/admin/jobs/{job_id}"
     assert f'action="{path}/stop"' in await shown(web, path, boss)
     assert f'action="{path}/stop"' not in await shown(web, path, olga)
@@ -267,7 +269,7 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
     try:
         for _ in range(stored.BREAKS_MAX):
             with pytest.raises(Exception, match="job_items"):
-                await job_steps.step(stores, broken)
+                await steps.step(stores, broken)
     finally:
         await stores.postgres.execute("ALTER TABLE elsewhere RENAME TO job_items")
     assert await state(stores, broken) == ("failed", 0, None, 0)
@@ -281,7 +283,7 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
 def test_every_kind_has_its_steps_its_words_and_its_role() -> None:
     from typing import get_args
 
-    from app.web.console_jobs import ROLES, WORDS
+    from app.web.console.jobs import ROLES, WORDS
 
     kinds = set(get_args(JobKind))
-    assert set(job_steps.STEPS) == set(job_steps.LISTS) == set(WORDS) == set(ROLES) == kinds
+    assert set(steps.STEPS) == set(steps.LISTS) == set(WORDS) == set(ROLES) == kinds

@@ -7,18 +7,18 @@ import time
 
 import jwt
 
-from app import accounts, signing
+from app.accounts import accounts, signing_keys
 from app.core.model import COMMAND_LINE, Account, BookingClaims, PassClaims, RoomId, VisitorId
 from app.core.tokens import KEY_OVERLAP_S, BookingSigner, SigningKey
 from app.settings import Settings
-from app.store import keyring
 from app.store.connections import Stores
+from app.store.sql import signing_keys as keyring
 from tests.routes.conftest import Web, bearer, code, served
 from tests.waiting import wait_until
 
 
 async def test_processes_that_start_together_share_one_key(stores: Stores) -> None:
-    rings = await asyncio.gather(*(signing.open_keyring(stores.postgres) for _ in range(4)))
+    rings = await asyncio.gather(*(signing_keys.open_keyring(stores.postgres) for _ in range(4)))
     assert len({it.signer.jwks()["keys"][0]["kid"] for it in rings}) == 1
     assert await stores.postgres.fetchval("SELECT count(*) FROM signing_keys") == 3  # one a purpose
 
@@ -29,7 +29,7 @@ async def test_after_a_rotation_old_tokens_stay_good_and_new_ones_are_known_ever
     await web.room()
     async with served(settings) as other:
         old, _ = await accounts.issue_access_token(web.app.stores.postgres, "ann", "operator")
-        made = await signing.rotate(web.app.stores.postgres, by=COMMAND_LINE)
+        made = await signing_keys.rotate(web.app.stores.postgres, by=COMMAND_LINE)
         new, _ = await accounts.issue_access_token(web.app.stores.postgres, "ann", "operator")
         assert jwt.get_unverified_header(new)["kid"] == made["access"]
         for token in (old, new):
@@ -55,8 +55,8 @@ async def test_forged_key_names_do_not_ask_postgres_each_time(web: Web) -> None:
 
 
 async def test_a_key_is_forgotten_when_all_its_tokens_have_run_out(stores: Stores) -> None:
-    await signing.open_keyring(stores.postgres)
-    await signing.rotate(stores.postgres, by=COMMAND_LINE)
+    await signing_keys.open_keyring(stores.postgres)
+    await signing_keys.rotate(stores.postgres, by=COMMAND_LINE)
     assert len(await keyring.load_keys(stores.postgres)) == 6
     await stores.postgres.execute(
         "UPDATE signing_keys SET retired_at = now() - make_interval(secs => $1) WHERE retired_at IS NOT NULL",
@@ -66,7 +66,7 @@ async def test_a_key_is_forgotten_when_all_its_tokens_have_run_out(stores: Store
 
 
 async def test_a_rotation_is_in_the_audit_log(web: Web) -> None:
-    made = await signing.rotate(web.app.stores.postgres, by=COMMAND_LINE)
+    made = await signing_keys.rotate(web.app.stores.postgres, by=COMMAND_LINE)
     rows = (await web.get("/v1/audit?kind=signing_key", headers=web.as_("operator"))).json()["items"]
     assert {(it["action"], it["id"], it["who"]) for it in rows} == {
         ("rotate", kid, "cli") for kid in made.values()
@@ -98,8 +98,8 @@ async def test_a_revoked_key_is_good_for_nothing_in_no_process(web: Web, setting
         before = other.as_("admin")
         assert (await other.get("/v1/audit", headers=before)).status_code == 200
         (kid,) = [it.kid for it in await keyring.load_keys(web.app.stores.postgres) if it.purpose == "access"]
-        assert await signing.revoke(web.app.stores.postgres, kid, by=COMMAND_LINE) == "access"
-        assert await signing.revoke(web.app.stores.postgres, kid, by=COMMAND_LINE) is None
+        assert await signing_keys.revoke(web.app.stores.postgres, kid, by=COMMAND_LINE) == "access"
+        assert await signing_keys.revoke(web.app.stores.postgres, kid, by=COMMAND_LINE) is None
 
         async def refused() -> bool:
             return (await other.get("/v1/audit", headers=before)).status_code == 401

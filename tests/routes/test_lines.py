@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import structlog
 
-from app import log
+from app import logs
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web import lines
-from app.web.calls import CALLS
-from app.web.console import CONSOLE
-from app.web.pages import FORMS, PAGES
+from app.web.api.registry import CALLS
+from app.web.console.frame import CONSOLE
+from app.web.http import request_log
+from app.web.pages.visitor_pages import FORMS, PAGES
 from tests.contract.test_every_call import STREAMS, filled, headers_for
 from tests.routes.conftest import Web, bearer, code
 from tests.routes.test_slashes import address
@@ -54,7 +54,7 @@ def told() -> Iterator[Log]:
     """Logging as a web process has it."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    log.configure(Settings(log_format="json"), "web")
+    logs.configure(Settings(log_format="json"), "web")
     stream, [handler] = io.StringIO(), root.handlers
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(stream)
@@ -142,7 +142,7 @@ async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web:
 async def test_of_a_crowd_one_in_so_many_has_a_line(
     web: Web, told: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "ONE_IN", 5)
+    monkeypatch.setattr(request_log, "ONE_IN", 5)
     await web.room()
     told.read()
     for _ in range(10):
@@ -155,7 +155,7 @@ async def test_of_a_crowd_one_in_so_many_has_a_line(
 async def test_what_is_slow_says_where_its_time_went(
     web: Web, told: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "SLOW_S", 0.0)
+    monkeypatch.setattr(request_log, "SLOW_S", 0.0)
     await web.event()
     staff = await web.staff()
     told.read()

@@ -7,7 +7,7 @@ import re
 import httpx
 
 from app.settings import Settings
-from app.web.calls import CALLS
+from app.web.api.registry import CALLS
 from tests.routes.conftest import Web, bearer, code, served
 from tests.routes.test_gate import asked, passed
 

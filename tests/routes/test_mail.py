@@ -14,11 +14,12 @@ from typing import Any, get_args
 import pytest
 from pydantic import SecretStr
 
-from app import languages, letters
-from app.core.mail import MailKind
+from app import i18n
+from app.core.email import MailKind
+from app.notifications import email_content
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.mails import Mail, queue_of_reminders
+from app.store.sql.mails import Mail, queue_of_reminders
 from tests.mail_server import MailServer, mail_server
 from tests.routes.conftest import Web, bearer, code, field_of
 from tests.waiting import wait_until
@@ -193,7 +194,7 @@ async def test_mails_are_in_the_language_of_who_gets_them(
 
 
 @pytest.mark.parametrize("kind", get_args(MailKind))
-@pytest.mark.parametrize("language", languages.LANGUAGES)
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
 def test_every_mail_can_be_written_in_every_language(kind: MailKind, language: str) -> None:
     values: dict[str, Any] = dict.fromkeys(Mail._fields)
     values |= {
@@ -224,7 +225,7 @@ def test_every_mail_can_be_written_in_every_language(kind: MailKind, language: s
         "tickets": '[{"ticket_type_id":"floor","seat_id":"floor-a-7","code":"ABC"}]',
         "room_id": "gala",
     }
-    letter = letters.write(letters.open_writer(Settings(public_url=BASE)), Mail(**values))
+    letter = email_content.write(email_content.open_writer(Settings(public_url=BASE)), Mail(**values))
     assert letter.subject.endswith("A & B")
     assert f'lang="{language}"' in letter.html
     assert "A &amp; B</h1>" in letter.html

@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import metrics
 from app.core.model import RoomId, TicketType, TicketTypeId
-from app.counts import Counts
-from app.exposition import Drift
+from app.monitoring.counts import Counts
+from app.monitoring.exposition import Drift
 from app.store.keys import RoomKeys
 from tests.routes.conftest import Web, ops
 from tests.waiting import wait_until

@@ -13,10 +13,10 @@ import pytest
 
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.caching import PUBLIC
-from app.web.calls import CALLS
-from app.web.console import CONSOLE
-from app.web.pages import PAGES
+from app.web.api.registry import CALLS
+from app.web.console.frame import CONSOLE
+from app.web.http.cache_control import PUBLIC
+from app.web.pages.visitor_pages import PAGES
 from load.proxy import PLACES, proxied
 from tests.contract.test_every_call import STREAMS, filled
 from tests.listening import listening

@@ -11,7 +11,7 @@ import pytest
 
 from app.core.model import EventId
 from app.store.connections import Stores
-from app.store.orders import CHUNK, OrderFilter, orders
+from app.store.sql.orders import CHUNK, OrderFilter, orders
 from tests.routes.conftest import Web, bearer, code, field_of
 from worker.context import WorkerContext
 

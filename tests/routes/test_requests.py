@@ -9,9 +9,9 @@ import pytest
 
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.assets import load_assets
-from app.web.calls import CALLS
-from app.web.credentials import GATEWAY
+from app.web.api.registry import CALLS
+from app.web.http.assets import load_assets
+from app.web.http.credentials import GATEWAY
 from tests.routes.conftest import Web, code, field_of, served
 
 JOIN = "/v1/rooms/hall/places"  # on the hot lane

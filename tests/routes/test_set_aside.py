@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from asyncpg import UndefinedColumnError
 
-from app import set_aside, webhooks
 from app.core.model import COMMAND_LINE
-from app.outbox import relay
+from app.notifications import webhooks
+from app.notifications.relay import relay
+from app.set_aside import failures
 from app.settings import Settings
-from app.store import mails, outbox
 from app.store.connections import Stores
-from app.store.set_aside import SetAside
+from app.store.sql import mails, outbox
+from app.store.sql.set_aside import SetAside
 from tests.receiver import receiving
 from tests.routes.conftest import Web
 from tests.sales import a_sale
@@ -29,7 +30,7 @@ from worker.notices import deliver_notices, relay_notices
 
 async def only(stores: Stores) -> SetAside | None:
     """The one thing that is set aside, if there is one."""
-    found = await set_aside.newest(stores, limit=10)
+    found = await failures.newest(stores, limit=10)
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -156,7 +157,7 @@ async def test_what_is_wrong_with_everything_sets_nothing_aside(stores: Stores) 
 
 
 async def test_what_was_answered_can_only_be_dismissed(stores: Stores, web: Web) -> None:
-    await set_aside.keep(stores, "reservation", "hall r1", "ValueError: x", content="", room_id="hall")
+    await failures.keep(stores, "reservation", "hall r1", "ValueError: x", content="", room_id="hall")
     it = await only(stores)
     assert it is not None
     staff, path = await web.staff("operator"), "/admin/health/set-aside"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 from argon2 import PasswordHasher
 
-from app import accounts
+from app.accounts import accounts
 from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
 from app.settings import Settings
-from app.web.console_staff import COOKIE
+from app.web.console.staff import COOKIE
 from tests.routes.conftest import Web, served
 
 OP = NewAccount(email="op@example.org", name="Olga <Op>", password="correct horse")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.web.calls import CALLS
-from app.web.console import CONSOLE
-from app.web.pages import PAGES
+from app.web.api.registry import CALLS
+from app.web.console.frame import CONSOLE
+from app.web.pages.visitor_pages import PAGES
 from tests.contract.test_every_call import filled
 from tests.routes.conftest import Web
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from app.core.model import RoomId
 from app.settings import Settings
-from app.store.rooms import record_progress
-from app.waiting_room import status
+from app.store.sql.rooms import record_progress
+from app.waiting_room.queue import status
 from tests.routes.conftest import Web, code, served
 from tests.waiting import wait_until
 

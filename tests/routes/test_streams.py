@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from app import metrics
-from app.listening import ServerName
-from app.web import board, streams
-from app.web.streaming import END, Message, Stream, part
+from app.runtime.sockets import ServerName
+from app.web.http import sse, status_board
+from app.web.http.streaming import END, Message, Stream, part
 from tests.listening import listening as on_a_port
 from tests.routes.conftest import Web, bearer, code
 from tests.waiting import wait_until
@@ -130,7 +130,7 @@ async def test_head_of_a_stream_is_its_beginning_without_a_viewer(web: Web, serv
 async def test_each_change_is_told_without_the_clock(
     web: Web, server: ServerName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "VIEWED_EVERY_S", 3600)
+    monkeypatch.setattr(status_board, "VIEWED_EVERY_S", 3600)
     await web.room()
     async with listening(web, server) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
         lines = stream.aiter_lines()
@@ -240,7 +240,7 @@ async def test_what_cannot_be_followed_is_a_problem_not_a_stream(web: Web, path:
 
 
 async def test_a_quiet_stream_shows_that_it_lives(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "COMMENT_EVERY_S", 0.1)
+    monkeypatch.setattr(status_board, "COMMENT_EVERY_S", 0.1)
     await web.room()
     async with listening(web) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
         lines = stream.aiter_lines()
@@ -252,7 +252,7 @@ async def test_a_quiet_stream_shows_that_it_lives(web: Web, monkeypatch: pytest.
 async def test_a_quiet_reservation_shows_that_it_lives(
     web: Web, worker: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "COMMENT_EVERY_S", 0.1)
+    monkeypatch.setattr(sse, "COMMENT_EVERY_S", 0.1)
     await web.event()
     place, booking = await web.inside("gala")
     path = f"/v1/reservations/{(await web.reserve('gala', booking)).json()['reservation_id']}"

@@ -12,8 +12,8 @@ import pytest
 
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web import deadlines
-from app.web.credentials import PLACE_COOKIE
+from app.web.http import deadlines
+from app.web.http.credentials import PLACE_COOKIE
 from tests.routes.conftest import Web, bearer, code, ops, served
 from tests.waiting import wait_until
 from tests.wire import Wire, wired

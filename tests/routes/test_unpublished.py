@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.web.calls import CALLS
-from app.web.credentials import STAFF_ONLY
-from app.web.pages import FORMS, PAGES
+from app.web.api.registry import CALLS
+from app.web.http.credentials import STAFF_ONLY
+from app.web.pages.visitor_pages import FORMS, PAGES
 from tests.routes.conftest import Web
 
 THINGS = ("room_id", "event_id")

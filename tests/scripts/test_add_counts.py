@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.store import counts
-from app.store.counts import KEYS, add_counts
+from app.store.redis import counts
+from app.store.redis.counts import KEYS, add_counts
 from tests.builders import Client
 
 

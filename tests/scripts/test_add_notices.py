@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.store.notice_stream import KEYS, NOTHING, add_notices, end, order
-from app.store.outbox import Notice
+from app.store.redis.notice_stream import KEYS, NOTHING, add_notices, end, order
+from app.store.sql.outbox import Notice
 from tests.builders import Client
 
 

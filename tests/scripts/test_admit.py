@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from app.core import clock
 from app.core.clock import from_ms
 from app.core.model import Place
-from app.store import control_scripts, room_scripts
-from app.store.room_scripts import NotLoaded
+from app.store.scripts import admission, room
+from app.store.scripts.room import NotLoaded
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
 from tests.line_steps import ask, claim, crowd, join, only, stand, tick, words
 
@@ -97,10 +97,10 @@ async def test_any_number_of_workers_together_never_call_one_too_many(redis: Cli
 
     async def worker() -> None:
         while clock.now_ms() < began_ms + 800:
-            await control_scripts.admit(redis, KEYS, limit=2_000)
+            await admission.admit(redis, KEYS, limit=2_000)
 
     await asyncio.gather(*(worker() for _ in range(8)))
-    ended = await room_scripts.status(redis, KEYS)
+    ended = await room.status(redis, KEYS)
     due = (ended.now_ms - began_ms) * rate // 60_000
     assert due - 20 <= ended.called <= due
     assert ended.called + ended.waiting == 2_000
@@ -112,15 +112,15 @@ async def test_joins_and_ticks_at_once_keep_to_the_bucket_and_the_cap(redis: Cli
     async def visitors() -> None:
         for _ in range(20):
             records = [joining(a_visitor()) for _ in range(10)]
-            await room_scripts.join(redis, KEYS, records, rate=0, burst=1)
+            await room.join(redis, KEYS, records, rate=0, burst=1)
 
     async def worker() -> None:
         for _ in range(40):
-            found = await control_scripts.admit(redis, KEYS, limit=2_000)
+            found = await admission.admit(redis, KEYS, limit=2_000)
             assert found.status.called + found.status.active <= 100
 
     await asyncio.gather(*(visitors() for _ in range(4)), *(worker() for _ in range(4)))
-    found = await control_scripts.admit(redis, KEYS, limit=2_000)
+    found = await admission.admit(redis, KEYS, limit=2_000)
     assert (found.status.called, found.status.waiting) == (100, 700)
 
 
@@ -140,7 +140,7 @@ async def test_the_token_of_a_no_show_is_given_back(redis: Client) -> None:
     assert (await tick(redis, NOW + 9_999)).calls == 0
     assert (await tick(redis, NOW + 10_000)).calls == 1
     assert await stand(redis, *visitors, now_ms=NOW + 10_000) == ["active", "no_show", "called", "waiting"]
-    assert (await control_scripts.counters(redis, KEYS)).no_shows == 1
+    assert (await admission.counters(redis, KEYS)).no_shows == 1
 
 
 async def test_sessions_end_by_time_and_buyers_with_them(redis: Client) -> None:
@@ -204,7 +204,7 @@ async def test_the_schedule_acts_by_itself(redis: Client) -> None:
     )
     seen = [(await tick(redis, NOW + ms)).status.state for ms in (999, 1_000, 1_999, 2_000, 2_999, 3_000)]
     assert seen == ["scheduled", "prequeue", "prequeue", "open", "open", "closed"]
-    assert (await room_scripts.status(redis, KEYS)).opened_at_ms == NOW + 2_000
+    assert (await room.status(redis, KEYS)).opened_at_ms == NOW + 2_000
 
 
 async def test_a_closing_time_in_the_past_acts_now_and_one_tick_skips_a_missed_pre_queue(
@@ -231,7 +231,7 @@ async def test_a_lottery_calls_nobody_before_the_draw_reaches_them(redis: Client
     await a_room(redis, "prequeue", queueing_method="lottery")
     await crowd(redis, 3)
     await set_up(redis, 3, queueing_method="lottery")
-    await control_scripts.raise_numbers(redis, KEYS, epoch=1, draw_last=3, numbers=1_000)
+    await admission.raise_numbers(redis, KEYS, epoch=1, draw_last=3, numbers=1_000)
     assert words(await join(redis, a_visitor())) == ["waiting"]
     found = await tick(redis, NOW + 1_000)
     assert (found.calls, found.undrawn, found.status.waiting) == (0, True, 4)
@@ -332,7 +332,7 @@ async def test_an_unknown_room_is_not_made_up(redis: Client) -> None:
 
 async def away(redis: Client, at_ms: int, silent_ms: int = 0) -> None:
     """A tick while Postgres does not answer."""
-    tick_ = await control_scripts.admit(redis, KEYS, limit=0, silent_ms=silent_ms, now_ms=at_ms)
+    tick_ = await admission.admit(redis, KEYS, limit=0, silent_ms=silent_ms, now_ms=at_ms)
     assert tick_.calls == 0
 
 
@@ -375,7 +375,7 @@ async def test_a_call_is_over_once_postgres_has_answered_after_its_deadline(redi
     await a_room(redis, claim_window_s=5)
     await crowd(redis, 1)
     for silent_ms, called in ((1_000, 1), (499, 0)):
-        found = await control_scripts.admit(redis, KEYS, limit=10, silent_ms=silent_ms, now_ms=NOW + 5_500)
+        found = await admission.admit(redis, KEYS, limit=10, silent_ms=silent_ms, now_ms=NOW + 5_500)
         assert found.status.called == called
 
 
@@ -385,10 +385,10 @@ async def test_a_web_process_that_knows_postgres_is_away_calls_nobody_and_begins
     await a_room(redis)
     (ann,) = await crowd(redis, 1)
     told = {"rate": 0, "burst": 1, "away": 1, "now_ms": NOW}
-    found = await room_scripts.join(redis, KEYS, [joining(ann), joining(a_visitor())], **told)
+    found = await room.join(redis, KEYS, [joining(ann), joining(a_visitor())], **told)
     assert words(found.places) == ["called", "waiting"]
-    found = await room_scripts.claim(redis, KEYS, [asking(ann)], **told)
+    found = await room.claim(redis, KEYS, [asking(ann)], **told)
     assert words(found.places) == ["away"]
     assert words(await claim(redis, ann)) == ["active"]
-    found = await room_scripts.claim(redis, KEYS, [asking(ann)], **told)
+    found = await room.claim(redis, KEYS, [asking(ann)], **told)
     assert words(found.places) == ["active"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Decision, Request, RoomNotReady, Settlement, allocate, release, settle
+from app.store.scripts.stock import Decision, Request, RoomNotReady, Settlement, allocate, release, settle
 from tests.sales import KEYS, NOW, decided, let_in, on_sale, stock
 
 LATER = NOW + 60_000

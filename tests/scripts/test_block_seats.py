@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, block_seats
+from app.store.scripts.stock import Request, RoomNotReady, block_seats
 from tests.sales import KEYS, decided, stock
 from tests.seating import seats_on_sale, states
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.clock import REDIS_TIME
-from app.store.control_scripts import counters
-from app.store.room_scripts import NotLoaded, carry
+from app.store.scripts.admission import counters
+from app.store.scripts.room import NotLoaded, carry
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor
 from tests.line_steps import claim, crowd, join, only, stand, tick
 

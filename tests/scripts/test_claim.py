@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import Place
-from app.store import room_scripts
-from app.store.conf import restored_fields
-from app.store.control_scripts import RestorePoint, restore
-from app.store.room_scripts import NotLoaded, Refused
+from app.store.redis.conf import restored_fields
+from app.store.scripts import room
+from app.store.scripts.admission import RestorePoint, restore
+from app.store.scripts.room import NotLoaded, Refused
 from tests.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, asking, set_up
 from tests.line_steps import claim, crowd, only, stand, tick, words
 
@@ -54,9 +54,9 @@ async def test_an_ended_place_says_how(redis: Client, ending: str) -> None:
     if ending == "done":
         await claim(redis, ann)
     if ending == "removed":
-        await room_scripts.remove(redis, KEYS, ann, now_ms=NOW)
+        await room.remove(redis, KEYS, ann, now_ms=NOW)
     else:
-        await room_scripts.leave(redis, KEYS, ann, now_ms=NOW)
+        await room.leave(redis, KEYS, ann, now_ms=NOW)
     assert words(await claim(redis, ann)) == [ending]
 
 
@@ -78,8 +78,8 @@ async def test_while_the_room_is_restored_nobody_claims(redis: Client) -> None:
 async def test_a_claim_is_throttled_with_the_place_calls(redis: Client) -> None:
     await a_room(redis)
     (ann,) = await crowd(redis, 1)
-    await room_scripts.place(redis, KEYS, [asking(ann)], rate=60, burst=1, now_ms=NOW)
-    found = await room_scripts.claim(redis, KEYS, [asking(ann)], rate=60, burst=1, now_ms=NOW)
+    await room.place(redis, KEYS, [asking(ann)], rate=60, burst=1, now_ms=NOW)
+    found = await room.claim(redis, KEYS, [asking(ann)], rate=60, burst=1, now_ms=NOW)
     assert found.places == [Refused("limited", 1000)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, clear_stock
+from app.store.scripts.stock import Request, RoomNotReady, clear_stock
 from tests.sales import KEYS, decided, let_in, on_sale
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.control_scripts import numbers
-from app.store.room_scripts import NotLoaded, status
+from app.store.scripts.admission import numbers
+from app.store.scripts.room import NotLoaded, status
 from tests.builders import KEYS, NOW, Client, a_lottery, a_room, joining, set_up
 from tests.line_steps import crowd, join, only, tick, words
 

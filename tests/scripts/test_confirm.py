@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, confirm, release
+from app.store.scripts.stock import Request, RoomNotReady, confirm, release
 from tests.sales import KEYS, NOW, TOTALS, decided, let_in, on_sale, stock
 
 

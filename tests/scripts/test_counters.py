@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.control_scripts import Counters, counters
-from app.store.room_scripts import NotLoaded, leave
+from app.store.scripts.admission import Counters, counters
+from app.store.scripts.room import NotLoaded, leave
 from tests.builders import KEYS, NOW, Client, a_room
 from tests.line_steps import claim, crowd, tick
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import VisitorId
-from app.store.control_scripts import draw, raise_numbers
-from app.store.room_scripts import NotLoaded, leave
+from app.store.scripts.admission import draw, raise_numbers
+from app.store.scripts.room import NotLoaded, leave
 from tests.builders import KEYS, NOW, Client, a_lottery, joining
 from tests.line_steps import ask, join, only, stand, tick
 

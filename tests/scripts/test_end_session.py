@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import RoomId
-from app.store.conf import restored_fields
-from app.store.control_scripts import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
-from app.store.gate_scripts import BeingRestored, EarlyEnd, early_ends, end_session
 from app.store.keys import ENDED_CHANNEL
-from app.store.room_scripts import leave, remove
-from app.store.stock_scripts import confirm
+from app.store.redis.conf import restored_fields
+from app.store.scripts.admission import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
+from app.store.scripts.gate import BeingRestored, EarlyEnd, early_ends, end_session
+from app.store.scripts.room import leave, remove
+from app.store.scripts.stock import confirm
 from tests.builders import KEYS, NOW, ROOM, Client, a_room, a_row, opened, stock
 from tests.line_steps import claim, crowd, join, stand
 

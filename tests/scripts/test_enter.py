@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.store.control_scripts import counters
-from app.store.gate_scripts import enter
-from app.store.room_scripts import JoinRecord, remove
+from app.store.scripts.admission import counters
+from app.store.scripts.gate import enter
+from app.store.scripts.room import JoinRecord, remove
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor, joining
 from tests.line_steps import Found, claim, crowd, only, stand, words
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.store.conf import restored_fields
-from app.store.control_scripts import RestorePoint, finish_restore, restore
+from app.store.redis.conf import restored_fields
+from app.store.scripts.admission import RestorePoint, finish_restore, restore
 from tests.builders import KEYS, NOW, Client, a_row
 from tests.line_steps import tick
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.store.control_scripts import forget_room
+from app.store.scripts.admission import forget_room
 from tests.builders import KEYS, Client, a_room, stock
 from tests.line_steps import claim, crowd
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.model import Place
-from app.store.room_scripts import (
+from app.store.scripts.room import (
     NO_DRAW,
     Answers,
     JoinRecord,

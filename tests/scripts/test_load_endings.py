@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import VisitorId
-from app.store.control_scripts import EndingRecord, load_endings
-from app.store.room_scripts import NotLoaded, leave
+from app.store.scripts.admission import EndingRecord, load_endings
+from app.store.scripts.room import NotLoaded, leave
 from tests.builders import KEYS, NOW, Client, a_room
 from tests.line_steps import crowd, stand, tick
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.store.conf import restored_fields
-from app.store.control_scripts import RestorePoint, load_removed, restore
-from app.store.room_scripts import CHECKED
+from app.store.redis.conf import restored_fields
+from app.store.scripts.admission import RestorePoint, load_removed, restore
+from app.store.scripts.room import CHECKED
 from tests.builders import KEYS, NOW, Client, a_row, joining, token
 from tests.line_steps import join, words
 

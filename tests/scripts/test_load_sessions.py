@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.conf import restored_fields
-from app.store.control_scripts import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
+from app.store.redis.conf import restored_fields
+from app.store.scripts.admission import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
 from tests.builders import KEYS, NOW, Client, a_room, a_row, opened
 from tests.line_steps import crowd, join, stand, tick
 

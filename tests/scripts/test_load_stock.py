@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.stock_scripts import Request, RoomNotReady, load_stock
+from app.store.scripts.stock import Request, RoomNotReady, load_stock
 from tests.sales import KEYS, decided, on_sale, stock, ticket_types
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.model import RoomId
-from app.store.busy import KEYS, busy_rooms, mark_busy
+from app.store.redis.busy import KEYS, busy_rooms, mark_busy
 from tests.builders import NOW, Client
 
 HALL, CLUB, BARN = RoomId("hall"), RoomId("club"), RoomId("barn")

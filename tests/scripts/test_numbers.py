@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.control_scripts import Numbers, numbers
-from app.store.room_scripts import NotLoaded
+from app.store.scripts.admission import Numbers, numbers
+from app.store.scripts.room import NotLoaded
 from tests.builders import KEYS, NOW, Client, a_lottery, a_room, joining
 from tests.line_steps import crowd
 

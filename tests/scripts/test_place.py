@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import Place
-from app.store import room_scripts
-from app.store.control_scripts import raise_numbers
-from app.store.room_scripts import NotLoaded, Refused
+from app.store.scripts import room
+from app.store.scripts.admission import raise_numbers
+from app.store.scripts.room import NotLoaded, Refused
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor, asking, set_up, token
 from tests.line_steps import ask, claim, crowd, join, only, stand, tick
 
@@ -16,7 +16,7 @@ async def test_people_really_ahead_are_counted(redis: Client) -> None:
     await a_room(redis, "paused")
     ann, bob, cem = await crowd(redis, 3)
     assert only(await ask(redis, cem)).ahead == 2
-    await room_scripts.leave(redis, KEYS, bob, now_ms=NOW)
+    await room.leave(redis, KEYS, bob, now_ms=NOW)
     place = only(await ask(redis, cem))
     assert (place.state, place.queue_number, place.ahead) == ("waiting", 3, 1)
     assert only(await ask(redis, ann)).ahead == 0
@@ -35,7 +35,7 @@ async def test_called_and_active_tell_their_deadlines(redis: Client) -> None:
 async def test_how_a_place_ended_is_told_for_an_hour(redis: Client) -> None:
     await a_room(redis)
     (ann,) = await crowd(redis, 1)
-    await room_scripts.leave(redis, KEYS, ann, now_ms=NOW)
+    await room.leave(redis, KEYS, ann, now_ms=NOW)
     assert await stand(redis, ann) == ["left"]
     await tick(redis, NOW + 3_599_999)
     assert await stand(redis, ann, now_ms=NOW + 3_599_999) == ["left"]
@@ -56,18 +56,18 @@ async def test_a_place_is_asked_for_at_its_own_pace(redis: Client) -> None:
     await a_room(redis, "paused")
     ann, bob = await crowd(redis, 2)
     records = [asking(ann)] * 4 + [asking(bob)]
-    found = await room_scripts.place(redis, KEYS, records, rate=120, burst=3, now_ms=NOW)
+    found = await room.place(redis, KEYS, records, rate=120, burst=3, now_ms=NOW)
     assert found.places[3] == Refused("limited", 500)
     assert isinstance(found.places[4], Place)
-    again = await room_scripts.place(redis, KEYS, [asking(ann)], rate=120, burst=3, now_ms=NOW + 500)
+    again = await room.place(redis, KEYS, [asking(ann)], rate=120, burst=3, now_ms=NOW + 500)
     assert isinstance(again.places[0], Place)
 
 
 async def test_nothing_is_kept_of_who_asked_long_ago(redis: Client) -> None:
     await a_room(redis, "paused")
     ann, bob = await crowd(redis, 2)
-    await room_scripts.place(redis, KEYS, [asking(ann)], rate=120, burst=3, now_ms=NOW)
-    await room_scripts.place(redis, KEYS, [asking(bob)], rate=120, burst=3, now_ms=NOW + 500)
+    await room.place(redis, KEYS, [asking(ann)], rate=120, burst=3, now_ms=NOW)
+    await room.place(redis, KEYS, [asking(bob)], rate=120, burst=3, now_ms=NOW + 500)
     assert await redis.zrange(KEYS.polls, 0, -1) == [bob]
 
 

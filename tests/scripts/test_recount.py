@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.store import ledger, stock_scripts
-from app.store.stock_scripts import Request, RoomNotReady
+from app.store.redis import ledger
+from app.store.scripts import stock as stock_scripts
+from app.store.scripts.stock import Request, RoomNotReady
 from tests.builders import Client
 from tests.sales import KEYS, decided, let_in, on_sale, stock
 from tests.seating import seats_on_sale, states

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.gate_scripts import redeem
-from app.store.room_scripts import NotLoaded, leave
+from app.store.scripts.gate import redeem
+from app.store.scripts.room import NotLoaded, leave
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor
 from tests.line_steps import claim, crowd, only
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.room_scripts import NotLoaded, remove
+from app.store.scripts.room import NotLoaded, remove
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor
 from tests.line_steps import claim, crowd, join, stand, tick, words
 

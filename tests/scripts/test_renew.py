@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import VisitorId
-from app.store.control_scripts import SessionRecord, load_sessions
-from app.store.gate_scripts import BeingRestored, RenewRecord, renew
-from app.store.room_scripts import leave
-from app.store.stock_scripts import Submission, confirm, load_stock, submit
+from app.store.scripts.admission import SessionRecord, load_sessions
+from app.store.scripts.gate import BeingRestored, RenewRecord, renew
+from app.store.scripts.room import leave
+from app.store.scripts.stock import Submission, confirm, load_stock, submit
 from tests.builders import KEYS, NOW, Client, a_room, a_visitor
 from tests.line_steps import claim, crowd, join, stand, tick
 from tests.sales import ticket_types

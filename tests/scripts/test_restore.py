@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from app.core.model import PlaceClaims, RoomState, VisitorId
-from app.store.conf import restored_fields
-from app.store.control_scripts import EndingRecord, RestorePoint, finish_restore, load_endings, restore
-from app.store.room_scripts import CHECKED, Refused, leave, status
+from app.store.redis.conf import restored_fields
+from app.store.scripts.admission import EndingRecord, RestorePoint, finish_restore, load_endings, restore
+from app.store.scripts.room import CHECKED, Refused, leave, status
 from tests import builders
 from tests.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened
 from tests.line_steps import ask, claim, crowd, join, only, stand, tick, words

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.core.seating import FREE
-from app.store.stock_scripts import (
+from app.store.scripts.stock import (
     Decision,
     LoadedHold,
     Request,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 
 from app.store.keys import OUTCOME_CHANNEL
-from app.store.stock_scripts import GROUP, Settlement, settle, submit
+from app.store.scripts.stock import GROUP, Settlement, settle, submit
 from tests.sales import KEYS, NOW, let_in, on_sale, submission
 from tests.waiting import wait_until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import RoomStatus
-from app.store.room_scripts import NotLoaded, status
+from app.store.scripts.room import NotLoaded, status
 from tests.builders import KEYS, NOW, Client, a_room, stock
 from tests.line_steps import claim, crowd
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.control_scripts import raise_numbers, undrawn
-from app.store.room_scripts import NotLoaded
+from app.store.scripts.admission import raise_numbers, undrawn
+from app.store.scripts.room import NotLoaded
 from tests.builders import KEYS, NOW, Client, a_lottery, joining
 from tests.line_steps import join
 

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from app.core.model import Place, VisitorId
-from app.store import control_scripts, room_scripts
-from app.store.conf import restored_fields
-from app.store.control_scripts import RestorePoint, SessionRecord
-from app.store.room_scripts import CHECKED, AskRecord
+from app.store.redis.conf import restored_fields
+from app.store.scripts import admission, room
+from app.store.scripts.admission import RestorePoint, SessionRecord
+from app.store.scripts.room import CHECKED, AskRecord
 from tests.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, stock, token
 from tests.line_steps import ask, claim, join, only, stand, tick, words
 
@@ -97,7 +97,7 @@ async def test_a_turn_that_ends_frees_all_they_wanted(redis: Client, ending: str
         assert (await tick(redis)).calls == 0
     now_ms = NOW + (2_000 if ending in ("no_show", "expired") else 0)
     if ending in ("left", "done"):
-        await room_scripts.leave(redis, KEYS, VisitorId("v1"), now_ms=NOW)
+        await room.leave(redis, KEYS, VisitorId("v1"), now_ms=NOW)
     assert (await tick(redis, now_ms)).calls == 1
     assert await stand(redis, "v1", "v2", now_ms=now_ms) == [ending, "called"]
     assert await redis.hgetall(KEYS.wanted) == {"v2": "3"}
@@ -131,8 +131,8 @@ async def test_one_ticket_costs_nothing_to_remember(redis: Client) -> None:
 
 async def test_who_leaves_is_forgotten(redis: Client) -> None:
     await a_returns_line(redis, 2, 3)
-    await room_scripts.leave(redis, KEYS, VisitorId("v1"), now_ms=NOW)
-    await room_scripts.remove(redis, KEYS, VisitorId("v2"), now_ms=NOW)
+    await room.leave(redis, KEYS, VisitorId("v1"), now_ms=NOW)
+    await room.remove(redis, KEYS, VisitorId("v2"), now_ms=NOW)
     assert await redis.exists(KEYS.wanted) == 0
 
 
@@ -170,9 +170,9 @@ async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
     await redis.flushall()
     row = opened(a_row(EVENT, "open", admission_rate_per_minute=60_000))
     point = RestorePoint(2, 100, 1_000_000, serving, serving, 0, 0, 0)
-    await control_scripts.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=NOW + 1_000)
-    await control_scripts.load_sessions(redis, KEYS, sessions, epoch=2, now_ms=NOW + 1_000)
-    await control_scripts.finish_restore(redis, KEYS, epoch=2, window_ms=0, now_ms=NOW + 1_000)
+    await admission.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=NOW + 1_000)
+    await admission.load_sessions(redis, KEYS, sessions, epoch=2, now_ms=NOW + 1_000)
+    await admission.finish_restore(redis, KEYS, epoch=2, window_ms=0, now_ms=NOW + 1_000)
     await stock(redis, 0, sold=10)
 
 

@@ -9,11 +9,11 @@ import h2.connection
 import httpx
 import pytest
 
-from app.listening import ServerName
+from app.runtime.sockets import ServerName
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.calls import CALLS
-from app.web.http import Events
+from app.web.api.registry import CALLS
+from app.web.http.routes import Events
 from tests.listening import listening
 from tests.routes.conftest import Web, code, served
 from tests.waiting import wait_until

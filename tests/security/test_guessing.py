@@ -9,15 +9,15 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from app import accounts
+from app.accounts import accounts
 from app.core.definitions import NewAccount
 from app.core.errors import RateLimited
 from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.credentials import HOST_PREFIX
-from app.web.devices import DEVICE_COOKIE
-from app.web.throttles import LOGINS_PER_ACCOUNT, LOGINS_PER_ACCOUNT_AND_ADDRESS, LOGINS_PER_ADDRESS
+from app.web.api.devices import DEVICE_COOKIE
+from app.web.http.credentials import HOST_PREFIX
+from app.web.http.throttles import LOGINS_PER_ACCOUNT, LOGINS_PER_ACCOUNT_AND_ADDRESS, LOGINS_PER_ADDRESS
 from tests.routes.conftest import Web, served
 
 BOSS = {"email": "boss@example.org", "password": "correct horse"}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from app.web.calls import CALLS
+from app.web.api.registry import CALLS
 from tests.contract.test_every_call import STREAMS, filled
 from tests.routes.conftest import Web, bearer, code, served
 from tests.security.test_origins import PAGE_PARAMETER as PARAMETER

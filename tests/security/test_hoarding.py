@@ -10,9 +10,9 @@ import pytest
 
 from app.core.model import VisitorId
 from app.settings import Settings
-from app.store import room_scripts
 from app.store.connections import Stores
-from app.store.room_scripts import JoinRecord
+from app.store.scripts import room
+from app.store.scripts.room import JoinRecord
 from tests.builders import KEYS, NOW, Client, a_room, joining, stock
 from tests.line_steps import ask, claim, join, stand, tick, words
 from tests.routes.conftest import Web, bearer, code, served
@@ -161,7 +161,7 @@ async def called_in(redis: Client, seconds: int, *, attacked: bool) -> int:
             for _ in range((10 if second else 200) if attacked else 0)
         ]
         if joins:
-            await room_scripts.join(redis, KEYS, joins, rate=600, burst=200, now_ms=now_ms)
+            await room.join(redis, KEYS, joins, rate=600, burst=200, now_ms=now_ms)
         for fan in range(3):
             await fans.come(3 * second + fan, now_ms)
         await tick(redis, now_ms)
@@ -192,7 +192,7 @@ async def test_who_let_a_turn_lapse_waits_at_the_end_with_half_the_time(redis: C
     (place,) = await ask(redis, "late", now_ms=hours)
     assert getattr(place, "claim_by_ms", 0) == hours + 30_000
     await claim(redis, "late", now_ms=hours)
-    await room_scripts.leave(redis, KEYS, VisitorId("late"), now_ms=hours)
+    await room.leave(redis, KEYS, VisitorId("late"), now_ms=hours)
     await join(redis, "late", now_ms=hours)
     (place,) = await ask(redis, "late", now_ms=hours)
     assert getattr(place, "claim_by_ms", 0) == hours + 60_000  # they came, so it is forgiven
@@ -208,9 +208,9 @@ async def test_however_a_call_ends_the_next_of_the_address_is_called(redis: Clie
     if end == "claim":
         await claim(redis, first)
     elif end == "carry":
-        await room_scripts.carry(redis, KEYS, "code", VisitorId(first), VisitorId("elsewhere"), now_ms=NOW)
+        await room.carry(redis, KEYS, "code", VisitorId(first), VisitorId("elsewhere"), now_ms=NOW)
     elif end != "no_show":
-        await getattr(room_scripts, end)(redis, KEYS, VisitorId(first), now_ms=NOW)
+        await getattr(room, end)(redis, KEYS, VisitorId(first), now_ms=NOW)
     assert (await tick(redis, now_ms)).calls == (0 if end == "carry" else 1)
     if end == "carry":  # the place is still of that address: whoever has it now has not come
         assert await redis.hgetall(KEYS.networks) == {"elsewhere": "net1", ":net1": "1"}

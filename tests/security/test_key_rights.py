@@ -11,8 +11,8 @@ import pytest
 from app.core.scopes import SCOPES, KeyRights
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.calls import CALLS
-from app.web.http import Endpoint
+from app.web.api.registry import CALLS
+from app.web.http.routes import Endpoint
 from tests.contract.test_every_call import STREAMS
 from tests.routes.conftest import Web, bearer, code, field_of, served, working
 from tests.security.test_origins import everything

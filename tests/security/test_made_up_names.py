@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from app.store.absent import ABSENT_MAX, Absent
-from app.web.calls import CALLS
-from app.web.http import Endpoint, param_names
+from app.web.api.registry import CALLS
+from app.web.http.routes import Endpoint, param_names
 from tests.contract.test_every_call import headers_for
 from tests.routes.conftest import Web, code, served
 from tests.waiting import wait_until

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app import ops as operators
-from app.listening import OPS_HOST, listen, url_of
 from app.loops import end
-from app.ops import CONNECTIONS_MAX, Ops
+from app.monitoring import ops_server as operators
+from app.monitoring.ops_server import CONNECTIONS_MAX, Ops
+from app.runtime.sockets import OPS_HOST, listen, url_of
 from tests.routes.conftest import Web, bearer, code, ops, served
 
 

@@ -12,10 +12,10 @@ import pytest
 from app.core.model import BookingClaims, RoomId, VisitorId
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.calls import CALLS
-from app.web.credentials import BOOKING_COOKIE, HOST_PREFIX, PLACE_COOKIE
-from app.web.origins import SAFE
-from app.web.page_entry import _PARAMS
+from app.web.api.registry import CALLS
+from app.web.http.credentials import BOOKING_COOKIE, HOST_PREFIX, PLACE_COOKIE
+from app.web.http.origins import SAFE
+from app.web.pages.entry import _PARAMS
 from tests.contract.test_every_call import filled
 from tests.routes.conftest import Web, bearer, code, served
 

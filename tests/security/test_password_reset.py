@@ -10,13 +10,13 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app import accounts
+from app.accounts import accounts
 from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.mails import select
 from app.store.resets import ASKED_A_DAY, ASKING_AN_HOUR
+from app.store.sql.mails import select
 from tests.mail_server import MailServer, mail_server
 from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.routes.test_mail import settled, text_of

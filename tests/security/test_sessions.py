@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import accounts
+from app.accounts import accounts
 from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE, RegisteredAccount, Role
 from app.settings import Settings

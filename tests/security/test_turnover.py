@@ -10,8 +10,8 @@ import pytest
 
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.credentials import BOOKING_COOKIE, PLACE_COOKIE
-from app.web.page_forms import QUANTITY
+from app.web.http.credentials import BOOKING_COOKIE, PLACE_COOKIE
+from app.web.pages.forms import QUANTITY
 from tests.routes.conftest import Web, code, served
 
 CYCLES = 300

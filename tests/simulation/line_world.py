@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from app import numbers, room_control, waiting_room
 from app.core import errors
 from app.core.clock import from_ms, to_ms
 from app.core.errors import Refusal
 from app.core.model import Place, PlaceClaims, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import RoomAction, draw_of
-from app.ended_places import keep_endings
 from app.settings import Settings
-from app.store import control_scripts, room_scripts, rooms
-from app.store.room_scripts import AskRecord
-from app.waiting_room import Joining
+from app.store.scripts import admission
+from app.store.scripts import room as room_scripts
+from app.store.scripts.room import AskRecord
+from app.store.sql import rooms
+from app.waiting_room import control, queue, queue_numbers
+from app.waiting_room.ended_places import keep_endings
+from app.waiting_room.queue import Joining
 from tests.builders import STAFF
 from tests.simulation.invariants import Lost, returning
 from tests.simulation.model import RoomModel, Rules, Standing
@@ -50,7 +52,7 @@ def rfc3339(at_ms: int) -> str | None:
 
 def settings_of(rules: Rules) -> RoomSettings:
     """The settings as staff would set them."""
-    return room_control.read_settings(
+    return control.read_settings(
         {
             "name": "Room",
             "admission_rate_per_minute": rules.rate,
@@ -76,7 +78,7 @@ class LineWorld:
         self.watch = sale.watch
         self.stores = sale.stores
         self.seed = seed
-        self.line = waiting_room.open_line(sale.stores, Settings(rate_limits="off"))
+        self.line = queue.open_line(sale.stores, Settings(rate_limits="off"))
         self.tokens: dict[str, PlaceClaims] = {}
         self.lost: dict[str, Lost] = {}
         self.removed: set[str] = set()
@@ -93,19 +95,19 @@ class LineWorld:
         for visitor in visitors:
             joining = Joining(VisitorId(visitor), self.tokens.get(visitor), NETWORKS.get(visitor, ""))
             self.room.reserved = EVERY_NUMBER  # the operation asks Postgres for more by itself
-            told = await self._told(visitor, waiting_room.join(self.line, ROOM, joining))
+            told = await self._told(visitor, queue.join(self.line, ROOM, joining))
             if told.new and told.number and told.number < max(self.watch.history.given, default=0):
                 raise Differs("told", [f"{visitor} was given {told.number} after a higher one"])
             await self._agree(visitor, told, lambda it: self.room.join([it], self.watch.now_ms)[0])
 
     async def place(self, visitor: str) -> None:
         if visitor in self.tokens:
-            told = await self._told(visitor, waiting_room.place(self.line, ROOM, self.tokens[visitor]))
+            told = await self._told(visitor, queue.place(self.line, ROOM, self.tokens[visitor]))
             await self._agree(visitor, told, lambda it: self.room.place(it, self.watch.now_ms))
 
     async def want(self, visitor: str, quantity: int) -> None:
         if visitor in self.tokens:
-            asked = waiting_room.want(self.line, ROOM, self.tokens[visitor], quantity)
+            asked = queue.want(self.line, ROOM, self.tokens[visitor], quantity)
             told = await self._told(visitor, asked)
             if (
                 told.state in ("not_waiting", "too_many")
@@ -118,7 +120,7 @@ class LineWorld:
 
     async def claim(self, visitor: str) -> None:
         if visitor in self.tokens:
-            told = await self._told(visitor, waiting_room.claim(self.line, ROOM, self.tokens[visitor]))
+            told = await self._told(visitor, queue.claim(self.line, ROOM, self.tokens[visitor]))
             if told.state == "active":
                 self.sale.sessions[visitor] = told.until_ms
                 self.watch.history.turns_told.add(told.number)
@@ -136,7 +138,7 @@ class LineWorld:
 
     async def leave(self, visitor: str) -> None:
         if visitor in self.tokens:
-            await waiting_room.leave(self.line, ROOM, self.tokens[visitor])
+            await queue.leave(self.line, ROOM, self.tokens[visitor])
             whole = self.sale.model.redis == "whole"
             if visitor in self.lost and not (whole and self._is_there(visitor)):
                 self.lost[visitor] = replace(self.lost[visitor], state="ended")
@@ -182,7 +184,7 @@ class LineWorld:
     # the controller and staff -------------------------------------------------------------------------
     async def admit(self, workers: int) -> None:
         for _ in range(workers if self.sale.model.redis == "whole" else 0):
-            await control_scripts.admit(self.stores.redis, self.sale.keys, limit=1000)
+            await admission.admit(self.stores.redis, self.sale.keys, limit=1000)
             self.room.admit(self.watch.now_ms)
 
     async def snapshot(self) -> None:
@@ -196,8 +198,8 @@ class LineWorld:
             }
 
     async def draw(self) -> None:
-        await numbers.reserve_numbers(self.stores, ROOM)
-        await numbers.draw_batch(self.stores, ROOM)
+        await queue_numbers.reserve_numbers(self.stores, ROOM)
+        await queue_numbers.draw_batch(self.stores, ROOM)
         if self.sale.model.redis == "whole":
             await self.watch.take_over()
 
@@ -205,7 +207,7 @@ class LineWorld:
         if self.sale.model.redis != "whole":
             return
         try:
-            room = await room_control.set_state(self.line, ROOM, action, by=STAFF)
+            room = await control.set_state(self.line, ROOM, action, by=STAFF)
         except errors.Conflict:
             return
         if room.version != self.version:
@@ -213,7 +215,7 @@ class LineWorld:
             self.room.change(self.room.rules, room.state, self.watch.now_ms)
 
     async def remove(self, visitor: str) -> None:
-        await room_control.remove(self.line, ROOM, VisitorId(visitor), by=STAFF)
+        await control.remove(self.line, ROOM, VisitorId(visitor), by=STAFF)
         if self.sale.model.redis == "whole":
             self.room.remove(visitor, self.watch.now_ms)
         self.removed.add(visitor)

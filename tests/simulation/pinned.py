@@ -14,8 +14,8 @@ from typing import Any
 import asyncpg
 from redis.asyncio import Redis
 
-from app.store import lua
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
+from app.store.scripts import loader
 
 COUNTED = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
 
@@ -89,7 +89,7 @@ class PinnedRedis:
 
         return counted
 
-    def _at_our_time(self, script: lua.Script, count: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _at_our_time(self, script: loader.Script, count: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         if "now_ms" not in script.scalars:
             return arguments
         at = count + script.scalars.index("now_ms")
@@ -97,17 +97,17 @@ class PinnedRedis:
 
 
 @cache
-def _scripts() -> dict[str, lua.Script]:
-    return {it.sha: it for it in (lua.script(path.stem) for path in lua.SCRIPTS.glob("*.lua"))}
+def _scripts() -> dict[str, loader.Script]:
+    return {it.sha: it for it in (loader.script(path.stem) for path in loader.SCRIPTS.glob("*.lua"))}
 
 
 def forget_scripts() -> None:
     """Read the scripts again, from wherever they are now."""
-    lua.script.cache_clear()
+    loader.script.cache_clear()
     _scripts.cache_clear()
 
 
-def _script(sha: str) -> lua.Script:
+def _script(sha: str) -> loader.Script:
     return _scripts()[sha]
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from app.core.model import RoomId, VisitorId
-from app.store import control_scripts, room_scripts
 from app.store.connections import RedisClient
-from app.store.control_scripts import Numbers, RestorePoint
 from app.store.keys import RoomKeys
-from app.store.room_scripts import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
+from app.store.scripts import admission, room
+from app.store.scripts.admission import Numbers, RestorePoint
+from app.store.scripts.room import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
 from tests.simulation.model import TICKETS_MAX, RoomModel, Rules
 from tests.simulation.steps import NETWORKS, Step
 from tests.simulation.watch import Differs, Watch
@@ -69,10 +69,8 @@ class RoomWorld:
         }
         point = RestorePoint(1, 0, 0, 0, 0, 0, 0, 0)
         conf = conf_of(self.model.rules, self.event_id) | fresh
-        assert await control_scripts.restore(self.redis, self.keys, conf, point, now_ms=self.now_ms)
-        assert await control_scripts.finish_restore(
-            self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms
-        )
+        assert await admission.restore(self.redis, self.keys, conf, point, now_ms=self.now_ms)
+        assert await admission.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
         if self.event_id:
             await self.stock(*TICKETS)
 
@@ -99,44 +97,40 @@ class RoomWorld:
             JoinRecord(it, NETWORKS.get(it, ""), self.model.draws[it], *known, quantity=quantity)
             for it in visitors
         ]
-        answers = await room_scripts.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)
+        answers = await room.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)
         self.watch.told(answers.places, self.model.join(visitors, self.now_ms, quantity))
 
     async def place(self, visitor: str) -> None:
-        answers = await room_scripts.place(
-            self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms
-        )
+        answers = await room.place(self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms)
         self.watch.told(answers.places, [self.model.place(visitor, self.now_ms)])
 
     async def want(self, visitor: str, quantity: int) -> None:
         record = self._ask(visitor)._replace(quantity=quantity)
-        answers = await room_scripts.place(self.redis, self.keys, [record], **OFF, now_ms=self.now_ms)
+        answers = await room.place(self.redis, self.keys, [record], **OFF, now_ms=self.now_ms)
         self.watch.told(answers.places, [self.model.want(visitor, quantity, self.now_ms)])
 
     async def claim(self, visitor: str) -> None:
-        answers = await room_scripts.claim(
-            self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms
-        )
+        answers = await room.claim(self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms)
         self.watch.told(answers.places, [self.model.claim(visitor, self.now_ms)])
 
     async def leave(self, visitor: str) -> None:
-        told = await room_scripts.leave(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
+        told = await room.leave(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
         self.model.leave(visitor, self.now_ms)
         expected = self.model.place(visitor, self.now_ms).state
         if expected not in ("removed", told):
             raise Differs("told", [f"told: model {expected}, engine {told}"])
 
     async def remove(self, visitor: str) -> None:
-        await room_scripts.remove(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
+        await room.remove(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
         self.model.remove(visitor, self.now_ms)
 
     async def admit(self, workers: int) -> None:
         for _ in range(workers):
-            await control_scripts.admit(self.redis, self.keys, limit=1000, now_ms=self.now_ms)
+            await admission.admit(self.redis, self.keys, limit=1000, now_ms=self.now_ms)
             self.model.admit(self.now_ms)
 
     async def draw_look(self, count: int) -> None:
-        found = await control_scripts.undrawn(self.redis, self.keys, limit=count, now_ms=self.now_ms)
+        found = await admission.undrawn(self.redis, self.keys, limit=count, now_ms=self.now_ms)
         expected = self.model.undrawn(count)
         if found.visitor_ids != expected or found.draw_next != self.model.draw_next:
             raise Differs("told", [f"undrawn: model {self.model.draw_next} {expected}, engine {found}"])
@@ -146,7 +140,7 @@ class RoomWorld:
         first, visitors = self.drawing
         records = {visitor: first + at for at, visitor in enumerate(visitors)}
         draw_next = first + len(visitors)
-        await control_scripts.draw(self.redis, self.keys, records, expected=first, draw_next=draw_next)
+        await admission.draw(self.redis, self.keys, records, expected=first, draw_next=draw_next)
         if first == self.model.draw_next:
             self.watch.history.passed_over += len(set(visitors) - self.model.prequeue.keys())
         self.model.draw([*visitors], first)
@@ -158,7 +152,7 @@ class RoomWorld:
         await self._change(replace(self.model.rules, **dict(changes)), self.model.state)
 
     async def numbers(self, more: int) -> None:
-        self.looked = await control_scripts.numbers(self.redis, self.keys)
+        self.looked = await admission.numbers(self.redis, self.keys)
         await self.numbers_late(more)
 
     async def numbers_late(self, more: int) -> None:
@@ -166,7 +160,7 @@ class RoomWorld:
         if self.looked is None:
             return
         upto = self.looked.numbers_reserved + more
-        raised = await control_scripts.raise_numbers(
+        raised = await admission.raise_numbers(
             self.redis, self.keys, epoch=1, draw_last=self.looked.draw_last, numbers=upto
         )
         if raised != (self.looked.draw_last == self.model.draw_last):
@@ -193,7 +187,7 @@ class RoomWorld:
     async def _change(self, rules: Rules, state: str) -> None:
         self.version += 1
         conf = conf_of(rules, self.event_id)
-        await control_scripts.configure(
+        await admission.configure(
             self.redis, self.keys, conf, version=self.version, to=state, now_ms=self.now_ms
         )
         self.model.change(rules, state, self.now_ms)

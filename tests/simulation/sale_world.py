@@ -12,13 +12,16 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from app import holds, rebuild
 from app.core.model import EventId, RoomId
-from app.store import endings, payments, stock_scripts, stream
-from app.store.payments import Attempt
-from app.store.reservations import Superseded
-from app.store.stock_scripts import RoomNotReady, Submission
-from app.store.stream import Message
+from app.reservations import holds
+from app.restoring import room as rebuild
+from app.store.redis import submissions
+from app.store.redis.submissions import Message
+from app.store.scripts import stock
+from app.store.scripts.stock import RoomNotReady, Submission
+from app.store.sql import hold_endings, payments
+from app.store.sql.payments import Attempt
+from app.store.sql.reservations import Superseded
 from load.verdict import Books, lost, oversold, read_books, stranded
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.sale_model import Decided, SaleModel, Wish
@@ -67,7 +70,7 @@ class SaleWorld:
         text = ",".join(f"{kind}:{count}" for kind, count in items)
         session_ms = self.sessions.get(visitor, 1_000)
         submission = Submission(wish.reservation_id, visitor, session_ms, text, "", text)
-        told = await stock_scripts.submit(
+        told = await stock.submit(
             self.stores.redis, self.keys, [submission], event_id=EVENT, backlog_max=BACKLOG_MAX
         )
         expected = self.model.submit(wish, session_ms)
@@ -77,17 +80,17 @@ class SaleWorld:
             self.bodies[visitor, key] = items
 
     async def read(self, worker: str) -> None:
-        await stream.open_group(self.stores.redis, self.keys)
+        await submissions.open_group(self.stores.redis, self.keys)
         expected = self.model.read(worker, "")
         if not expected:
             return  # nothing is there, and to wait for it takes time
-        messages = await stream.read_new(self.stores.redis, self.keys, worker)
+        messages = await submissions.read_new(self.stores.redis, self.keys, worker)
         self.seen |= {it.message_id: number for it, (number, _) in zip(messages, expected, strict=False)}
         self._take(worker, messages, expected)
 
     async def read_own(self, worker: str) -> None:
-        await stream.open_group(self.stores.redis, self.keys)
-        messages = await stream.read_own(self.stores.redis, self.keys, worker)
+        await submissions.open_group(self.stores.redis, self.keys)
+        messages = await submissions.read_own(self.stores.redis, self.keys, worker)
         self._take(worker, messages, self.model.read(worker, worker))
 
     def _take(self, worker: str, messages: list[Message], expected: list[tuple[int, Wish]]) -> None:
@@ -97,7 +100,7 @@ class SaleWorld:
         self.hands[worker] = Hands(messages, expected)
 
     async def take_over(self, worker: str) -> None:
-        await stream.take_over(self.stores.redis, self.keys, worker, 0)
+        await submissions.take_over(self.stores.redis, self.keys, worker, 0)
         self.model.take_over(worker)
 
     async def decide(self, worker: str) -> None:
@@ -154,7 +157,9 @@ class SaleWorld:
 
         async def end() -> None:
             if not await holds.sell_late(self.stores, attempt):
-                await holds.tell_redis(self.stores, await endings.expire_late(self.stores.postgres, attempt))
+                await holds.tell_redis(
+                    self.stores, await hold_endings.expire_late(self.stores.postgres, attempt)
+                )
 
         ids = [reservation_id] if self._status(reservation_id) == "paying" else []
         await self.do(end(), self.model.paid_late(ids), calls)
@@ -163,7 +168,9 @@ class SaleWorld:
         reservation_id = f"{visitor}-{key}"
 
         async def end() -> None:
-            await holds.tell_redis(self.stores, await endings.cancel(self.stores.postgres, reservation_id))
+            await holds.tell_redis(
+                self.stores, await hold_endings.cancel(self.stores.postgres, reservation_id)
+            )
 
         ids = [reservation_id] if self._status(reservation_id) in ("held", "confirmed") else []
         await self.do(end(), self.model.end(ids, "cancelled"), calls)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from app.store import lua
 from app.store.connections import RedisClient
+from app.store.scripts import loader
 from tests.simulation import pinned
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.runs import Failure, run_room, run_sale, steps_of_room, steps_of_sale
@@ -63,11 +63,11 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """Put a fault into a copy of the scripts, and have that copy loaded."""
 
     def planted(fault: Fault) -> None:
-        copy = Path(shutil.copytree(lua.SCRIPTS, tmp_path / "lua"))
+        copy = Path(shutil.copytree(loader.SCRIPTS, tmp_path / "lua"))
         text = (copy / fault.script).read_text()
         assert fault.line in text, "the script was rewritten; plant the fault where it belongs now"
         (copy / fault.script).write_text(text.replace(fault.line, fault.changed))
-        monkeypatch.setattr(lua, "SCRIPTS", copy)
+        monkeypatch.setattr(loader, "SCRIPTS", copy)
         pinned.forget_scripts()
 
     yield planted

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.core.model import Place
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from app.store.room_scripts import Refused
+from app.store.scripts.room import Refused
 from load.verdict import Admitted
 from tests.simulation import view
 from tests.simulation.invariants import ROOM, History, Look

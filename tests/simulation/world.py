@@ -6,8 +6,8 @@ from typing import cast
 
 import msgspec
 
-from app import holds
 from app.core.rules import draw_of
+from app.reservations import holds
 from load.verdict import judge, read_books
 from tests.simulation.line_world import LineWorld, settings_of
 from tests.simulation.model import RoomModel, Rules

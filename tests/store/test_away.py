@@ -16,8 +16,8 @@ from app.core.errors import StoreUnavailable
 from app.store import away
 from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY, RedisElsewhere, RedisUnable
 from app.store.connections import RedisClient, connect_postgres
-from app.store.redis_pool import _judging
-from app.web.problems import refusal_of
+from app.store.drivers.redis_pool import _judging
+from app.web.http.problems import refusal_of
 from tests.conftest import Servers
 
 REDIS_IS_AWAY = """

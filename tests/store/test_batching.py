@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.store import batching
-from app.store.batching import Coalescer, CoalescerFull
+from app.store import coalescer as batching
+from app.store.coalescer import Coalescer, CoalescerFull
 from tests.waiting import wait_until
 
 

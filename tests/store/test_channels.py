@@ -6,22 +6,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.store import channels
-from app.store.channels import listen
+from app.store import pubsub
 from app.store.connections import REDIS_AWAY, connect_redis
+from app.store.pubsub import listen
 from tests.conftest import Servers
 from tests.wire import wired
 
 
 async def test_a_subscription_that_goes_dumb_ends(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "PING_S", 0.05)
+    monkeypatch.setattr(pubsub, "PING_S", 0.05)
     address = urlsplit(servers.redis_url)
     async with wired("127.0.0.1", address.port or 0) as wire:
         url = servers.redis_url.replace(f":{address.port}/", f":{wire.port}/")
         redis = await connect_redis(url, timeout_s=5)
         heard = listen(redis, "news")
         assert await anext(heard) == ("", "")
-        await channels.publish(redis, "news", "one")
+        await pubsub.publish(redis, "news", "one")
         assert await anext(heard) == ("news", "one")
         wire.hush()
         with pytest.raises(REDIS_AWAY, match="dumb"):

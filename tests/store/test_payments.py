@@ -6,8 +6,8 @@ import asyncio
 
 from app.core.clock import now_ms
 from app.store.connections import Stores
-from app.store.payments import Attempt, Bill, begin
-from app.store.reservations import NewHold, Origin, insert_holds
+from app.store.sql.payments import Attempt, Bill, begin
+from app.store.sql.reservations import NewHold, Origin, insert_holds
 from tests.sales import GALA, HALL, a_sale, rows
 from tests.store.test_reservations import WAITING
 from tests.waiting import wait_until

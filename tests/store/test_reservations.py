@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from app.store.connections import Stores
-from app.store.reservations import NewHold, Origin, Refused, Superseded, fetch_one, insert_holds, items_of
+from app.store.sql.reservations import NewHold, Origin, Refused, Superseded, fetch_one, insert_holds, items_of
 from tests.sales import GALA, HALL, a_sale, counters, rows
 from tests.waiting import wait_until
 

@@ -19,8 +19,8 @@ import asyncpg
 import pytest
 from arq.connections import ArqRedis
 
-from app import migrate
-from app.embedded import POSTGRES_OS_USER, free_port
+from app.runtime import migrate
+from app.runtime.embedded_stores import POSTGRES_OS_USER, free_port
 from app.settings import Settings
 from app.store.connections import (
     StoreRefused,
@@ -30,9 +30,9 @@ from app.store.connections import (
     postgres_connector,
     queue_pool,
 )
-from app.store.postgres_address import read_postgres_address
-from app.store.postgres_pool import BOUNDS, Role
-from app.store.redis_address import read_redis_address
+from app.store.drivers.postgres_address import read_postgres_address
+from app.store.drivers.postgres_pool import BOUNDS, Role
+from app.store.drivers.redis_address import read_redis_address
 from tests.conftest import Servers
 from tests.platform.outside import fairgate
 from tests.redis_servers import ACL, PASSWORD, USER, redis_servers

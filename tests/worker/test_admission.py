@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app import room_control
 from app.core.model import Place, RoomStatus
 from app.settings import Settings
-from app.store import control_scripts, rooms
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import WORKERS
-from app.waiting_room import Joining, Line, claim, join, open_line, place, status
+from app.store.scripts import admission
+from app.store.sql import rooms
+from app.waiting_room import control
+from app.waiting_room.queue import Joining, Line, claim, join, open_line, place, status
 from tests.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
 from tests.conftest import Servers
 from tests.waiting import wait_until
@@ -72,7 +73,7 @@ async def until(
 async def test_the_line_moves_by_itself_and_is_recorded(line: Line) -> None:
     await a_stored_room(line.stores, admission_rate_per_minute=6_000, burst=100)
     async with controllers(line.stores):
-        await room_control.set_state(line, ROOM, "open", by=STAFF)
+        await control.set_state(line, ROOM, "open", by=STAFF)
         await joined(line, 300)
         now = await until(line, "everybody is called", lambda now: now.serving_position == 300)
         assert now.called == 300
@@ -87,7 +88,7 @@ async def test_the_line_moves_by_itself_and_is_recorded(line: Line) -> None:
 
 async def test_four_workers_admit_no_more_than_one_would(line: Line) -> None:
     await a_stored_room(line.stores, admission_rate_per_minute=12_000, active_visitors_max=None)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     opened = (await status(line, ROOM))[1]
     await joined(line, 2_000)
     async with controllers(line.stores, 4):
@@ -101,16 +102,16 @@ async def test_a_room_rests_while_nobody_is_in_it_and_no_time_comes_near(line: L
     await a_stored_room(
         line.stores, admission_rate_per_minute=0, closes_at=datetime.now(UTC) + timedelta(hours=1)
     )
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     async with controllers(line.stores):  # which loads the room
         await until(line, "the opening", lambda now: now.state == "open")
-    empty = await control_scripts.admit(line.stores.redis, KEYS, limit=10)
+    empty = await admission.admit(line.stores.redis, KEYS, limit=10)
     assert resting_s(empty) == IDLE_TICK_S - TICK_S
     assert resting_s(empty._replace(due_in_ms=None)) == IDLE_TICK_S - TICK_S
     assert resting_s(empty._replace(due_in_ms=600)) == 0.6 - TICK_S
     assert resting_s(empty._replace(restoring=True)) == 0
     await joined(line, 1)
-    assert resting_s(await control_scripts.admit(line.stores.redis, KEYS, limit=10)) == 0
+    assert resting_s(await admission.admit(line.stores.redis, KEYS, limit=10)) == 0
 
 
 async def test_the_schedule_acts_within_a_second(line: Line) -> None:
@@ -129,10 +130,10 @@ async def test_the_schedule_acts_within_a_second(line: Line) -> None:
 async def test_a_lottery_is_drawn_and_called_without_anybody_asking(line: Line) -> None:
     await a_stored_room(line.stores, queueing_method="lottery", admission_rate_per_minute=60_000)
     async with controllers(line.stores, 2):
-        await room_control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+        await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
         await until(line, "the pre-queue", lambda now: now.state == "prequeue")
         await joined(line, 900)
-        await room_control.set_state(line, ROOM, "open", by=STAFF)
+        await control.set_state(line, ROOM, "open", by=STAFF)
         now = await until(
             line, "everybody is called", lambda now: now.serving_position == 900 and now.called == 900
         )
@@ -143,8 +144,8 @@ async def test_a_lottery_is_drawn_and_called_without_anybody_asking(line: Line) 
 
 async def test_numbers_are_reserved_before_they_run_out(line: Line) -> None:
     await a_stored_room(line.stores)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
-    await room_control.set_state(line, ROOM, "pause", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "pause", by=STAFF)
     await joined(line, 900)
     async with controllers(line.stores):
 
@@ -156,7 +157,7 @@ async def test_numbers_are_reserved_before_they_run_out(line: Line) -> None:
 
 async def test_a_change_that_redis_missed_arrives(line: Line) -> None:
     await a_stored_room(line.stores)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     await line.stores.postgres.execute("UPDATE rooms SET state = 'paused', version = version + 1")
     async with controllers(line.stores):
         await until(line, "the pause", lambda now: now.state == "paused")
@@ -164,7 +165,7 @@ async def test_a_change_that_redis_missed_arrives(line: Line) -> None:
 
 async def test_a_wiped_redis_is_noticed_and_restored_without_visitors(line: Line) -> None:
     await a_stored_room(line.stores, restore_window_s=1, admission_rate_per_minute=60)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     (ann,) = await joined(line, 1)
     await claim(line, ROOM, token(ann.visitor_id, 1))
     client: Client = line.stores.redis
@@ -193,15 +194,15 @@ async def test_a_worker_tells_that_it_lives_until_it_stops(line: Line) -> None:
 async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_url: str) -> None:
     line = open_line(stores, OFF)
     await a_stored_room(stores, admission_rate_per_minute=6_000)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
-    await room_control.set_state(line, ROOM, "pause", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "pause", by=STAFF)
     await joined(line, 5_000)
     address = urlsplit(database_url)
     async with wired(address.hostname or "", address.port or 0) as wire:
         local = f"{address.username}:{address.password}@127.0.0.1:{wire.port}"
         pool = await connect_postgres(f"postgresql://{local}{address.path}", timeout_s=1, connections_max=4)
         async with controllers(Stores(stores.redis, pool)):
-            await room_control.set_state(line, ROOM, "resume", by=STAFF)
+            await control.set_state(line, ROOM, "resume", by=STAFF)
             await until(line, "calls", lambda now: now.called > 50)
             await wire.cut()
             stood = await _standstill(line)
@@ -235,7 +236,7 @@ async def test_two_worker_processes_one_killed_the_line_moves_on_and_the_other_s
     line: Line, servers: Servers, database_url: str
 ) -> None:
     await a_stored_room(line.stores, admission_rate_per_minute=600)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     await joined(line, 500)
     start = "from app.settings import Settings; from worker import main; main.run(Settings(), None)"
     environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}

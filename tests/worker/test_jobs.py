@@ -11,21 +11,22 @@ from datetime import UTC, datetime
 import pytest
 from arq.worker import Worker
 
-from app import conservation, metrics
-from app.reservations import Payment, confirm, get
+from app import metrics
+from app.reservations import consistency
+from app.reservations.operations import Payment, confirm, get
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.job_queue import redis_settings
-from app.store.stock_scripts import GROUP
+from app.store.redis.job_queue import redis_settings
+from app.store.scripts.stock import GROUP
 from tests.conftest import Servers
 from tests.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
 from tests.waiting import wait_until
-from worker import mend
+from worker import repair
 from worker.context import WorkerContext
 from worker.jobs import PERIODIC, TIMEOUT_S, Periodic, counted
 from worker.main import worker_settings
-from worker.pace import Backoff, repeat
 from worker.payments import settle_payments
+from worker.timing import Backoff, repeat
 
 
 def a_context(stores: Stores, settings: Settings = SETTINGS) -> WorkerContext:
@@ -80,7 +81,7 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
             )
             await stores.postgres.execute("INSERT INTO job_parts VALUES ($1, 0, '')", name)
             await stores.postgres.execute("INSERT INTO job_items VALUES ($1, 1, 'r', 1, 'paying')", name)
-        await mend.purge(a_context(stores))
+        await repair.purge(a_context(stores))
         assert await stores.postgres.fetchval("SELECT array_agg(job_id) FROM job_parts") == ["new"]
         for table in ("jobs", "job_items"):
             left = await stores.postgres.fetchval(f"SELECT array_agg(job_id ORDER BY job_id) FROM {table}")
@@ -94,21 +95,21 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
 async def test_consumers_at_work_are_never_forgotten(stores: Stores) -> None:
     async with a_shop(stores) as desk:
         await ask(desk, await a_session(stores))
-        await mend.purge(a_context(stores))
+        await repair.purge(a_context(stores))
         assert len(await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)) == 1
 
 
 async def test_drift_is_mended_by_itself_and_counted(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conservation, "PAUSE_S", 0.02)
+    monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
     counted = metrics.DRIFT.labels("holds", "mended")
     before = counted._value.get()
     async with a_shop(stores) as desk:
         await ask(desk, await a_session(stores))
         await stores.redis.hincrby(LIVE.stock, "held:floor", 3)
-        await mend.reconcile_rooms(a_context(stores))
+        await repair.reconcile_rooms(a_context(stores))
         assert counted._value.get() > before
         assert await stores.redis.hget(LIVE.stock, "held:floor") == "2"
-        assert await conservation.check(stores, GALA) == []
+        assert await consistency.check(stores, GALA) == []
 
 
 async def test_trouble_makes_a_job_wait_longer_and_never_ends_it() -> None:
@@ -174,7 +175,7 @@ async def test_each_job_by_the_clock_may_run_twice_at_once(stores: Stores) -> No
         found = await get(desk, reserved.reservation_id)
         assert found is not None
         assert found.status == "held"
-        assert await conservation.check(stores, GALA) == []
+        assert await consistency.check(stores, GALA) == []
 
 
 @pytest.mark.parametrize("it", PERIODIC, ids=lambda it: it.work.__name__)

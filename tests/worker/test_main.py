@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from app import embedded, room_control
-from app.embedded import EmbeddedStore
+from app.runtime import embedded_stores
+from app.runtime.embedded_stores import EmbeddedStore
 from app.settings import Settings
 from app.store.connections import Stores
-from app.waiting_room import Joining, join, open_line, status
+from app.waiting_room import control
+from app.waiting_room.queue import Joining, join, open_line, status
 from tests.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.conftest import Servers
 from tests.waiting import wait_until
@@ -30,9 +31,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[EmbeddedStore]:
     """A Redis of its own for arq."""
-    store = embedded.start_valkey(tmp_path / "queue")
+    store = embedded_stores.start_valkey(tmp_path / "queue")
     yield store
-    embedded.stop(store)
+    embedded_stores.stop(store)
 
 
 async def test_each_loop_is_started_and_ends_when_asked(stores: Stores) -> None:
@@ -47,9 +48,9 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
     stores: Stores, servers: Servers, database_url: str, queue: EmbeddedStore
 ) -> None:
     line = open_line(stores, Settings(rate_limits="off"))
-    await embedded.ready(queue)
+    await embedded_stores.ready(queue)
     await a_stored_room(stores, admission_rate_per_minute=600)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(500)))
 
     async def moves(beyond: int) -> int:
@@ -69,14 +70,14 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
         queue.process.kill()
         queue.process.wait()
         assert await moves(serving + 20) > serving
-        again = embedded.start_valkey(Path(queue_folder(queue)))
+        again = embedded_stores.start_valkey(Path(queue_folder(queue)))
         try:
-            await embedded.ready(again)
+            await embedded_stores.ready(again)
             await wait_until(lambda: attended(again), "arq attends again", timeout_s=15)
             worker.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(worker.wait(), 3) == 0
         finally:
-            embedded.stop(again)
+            embedded_stores.stop(again)
     finally:
         with suppress(ProcessLookupError):
             worker.kill()
@@ -89,7 +90,7 @@ async def test_arq_runs_the_worker_by_its_own_command(
 ) -> None:
     line = open_line(stores, Settings(rate_limits="off"))
     await a_stored_room(stores, admission_rate_per_minute=600)
-    await room_control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(line, ROOM, "open", by=STAFF)
     await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(100)))
     environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
     start = "import sys; from arq.cli import cli; cli(sys.argv[1:])"

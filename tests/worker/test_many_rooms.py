@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 from redis.asyncio.cluster import RedisCluster
 
-from app import room_control
 from app.core.model import BookingClaims, EventId, Item, RoomId, RoomSettings, TicketTypeId
-from app.rebuild import rebuild_room
-from app.reservations import reserve
+from app.reservations.operations import reserve
+from app.restoring.room import rebuild_room
 from app.settings import Settings
-from app.store import busy
 from app.store.connections import Stores
 from app.store.keys import ROOMS, RoomKeys
-from app.waiting_room import Joining, Line, claim, join, open_line, status
+from app.store.redis import busy
+from app.waiting_room import control
+from app.waiting_room.queue import Joining, Line, claim, join, open_line, status
 from tests.builders import SEED, STAFF, a_visitor, token
 from tests.sales import SETTINGS, at_desk
 from tests.waiting import wait_until
@@ -127,7 +127,7 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
         await asyncio.wait_for(asyncio.gather(*(buys(line, desk, it) for it in names[:OPEN:10])), 20)
         assert set(names[:OPEN:10]) <= {it.partition(" ")[2] for it in looked_after()}
         assert await connections(stores) <= BUSY_CONNECTIONS_MAX
-        await room_control.set_state(line, RoomId(names[-1]), "open", by=STAFF)
+        await control.set_state(line, RoomId(names[-1]), "open", by=STAFF)
         await asyncio.wait_for(buys(line, desk, names[-1]), 10)
 
 
@@ -153,7 +153,7 @@ async def test_a_room_whose_mark_was_lost_is_found_by_the_round(stores: Stores) 
     """Whoever let the visitor in died before the room was marked, and nobody asks."""
     await many_rooms(stores, ["lost"], "open")
     line, room_id = open_line(stores, OFF), RoomId("lost")
-    await room_control.set_state(line, room_id, "pause", by=STAFF)
+    await control.set_state(line, room_id, "pause", by=STAFF)
     await join(line, room_id, Joining(a_visitor()))
     client: Any = stores.redis
     await client.hset(RoomKeys(room_id).conf, "state", "open")

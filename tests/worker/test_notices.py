@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from app import webhooks
 from app.core.clock import now_ms
 from app.core.model import COMMAND_LINE
-from app.store import endings, outbox, payments, reservations
-from app.store import webhooks as stored
+from app.notifications import webhooks
 from app.store.connections import Stores
-from app.store.notice_stream import KEYS
-from app.store.payments import Attempt
-from app.store.reservations import NewHold, Origin
+from app.store.redis.notice_stream import KEYS
+from app.store.sql import hold_endings, outbox, payments, reservations
+from app.store.sql import webhooks as stored
+from app.store.sql.payments import Attempt
+from app.store.sql.reservations import NewHold, Origin
 from tests.conftest import Servers
 from tests.platform.outside import FAIRGATE, environment
 from tests.receiver import Receiver, receiving
@@ -67,7 +67,7 @@ async def live(stores: Stores, name: str) -> None:
     await wait_until(held, "the hold")
     await payments.begin(stores.postgres, [Attempt(f"pay-{name}", name, "f", "card", "tok")])
     await payments.confirm(stores.postgres, [f"pay-{name}"])
-    await endings.cancel(stores.postgres, name)
+    await hold_endings.cancel(stores.postgres, name)
 
 
 async def test_killed_again_and_again_it_loses_nothing(

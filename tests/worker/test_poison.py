@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app import set_aside
 from app.core.errors import InternalError, Refusal
-from app.reservations import check
+from app.reservations.operations import check
+from app.set_aside import failures
 from app.settings import Settings
-from app.store import stream
 from app.store.connections import Stores
-from app.store.set_aside import KEPT_MAX, forget
+from app.store.redis import submissions
+from app.store.sql.set_aside import KEPT_MAX, forget
 from tests.builders import Client
 from tests.sales import (
     GALA,
@@ -73,8 +73,8 @@ async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_t
         assert await stock(stores.redis, "floor", LIVE) == (92, 8, 0)
         assert await check(stores, GALA) == []
         assert await stores.redis.xlen(LIVE.submissions) == 0
-    assert await set_aside.count(stores) == {"reservation": 2}
-    (latest, _) = await set_aside.newest(stores)
+    assert await failures.count(stores) == {"reservation": 2}
+    (latest, _) = await failures.newest(stores)
     assert (latest.room_id, latest.content) == ("hall", "floor:2")
     assert "nobody foresaw this" in latest.reason
 
@@ -86,8 +86,8 @@ async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None
             await client.xadd(LIVE.submissions, fields)
         assert (await ask(desk, await a_session(stores))).reservation
         await wait_until(lambda: _backlog(stores, 0), "the stream is empty")
-    assert await set_aside.count(stores) == {"reservation": 2}
-    assert "fields" in (await set_aside.newest(stores))[0].content
+    assert await failures.count(stores) == {"reservation": 2}
+    assert "fields" in (await failures.newest(stores))[0].content
 
 
 async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: Stores) -> None:
@@ -98,13 +98,13 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
         await wait_until(lambda: _backlog(stores, 1), "the request")
         (message,) = await _read(stores)
         for _ in range(TRIES):
-            await stream.read_own(stores.redis, LIVE, "dying")
-            await stream.begin_alone(stores.redis, LIVE, message)
+            await submissions.read_own(stores.redis, LIVE, "dying")
+            await submissions.begin_alone(stores.redis, LIVE, message)
         async with working(stores, "dying"):
             with pytest.raises(InternalError):
                 await asked
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
-    assert "has died" in (await set_aside.newest(stores))[0].reason
+    assert "has died" in (await failures.newest(stores))[0].reason
 
 
 async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores) -> None:
@@ -115,10 +115,10 @@ async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores
         await wait_until(lambda: _backlog(stores, 1), "the request")
         await _read(stores)
         for _ in range(3 * TRIES):
-            await stream.read_own(stores.redis, LIVE, "dying")
+            await submissions.read_own(stores.redis, LIVE, "dying")
         async with working(stores, "dying"):
             assert (await asked).reservation
-    assert await set_aside.count(stores) == {}
+    assert await failures.count(stores) == {}
 
 
 async def test_a_refusal_that_redis_made_alone_is_no_poison(stores: Stores) -> None:
@@ -127,7 +127,7 @@ async def test_a_refusal_that_redis_made_alone_is_no_poison(stores: Stores) -> N
             *[ask(desk, await a_session(stores)) for _ in range(2)], return_exceptions=True
         )
         assert {it.code for it in answers if isinstance(it, Refusal)} == {"sold_out"}
-    assert await set_aside.count(stores) == {}
+    assert await failures.count(stores) == {}
 
 
 async def test_what_was_set_aside_is_bounded(stores: Stores) -> None:
@@ -138,13 +138,13 @@ async def test_what_was_set_aside_is_bounded(stores: Stores) -> None:
         KEPT_MAX,
     )
     await forget(stores.postgres)
-    assert await set_aside.count(stores) == {"mail": KEPT_MAX}
-    await set_aside.keep(stores, "mail", "7\0", "half \ud800", content="\0", room_id=None)
-    assert (await set_aside.newest(stores, limit=1))[0].reason == "half ?"
+    assert await failures.count(stores) == {"mail": KEPT_MAX}
+    await failures.keep(stores, "mail", "7\0", "half \ud800", content="\0", room_id=None)
+    assert (await failures.newest(stores, limit=1))[0].reason == "half ?"
 
 
-async def _read(stores: Stores) -> list[stream.Message]:
-    return await stream.read_new(stores.redis, LIVE, "dying")
+async def _read(stores: Stores) -> list[submissions.Message]:
+    return await submissions.read_new(stores.redis, LIVE, "dying")
 
 
 async def _backlog(stores: Stores, count: int) -> bool:

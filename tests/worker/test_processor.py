@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from app import holds
-from app.reservations import check
+from app.reservations import holds
+from app.reservations.operations import check
 from app.settings import Settings
-from app.store import stream
 from app.store.connections import Stores, connect_postgres
-from app.store.reservations import NewHold, Origin, insert_holds
-from app.store.stock_scripts import GROUP, submit
+from app.store.redis import submissions
+from app.store.scripts.stock import GROUP, submit
+from app.store.sql.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
 from tests.sales import (
     GALA,
@@ -41,8 +41,8 @@ from worker import lane, processor
 
 async def dies_after(stores: Stores, steps: int) -> None:
     """A worker that reads, decides, writes, and is killed after so many of these steps."""
-    await stream.open_group(stores.redis, LIVE)
-    messages = await stream.read_new(stores.redis, LIVE, "dead")
+    await submissions.open_group(stores.redis, LIVE)
+    messages = await submissions.read_new(stores.redis, LIVE, "dead")
     assert messages
     if steps < 1:
         return
@@ -90,8 +90,8 @@ async def test_two_workers_with_the_same_batch_do_it_once(stores: Stores) -> Non
     ann = await a_session(stores)
     request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
-    await stream.open_group(stores.redis, LIVE)
-    messages = await stream.read_new(stores.redis, LIVE, "slow")
+    await submissions.open_group(stores.redis, LIVE)
+    messages = await submissions.read_new(stores.redis, LIVE, "slow")
     slow = await holds.decide(stores, HALL, messages)
     quick = await holds.decide(stores, HALL, messages)
     await asyncio.gather(holds.record(stores, slow), holds.record(stores, quick))
@@ -105,8 +105,8 @@ async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Sto
     ann = await a_session(stores)
     request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
-    await stream.open_group(stores.redis, LIVE)
-    messages = await stream.read_new(stores.redis, LIVE, "slow")
+    await submissions.open_group(stores.redis, LIVE)
+    messages = await submissions.read_new(stores.redis, LIVE, "slow")
     slow = await holds.decide(stores, HALL, messages)
     await holds.record(stores, slow)
     await stores.postgres.execute("UPDATE reservations SET expires_at = now()")

@@ -40,7 +40,7 @@ save_meter()
 local reply = head({})
 reply[HEAD + 1] = c.restoring; reply[HEAD + 2] = (more or calls == limit) and 1 or 0; reply[HEAD + 3] = undrawn
 reply[HEAD + 4] = m.numbers_reserved - m.last_number; reply[HEAD + 5] = tell and 1 or 0; reply[HEAD + 6] = calls
--- What the pace is measured by (`app/core/pace.py`): who was called longer than 30 s ago, or half a window, and has not come.
+-- What the pace is measured by (`app/core/wait_estimate.py`): who was called longer than 30 s ago, or half a window, and has not come.
 reply[HEAD + 7] = c.rate; reply[HEAD + 8] = c.claim_window_ms; reply[HEAD + 9] = m.admitted; reply[HEAD + 10] = m.no_shows
 reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
 reply[HEAD + 12] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0

@@ -1,0 +1,268 @@
+"""Accounts: people with an e-mail and a password, and the access tokens that speak for them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+
+import asyncpg
+import msgspec
+
+from app import audit
+from app.accounts import signing_keys
+from app.accounts.passwords import Passwords, refuse_common
+from app.audit import Thing
+from app.core.clock import from_ms, now_ms
+from app.core.definitions import NewAccount
+from app.core.devices import Device
+from app.core.email import mailbox, normalised
+from app.core.errors import Conflict, CredentialInvalid, NotFound
+from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
+from app.core.tokens import PlaceSigner
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.sql import accounts, balances, reservations, sign_ins
+from app.store.sql.accounts import AccountFilter
+from app.store.sql.rooms import Connection
+
+RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
+NEVER_OVER_MS = 2**62  # of tokens that no password was given for
+LOGGED_IN = "a."  # how the `jti` of a token begins that an account logged in for
+
+
+async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
+    """Make an account with the role `user`. Raises ValidationFailed, BacklogFull.
+
+    Where the e-mail has an account already the answer and the work are the same, and nothing changes: whoever
+    asks does not learn who has accounts here. The account they are told of is none.
+    """
+    email = mailbox(new.email).lower()
+    refuse_common(new.password)
+    account_id = new_account_id()
+    with stores_answer():
+        password_hash = await passwords.hash(new.password)
+        made = await accounts.insert_account(
+            stores.postgres,
+            account_id,
+            email=email,
+            name=new.name,
+            password_hash=password_hash,
+            role="user",
+        )
+    return made or RegisteredAccount(account_id, email, new.name, "user", password_hash, datetime.now(UTC))
+
+
+async def log_in(stores: Stores, passwords: Passwords, email: str, password: str) -> RegisteredAccount:
+    """Whose e-mail and password these are. Raises CredentialInvalid, BacklogFull.
+
+    An e-mail nobody has is refused in the same words and after the same work as a wrong password.
+    """
+    with stores_answer():
+        found = await accounts.select_by_email(stores.postgres, normalised(email))
+        if not await passwords.verify(found.password_hash if found else None, password) or found is None:
+            raise CredentialInvalid("The e-mail or the password is wrong.")
+        if passwords.is_outdated(found.password_hash):
+            renewed = await passwords.hash(password)
+            await accounts.replace_hash(stores.postgres, found.account_id, found.password_hash, renewed)
+    return found
+
+
+async def is_device_of(stores: Stores, device: Device, email: str) -> bool:
+    """Whether this normalised e-mail's account signed in on the device, with the password it still has."""
+    with stores_answer():
+        return await accounts.knows_device(stores.postgres, device.account_id, email, device.made_ms)
+
+
+async def account(stores: Stores, subject: str) -> RegisteredAccount:
+    """The account a token speaks for. Raises NotFound: one made by `fairgate token` has none."""
+    with stores_answer():
+        found = await accounts.select_account(stores.postgres, subject)
+    return _there(found)
+
+
+async def rename(stores: Stores, subject: str, name: str) -> RegisteredAccount:
+    """Give the account another name. Raises NotFound."""
+    with stores_answer():
+        found = await accounts.update_name(stores.postgres, subject, name)
+    return _there(found)
+
+
+async def appoint(
+    stores: Stores, passwords: Passwords, new: NewAccount, role: Role, *, by: Author
+) -> tuple[RegisteredAccount, Role | None]:
+    """Make an account of staff, or give the one with this e-mail role, name and password.
+
+    Returns it with the role it had before, None: it is new. The password is replaced because anybody may have
+    registered the e-mail of somebody who becomes staff.
+    """
+    email = mailbox(new.email).lower()
+    refuse_common(new.password)
+    with stores_answer():
+        password_hash = await passwords.hash(new.password)
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            made = await accounts.insert_account(
+                connection,
+                new_account_id(),
+                email=email,
+                name=new.name,
+                password_hash=password_hash,
+                role=role,
+            )
+            if made is None:
+                return await _promote(connection, new, role, password_hash, by)
+            thing = Thing("account", made.account_id)
+            await audit.record(connection, by, "create", thing, after=_fields(made))
+    return made, None
+
+
+async def present(stores: Stores, holder: Account) -> Account:
+    """Who a token speaks for, with the role the account has now where that is the lower one.
+
+    A token that an account logged in for is over once it is signed out, or the account has another role or is
+    gone. A subject without an account (`fairgate token`, API keys) keeps the role it came with. Raises
+    CredentialInvalid, StoreUnavailable.
+    """
+    made_ms = _made_ms(holder.jti) if holder.jti.startswith(LOGGED_IN) else NEVER_OVER_MS
+    with stores_answer():
+        now, ended = await accounts.select_standing(stores.postgres, holder.subject, holder.jti, made_ms)
+    if ended or (holder.jti.startswith(LOGGED_IN) and now != holder.role):
+        raise CredentialInvalid("This access token was signed out, or its account has changed. Log in again.")
+    if now is None or RANK[now] >= RANK[holder.role]:
+        return holder
+    return msgspec.structs.replace(holder, role=now)
+
+
+def new_token_of(found: RegisteredAccount) -> Account:
+    """The account, as the access token says it that it logged in for now."""
+    jti = f"{LOGGED_IN}{now_ms()}.{secrets.token_urlsafe(12)}"
+    return Account(subject=found.account_id, role=found.role, jti=jti)
+
+
+async def change_password(
+    stores: Stores, passwords: Passwords, subject: str, current: str, new: str, *, request_id: str
+) -> None:
+    """Give the account another password; all its sign-ins and access tokens end.
+
+    Raises NotFound, CredentialInvalid, ValidationFailed, BacklogFull.
+    """
+    refuse_common(new, "new_password")
+    wrong = CredentialInvalid("The current password is wrong.")
+    found = await account(stores, subject)
+    with stores_answer():
+        if not await passwords.verify(found.password_hash, current):
+            raise wrong
+        renewed = await passwords.hash(new)
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            changed = await accounts.change_password(
+                connection, subject, found.password_hash, renewed, now_ms()
+            )
+            if not changed:
+                raise wrong
+            await sign_ins.delete_of(connection, subject)
+            if found.role != "user":  # the log is of what staff do
+                by, thing = Author(subject, found.role, request_id), Thing("account", subject)
+                await audit.record(connection, by, "change password", thing, after={"password": "replaced"})
+
+
+def _made_ms(jti: str) -> int:
+    """When a token was made that an account logged in for; 0 for those of before that was in it."""
+    made = jti.removeprefix(LOGGED_IN).partition(".")[0]
+    return int(made) if made.isascii() and made.isdigit() else 0
+
+
+async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None:
+    """End an access token; a second time changes nothing. Raises Conflict for an API key."""
+    if not holder.jti:
+        raise Conflict("This cannot be signed out: an API key is revoked.")
+    with stores_answer():
+        await accounts.end_token(stores.postgres, holder.jti, expires_at)
+
+
+async def accounts_page(
+    stores: Stores, wanted: AccountFilter, *, limit: int, offset: int
+) -> tuple[list[RegisteredAccount], int]:
+    """A part of the accounts, staff first, and how many match."""
+    with stores_answer():
+        return await accounts.select_page(stores.postgres, wanted, limit=limit, offset=offset)
+
+
+async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author) -> RegisteredAccount:
+    """Give an account another role; the same one changes nothing.
+
+    Raises NotFound, and Conflict where nobody would be admin any more.
+    """
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            admins = await accounts.lock_admins(connection)
+            before = await accounts.lock_one(connection, account_id)
+            if before is None:
+                raise NotFound("There is no such account.")
+            if role != "admin" and admins == [account_id]:
+                raise Conflict("This is the last admin: make somebody else admin first.")
+            after = msgspec.structs.replace(before, role=role)
+            await accounts.update_terms(connection, after)
+            thing = Thing("account", account_id)
+            await audit.record(
+                connection, by, "change role", thing, before=_fields(before), after=_fields(after)
+            )
+    return after
+
+
+async def reservations_page(
+    stores: Stores, places: PlaceSigner, subject: str, *, limit: int, offset: int
+) -> tuple[list[Reservation], int]:
+    """A part of the account's reservations, the newest first, and how many there are.
+
+    Nothing is kept of who an account is in which room: its visitor_id there is worked out for every event.
+    """
+    with stores_answer():
+        events = await balances.events_on_sale(stores.postgres)
+        visitors = {event_id: places.account_visitor(room_id, subject) for room_id, event_id in events}
+        return await reservations.of_visitors(stores.postgres, visitors, subject, limit=limit, offset=offset)
+
+
+async def issue_access_token(postgres: asyncpg.Pool, subject: str, role: Role) -> tuple[str, datetime]:
+    """An access token for `subject` with `role`, and when it ends."""
+    keyring = await signing_keys.open_keyring(postgres)
+    token, exp = keyring.signer.sign_access(Account(subject=subject, role=role), int(time.time()))
+    ends_at = from_ms(exp * 1000)
+    assert ends_at is not None
+    return token, ends_at
+
+
+def new_account_id() -> str:
+    """A fresh unguessable account_id: 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+async def _promote(
+    connection: Connection, new: NewAccount, role: Role, password_hash: str, by: Author
+) -> tuple[RegisteredAccount, Role]:
+    """Give the account with this e-mail role, name and password; and the role it had before."""
+    before = await accounts.lock_by_email(connection, normalised(new.email))
+    assert before is not None
+    after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
+    await accounts.update_terms(connection, after)
+    await accounts.change_password(connection, after.account_id, password_hash, password_hash, now_ms())
+    await sign_ins.delete_of(connection, after.account_id)  # and its tokens: whoever knew the old password
+    await audit.record(
+        connection,
+        by,
+        "appoint",
+        Thing("account", after.account_id),
+        before={**_fields(before), "password": "as it was"},
+        after={**_fields(after), "password": "replaced"},
+    )
+    return after, before.role
+
+
+def _there(found: RegisteredAccount | None) -> RegisteredAccount:
+    if found is None:
+        raise NotFound("This access token speaks for no registered account.")
+    return found
+
+
+def _fields(it: RegisteredAccount) -> dict[str, str]:
+    """What the audit log tells of an account; of its password only that it was replaced."""
+    return {"email": it.email, "name": it.name, "role": it.role}

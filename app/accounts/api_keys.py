@@ -1,0 +1,166 @@
+"""API keys: access tokens for machines, with a name, until they are revoked or their time is over.
+
+A key is derived from its id and FAIRGATE_SECRET, so that a creation that is sent again (Idempotency-Key) is
+answered with the same key though nobody keeps it. What counts is the digest in Postgres: with another secret
+the keys there are stay good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Thing
+from app.core.errors import CredentialInvalid, NotFound, ValidationFailed
+from app.core.model import Account, Author, KeyRole, Role
+from app.core.scopes import SCOPES, KeyRights, Scope
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.sql import api_keys
+from app.store.sql.api_keys import ApiKey, KeyRow
+
+PREFIX = "fgk_"
+LENGTH_MAX = 200
+_RANKS: tuple[Role, ...] = ("user", "operator", "admin")  # the least first
+NO_KEY = "There is no such API key."
+
+
+class KeyTerms(NamedTuple):
+    """What a key is for, and what it may do at most; None and "" leave a side open."""
+
+    name: str
+    role: KeyRole
+    expires_at: datetime | None = None
+    network: str = ""
+    scopes: Sequence[Scope] | None = None
+    events: Sequence[str] | None = None
+
+
+class NewKey(NamedTuple):
+    """A key that was made now."""
+
+    key_id: str
+    created_at: datetime
+
+
+async def create(stores: Stores, secret: bytes, wanted: KeyTerms, *, by: Author) -> NewKey:
+    """Make a key for a machine; `key_of` tells it.
+
+    Raises ValidationFailed (`expires_at`, `network`, `events`).
+    """
+    network = _network(wanted.network)
+    if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
+        raise ValidationFailed("expires_at", "has to be in the future")
+    scopes = sorted(set(wanted.scopes), key=SCOPES.index) if wanted.scopes is not None else None
+    events = sorted(set(wanted.events)) if wanted.events is not None else None
+    key_id = f"key_{secrets.token_hex(10)}"
+    after = {**wanted._asdict(), "network": network, "scopes": scopes, "events": events}
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if missing := await api_keys.missing_events(connection, events or []):
+                raise ValidationFailed("events", f"there is no event {missing[0]}")
+            made = await api_keys.insert(
+                connection,
+                key_id,
+                _digest(key_of(secret, key_id)),
+                name=wanted.name,
+                role=wanted.role,
+                expires_at=wanted.expires_at,
+                made_by=by.subject,
+                network=network,
+                scopes=scopes,
+                events=events,
+            )
+            await audit.record(connection, by, "create", Thing("api_key", key_id), after=after)
+    return NewKey(key_id, made)
+
+
+def key_of(secret: bytes, key_id: str) -> str:
+    """The key with this id, as it is sent."""
+    mac = hmac.digest(hmac.digest(secret, b"fairgate api keys", "sha256"), key_id.encode(), "sha256")
+    return f"{PREFIX}{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+async def read(stores: Stores, key: str, client: str) -> Account:
+    """Whom a key speaks for that this address sent.
+
+    Asked of Postgres each time, so that one that was revoked is over at once. Raises CredentialInvalid,
+    StoreUnavailable.
+    """
+    with stores_answer():
+        chain = await api_keys.read(stores.postgres, _digest(key)) if len(key) <= LENGTH_MAX else []
+    if not chain or not all(it.live for it in chain):
+        raise CredentialInvalid("This API key is not one of ours, was revoked or has run out.")
+    network = chain[0].network
+    if network and not _is_within(client, network):
+        raise CredentialInvalid("This API key is not for calls from this address.")
+    return _allowed(chain)
+
+
+def _allowed(chain: Sequence[KeyRow]) -> Account:
+    """Whom a key speaks for: with the least of what it, the keys it was made by and their maker may do."""
+    role: Role = min((it.role for it in chain), key=_RANKS.index)
+    if (maker := chain[-1].maker_role) is not None:
+        role = min(role, maker, key=_RANKS.index)
+    rights = KeyRights()
+    for it in chain:
+        rooms = None if it.events is None else frozenset(it.rooms or ())
+        rights = rights.within(KeyRights(_set(it.scopes), _set(it.events), rooms))
+    return Account(subject=chain[0].key_id, role=role, key=rights)
+
+
+def _set(names: Sequence[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
+
+
+async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
+    """End a key; a second time changes nothing. Raises NotFound."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            name = await api_keys.revoke(connection, key_id)
+            if name is not None:
+                thing, before = Thing("api_key", key_id), {"name": name, "revoked": False}
+                await audit.record(connection, by, "revoke", thing, before=before, after={"revoked": True})
+    if name is None:
+        await get(stores, key_id)
+
+
+async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
+    """A part of the keys, the newest first, and how many there are."""
+    with stores_answer():
+        return await api_keys.select(stores.postgres, limit=limit, offset=offset)
+
+
+async def get(stores: Stores, key_id: str) -> ApiKey:
+    """One key. Raises NotFound."""
+    with stores_answer():
+        found = await api_keys.select_one(stores.postgres, key_id)
+    if found is None:
+        raise NotFound(NO_KEY)
+    return found
+
+
+def _network(text: str) -> str:
+    """The network in its usual spelling; "" for none. Raises ValidationFailed."""
+    try:
+        return str(ip_network(text.strip(), strict=False)) if text.strip() else ""
+    except ValueError:
+        raise ValidationFailed("network", "has to be a network, as 203.0.113.0/24 or 2001:db8::/32") from None
+
+
+def _is_within(client: str, network: str) -> bool:
+    try:
+        return ip_address(client) in ip_network(network)
+    except ValueError:  # nobody knows where it came from
+        return False
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,65 @@
+"""Where staff is signed in to the console: a secret in the browser's cookie, a row that can be taken away."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from app.core.model import Account
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.sql import sign_ins
+from app.store.sql.sign_ins import SignIn
+
+SIGN_IN_S = 12 * 3600  # as long as an access token lives
+LISTED_MAX = 100
+AGENT_MAX = 200
+SEEN_EVERY = timedelta(minutes=1)
+
+
+async def begin(stores: Stores, account: Account, *, address: str, agent: str, ttl_s: int = SIGN_IN_S) -> str:
+    """Sign a browser in, for 12 h at most. Returns the secret its cookie has to bring."""
+    secret = secrets.token_urlsafe(32)
+    printable = "".join(it for it in agent if it.isprintable())[:AGENT_MAX]
+    ttl_s = min(ttl_s, SIGN_IN_S)
+    with stores_answer():
+        await sign_ins.insert_sign_in(
+            *(stores.postgres, _hash(secret), account.subject, account.role),
+            address=address,
+            agent=printable,
+            ttl_s=ttl_s,
+        )
+    return secret
+
+
+async def of_secret(stores: Stores, secret: str) -> SignIn | None:
+    """Who is signed in with this secret; None when nobody is, or not any more."""
+    with stores_answer():
+        found = await sign_ins.select_sign_in(stores.postgres, _hash(secret))
+        if found is not None and datetime.now(UTC) - found.seen_at > SEEN_EVERY:
+            await sign_ins.touch(stores.postgres, found.sign_in_id)
+    return found
+
+
+async def of_account(stores: Stores, subject: str) -> list[SignIn]:
+    """Where this account is signed in, the last used first."""
+    with stores_answer():
+        return await sign_ins.select_of(stores.postgres, subject, LISTED_MAX)
+
+
+async def end(stores: Stores, subject: str, sign_in_id: str) -> None:
+    """Sign one browser of this account out; nothing when it is not there."""
+    with stores_answer():
+        await sign_ins.delete(stores.postgres, subject, sign_in_id)
+
+
+async def end_all(stores: Stores, subject: str, but: str = "") -> None:
+    """Sign all browsers of this account out, but the one of this sign_in_id."""
+    with stores_answer():
+        await sign_ins.delete_of(stores.postgres, subject, but)
+
+
+def _hash(secret: str) -> bytes:
+    """256 random bits need no salt and no slow hash."""
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,111 @@
+"""The signing keys of a running process: loaded from Postgres, looked at again, replaced with overlap."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import asyncpg
+
+from app import audit
+from app.audit import Thing
+from app.core.errors import CredentialInvalid
+from app.core.model import Account, Author, BookingClaims, PassClaims
+from app.core.tokens import PURPOSES, BookingSigner, Purpose, SigningKey, UnknownKey
+from app.store.connections import POSTGRES_AWAY
+from app.store.sql import signing_keys
+from app.store.sql.rooms import Connection
+
+REFRESH_S = 2.0  # a new key is used everywhere within this, and a revoked one nowhere
+UNKNOWN_KEY_REFRESH_S = 1.0  # forged key names cost at most one query in this
+
+
+class Keyring:
+    """The signer with the keys as they were last loaded."""
+
+    def __init__(self, postgres: asyncpg.Pool, signer: BookingSigner) -> None:
+        self._postgres = postgres
+        self._looked_again_at_s = -UNKNOWN_KEY_REFRESH_S
+        self.signer = signer
+
+    async def refresh(self) -> None:
+        """Load the keys again."""
+        self.signer.replace_keys(await signing_keys.load_keys(self._postgres))
+
+    async def keep_fresh(self) -> None:
+        """Refresh for ever; with Postgres away the keys at hand stay."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                await self.refresh()
+            except POSTGRES_AWAY:
+                continue
+
+    async def read(self, token: str) -> BookingClaims | Account:
+        """What a JWT says. One with an unknown key is given one more look at the keys in Postgres."""
+        try:
+            return self.signer.read_any(token, int(time.time()))
+        except UnknownKey as unknown:
+            await self._look_again(unknown)
+            return self.signer.read_any(token, int(time.time()))
+
+    async def read_pass(self, token: str) -> PassClaims:
+        """What a pass says, also one that has run out; with Postgres away an unknown key is a wrong one."""
+        try:
+            return self.signer.read_pass(token, int(time.time()))
+        except UnknownKey as unknown:
+            try:
+                await self._look_again(unknown)
+            except POSTGRES_AWAY:
+                raise CredentialInvalid(unknown.detail) from None
+            return self.signer.read_pass(token, int(time.time()))
+
+    async def _look_again(self, unknown: UnknownKey) -> None:
+        # Not counted from the usual refresh, which may have been just before a rotation.
+        if time.monotonic() - self._looked_again_at_s < UNKNOWN_KEY_REFRESH_S:
+            raise CredentialInvalid(unknown.detail) from None
+        self._looked_again_at_s = time.monotonic()
+        await self.refresh()
+
+
+async def open_keyring(postgres: asyncpg.Pool) -> Keyring:
+    """The keyring of this process; makes the installation's first key of each purpose when there is none."""
+    keys = await signing_keys.load_keys(postgres)
+    if missing := set(PURPOSES) - {it.purpose for it in keys}:
+        for purpose in sorted(missing):
+            await signing_keys.insert_first_key(postgres, SigningKey.new(purpose))
+        keys = await signing_keys.load_keys(postgres)
+    return Keyring(postgres, BookingSigner(keys))
+
+
+async def rotate(postgres: asyncpg.Pool, *, by: Author) -> dict[Purpose, str]:
+    """Make a new signing key of each purpose; the `kid` of each. Tokens signed before stay good until they
+    run out."""
+    made = {}
+    async with postgres.acquire() as connection, connection.transaction():
+        for purpose in PURPOSES:
+            made[purpose] = await _replace(connection, purpose, by)
+    return made
+
+
+async def revoke(postgres: asyncpg.Pool, kid: str, *, by: Author) -> Purpose | None:
+    """No token of this key is good any more, in this process's next look and within seconds everywhere; a
+    new key signs if this one did. Its purpose; None: there is none with this `kid` that was not revoked."""
+    async with postgres.acquire() as connection, connection.transaction():
+        found = await signing_keys.revoke_key(connection, kid)
+        if found is None:
+            return None
+        purpose, signed = found
+        thing, before, after = Thing("signing_key", kid), {"revoked": False}, {"revoked": True}
+        await audit.record(connection, by, "revoke", thing, before=before, after=after)
+        if signed and purpose != "any":
+            await _replace(connection, purpose, by)
+    return purpose
+
+
+async def _replace(connection: Connection, purpose: Purpose, by: Author) -> str:
+    key = SigningKey.new(purpose)
+    before = await signing_keys.replace_key(connection, key)
+    thing, after = Thing("signing_key", key.kid), {"signs": key.kid}
+    await audit.record(connection, by, "rotate", thing, before={"signs": before}, after=after)
+    return key.kid

@@ -1,0 +1,303 @@
+"""Events and ticket types: what staff put on sale. Postgres first, then the room in Redis is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from app import audit
+from app.audit import Thing
+from app.catalogue import ticket_types
+from app.core import seating, zones
+from app.core.definitions import (
+    SEATS_OF_EVENT_MAX,
+    EventDefinition,
+    EventPatch,
+    NewEvent,
+    NewSeats,
+    NewTicketType,
+    TicketTypePatch,
+)
+from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
+from app.core.model import Author, Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
+from app.core.seating import Section
+from app.reservations import holds
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql import events, rooms, seats
+from app.store.sql.events import EventFilter
+from app.store.sql.rooms import Connection, Queries
+from app.waiting_room import control
+
+T = TypeVar("T")
+
+
+async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
+    """Make an event and its room, which is scheduled. Raises AlreadyExists, ValidationFailed."""
+    event = _event(new)
+    async with _transaction(stores) as connection:
+        await _insert_event(connection, event, new, by)
+    await _tell_room(stores, event)
+    return event
+
+
+async def create_sale(stores: Stores, definition: EventDefinition, *, by: Author) -> Event:
+    """Make an event, its room and all that is sold, or nothing. Raises AlreadyExists, ValidationFailed."""
+    sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
+    event = _event(definition)
+    async with _transaction(stores) as connection:
+        await _insert_event(connection, event, definition, by)
+        for new in definition.ticket_types:
+            await ticket_types.insert(connection, event.event_id, new, by)
+        for section in sections:
+            await ticket_types.insert_section(connection, event.event_id, section, by)
+    await _tell_room(stores, event)
+    return event
+
+
+async def sections_of(
+    stores: Stores, event_id: EventId, types: Sequence[TicketType]
+) -> dict[TicketTypeId, tuple[int, int] | None]:
+    """Rows and seats in each of them, of the seated types; None for one whose rows differ."""
+    seated = [it.ticket_type_id for it in types if it.seated]
+    with stores_answer():
+        rows = await seats.select_rows(stores.postgres, event_id, seated)
+    found: dict[TicketTypeId, tuple[int, int] | None] = {}
+    for it in seated:
+        shapes = {(row.first, row.states) for row in rows[it]}
+        [(first, states), *others] = shapes
+        regular = not others and first == 1 and seating.GAP not in states
+        found[it] = (len(rows[it]), len(states)) if regular else None
+    return found
+
+
+async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, by: Author) -> Event:
+    """Change an event; new limits hold for whoever reserves from now on. Raises EventNotFound, Conflict."""
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        changed = msgspec.structs.replace(event, **_sent(patch))
+        await _update_event(connection, event, changed, by)
+    await _tell_room(stores, changed)
+    return changed
+
+
+async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None:
+    """Forget an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
+    with stores_answer():
+        async with _transaction(stores) as connection:
+            event = await _locked(connection, event_id)
+            if await events.has_reservations(connection, event_id):
+                raise Conflict("Something was reserved already; unpublish the event and close its room.")
+            for it in await events.select_ticket_types(connection, event_id):
+                await ticket_types.record_delete(connection, event_id, it, by)
+            before = msgspec.structs.asdict(event)
+            await audit.record(connection, by, "delete", Thing("event", event_id), before=before)
+            await events.delete_event(connection, event_id)
+        await control.delete_room(stores, event.room_id, by=by)
+
+
+async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:
+    """The event with its ticket types. Raises EventNotFound."""
+    with stores_answer():
+        found = await _present(stores, event_id, events.select_event)
+        return found, await events.select_ticket_types(stores.postgres, event_id)
+
+
+async def events_page(
+    stores: Stores, wanted: EventFilter, *, limit: int, offset: int
+) -> tuple[list[tuple[Event, list[TicketType]]], int]:
+    """A part of the events with their ticket types, and how many match in all."""
+    with stores_answer():
+        found, total = await events.select_events(stores.postgres, wanted, limit=limit, offset=offset)
+        types = await events.select_types_of_events(stores.postgres, [it.event_id for it in found])
+    return [(it, types[it.event_id]) for it in found], total
+
+
+async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
+    """The room before an event. Raises EventNotFound."""
+    with stores_answer():
+        return await _present(stores, event_id, events.room_of)
+
+
+async def _present(
+    stores: Stores, event_id: EventId, select: Callable[[Queries, EventId], Awaitable[T | None]]
+) -> T:
+    """What `select` finds of an event; a made-up one is looked up once. Raises EventNotFound."""
+    if stores.absent.has("event", event_id):
+        raise EventNotFound
+    begun = stores.absent.begin()
+    found = await select(stores.postgres, event_id)
+    if found is None:
+        stores.absent.note("event", event_id, begun)
+        raise EventNotFound
+    return found
+
+
+async def create_ticket_type(
+    stores: Stores, event_id: EventId, new: NewTicketType, *, by: Author
+) -> TicketType:
+    """Put more on sale.
+
+    Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict when there are too many types.
+    """
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        made = await ticket_types.insert(connection, event_id, new, by)
+        await rooms.touch_room(connection, event.room_id)
+    await _tell_room(stores, event)
+    return made
+
+
+async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: Author) -> list[TicketType]:
+    """Put seats on sale, section by section: each is a ticket type whose tickets are its seats; all or none.
+
+    Raises EventNotFound, ValidationFailed, AlreadyExists for a section that is there, Conflict for too many.
+    """
+    sections = seating.sections_of(new)
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        made = [await ticket_types.insert_section(connection, event_id, section, by) for section in sections]
+        await rooms.touch_room(connection, event.room_id)
+    await _tell_room(stores, event)
+    return made
+
+
+async def change_ticket_type(
+    stores: Stores, event_id: EventId, ticket_type_id: TicketTypeId, patch: TicketTypePatch, *, by: Author
+) -> TicketType:
+    """Change name, price and when it is on sale (for holds taken from now on), or quantity.
+
+    Raises EventNotFound, TicketTypeNotFound, ValidationFailed, and Conflict when fewer than held and sold
+    would be left.
+    """
+    async with _transaction(stores) as connection:
+        event = await _locked(connection, event_id)
+        before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
+        if before is None:
+            raise TicketTypeNotFound
+        changed = await ticket_types.update(connection, event_id, before, _sent(patch), by)
+        await rooms.touch_room(connection, event.room_id)
+    await _tell_room(stores, event)
+    return changed
+
+
+async def import_event(
+    stores: Stores,
+    definition: EventDefinition,
+    progress: Callable[[Section], None] = lambda _: None,
+    *,
+    said: Mapping[str, Any] | None = None,
+    by: Author,
+) -> tuple[Event, bool]:
+    """Make the event with all that is sold, or bring the one there is up to the definition; True: made.
+
+    `said` is the definition as it was written: what it does not mention stays as it is. So do the settings of
+    a room that exists; the seats of a section that exists have to be those of the definition. `progress` is
+    told of each section. Raises Conflict, AlreadyExists, ValidationFailed.
+    """
+    written = msgspec.to_builtins(definition) if said is None else said
+    sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
+    async with _transaction(stores) as connection:
+        event = _event(definition)
+        before = await events.lock_event(connection, event.event_id)
+        if before is None:
+            await _insert_event(connection, event, definition, by)
+        else:
+            event = msgspec.structs.replace(before, **_mentioned(definition, written, EventPatch))
+            await _update_event(connection, before, event, by)
+        for new, about in zip(definition.ticket_types, written.get("ticket_types", ()), strict=True):
+            it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
+            if it is None:
+                await ticket_types.insert(connection, event.event_id, new, by)
+            else:
+                terms = _mentioned(new, about, TicketTypePatch)
+                await ticket_types.update(connection, event.event_id, it, terms, by)
+        for section, about in zip(sections, written.get("sections", ()), strict=True):
+            terms = _mentioned(section, about, TicketTypePatch)
+            await ticket_types.bring_section(connection, event.event_id, section, terms, by)
+            progress(section)
+    await _tell_room(stores, event)
+    return event, before is None
+
+
+def _mentioned(
+    definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
+) -> dict[str, Any]:
+    """The fields that can be changed, of those that were written."""
+    return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in written}
+
+
+def _event(new: NewEvent) -> Event:
+    zones.check_zone(new.timezone)
+    return Event(
+        event_id=EventId(new.event_id),
+        room_id=RoomId(new.room.room_id or new.event_id),
+        name=new.name,
+        venue=new.venue,
+        artist=new.artist,
+        starts_at=new.starts_at,
+        currency=new.currency,
+        max_tickets_per_visitor=new.max_tickets_per_visitor,
+        hold_ttl_s=new.hold_ttl_s,
+        hold_extend_s=new.hold_extend_s,
+        timezone=new.timezone,
+        sell_after_start=new.sell_after_start,
+        published=new.published,
+    )
+
+
+async def _insert_event(connection: Connection, event: Event, new: NewEvent, by: Author) -> None:
+    fields = {name: getattr(new.room, name) for name in RoomSettings.__struct_fields__}
+    settings = RoomSettings(**{**fields, "name": new.room.name or new.name})
+    if not await control.insert_room(connection, event.room_id, settings, by=by):
+        raise AlreadyExists(f"There is a room {event.room_id} already; name another one in room.room_id.")
+    if not await events.insert_event(connection, event):
+        raise AlreadyExists(f"There is an event {event.event_id} already.")
+    after = msgspec.structs.asdict(event)
+    await audit.record(connection, by, "create", Thing("event", event.event_id), after=after)
+
+
+async def _update_event(connection: Connection, before: Event, after: Event, by: Author) -> None:
+    zones.check_zone(after.timezone)
+    if after.currency != before.currency and await events.has_reservations(connection, after.event_id):
+        raise Conflict("The currency is fixed once something was reserved.")
+    await events.update_event(connection, after)
+    await rooms.touch_room(connection, after.room_id)
+    fields = {"before": msgspec.structs.asdict(before), "after": msgspec.structs.asdict(after)}
+    await audit.record(connection, by, "change", Thing("event", after.event_id), **fields)
+
+
+async def _locked(connection: Connection, event_id: EventId) -> Event:
+    event = await events.lock_event(connection, event_id)
+    if event is None:
+        raise EventNotFound
+    return event
+
+
+@asynccontextmanager
+async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            yield connection
+
+
+async def _tell_room(stores: Stores, event: Event) -> None:
+    """Bring terms and stock to Redis. A room that is not loaded loads both by itself."""
+    stores.absent.forget("event", event.event_id)
+    stores.absent.forget("room", event.room_id)
+    with stores_answer():
+        await control.push(stores, event.room_id)
+        try:
+            await holds.load_totals(stores, event.room_id, event.event_id)
+        except RoomNotReady:
+            return
+
+
+def _sent(patch: Struct) -> dict[str, Any]:
+    """The fields that were sent."""
+    return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}

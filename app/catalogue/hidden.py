@@ -1,0 +1,55 @@
+"""What is not published, as one process knows it: there is no such room and no such event, except to staff.
+
+All of it is read once a second, so that no request asks a store for it; with Postgres away the last reading
+goes on. A process that changes something itself reads at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import asyncpg
+
+from app.core.errors import EventNotFound, Refusal, RoomNotFound
+from app.core.model import RoomId
+from app.store.connections import POSTGRES_AWAY
+from app.store.sql import events
+
+REFRESH_S = 1.0
+
+
+class Hidden:
+    """One per process; `on_hidden` is told of rooms that were seen until now."""
+
+    def __init__(self, postgres: asyncpg.Pool, on_hidden: Callable[[RoomId], None]) -> None:
+        self._postgres = postgres
+        self._on_hidden = on_hidden
+        self._rooms: frozenset[str] = frozenset()
+        self._events: frozenset[str] = frozenset()
+
+    def what(self, params: Mapping[str, str]) -> type[Refusal] | None:
+        """What is said to be missing of the things an address names; None: all of it may be shown."""
+        if not self._events:
+            return None
+        if params.get("room_id") in self._rooms:
+            return RoomNotFound
+        return EventNotFound if params.get("event_id") in self._events else None
+
+    async def refresh(self) -> None:
+        """Read it again. Postgres that is away is for the next reading."""
+        try:
+            found = await events.select_unpublished(self._postgres)
+        except POSTGRES_AWAY:
+            return
+        seen_until_now = frozenset(room_id for _, room_id in found) - self._rooms
+        self._events = frozenset(event_id for event_id, _ in found)
+        self._rooms = frozenset(room_id for _, room_id in found)
+        for room_id in seen_until_now:
+            self._on_hidden(RoomId(room_id))
+
+    async def keep(self) -> None:
+        """Refresh for ever."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await self.refresh()

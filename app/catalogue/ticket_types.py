@@ -1,0 +1,124 @@
+"""Ticket types inside a change of staff: counted ones, and sections of seats. Each writes its audit row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.core import rules
+from app.core.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicketType
+from app.core.errors import AlreadyExists, Conflict
+from app.core.model import Author, EventId, TicketType, TicketTypeId
+from app.core.seating import Section
+from app.store.sql import events, seats
+from app.store.sql.audit import Fields
+from app.store.sql.rooms import Connection
+
+
+async def insert(connection: Connection, event_id: EventId, new: NewTicketType, by: Author) -> TicketType:
+    """A new type of counted tickets.
+
+    Raises AlreadyExists, Conflict when there are too many types, ValidationFailed naming the field.
+    """
+    rules.check_sale_window(new.sale_from, new.sale_until)
+    made = TicketType(
+        ticket_type_id=TicketTypeId(new.ticket_type_id),
+        name=new.name,
+        price=new.price,
+        total=new.quantity,
+        held=0,
+        sold=0,
+        sale_from=new.sale_from,
+        sale_until=new.sale_until,
+    )
+    await _insert(connection, event_id, made, by)
+    return made
+
+
+async def _insert(connection: Connection, event_id: EventId, made: TicketType, by: Author) -> None:
+    if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
+        raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
+    if not await events.insert_ticket_type(connection, event_id, made):
+        raise AlreadyExists(f"There is a ticket type {made.ticket_type_id} already.")
+    thing = _thing(event_id, made)
+    await audit.record(connection, by, "create", thing, after=_fields(made))
+
+
+async def insert_section(
+    connection: Connection, event_id: EventId, section: Section, by: Author
+) -> TicketType:
+    """A new section with its seats. Raises AlreadyExists, Conflict when there are too many types or seats."""
+    if await seats.count_seats(connection, event_id) + section.total > SEATS_OF_EVENT_MAX:
+        raise Conflict(f"An event has at most {SEATS_OF_EVENT_MAX} seats.")
+    new = TicketType(
+        ticket_type_id=section.ticket_type_id,
+        name=section.name,
+        price=section.price,
+        total=section.total,
+        held=0,
+        sold=0,
+        seated=True,
+        sale_from=section.sale_from,
+        sale_until=section.sale_until,
+    )
+    await _insert(connection, event_id, new, by)
+    await seats.insert_seats(connection, event_id, section)
+    return new
+
+
+async def bring_section(
+    connection: Connection, event_id: EventId, section: Section, terms: dict[str, Any], by: Author
+) -> None:
+    """The section, new, or with these terms, as name and price. Raises Conflict when it has other seats."""
+    it = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
+    if it is None:
+        await insert_section(connection, event_id, section, by)
+        return
+    there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
+    if there.get(section.ticket_type_id) != list(section.rows):
+        raise Conflict(f"{section.name} is there with other seats; make a section of another name.")
+    await update(connection, event_id, it, terms, by)
+
+
+async def update(
+    connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any], by: Author
+) -> TicketType:
+    """Other terms for a ticket type; holds that are taken keep theirs.
+
+    Raises Conflict when fewer than held and sold would be left, ValidationFailed naming the field.
+    """
+    changed = msgspec.structs.replace(
+        before,
+        name=terms.get("name", before.name),
+        price=terms.get("price", before.price),
+        total=terms.get("quantity", before.total),
+        sale_from=terms.get("sale_from", before.sale_from),
+        sale_until=terms.get("sale_until", before.sale_until),
+    )
+    rules.check_sale_window(changed.sale_from, changed.sale_until)
+    if before.seated and changed.total != before.total:
+        raise Conflict(f"{before.name} has {before.total} seats; they are its quantity.")
+    if changed.total < before.held + before.sold:
+        raise Conflict(f"{before.held} are held and {before.sold} are sold; quantity cannot be less.")
+    await events.update_ticket_type(connection, event_id, changed)
+    fields = {"before": _fields(before), "after": _fields(changed)}
+    await audit.record(connection, by, "change", _thing(event_id, changed), **fields)
+    return changed
+
+
+async def record_delete(connection: Connection, event_id: EventId, it: TicketType, by: Author) -> None:
+    """The audit row of a ticket type that goes with its event."""
+    await audit.record(connection, by, "delete", _thing(event_id, it), before=_fields(it))
+
+
+def _thing(event_id: EventId, it: TicketType) -> Thing:
+    return Thing("ticket_type", f"{event_id}/{it.ticket_type_id}")
+
+
+def _fields(it: TicketType) -> Fields:
+    """What the audit log tells of a ticket type: what staff set, by the names they set it by."""
+    fields: Fields = {"name": it.name, "price": it.price, "quantity": it.total}
+    return {**fields, "sale_from": it.sale_from, "sale_until": it.sale_until}

@@ -1,0 +1,106 @@
+"""Everything that is wrong with the definition of an event, not only the first thing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from app.core import rules, seating, theme, zones
+from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
+from app.core.errors import ValidationFailed
+from app.core.model import RoomSettings
+from app.core.moments import OUT_OF_RANGE, in_range
+from app.core.validation_messages import misfit
+
+Keys = tuple[str | int, ...]
+
+
+def faults(document: Any) -> Iterator[tuple[Keys, str]]:
+    """Everything that is wrong, each with the way to it; what is between fields once each field is right."""
+    found = list(_wrong(document, EventDefinition, ()))
+    yield from found
+    if found:
+        return
+    definition = msgspec.convert(document, EventDefinition)
+    try:
+        zones.check_zone(definition.timezone)
+    except ValidationFailed as error:
+        [wrong] = error.members["errors"]
+        yield (wrong["field"],), wrong["message"]
+    names = Counter(it.ticket_type_id for it in definition.ticket_types)
+    for i, it in enumerate(definition.ticket_types):
+        if names[it.ticket_type_id] > 1:
+            yield ("ticket_types", i, "ticket_type_id"), "is there twice"
+        try:
+            rules.check_sale_window(it.sale_from, it.sale_until)
+        except ValidationFailed as error:
+            [wrong] = error.members["errors"]
+            yield ("ticket_types", i, wrong["field"]), wrong["message"]
+    try:
+        seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
+    except ValidationFailed as error:
+        [wrong] = error.members["errors"]
+        yield _keys(wrong["field"]), wrong["message"]
+    try:
+        settings = _settings(definition)
+        rules.check_times(settings)
+        theme.check(settings.theme)
+    except ValidationFailed as error:
+        [wrong] = error.members["errors"]
+        yield ("room", wrong["field"]), wrong["message"]
+
+
+def _settings(definition: EventDefinition) -> RoomSettings:
+    fields = {name: getattr(definition.room, name) for name in RoomSettings.__struct_fields__}
+    return RoomSettings(**{**fields, "name": definition.name})
+
+
+def _wrong(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
+    inner = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+    if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
+        yield from _wrong_fields(value, inner, keys)
+    elif get_origin(inner) is list and isinstance(value, list):
+        [of] = get_args(inner)
+        found = [it for i, one in enumerate(value) for it in _wrong(one, of, (*keys, i))]
+        yield from found or _wrong_value(value, wanted, keys)
+    else:
+        yield from _wrong_value(value, wanted, keys)
+
+
+def _wrong_fields(
+    value: dict[Any, Any], struct: type[msgspec.Struct], keys: Keys
+) -> Iterator[tuple[Keys, str]]:
+    fields = {it.encode_name: it for it in msgspec.structs.fields(struct)}
+    for name in value:
+        if name not in fields:
+            yield (*keys, str(name)), "is not known here"
+    for name, it in fields.items():
+        if name in value:
+            yield from _wrong(value[name], it.type, (*keys, name))
+        elif it.required:
+            yield (*keys, name), "is required"
+
+
+def _wrong_value(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
+    try:
+        found = msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        yield keys, misfit(error).message
+    else:
+        if isinstance(found, datetime) and not in_range(found):
+            yield keys, OUT_OF_RANGE
+
+
+def _keys(field: str) -> Keys:
+    """The way to a field as a refusal names it: `sections[0].name`."""
+    return tuple(int(it) if it.isdigit() else it for it in re.findall(r"\w+", field))
+
+
+def field_name(keys: Keys) -> str:
+    """A field as a refusal names it."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")

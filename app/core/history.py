@@ -1,0 +1,134 @@
+"""How a room has been lately: samples of its live numbers, and the rates that are worked out from them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import msgspec
+
+from app.core.model import Pace, RoomSettings, RoomState, RoomStatus
+from app.core.wait_estimate import at_rate, starting_pace, wait_range_s
+
+EVERY_MS = 2_000
+KEPT_MS = 15 * 60_000
+KEPT_MAX = KEPT_MS // EVERY_MS
+RATE_OVER_MS = 10_000  # a rate of two seconds is noise
+CAP_REACHED = (
+    0.95  # called + active, as a share of the cap, from which on the cap is what holds the line back
+)
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """One moment of a room. Counters go back to its making, or to a wiped Redis; None: there is none."""
+
+    at_ms: int
+    state: RoomState
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    rate_per_minute: int
+    cap: int | None
+    joined: int
+    no_shows: int
+    requests: int  # for tickets, ever
+    backlog: int  # of them not settled yet
+    free: int | None
+    held: int | None
+    sold: int | None
+    reserve_p99_ms: int | None  # of all rooms together
+
+
+class Point(msgspec.Struct, frozen=True):
+    """What is drawn of one moment."""
+
+    at_ms: int
+    waiting: int
+    inflow: int  # a minute
+    outflow: int
+    rate: int
+    inside: int  # called + active
+    cap: int | None
+    no_shows: int  # a minute
+    requests: float  # a second
+    backlog: int
+    free: int | None
+    held: int | None
+    sold: int | None
+    p99_ms: int | None
+
+
+def points(samples: Sequence[Sample]) -> list[Point]:
+    """What is drawn of these moments, oldest first."""
+    times = [it.at_ms for it in samples]
+    return [_point(it, samples[_base(times, i)]) for i, it in enumerate(samples)]
+
+
+def p99_ms(counts: Sequence[int], bounds_s: Sequence[float]) -> int | None:
+    """What 99 of 100 did not exceed, from a histogram; its last bucket has no bound. None: it is empty."""
+    total = sum(counts)
+    if not total:
+        return None
+    rest = 0.99 * total
+    for i, count in enumerate(counts[:-1]):
+        if count and rest <= count:
+            lower = bounds_s[i - 1] if i else 0.0
+            return max(1, round(1000 * (lower + (bounds_s[i] - lower) * rest / count)))
+        rest -= count
+    return round(1000 * bounds_s[-1])
+
+
+def last_in_line_s(
+    status: RoomStatus, settings: RoomSettings, changed: RoomSettings
+) -> tuple[int, int] | None:
+    """How long the last in line would wait with the changed settings, by the rule visitors are told by.
+
+    None: nobody is called. What is measured holds as far as it is the rate or the cap that decides: a change
+    of the other one changes nothing.
+    """
+    rate = changed.admission_rate_per_minute
+    if rate == 0:
+        return None
+    return wait_range_s(max(0, status.waiting - 1), _changed_pace(status, settings, changed), rate)
+
+
+def _changed_pace(status: RoomStatus, settings: RoomSettings, changed: RoomSettings) -> Pace:
+    outflow, rate = status.outflow_per_minute, changed.admission_rate_per_minute
+    cap, inside = settings.active_visitors_max, status.called + status.active
+    if cap is not None and inside >= CAP_REACHED * cap:  # slots become free at a pace of their own
+        more = (changed.active_visitors_max or 10 * cap) / cap
+        return starting_pace(min(rate, round(outflow * more) or rate))
+    if changed.active_visitors_max is not None and inside >= changed.active_visitors_max:
+        return starting_pace(min(rate, outflow or rate))
+    return at_rate(status.pace or starting_pace(rate), rate)
+
+
+def _base(times: Sequence[int], i: int) -> int:
+    """The sample that rates of sample `i` are counted from."""
+    return min(max(0, i - 1), max(0, bisect_right(times, times[i] - RATE_OVER_MS, 0, i) - 1))
+
+
+def _point(it: Sample, base: Sample) -> Point:
+    span_ms = it.at_ms - base.at_ms
+
+    def grown(now: int, before: int) -> float:
+        """A second; 0 when a counter began again."""
+        return max(0, now - before) * 1000 / span_ms if span_ms else 0.0
+
+    return Point(
+        at_ms=it.at_ms,
+        waiting=it.waiting,
+        inflow=round(60 * grown(it.joined, base.joined)),
+        outflow=it.outflow_per_minute,
+        rate=it.rate_per_minute,
+        inside=it.called + it.active,
+        cap=it.cap,
+        no_shows=round(60 * grown(it.no_shows, base.no_shows)),
+        requests=round(grown(it.requests, base.requests), 1),
+        backlog=it.backlog,
+        free=it.free,
+        held=it.held,
+        sold=it.sold,
+        p99_ms=it.reserve_p99_ms,
+    )

@@ -1,0 +1,173 @@
+"""`fairgate demo`: two concerts on sale, one by the seat, and a crowd of simulated fans to watch."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from app.catalogue import events
+from app.core.definitions import EventDefinition, NewRoomOfEvent, NewSection, NewTicketType
+from app.core.errors import EventNotFound, Refusal
+from app.core.model import COMMAND_LINE, EventId, RoomId
+from app.demo.fans import Crowd, a_client
+from app.settings import Settings
+from app.store.connections import STORE_AWAY, Stores, connected
+from app.waiting_room import control, queue
+from app.waiting_room.queue import Line
+
+EVENT = "demo"
+HALL = "demo-seats"
+HALL_SHARE = 0.25  # so many more fans come for the seats
+STARTS_IN_DAYS = 60
+REPORT_EVERY_S = 10.0
+OPEN_STATES = ("open", "sold_out")
+REFUSED: tuple[type[Exception], ...] = (Refusal, *STORE_AWAY)
+
+
+def concert() -> EventDefinition:
+    """The demo event: two ticket types, and an admission slow enough to see the line move."""
+    starts_at = (datetime.now(UTC) + timedelta(days=STARTS_IN_DAYS)).replace(
+        hour=19, minute=0, second=0, microsecond=0
+    )
+    return EventDefinition(
+        event_id=EVENT,
+        name="The Long Wait: Live in Concert",
+        venue="Harbour Hall",
+        artist="The Long Wait",
+        starts_at=starts_at,
+        currency="EUR",
+        max_tickets_per_visitor=4,
+        hold_ttl_s=120,
+        room=NewRoomOfEvent(
+            admission_rate_per_minute=120,
+            active_visitors_max=60,
+            claim_window_s=60,
+            session_ttl_s=300,
+            message="Simulated fans are queueing with you. This is a demo: nothing is really sold.",
+        ),
+        ticket_types=[
+            NewTicketType(ticket_type_id="standing", name="Standing", price=5_900, quantity=4_000),
+            NewTicketType(ticket_type_id="seated", name="Seated", price=8_900, quantity=1_000),
+        ],
+    )
+
+
+def seated_concert() -> EventDefinition:
+    """The second demo event: a hall with 20,000 seats, and nobody in front of you for long."""
+    first = concert()
+    sections = [
+        *(NewSection(name=f"Floor {it}", price=14_500, rows=25, seats_per_row=40) for it in "ABC"),
+        *(NewSection(name=f"Lower {it}", price=9_900, rows=25, seats_per_row=40) for it in range(101, 107)),
+        *(NewSection(name=f"Upper {it}", price=5_900, rows=25, seats_per_row=40) for it in range(201, 212)),
+    ]
+    room = msgspec.structs.replace(
+        first.room, admission_rate_per_minute=240, active_visitors_max=100, session_ttl_s=900
+    )
+    return msgspec.structs.replace(
+        first,
+        event_id=HALL,
+        name="The Long Wait: the seated night",
+        venue="Harbour Arena",
+        room=room,
+        ticket_types=[],
+        sections=sections,
+    )
+
+
+async def run(url: str, settings: Settings, fans: int) -> None:
+    """Put the concerts on sale, print where to look, let the fans come. Ends when the last one is through."""
+    try:
+        async with connected(settings) as stores:
+            line = queue.open_line(stores, settings)
+            on_sale = [await _on_sale(stores, line, it) for it in (concert(), seated_concert())]
+    except REFUSED as error:
+        _tell(f"the demo events could not be put on sale: {error}")
+        return
+    _links(url, settings.data)
+    async with a_client(url) as client:
+        crowds = []
+        for (event_id, ticket_type_ids, state), share in zip(on_sale, (1, HALL_SHARE), strict=True):
+            if state in OPEN_STATES:
+                crowd = Crowd(
+                    client, event_id, event_id, ticket_type_ids, random.Random(), seated=event_id == HALL
+                )
+                crowds.append((crowd, round(fans * share)))
+            else:
+                _tell(f"the room is {state}, as it was left; open it with: fairgate room open {event_id}")
+        await _come(crowds)
+
+
+async def _come(crowds: list[tuple[Crowd, int]]) -> None:
+    """Let so many fans of each come; what they did is told now and then, and at the end."""
+    if not crowds:
+        return
+    _tell(f"{sum(fans for _, fans in crowds)} simulated fans are on their way")
+    try:
+        with _reported([crowd for crowd, _ in crowds]):
+            await asyncio.gather(*(crowd.come(fans) for crowd, fans in crowds))
+    except* httpx.HTTPError as errors:
+        _tell(f"the fans gave up: {errors.exceptions[0]}")
+    _tell(f"the fans are gone: {_summary([it for it, _ in crowds])}; the sale goes on, Ctrl-C ends it")
+
+
+async def _on_sale(stores: Stores, line: Line, wanted: EventDefinition) -> tuple[str, list[str], str]:
+    """Import the event where it is missing, and open its room the first time; ticket types and state."""
+    event_id, room_id = EventId(wanted.event_id), RoomId(wanted.event_id)
+    try:
+        await events.event(stores, event_id)
+    except EventNotFound:
+        await events.import_event(stores, wanted, by=COMMAND_LINE)
+    _, ticket_types = await events.event(stores, event_id)
+    _, status = await queue.status(line, room_id)
+    state = status.state
+    if state == "scheduled":
+        room = await control.set_state(line, room_id, "open", by=COMMAND_LINE)
+        state = room.state
+    return event_id, [it.ticket_type_id for it in ticket_types], state
+
+
+def _links(url: str, data: Path) -> None:
+    for name, path in (
+        ("queue page", f"/rooms/{EVENT}"),
+        ("seat map", f"/rooms/{HALL}"),
+        ("console", "/admin"),
+        ("API docs", "/docs"),
+    ):
+        print(f"  {name:<12}{url}{path}", flush=True)
+    print(
+        f"  a token for the console and the API:  fairgate token --role admin --sub me --data {data}",
+        flush=True,
+    )
+
+
+@contextmanager
+def _reported(crowds: list[Crowd]) -> Iterator[None]:
+    reporting = asyncio.create_task(_report(crowds))
+    try:
+        yield
+    finally:
+        reporting.cancel()
+
+
+async def _report(crowds: list[Crowd]) -> None:
+    while True:
+        await asyncio.sleep(REPORT_EVERY_S)
+        _tell(f"fans: {_summary(crowds)}")
+
+
+def _summary(crowds: list[Crowd]) -> str:
+    tally = sum((it.tally for it in crowds), Counter[str]())
+    return ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in tally.items()) or "none yet"
+
+
+def _tell(line: str) -> None:
+    print(f"fairgate: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,101 @@
+"""Sessions that ended before their time, as one process knows them: their passes are good no longer.
+
+Each is published as it ends, and kept in Redis until its last pass has run out. A process reads those of a
+room when the gate of the room is first asked, and again after its subscription was broken; between the two
+it asks no store. With Redis away passes go on by their signature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+from app.core.clock import now_ms
+from app.core.model import RoomId, VisitorId
+from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.keys import ENDED_CHANNEL
+from app.store.pubsub import listen
+from app.store.scripts.gate import EarlyEnd, early_ends, read_early_ends
+
+ENDS_MAX = 200_000  # visitors remembered; about 60 MB when full. Beyond it the oldest are forgotten
+ROOMS_MAX = (
+    10_000  # rooms remembered, also of made-up names while Postgres is away; beyond it all are read anew
+)
+READ_WAIT_S = 0.2  # a request waits no longer for a room's ends to be read
+AGAIN_S = 1.0  # after Redis was away
+FORGET_EVERY_S = 60.0
+
+
+class Ends:
+    """One per process; `keep` has to run for it to be true."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+        self._of: dict[tuple[RoomId, VisitorId], EarlyEnd] = {}  # the oldest first
+        self._asked: set[RoomId] = set()  # rooms whose gate was asked: what is told of others is not kept
+        self._read: set[RoomId] = set()  # those that are known in full
+        self._reading: dict[RoomId, asyncio.Task[None]] = {}
+        self._broken = 0  # how often the subscription was made anew
+        self._not_before_s = 0.0
+        self._forget_at_s = time.monotonic() + FORGET_EVERY_S
+
+    def is_known(self, room_id: RoomId) -> bool:
+        """Whether the room's ends need not be read; nor while Redis is away."""
+        return room_id in self._read or time.monotonic() < self._not_before_s
+
+    async def know(self, room_id: RoomId) -> None:
+        """Read the room's ends, within a moment or not at all."""
+        task = self._reading.get(room_id)
+        if task is None:
+            if len(self._asked) >= ROOMS_MAX:
+                self._asked.clear()
+                self._read.clear()
+            self._asked.add(room_id)
+            task = self._reading[room_id] = asyncio.create_task(self._read_room(room_id))
+        await asyncio.wait({task}, timeout=READ_WAIT_S)
+
+    def of(self, room_id: RoomId, visitor_id: VisitorId) -> EarlyEnd | None:
+        """How the visitor's last session ended that ended early; None for none."""
+        return self._of.get((room_id, visitor_id))
+
+    async def keep(self) -> None:
+        """Hear of ends, until cancelled."""
+        while True:
+            with suppress(*REDIS_AWAY):
+                async for channel, message in listen(self._redis, ENDED_CHANNEL + "*"):
+                    if not channel:  # from here on nothing is missed; before it something may have been
+                        self._broken += 1
+                        self._read.clear()
+                        continue
+                    room_id = RoomId(channel.removeprefix(ENDED_CHANNEL))
+                    if room_id in self._asked:
+                        self._note(room_id, read_early_ends(message))
+            await asyncio.sleep(AGAIN_S)
+
+    async def _read_room(self, room_id: RoomId) -> None:
+        broken = self._broken
+        try:
+            self._note(room_id, await early_ends(self._redis, room_id))
+            if broken == self._broken > 0:
+                self._read.add(room_id)
+        except REDIS_AWAY:
+            self._not_before_s = time.monotonic() + AGAIN_S
+        finally:
+            del self._reading[room_id]
+
+    def _note(self, room_id: RoomId, found: list[EarlyEnd]) -> None:
+        for it in found:
+            known = self._of.pop((room_id, it.visitor_id), None)
+            self._of[room_id, it.visitor_id] = max(known, it, key=lambda one: one.number) if known else it
+        if len(self._of) > ENDS_MAX or time.monotonic() > self._forget_at_s:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget those whose passes have run out; of too many the oldest, a sixteenth at once."""
+        self._forget_at_s = time.monotonic() + FORGET_EVERY_S
+        now = now_ms()
+        self._of = {key: it for key, it in self._of.items() if it.until_ms > now}
+        if len(self._of) > ENDS_MAX:
+            kept = list(self._of.items())[-(ENDS_MAX - ENDS_MAX // 16) :]
+            self._of = dict(kept)

@@ -1,0 +1,188 @@
+"""The gate's operations: what it does to sessions. Whether somebody may pass is decided in `web/gate.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Thing
+from app.core.clock import to_ms
+from app.core.errors import (
+    Conflict,
+    NotFound,
+    RateLimited,
+    RemovedByStaff,
+    Restoring,
+    RoomClosed,
+    SessionDone,
+)
+from app.core.handover import Ticket
+from app.core.model import Author, Place, RoomId, RoomSettings, VisitorId, session_id
+from app.restoring.loaded_rooms import stores_answer
+from app.store.coalescer import Coalescer
+from app.store.connections import POSTGRES_AWAY
+from app.store.keys import RoomKeys
+from app.store.scripts import gate as gate_scripts
+from app.store.scripts.gate import BeingRestored, RenewRecord
+from app.store.scripts.room import NO_DRAW, NO_TOKEN, JoinRecord
+from app.store.sql import sessions
+from app.waiting_room.queue import JOIN_REFUSALS, Answer, Line, Outcome, Question, decided, submitted
+
+
+class Entering(NamedTuple):
+    """Who wants through the gate. `network` as in `Joining`."""
+
+    visitor_id: VisitorId
+    network: str
+    anew: bool  # they are let in without a turn, where there is no crowd
+
+
+class Gate:
+    """One process's end of the gates; made by `open_gate`."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.entries: Coalescer[RoomId, Entering, Answer] = Coalescer(partial(_enter_batch, line))
+        self.renewals: Coalescer[RoomId, RenewRecord, int] = Coalescer(partial(_renew_batch, line))
+
+
+def open_gate(line: Line) -> Gate:
+    """The gate of this process; call it inside the running event loop. Nothing to close."""
+    return Gate(line)
+
+
+async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
+    """The session of whoever is called or inside, or with `anew` of whom a join would call at once.
+
+    None: they have to go to the queue page. Raises RoomNotFound, Restoring, StoreUnavailable.
+    """
+    try:
+        place, _ = await submitted(gate.entries, room_id, who)
+    except (_Crowd, RateLimited, RemovedByStaff, RoomClosed):  # the last of a room that was unloaded
+        return None
+    return place
+
+
+async def redeem(gate: Gate, ticket: Ticket) -> int:
+    """Take a ticket: when its session ends (ms), 0 if it was used before or its session is over.
+
+    Raises RoomNotFound, Restoring, StoreUnavailable.
+    """
+    keys, line = RoomKeys(ticket.room_id), gate.line
+
+    def ask() -> Awaitable[int]:
+        return gate_scripts.redeem(
+            line.stores.redis, keys, ticket.ticket_id, ticket.visitor_id, ticket.queue_number
+        )
+
+    with stores_answer():
+        return await line.rooms.loaded(ticket.room_id, ask)
+
+
+async def renew(
+    gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, began_s: int, settings: RoomSettings
+) -> int:
+    """Put off the end of a session to its whole length from now: its end (ms), 0 if it is over.
+
+    Raises RoomNotFound, Restoring, StoreUnavailable.
+    """
+    record = RenewRecord(visitor_id, number, last_end_s(began_s, settings) * 1000)
+    return await submitted(gate.renewals, room_id, record)
+
+
+def last_end_s(began_s: int, settings: RoomSettings) -> int:
+    """When a session that began then is over whatever happens; 0: it may go on for ever."""
+    return began_s + settings.session_max_s if settings.session_max_s else 0
+
+
+async def began_s(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int) -> int:
+    """When a session was claimed, in seconds. Raises NotFound, StoreUnavailable."""
+    with stores_answer():
+        found = await sessions.began_at(gate.line.stores.postgres, room_id, visitor_id, number)
+    if found is None:
+        raise NotFound("There is no such session.")
+    return to_ms(found) // 1000
+
+
+async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *, by: Author) -> None:
+    """End a session, as the shop asks; a second time changes nothing.
+
+    Raises RoomNotFound, NotFound, Restoring, StoreUnavailable.
+    """
+    line, keys = gate.line, RoomKeys(room_id)
+    await line.rooms.get(room_id)
+    with sessions_known():
+        async with line.stores.postgres.acquire() as connection, connection.transaction():
+            if not await sessions.end_session(connection, room_id, visitor_id, number):
+                raise NotFound("There is no such session.")
+            thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
+            await audit.record(connection, by, "end", thing, after={"ended": True})
+        await line.rooms.loaded(
+            room_id, lambda: gate_scripts.end_session(line.stores.redis, keys, visitor_id, number)
+        )
+
+
+async def renew_by_hand(
+    gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *, by: Author
+) -> int:
+    """Renew a session, as the shop asks: its end (ms).
+
+    Raises RoomNotFound, NotFound, SessionDone, Restoring, StoreUnavailable.
+    """
+    room = await gate.line.rooms.read(room_id)
+    began = await began_s(gate, room_id, visitor_id, number)
+    ends_ms = await renew(gate, room_id, visitor_id, number, began, room.settings)
+    if not ends_ms:
+        raise SessionDone("This session is over.")
+    with stores_answer():
+        async with gate.line.stores.postgres.acquire() as connection, connection.transaction():
+            thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
+            await audit.record(connection, by, "renew", thing, after={"ends_ms": ends_ms})
+    return ends_ms
+
+
+@contextmanager
+def sessions_known() -> Iterator[None]:
+    """Stores that are away, or a room whose sessions are still being loaded, are told as such."""
+    try:
+        with stores_answer():
+            yield
+    except BeingRestored:
+        raise Restoring from None
+
+
+class _Crowd(Conflict):
+    """There is a crowd, and whoever asks has no turn."""
+
+
+async def _enter_batch(line: Line, room_id: RoomId, batch: list[Entering]) -> Sequence[Outcome]:
+    """Sessions are committed before anybody passes, where Postgres answers. Where it does not they pass all
+    the same: what is lost is that a wiped Redis would not know them again."""
+    with stores_answer():
+        records = [
+            JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=1 if it.anew else 0)
+            for it in batch
+        ]
+        question = Question(gate_scripts.enter, line.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
+        outcomes = await decided(line, room_id, records, question)
+    begun = [it[0] for it in outcomes if not isinstance(it, Exception)]
+    if begun and not line.postgres.away:
+        with suppress(*POSTGRES_AWAY):
+            await sessions.insert_sessions(line.stores.postgres, room_id, begun)
+    return outcomes
+
+
+async def _renew_batch(line: Line, room_id: RoomId, batch: list[RenewRecord]) -> Sequence[int]:
+    keys = RoomKeys(room_id)
+    with sessions_known():
+        ends = await line.rooms.loaded(room_id, lambda: gate_scripts.renew(line.stores.redis, keys, batch))
+    renewed = [
+        (it.visitor_id, it.number, ends_ms) for it, ends_ms in zip(batch, ends, strict=True) if ends_ms
+    ]
+    if renewed:
+        with suppress(*POSTGRES_AWAY):  # it is renewed again soon
+            await sessions.renew_sessions(line.stores.postgres, room_id, renewed)
+    return ends

@@ -1,0 +1,117 @@
+"""The languages that pages are written in: which one to take, its direction, its catalogue, its plurals.
+
+A catalogue is `app/locale/<language>/LC_MESSAGES/fairgate.po`, read as translators write it: there is no
+compiled file to keep in step. What is not translated shows in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from jinja2 import Environment
+
+from app.core import formatting
+
+ENGLISH = "en"  # the language of the templates; it has no catalogue
+LANGUAGES = (ENGLISH, "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ar", "ja", "ko")
+CATALOGUES = Path(__file__).parent / "locale"
+SAMPLES = (1, *range(200), 1_000_000)  # among these each plural form of each language occurs; 1 before 0
+
+
+def choose(wanted: Iterable[str]) -> str:
+    """The first of these tags (as `pt-BR`, best first) that there is a catalogue for; else English."""
+    primary = (tag.partition("-")[0].lower() for tag in wanted)
+    return next((it for it in primary if it in LANGUAGES), ENGLISH)
+
+
+def direction(language: str) -> str:
+    """`ltr` or `rtl`."""
+    return Locale.parse(language).text_direction
+
+
+def path(language: str) -> Path:
+    """Where the catalogue of a language is."""
+    return CATALOGUES / language / "LC_MESSAGES" / "fairgate.po"
+
+
+@cache
+def catalogue(language: str) -> NullTranslations:
+    """The translations; those of English answer what they are asked."""
+    if language == ENGLISH:
+        return NullTranslations()
+    with path(language).open("rb") as file:
+        read = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, read)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+@cache
+def samples(language: str) -> Mapping[str, int]:
+    """A number for each plural form of whole numbers, by CLDR's names; `other` is always there."""
+    form = Locale.parse(language).plural_form
+    found = {str(form(n)): n for n in reversed(SAMPLES)}
+    return {"other": SAMPLES[-1], **found}
+
+
+def plural_forms(language: str) -> Callable[..., dict[str, str]]:
+    """A function for templates: from one message in singular and plural to a pattern for each plural form.
+
+    A pattern has {n} where the number goes; `zero`, if given, says it for none.
+    """
+    translate = catalogue(language).ngettext
+
+    def forms(one: str, other: str, zero: str | None = None) -> dict[str, str]:
+        patterns = {name: translate(one, other, n) for name, n in samples(language).items()}
+        return patterns | ({} if zero is None else {"zero": zero})
+
+    return forms
+
+
+def units(language: str) -> dict[str, dict[str, str]]:
+    """How lengths of time are written."""
+    forms = plural_forms(language)
+    return {
+        "second": forms("{n} second", "{n} seconds"),
+        "minute": forms("{n} minute", "{n} minutes"),
+        "hour": forms("{n} hour", "{n} hours"),
+    }
+
+
+def install(environment: Environment, language: str) -> None:
+    """Give templates the texts of a language, and its forms of numbers, times and money."""
+    translations = catalogue(language)
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension jinja2.ext.i18n
+        translations.gettext, translations.ngettext, newstyle=True
+    )
+    named = units(language)
+    environment.filters |= {
+        "clock": partial(formatting.clock, days_pattern=days_pattern(language)),
+        "counted": partial(formatting.counted, language=language),
+        "duration": partial(formatting.duration, units=named, language=language),
+        "money": partial(formatting.money, language=language),
+        "number": partial(formatting.number, language=language),
+        "rfc3339": formatting.rfc3339,
+        "utc_time": partial(formatting.utc_time, language=language),
+        "wait": partial(formatting.wait, units=named, language=language),
+        "zoned_time": partial(formatting.zoned_time, language=language),
+    }
+    environment.globals |= {
+        "direction": direction(language),
+        "forms": plural_forms(language),
+        "language": language,
+    }
+
+
+def days_pattern(language: str) -> str:
+    """How a countdown of more than a day is written."""
+    return catalogue(language).gettext("{days}d {hours}h")

@@ -1,0 +1,120 @@
+"""Jobs that staff ask for: written down, put into the queue, shown with their progress, stopped.
+
+The row is what counts: the queue only makes it begin at once. What is not in it, because it was away, a
+worker finds in the table. What a job does, step by step, is in `job_steps.py`.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+from arq.connections import ArqRedis
+
+from app import audit
+from app.audit import Thing
+from app.core.csv_rows import csv_rows
+from app.core.errors import Conflict, EventNotFound, NotFound, ValidationFailed
+from app.core.jobs import SUBJECT_MAX, TEXT_MAX, UNFINISHED_MAX, JobKind, JobRequest
+from app.core.model import Author, EventId
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.redis import job_queue
+from app.store.sql import jobs, reservations
+from app.store.sql.jobs import Failure, Job
+from app.store.sql.orders import Order
+
+FAILURES_MAX = 100  # shown
+
+NO_JOB = "There is no such job. Jobs are kept for a week."
+
+
+async def ask(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequest, *, by: Author) -> str:
+    """Have a worker do it; its id. Raises EventNotFound, ValidationFailed, Conflict, StoreUnavailable."""
+    _check(kind, request)
+    job_id = str(uuid4())
+    with stores_answer():
+        if (
+            request.event_id
+            and await reservations.room_of(stores.postgres, EventId(request.event_id)) is None
+        ):
+            raise EventNotFound
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if not await jobs.insert(connection, job_id, kind, request, by.subject, by.role):
+                raise Conflict(
+                    f"The same is under way for this event, or {UNFINISHED_MAX} jobs are. "
+                    "Wait for them to end."
+                )
+            after: dict[str, object] = {"kind": kind, "event_id": request.event_id, "status": request.status}
+            after |= {"made_from": request.made_from, "made_to": request.made_to, "subject": request.subject}
+            told = {name: it for name, it in after.items() if it}
+            await audit.record(connection, by, "start", Thing("job", job_id), after=told)
+    await job_queue.enqueue_step(queue, job_id, 0)
+    return job_id
+
+
+def _check(kind: JobKind, request: JobRequest) -> None:
+    """What would touch everybody names its event; a message says something."""
+    if kind != "export_orders" and not request.event_id:
+        raise ValidationFailed("event", "choose the event whose orders are meant")
+    if kind == "cancel_orders" and request.status not in (None, "held", "confirmed"):
+        raise ValidationFailed("status", "has to be held or confirmed, or any")
+    if kind == "message_buyers":
+        for name, text, longest in (
+            ("subject", request.subject, SUBJECT_MAX),
+            ("text", request.text, TEXT_MAX),
+        ):
+            if not text or len(text) > longest:
+                raise ValidationFailed(name, f"has to be 1 to {longest:,} characters")
+        if not request.subject.isprintable():
+            raise ValidationFailed("subject", "cannot have more than one row of text")
+        if not all(it.isprintable() for it in request.text.replace("\t", " ").split("\n")):
+            raise ValidationFailed("text", "cannot have control characters")
+
+
+async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Job], int]:
+    """A part of the jobs, the newest first, and how many there are."""
+    with stores_answer():
+        return await jobs.select(stores.postgres, limit=limit, offset=offset)
+
+
+async def get(stores: Stores, job_id: str) -> tuple[Job, list[Failure]]:
+    """One job, and the orders it could do nothing for. Raises NotFound."""
+    with stores_answer():
+        found = await jobs.select_one(stores.postgres, job_id)
+        if found is None:
+            raise NotFound(NO_JOB)
+        return found, await jobs.failures(stores.postgres, job_id, FAILURES_MAX)
+
+
+async def stop(stores: Stores, job_id: str, *, by: Author) -> None:
+    """Do no more of it; what is done stays done. Raises NotFound, Conflict when it has ended."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if not await jobs.finish(connection, job_id, "stopped"):
+                await get(stores, job_id)
+                raise Conflict("This job has ended already.")
+            await audit.record(connection, by, "stop", Thing("job", job_id), after={})
+
+
+async def file_of(stores: Stores, job_id: str) -> AsyncIterator[bytes]:
+    """The file that came of a job. Raises NotFound, Conflict before the first piece."""
+    job, _ = await get(stores, job_id)
+    if job.kind != "export_orders":
+        raise NotFound("No file comes of this job.")
+    if job.state != "done":
+        raise Conflict("The file is not complete.")
+    with stores_answer():
+        first = await jobs.next_part(stores.postgres, job_id, -1)
+    if first is None and job.done:
+        raise NotFound("The file was deleted after a day. Ask for a new one.")
+    return _pieces(stores, job_id, first)
+
+
+async def _pieces(stores: Stores, job_id: str, part: tuple[int, bytes] | None) -> AsyncIterator[bytes]:
+    yield csv_rows([Order._fields])
+    while part is not None:
+        number, content = part
+        yield gzip.decompress(content)
+        part = await jobs.next_part(stores.postgres, job_id, number)

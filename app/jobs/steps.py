@@ -1,0 +1,137 @@
+"""The steps of jobs that staff asked for (`jobs.py`): each is short, and one transaction with its progress.
+
+So a step that is cut off has not happened, and one that is made twice finds that nothing is left to do. What
+follows outside of Postgres is mended by others if it stays undone: the stock by `holds.mend`, refunds by
+`checkout.settle_payments`, mails by their own lanes.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Awaitable, Callable
+from typing import Literal, NamedTuple
+
+from app import audit, metrics
+from app.audit import Thing
+from app.core.csv_rows import csv_rows
+from app.core.jobs import ITEMS_MAX, JobKind
+from app.core.model import Author
+from app.reservations import holds
+from app.store.connections import STORE_AWAY, Stores
+from app.store.sql import hold_endings, jobs, mails, orders
+from app.store.sql.jobs import Job
+from app.store.sql.rooms import Connection
+
+EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders a step
+TRIES_MAX = 10  # of an order that cannot be cancelled just now
+MESSAGES_WAITING_MAX = 400  # so that a confirmation never waits behind a whole audience
+TOO_MANY = f"These are more than {ITEMS_MAX:,} orders. Choose fewer, by event or time."
+PAYING = "A payment is under way. Cancel it by hand once its outcome is known."
+
+Said = Literal["more", "later", "over"]  # later: there is nothing to do for a moment
+
+
+class After(NamedTuple):
+    """What a step came to: how many were done and failed, and what follows its commit."""
+
+    said: Said
+    done: int = 0
+    failed: int = 0
+    follow: Callable[[], Awaitable[None]] | None = None
+
+
+class Progress(NamedTuple):
+    """How it goes on, and how many steps were made."""
+
+    said: Said
+    steps: int
+
+
+async def step(stores: Stores, job_id: str) -> Progress:
+    """Go one step further. Over: it has ended, or another worker is at it."""
+    try:
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            job = await jobs.lock(connection, job_id)
+            if job is None:
+                return Progress("over", 0)
+            after = await (_begin if job.total is None else _go_on)(connection, stores, job)
+    except STORE_AWAY:
+        raise
+    except Exception as error:  # whatever it is: it is tried again, then told to who asked
+        await jobs.broke(stores.postgres, job_id, f"{type(error).__name__}: {error}")
+        raise
+    if after.follow is not None:
+        await after.follow()
+    return Progress(after.said, job.steps + 1)
+
+
+async def _begin(connection: Connection, _stores: Stores, job: Job) -> After:
+    """Find out what there is to do."""
+    total = await LISTS[job.kind](connection, job)
+    if total > ITEMS_MAX:
+        await jobs.drop_all_items(connection, job.job_id)
+        await jobs.finish(connection, job.job_id, "failed", TOO_MANY)
+        return After("over")
+    await jobs.begin(connection, job.job_id, total)
+    return After("more")
+
+
+async def _go_on(connection: Connection, stores: Stores, job: Job) -> After:
+    size, work = STEPS[job.kind]
+    items = await jobs.next_items(connection, job.job_id, size)
+    if not items:
+        await jobs.finish(connection, job.job_id, "done")
+        return After("over")
+    after = await work(connection, stores, job, items)
+    await jobs.advance(connection, job.job_id, after.done, after.failed)
+    return after
+
+
+async def _export(connection: Connection, _stores: Stores, job: Job, items: list[str]) -> After:
+    found = await orders.of_ids(connection, items)
+    await jobs.add_part(connection, job.job_id, job.done, gzip.compress(csv_rows(found)))
+    await jobs.drop_items(connection, job.job_id, items)
+    return After("more", len(items))
+
+
+async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[str]) -> After:
+    """Those that somebody pays for or changes at this moment are tried again, after all others."""
+    before = await orders.statuses(connection, items)
+    ended = await hold_endings.cancel_many(connection, items)
+    by = Author(job.asked_by, job.asked_role, job.job_id)
+    for it in ended:
+        thing = Thing("reservation", it.reservation_id)
+        was, now = {"status": before[it.reservation_id]}, {"status": "cancelled"}
+        await audit.record(connection, by, "cancel", thing, before=was, after=now)
+    still = await orders.statuses(connection, items)
+    busy = [it for it in items if still.get(it) in ("held", "paying", "confirmed")]
+    over = [it for it in items if it not in busy]
+    await jobs.drop_items(connection, job.job_id, over)
+    failed = await jobs.put_off(connection, job.job_id, busy, TRIES_MAX, PAYING) if busy else 0
+
+    async def follow() -> None:
+        metrics.reserved("cancelled", len(ended))
+        await holds.tell_redis(stores, ended)
+
+    return After("more" if over else "later", len(over) + failed, failed, follow)
+
+
+async def _message(connection: Connection, _stores: Stores, job: Job, items: list[str]) -> After:
+    if await mails.messages_waiting(connection, MESSAGES_WAITING_MAX) >= MESSAGES_WAITING_MAX:
+        return After("later")
+    await mails.queue_of_message(connection, job.job_id, items)
+    await jobs.drop_items(connection, job.job_id, items)
+    return After("more", len(items))
+
+
+Work = Callable[[Connection, Stores, Job, list[str]], Awaitable[After]]
+LISTS: dict[JobKind, Callable[[Connection, Job], Awaitable[int]]] = {
+    "export_orders": jobs.list_orders,
+    "cancel_orders": jobs.list_cancellable,
+    "message_buyers": jobs.list_buyers,
+}
+STEPS: dict[JobKind, tuple[int, Work]] = {
+    "export_orders": (EXPORTED, _export),
+    "cancel_orders": (CANCELLED, _cancel),
+    "message_buyers": (WRITTEN_TO, _message),
+}

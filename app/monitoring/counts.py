@@ -1,0 +1,141 @@
+"""What all processes count and measure, for `/metrics`: the same whichever process is scraped.
+
+Each process adds what it counted to sums in Redis, about once a second: so a process that ends takes nothing
+with it that it has told, and a sum never falls (but for a wiped Redis). What is measured, as memory or open
+streams, each says of itself as long as it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.samples import Sample
+
+from app import metrics
+from app.metrics import Totals
+from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.redis import counts
+
+EVERY_S = 1.0
+LAST_WORD_S = 0.5  # a process that ends does not wait long for Redis
+SUMMED = ("counter", "histogram")
+
+Series = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Counts:
+    """Adds what is counted in a registry to the sums of all processes. One for each registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._process = secrets.token_hex(8)
+        self._turn = 0
+        self._told: dict[Series, float] = {}
+        self._sending: dict[Series, tuple[str, float]] = {}
+        self._one_by_one = asyncio.Lock()
+
+    async def tell(self, redis: RedisClient) -> None:
+        """Add what was counted since the last time. What may have arrived or not is sent again as it was."""
+        async with self._one_by_one:
+            if not self._sending:
+                self._sending = {
+                    _series(it): (_field(metric, it), it.value)
+                    for metric, it in _samples(self._registry)
+                    if it.value != self._told.get(_series(it), 0.0)
+                }
+                self._turn += 1
+            if not self._sending:
+                return
+            amounts = {
+                field: value - self._told.get(series, 0.0) for series, (field, value) in self._sending.items()
+            }
+            await counts.add_counts(redis, counts.KEYS, amounts, process=self._process, turn=self._turn)
+            self._told |= {series: value for series, (_, value) in self._sending.items()}
+            self._sending = {}
+
+
+OURS = Counts(metrics.REGISTRY)
+
+
+async def tell(redis: RedisClient, process: str) -> None:
+    """Tell what this process has counted, and what it measures; called about each second."""
+    await OURS.tell(redis)
+    measured = {
+        _field(metric, it): it.value
+        for metric in metrics.REGISTRY.collect()
+        for it in metric.samples
+        if _is_gauge(metric)
+    }
+    await counts.tell_gauges(redis, process, measured)
+
+
+async def read(redis: RedisClient) -> list[Metric]:
+    """What all processes have counted, this one up to now, and what the living ones measure."""
+    await OURS.tell(redis)
+    nothing = {_field(metric, it): 0.0 for metric, it in _samples(metrics.REGISTRY)}
+    found: dict[str, Metric] = {}
+    for field, value in (nothing | await counts.sums(redis)).items():
+        _add(found, field, value)
+    for process, fields in (await counts.gauges(redis)).items():
+        for field, value in fields.items():
+            _add(found, field, value, {"process": process})
+    for ours in metrics.REGISTRY.collect():
+        if ours.name in found:
+            found[ours.name].documentation = ours.documentation
+    for metric in found.values():
+        metric.samples.sort(key=_order)
+    return list(found.values())
+
+
+async def keep_told(redis: RedisClient, process: str) -> None:
+    """Tell each second, and what `metrics.Totals` adds up; for ever, and once more at the end."""
+    totals, task = Totals(), asyncio.current_task()
+    assert task is not None
+    try:
+        while not task.cancelling():  # redis-py may swallow a cancellation while it connects
+            await asyncio.sleep(EVERY_S)
+            with suppress(*REDIS_AWAY):
+                await totals.tell(redis)
+                await tell(redis, process)
+    finally:
+        with suppress(*REDIS_AWAY):
+            async with asyncio.timeout(LAST_WORD_S):
+                await totals.tell(redis)
+                await OURS.tell(redis)
+
+
+def _samples(registry: CollectorRegistry) -> Iterator[tuple[Metric, Sample]]:
+    for metric in registry.collect():
+        if metric.type in SUMMED and metric.name.startswith("fairgate_"):
+            for it in metric.samples:
+                yield metric, it
+
+
+def _is_gauge(metric: Metric) -> bool:
+    return metric.type not in SUMMED or metric.name.startswith("process_")
+
+
+def _series(it: Sample) -> Series:
+    return it.name, tuple(it.labels.items())
+
+
+def _field(metric: Metric, it: Sample) -> str:
+    return json.dumps([metric.name, metric.type, it.name, it.labels])
+
+
+def _add(found: dict[str, Metric], field: str, value: float, more: Mapping[str, str] | None = None) -> None:
+    name, kind, sample, labels = json.loads(field)
+    metric = found.setdefault(name, Metric(name, "", kind))
+    metric.samples.append(Sample(sample, {**labels, **(more or {})}, value))
+
+
+def _order(it: Sample) -> tuple[list[tuple[str, str]], str, float]:
+    """The samples of one set of labels together, buckets by their bound."""
+    plain = sorted((name, value) for name, value in it.labels.items() if name != "le")
+    return plain, it.name, float(it.labels.get("le", 0))

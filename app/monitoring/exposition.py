@@ -1,0 +1,167 @@
+"""What `/metrics` says: all processes together, and each busy room as Redis has it at this moment.
+
+A room is told of for a quarter of an hour after somebody was in it last, and no more than a hundred are: how
+many series there are follows what goes on, not how many rooms there ever were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from app.core.errors import StoreUnavailable
+from app.core.model import EventId, TicketType
+from app.loops import failed
+from app.monitoring import counts, stats
+from app.monitoring.stats import RoomFigures
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.sql import events, jobs, mails, outbox, webhooks
+from app.waiting_room.queue import Line
+
+ROOMS_MAX = 100
+STATES = ("scheduled", "prequeue", "open", "paused", "sold_out", "closed")
+
+Differences = dict[tuple[str, str], int]
+
+
+class Drift:
+    """By how many tickets the books of an event do not add up, and stay so from one scrape to the next.
+
+    While traffic runs the two stores differ by what is on its way; a difference that was there before too, to
+    the same side, is something else.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, Differences] = {}
+
+    def of(self, event_id: str, stock: dict[str, int], ticket_types: list[TicketType]) -> int:
+        """The tickets that are missing or too many, after this look."""
+        now = _differences(stock, ticket_types)
+        before = self._before.get(event_id, {})
+        self._before[event_id] = now
+        lasting = 0
+        for place, amount in now.items():
+            last = before.get(place, 0)
+            if amount * last > 0:
+                lasting += min(abs(amount), abs(last))
+        return lasting
+
+
+def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Differences:
+    found: Differences = {}
+    for it in ticket_types:
+        name = it.ticket_type_id
+        free, held, sold, total = (
+            stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold", "total")
+        )
+        found[name, "sum"] = total - free - held - sold
+        found[name, "total"] = total - it.total
+        found[name, "held"] = held - it.held
+        found[name, "sold"] = sold - it.sold
+    return found
+
+
+class _Families(list[Metric]):
+    """What generate_latest takes: something that collects."""
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self)
+
+
+async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
+    """The metrics as text. Without what a store that is away would have to say; that it is, is told."""
+    families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "Whether the stores answered.")
+    parts: dict[str, Callable[[], Awaitable[list[Metric]]]] = {
+        "counts": lambda: counts.read(stores.redis),
+        "rooms": lambda: _rooms(stores, line, drift),
+        "notices": lambda: _notices(stores),
+    }
+    away = False
+    for name, read in parts.items():
+        try:
+            with stores_answer():
+                families += await read()
+        except StoreUnavailable:
+            away = True
+        except Exception as error:  # whatever it is: the other parts are told
+            failed("metrics", name, error)
+    up.add_metric([], not away)
+    families.append(up)
+    return generate_latest(families)  # asks nothing but collect() of it
+
+
+async def _rooms(stores: Stores, line: Line, drift: Drift) -> list[Metric]:
+    found = await stats.rooms(line, ROOMS_MAX)
+    event_ids = [it.room.event_id for it in found if it.room.event_id]
+    types = await events.select_types_of_events(stores.postgres, event_ids)
+    return [*_of_rooms(found), _conservation(found, types, drift)]
+
+
+async def _notices(stores: Stores) -> list[Metric]:
+    lag = GaugeMetricFamily("fairgate_outbox_lag_seconds", "Age of the oldest change not told to others yet.")
+    lag.add_metric([], await outbox.lag_s(stores.postgres))
+    pending = GaugeMetricFamily("fairgate_webhook_pending", "Webhook deliveries still to be made.")
+    pending.add_metric([], await webhooks.pending(stores.postgres))
+    waiting = GaugeMetricFamily("fairgate_mail_pending", "Mails still to be sent.")
+    waiting.add_metric([], await mails.pending(stores.postgres))
+    asked = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs of staff that have not ended.")
+    asked.add_metric([], await jobs.unfinished(stores.postgres))
+    return [lag, pending, waiting, asked]
+
+
+_GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], int]], ...] = (
+    ("waiting", "Visitors in line, pre-queue included.", lambda it: it.status.waiting),
+    ("called", "Visitors called who have not claimed yet.", lambda it: it.status.called),
+    ("active", "Running sessions.", lambda it: it.status.active),
+    ("serving_position", "Highest queue number called.", lambda it: it.status.serving_position),
+    ("last_queue_number", "Highest queue number given out.", lambda it: it.status.last_number),
+    ("outflow_per_minute", "Admissions over the last minute.", lambda it: it.status.outflow_per_minute),
+    ("stream_backlog", "Reservation requests waiting for a worker.", lambda it: it.backlog),
+)
+_COUNTERS = (
+    ("joined", "Places given out."),
+    ("admitted", "Visitors called."),
+    ("no_shows", "Calls that were not claimed in time."),
+    ("claimed", "Sessions begun."),
+    ("expired", "Sessions that ran out."),
+    ("left", "Places given up."),
+    ("done", "Sessions that were ended."),
+)
+
+
+def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
+    for name, help_text, value in _GAUGES:
+        gauge = GaugeMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
+        for it in found:
+            gauge.add_metric([it.room.room_id], value(it))
+        yield gauge
+    for name, help_text in _COUNTERS:
+        counter = CounterMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
+        for it in found:
+            counter.add_metric([it.room.room_id], int(getattr(it.counted, name)))
+        yield counter
+    states = GaugeMetricFamily(
+        "fairgate_room_state", "1 for the state it is in.", labels=["room_id", "state"]
+    )
+    for it in found:
+        for state in STATES:
+            states.add_metric([it.room.room_id, state], it.status.state == state)
+    yield states
+
+
+def _conservation(
+    found: list[RoomFigures], types: Mapping[EventId, list[TicketType]], drift: Drift
+) -> Metric:
+    gauge = GaugeMetricFamily(
+        "fairgate_conservation_drift",
+        "Tickets that do not add up; anything but 0 is wrong.",
+        labels=["event_id"],
+    )
+    for it in found:
+        if it.room.event_id:
+            tickets = drift.of(it.room.event_id, it.stock, types.get(it.room.event_id, []))
+            gauge.add_metric([it.room.event_id], tickets)
+    return gauge

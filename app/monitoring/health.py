@@ -1,0 +1,123 @@
+"""How everything is, part by part: each is asked with a deadline, and one that does not answer is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from app.core.clock import now_ms
+from app.set_aside import failures
+from app.store import state
+from app.store.connections import STORE_AWAY, RedisClient, Stores
+from app.store.keys import WEBS, WORKERS
+from app.store.redis import heartbeats
+from app.store.redis import submissions as stream
+from app.store.redis.heartbeats import Heard
+from app.store.sql import mails, outbox, webhooks
+from app.store.sql.set_aside import SetAside
+from app.store.state import PostgresState, RedisNode
+
+log = structlog.get_logger(__name__)
+
+DEADLINE_S = 1.0
+SEEN_MS = 10_000  # a process writes its heartbeat each second
+ROOMS_MAX = 10_000  # looked at for their backlog
+
+T = TypeVar("T")
+
+
+class Away(NamedTuple):
+    """A part that did not answer, and why."""
+
+    why: str
+
+
+class Process(NamedTuple):
+    """A web process or a worker. `alive`: it was heard of a moment ago."""
+
+    name: str
+    seen_ago_s: float
+    alive: bool
+    about: dict[str, str]  # version, started_ms, memory, cpu_percent, answered; {}: nothing is known any more
+
+
+class Backlog(NamedTuple):
+    """What waits for the workers."""
+
+    submissions: int  # requests for reservations that nobody has settled yet
+    notices_lag_s: float  # for how long the oldest change has not been told
+    deliveries: int  # to webhooks
+    mails: int
+
+
+class Health(NamedTuple):
+    """Everything, of one moment."""
+
+    webs: list[Process] | Away
+    workers: list[Process] | Away
+    redis: list[RedisNode] | Away
+    postgres: PostgresState | Away
+    backlog: Backlog | Away
+    aside: list[SetAside] | Away  # what could not be processed, the latest
+
+
+async def tell_faults(stores: Stores) -> None:
+    """Say in the log what is wrong with how the stores are set up; for the start of a process."""
+    with suppress(*STORE_AWAY):  # who needs it will notice
+        for fault in await state.redis_faults(stores.redis):
+            log.warning("a store is set up so that it may lose something", fault=fault)
+
+
+async def look(stores: Stores) -> Health:
+    """Ask every part at once; it takes no longer than DEADLINE_S."""
+    return Health(
+        *await asyncio.gather(
+            _asked(_processes(stores.redis, WEBS)),
+            _asked(_processes(stores.redis, WORKERS)),
+            _asked(_redis(stores.redis)),
+            _asked(state.postgres(stores.postgres)),
+            _asked(_backlog(stores)),
+            _asked(failures.newest(stores)),
+        )
+    )
+
+
+async def _asked(part: Awaitable[T]) -> T | Away:
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await part
+    except TimeoutError:
+        return Away(f"no answer within {DEADLINE_S:.0f} s")
+    except STORE_AWAY as error:
+        return Away(str(error) or type(error).__name__)
+
+
+async def _redis(redis: RedisClient) -> list[RedisNode]:
+    await state.write_redis(redis)
+    return await state.redis_nodes(redis)
+
+
+async def _processes(redis: RedisClient, kind: str) -> list[Process]:
+    now = now_ms()
+    return [_process(it, now) for it in await heartbeats.heard(redis, kind)]
+
+
+def _process(it: Heard, now: int) -> Process:
+    ago_ms = now - it.seen_ms  # far ahead of now: before the clock was set back
+    return Process(it.name, max(0, ago_ms) / 1000, -heartbeats.FORGET_MS < ago_ms < SEEN_MS, it.about)
+
+
+async def _backlog(stores: Stores) -> Backlog:
+    rooms = await stream.loaded_rooms(stores.redis)
+    waiting = await stream.backlogs(stores.redis, rooms[:ROOMS_MAX])
+    postgres = stores.postgres
+    return Backlog(
+        sum(waiting.values()),
+        await outbox.lag_s(postgres),
+        await webhooks.pending(postgres),
+        await mails.pending(postgres),
+    )

@@ -1,0 +1,82 @@
+"""What a running process says of itself, for the health page: how old, how large, how busy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from contextlib import suppress
+from importlib.metadata import version
+
+import psutil
+
+from app import metrics
+from app.core.clock import now_ms
+from app.loops import Loops
+from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.redis import heartbeats
+
+TROUBLES_MAX = 10
+EVERY_S = 1.0
+LAST_WORD_S = 0.5
+
+
+def new_name() -> str:
+    """A name for this start of a process: host, pid, and something that no other start has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+class Self:
+    """This process; its CPU is measured from one asking to the next."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._last = (time.monotonic(), self._cpu_s())
+
+    def about(self, loops: Loops) -> dict[str, str | int | float]:
+        """Version, start, memory in bytes, CPU in percent of a core since last asked, calls answered.
+
+        And which loops cannot be kept running: those of the whole process, and all of them with the reason.
+        """
+        now, cpu_s = time.monotonic(), self._cpu_s()
+        before, cpu_before = self._last
+        self._last = (now, cpu_s)
+        return {
+            "version": version("fairgate"),
+            "started_ms": round(self._process.create_time() * 1000),
+            "memory": self._process.memory_info().rss,
+            "cpu_percent": round(100 * (cpu_s - cpu_before) / max(0.001, now - before)),
+            "answered": metrics.ANSWERS.total(),
+            "breaking": loops.breaking(),
+            "troubles": "\n".join(str(it) for it in loops.troubles()[:TROUBLES_MAX]),
+        }
+
+    def _cpu_s(self) -> float:
+        used = self._process.cpu_times()
+        return float(used.user + used.system)
+
+
+async def keep_present(redis: RedisClient, name: str, loops: Loops) -> None:
+    """Say each second that the web process of this name is alive; for ever, and at the end that it is not."""
+    myself, beat = Self(), None
+    try:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            # Not broken off: what is on its way would arrive after the farewell, and redis-py may swallow
+            # a cancellation while it connects.
+            beat = asyncio.create_task(_beat(redis, name, myself.about(loops)))
+            await asyncio.shield(beat)
+    finally:
+        with suppress(*REDIS_AWAY):
+            async with asyncio.timeout(LAST_WORD_S):
+                if beat is not None:
+                    await beat
+                await heartbeats.leave(redis, name)
+
+
+async def _beat(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
+    with suppress(*REDIS_AWAY):
+        await heartbeats.appear(redis, name, now_ms())
+        await heartbeats.tell(redis, name, about)

@@ -1,0 +1,107 @@
+"""A port for operators, of web and worker processes: alive, ready and why not, metrics. On the loopback.
+
+It is no way in for anybody else, so a flood at the public port does not reach it; whoever can connect to it
+needs no token. Few ask, every few seconds: one request a connection, and few connections at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+import h11
+import msgspec
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from app.loops import Loops
+from app.monitoring import exposition, readiness
+from app.monitoring.exposition import Drift
+from app.store.connections import Stores
+from app.waiting_room.queue import Line
+
+REQUEST_TIMEOUT_S = 5.0  # to send a request, and again to take the answer
+ANSWER_TIMEOUT_S = 10.0
+CONNECTIONS_MAX = 20
+READ_BYTES = 16 * 1024
+
+Answer = tuple[int, str, bytes]  # status, content type, body
+
+
+@dataclass
+class Ops:
+    """What a process tells operators about."""
+
+    stores: Stores
+    line: Line
+    running: Loops
+    drift: Drift = field(default_factory=Drift)
+    connections: int = 0
+
+    async def answer(self, method: str, path: str) -> Answer:
+        """The answer to a request."""
+        call = _CALLS.get(path.partition("?")[0])
+        if call is None:
+            return 404, "text/plain", b"There are /livez, /readyz and /metrics here.\n"
+        if method not in ("GET", "HEAD"):
+            return 405, "text/plain", b"Only GET and HEAD.\n"
+        return await call(self)
+
+
+async def _livez(_: Ops) -> Answer:
+    return 200, "application/json", b'{"status":"ok"}'
+
+
+async def _readyz(ops: Ops) -> Answer:
+    found = await readiness.look(ops.stores, ops.running)
+    return 200 if found.ready else 503, "application/json", msgspec.json.encode(found)
+
+
+async def _metrics(ops: Ops) -> Answer:
+    return 200, CONTENT_TYPE_LATEST, await exposition.render(ops.stores, ops.line, ops.drift)
+
+
+_CALLS: dict[str, Callable[[Ops], Awaitable[Answer]]] = {
+    "/livez": _livez,
+    "/readyz": _readyz,
+    "/metrics": _metrics,
+}
+
+
+async def serve(ops: Ops, listener: socket.socket) -> None:
+    """Answer at this port until cancelled. The listener stays open: it is its owner's."""
+    server = await asyncio.start_server(partial(_connected, ops), sock=listener.dup())
+    async with server:
+        await server.serve_forever()
+
+
+async def _connected(ops: Ops, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    ops.connections += 1
+    try:
+        if ops.connections <= CONNECTIONS_MAX:
+            with suppress(OSError, TimeoutError, h11.ProtocolError):
+                await _one_request(ops, reader, writer)
+    finally:
+        ops.connections -= 1
+        writer.close()
+
+
+async def _one_request(ops: Ops, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    connection = h11.Connection(h11.SERVER)
+    async with asyncio.timeout(REQUEST_TIMEOUT_S):
+        while (event := connection.next_event()) is h11.NEED_DATA:
+            connection.receive_data(await reader.read(READ_BYTES))
+    if not isinstance(event, h11.Request):
+        return
+    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        status, kind, body = await ops.answer(event.method.decode(), event.target.decode())
+    headers = {"content-type": kind, "content-length": str(len(body)), "connection": "close"}
+    told = connection.send(h11.Response(status_code=status, headers=list(headers.items())))
+    told += connection.send(h11.Data(data=b"" if event.method == b"HEAD" else body))
+    told += connection.send(h11.EndOfMessage())
+    async with asyncio.timeout(REQUEST_TIMEOUT_S):
+        writer.write(told)
+        await writer.drain()

@@ -1,0 +1,79 @@
+"""Whether a process can do its work: each store is asked whether it can be written, with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import msgspec
+
+from app.core.clock import now_ms
+from app.loops import Loops
+from app.monitoring import stats
+from app.monitoring.stats import WORKER_SEEN_MS
+from app.store import state
+from app.store.connections import STORE_AWAY, RedisClient, Stores
+from app.store.keys import WORKERS
+from app.store.redis import heartbeats
+
+READY_TIMEOUT_S = 1.0
+
+
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`ok`, or why not."""
+
+    redis: str
+    postgres: str
+    worker: str
+    loops: str
+    warnings: list[str] = []  # what works, and is set up so that it may lose something
+
+    @property
+    def ready(self) -> bool:
+        """Whether all is well enough to be sent visitors."""
+        return {self.redis, self.postgres, self.worker, self.loops} == {"ok"}
+
+
+async def look(stores: Stores, running: Loops) -> Readiness:
+    """Ask both stores, and whether our loops and a worker's run."""
+    redis, postgres, worker, warnings = await asyncio.gather(
+        _checked(_ok(state.write_redis(stores.redis))),
+        _checked(_ok(state.write_postgres(stores.postgres))),
+        _checked(_worker(stores.redis)),
+        _warnings(stores.redis),
+    )
+    return Readiness(redis, postgres, worker, _broken(running.breaking()), warnings)
+
+
+async def _checked(check: Awaitable[str]) -> str:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            return await check
+    except TimeoutError:
+        return f"no answer within {READY_TIMEOUT_S:.0f} s"
+    except STORE_AWAY as error:
+        return str(error) or type(error).__name__
+
+
+async def _ok(check: Awaitable[None]) -> str:
+    await check
+    return "ok"
+
+
+async def _warnings(redis: RedisClient) -> list[str]:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            return await state.redis_faults(redis)
+    except STORE_AWAY:  # which is told already
+        return []
+
+
+async def _worker(redis: RedisClient) -> str:
+    alive = await stats.workers(redis)
+    if not alive:
+        return f"no worker was seen in the last {WORKER_SEEN_MS // 1000} s"
+    return _broken(await heartbeats.breaking(redis, WORKERS, now_ms() - WORKER_SEEN_MS))
+
+
+def _broken(names: str) -> str:
+    return f"breaks again and again, see the log: {names}" if names else "ok"

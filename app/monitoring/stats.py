@@ -1,0 +1,97 @@
+"""Figures of rooms and of the whole installation, as both stores have them at this moment."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from app import metrics
+from app.core import rules
+from app.core.clock import now_ms
+from app.core.model import EventId, Room, RoomId, RoomStatus
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import RedisClient, Stores
+from app.store.keys import WORKERS, RoomKeys
+from app.store.redis import ledger, submissions
+from app.store.redis.busy import LATELY_MS
+from app.store.redis.heartbeats import FORGET_MS
+from app.store.scripts import admission
+from app.store.scripts.admission import Counters
+from app.store.sql import orders
+from app.store.sql.orders import ReservationCounts
+from app.store.sql.rooms import select_progress
+from app.waiting_room import queue, room_lists
+from app.waiting_room.queue import Line
+
+WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat each second
+
+
+class RoomFigures(NamedTuple):
+    """A room with its counters, its requests nobody has settled yet, and its stock ({} without an event)."""
+
+    room: Room
+    status: RoomStatus
+    counted: Counters
+    backlog: int
+    stock: dict[str, int]
+
+
+async def rooms(line: Line, limit: int) -> list[RoomFigures]:
+    """The rooms that were busy in the last quarter of an hour, by room_id; of more the latest so many.
+
+    Without one that is being restored or in trouble. Raises StoreUnavailable.
+    """
+
+    redis = line.stores.redis
+    with stores_answer():
+        known = await room_lists.busy_ones(line, within_ms=LATELY_MS, limit=limit)
+        keys = {it.room_id: RoomKeys(it.room_id) for it, _ in known}
+        counted = await admission.counters_of(redis, list(keys.values()))
+        backlogs = await submissions.backlogs(redis, list(keys))
+        selling = [it.room_id for it, _ in known if it.event_id]
+        stocks = dict(zip(selling, await ledger.stocks(redis, [keys[it] for it in selling]), strict=True))
+    return [
+        RoomFigures(it, status, counters, backlogs.get(it.room_id, 0), stocks.get(it.room_id, {}))
+        for (it, status), counters in zip(known, counted, strict=True)
+        if counters is not None  # wiped a moment ago, or in trouble
+    ]
+
+
+async def room(line: Line, room_id: RoomId) -> RoomFigures:
+    """One room. Raises RoomNotFound, Restoring, StoreUnavailable."""
+    with stores_answer():
+        known, status = await queue.status(line, room_id)
+        return await line.rooms.loaded(room_id, lambda: _figures(line, known, status))
+
+
+async def waits_s(line: Line, room_id: RoomId) -> dict[str, int] | None:
+    """How long those who were called had waited: p50, p90, p99. None: nobody was called yet."""
+    with stores_answer():
+        return rules.wait_percentiles_s(await select_progress(line.stores.postgres, room_id))
+
+
+async def reservations(stores: Stores, event_id: EventId | None = None) -> ReservationCounts:
+    """The reservations of an event, or of all. Goes over all of them: not to be asked often."""
+    with stores_answer():
+        return await orders.counts(stores.postgres, event_id)
+
+
+async def totals(stores: Stores) -> dict[str, int]:
+    """What all processes counted; see `metrics.totals`."""
+    with stores_answer():
+        return await metrics.totals(stores.redis)
+
+
+async def workers(redis: RedisClient) -> int:
+    """How many workers were alive a moment ago."""
+    client: Any = redis
+    now = now_ms()  # who is far ahead was there before the clock was set back
+    alive: int = await client.zcount(WORKERS, now - WORKER_SEEN_MS, now + FORGET_MS)
+    return alive
+
+
+async def _figures(line: Line, room: Room, status: RoomStatus) -> RoomFigures:
+    keys, client = RoomKeys(room.room_id), line.stores.redis
+    redis: Any = client
+    counted = await admission.counters(client, keys)
+    stock = await ledger.stock(client, keys) if room.event_id else {}
+    return RoomFigures(room, status, counted, await redis.xlen(keys.submissions), stock)

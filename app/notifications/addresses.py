@@ -1,0 +1,111 @@
+"""Mailboxes: where a visitor can be reached; a guest's reservation, taken over by the mailbox's account."""
+
+from __future__ import annotations
+
+import time
+
+from app import logs, metrics
+from app.core.email import ClaimSigner, Traces, normalised
+from app.core.errors import Conflict, CredentialInvalid, ValidationFailed, WrongAccount
+from app.core.model import Account, Reservation, ReservationId, RoomId, VisitorId
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import POSTGRES_AWAY, Stores
+from app.store.sql import accounts, mailboxes, reservations
+from app.store.sql.mailboxes import Kept, NewMailbox
+
+
+async def keep(stores: Stores, new: NewMailbox) -> None:
+    """Write to this address from now on, once it has confirmed; until then only a confirmation goes there.
+
+    A place in line is worth more than mail: while Postgres is away the join goes through all the same, and
+    who joins again with the address has it kept.
+    """
+    try:
+        await mailboxes.keep(stores.postgres, new)
+    except POSTGRES_AWAY as error:
+        _not_kept(error)
+
+
+async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> None:
+    """Write to the e-mail of the account, if it has one, unless the visitor left another."""
+    try:
+        if new.account_id is None or await mailboxes.of_visitor(stores.postgres, *new[:2]) is not None:
+            return
+        found = await mailboxes.of_account(stores.postgres, new.account_id)
+        if found is not None:
+            email, confirmed = found
+            recipient = traces.recipient(email)
+            await mailboxes.keep(
+                stores.postgres, new._replace(email=email, confirmed=confirmed, recipient=recipient)
+            )
+    except POSTGRES_AWAY as error:
+        _not_kept(error)
+
+
+async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> Kept | None:
+    """Where a visitor is reached, None: nowhere. Raises StoreUnavailable."""
+    with stores_answer():
+        return await mailboxes.of_visitor(stores.postgres, room_id, visitor_id)
+
+
+async def of_link(stores: Stores, token: str) -> Kept | None:
+    """The address that this link confirms, None: the link is not good any more. Raises StoreUnavailable."""
+    with stores_answer():
+        return await mailboxes.of_token(stores.postgres, token)
+
+
+async def confirm(stores: Stores, token: str) -> bool:
+    """Write to the address from now on; also the second time. False: the link is not good any more."""
+    with stores_answer():
+        return await mailboxes.confirm(stores.postgres, token)
+
+
+async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId, code: str) -> None:
+    """The same by the code in the mail, for who left the address. Raises ValidationFailed."""
+    with stores_answer():
+        token = await mailboxes.guess(stores.postgres, room_id, visitor_id, code)
+        if token is None or not await mailboxes.confirm(stores.postgres, token):
+            raise ValidationFailed(
+                "code", "is not the code in our mail, or too many were tried: use its link"
+            )
+
+
+async def forget(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> None:
+    """Write no more, and forget what was written; a second time changes nothing. Raises StoreUnavailable."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            await mailboxes.delete(connection, room_id, visitor_id)
+
+
+async def claim(
+    stores: Stores,
+    signer: ClaimSigner,
+    account: Account,
+    reservation_id: ReservationId,
+    link: tuple[int, str],
+) -> Reservation:
+    """The reservation of a guest belongs to this account, too, from now on; also the second time.
+
+    `link` is the end (s) and the signature of the link that was mailed. Raises CredentialInvalid,
+    WrongAccount, Conflict, StoreUnavailable.
+    """
+    exp, signature = link
+    with stores_answer():
+        found = await mailboxes.of_reservation(stores.postgres, reservation_id)
+        if found is None or not signer.is_good(signature, reservation_id, found.email, exp):
+            raise CredentialInvalid("This link is not one of ours.")
+        if exp <= time.time():
+            raise CredentialInvalid("This link has run out.")
+        theirs = await accounts.select_account(stores.postgres, account.subject)
+        if theirs is None or theirs.email != normalised(found.email):
+            raise WrongAccount("Log in with the account of the e-mail address this link was sent to.")
+        if not found.guest or not await mailboxes.claim(stores.postgres, reservation_id, account.subject):
+            raise Conflict("The reservation belongs to another account.")
+        claimed = await reservations.fetch_one(stores.postgres, reservation_id)
+    assert claimed is not None
+    return claimed
+
+
+def _not_kept(error: Exception) -> None:
+    metrics.STORE_FAILURES.labels("mailbox").inc()
+    logs.get(__name__).warning("a mailbox was not kept", why=repr(error))

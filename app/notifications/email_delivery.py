@@ -1,0 +1,274 @@
+"""Mails are sent: written, handed to the SMTP server, tried again, given up after a day. Never twice.
+
+Until the server is told to take one (DATA), an attempt that breaks off is made again. From then on it may
+have it: only a refusal makes it ours again. What broke off there is `unclear`, and left for staff to see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from email.message import EmailMessage
+from email.utils import parseaddr
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+)
+
+from app import audit, logs, metrics
+from app.audit import Thing
+from app.core.email import MailState, address
+from app.core.errors import Conflict, NotFound
+from app.core.model import Author
+from app.core.webhook_policy import retry_after_s
+from app.notifications import email_content
+from app.notifications.email_content import Letter, Overtaken, Writer
+from app.restoring.loaded_rooms import stores_answer
+from app.set_aside import failures
+from app.settings import Settings
+from app.store.connections import STORE_AWAY, Stores
+from app.store.sql import mails
+from app.store.sql.mails import Mail, MailRow
+
+LINE_BROKEN: tuple[type[Exception], ...] = (SMTPException, *STORE_AWAY)
+AT_ONCE = 5  # mails of one attempt; all of them take less than their lease
+MAIL_TIMEOUT_S = 20.0
+WHY_MAX = 300
+NO_MAIL = "There is no such mail."
+
+
+class Post(NamedTuple):
+    """How mails leave this process; an empty `url`: they stay."""
+
+    url: str
+    sender: str
+    writer: Writer
+
+
+class Unclear(Exception):
+    """The line broke while the server was taking it."""
+
+
+def open_post(settings: Settings) -> Post:
+    """The post of this process; nothing to close."""
+    return Post(settings.smtp_url.get_secret_value(), settings.mail_from, email_content.open_writer(settings))
+
+
+async def send_due(stores: Stores, post: Post) -> bool | None:
+    """Send a few mails that are due. None: there were none; False: the server took none."""
+    await _close_unclear(stores)
+    due = await mails.claim(stores.postgres, AT_ONCE)
+    if not due:
+        return None
+    written = []
+    for it in due:
+        try:
+            letter = email_content.write(post.writer, it)
+            readable = email_content.kept(post.writer, it, letter)
+            await mails.write(stores.postgres, it, readable, kept=not post.url)
+        except Overtaken as error:
+            await mails.settle(stores.postgres, it, "dropped", str(error))
+            metrics.MAILS.labels("dropped").inc()
+        except STORE_AWAY:
+            raise
+        except Exception as error:  # whatever it is: it concerns this mail only
+            await _broke(stores, it, error)
+        else:
+            written.append((it, letter))
+    if not post.url:
+        metrics.MAILS.labels("kept").inc(len(written))
+        return True
+    return not written or await _send(stores, post, written)
+
+
+async def _send(stores: Stores, post: Post, written: Sequence[tuple[Mail, Letter]]) -> bool:
+    """All over one connection; whether any was taken, or given up for good. What is left when it breaks is
+    tried again."""
+    left, taken = list(written), False
+    try:
+        async with connected(post.url) as client:
+            while left:
+                it, letter = left[0]
+                try:
+                    taken = await _send_one(stores, post, client, it, letter) or taken
+                except LINE_BROKEN:
+                    raise
+                except Exception as error:  # whatever it is: it concerns this mail only
+                    await _broke(stores, it, error)
+                    await client.rset()
+                left.pop(0)
+    except (SMTPException, OSError) as error:  # of the server or of Postgres; a TimeoutError is an OSError
+        for it, _ in left:
+            await _failed(stores, it, error, refused=False)
+    return taken
+
+
+async def _send_one(stores: Stores, post: Post, client: SMTP, it: Mail, letter: Letter) -> bool:
+    """One mail, and what comes of it; False when the server refused it. Raises what ends the connection."""
+    try:
+        message = email_content.message(it, letter, post.sender)
+    except ValueError as error:
+        await _ended(stores, it, f"not an address: {error}")
+        return True
+    try:
+        if not await _offer(stores, post, client, it, message):
+            return True
+    except SMTPRecipientRefused as error:
+        await client.rset()
+        return await _refused(stores, it, error)
+    except SMTPDataError as error:
+        return await _refused(stores, it, error)
+    except Unclear as error:
+        await mails.settle(stores.postgres, it, "unclear", mails.BROKE_OFF)
+        metrics.MAILS.labels("unclear").inc()
+        logs.get(__name__).warning("a mail may have arrived or not", mail_id=it.mail_id, why=str(error))
+        return False
+    await mails.settle(stores.postgres, it, "sent")
+    metrics.MAILS.labels("sent").inc()
+    return True
+
+
+async def _offer(stores: Stores, post: Post, client: SMTP, it: Mail, message: EmailMessage) -> bool:
+    """Hand it to the server. False: it is another worker's by now. Raises Unclear, and as aiosmtplib."""
+    recipient = address(it.recipient).addr_spec
+    ascii_only = recipient.isascii()
+    async with asyncio.timeout(MAIL_TIMEOUT_S):
+        options, encoding = ([], "ascii") if ascii_only else (["SMTPUTF8"], "utf-8")
+        await client.mail(parseaddr(post.sender)[1], options=options, encoding=encoding)
+        await client.rcpt(recipient, encoding=encoding)
+        if not await mails.hand_over(stores.postgres, it):
+            await client.rset()
+            return False
+    try:
+        async with asyncio.timeout(MAIL_TIMEOUT_S):
+            await client.data(message.as_bytes())
+    except SMTPDataError:
+        raise
+    except (SMTPException, OSError) as error:
+        raise Unclear(repr(error)) from None
+    return True
+
+
+@asynccontextmanager
+async def connected(server: str) -> AsyncIterator[SMTP]:
+    """A connection to the server of a URL. A password is sent over TLS only, but to this host itself."""
+    url = urlsplit(server)
+    tls = url.scheme == "smtps"
+    client = SMTP(
+        hostname=url.hostname,
+        port=url.port or (465 if tls else 587),
+        username=unquote(url.username) if url.username else None,
+        password=unquote(url.password) if url.password else None,
+        use_tls=tls,
+        start_tls=None if tls or not url.password or _is_here(url.hostname or "") else True,
+        timeout=MAIL_TIMEOUT_S,
+    )
+    async with asyncio.timeout(MAIL_TIMEOUT_S):
+        await client.connect()
+    try:
+        yield client
+    finally:
+        with suppress(SMTPException, OSError):
+            await client.quit(timeout=1)
+        client.close()
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _refused(stores: Stores, it: Mail, error: SMTPResponseException) -> bool:
+    """The server said no: for good, or for now. Whether that was the end of it."""
+    if 500 <= error.code < 600:
+        await _ended(stores, it, f"{error.code} {error.message}")
+        return True
+    await _failed(stores, it, error, refused=True)
+    return False
+
+
+async def _ended(stores: Stores, it: Mail, why: str) -> None:
+    await mails.settle(stores.postgres, it, "given_up", _without(it.recipient, why))
+    metrics.MAILS.labels("given_up").inc()
+    logs.get(__name__).warning("a mail was given up", mail_id=it.mail_id, kind=it.kind)
+
+
+async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) -> None:
+    again_s = retry_after_s(it.attempts, random.random())
+    why = _without(it.recipient, f"{type(error).__name__}: {error}")
+    given_up = await mails.failed(stores.postgres, it, again_s, why, refused=refused)
+    metrics.MAILS.labels("given_up" if given_up else "failed").inc()
+    if given_up:
+        logs.get(__name__).warning("a mail was given up", mail_id=it.mail_id, kind=it.kind)
+
+
+async def _broke(stores: Stores, it: Mail, error: Exception) -> None:
+    """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
+    logs.get(__name__).error("a mail could not be written or sent", mail_id=it.mail_id, exc_info=error)
+    if it.attempts < failures.TRIES_MAX:
+        await _failed(stores, it, error, refused=False)
+        return
+    why = _without(it.recipient, f"{type(error).__name__}: {error}")
+    if await mails.give_up(stores.postgres, it, why):
+        await failures.keep(stores, "mail", it.mail_id, why, content=it.kind, room_id=it.room_id)
+        metrics.MAILS.labels("given_up").inc()
+
+
+def _without(recipient: str, why: str) -> str:
+    """What a server said, as far as it is kept: short, and without the address it repeats."""
+    with suppress(ValueError):
+        why = why.replace(address(recipient).addr_spec, "the recipient")
+    return why.replace(recipient, "the recipient")[:WHY_MAX]
+
+
+async def _close_unclear(stores: Stores) -> None:
+    if count := await mails.close_unclear(stores.postgres):
+        metrics.MAILS.labels("unclear").inc(count)
+        logs.get(__name__).warning("mails may have arrived or not; see /admin/mail", count=count)
+
+
+async def page(
+    stores: Stores, state: MailState | None = None, word: str | None = None, *, limit: int, offset: int
+) -> tuple[list[MailRow], int]:
+    """A part of the mails, the newest first, and how many match: in this state, to or about that word."""
+    with stores_answer():
+        return await mails.select(stores.postgres, state, word, limit=limit, offset=offset)
+
+
+async def get(stores: Stores, mail_id: str) -> MailRow:
+    """One mail. Raises NotFound."""
+    with stores_answer():
+        found = await mails.select_one(stores.postgres, mail_id)
+    if found is None:
+        raise NotFound(NO_MAIL)
+    return found
+
+
+async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
+    """Send what was given up, kept or unclear, as staff decides; of an unclear one there may be two then.
+
+    Raises NotFound, Conflict.
+    """
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            before = await mails.start_over(connection, mail_id)
+            if before is None:
+                await get(stores, mail_id)
+                raise Conflict("Only what was given up, kept or is unclear can be sent again.")
+            thing = Thing("mail", mail_id)
+            await audit.record(
+                connection, by, "send again", thing, before={"state": before}, after={"state": "waiting"}
+            )

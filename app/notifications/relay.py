@@ -1,0 +1,68 @@
+"""The relay: from the outbox to the Redis stream, to webhooks' deliveries and to mails. Nothing is left out.
+
+One worker at a time, whoever comes first; another goes on where it died. Killed between Redis and the commit,
+the same notices are added again with the same ids.
+"""
+
+from __future__ import annotations
+
+from app import logs
+from app.set_aside import failures
+from app.store.connections import STORE_AWAY, Stores
+from app.store.redis import notice_stream
+from app.store.sql import mails, outbox
+from app.store.sql.rooms import Connection
+
+LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
+
+
+async def relay(stores: Stores, *, apart: bool = False) -> int:
+    """Tell what is next; how many notices. 0 also while another worker does.
+
+    `apart`: row by row, as one of them cannot be told; that one is set aside, and the rest goes on.
+    """
+    async with outbox.turn(stores.postgres) as connection:
+        if connection is None:
+            return 0
+        await _mend_stream(stores, connection)
+        return await (_tell_apart if apart else _tell)(stores, connection)
+
+
+async def _tell(stores: Stores, connection: Connection, number: int | None = None) -> int:
+    found = await outbox.waiting(connection, number)
+    if found.notices:
+        entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
+        await mails.queue_of_notices(connection, found.numbers)
+        if found.listened:  # who listens from now on is not told what was before
+            await outbox.deliver(connection, found.numbers)
+        await outbox.mark_streamed(connection, found.numbers, entry_id)
+    return len(found.notices)
+
+
+async def _tell_apart(stores: Stores, connection: Connection) -> int:
+    """Raises what is wrong, if it is wrong with several and none can be told: then it is not the rows."""
+    told, wrong = 0, dict[int, Exception]()
+    for number in await outbox.first_numbers(connection):
+        try:
+            async with connection.transaction():
+                told += await _tell(stores, connection, number)
+        except STORE_AWAY:
+            raise
+        except Exception as error:  # whatever it is, it is not to stop the rows behind it
+            wrong[number] = error
+    if len(wrong) > 1 and not told:
+        raise next(iter(wrong.values()))
+    for number, why in wrong.items():
+        row = await outbox.pass_over(connection, number)
+        await failures.keep(stores, "notice", str(number), why, content=row, room_id=None)
+        logs.get(__name__).error("a change cannot be told and is set aside", number=number, exc_info=why)
+    return told
+
+
+async def _mend_stream(stores: Stores, connection: Connection) -> None:
+    """A Redis that was wiped, or lost its last second, gets again what it had been given."""
+    end, known = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
+    if notice_stream.order(end) < notice_stream.order(known):
+        since_ms = max(0, notice_stream.order(end)[0] - LOST_MARGIN_MS)
+        rows = await outbox.stream_again(connection, since_ms, end)
+        logs.get(__name__).warning("the stream of notices lost its end; it is told again", rows=rows)

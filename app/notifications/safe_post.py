@@ -1,0 +1,157 @@
+"""Send to an address that somebody else chose: a public one, signed, with a deadline, nothing believed.
+
+The name is resolved once and the connection made to the address that was looked at, so a name that means
+another address a moment later gains nothing. Redirects are not followed; answers are cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+from standardwebhooks import Webhook
+
+from app.core.webhook_policy import is_public
+
+POST_TIMEOUT_S = 10.0  # the whole of it, name to answer; below the lease of a delivery
+ANSWER_MAX = 16 * 1024  # bytes read of an answer; only its status counts
+ADDRESSES_MAX = 4  # of one name that are tried
+USER_AGENT = "Fairgate-Webhooks/1"
+
+
+class AddressRefused(Exception):
+    """Nothing may be sent there; the message says why."""
+
+
+class NotTaken(Exception):
+    """The other side did not take it; `status`: of its answer, None when there was none."""
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+
+    @property
+    def gone(self) -> bool:
+        """Whether it never will."""
+        return self.status == 410
+
+
+@asynccontextmanager
+async def open_client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client that keeps no connection: the next one may have to go elsewhere."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(
+        timeout=POST_TIMEOUT_S, limits=limits, follow_redirects=False, trust_env=False
+    ) as client:
+        yield client
+
+
+def parse(url: str) -> httpx.URL:
+    """The address, in parts. Raises AddressRefused for one that is no http(s) address of a host."""
+    try:
+        found = httpx.URL(url)
+        port = found.port
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise AddressRefused(f"is not an address: {error}") from None
+    if found.scheme not in ("http", "https") or not found.host or port == 0:
+        raise AddressRefused("has to be http:// or https:// and a host")
+    if found.userinfo:
+        raise AddressRefused("must not have a user or password in it")
+    return found
+
+
+async def checked(url: httpx.URL, *, private: bool) -> list[str]:
+    """The IP addresses to connect to, one after the other. Raises AddressRefused when there is none or,
+    unless `private`, any of them is not public."""
+    loop = asyncio.get_running_loop()
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(POST_TIMEOUT_S):
+            found = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise AddressRefused(f"its host cannot be resolved: {error}") from None
+    addresses = list(dict.fromkeys(str(it[4][0]) for it in found))
+    if not addresses:
+        raise AddressRefused("its host has no address")
+    if not private:
+        for address in addresses:
+            if not is_public(address):
+                raise AddressRefused(
+                    f"its host is at {address}, which is not public; FAIRGATE_WEBHOOKS_PRIVATE=on allows it"
+                )
+    return addresses[:ADDRESSES_MAX]
+
+
+async def post(
+    client: httpx.AsyncClient, url: str, secret: str, message_id: str, body: str, *, private: bool
+) -> int:
+    """Send one signed message. The status of the answer when it was taken (2xx). Raises AddressRefused,
+    NotTaken."""
+    now = datetime.now(UTC)
+    headers = {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, now, body),
+    }
+    return await _send(client, "POST", url, body.encode(), headers, private=private)
+
+
+async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool) -> int:
+    """Send a document that carries its own signature. The status when it was taken. Raises AddressRefused,
+    NotTaken."""
+    return await _send(client, "PUT", url, body, {}, private=private)
+
+
+async def _send(
+    client: httpx.AsyncClient, method: str, url: str, body: bytes, more: dict[str, str], *, private: bool
+) -> int:
+    target = parse(url)
+    headers = {
+        "host": target.netloc.decode("ascii"),
+        "content-type": "application/json",
+        "user-agent": USER_AGENT,
+        **more,
+    }
+    try:
+        async with asyncio.timeout(POST_TIMEOUT_S):
+            addresses = await checked(target, private=private)
+            for address in addresses:
+                request = client.build_request(
+                    method,
+                    target.copy_with(host=address),
+                    content=body,
+                    headers=headers,
+                    timeout=httpx.Timeout(POST_TIMEOUT_S, connect=POST_TIMEOUT_S / len(addresses)),
+                    extensions={"sni_hostname": target.raw_host.decode("ascii")},
+                )
+                try:
+                    answer = await client.send(request, stream=True)
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    if address == addresses[-1]:  # nothing was sent so far: another address may take it
+                        raise
+                    continue
+                try:
+                    await _read_some(answer)
+                finally:
+                    await answer.aclose()
+                break
+    except TimeoutError:
+        raise NotTaken(f"no answer within {POST_TIMEOUT_S:.0f} s") from None
+    except httpx.HTTPError as error:
+        raise NotTaken(f"{type(error).__name__}: {error}"[:200]) from None
+    if not answer.is_success:
+        raise NotTaken(f"answered {answer.status_code}", answer.status_code)
+    return answer.status_code
+
+
+async def _read_some(answer: httpx.Response) -> None:
+    """Read what may be a short answer; whatever is long is left."""
+    size = 0
+    async for chunk in answer.aiter_raw():
+        size += len(chunk)
+        if size > ANSWER_MAX:
+            return

@@ -1,0 +1,213 @@
+"""Webhooks: who is told of which changes, and the telling. Each gets the notices of a reservation in order.
+
+At least once: what a worker was sending when it died is sent again by another, under the same id.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from app import audit, logs, metrics
+from app.audit import Thing
+from app.core.errors import NotFound, ValidationFailed
+from app.core.model import Author, NoticeType
+from app.core.webhook_policy import new_secret, retry_after_s
+from app.loops import each
+from app.notifications import safe_post
+from app.notifications.safe_post import AddressRefused, NotTaken
+from app.restoring.loaded_rooms import stores_answer
+from app.set_aside import failures
+from app.settings import Settings
+from app.store.connections import STORE_AWAY, Stores
+from app.store.sql import delivery_log as log_of_attempts
+from app.store.sql import webhooks
+from app.store.sql.delivery_log import Answer, Attempt, Queued
+from app.store.sql.rooms import Connection
+from app.store.sql.webhooks import Delivery, Target, Webhook
+
+AT_ONCE = 16  # requests to one webhook at the same time, per worker
+WHY_MAX = 300
+NO_WEBHOOK = "There is no such webhook."
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    """A webhook as it was made: the one time its secret is told."""
+
+    target: Target
+    created_at: datetime
+
+
+async def create(
+    stores: Stores,
+    settings: Settings,
+    url: str,
+    types: Sequence[NoticeType],
+    description: str,
+    *,
+    by: Author,
+) -> NewWebhook:
+    """Tell this address of these changes, of all when there are no types. Raises ValidationFailed (`url`)."""
+    try:
+        await safe_post.checked(safe_post.parse(url), private=settings.posts_privately)
+    except AddressRefused as error:
+        raise ValidationFailed("url", str(error)) from None
+    target = Target(f"wh_{secrets.token_hex(10)}", url, new_secret())
+    after = {"url": url, "types": types, "description": description}
+    async with _transaction(stores) as connection:
+        made = await webhooks.insert(connection, target, types, description)
+        await audit.record(connection, by, "create", _thing(target.webhook_id), after=after)
+    return NewWebhook(target, made)
+
+
+async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
+    """A part of the webhooks, and how many there are."""
+    with stores_answer():
+        return await webhooks.select(stores.postgres, limit=limit, offset=offset)
+
+
+async def remove(stores: Stores, webhook_id: str, *, by: Author) -> None:
+    """Tell it nothing more. Raises NotFound."""
+    async with _transaction(stores) as connection:
+        before = await webhooks.delete(connection, webhook_id)
+        if before is None:
+            raise NotFound(NO_WEBHOOK)
+        await audit.record(connection, by, "delete", _thing(webhook_id), before=before)
+
+
+async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by: Author) -> int:
+    """Deliver again what was given up, or all since then that is still kept; how many. Enables it again.
+
+    Raises NotFound.
+    """
+    async with _transaction(stores) as connection:
+        if not await webhooks.enable(connection, webhook_id):
+            raise NotFound(NO_WEBHOOK)
+        if since is None:
+            count = await webhooks.deliver_given_up(connection, webhook_id)
+        else:
+            count = await webhooks.deliver_again(connection, webhook_id, since)
+        after = {"since": since, "deliveries": count}
+        await audit.record(connection, by, "replay", _thing(webhook_id), after=after)
+    return count
+
+
+async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int, *, by: Author) -> bool:
+    """Deliver one notice again, given up, waiting or taken before; False when it is not kept any more.
+
+    A disabled webhook is enabled again, else nothing would come. Raises NotFound.
+    """
+    async with _transaction(stores) as connection:
+        if not await webhooks.enable(connection, webhook_id):
+            raise NotFound(NO_WEBHOOK)
+        notice_id = await log_of_attempts.deliver_one_again(connection, webhook_id, number, ordinal)
+        if notice_id is not None:
+            await audit.record(connection, by, "replay", _thing(webhook_id), after={"notice": notice_id})
+    return notice_id is not None
+
+
+async def get(stores: Stores, webhook_id: str) -> Webhook:
+    """One webhook. Raises NotFound."""
+    with stores_answer():
+        found = await webhooks.select_one(stores.postgres, webhook_id)
+    if found is None:
+        raise NotFound(NO_WEBHOOK)
+    return found
+
+
+async def queued(stores: Stores, webhook_id: str, limit: int) -> list[Queued]:
+    """What is still to be delivered to a webhook, and what was given up: the latest that failed first."""
+    with stores_answer():
+        return await log_of_attempts.select_queued(stores.postgres, webhook_id, limit)
+
+
+async def attempts(stores: Stores, webhook_id: str, *, limit: int, offset: int) -> tuple[list[Attempt], int]:
+    """A part of the requests that were made to a webhook, the newest first, and how many are kept."""
+    with stores_answer():
+        return await log_of_attempts.select_attempts(stores.postgres, webhook_id, limit=limit, offset=offset)
+
+
+def _since_ms(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def _thing(webhook_id: str) -> Thing:
+    return Thing("webhook", webhook_id)
+
+
+@asynccontextmanager
+async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            yield connection
+
+
+async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, private: bool) -> bool | None:
+    """Make the deliveries of one webhook that are due. None: there were none; False: not one was taken."""
+    due = await webhooks.claim(stores.postgres, target.webhook_id, AT_ONCE)
+    if not due:
+        return None
+    taken = []
+
+    async def one(it: Delivery) -> None:
+        try:
+            taken.append(await _deliver(stores, client, target, it, private))
+        except STORE_AWAY:
+            raise
+        except Exception as error:  # whatever it is: it concerns this delivery only
+            await _broke(stores, target, it, error)
+
+    await each("deliver", due, one, key=lambda it: it.notice.notice_id, at_once=AT_ONCE)
+    return any(taken)
+
+
+async def _deliver(
+    stores: Stores, client: httpx.AsyncClient, target: Target, it: Delivery, private: bool
+) -> bool:
+    """One delivery, and what comes of it."""
+    began = time.monotonic()
+    body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
+    try:
+        status = await safe_post.post(
+            client, target.url, target.secret, it.notice.notice_id, body, private=private
+        )
+    except (AddressRefused, NotTaken) as error:
+        await _failed(stores, target, it, error, _since_ms(began))
+        return False
+    await webhooks.delivered(stores.postgres, target.webhook_id, it, Answer(_since_ms(began), status, ""))
+    metrics.DELIVERIES.labels("delivered").inc()
+    return True
+
+
+async def _broke(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
+    """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
+    logs.get(__name__).error("a delivery broke", notice_id=it.notice.notice_id, exc_info=error)
+    last, why = it.attempts >= failures.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
+    again_s = retry_after_s(it.attempts, random.random())
+    answer = Answer(0, None, why)
+    await webhooks.failed(stores.postgres, target.webhook_id, it, again_s, answer, give_up=last)
+    metrics.DELIVERIES.labels("given_up" if last else "failed").inc()
+    if last:
+        which = f"{target.webhook_id}/{it.number}/{it.ordinal}"
+        await failures.keep(stores, "webhook", which, error, content=it.notice.data, room_id=None)
+
+
+async def _failed(
+    stores: Stores, target: Target, it: Delivery, error: AddressRefused | NotTaken, took_ms: int
+) -> None:
+    again_s = retry_after_s(it.attempts, random.random())
+    status = error.status if isinstance(error, NotTaken) else None
+    answer = Answer(took_ms, status, str(error)[:WHY_MAX])
+    given_up, disabled = await webhooks.failed(stores.postgres, target.webhook_id, it, again_s, answer)
+    metrics.DELIVERIES.labels("given_up" if given_up else "failed").inc()
+    if disabled or (isinstance(error, NotTaken) and error.gone):
+        await webhooks.disable(stores.postgres, target.webhook_id)
+        logs.get(__name__).warning("a webhook was disabled", webhook_id=target.webhook_id, why=str(error))

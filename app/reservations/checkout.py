@@ -1,0 +1,323 @@
+"""Paying for a hold, extending it, giving it up; and what the worker does for unfinished payments.
+
+Postgres says what is being paid (`paying`) before the gateway is asked, and the gateway is asked under an id
+that it charges once. So whatever is cut off in between is found and asked again by `settle_payments`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from app.core.clock import now_ms
+from app.core.errors import (
+    Conflict,
+    HoldExpired,
+    IdempotencyKeyReused,
+    PaymentDeclined,
+    PaymentsNotConfigured,
+    Refusal,
+    ReservationNotFound,
+)
+from app.core.model import Reservation, ReservationId
+from app.loops import each
+from app.payments.gateway import ANSWER_TIMEOUT_S, Charge, Gateway, GatewayFailed, GatewayNotAsked
+from app.reservations import holds
+from app.reservations.pending import Desk, stores_needed
+from app.store.coalescer import Coalescer
+from app.store.connections import Stores
+from app.store.sql import hold_endings, payments, reservations
+from app.store.sql.hold_endings import Ended
+from app.store.sql.payments import Attempt, Bill, PaymentState
+
+CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
+POLL_S = 0.25
+ASKED_AT_ONCE = 20  # payments the gateway is asked about
+ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment is at it
+LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """How the buyer wants to pay; the token is the gateway's, the amount is ours."""
+
+    method: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The answer to a confirm: status `confirmed`, or `paying` while the gateway is still asked (202)."""
+
+    reservation: Reservation
+    replayed: bool
+
+
+async def confirm(
+    desk: Desk, reservation_id: ReservationId, payment: Payment, idempotency_key: str
+) -> Confirmation:
+    """Pay for a hold. Raises PaymentDeclined, HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed,
+    and PaymentsNotConfigured where there is nothing but the simulated gateway and the sale is in earnest.
+
+    The caller has checked who owns it. Waits up to 3 s for the gateway.
+    """
+    if not desk.settings.simulates_payments:
+        with stores_needed():
+            if await payments.is_for_money(desk.stores.postgres, reservation_id):
+                raise PaymentsNotConfigured
+    desk.gateway.accept(payment.method, payment.token)
+    body = f"{payment.method}\n{payment.token}"
+    attempt = Attempt(
+        desk.signed(f"pay|{reservation_id}|{idempotency_key}"),
+        reservation_id,
+        hashlib.blake2b(body.encode(), digest_size=12).hexdigest(),
+        payment.method,
+        payment.token,
+    )
+    with stores_needed():
+        return await desk.see_through(_pay(desk, attempt))
+
+
+async def _pay(desk: Desk, attempt: Attempt) -> Confirmation:
+    bill = await desk.begun.submit("", attempt)
+    if bill is None:
+        if standing := await _standing(desk, attempt):
+            return standing
+        bill = await _begin_alone(desk, attempt)
+    if bill is None:
+        if standing := await _standing(desk, attempt):
+            return standing
+        raise Conflict("Another payment for this reservation just ended; send this one again.")
+    if await _ask(desk, attempt, bill):
+        found = await _fetch(desk, attempt.reservation_id)
+        if found.status == "confirmed":
+            return Confirmation(found, replayed=False)
+    return await _answer(desk, attempt, replayed=False)
+
+
+async def _begin_alone(desk: Desk, attempt: Attempt) -> Bill | None:
+    """As `desk.begun`, for a hold that somebody had locked: this waits, and nobody else does."""
+    bills = await payments.begin(desk.stores.postgres, [attempt])
+    if bills:
+        await holds.announce(desk.stores, [attempt.reservation_id])
+    return bills.get(attempt.payment_id)
+
+
+async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> bool:
+    """Charge, and act on the answer if there is one; without one the worker asks again. Whether this sold."""
+    try:
+        charge = await desk.gateway.charge(attempt, bill)
+    except GatewayNotAsked:  # this attempt is made once, here: so nothing was charged, and never will be
+        await payments.give_up(desk.stores.postgres, attempt.payment_id, "failed")
+        await holds.announce(desk.stores, [attempt.reservation_id])
+        return False
+    except GatewayFailed:
+        return False
+    if charge.status == "succeeded" and charge.settled_at_ms <= bill.expires_at_ms:
+        return await desk.paid.submit("", attempt)
+    await _conclude(desk.stores, desk.gateway, attempt.payment_id, charge)
+    await holds.announce(desk.stores, [attempt.reservation_id])
+    return False
+
+
+async def _conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: Charge) -> None:
+    """Act on an answer of the gateway that does not confirm by itself: declined, or paid too late.
+
+    Paid too late is taken where tickets are left, and paid back where none are.
+    """
+    if charge.status == "declined":
+        await payments.give_up(stores.postgres, payment_id, "declined")
+    elif charge.status == "succeeded" and not await holds.sell_late(stores, payment_id):
+        # Empty: another process has just acted on it, and perhaps confirmed.
+        if late := await hold_endings.expire_late(stores.postgres, payment_id):
+            await holds.tell_redis(stores, late)
+            await _refund(stores, gateway, payment_id)
+
+
+async def _refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
+    with suppress(GatewayFailed):
+        await gateway.refund(payment_id)
+        await payments.mark_refunded(stores.postgres, payment_id)
+
+
+async def _standing(desk: Desk, attempt: Attempt) -> Confirmation | None:
+    """The hold could not be taken for this attempt: a repeat, or paid, or over. None: it could be now."""
+    made = await payments.state(desk.stores.postgres, attempt.payment_id)
+    if made is not None:
+        if made.fingerprint != attempt.fingerprint:
+            raise IdempotencyKeyReused
+        return await _answer(desk, attempt, replayed=True)
+    deadline = time.monotonic() + CONFIRM_WAIT_S
+    while True:
+        found = await _fetch(desk, attempt.reservation_id)
+        if found.status == "confirmed" or (found.status == "paying" and time.monotonic() > deadline):
+            return Confirmation(found, replayed=False)
+        if found.status == "cancelled":
+            raise Conflict("This reservation was cancelled.")
+        if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+            raise HoldExpired
+        if found.status == "held":
+            return None
+        await _change(desk, attempt.reservation_id)
+
+
+async def _answer(desk: Desk, attempt: Attempt, *, replayed: bool) -> Confirmation:
+    """What became of the attempt; after a while, that it is still being asked."""
+    deadline = time.monotonic() + CONFIRM_WAIT_S
+    while True:
+        made = await payments.state(desk.stores.postgres, attempt.payment_id)
+        assert made is not None
+        if made.status not in ("asked", "succeeded"):
+            refusal = _refusal(made)
+            refusal.replayed = replayed
+            raise refusal
+        if made.status == "succeeded" or time.monotonic() > deadline:
+            return Confirmation(await _fetch(desk, attempt.reservation_id), replayed)
+        await _change(desk, attempt.reservation_id)
+
+
+def _refusal(made: PaymentState) -> Refusal:
+    if made.status == "declined":
+        return PaymentDeclined()
+    if made.status == "failed":
+        return PaymentDeclined(
+            "The gateway failed and charged nothing; pay again with a new Idempotency-Key."
+        )
+    if made.reservation == "cancelled":
+        return Conflict("This reservation was cancelled; what was paid is given back.")
+    return HoldExpired("The payment came after the hold had ended; it is given back.")
+
+
+async def _fetch(desk: Desk, reservation_id: str) -> Reservation:
+    found = await desk.read.submit("", reservation_id)
+    if found is None:
+        raise ReservationNotFound
+    return found
+
+
+async def _change(desk: Desk, reservation_id: str) -> None:
+    """Wait until the reservation changes, or a moment."""
+    with desk.changes(reservation_id) as changed, suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), POLL_S)
+
+
+async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
+    """Give the tickets back, and the money if they were paid; a second time changes nothing.
+
+    Raises ReservationNotFound, and Conflict while a payment is under way.
+    """
+    with stores_needed():
+        ended = await hold_endings.cancel(desk.stores.postgres, reservation_id)
+        return await finish_cancel(desk, reservation_id, ended)
+
+
+async def finish_cancel(desk: Desk, reservation_id: ReservationId, ended: Sequence[Ended]) -> Reservation:
+    """What comes after the row was cancelled: the stock, and the money. What is left undone a worker does."""
+    found = await _fetch(desk, reservation_id)
+    if found.status == "paying":
+        raise Conflict("A payment is under way; wait for its outcome.")
+    await holds.tell_redis(desk.stores, ended)
+    for payment_id in await payments.owed(desk.stores.postgres, reservation_id) if ended else ():
+        await _refund(desk.stores, desk.gateway, payment_id)
+    return found
+
+
+async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
+    """Put off the end of a hold, once; asked again it changes nothing and answers the same.
+
+    By how much is the event's policy. Raises ReservationNotFound, HoldExpired, and Conflict where the event
+    offers none or it is no hold any more.
+    """
+    with stores_needed():
+        extended = await reservations.extend(desk.stores.postgres, reservation_id)
+        found = await _fetch(desk, reservation_id)
+        if extended:
+            await holds.announce(desk.stores, [reservation_id])
+    if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+        raise HoldExpired
+    if found.status != "held":
+        raise Conflict(f"Only a hold can be extended; this reservation is {found.status}.")
+    if not found.extended_s:
+        raise Conflict("This event does not extend holds.")
+    return found
+
+
+async def settle_payments(stores: Stores, gateway: Gateway) -> int:
+    """Ask the gateway about payments without an outcome, pay back what is owed; how many there were.
+
+    Many at once: those it does not answer for keep the others waiting no longer than one of them.
+    """
+    sales = _sales(stores)
+    unsettled = await payments.unsettled(stores.postgres, ASK_AGAIN_AFTER_S)
+    await each(
+        "settle_payments",
+        unsettled,
+        lambda made: _settle(stores, gateway, made, sales),
+        key=lambda made: made.payment_id,
+        at_once=ASKED_AT_ONCE,
+    )
+    return len(unsettled)
+
+
+def _sales(stores: Stores) -> Coalescer[str, str, None]:
+    """Those found to be paid at the same time are sold with one statement."""
+
+    async def sell(_key: str, payment_ids: list[str]) -> Sequence[None]:
+        await holds.sell(stores, payment_ids)
+        return [None] * len(payment_ids)
+
+    return Coalescer(sell)
+
+
+async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: str) -> None:
+    """The gateway says that a payment was decided: ask it now. The same message again does nothing.
+
+    The message is a hint, never a proof: what the gateway's books say decides. So messages may be late,
+    doubled and out of order, and a stolen secret makes us look, and no more. While the books say nothing yet,
+    the worker goes on asking. The caller has checked the signature.
+    """
+    with stores_needed():
+        if await payments.is_heard(stores.postgres, message_id):
+            return
+        made = await payments.state(stores.postgres, payment_id)
+        if made is None:
+            return  # another installation's, or one of long ago: asking again would change nothing
+        await _settle(stores, gateway, made, _sales(stores))
+        await payments.mark_heard(stores.postgres, message_id)
+
+
+async def _settle(
+    stores: Stores, gateway: Gateway, made: PaymentState, sales: Coalescer[str, str, None]
+) -> None:
+    """Act on what the gateway's books say of it."""
+    if made.status == "refunding":
+        await _refund(stores, gateway, made.payment_id)
+    if made.status != "asked":
+        return
+    try:
+        charge = await gateway.look_up(made.payment_id)
+    except GatewayFailed:
+        return
+    if charge is None:
+        await _give_up(stores, gateway, made)
+    elif charge.status == "succeeded" and charge.settled_at_ms <= made.expires_at_ms:
+        await sales.submit("", made.payment_id)
+    else:
+        await _conclude(stores, gateway, made.payment_id, charge)
+        await holds.announce(stores, [made.reservation_id])
+
+
+async def _give_up(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
+    """The gateway never heard of it. First make sure that it never will, then free the hold."""
+    if made.age_s < LOST_AFTER_S:
+        return
+    try:
+        await gateway.refund(made.payment_id)
+    except GatewayFailed:
+        return
+    await payments.give_up(stores.postgres, made.payment_id, "failed")
+    await holds.announce(stores, [made.reservation_id])

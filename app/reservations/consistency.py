@@ -1,0 +1,224 @@
+"""Conservation: per ticket type free + held + sold = total, in Redis and in Postgres, and the two agree.
+
+Unsold is as wrong as oversold, so both directions are looked at, down to the single reservation. While
+traffic runs the two stores differ by what is on its way; a moment later that is something else. Only what is
+found at every look is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from app.core.errors import EventNotFound
+from app.core.model import EventId, RoomId
+from app.core.seating import FREE, GAP, HELD, SOLD, SeatRow, seat_id
+from app.reservations.holds import keys_of
+from app.restoring.room import rebuild_room
+from app.store.connections import Stores
+from app.store.redis import ledger
+from app.store.sql import balances, reservations, resting, seats
+
+LOOKS = 12
+PAUSE_S = 0.5  # together longer than `mend` takes to finish what a crash left
+LINES_MAX = 20
+
+Finding = tuple[str, str]  # what kind, and of which ticket type, reservation or visitor
+
+
+class _Side(NamedTuple):
+    """What one look at Redis says. `quiet`: nothing moved during the look, so its sums are exact."""
+
+    stock: dict[str, int]
+    prices: dict[str, int]
+    holds: dict[str, ledger.Entry]
+    allowance: dict[str, int]
+    seat_rows: dict[str, list[SeatRow]]
+    sitters: dict[str, str]
+    quiet: bool
+
+
+class _Seats(NamedTuple):
+    """What Postgres says of seats."""
+
+    live: dict[str, seats.LiveSeat]
+    claims: list[seats.Claim]
+
+
+async def check(stores: Stores, event_id: EventId) -> list[str]:
+    """What does not add up, one line each; an empty list is good. Raises EventNotFound.
+
+    A room that Redis has lost, and that nobody asked for since, is restored first, as its next visitor would.
+    """
+    room_id = await reservations.room_of(stores.postgres, event_id)
+    if room_id is None:
+        raise EventNotFound
+    if await resting.select_unloaded(stores.postgres, room_id):
+        return [line for _, line in _postgres(await balances.balances(stores.postgres, event_id))]
+    if not await ledger.has_room(stores.redis, keys_of(room_id)):
+        await rebuild_room(stores, room_id)
+    lines = sorted((await lasting(stores, room_id, event_id)).values())
+    more = len(lines) - LINES_MAX
+    return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]
+
+
+async def lasting(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
+    """What does not add up at any of the looks: what it is, and the line that tells it."""
+    keys = keys_of(room_id)
+    found: dict[Finding, str] = {}
+    for look in range(LOOKS):
+        if look:
+            await asyncio.sleep(PAUSE_S)
+        before = await ledger.stock(stores.redis, keys)
+        holds = await ledger.holds(stores.redis, keys)
+        allowance = await ledger.allowance(stores.redis, keys)
+        rows = await seats.live_rows(stores.redis, keys)
+        sitters = await ledger.sitters(stores.redis, keys)
+        after = await ledger.stock(stores.redis, keys)
+        prices = await ledger.prices(stores.redis, keys)
+        redis = _Side(after, prices, holds, allowance, rows, sitters, quiet=before == after)
+        counted = await balances.balances(stores.postgres, event_id)
+        live = await balances.live_states(stores.postgres, event_id)
+        seated = await _seats_of(stores, event_id)
+        now = dict(_findings(redis, counted, live)) | dict(_seats(redis, seated, counted))
+        found = {finding: line for finding, line in now.items() if not look or finding in found}
+        if not found:
+            break
+    return found
+
+
+async def _seats_of(stores: Stores, event_id: EventId) -> _Seats:
+    live = await seats.live_seats(stores.postgres, event_id)
+    return _Seats(live, await seats.claims(stores.postgres, event_id) if live else [])
+
+
+def _findings(
+    redis: _Side, counted: list[balances.Balance], live: dict[str, str]
+) -> Iterator[tuple[Finding, str]]:
+    yield from _postgres(counted)
+    yield from _stock(redis.stock, counted)
+    for it in counted:
+        if (price := redis.prices.get(it.ticket_type_id)) != it.price:
+            line = f"{it.ticket_type_id}: price is {price} in Redis, {it.price} in Postgres"
+            yield ("price", it.ticket_type_id), line
+    differing = list(_reservations(redis.holds, live))
+    yield from differing
+    yield from _allowance(redis)
+    if redis.quiet:
+        yield from _sums(redis)
+        if not differing:
+            yield from _counters(redis.stock, counted)
+
+
+def _postgres(counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """The counters of Postgres against its own rows."""
+    for it in counted:
+        if it.held + it.sold > it.total:
+            yield ("oversold", it.ticket_type_id), f"Postgres: {it} is oversold"
+        if (it.held, it.sold) != (it.rows_held, it.rows_sold):
+            yield ("rows", it.ticket_type_id), f"Postgres: counters and rows of {it} differ"
+
+
+def _stock(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """Redis' stock in itself, and its totals against Postgres."""
+    for it in counted:
+        name = it.ticket_type_id
+        parts = [stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold")]
+        total = stock.get(f"total:{name}")
+        if total != sum(parts):
+            yield ("stock", name), f"Redis: {name}: free + held + sold = {parts}, total = {total}"
+        if total != it.total:
+            yield ("total", name), f"{name}: total is {total} in Redis, {it.total} in Postgres"
+        if min(parts) < 0:
+            yield ("negative", name), f"Redis: {name}: free, held, sold = {parts}"
+    for word in ("free", "held", "sold", "total"):
+        parts = [number for field, number in stock.items() if field.startswith(f"{word}:")]
+        if stock.get(word, 0) != sum(parts):
+            yield ("sum", word), f"Redis: {word} over all is {stock.get(word)}, its parts make {sum(parts)}"
+
+
+def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Iterator[tuple[Finding, str]]:
+    """Each reservation in the one store against the other."""
+    for reservation_id in holds.keys() | live.keys():
+        entry = holds.get(reservation_id)
+        ours, theirs = (entry.state if entry else "gone"), live.get(reservation_id, "gone")
+        if ours != theirs:
+            line = f"reservation {reservation_id} is {ours} in Redis, {theirs} in Postgres"
+            yield (f"reservation {ours} {theirs}", reservation_id), line
+
+
+def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """Seat by seat: each in one state, the same in both stores, and nobody's twice."""
+    for claim in seated.claims:
+        if claim.kept_by != claim.reservation_id:
+            line = f"Postgres: seat {claim.seat_id} is of {claim.reservation_id}, kept by {claim.kept_by}"
+            yield ("claim", claim.seat_id), line
+    sums = Counter(it.ticket_type_id for it in seated.live.values())
+    for it in counted:
+        if it.ticket_type_id in sums and sums[it.ticket_type_id] != it.total:
+            line = f"Postgres: {it.ticket_type_id} has {sums[it.ticket_type_id]} seats, total = {it.total}"
+            yield ("seats", it.ticket_type_id), line
+    yield from _each_seat(redis, seated.live)
+
+
+def _each_seat(redis: _Side, live: dict[str, seats.LiveSeat]) -> Iterator[tuple[Finding, str]]:
+    states = _states(redis.seat_rows)
+    held = [(seat, entry) for entry in redis.holds.values() for seat in entry.seats]
+    due = {seat: (SOLD if entry.state == "sold" else HELD, entry.visitor_id) for seat, entry in held}
+    times = Counter(seat for seat, _ in held)
+    for seat in states.keys() | live.keys() | due.keys() | redis.sitters.keys():
+        ours, theirs = states.get(seat, "none"), live[seat].state if seat in live else "none"
+        if ours != theirs:
+            yield (f"seat {ours} {theirs}", seat), f"seat {seat} is {ours} in Redis, {theirs} in Postgres"
+        if (ours, redis.sitters.get(seat)) != due.get(seat, (FREE, None)):
+            line = f"Redis: seat {seat} is {ours} of {redis.sitters.get(seat)}, holds say {due.get(seat)}"
+            yield ("seat", seat), line
+        if times[seat] > 1:
+            yield ("twice", seat), f"Redis: seat {seat} is in {times[seat]} holds"
+
+
+def _states(rows: dict[str, list[SeatRow]]) -> dict[str, str]:
+    """The state of each seat in Redis."""
+    return {
+        seat_id(ticket_type_id, row.row, number): state
+        for ticket_type_id, its_rows in rows.items()
+        for row in its_rows
+        for number, state in enumerate(row.states, row.first)
+        if state != GAP
+    }
+
+
+def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:
+    """What each visitor may still have against what they do have."""
+    due: Counter[str] = Counter()
+    for entry in redis.holds.values():
+        count = sum(entry.quantities.values())
+        due[entry.visitor_id] += count
+        if entry.state == "sold":
+            due[f"{entry.visitor_id}:sold"] += count
+    for name in due.keys() | redis.allowance.keys():
+        if due[name] != redis.allowance.get(name, 0):
+            line = f"Redis: allowance of {name} is {redis.allowance.get(name, 0)}, holds make {due[name]}"
+            yield ("allowance", name), line
+
+
+def _sums(redis: _Side) -> Iterator[tuple[Finding, str]]:
+    """Redis' counters against its holds."""
+    sums: Counter[str] = Counter()
+    for entry in redis.holds.values():
+        for name, quantity in entry.quantities.items():
+            sums[f"{entry.state}:{name}"] += quantity
+    for field, number in redis.stock.items():
+        if field.startswith(("held:", "sold:")) and number != sums[field]:
+            yield ("holds", field), f"Redis: {field} is {number}, its holds make {sums[field]}"
+
+
+def _counters(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
+    """The counters of the one store against the other, when nothing is on its way."""
+    for it in counted:
+        ours = (stock.get(f"held:{it.ticket_type_id}", 0), stock.get(f"sold:{it.ticket_type_id}", 0))
+        if ours != (it.held, it.sold):
+            line = f"{it.ticket_type_id}: held, sold are {ours} in Redis, {(it.held, it.sold)} in Postgres"
+            yield ("counters", it.ticket_type_id), line

@@ -1,0 +1,114 @@
+"""What was ordered, for staff: found, reported at any length, cancelled and paid back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Thing
+from app.core import typed
+from app.core.email import normalised
+from app.core.errors import Conflict, EventNotFound, ReservationNotFound
+from app.core.model import Author, EventId, Reservation, ReservationId, VisitorId
+from app.core.tokens import PlaceSigner
+from app.reservations import checkout
+from app.reservations.pending import Desk
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.sql import accounts, balances, hold_endings, reservations
+from app.store.sql import orders as order_rows
+from app.store.sql.audit import AuditFilter, Entry
+from app.store.sql.orders import MailLine, Order, OrderFilter, OrderRow, OrderTimes, PaymentRow
+
+FOUND_MAX = 1000  # reservations that one word may name
+AUDIT_MAX = 100
+
+
+class OrderStory(NamedTuple):
+    """An order and everything that is on record about it."""
+
+    reservation: Reservation
+    times: OrderTimes
+    payments: list[PaymentRow]
+    mails: list[MailLine]
+    changes: list[Entry]  # of staff, the newest first
+
+
+async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
+    """The orders in chunks, the oldest first, all of one moment.
+
+    Raises EventNotFound and StoreUnavailable before the first chunk.
+    """
+    await _there(stores, wanted.event_id)
+    return order_rows.orders(stores.postgres, wanted)
+
+
+async def page(stores: Stores, wanted: OrderFilter, *, limit: int, offset: int) -> tuple[list[OrderRow], int]:
+    """A part of the orders, the newest first, and how many match. Raises EventNotFound, StoreUnavailable."""
+    await _there(stores, wanted.event_id)
+    with stores_answer():
+        return await order_rows.select_page(stores.postgres, wanted, limit=limit, offset=offset)
+
+
+async def find(stores: Stores, places: PlaceSigner, word: str) -> list[str]:
+    """The reservations that a word names: a reservation, a ticket's code, a payment, a visitor, or the e-mail
+    of an account or of a visitor who left one."""
+    word = typed.words(word)
+    email, code = normalised(word), typed.code(word)
+    with stores_answer():
+        visitors = await _visitors(stores, places, email) if "@" in word else {}
+        return await order_rows.find(stores.postgres, word, code, email, visitors, FOUND_MAX)
+
+
+async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
+    """One order with its history. Raises ReservationNotFound, StoreUnavailable."""
+    postgres = stores.postgres
+    with stores_answer():
+        reservation, times = await asyncio.gather(
+            reservations.fetch_one(postgres, reservation_id), order_rows.times(postgres, reservation_id)
+        )
+        if reservation is None or times is None:
+            raise ReservationNotFound("There is no such reservation.")
+        payments = await order_rows.payments(postgres, reservation_id)
+        mails = await order_rows.mails(postgres, reservation_id)
+    about = AuditFilter(kind="reservation", id=reservation_id)
+    changes, _ = await audit.entries(stores, about, limit=AUDIT_MAX, offset=0)
+    return OrderStory(reservation, times, payments, mails, changes)
+
+
+async def cancel(desk: Desk, reservation_id: ReservationId, *, by: Author) -> Reservation:
+    """Give an order's tickets back, and the money if they were paid, as its owner could.
+
+    A second time changes nothing. Raises ReservationNotFound, and Conflict while a payment is under way or
+    when the hold has run out.
+    """
+    with stores_answer():
+        async with desk.stores.postgres.acquire() as connection, connection.transaction():
+            before = await order_rows.lock_status(connection, reservation_id)
+            ended = await hold_endings.cancel(connection, reservation_id)
+            if ended:
+                thing, after = Thing("reservation", reservation_id), {"status": "cancelled"}
+                await audit.record(connection, by, "cancel", thing, before={"status": before}, after=after)
+        if before is None:
+            raise ReservationNotFound("There is no such reservation.")
+        found = await checkout.finish_cancel(desk, reservation_id, ended)
+    if found.status == "expired":
+        raise Conflict("The hold has run out; there is nothing to cancel.")
+    return found
+
+
+async def _visitors(stores: Stores, places: PlaceSigner, email: str) -> dict[EventId, VisitorId]:
+    """Who the account with this e-mail is in each event; nobody without an account."""
+    account = await accounts.select_by_email(stores.postgres, email)
+    if account is None:
+        return {}
+    events = await balances.events_on_sale(stores.postgres)
+    return {event_id: places.account_visitor(room_id, account.account_id) for room_id, event_id in events}
+
+
+async def _there(stores: Stores, event_id: EventId | None) -> None:
+    with stores_answer():
+        if event_id is not None and await reservations.room_of(stores.postgres, event_id) is None:
+            raise EventNotFound

@@ -1,0 +1,66 @@
+"""Confirming holds that no gateway of ours is asked for: paid elsewhere, as staff say, or free of charge."""
+
+from __future__ import annotations
+
+from app import audit
+from app.audit import Thing
+from app.core.clock import now_ms
+from app.core.errors import Conflict, HoldExpired, ReservationNotFound
+from app.core.model import Author, Reservation, ReservationId
+from app.reservations import holds
+from app.reservations.pending import Desk, stores_needed
+from app.store.sql import orders, payments
+from app.store.sql.payments import Attempt, Sold
+
+
+async def confirm_paid(
+    desk: Desk, reservation_id: ReservationId, reference: str, *, by: Author
+) -> Reservation:
+    """Confirm a hold that was paid elsewhere, under the reference it has there; again it changes nothing.
+
+    Raises ReservationNotFound, HoldExpired, and Conflict when it was cancelled or a payment is under way.
+    """
+    return await _confirm(desk, reservation_id, "elsewhere", reference, by)
+
+
+async def confirm_free(desk: Desk, reservation_id: ReservationId) -> Reservation:
+    """Confirm a hold that costs nothing. The caller has checked whose it is.
+
+    Raises as `confirm_paid`, and Conflict where there is something to pay.
+    """
+    return await _confirm(desk, reservation_id, "free", "", None)
+
+
+async def _confirm(
+    desk: Desk, reservation_id: ReservationId, method: str, reference: str, by: Author | None
+) -> Reservation:
+    attempt = Attempt(desk.signed(f"{method}|{reservation_id}"), reservation_id, "", method, reference)
+    with stores_needed():
+        await desk.see_through(_sell(desk, attempt, by))
+        found = await desk.read.submit("", reservation_id)
+    if found is None:
+        raise ReservationNotFound("There is no such reservation.")
+    if found.status == "paying":
+        raise Conflict("A payment is under way; wait for its outcome.")
+    if found.status == "cancelled":
+        raise Conflict("This reservation was cancelled.")
+    if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+        raise HoldExpired
+    if found.status == "held" and method == "free":
+        raise Conflict("These tickets are not free.")
+    return found
+
+
+async def _sell(desk: Desk, attempt: Attempt, by: Author | None) -> None:
+    """In one transaction, so that nobody meets an attempt that a gateway could be asked for."""
+    async with desk.stores.postgres.acquire() as connection, connection.transaction():
+        before = await orders.lock_status(connection, attempt.reservation_id)
+        if not await payments.begin_without_gateway(connection, attempt):
+            return
+        sold: list[Sold] = await payments.confirm(connection, [attempt.payment_id])
+        if by is not None:
+            thing, paid = Thing("reservation", attempt.reservation_id), {"status": "confirmed"}
+            after = paid | {"paid_elsewhere": attempt.token}
+            await audit.record(connection, by, "confirm_paid", thing, before={"status": before}, after=after)
+    await holds.tell_sold(desk.stores, sold)
+    await holds.announce(desk.stores, [attempt.reservation_id])

@@ -1,0 +1,276 @@
+"""One process's end of the reservation path: what it submits, and who in it waits for which outcome.
+
+Outcomes come by one Redis subscription. A message may be lost, so whoever has waited for a second is looked
+up; one sweep does that for all of them, because a timer per request would cost more than the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from app import loops
+from app.core.errors import Refusal, Restoring, StoreUnavailable
+from app.core.model import EventId, Reservation, RoomId
+from app.loops import Loops
+from app.payments.gateway import Gateway, guarded
+from app.reservations import holds
+from app.reservations.turnover import limits_of
+from app.settings import Settings
+from app.store.coalescer import LATE_MAX, Coalescer
+from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
+from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL
+from app.store.pubsub import listen, publish
+from app.store.redis import submissions as stream
+from app.store.redis.busy import Marks
+from app.store.scripts import stock
+from app.store.scripts.stock import Change, Limits, Submission, Submitted
+from app.store.spans import shared_task
+from app.store.sql import payments, reservations
+from app.store.sql.payments import Attempt, Bill
+
+SWEEP_S = 0.1
+LOOK_UP_S = 1.0  # for an outcome that should have come by itself
+EXTENSION_FRESH_S = 1.0
+LOOK_UP_OTHERS_S = 0.1  # for one that another process is told
+
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """A request that waits for its outcome: `word|...` as in `settle.lua`, or why there is none."""
+
+    room_id: RoomId
+    outcome: asyncio.Future[str | Refusal]
+    deadline: float
+    look_up_at: float
+    look_up_every_s: float = LOOK_UP_S
+
+
+@dataclass(slots=True)
+class Desk:
+    """Made by `open_desk`."""
+
+    stores: Stores
+    settings: Settings
+    gateway: Gateway
+    key: bytes  # of the ids; 64 bytes at most
+    instance: str  # names the channel by which outcomes come to this process
+    limits: Limits = field(init=False)  # of how often one visitor and one network may change reservations
+    submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
+    counted: Coalescer[RoomId, Change, Submitted] = field(init=False)
+    begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
+    paid: Coalescer[str, Attempt, bool] = field(init=False)
+    read: Coalescer[str, str, Reservation | None] = field(init=False)
+    waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
+    watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
+    extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
+    marks: Marks = field(init=False)
+    unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
+
+    def __post_init__(self) -> None:
+        self.marks = Marks(self.stores.redis)
+        self.limits = limits_of(self.settings)
+        self.submissions = Coalescer(self._submit)
+        self.counted = Coalescer(self._count)
+        self.begun = Coalescer(self._begin, late_max=LATE_MAX)
+        self.paid = Coalescer(self._sell, late_max=LATE_MAX)
+        self.read = Coalescer(self._read, late_max=LATE_MAX)
+
+    async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
+        room_id, event_id = key
+        await self.marks.note(room_id)
+        return await stock.submit(
+            self.stores.redis,
+            holds.keys_of(room_id),
+            batch,
+            event_id=event_id,
+            backlog_max=self.settings.backlog_max,
+            limits=self.limits,
+        )
+
+    async def _count(self, room_id: RoomId, changes: list[Change]) -> Sequence[Submitted]:
+        keys = holds.keys_of(room_id)
+        return await stock.count_changes(self.stores.redis, keys, changes, limits=self.limits)
+
+    async def _begin(self, _key: str, attempts: list[Attempt]) -> Sequence[Bill | None]:
+        bills = await payments.begin(self.stores.postgres, attempts, skip_locked=True)
+        if bills:
+            paying = [it.reservation_id for it in attempts if it.payment_id in bills]
+            await holds.announce(self.stores, paying)
+        return [bills.pop(it.payment_id, None) for it in attempts]  # sent twice: the first one asks
+
+    async def _sell(self, _key: str, attempts: list[Attempt]) -> Sequence[bool]:
+        sold = set(await holds.sell(self.stores, [it.payment_id for it in attempts]))
+        return [it.reservation_id in sold for it in attempts]
+
+    async def _read(self, _key: str, reservation_ids: list[str]) -> Sequence[Reservation | None]:
+        found = await reservations.fetch(self.stores.postgres, reservation_ids)
+        return [found.get(it) for it in reservation_ids]
+
+    def signed(self, text: str) -> str:
+        """An id that is always the same for this text, and that nobody without our secret can work out."""
+        digest = hashlib.blake2b(text.encode(), key=self.key, digest_size=16).digest()
+        return base64.urlsafe_b64encode(digest).decode()[:22]
+
+    async def see_through(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do this to its end, also when its caller goes away meanwhile."""
+        task = asyncio.create_task(work)
+        self.unfinished.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self.unfinished.discard(task)
+        if not task.cancelled():
+            task.exception()  # the caller was told, or nobody is there to be
+
+    def wait_for(self, room_id: RoomId, reservation_id: str) -> Waiter:
+        """Be told the outcome. Called before the submission: the outcome may be quicker than its answer."""
+        now = time.monotonic()
+        outcome: asyncio.Future[str | Refusal] = asyncio.get_running_loop().create_future()
+        waiter = Waiter(room_id, outcome, now + self.settings.reserve_wait_s, now + LOOK_UP_S)
+        self.waiting.setdefault(reservation_id, []).append(waiter)
+        return waiter
+
+    def forget(self, reservation_id: str, waiter: Waiter) -> None:
+        """Wait no longer."""
+        waiters = self.waiting.get(reservation_id)
+        if waiters and waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                del self.waiting[reservation_id]
+
+    def tell(self, reservation_id: str, outcome: str | Refusal) -> None:
+        """Give the outcome to all who wait for it here."""
+        for waiter in self.waiting.pop(reservation_id, ()):
+            if not waiter.outcome.done():  # else the caller went away
+                waiter.outcome.set_result(outcome)
+
+    async def extension_s(self, event_id: EventId) -> int:
+        """By how much the event lets a hold be put off, as of a moment ago: many ask, one reads.
+
+        0 when Postgres does not say; the reservation itself will tell.
+        """
+        now = time.monotonic()
+        read_at, reading = self.extensions.get(event_id, (now, None))
+        if reading is None or now - read_at > EXTENSION_FRESH_S:
+            reading = shared_task(_extension_s(self.stores, event_id))
+            self.extensions[event_id] = now, reading
+        return reading.result() if reading.done() else await asyncio.shield(reading)
+
+    @contextmanager
+    def changes(self, reservation_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set when this reservation changes."""
+        event = asyncio.Event()
+        self.watching.setdefault(reservation_id, set()).add(event)
+        try:
+            yield event
+        finally:
+            self.watching[reservation_id].discard(event)
+            if not self.watching[reservation_id]:
+                del self.watching[reservation_id]
+
+
+@asynccontextmanager
+async def open_desk(stores: Stores, settings: Settings, running: Loops | None = None) -> AsyncIterator[Desk]:
+    """The desk of this process, for as long as it serves."""
+    secret = settings.secret.get_secret_value().encode()
+    if not secret:
+        raise ValueError("a desk needs FAIRGATE_SECRET")
+    key = hmac.digest(secret, b"fairgate reservation id", "sha256")
+    desk = Desk(stores, settings, guarded(stores.postgres), key, instance=secrets.token_urlsafe(9))
+    running = running or Loops()
+    tasks = [
+        running.start("desk_listener", partial(_listen, desk)),
+        running.start("desk_sweep", partial(_sweep, desk)),
+    ]
+    try:
+        yield desk
+    finally:
+        await loops.end(tasks)
+        for reservation_id in list(desk.waiting):
+            desk.tell(reservation_id, StoreUnavailable("The server is stopping; send the same again."))
+
+
+@contextmanager
+def stores_needed() -> Iterator[None]:
+    """A store that is away inside is StoreUnavailable outside."""
+    try:
+        yield
+    except STORE_AWAY as error:
+        raise StoreUnavailable from error
+
+
+async def _extension_s(stores: Stores, event_id: EventId) -> int:
+    try:
+        return await reservations.extension_s(stores.postgres, event_id)
+    except STORE_AWAY:
+        return 0
+
+
+async def _listen(desk: Desk) -> None:
+    """Take outcomes and changes as they come; while Redis is away the sweep looks them up."""
+    own = OUTCOME_CHANNEL + desk.instance
+    while True:
+        with suppress(*REDIS_AWAY):
+            async for channel, message in listen(desk.stores.redis, own, CHANGE_CHANNEL):
+                if channel == own:
+                    for line in message.split("\n"):
+                        reservation_id, _, outcome = line.partition("|")
+                        desk.tell(reservation_id, outcome)
+                elif desk.watching:
+                    for reservation_id in message.split("\n"):
+                        for event in desk.watching.get(reservation_id, ()):
+                            event.set()
+        await asyncio.sleep(SWEEP_S)
+
+
+async def _sweep(desk: Desk) -> None:
+    """Refuse those whose time is up, and look up the outcomes that did not come."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        overdue: dict[RoomId, set[str]] = {}
+        now = time.monotonic()
+        for reservation_id, waiter in [(key, it) for key, waiters in desk.waiting.items() for it in waiters]:
+            if waiter.deadline <= now:
+                desk.forget(reservation_id, waiter)
+                if not waiter.outcome.done():
+                    waiter.outcome.set_result(
+                        StoreUnavailable("Not decided yet; the same again tells what became of it.")
+                    )
+            elif waiter.look_up_at <= now:
+                waiter.look_up_at = now + waiter.look_up_every_s
+                overdue.setdefault(waiter.room_id, set()).add(reservation_id)
+        with suppress(*STORE_AWAY):
+            await loops.each(
+                "desk_sweep",
+                overdue.items(),
+                lambda it: _look_up(desk, it[0], list(it[1])),
+                key=itemgetter(0),
+            )
+
+
+async def _look_up(desk: Desk, room_id: RoomId, reservation_ids: list[str]) -> None:
+    found = await stream.outcomes(desk.stores.redis, holds.keys_of(room_id), reservation_ids)
+    for reservation_id, known in found.items():
+        if known is None:  # the submission went with a wiped Redis
+            desk.tell(reservation_id, Restoring())
+            continue
+        outcome = known.partition("|")[2]
+        if not outcome.startswith("pending|"):
+            desk.tell(reservation_id, outcome)
+        else:  # perhaps the message that told workers of it was lost
+            await publish(desk.stores.redis, SUBMITTED_CHANNEL + room_id, "")

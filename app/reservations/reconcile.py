@@ -1,0 +1,132 @@
+"""Reconciliation: where Redis' stock, Postgres' counters and its rows differ, and mending what is safe.
+
+Work in flight is never touched. First, only what `conservation.lasting` found at every look counts: what is
+on its way is something else at the next look. Then, a hold without a row is left alone while its submission
+is in the stream: it leaves it after the COMMIT only, and rows are read after the stream. A room that is not
+loaded, or is being restored, is not looked at (RoomNotReady).
+
+Mended is what one side proves:
+
+* A reservation that ended or was confirmed in Postgres is told to Redis again: rows never go back.
+* A reservation that lives in Postgres and is unknown to Redis is known again. What became of it meanwhile is
+  told after.
+* A hold that was never committed and is in the stream no more is given back: nobody was told of it.
+* Totals, prices and sale windows of Redis follow Postgres.
+* The counters, allowances and seats of Redis follow its own holds, in one atomic step (`recount.lua`).
+
+Where Postgres contradicts itself (counters and rows, a seat without its reservation) a person has to look: it
+is reported, and no counter and no reservation in Postgres is ever changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from app import metrics
+from app.core.errors import EventNotFound
+from app.core.model import EventId, Reservation, RoomId
+from app.reservations import consistency, holds
+from app.reservations.consistency import Finding
+from app.reservations.holds import keys_of
+from app.store.connections import Stores
+from app.store.redis import ledger, submissions
+from app.store.scripts import stock
+from app.store.sql import reservations
+from app.store.sql.hold_endings import Ended
+
+HOLDS_MAX = 20_000  # recounted in one step, which takes Redis 0.15 s, once, and only where drift lasted
+MEND_MAX = 1_000  # reservations, and seats, a round
+RECOUNTED = frozenset(("stock", "sum", "negative", "holds", "allowance", "counters", "total"))
+TOTALS = frozenset(("total", "price"))
+STATES = {"held": "held", "paying": "held", "confirmed": "sold"}  # as Redis has them
+
+
+class Report(NamedTuple):
+    """What differed, one line each."""
+
+    mended: list[str]
+    left: list[str]
+
+
+async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
+    """Look, and with `mend` mend what is safe; without it all is `left`.
+
+    Raises EventNotFound, and RoomNotReady when the room is not loaded or is being restored.
+    """
+    room_id = await reservations.room_of(stores.postgres, event_id)
+    if room_id is None:
+        raise EventNotFound
+    await _ready(stores, room_id)
+    found = await _drift(stores, room_id, event_id)
+    if not mend or not found:
+        return Report([], sorted(found.values()))
+    await _mend(stores, room_id, event_id, found)
+    left = await _drift(stores, room_id, event_id)
+    for drift, outcome in ((found.keys() - left.keys(), "mended"), (left.keys(), "left")):
+        for kind, _ in drift:
+            metrics.DRIFT.labels(kind.partition(" ")[0], outcome).inc()
+    return Report(sorted(line for it, line in found.items() if it not in left), sorted(left.values()))
+
+
+async def is_small(stores: Stores, room_id: RoomId) -> bool:
+    """Whether the room has so few holds that all of them may be looked at each minute."""
+    return await ledger.count_holds(stores.redis, keys_of(room_id)) <= HOLDS_MAX
+
+
+async def _ready(stores: Stores, room_id: RoomId) -> None:
+    """Raise RoomNotReady unless the room is there; what is given back here is nothing."""
+    await stock.release(stores.redis, keys_of(room_id), ())
+
+
+async def _drift(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
+    """What lasts, without what is in flight."""
+    found = await consistency.lasting(stores, room_id, event_id)
+    uncommitted = {name for kind, name in found if kind == "reservation held gone"}
+    if not uncommitted:
+        return found
+    waiting = await submissions.waiting(stores.redis, keys_of(room_id), uncommitted)
+    seats = await ledger.seats_of(stores.redis, keys_of(room_id), waiting)
+    return {it: line for it, line in found.items() if it[1] not in waiting | seats}
+
+
+async def _mend(stores: Stores, room_id: RoomId, event_id: EventId, found: Mapping[Finding, str]) -> None:
+    kinds = {kind for kind, _ in found}
+    if kinds & TOTALS or any(kind.startswith("seat none") for kind in kinds):
+        await holds.load_totals(stores, room_id, event_id)
+    differing = [(name, kind) for kind, name in found if kind.startswith("reservation ")][:MEND_MAX]
+    rows = await reservations.fetch(stores.postgres, [name for name, _ in differing])
+    lost = [rows[name] for name, kind in differing if _is_lost(kind, rows.get(name))]
+    await holds.tell_redis(stores, [_ended(it) for it in rows.values() if it not in lost])
+    never = [name for name, kind in differing if kind == "reservation held gone" and name not in rows]
+    if never:
+        await stock.release(stores.redis, keys_of(room_id), never)
+    seats = [name for kind, name in found if kind == "seat" or kind in ("seat h f", "seat s f", "seat f h")]
+    if lost or seats or kinds & RECOUNTED:
+        await _recount(stores, room_id, lost, seats[:MEND_MAX])
+
+
+def _is_lost(kind: str, row: Reservation | None) -> bool:
+    """Whether Redis does not know a reservation that lives."""
+    return kind.startswith("reservation gone") and row is not None and row.status in STATES
+
+
+async def _recount(
+    stores: Stores, room_id: RoomId, lost: Collection[Reservation], seats: Collection[str]
+) -> None:
+    """Know the lost ones again and recount; then tell what became of them meanwhile."""
+    entries = {it.reservation_id: _entry(it) for it in lost}
+    records = [*entries.items(), *((seat, "") for seat in seats)]
+    await stock.recount(stores.redis, keys_of(room_id), records, holds_max=HOLDS_MAX)
+    if entries:
+        now = await reservations.fetch(stores.postgres, list(entries))
+        await holds.tell_redis(stores, [_ended(it) for it in now.values()])
+
+
+def _entry(it: Reservation) -> str:
+    terms = holds.outcome_of(it).removeprefix("held|")
+    return f"{STATES[it.status]}|{it.visitor_id}|{terms}"
+
+
+def _ended(it: Reservation) -> Ended:
+    return Ended(it.reservation_id, it.room_id, it.status)

@@ -1,0 +1,171 @@
+"""The rooms as one process knows them: read from Postgres once a version, restored when not in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
+from app.core.model import Room, RoomId, RoomStatus
+from app.restoring.room import rebuild_room
+from app.restoring.unloading import status_of
+from app.store.connections import POSTGRES_AWAY, STORE_AWAY, Stores
+from app.store.keys import RoomKeys
+from app.store.scripts import room as room_scripts
+from app.store.scripts.room import NotLoaded
+from app.store.spans import shared_task
+from app.store.sql import resting, rooms
+
+T = TypeVar("T")
+
+LOADS_MAX = 2  # restores at once in one process; each holds two connections to Postgres
+LOAD_WAIT_S = 2.0  # how long a request waits for a room to come to life
+KNOWN_MAX = 2_000  # rooms remembered; some have pictures in their settings
+LOOK_AGAIN_S = 0.02
+COMPARE_EVERY_S = 1.0
+
+
+@contextmanager
+def stores_answer() -> Iterator[None]:
+    """A store that is away is told as StoreUnavailable."""
+    try:
+        yield
+    except STORE_AWAY as error:
+        raise StoreUnavailable from error
+
+
+class LoadedRooms:
+    """What one process remembers of rooms, and the restores it has under way."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self._known: dict[RoomId, Room] = {}
+        self._loading: dict[RoomId, asyncio.Task[bool]] = {}
+        self._slots = asyncio.Semaphore(LOADS_MAX)
+        self._compared: dict[
+            RoomId, float
+        ] = {}  # when a room was last read for a token of another generation
+
+    async def get(self, room_id: RoomId) -> Room:
+        """The room, possibly of an older version: for what never changes. Raises RoomNotFound."""
+        if known := self._known.get(room_id):
+            return known
+        if self.stores.absent.has("room", room_id):
+            raise RoomNotFound
+        return await self.read(room_id)
+
+    def known(self, room_id: RoomId) -> Room | None:
+        """The room in whichever version this process has; None: it was not asked for yet."""
+        return self._known.get(room_id)
+
+    async def is_generation(self, room_id: RoomId, generation: str) -> bool:
+        """Whether the room is of this generation. Raises RoomNotFound, StoreUnavailable.
+
+        It may have been deleted and made again since it was read: that is looked up, once a second at most.
+        """
+        with stores_answer():
+            if (await self.get(room_id)).generation == generation:
+                return True
+            now = time.monotonic()
+            if now < self._compared.get(room_id, -COMPARE_EVERY_S) + COMPARE_EVERY_S:
+                return False
+            self._compared.pop(room_id, None)
+            if len(self._compared) >= KNOWN_MAX:
+                del self._compared[next(iter(self._compared))]
+            self._compared[room_id] = now
+            return (await self.read(room_id)).generation == generation
+
+    def hear(self, room_id: RoomId, status: RoomStatus) -> None:
+        """Forget a room that was deleted and made again since it was read, as `status` tells."""
+        room = self._known.get(room_id)
+        if room is not None and room.generation != status.generation:
+            del self._known[room_id]
+
+    def peek(self, room_id: RoomId, status: RoomStatus) -> Room | None:
+        """The room, if this process has it in the version `status` tells of, or newer."""
+        room = self._known.get(room_id)
+        if room is None or room.generation != status.generation:
+            return None
+        return None if room.version < status.version or room.epoch < status.epoch else room
+
+    async def of(self, room_id: RoomId, status: RoomStatus) -> Room:
+        """The room in the version `status` tells of, or newer; with Postgres away the one we have."""
+        if room := self.peek(room_id, status):
+            return room
+        try:
+            return await self.read(room_id)
+        except POSTGRES_AWAY:
+            if room_id not in self._known:
+                raise
+            return self._known[room_id]
+
+    async def loaded(
+        self,
+        room_id: RoomId,
+        ask: Callable[[], Awaitable[T]],
+        unloaded: Callable[[RoomStatus], T] | None = None,
+    ) -> T:
+        """What `ask` answers; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring.
+
+        A room that this process does not know is looked up before: nothing is asked for made-up names. With
+        `unloaded` that answers for a room that was taken out of Redis, which stays as it is.
+        """
+        await self.get(room_id)
+        deadline = time.monotonic() + LOAD_WAIT_S
+        while True:
+            try:
+                return await ask()
+            except NotLoaded:
+                if time.monotonic() > deadline:
+                    raise Restoring from None
+                told = await resting.select_unloaded(self.stores.postgres, room_id) if unloaded else None
+                if unloaded and told:
+                    return unloaded(status_of(told))
+                await self._load(room_id)
+
+    async def read(self, room_id: RoomId) -> Room:
+        """The room as Postgres has it now. Raises RoomNotFound."""
+        begun = self.stores.absent.begin()
+        row = await rooms.select_room(self.stores.postgres, room_id)
+        if row is None:
+            self._known.pop(room_id, None)
+            self.stores.absent.note("room", room_id, begun)
+            raise RoomNotFound
+        if len(self._known) >= KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+        self._known[room_id] = row.room
+        return row.room
+
+    async def _load(self, room_id: RoomId) -> None:
+        """Until the room is in Redis, which is long before all of it is restored."""
+        task = self._loading.get(room_id)
+        if task is None:
+            task = self._loading[room_id] = shared_task(self._rebuild(room_id))
+            task.add_done_callback(lambda done: self._loaded(room_id, done))
+        done, _ = await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
+        if done and not task.result():
+            await asyncio.sleep(LOOK_AGAIN_S)  # another process restores it
+        elif not done:
+            await self._look(room_id, task)
+
+    async def _look(self, room_id: RoomId, task: asyncio.Task[bool]) -> None:
+        while not task.done():
+            try:
+                await room_scripts.status(self.stores.redis, RoomKeys(room_id))
+            except NotLoaded:
+                await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
+            else:
+                return
+        task.result()  # raises what the restore ended with: it is not begun again
+
+    async def _rebuild(self, room_id: RoomId) -> bool:
+        async with self._slots:
+            return await rebuild_room(self.stores, room_id)
+
+    def _loaded(self, room_id: RoomId, task: asyncio.Task[bool]) -> None:
+        del self._loading[room_id]
+        if not task.cancelled() and isinstance(task.exception(), RoomNotFound):
+            self._known.pop(room_id, None)

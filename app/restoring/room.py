@@ -1,0 +1,80 @@
+"""Brings a room to life in Redis: at first, after a wipe, and after a restart that may have lost a second.
+
+From Postgres come the serving position, the numbers given out, claimed sessions, removed visitors and the
+stock; from the visitors come their places, in the tokens they hold. Any process may begin at any time and die
+anywhere: one restores at a time (a lock in Postgres), and each begins an epoch of its own, so that what an
+earlier one still does is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core import rules
+from app.core.errors import RoomNotFound
+from app.core.model import RoomId
+from app.restoring.stock import rebuild_stock
+from app.store.connections import Stores
+from app.store.keys import ROOMS, RoomKeys
+from app.store.redis import busy
+from app.store.redis.busy import mark_busy
+from app.store.redis.conf import restored_fields
+from app.store.scripts import admission, room
+from app.store.scripts.admission import RestorePoint
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql import rooms, sessions
+from app.store.sql.rooms import RoomRow
+
+
+async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
+    """Restore the room unless it is whole; False when somebody else is at it. Raises RoomNotFound."""
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        if not await sessions.try_lock(connection, "fairgate restore", room_id):
+            return False
+        if await is_whole(stores, room_id):
+            return True
+        row = await rooms.select_room(stores.postgres, room_id)
+        if row is None:
+            raise RoomNotFound
+        point = await sessions.next_epoch(
+            stores.postgres,
+            room_id,
+            claim_window_s=row.room.settings.claim_window_s,
+            block=rules.numbers_block(row.room.numbers_reserved),
+        )
+        if point is None:
+            raise RoomNotFound
+        return await _restore(stores, row, point)
+
+
+async def is_whole(stores: Stores, room_id: RoomId) -> bool:
+    """Whether this Redis has the room and is not in the middle of restoring it."""
+    redis: Any = stores.redis
+    try:
+        await room.status(stores.redis, RoomKeys(room_id))
+    except room.NotLoaded:
+        return False
+    restoring: str | None = await redis.hget(RoomKeys(room_id).conf, "restoring")
+    return restoring == "0"
+
+
+async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
+    redis: Any = stores.redis
+    keys, epoch = RoomKeys(row.room.room_id), point.epoch
+    async for removed in sessions.removed_visitors(stores.postgres, row.room.room_id):
+        await admission.load_removed(redis, keys, removed)
+    if not await admission.restore(redis, keys, restored_fields(row, point.draw_first), point):
+        return False
+    await redis.sadd(ROOMS, row.room.room_id)
+    await mark_busy(redis, busy.KEYS, [row.room.room_id])  # should this process not come to the end of it
+    async for claimed in sessions.recent_sessions(stores.postgres, row.room.room_id):
+        if not await admission.load_sessions(redis, keys, claimed, epoch=epoch):
+            return False
+    if row.room.event_id is not None:
+        try:
+            await rebuild_stock(stores, row.room.room_id, row.room.event_id, epoch)
+        except RoomNotReady:
+            return False
+    back_s = 0 if row.unloaded and not row.waiting else row.room.settings.restore_window_s
+    window_s = back_s if epoch > 1 else 0
+    return await admission.finish_restore(redis, keys, epoch=epoch, window_ms=window_s * 1000)

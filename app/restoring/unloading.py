@@ -1,0 +1,72 @@
+"""Takes rooms that have long been closed out of Redis; whoever needs one loads it again, see `loading`.
+
+What is told of a room that is not loaded, and that nobody joins it, Postgres knows; so neither loads it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from app.core.clock import now_ms, to_ms
+from app.core.model import RoomId, RoomStatus
+from app.store.connections import Stores
+from app.store.keys import ROOMS, RoomKeys
+from app.store.scripts import admission, room
+from app.store.scripts.room import NotLoaded
+from app.store.sql import resting
+from app.store.sql.resting import Unloaded
+
+CLOSED_S = 3_600.0  # how places ended is told for an hour
+LOADED_S = 900.0  # one that was needed is kept for a while
+UNLOAD_MAX = 50  # a round
+
+
+async def unload_closed(stores: Stores) -> int:
+    """Unload some of the rooms that can be; how many were. Any number of workers may do so at once."""
+    found = await resting.select_to_unload(stores.postgres, CLOSED_S, UNLOAD_MAX)
+    return sum([await unload_room(stores, it) for it in found])
+
+
+async def unload_room(
+    stores: Stores, room_id: RoomId, *, closed_s: float = CLOSED_S, loaded_s: float = LOADED_S
+) -> bool:
+    """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it.
+
+    Cut off anywhere it is either still there, or is found missing by whoever needs it and restored.
+    """
+    keys, redis = RoomKeys(room_id), cast(Any, stores.redis)
+    try:
+        now = await room.status(stores.redis, keys)
+        counted = await admission.counters(stores.redis, keys)
+        of = room_id, now.epoch
+        # Postgres lacks how far the line got: a tick records that, and another round unloads it.
+        if not await resting.keep_counted(stores.postgres, *of, now.serving_position, counted, now.waiting):
+            return False
+        times = {"closed_ms": round(1000 * closed_s), "loaded_ms": round(1000 * loaded_s)}
+        if not await admission.unload(stores.redis, keys, epoch=now.epoch, **times):
+            return False
+    except NotLoaded:  # after a wipe, or a restart: the round over loaded rooms restores those that are there
+        return False
+    if await resting.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it is there again by now
+        await redis.srem(ROOMS, room_id)
+    return True
+
+
+def status_of(it: Unloaded) -> RoomStatus:
+    """What is told of a room that is not loaded."""
+    return RoomStatus(
+        now_ms=now_ms(),
+        version=it.version,
+        epoch=it.epoch,
+        state="closed",
+        serving_position=it.serving_position,
+        last_number=it.numbers_reserved,
+        waiting=it.waiting,
+        called=0,
+        active=0,
+        outflow_per_minute=0,
+        available=it.free,
+        opened_at_ms=to_ms(it.opened_at),
+        held=None if it.free is None else 0,
+        generation=it.generation,
+    )

@@ -1,0 +1,189 @@
+"""An installation and its data folder: one lock, one secret, and a file that says where everything is.
+
+`fairgate up` locks the folder while it runs and keeps `run.json` in it; every other command reads that file
+to find the stores. The file outlives a `kill -9`, so the next `up` can stop what the crashed one left.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+from pydantic import SecretStr
+
+from app.core.errors import CannotRun
+from app.core.webhook_policy import new_secret
+from app.runtime.embedded_stores import STOP_SIGNALS, own_secret
+from app.settings import Settings
+
+STARTED_TOLERANCE_S = 2.0  # of a start counted from the boot, whose moment is known to the second
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+LEFTOVER_TIMEOUT_S = 4.0
+STATEMENTS_KEPT = 100  # there is no PgBouncer before our own Postgres: one round trip less for each statement
+
+
+class InstallationRefused(CannotRun):
+    """The installation cannot run here; the message is one line that says why and what to do."""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A process of the installation. Its start tells it from a later one with the same pid.
+
+    Counted from the boot, because the wall clock may be set while it runs; so the boot is named, too.
+    """
+
+    name: str
+    pid: int
+    started_s: float
+    boot: str
+
+    @classmethod
+    def of(cls, name: str, pid: int) -> Member:
+        """The living process `pid`."""
+        return cls(name, pid, _started_s(psutil.Process(pid)), _boot())
+
+    def find(self) -> psutil.Process | None:
+        """The process itself, if it is still there and still the same one."""
+        try:
+            process = psutil.Process(self.pid)
+            near = abs(_started_s(process) - self.started_s) < STARTED_TOLERANCE_S
+            same = near and self.boot == _boot()
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+def _started_s(process: psutil.Process) -> float:
+    return process.create_time() - psutil.boot_time()
+
+
+def _boot() -> str:
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """What `run.json` says."""
+
+    supervisor: Member
+    url: str
+    redis_url: str
+    queue_redis_url: str
+    database_url: str
+    children: list[Member] = []
+    ops_url: str = ""  # where web processes tell operators how they are
+    worker_ops_url: str = ""
+
+
+def prepare(data: Path) -> Path:
+    """The data folder, made if need be; raises InstallationRefused when it cannot be written."""
+    data = data.expanduser().absolute()
+    try:
+        # As root, Postgres runs as another user that has to pass through; nobody else has business here.
+        data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        os.close(os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise InstallationRefused(
+            f"the data folder {data} cannot be written: {error.strerror}; give another one with --data"
+        ) from None
+    return data
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold the folder for one supervisor. The kernel lets go of the lock when we end, however we end."""
+    with open(data / "lock", "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InstallationRefused(
+                f"already running on {data} (pid {file.read().strip() or 'unknown'}); "
+                "stop it first, or give another folder with --data"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def secret(data: Path) -> SecretStr:
+    """The folder's own secret, made on first use."""
+    return SecretStr(own_secret(data, "secret"))
+
+
+def payment_webhook_secret(data: Path) -> SecretStr:
+    """The folder's own secret for the payment gateway to sign with, made on first use."""
+    return SecretStr(own_secret(data, "payment_webhook_secret", new_secret))
+
+
+def save(data: Path, installation: Installation) -> None:
+    """Write `run.json`, whole or not at all, readable by us alone (it holds the stores' passwords)."""
+    draft = data / "run.json.new"
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(installation)))
+    draft.replace(data / "run.json")
+
+
+def forget(data: Path) -> None:
+    """Nothing runs from this folder any more."""
+    (data / "run.json").unlink(missing_ok=True)
+
+
+def saved(data: Path) -> Installation | None:
+    """What `run.json` says, also when its writer has crashed."""
+    try:
+        return msgspec.json.decode((data / "run.json").read_bytes(), type=Installation)
+    except (FileNotFoundError, NotADirectoryError, PermissionError, msgspec.MsgspecError):
+        return None
+
+
+def running(data: Path) -> Installation | None:
+    """The installation that runs from this folder now."""
+    found = saved(data.expanduser().absolute())
+    return found if found and found.supervisor.find() else None
+
+
+def stop_leftovers(data: Path) -> list[str]:
+    """Stop what a crashed supervisor left running; the names of what was found. Call with the lock held."""
+    crashed = saved(data)
+    if crashed is None:
+        return []
+    left = [(member.name, process) for member in crashed.children if (process := member.find())]
+    for name, process in left:
+        process.send_signal(STOP_SIGNALS.get(name, signal.SIGTERM))
+    _, stubborn = psutil.wait_procs([process for _, process in left], LEFTOVER_TIMEOUT_S)
+    for process in stubborn:
+        process.kill()
+    psutil.wait_procs(stubborn, LEFTOVER_TIMEOUT_S)
+    return [name for name, _ in left]
+
+
+def statements_kept(settings: Settings) -> int:
+    """How many prepared statements connections to our own Postgres keep: as set, or `STATEMENTS_KEPT`."""
+    said = "postgres_statements" in settings.model_fields_set
+    return settings.postgres_statements if said else STATEMENTS_KEPT
+
+
+def resolve(settings: Settings) -> Settings:
+    """The settings, with what the environment leaves open filled in from the running installation."""
+    data = settings.data.expanduser().absolute()
+    found: dict[str, object] = {"data": data}
+    if here := running(data):
+        found["redis_url"] = settings.redis_url or here.redis_url
+        found["database_url"] = settings.database_url or here.database_url
+        if not settings.database_url:
+            found["postgres_statements"] = statements_kept(settings)
+        if not settings.redis_url:
+            found["queue_redis_url"] = settings.queue_redis_url or here.queue_redis_url
+    if not settings.secret.get_secret_value() and (data / "secret").is_file():
+        found["secret"] = secret(data)
+    unset = not settings.payment_webhook_secret.get_secret_value()
+    if unset and (data / "payment_webhook_secret").is_file():
+        found["payment_webhook_secret"] = payment_webhook_secret(data)
+    return settings.model_copy(update=found)

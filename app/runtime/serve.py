@@ -1,0 +1,169 @@
+"""Serves the app with Hypercorn or Granian. The only place that knows either; the app knows neither.
+
+One process, one event loop, one listening socket that is bound already (see `listening`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import h11
+import hypercorn.protocol
+import uvloop
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server as EmbeddedGranian
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config as HypercornConfig
+from hypercorn.events import Closed
+from hypercorn.protocol.h11 import H11Protocol
+from quart import Quart
+
+from app import logs, loops
+from app.main import create_app
+from app.monitoring import ops_server
+from app.monitoring.ops_server import Ops
+from app.runtime import cpu_policy, gc_tuning
+from app.runtime.sockets import BACKLOG, ServerName
+from app.settings import Settings
+from app.store.connections import connected
+from app.web.http.routes import App
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+OPEN_FILES = 1_000_000
+REQUESTS_AT_ONCE = 20_000  # Granian's backpressure; each SSE viewer is one of them
+KEEP_ALIVE_S = 75.0  # above the poll interval of a waiting page
+HEADERS_MAX = 64 * 1024  # a browser keeps up to 180 cookies for a host, and each room has its own
+GRACE_S = 1.0  # requests in flight at shutdown
+STOP_TIMEOUT_S = 1.5
+
+
+def run(
+    settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StoreRefused when a store cannot be used at the start."""
+    cpu_policy.as_batch()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, listener, server, ops_listener))
+
+
+async def _run(
+    settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
+) -> None:
+    async with connected(settings):
+        pass  # refuses in one line what would be a traceback inside the app's start
+    app = create_app(settings)
+    await app.startup()
+    running: App = app.extensions["fairgate"]
+    stopping = (
+        running.closing
+    )  # open streams end when they see it; the servers only know how to wait for them
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    gc_tuning.spare_what_started()
+    told = Ops(running.stores, running.line, running.loops)
+    operators = (
+        [running.loops.start("ops", partial(ops_server.serve, told, ops_listener))] if ops_listener else []
+    )
+    serving = asyncio.create_task(SERVERS[server](app, listener, stopping))
+    stopped = asyncio.create_task(stopping.wait())
+    logs.get(__name__).info("serving", server=server, address=listener.getsockname()[:2])
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
+    ended = serving.done()
+    serving.cancel()
+    await loops.end(operators)
+    await asyncio.wait_for(app.shutdown(), GRACE_S)
+    if ended:
+        await serving  # raises what ended it, if it was not the signal
+
+
+async def _hypercorn(app: Quart, listener: socket.socket, stopping: asyncio.Event) -> None:
+    protocols: Any = hypercorn.protocol
+    protocols.H11Protocol = _Http1  # there is no setting for it
+    config = HypercornConfig()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.backlog = BACKLOG
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.keep_alive_max_requests = 1_000_000
+    config.h11_max_incomplete_size = HEADERS_MAX
+    config.graceful_timeout = GRACE_S
+    config.include_server_header = False
+    config.errorlog = logging.getLogger("hypercorn.error")
+
+    async def serving(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        for step in ("startup", "shutdown"):  # we start and stop the app ourselves
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+
+    await hypercorn_serve(serving, config, shutdown_trigger=stopping.wait, mode="asgi")
+
+
+class _Http1(H11Protocol):
+    """HTTP/1 alone, as from Granian: HTTP/2 ends at the proxy that speaks TLS to browsers.
+
+    Without TLS no browser speaks it, and who does may open and reset streams by the hundred: nine hundred in
+    half a second kept the process from everybody else for eleven.
+    """
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Pass over an offer of h2c: the request is answered as the HTTP/1 it is."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        if request.http_version in (b"1.0", b"1.1"):
+            await super()._create_stream(request)
+            return
+        await self._send_error_response(505)
+        await self.send(Closed())
+
+
+class _Granian(EmbeddedGranian):
+    """Granian in our event loop, on a socket that is bound already."""
+
+    def __init__(self, listener: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketHolder  # its stub leaves the constructor out
+        self._shd = holder(self._listener.fileno(), False, BACKLOG)
+
+
+async def _granian(app: Quart, listener: socket.socket, stopping: asyncio.Event) -> None:
+    server: Any = _Granian(
+        listener,
+        app.asgi_app,
+        interface=Interfaces.ASGINL,  # without lifespan: we start and stop the app ourselves
+        backlog=BACKLOG,
+        backpressure=REQUESTS_AT_ONCE,
+        http=HTTPModes.http1,  # to look for HTTP/2 first costs 12 KB for each open connection
+        websockets=False,
+        log_level=LogLevels.error,
+        log_dictconfig={"loggers": {}, "handlers": {}, "formatters": {}},
+    )
+    serving = asyncio.create_task(server.serve())
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    await serving
+
+
+SERVERS: dict[ServerName, Callable[[Quart, socket.socket, asyncio.Event], Coroutine[Any, Any, None]]] = {
+    "hypercorn": _hypercorn,
+    "granian": _granian,
+}

@@ -1,0 +1,282 @@
+"""`fairgate up`: starts everything one installation needs, keeps it alive, and stops it.
+
+Order: embedded stores (where no address is set), migrations, web and worker processes, `ready`. A child that
+dies is started again; what cannot be started at all ends `up` with one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from app import logs
+from app.runtime import child_process, cpu_policy, embedded_stores, installation, migrate
+from app.runtime.child_process import Child, ends_with_us
+from app.runtime.embedded_stores import EmbeddedStore
+from app.runtime.installation import Installation, InstallationRefused, Member
+from app.runtime.sockets import OPS_HOST, ServerName, listen, url_of
+from app.settings import Settings
+from app.store.connections import ask
+
+WATCH_EVERY_S = 0.1
+READY_TIMEOUT_S = 60.0
+READY_ASK_TIMEOUT_S = 3.0
+ROLES_STOP_TIMEOUT_S = 2.4  # together below the 5 s that Ctrl-C may take
+STORES_STOP_TIMEOUT_S = 1.3
+
+OnReady = Callable[[str, Settings], Coroutine[None, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `fairgate up` was asked for."""
+
+    settings: Settings
+    host: str
+    port: int
+    server: ServerName
+    web: int
+    workers: int
+    ops_port: int = 0  # of web processes; the workers' is the next one, or free as well
+
+
+@dataclass
+class Crew:
+    """The processes of a running installation."""
+
+    data: Path
+    supervisor: Member
+    url: str
+    settings: Settings
+    ops_url: str = ""
+    worker_ops_url: str = ""
+    stores: list[Child] = field(default_factory=list)
+    roles: list[Child] = field(default_factory=list)
+    listeners: list[socket.socket] = field(default_factory=list)  # for operators
+    ready: bool = False
+
+    def save(self) -> None:
+        """Tell other commands, and the next `up` should we crash, what runs where."""
+        members = []
+        for child in (*self.stores, *self.roles):
+            with contextlib.suppress(psutil.NoSuchProcess):  # died this moment; the watch will see it
+                if child.process is not None:
+                    members.append(Member.of(child.name, child.process.pid))
+        redis_url, queue_url = self.settings.redis_url, self.settings.queue_url
+        installation.save(
+            self.data,
+            Installation(
+                self.supervisor,
+                self.url,
+                redis_url,
+                queue_url,
+                self.settings.database_url,
+                members,
+                self.ops_url,
+                self.worker_ops_url,
+            ),
+        )
+
+    def stop(self) -> None:
+        """Stop them all: the roles while their stores still answer, then the stores."""
+        child_process.stop(self.roles, ROLES_STOP_TIMEOUT_S)
+        child_process.stop(self.stores, STORES_STOP_TIMEOUT_S)
+        for it in self.listeners:
+            it.close()
+
+
+async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
+    """Everything, until SIGINT, SIGTERM or SIGHUP. Raises what kept it from coming up."""
+    cpu_policy.as_batch()
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    data = installation.prepare(plan.settings.data)
+    with installation.locked(data), contextlib.closing(listen(plan.host, plan.port)) as listener:
+        for name in installation.stop_leftovers(data):
+            _tell(f"stopped {name}, left by a run that crashed")
+        supervisor = Member.of("up", os.getpid())
+        crew = Crew(data, supervisor, url_of(plan.host, listener), plan.settings)
+        work = asyncio.create_task(_work(plan, crew, listener, on_ready))
+        stop = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.done():
+                _tell("stopping")
+                work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        finally:
+            crew.stop()
+            installation.forget(data)
+    _tell("stopped")
+
+
+async def _work(plan: Plan, crew: Crew, listener: socket.socket, on_ready: OnReady | None) -> None:
+    try:
+        await _start_stores(crew)
+        _tell("migrating the database")
+        await asyncio.to_thread(migrate.up, crew.settings.database_url)
+        _start_roles(plan, crew, listener)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_watch(crew))
+            await _until_ready(crew)
+            print(f"ready {crew.url}", flush=True)
+            if on_ready is not None:
+                tasks.create_task(on_ready(crew.url, crew.settings))
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+async def _start_stores(crew: Crew) -> None:
+    """Start the embedded stores, and ask the others; all answer on return. Raises StoreRefused."""
+    given, data = crew.settings, crew.data
+    settings = given.model_copy(
+        update={
+            "data": data,
+            "secret": given.secret if given.secret.get_secret_value() else installation.secret(data),
+            "payment_webhook_secret": given.payment_webhook_secret
+            if given.payment_webhook_secret.get_secret_value()
+            else installation.payment_webhook_secret(data),
+        }
+    )
+    await ask(given)  # first: a wrong address is told before anything is started
+    addresses = {"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url}
+    if unset := [name for name, value in addresses.items() if not value]:
+        embedded_stores.needed(f"set {' and '.join(unset)}")
+    if not given.redis_url:
+        store = await _embed(crew, "valkey", embedded_stores.start_valkey)
+        settings = settings.model_copy(update={"redis_url": store.url})
+    if not given.database_url:
+        store = await _embed(crew, "postgres", embedded_stores.start_postgres)
+        kept = installation.statements_kept(given)
+        settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": kept})
+    crew.settings = settings
+    crew.save()
+
+
+async def _embed(crew: Crew, name: str, start: Callable[..., EmbeddedStore]) -> EmbeddedStore:
+    folder, began = crew.data / name, time.monotonic()
+    fresh = "" if folder.exists() else " for the first time"
+    _tell(f"starting {name} in {folder}{fresh}")
+    store = start(folder)
+    port = int((folder / "port").read_text())
+    child = Child(
+        name, lambda: start(folder, port=port).process, embedded_stores.STOP_SIGNALS[name], store.process
+    )
+    crew.stores.append(child)
+    await embedded_stores.ready(store)
+    _tell(f"{name} answers on 127.0.0.1:{port} after {time.monotonic() - began:.1f} s")
+    return store
+
+
+def _start_roles(plan: Plan, crew: Crew, listener: socket.socket) -> None:
+    port = plan.ops_port
+    for_web = listen(OPS_HOST, port, "--ops-port")
+    for_workers = listen(OPS_HOST, port + 1 if port else 0, "--ops-port")
+    crew.listeners += [for_web, for_workers]
+    crew.ops_url, crew.worker_ops_url = url_of(OPS_HOST, for_web), url_of(OPS_HOST, for_workers)
+    public, operators = listener.fileno(), for_web.fileno()
+    web = ["web", "--server", plan.server, "--fd", str(public), "--ops-fd", str(operators)]
+    crew.roles += [_role(crew, web, (public, operators)) for _ in range(plan.web)]
+    of_worker = for_workers.fileno()
+    worker = ["worker", "--ops-fd", str(of_worker)]
+    crew.roles += [_role(crew, worker, (of_worker,)) for _ in range(plan.workers)]
+    for role in crew.roles:
+        role.start()
+    crew.save()
+    _tell(f"starting web ({plan.server}) x {plan.web} and worker x {plan.workers}")
+    _tell(f"for operators: /metrics and /readyz of web at {crew.ops_url}, of worker at {crew.worker_ops_url}")
+
+
+def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
+    settings = crew.settings
+    environment = {
+        **os.environ,
+        "FAIRGATE_DATA": str(crew.data),
+        "FAIRGATE_SECRET": settings.secret.get_secret_value(),
+        "FAIRGATE_SIMULATE_PAYMENTS": settings.simulate_payments,
+        "FAIRGATE_PAYMENT_WEBHOOK_SECRET": settings.payment_webhook_secret.get_secret_value(),
+        "FAIRGATE_REDIS_URL": settings.redis_url,
+        "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,
+        "FAIRGATE_DATABASE_URL": settings.database_url,
+        "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
+    }
+    if arguments[0] == "worker" and not settings.public_url:
+        environment["FAIRGATE_PUBLIC_URL"] = crew.url  # of the links in mails
+
+    def launch() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*child_process.program(), *arguments],
+            env=environment,
+            pass_fds=files,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C reaches us alone, and we stop them in order
+            preexec_fn=ends_with_us(signal.SIGKILL),
+        )
+
+    return Child(arguments[0], launch)
+
+
+async def _watch(crew: Crew) -> None:
+    logger = logs.get(__name__)
+    while True:
+        for child in (*crew.stores, *crew.roles):
+            if (code := child.bury()) is not None:
+                if not crew.ready and code > 0:
+                    raise InstallationRefused(
+                        f"{child.name} could not start (exit code {code}); it says why above"
+                    )
+                logger.warning("died", child=child.name, code=code)
+            if child.due:
+                try:
+                    child.start()
+                except OSError as error:
+                    child.postpone()
+                    logger.error("cannot be started", child=child.name, reason=str(error))
+                    continue
+                crew.save()
+                logger.warning("started again", child=child.name)
+        await asyncio.sleep(WATCH_EVERY_S)
+
+
+async def _until_ready(crew: Crew) -> None:
+    """Wait until a web process serves and its `/readyz` finds the stores and a worker."""
+    deadline, answer = time.monotonic() + READY_TIMEOUT_S, "no answer"
+    async with _asking(crew.url) as public, _asking(crew.ops_url) as operators:
+        while time.monotonic() < deadline:
+            try:
+                response = await operators.get("/readyz")
+                answer = response.text
+                if response.status_code == 200 and (await public.get("/livez")).status_code == 200:
+                    crew.ready = True
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(WATCH_EVERY_S)
+    raise InstallationRefused(f"not ready within {READY_TIMEOUT_S:.0f} s; /readyz says: {answer[:200]}")
+
+
+@contextlib.asynccontextmanager
+async def _asking(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for our own address; one that stands for all addresses is asked on the loopback."""
+    reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    timeout = httpx.Timeout(READY_ASK_TIMEOUT_S)
+    async with httpx.AsyncClient(base_url=reachable, timeout=timeout, trust_env=False) as client:
+        yield client
+
+
+def _tell(line: str) -> None:
+    print(f"fairgate: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,64 @@
+"""Staff try again, or dismiss, what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from app import audit
+from app.audit import Thing
+from app.core.errors import Conflict, NotFound
+from app.core.model import Author
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.sql import delivery_log, mails, outbox, set_aside, webhooks
+from app.store.sql.rooms import Connection
+from app.store.sql.set_aside import SetAside
+
+
+async def try_again(stores: Stores, id_: int, *, by: Author) -> None:
+    """Process it once more; what fails again is set aside again. Raises NotFound, Conflict."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            it = await _removed(connection, id_, "try again", by)
+            if it.kind not in AGAIN:
+                raise Conflict("This cannot be tried again.")
+            if not await AGAIN[it.kind](connection, it.subject):
+                raise Conflict("What it was is not kept any more, so it cannot be tried again.")
+
+
+async def dismiss(stores: Stores, id_: int, *, by: Author) -> None:
+    """Show it no longer. Raises NotFound."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            await _removed(connection, id_, "dismiss", by)
+
+
+async def _removed(connection: Connection, id_: int, action: str, by: Author) -> SetAside:
+    it = await set_aside.remove(connection, id_)
+    if it is None:
+        raise NotFound("It is not set aside any more.")
+    before = {"reason": it.reason.rstrip().rpartition("\n")[2]}  # a traceback ends with the error
+    await audit.record(connection, by, action, Thing(f"set aside {it.kind}", it.subject), before=before)
+    return it
+
+
+async def _tell(connection: Connection, subject: str) -> bool:
+    return await outbox.tell_again(connection, int(subject))
+
+
+async def _send(connection: Connection, subject: str) -> bool:
+    return await mails.start_over(connection, subject) is not None
+
+
+async def _deliver(connection: Connection, subject: str) -> bool:
+    webhook_id, number, ordinal = subject.split("/")
+    if not await webhooks.enable(connection, webhook_id):
+        return False
+    return await delivery_log.deliver_one_again(connection, webhook_id, int(number), int(ordinal)) is not None
+
+
+AGAIN: dict[str, Callable[[Connection, str], Awaitable[bool]]] = {
+    "notice": _tell,
+    "mail": _send,
+    "webhook": _deliver,
+}

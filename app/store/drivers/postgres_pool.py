@@ -1,0 +1,217 @@
+"""How connections to Postgres are made, taken from the pool, bounded and given up: for all statements, here.
+
+Bounds that the server keeps are set with the BEGIN of each transaction, for that transaction: PgBouncer hands
+one connection to many in turn and lets through nothing that is said when connecting. A single statement is
+bounded by us: past its time the server is asked to cancel it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import asyncpg
+from asyncpg.pool import PoolAcquireContext
+
+from app.store.away import POSTGRES_AWAY, postgres_connection_spent
+from app.store.drivers.postgres_address import PostgresAddress
+from app.store.spans import span
+
+Role = Literal["web", "worker", "command", "migration"]
+
+CANCEL_WAIT_S = 1.0  # for the server to say that it cancelled; a connection that does not is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long what may take, in seconds; 0: as long as it takes."""
+
+    statement_s: float
+    lock_s: float  # waiting for one lock
+    idle_s: float  # in a transaction, between two statements: locks of a process that hangs are let go
+
+    @property
+    def sql(self) -> str:
+        """Sets them for the transaction that is under way."""
+        return "".join(
+            f"SET LOCAL {name} = {round(seconds * 1000)};"
+            for name, seconds in (
+                ("statement_timeout", self.statement_s),
+                ("lock_timeout", self.lock_s),
+                ("idle_in_transaction_session_timeout", self.idle_s),
+            )
+        )
+
+
+# We bound each statement ourselves (`command_timeout`, or a `timeout` of its own, a minute at most). What the
+# server bounds is what we leave behind when we hang or are cut off.
+BOUNDS: dict[Role, Bounds] = {
+    "web": Bounds(statement_s=70, lock_s=3, idle_s=120),
+    "worker": Bounds(statement_s=70, lock_s=5, idle_s=120),  # restores a room in one transaction
+    "command": Bounds(statement_s=300, lock_s=30, idle_s=300),  # a person looks on
+    "migration": Bounds(statement_s=0, lock_s=5, idle_s=0),  # all wait behind what waits for a lock
+}
+
+
+class Stateless(asyncpg.Connection):
+    """A connection that is handed on as it is: we leave no setting, lock or cursor behind on one.
+
+    The pool would send a query to clear them at each release, a third of what a batch of holds costs.
+    """
+
+    bounds = BOUNDS["web"]
+
+    def get_reset_query(self) -> str:
+        return ""
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        # The pool closes expired connections in tasks that nobody waits for; a dumb one is aborted by now.
+        with suppress(*POSTGRES_AWAY):
+            await super().close(timeout=timeout)
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        if query.startswith("BEGIN"):  # how asyncpg begins a transaction
+            query += self.bounds.sql
+        with span("postgres"):
+            return await super().execute(query, *args, timeout=timeout)
+
+    async def fetch(self, *args: Any, **options: Any) -> Any:
+        with span("postgres"):
+            return await super().fetch(*args, **options)
+
+    async def fetchrow(self, *args: Any, **options: Any) -> Any:
+        with span("postgres"):
+            return await super().fetchrow(*args, **options)
+
+    async def fetchval(self, *args: Any, **options: Any) -> Any:
+        with span("postgres"):
+            return await super().fetchval(*args, **options)
+
+
+class Pool(asyncpg.Pool):
+    """A pool whose connections are waited for with a deadline and, once of no use, not used again."""
+
+    acquire_s: float
+    letting_go: set[asyncio.Task[None]]  # see `_Lease._let_go`
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
+        return _Lease(self, timeout or self.acquire_s)
+
+
+class _Lease(PoolAcquireContext):
+    """A connection for the length of a block."""
+
+    async def __aenter__(self) -> Any:
+        pool: Any = self.pool
+        try:
+            with span("postgres_pool"):
+                async with asyncio.timeout(self.timeout):
+                    self.connection = await pool._acquire(None)
+        except TimeoutError:
+            raise TimeoutError(f"no connection to PostgreSQL within {self.timeout:.0f} s") from None
+        except asyncpg.InterfaceError:
+            if not self.pool.is_closing():
+                raise
+            raise asyncpg.ConnectionDoesNotExistError("this process is stopping") from None
+        return self.connection
+
+    async def __aexit__(self, *raised: object) -> None:
+        error = raised[1]
+        if error is None:
+            return await super().__aexit__(*raised)
+        assert isinstance(error, BaseException)
+        connection: Any = self.connection
+        lost = _is_closed(connection)
+        if not lost and postgres_connection_spent(error):
+            connection.terminate()
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                await self.pool.expire_connections()  # the others lead to the same server
+        if isinstance(error, TimeoutError | asyncio.CancelledError) and not lost:
+            await self._let_go()
+        else:
+            await super().__aexit__(*raised)
+        if lost and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+            # asyncpg says that it was used in a wrong way: it was not, the connection broke meanwhile.
+            raise asyncpg.ConnectionDoesNotExistError(f"the connection was lost: {error}") from error
+
+    async def _let_go(self) -> None:
+        """Give a connection back whose statement took too long, which the server is told to cancel."""
+        connection: Any = self.connection
+        self.connection, self.done = None, True
+        pool: Any = self.pool
+        letting_go = asyncio.create_task(_released(pool, connection))
+        pool.letting_go.add(letting_go)
+        letting_go.add_done_callback(pool.letting_go.discard)
+        await asyncio.shield(letting_go)  # also when the caller is broken off once more
+
+
+async def _released(pool: Pool, connection: Any) -> None:
+    try:
+        await pool.release(connection, timeout=CANCEL_WAIT_S)
+    except POSTGRES_AWAY:
+        await pool.expire_connections()  # it is dumb, and closed by now: so may the others be
+
+
+def _is_closed(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # closed, and out of the pool's hands
+        return True
+
+
+async def _connect(**options: Any) -> asyncpg.Connection:
+    made: asyncpg.Connection = await asyncpg.connect(**options)
+    return made
+
+
+class Connector:
+    """Connects to the first host that will do, beginning with the one that did the last time."""
+
+    def __init__(self, address: PostgresAddress, timeout_s: float, role: Role, statements: int = 0) -> None:
+        self._hosts = list(address.hosts)
+        self.timeout_s = address.connect_timeout_s or timeout_s
+        self._options = {
+            **address.options,
+            "timeout": self.timeout_s,
+            "command_timeout": None if role == "migration" else max(timeout_s, 5.0),
+            "statement_cache_size": statements,
+            "connection_class": type("Stateless", (Stateless,), {"bounds": BOUNDS[role]}),
+        }
+
+    async def __call__(self, **options: Any) -> asyncpg.Connection:
+        """A connection. Raises one of POSTGRES_AWAY, or what the options came to."""
+        options |= self._options
+        if not self._hosts:
+            return await _connect(**options)
+        why: Exception | None = None
+        for host, port in tuple(self._hosts):
+            try:
+                connection = await _connect(host=host, port=port, **options)
+            except asyncpg.InvalidAuthorizationSpecificationError:
+                raise
+            except POSTGRES_AWAY as error:
+                why = error
+            else:
+                self._hosts.sort(key=lambda it: it != (host, port))
+                return connection
+        assert why is not None
+        raise why
+
+    def pool(self, connections_max: int) -> Pool:
+        """A pool of such connections; to be awaited."""
+        connect: Any = self
+        pool = Pool(
+            min_size=1,
+            max_size=connections_max,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            loop=None,
+            connect=connect,
+            connection_class=Stateless,
+            record_class=asyncpg.Record,
+        )
+        pool.letting_go = set()
+        pool.acquire_s = max(5.0, self.timeout_s * max(1, len(self._hosts)) + 1.0)
+        return pool

@@ -1,0 +1,133 @@
+"""REDIS_URL and QUEUE_REDIS_URL: one server (or any node of a Cluster), or a primary that Sentinel knows.
+
+    redis://[user:password@]host[:port][/db][?option=value]      rediss:// for TLS, unix:///path for a socket
+    redis+sentinel://[user:password@]host[:port],.../name[/db][?option=value]      rediss+sentinel:// for TLS
+
+User and password are those of the Redis; the Sentinels' own are `sentinel_username` and `sentinel_password`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio.connection import Connection, SSLConnection, parse_url
+from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.exceptions import RedisError
+
+from app.store.drivers.redis_pool import LinePool, SentinelLinePool, Sentinels, as_we_speak
+
+SENTINEL_PORT = 26_379
+_BEHIND_SENTINEL: dict[str, type[Connection]] = {
+    "redis+sentinel": SentinelManagedConnection,
+    "rediss+sentinel": SentinelManagedSSLConnection,
+}
+_SCHEMES = ("redis", "rediss", "unix", *_BEHIND_SENTINEL)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """Where a Redis is, and how to connect to it."""
+
+    name: str  # fit for a message: no user, no password
+    connection_class: type[Any]
+    options: dict[str, Any]  # of its connections
+    sentinels: tuple[tuple[str, int], ...] = ()
+    service: str = ""  # what the Sentinels call the primary
+    sentinel_login: dict[str, Any] = field(default_factory=dict)
+
+    def pool(self, **options: Any) -> LinePool | SentinelLinePool:
+        """A pool of connections as we speak on them; connects to nothing yet. Raises ValueError."""
+        spoken = as_we_speak(self.connection_class)
+        options |= self.options
+        try:
+            made = self._behind_sentinel(spoken, options) if self.sentinels else LinePool(spoken, **options)
+            _try_options(made)
+        except (TypeError, RedisError) as error:
+            raise ValueError(_option_refused(error)) from None
+        return made
+
+    def _behind_sentinel(self, spoken: type[Any], options: dict[str, Any]) -> SentinelLinePool:
+        bounds = {it: options[it] for it in options if it.startswith(("socket_", "ssl_"))}
+        bounds |= {**self.sentinel_login, "ssl": issubclass(spoken, SSLConnection)}
+        pool: Any = SentinelLinePool  # redis-py leaves it untyped
+        known = Sentinels(self.sentinels, bounds)
+        for it in known.known:
+            asked = it.connection_pool
+            it.connection_pool = LinePool(as_we_speak(asked.connection_class), **asked.connection_kwargs)
+            _try_options(it.connection_pool)
+        made: SentinelLinePool = pool(self.service, known, connection_class=spoken, **options)
+        return made
+
+
+def _try_options(pool: Any) -> None:
+    """Connections take the options, or raise for the one they do not; nothing is connected."""
+    pool.make_connection()
+
+
+def read_redis_address(url: str) -> RedisAddress:
+    """The address that a URL names. Raises ValueError, naming what is wrong."""
+    scheme = urlsplit(url).scheme
+    if scheme not in _SCHEMES:
+        raise ValueError(f"it has to begin with one of {', '.join(f'{it}://' for it in _SCHEMES)}")
+    return _behind_sentinel(url) if scheme in _BEHIND_SENTINEL else _of_one_server(url)
+
+
+def _of_one_server(url: str) -> RedisAddress:
+    options: dict[str, Any] = dict(parse_url(url))
+    path = urlsplit(url).path.strip("/")
+    if "path" not in options and path and not path.isdigit():
+        raise ValueError(f"the database has to be a number, not {path!r}")
+    name = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+    connection_class = options.pop("connection_class", Connection)
+    _check_names_too(connection_class, options)
+    return RedisAddress(name, connection_class, options)
+
+
+def _behind_sentinel(url: str) -> RedisAddress:
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service or not hosts:
+        raise ValueError(f"it has to be {parts.scheme}://host:port,host:port/NAME, as the Sentinels call it")
+    if db and not db.isdigit():
+        raise ValueError(f"the database has to be a number, not {db!r}")
+    plain = f"redis://{login}@localhost/{db}?{parts.query}"  # redis-py reads login, database and options
+    options: dict[str, Any] = dict(parse_url(plain))
+    del options["host"]
+    sentinel_login = {
+        it: options.pop(f"sentinel_{it}") for it in ("username", "password") if f"sentinel_{it}" in options
+    }
+    connection_class = _BEHIND_SENTINEL[parts.scheme]
+    _check_names_too(connection_class, options)
+    return RedisAddress(
+        name=f"{hosts}/{service}",
+        connection_class=connection_class,
+        options=options,
+        sentinels=tuple(_hosts(hosts)),
+        service=unquote(service),
+        sentinel_login=sentinel_login,
+    )
+
+
+def _hosts(hosts: str) -> Iterator[tuple[str, int]]:
+    for host in hosts.split(","):
+        parts = urlsplit(f"//{host}")
+        if not parts.hostname:
+            raise ValueError(f"{host!r} is not host:port")
+        yield parts.hostname, parts.port or SENTINEL_PORT
+
+
+def _check_names_too(connection_class: type[Any], options: dict[str, Any]) -> None:
+    """With TLS the certificate has to be of this host, unless the URL says otherwise."""
+    if issubclass(connection_class, SSLConnection):
+        options.setdefault("ssl_check_hostname", options.get("ssl_cert_reqs") in (None, "required"))
+
+
+def _option_refused(error: Exception) -> str:
+    said = str(error)
+    if "unexpected keyword argument" in said:
+        return f"it does not take the option {said.rpartition(' ')[2]}"
+    return said

@@ -1,0 +1,70 @@
+"""Which rooms there is work for: what workers do over and over they do for these, not for every room.
+
+A web process marks a room when a visitor is in it or staff change it, at most every two seconds. A worker
+looks after each room for five seconds from its last mark, and marks it again itself while anybody is in it:
+so a room it leaves alone is one that nobody came into, or whoever comes next marks it anew. A mark that is
+lost with its process is made by the visitor's next call, or found by the workers' round over loaded rooms.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from app.core.clock import REDIS_TIME
+from app.core.model import RoomId
+from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.keys import BusyKeys
+from app.store.scripts.loader import call
+
+KEYS = BusyKeys()
+MARK_EVERY_S = 2.0
+WITHIN_MS = 5_000  # longer than the above by what a worker needs to look
+ROOMS_MAX = 20_000  # remembered; looked after are those of the last seconds
+LATELY_MS = 900_000  # what is shown of rooms is shown for so long after
+REMEMBERED_MAX = 10_000
+
+
+async def mark_busy(
+    redis: RedisClient,
+    keys: BusyKeys,
+    records: Iterable[RoomId],
+    *,
+    rooms_max: int = ROOMS_MAX,
+    now_ms: int = REDIS_TIME,
+) -> None:
+    """There is work for these rooms."""
+    await call(redis, "mark_busy", keys, records, rooms_max=rooms_max, now_ms=now_ms)
+
+
+async def busy_rooms(
+    redis: RedisClient,
+    keys: BusyKeys,
+    *,
+    within_ms: int = WITHIN_MS,
+    limit: int = ROOMS_MAX,
+    now_ms: int = REDIS_TIME,
+) -> list[RoomId]:
+    """The rooms there was work for in the last while, those marked last first."""
+    found = await call(redis, "busy_rooms", keys, within_ms=within_ms, limit=limit, now_ms=now_ms)
+    return [RoomId(it) for it in found]
+
+
+class Marks:
+    """What one process has marked lately, so that it does so every two seconds and not at each call."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+        self._marked: dict[RoomId, float] = {}
+
+    async def note(self, room_id: RoomId) -> None:
+        """There is work for this room. With Redis away nothing is noted: the next call does."""
+        now = time.monotonic()
+        if now - self._marked.get(room_id, -MARK_EVERY_S) < MARK_EVERY_S:
+            return
+        with suppress(*REDIS_AWAY):
+            await mark_busy(self._redis, KEYS, [room_id])
+            if len(self._marked) >= REMEMBERED_MAX:
+                self._marked.clear()
+            self._marked[room_id] = now

@@ -1,0 +1,50 @@
+"""What of a room is in Redis: the fields of `conf` that staff decide. The scripts write the others."""
+
+from __future__ import annotations
+
+from app.core.clock import to_ms
+from app.core.model import RoomSettings
+from app.store.sql.rooms import RoomRow
+
+
+def conf_fields(row: RoomRow) -> dict[str, str | int]:
+    """Settings as the scripts read them; 0 stands for none."""
+    settings, (hold_ttl_s, max_tickets, currency) = row.room.settings, row.terms
+    return {
+        "rate": settings.admission_rate_per_minute,
+        "burst": settings.burst or 0,
+        "active_max": settings.active_visitors_max or 0,
+        "claim_window_ms": settings.claim_window_s * 1000,
+        "per_network": settings.unclaimed_per_network_max or 0,
+        "session_ttl_ms": settings.session_ttl_s * 1000,
+        "visitors_per_ticket": _decimal(settings),
+        "ends_on_confirm": int(settings.session_ends_on_confirm),
+        "method": settings.queueing_method,
+        "prequeue_at_ms": to_ms(settings.prequeue_at),
+        "opens_at_ms": to_ms(settings.opens_at),
+        "closes_at_ms": to_ms(settings.closes_at),
+        "event_id": row.room.event_id or "",
+        "generation": row.room.generation,
+        "hold_ttl_ms": hold_ttl_s * 1000,
+        "max_tickets": max_tickets,
+        "currency": currency,
+    }
+
+
+def restored_fields(row: RoomRow, draw_first: int) -> dict[str, str | int]:
+    """All fields a restored room begins with.
+
+    An open lottery whose draw was not prepared has told nobody a number: it stands at its opening again,
+    which comes by itself unless staff paused the room.
+    """
+    room, fields = row.room, conf_fields(row)
+    fields |= {"version": room.version, "state": room.state}
+    fields |= {"opened_at_ms": room.opened_at_ms, "closed_at_ms": room.closed_at_ms}
+    fields |= {"unloaded": int(row.unloaded)}  # then nobody had been passed over
+    if room.settings.queueing_method == "lottery" and room.state in ("open", "paused") and draw_first == 0:
+        fields |= {"state": "prequeue", "opened_at_ms": 0, "opens_at_ms": int(room.state == "open")}
+    return fields
+
+
+def _decimal(settings: RoomSettings) -> str:
+    return f"{settings.visitors_per_ticket_max:.6f}".rstrip("0").rstrip(".")

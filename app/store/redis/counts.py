@@ -1,0 +1,55 @@
+"""The sums of what all processes count, and what each living one measures, in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.store.connections import RedisClient
+from app.store.keys import WEBS, WORKERS, CountKeys
+from app.store.scripts.loader import call
+from app.store.scripts.room import known
+
+KEYS = CountKeys()
+PROCESSES_MAX = 1_000
+KEPT_MS = 30 * 86_400_000  # without any process
+GAUGES = "fairgate:metrics:"  # + the name of a process: hash, sample -> value
+GAUGES_TTL_S = 10  # a process that has not told for so long is gone
+
+
+async def add_counts(
+    redis: RedisClient,
+    keys: CountKeys,
+    amounts: Mapping[str, float],
+    *,
+    process: str,
+    turn: int,
+    processes_max: int = PROCESSES_MAX,
+    ttl_ms: int = KEPT_MS,
+) -> None:
+    """Add to the sums. Sent again under the same `turn` of the process, it adds nothing."""
+    limits = {"processes_max": processes_max, "ttl_ms": ttl_ms}
+    records: list[str | float] = [it for pair in amounts.items() for it in pair]
+    reply = await call(redis, "add_counts", keys, records, process=process, turn=turn, **limits)
+    known(reply[0], {"added", "known"})
+
+
+async def sums(redis: RedisClient) -> dict[str, float]:
+    """The sums of all processes, those that have ended too."""
+    client: Any = redis
+    return {field: float(value) for field, value in (await client.hgetall(KEYS.counts)).items()}
+
+
+async def tell_gauges(redis: RedisClient, process: str, values: Mapping[str, float]) -> None:
+    """What a process measures at the moment."""
+    client: Any = redis
+    await client.hset(GAUGES + process, mapping=values)
+    await client.expire(GAUGES + process, GAUGES_TTL_S)
+
+
+async def gauges(redis: RedisClient) -> dict[str, dict[str, float]]:
+    """What the living processes measure, by their names."""
+    client: Any = redis
+    names = [*await client.zrange(WEBS, 0, PROCESSES_MAX), *await client.zrange(WORKERS, 0, PROCESSES_MAX)]
+    found = {name: await client.hgetall(GAUGES + name) for name in names}
+    return {name: {field: float(it) for field, it in fields.items()} for name, fields in found.items()}

@@ -1,0 +1,58 @@
+"""arq's queue, one for all workers: who puts jobs into it, and who takes them out. Never pickled."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio.connection import SSLConnection
+from redis.exceptions import RedisError, WatchError
+
+from app.settings import Settings
+from app.store.connections import REDIS_AWAY, queue_pool
+from app.store.drivers.redis_address import read_redis_address
+
+QUEUE = "fairgate:jobs"
+STEP_JOB = "step_job"
+QUEUE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, WatchError)  # or in mid-transaction
+
+
+def open_queue(settings: Settings) -> ArqRedis:
+    """The queue; connects to nothing yet. Raises StoreRefused."""
+    queue = ArqRedis(queue_pool(settings))
+    queue.auto_close_connection_pool = True
+    queue.default_queue_name = QUEUE
+    queue.job_serializer, queue.job_deserializer = msgspec.json.encode, msgspec.json.decode
+    return queue
+
+
+async def enqueue_step(queue: ArqRedis, job_id: str, steps: int, after_s: float = 0.0) -> None:
+    """Have a worker go on with a job that so many steps were made of; once, however often it is asked.
+
+    With the queue away it does nothing: a worker finds the job in the table.
+    """
+    with suppress(*QUEUE_AWAY, RedisError):
+        await queue.enqueue_job(STEP_JOB, job_id, _job_id=f"{job_id}:{steps}", _defer_by=after_s or None)
+
+
+def redis_settings(settings: Settings) -> RedisSettings:
+    """The same address as arq's own commands take it. `open_queue` has refused one that cannot be."""
+    address = read_redis_address(settings.queue_url)
+    options = address.options
+    tls = {name: it for name, it in options.items() if name in _TLS}
+    return RedisSettings(
+        host=list(address.sentinels) or options.get("host", "localhost"),
+        port=options.get("port", 6379),
+        unix_socket_path=options.get("path"),
+        database=options.get("db", 0),
+        username=options.get("username"),
+        password=options.get("password"),
+        ssl=issubclass(address.connection_class, SSLConnection),
+        sentinel=bool(address.sentinels),
+        sentinel_master=address.service,
+        **tls,
+    )
+
+
+_TLS = frozenset(it for it in RedisSettings.__dataclass_fields__ if it.startswith("ssl_"))

@@ -1,0 +1,109 @@
+"""The reservation half of a room as Redis has it, read in chunks: for the conservation check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+
+from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.keys import RoomKeys
+from app.store.sql.reservations import items_of
+
+CHUNK = 1000
+
+
+class Entry(NamedTuple):
+    """A reservation in `holds`."""
+
+    state: str
+    visitor_id: str
+    quantities: dict[str, int]  # by ticket type
+    seats: list[str]
+
+
+async def has_room(redis: RedisClient, keys: RoomKeys) -> bool:
+    """Whether Redis has anything of this room; not when it was wiped since."""
+    client: Any = redis
+    return bool(await client.exists(keys.conf))
+
+
+async def stock(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
+    """The stock: a handful of counters per ticket type, of one moment."""
+    client: Any = redis
+    return _counters(await client.hgetall(keys.stock))
+
+
+async def stocks(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[dict[str, int]]:
+    """The stocks of many rooms; {} of one of which Redis cannot tell."""
+    if not rooms:
+        return []
+    client: Any = redis
+    pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()
+    for keys in rooms:
+        pipeline.hgetall(keys.stock)
+    found = await pipeline.execute(raise_on_error=False)
+    if away := next((it for it in found if isinstance(it, REDIS_AWAY)), None):
+        raise away
+    return [{} if isinstance(it, Exception) else _counters(it) for it in found]
+
+
+def _counters(fields: Mapping[str, str]) -> dict[str, int]:
+    return {
+        name: int(number) for name, number in fields.items() if not name.startswith(("price:", "windows"))
+    }
+
+
+async def prices(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
+    """What each ticket type costs."""
+    client: Any = redis
+    fields = await client.hgetall(keys.stock)
+    return {
+        name.removeprefix("price:"): int(price) for name, price in fields.items() if name.startswith("price:")
+    }
+
+
+async def count_holds(redis: RedisClient, keys: RoomKeys) -> int:
+    """How many reservations live."""
+    client: Any = redis
+    count: int = await client.hlen(keys.holds)
+    return count
+
+
+async def seats_of(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str]) -> set[str]:
+    """The seats of these reservations, as far as they live."""
+    client: Any = redis
+    ids = list(reservation_ids)
+    entries = await client.hmget(keys.holds, ids) if ids else []
+    return {seat for text in entries if text for seat in _entry(text).seats}
+
+
+async def holds(redis: RedisClient, keys: RoomKeys) -> dict[str, Entry]:
+    """Every reservation that lives; those that come or go meanwhile may be missing or there."""
+    return {name: _entry(text) for name, text in (await _scan(redis, keys.holds)).items()}
+
+
+async def allowance(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
+    """What every visitor has: visitor_id, and visitor_id:sold."""
+    return {name: int(number) for name, number in (await _scan(redis, keys.allowance)).items()}
+
+
+async def sitters(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
+    """Who has each of the seats that are held or sold."""
+    return await _scan(redis, keys.sitters)
+
+
+async def _scan(redis: RedisClient, key: str) -> dict[str, str]:
+    client: Any = redis
+    found: dict[str, str] = {}
+    async for name, value in client.hscan_iter(key, count=CHUNK):
+        found[name] = value
+    return found
+
+
+def _entry(text: str) -> Entry:
+    state, visitor_id, *_, text = text.split("|")
+    items = items_of(text)
+    quantities: dict[str, int] = {it.ticket_type_id: it.quantity for it in items}
+    return Entry(state, visitor_id, quantities, [seat for it in items for seat in it.seat_ids or ()])

@@ -1,0 +1,299 @@
+"""The scripts of the controller and of restoring, as typed functions; see `room_scripts.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from app.core.clock import REDIS_TIME
+from app.core.model import Pace, RoomStatus, VisitorId
+from app.core.wait_estimate import Moment
+from app.store.connections import RedisClient
+from app.store.keys import STATUS_CHANNEL, RoomKeys
+from app.store.scripts.loader import call, call_each
+from app.store.scripts.room import HEAD, known, loaded, pace_text, room_status
+
+
+class SessionRecord(NamedTuple):
+    """One record of `load_sessions`; `ended_ms` 0: not ended by anybody; `began_ms` 0: not known."""
+
+    visitor_id: str
+    number: int
+    expires_ms: int
+    ended_ms: int
+    began_ms: int = 0
+
+
+class EndingRecord(NamedTuple):
+    """One record of `load_endings`: how a place ended (`endings` of `RoomKeys`), and which number it had."""
+
+    visitor_id: str
+    word: str
+    number: int
+
+
+class Tick(NamedTuple):
+    """What one tick of the controller did and found."""
+
+    status: RoomStatus
+    restoring: bool
+    more: bool  # its limit was reached: tick again at once
+    undrawn: bool  # the pre-queue of an open room is not drawn to its end
+    numbers_left: int  # how many may be given out before Postgres has to be asked
+    tell: bool  # this tick published that the status changed
+    calls: int
+    moment: Moment  # what the pace of the line is measured by
+    due_in_ms: int | None  # until the next time staff set
+    backlog: int  # reservation requests that nobody has settled yet
+
+
+class Undrawn(NamedTuple):
+    """The next of a draw; `visitor_ids` empty: nobody, or not yet."""
+
+    draw_next: int
+    draw_last: int
+    visitor_ids: list[VisitorId]
+
+
+class Numbers(NamedTuple):
+    """How far numbers were given out; `draw_first` 0: none are kept for a draw."""
+
+    epoch: int
+    version: int
+    state: str
+    opened_at_ms: int
+    last_number: int
+    numbers_reserved: int
+    draw_first: int
+    draw_last: int
+
+
+class Counters(NamedTuple):
+    """What happened in a room since it was made, or since Redis was wiped."""
+
+    joined: int
+    admitted: int  # calls
+    no_shows: int
+    claimed: int
+    expired: int
+    left: int
+    done: int  # sessions ended by their visitor, by staff, or by a confirmed purchase
+
+
+class RestorePoint(NamedTuple):
+    """What Postgres remembers of a line: where a restored room goes on."""
+
+    epoch: int
+    last_number: int
+    numbers_reserved: int
+    serving_position: int
+    settled: int  # calls up to this number have had their time
+    draw_first: int
+    draw_next: int
+    draw_last: int
+    counted: str = ""  # the counters of a room that was unloaded, in the order of `Counters`
+
+
+async def admit(
+    redis: RedisClient, keys: RoomKeys, *, limit: int, silent_ms: int = 0, now_ms: int = REDIS_TIME
+) -> Tick:
+    """One tick of the controller, of at most `limit` calls; Postgres answered `silent_ms` ago.
+
+    A limit of 0, as Postgres is away: nobody is called, nothing ends, claim windows stand still.
+    """
+    channel = STATUS_CHANNEL + keys.room_id
+    reply = loaded(
+        await call(redis, "admit", keys, limit=limit, channel=channel, silent_ms=silent_ms, now_ms=now_ms)
+    )
+    status = room_status(reply)
+    restoring, more, undrawn_, numbers_left, tell, calls, *measured, due_in_ms, backlog = reply[HEAD:]
+    return Tick(
+        status,
+        restoring == 1,
+        more == 1,
+        undrawn_ == 1,
+        numbers_left,
+        tell == 1,
+        calls,
+        _moment(status, *measured),
+        None if due_in_ms < 0 else due_in_ms,
+        backlog,
+    )
+
+
+def _moment(
+    now: RoomStatus,
+    rate: int,
+    window_ms: int,
+    admitted: int,
+    no_shows: int,
+    unclaimed: int,
+    tokens: int,
+    stay_ms: int,
+) -> Moment:
+    return Moment(
+        now_ms=now.now_ms,
+        state=now.state,
+        rate_per_minute=rate,
+        claim_window_ms=window_ms,
+        waiting=now.waiting,
+        called=now.called,
+        admitted=admitted,
+        no_shows=no_shows,
+        unclaimed=unclaimed,
+        tokens_left=tokens == 1,
+        stay_ms=stay_ms,
+    )
+
+
+async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, pace: Pace) -> bool:
+    """Tell waits from this pace; False when another worker has changed it since `expected` was read."""
+    reply = await call(redis, "show_pace", keys, expected=pace_text(expected), pace=pace_text(pace))
+    return known(reply[0], {"written", "overtaken"}) == "written"
+
+
+async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Undrawn:
+    """The next `limit` of the draw."""
+    draw_next, draw_last, *visitor_ids = loaded(
+        await call(redis, "undrawn", keys, limit=limit, now_ms=now_ms)
+    )
+    return Undrawn(draw_next, draw_last, visitor_ids)
+
+
+async def draw(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Mapping[VisitorId, int],
+    *,
+    expected: int,
+    draw_next: int,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Number these; False when another worker did meanwhile."""
+    reply = loaded(
+        await call(
+            redis,
+            "draw",
+            keys,
+            chain.from_iterable(records.items()),
+            expected=expected,
+            draw_next=draw_next,
+            now_ms=now_ms,
+        )
+    )
+    return known(reply[0], {"drawn", "overtaken"}) == "drawn"
+
+
+async def configure(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Mapping[str, str | int],
+    *,
+    version: int,
+    to: str,
+    now_ms: int = REDIS_TIME,
+) -> RoomStatus:
+    """Write the settings of `version`, enter state `to`; an older version changes nothing."""
+    fields = chain.from_iterable(records.items())
+    return room_status(
+        loaded(await call(redis, "configure", keys, fields, version=version, to=to, now_ms=now_ms))
+    )
+
+
+async def numbers(redis: RedisClient, keys: RoomKeys) -> Numbers:
+    """What Postgres has to know before more numbers are given out."""
+    return Numbers(*loaded(await call(redis, "numbers", keys)))
+
+
+async def counters(redis: RedisClient, keys: RoomKeys) -> Counters:
+    """What was counted."""
+    return Counters(*loaded(await call(redis, "counters", keys)))
+
+
+async def counters_of(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Counters | None]:
+    """What was counted in many rooms; None for one that is not loaded, or of which Redis cannot tell."""
+    replies = await call_each(redis, "counters", rooms)
+    return [None if isinstance(it, Exception) or it[0] == "unknown" else Counters(*it) for it in replies]
+
+
+async def raise_numbers(
+    redis: RedisClient, keys: RoomKeys, *, epoch: int, draw_last: int, numbers: int
+) -> bool:
+    """Let numbers up to `numbers` be given out; False when the room moved on since they were reserved."""
+    reply = loaded(
+        await call(redis, "raise_numbers", keys, epoch=epoch, draw_last=draw_last, numbers=numbers)
+    )
+    return known(reply[0], {"raised", "superseded"}) == "raised"
+
+
+async def restore(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Mapping[str, str | int],
+    point: RestorePoint,
+    *,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Begin to load a room; False when a later restore began already."""
+    fields = chain.from_iterable(records.items())
+    reply = await call(redis, "restore", keys, fields, **point._asdict(), now_ms=now_ms)
+    return _going_on(reply, "restoring")
+
+
+async def load_sessions(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Iterable[SessionRecord],
+    *,
+    epoch: int,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Load claimed turns; False when a later restore began."""
+    reply = await call(redis, "load_sessions", keys, chain.from_iterable(records), epoch=epoch, now_ms=now_ms)
+    return _going_on(reply, "loaded")
+
+
+async def load_endings(
+    redis: RedisClient, keys: RoomKeys, records: Iterable[EndingRecord], *, now_ms: int = REDIS_TIME
+) -> None:
+    """Load how places ended of visitors who come back."""
+    reply = loaded(await call(redis, "load_endings", keys, chain.from_iterable(records), now_ms=now_ms))
+    known(reply[0], {"loaded"})
+
+
+async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str]) -> None:
+    """Load removed visitors."""
+    known((await call(redis, "load_removed", keys, records))[0], {"loaded"})
+
+
+async def finish_restore(
+    redis: RedisClient, keys: RoomKeys, *, epoch: int, window_ms: int, now_ms: int = REDIS_TIME
+) -> bool:
+    """End the loading; admission goes on after `window_ms`. False when a later restore began."""
+    reply = await call(redis, "finish_restore", keys, epoch=epoch, window_ms=window_ms, now_ms=now_ms)
+    return _going_on(reply, "restored")
+
+
+async def unload(
+    redis: RedisClient,
+    keys: RoomKeys,
+    *,
+    epoch: int,
+    closed_ms: int,
+    loaded_ms: int,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it."""
+    times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
+    reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
+    return known(reply[0], {"unloaded", "kept"}) == "unloaded"
+
+
+async def forget_room(redis: RedisClient, keys: RoomKeys) -> None:
+    """Take a deleted room out of Redis."""
+    await call(redis, "forget_room", keys)
+
+
+def _going_on(reply: list[str], word: str) -> bool:
+    return known(reply[0], {word, "superseded"}) == word

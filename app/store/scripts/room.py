@@ -1,0 +1,291 @@
+"""The scripts visitors meet, as typed functions: one function a script, the reply as frozen values.
+
+Those of the controller and of restoring are in `control_scripts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+from typing import Any, NamedTuple, cast, get_args
+
+from app.core.clock import REDIS_TIME
+from app.core.handover import CARRY_TTL_S
+from app.core.model import Blocked, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
+from app.store.connections import RedisClient
+from app.store.keys import ENDED_CHANNEL, RoomKeys
+from app.store.scripts.loader import call, call_each
+
+NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
+CHECKED = (
+    -1
+)  # what `known_epoch` says of an older token when Postgres was asked how the visitor's places ended
+NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that needs one answers no_draw
+
+_STATES = frozenset(get_args(PlaceState))
+_REFUSALS = frozenset(
+    "limited not_open closed sold_out numbers_exhausted unchecked undrawn no_draw absent restoring "
+    "too_many away crowd".split()
+)
+_ENDINGS = frozenset("left done expired no_show absent".split())
+_CARRIED = frozenset("carried used absent inside removed has_place restoring".split())
+_BLOCKED = frozenset(get_args(Blocked))
+HEAD = 16  # values of `include/room.lua`'s head
+_WIDTH = 6  # values a record
+
+
+class NotLoaded(Exception):
+    """This Redis server has not loaded the room: empty, restarted or new. Restore it, then ask again."""
+
+
+class JoinRecord(NamedTuple):
+    """One record of `join`; a tuple, because thousands a second become ARGV."""
+
+    visitor_id: str
+    address: str
+    draw: int | str
+    known_number: int
+    known_epoch: int
+    known_quantity: int = 0
+    quantity: int = 0  # wanted at once; 0: nothing is said
+
+
+class AskRecord(NamedTuple):
+    """One record of `place` and `claim`."""
+
+    visitor_id: str
+    draw: int | str
+    known_number: int
+    known_epoch: int
+    known_quantity: int = 0
+    quantity: int = 0  # wanted at once from now on; 0, and always for `claim`: nothing is said
+
+
+class Refused(NamedTuple):
+    """A record was refused; `word` says why."""
+
+    word: str
+    retry_after_ms: int
+
+
+class Answers(NamedTuple):
+    """One reply: the room after the batch, and an answer for each record in order."""
+
+    status: RoomStatus
+    places: list[Place | Refused]
+
+
+def known(word: str, words: Collection[str]) -> str:
+    """The word, if it is one of these; a script that answers another one is a bug."""
+    if word not in words:
+        raise ValueError(f"a script answered {word!r}")
+    return word
+
+
+def loaded(reply: list[Any]) -> list[Any]:
+    """The reply. Raises NotLoaded when it says that there is no room to answer for."""
+    if reply[0] == "unknown":
+        raise NotLoaded
+    return reply
+
+
+def room_status(reply: Sequence[Any]) -> RoomStatus:
+    """The head of a reply."""
+    (
+        now_ms,
+        version,
+        epoch,
+        state,
+        serving,
+        last,
+        waiting,
+        called,
+        active,
+        outflow,
+        free,
+        opened,
+        held,
+        pace,
+        blocked,
+        generation,
+    ) = reply[:HEAD]
+    return RoomStatus(
+        now_ms=now_ms,
+        version=version,
+        epoch=epoch,
+        state=state,
+        serving_position=serving,
+        last_number=last,
+        waiting=waiting,
+        called=called,
+        active=active,
+        outflow_per_minute=outflow,
+        available=None if free < 0 else free,
+        opened_at_ms=opened,
+        held=None if held < 0 else held,
+        pace=read_pace(pace) if pace else None,
+        blocked=cast(Blocked, known(blocked, _BLOCKED)),
+        generation=generation,
+    )
+
+
+def pace_text(pace: Pace | None) -> str:
+    """A pace as Redis keeps it; empty: none."""
+    if pace is None:
+        return ""
+    figures = f"{pace.first_s:.6g} {pace.base_s:.6g} {pace.each_s:.6g}"
+    return f"{pace.rate_per_minute} {figures} {pace.since_ms} {pace.why}"
+
+
+def read_pace(text: str) -> Pace:
+    """The pace of such a text."""
+    rate, first, base, each, since, why = text.split(" ")
+    return Pace(int(rate), float(first), float(base), float(each), int(since), _why(why))
+
+
+def _why(word: str) -> Slower:
+    return cast(Slower, known(word, get_args(Slower)))
+
+
+def _answer(
+    visitor_id: Any, word: Any, number: int, ahead: int, deadline_ms: int, new: int, quantity: int
+) -> Place | Refused:
+    if word not in _STATES:
+        return Refused(known(word, _REFUSALS), number)
+    return Place(
+        visitor_id=visitor_id,
+        state=word,
+        queue_number=number if number and word != "prequeue" else None,
+        ahead=ahead if word == "waiting" else None,
+        claim_by_ms=deadline_ms if word == "called" else 0,
+        session_expires_at_ms=deadline_ms if word == "active" else 0,
+        new=new == 1,
+        token_number=number or None,
+        quantity=quantity,
+    )
+
+
+def answers(reply: list[Any], records: Sequence[JoinRecord] | Sequence[AskRecord]) -> Answers:
+    """What a script answered for each record. Raises NotLoaded."""
+    values = iter(loaded(reply)[HEAD:])
+    rows = zip(*[values] * _WIDTH, strict=True)
+    places = [_answer(record[0], *row) for record, row in zip(records, rows, strict=True)]
+    return Answers(room_status(reply), places)
+
+
+async def join(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Sequence[JoinRecord],
+    *,
+    rate: int,
+    burst: int,
+    away: int = 0,
+    now_ms: int = REDIS_TIME,
+) -> Answers:
+    """A place for each. Throttled by address: `rate` a minute with `burst`; 0: not at all.
+
+    `away`, 1: Postgres is, so nobody is called, who could not claim.
+    """
+    reply = await call(
+        redis, "join", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
+    )
+    return answers(reply, records)
+
+
+async def place(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Sequence[AskRecord],
+    *,
+    rate: int,
+    burst: int,
+    now_ms: int = REDIS_TIME,
+) -> Answers:
+    """Where each stands. Throttled by place."""
+    reply = await call(
+        redis, "place", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
+    )
+    return answers(reply, records)
+
+
+async def claim(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Sequence[AskRecord],
+    *,
+    rate: int,
+    burst: int,
+    away: int = 0,
+    now_ms: int = REDIS_TIME,
+) -> Answers:
+    """A session for each who is called. Throttled with `place`.
+
+    `away`, 1: Postgres is, so no session begins, which could not be kept.
+    """
+    reply = await call(
+        redis, "claim", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
+    )
+    return answers(reply, records)
+
+
+async def leave(
+    redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
+) -> str:
+    """Out of the line, or out of the session; how the place ended, now or before (`absent`: unknown)."""
+    channel = ENDED_CHANNEL + keys.room_id
+    answer = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
+    reply = loaded(answer)
+    return known(reply[0], _ENDINGS)
+
+
+async def carry(
+    redis: RedisClient,
+    keys: RoomKeys,
+    code_id: str,
+    visitor_id: VisitorId,
+    to_id: VisitorId,
+    *,
+    draw: int | str = NO_DRAW,
+    replace: bool = False,
+    ttl_ms: int = CARRY_TTL_S * 1000,
+    now_ms: int = REDIS_TIME,
+) -> str:
+    """The place of a visitor is another's from now on; `carried`, or why it is not."""
+    answer = await call(
+        redis,
+        "carry",
+        keys,
+        code_id=code_id,
+        visitor_id=visitor_id,
+        to_id=to_id,
+        draw=draw,
+        replace=int(replace),
+        ttl_ms=ttl_ms,
+        now_ms=now_ms,
+    )
+    return known(loaded(answer)[0], _CARRIED)
+
+
+async def remove(
+    redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
+) -> None:
+    """Out of the room for ever."""
+    channel = ENDED_CHANNEL + keys.room_id
+    answer = await call(redis, "remove", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
+    known(loaded(answer)[0], {"removed"})
+
+
+async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME) -> RoomStatus:
+    """The live numbers."""
+    return room_status(loaded(await call(redis, "status", keys, now_ms=now_ms)))
+
+
+async def statuses(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[RoomStatus | None]:
+    """The live numbers of many rooms; None for one that is not loaded, or of which Redis cannot tell."""
+    replies = await call_each(redis, "status", rooms, now_ms=REDIS_TIME)
+    return [None if _is_nothing(it) else room_status(it) for it in replies]
+
+
+def _is_nothing(reply: Any) -> bool:
+    return isinstance(reply, Exception) or reply[0] == "unknown"

@@ -1,0 +1,157 @@
+"""SQL of accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from app.core.model import RegisteredAccount, Role
+from app.store.sql.rooms import Connection, Queries
+
+
+class AccountFilter(NamedTuple):
+    """Which accounts: a part of the e-mail or the name, or the id; and the role; None leaves a side open."""
+
+    q: str | None = None
+    role: Role | None = None
+
+
+_COLUMNS = "account_id, email, name, role, password_hash, created_at"
+
+
+def _account(row: Any) -> RegisteredAccount | None:
+    return RegisteredAccount(**dict(row.items())) if row else None
+
+
+async def select_account(queries: Queries, account_id: str) -> RegisteredAccount | None:
+    """The account, None if there is none."""
+    row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM accounts WHERE account_id = $1", account_id)
+    return _account(row)
+
+
+async def select_standing(
+    queries: Queries, account_id: str, jti: str, made_ms: int
+) -> tuple[Role | None, bool]:
+    """The role an account has now, None if there is no such account; and whether the token is over: signed
+    out, or made before the password was changed."""
+    row = await queries.fetchrow(
+        "SELECT (SELECT role FROM accounts WHERE account_id = $1), "
+        "EXISTS (SELECT FROM ended_tokens WHERE jti = $2) "
+        "OR EXISTS (SELECT FROM accounts WHERE account_id = $1 AND tokens_since_ms > $3)",
+        *(account_id, jti, made_ms),
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def knows_device(queries: Queries, account_id: str, email: str, made_ms: int) -> bool:
+    """Whether the account has this e-mail, and the password it had then."""
+    known: bool = await queries.fetchval(
+        "SELECT EXISTS (SELECT FROM accounts WHERE account_id = $1 AND email = $2 AND tokens_since_ms <= $3)",
+        *(account_id, email, made_ms),
+    )
+    return known
+
+
+async def end_token(queries: Queries, jti: str, expires_at: datetime) -> None:
+    """The token is signed out; those that have run out are forgotten."""
+    await queries.execute(
+        "WITH gone AS (DELETE FROM ended_tokens WHERE expires_at <= now()) "
+        "INSERT INTO ended_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        *(jti, expires_at),
+    )
+
+
+async def select_by_email(queries: Queries, email: str) -> RegisteredAccount | None:
+    """The account with this normalised e-mail, None if there is none."""
+    return _account(await queries.fetchrow(f"SELECT {_COLUMNS} FROM accounts WHERE email = $1", email))
+
+
+async def lock_by_email(connection: Connection, email: str) -> RegisteredAccount | None:
+    """The same, locked until the transaction ends."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM accounts WHERE email = $1 FOR UPDATE", email)
+    return _account(row)
+
+
+async def insert_account(
+    queries: Queries, account_id: str, *, email: str, name: str, password_hash: str, role: Role
+) -> RegisteredAccount | None:
+    """A new account; None when the e-mail is taken."""
+    row = await queries.fetchrow(
+        f"INSERT INTO accounts (account_id, email, name, password_hash, role) VALUES ($1, $2, $3, $4, $5) "
+        f"ON CONFLICT (email) DO NOTHING RETURNING {_COLUMNS}",
+        *(account_id, email, name, password_hash, role),
+    )
+    return _account(row)
+
+
+async def update_name(queries: Queries, account_id: str, name: str) -> RegisteredAccount | None:
+    """Give the account another name; None if there is no such account."""
+    row = await queries.fetchrow(
+        f"UPDATE accounts SET name = $2 WHERE account_id = $1 RETURNING {_COLUMNS}", account_id, name
+    )
+    return _account(row)
+
+
+async def update_terms(connection: Connection, account: RegisteredAccount) -> None:
+    """Write name, role and password of the account."""
+    await connection.execute(
+        "UPDATE accounts SET name = $2, role = $3, password_hash = $4 WHERE account_id = $1",
+        *(account.account_id, account.name, account.role, account.password_hash),
+    )
+
+
+async def replace_hash(postgres: asyncpg.Pool, account_id: str, old: str, new: str) -> None:
+    """Keep another hash of the same password, unless the password was changed meanwhile."""
+    await postgres.execute(
+        "UPDATE accounts SET password_hash = $3 WHERE account_id = $1 AND password_hash = $2",
+        *(account_id, old, new),
+    )
+
+
+async def change_password(connection: Connection, account_id: str, old: str, new: str, since_ms: int) -> bool:
+    """Keep the hash of a new password, and believe no token made before; False: it was changed meanwhile."""
+    done = await connection.execute(
+        "UPDATE accounts SET password_hash = $3, tokens_since_ms = $4 "
+        "WHERE account_id = $1 AND password_hash = $2",
+        *(account_id, old, new, since_ms),
+    )
+    return done == "UPDATE 1"
+
+
+async def select_page(
+    postgres: asyncpg.Pool, wanted: AccountFilter, *, limit: int, offset: int
+) -> tuple[list[RegisteredAccount], int]:
+    """A part of the accounts, staff first, then the newest; and how many match."""
+    where = """
+        FROM accounts
+        WHERE ($1::text IS NULL OR strpos(email, lower($1)) > 0 OR strpos(lower(name), lower($1)) > 0
+               OR account_id = $1)
+          AND ($2::text IS NULL OR role = $2)
+    """
+    rows = await postgres.fetch(
+        f"SELECT {_COLUMNS} {where} ORDER BY array_position('{{admin,operator,user}}', role), "
+        "created_at DESC, account_id LIMIT $3 OFFSET $4",
+        *(*wanted, limit, offset),
+        timeout=60,
+    )
+    found = [RegisteredAccount(**dict(row.items())) for row in rows]
+    return found, await postgres.fetchval(f"SELECT count(*) {where}", *wanted, timeout=60)
+
+
+async def lock_admins(connection: Connection) -> list[str]:
+    """Every admin's account_id, locked until the transaction ends: of two who leave at once one is last."""
+    rows = await connection.fetch(
+        "SELECT account_id FROM accounts WHERE role = 'admin' ORDER BY account_id FOR UPDATE"
+    )
+    return [row["account_id"] for row in rows]
+
+
+async def lock_one(connection: Connection, account_id: str) -> RegisteredAccount | None:
+    """The account, locked until the transaction ends; None if there is none."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM accounts WHERE account_id = $1 FOR UPDATE", account_id
+    )
+    return _account(row)

@@ -1,0 +1,99 @@
+"""SQL of the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+
+from app.core.model import Author
+from app.store.sql.rooms import Connection
+
+Fields = dict[str, Any]
+
+
+class Change(NamedTuple):
+    """What was done to which thing; the fields before and after, None where there was nothing."""
+
+    action: str
+    kind: str
+    id: str
+    before: Fields | None
+    after: Fields | None
+
+
+class Entry(NamedTuple):
+    """A row of the log; `name` is that of the account, None for a subject without one."""
+
+    audit_id: int
+    changed_at: datetime
+    subject: str
+    role: str
+    name: str | None
+    request_id: str
+    change: Change
+
+
+class AuditFilter(NamedTuple):
+    """Which rows; None leaves a side open. `who`: a subject, or the e-mail of an account."""
+
+    kind: str | None = None
+    id: str | None = None
+    who: str | None = None
+    changed_from: datetime | None = None
+    changed_to: datetime | None = None
+
+
+async def insert_change(connection: Connection, by: Author, change: Change) -> None:
+    """Write a row; in the transaction of the change it tells of."""
+    await connection.execute(
+        "INSERT INTO audit (subject, role, request_id, action, kind, id, before, after) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        *(by.subject, by.role, by.request_id, change.action, change.kind, change.id),
+        *(_document(change.before), _document(change.after)),
+    )
+
+
+async def select_entries(
+    postgres: asyncpg.Pool, wanted: AuditFilter, *, limit: int, offset: int
+) -> tuple[list[Entry], int]:
+    """A part of the log, the newest first, and how many rows match in all."""
+    rows = await postgres.fetch(
+        """
+        SELECT audit_id, changed_at, subject, audit.role, accounts.name, request_id, action, kind, id,
+               before, after, count(*) OVER () AS matching
+        FROM audit LEFT JOIN accounts ON account_id = subject
+        WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR id = $2)
+          AND ($3::text IS NULL
+               OR subject IN ($3, (SELECT account_id FROM accounts WHERE email = lower($3))))
+          AND ($4::timestamptz IS NULL OR changed_at >= $4)
+          AND ($5::timestamptz IS NULL OR changed_at <= $5)
+        ORDER BY audit_id DESC LIMIT $6 OFFSET $7
+        """,
+        *wanted,
+        limit,
+        offset,
+    )
+    if not rows and offset:
+        _, total = await select_entries(postgres, wanted, limit=1, offset=0)
+        return [], total
+    return [_entry(row) for row in rows], rows[0]["matching"] if rows else 0
+
+
+def _entry(row: asyncpg.Record) -> Entry:
+    before, after = (msgspec.json.decode(text) if text else None for text in (row["before"], row["after"]))
+    return Entry(
+        audit_id=row["audit_id"],
+        changed_at=row["changed_at"],
+        subject=row["subject"],
+        role=row["role"],
+        name=row["name"],
+        request_id=row["request_id"],
+        change=Change(row["action"], row["kind"], row["id"], before, after),
+    )
+
+
+def _document(fields: Fields | None) -> str | None:
+    return None if fields is None else msgspec.json.encode(fields).decode()

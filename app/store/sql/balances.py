@@ -1,0 +1,170 @@
+"""What Postgres says of an event as a whole: its ticket types, sums over its rows, all rows to restore."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+
+from app.core.model import EventId, Item, RoomId, TicketType
+from app.core.rules import sold_until
+from app.core.seating import SeatRow
+from app.store.scripts.stock import LoadedHold
+from app.store.sql import seats
+from app.store.sql.events import TYPE_READ, select_event
+from app.store.sql.reservations import items_text
+
+CHUNK = 1000
+LONG_S = 60.0  # statements that read all of an event
+
+_read_items = msgspec.json.Decoder(list[Item]).decode
+
+
+class Balance(NamedTuple):
+    """A ticket type's counters beside the sums over its reservations, of one moment."""
+
+    ticket_type_id: str
+    total: int
+    held: int
+    sold: int
+    rows_held: int
+    rows_sold: int
+    price: int
+
+
+async def ticket_types(postgres: asyncpg.Pool, event_id: EventId) -> list[TicketType]:
+    """The ticket types of an event, the oldest first."""
+    async with postgres.acquire() as connection:
+        return await _ticket_types(connection, event_id)
+
+
+async def events_on_sale(postgres: asyncpg.Pool) -> list[tuple[RoomId, EventId]]:
+    """Every room that has an event."""
+    rows = await postgres.fetch("SELECT room_id, event_id FROM events ORDER BY room_id")
+    return [(RoomId(row["room_id"]), EventId(row["event_id"])) for row in rows]
+
+
+async def sales_of(
+    postgres: asyncpg.Pool, room_ids: Sequence[RoomId], *, changed_within_s: float = 0
+) -> list[tuple[RoomId, EventId]]:
+    """Those of these rooms that have an event, and those that staff changed in the last while."""
+    rows = await postgres.fetch(
+        "SELECT room_id, event_id FROM events WHERE room_id = ANY($1) UNION "
+        "SELECT room_id, event_id FROM events JOIN rooms USING (room_id) "
+        "WHERE changed_at > now() - make_interval(secs => $2) ORDER BY room_id",
+        room_ids,
+        changed_within_s,
+    )
+    return [(RoomId(row["room_id"]), EventId(row["event_id"])) for row in rows]
+
+
+async def balances(postgres: asyncpg.Pool, event_id: EventId) -> list[Balance]:
+    """Counters and sums per ticket type, in one statement and so of one moment."""
+    rows = await postgres.fetch(
+        """
+        SELECT ticket_type_id, total, held, sold,
+               coalesce(rows_held, 0)::bigint, coalesce(rows_sold, 0)::bigint, price
+        FROM ticket_types LEFT JOIN (
+            SELECT line.ticket_type_id,
+                   sum(line.quantity) FILTER (WHERE status IN ('held', 'paying')) AS rows_held,
+                   sum(line.quantity) FILTER (WHERE status = 'confirmed') AS rows_sold
+            FROM reservations, jsonb_to_recordset(items) AS line (ticket_type_id text, quantity bigint)
+            WHERE event_id = $1 AND status IN ('held', 'paying', 'confirmed') GROUP BY 1
+        ) AS sums USING (ticket_type_id)
+        WHERE event_id = $1 ORDER BY ticket_type_id
+        """,
+        event_id,
+        timeout=LONG_S,
+    )
+    return [Balance(*row) for row in rows]
+
+
+async def live_states(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, str]:
+    """reservation_id -> held or sold, as Redis should have it, for every reservation that lives."""
+    rows = await postgres.fetch(
+        "SELECT reservation_id, CASE status WHEN 'confirmed' THEN 'sold' ELSE 'held' END AS state "
+        "FROM reservations WHERE event_id = $1 AND status IN ('held', 'paying', 'confirmed')",
+        event_id,
+        timeout=LONG_S,
+    )
+    return {row["reservation_id"]: row["state"] for row in rows}
+
+
+class Snapshot:
+    """One moment of an event, to restore Redis from; made by `snapshot`."""
+
+    def __init__(self, connection: Any, event_id: EventId) -> None:
+        self._connection = connection
+        self._event_id = event_id
+
+    async def ticket_types(self) -> list[TicketType]:
+        """The ticket types of that moment."""
+        return await _ticket_types(self._connection, self._event_id)
+
+    async def seat_rows(self, ticket_type_ids: Sequence[str]) -> dict[str, list[SeatRow]]:
+        """The rows of these ticket types, all seats free."""
+        return await seats.select_rows(self._connection, self._event_id, ticket_type_ids)
+
+    async def reservations(self) -> AsyncIterator[list[LoadedHold]]:
+        """Those that live and those of the last day, in chunks."""
+        cursor = await self._connection.cursor(
+            """
+            SELECT reservation_id, visitor_id, status, amount, currency, items, fingerprint,
+                   round(extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
+                   round(extract(epoch FROM expires_at) * 1000)::bigint - 1000 * extended_s AS expires_ms,
+                   created_at > now() - interval '24 hours' AS recent
+            FROM reservations
+            WHERE event_id = $1 AND (status IN ('held', 'paying', 'confirmed')
+                                     OR created_at > now() - interval '24 hours')
+            """,
+            self._event_id,
+            timeout=LONG_S,
+        )
+        while rows := await cursor.fetch(CHUNK, timeout=LONG_S):
+            yield [_loaded(row) for row in rows]
+
+
+@asynccontextmanager
+async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[Snapshot]:
+    """All that is read inside is of one moment."""
+    async with (
+        postgres.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield Snapshot(connection, event_id)
+
+
+async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
+    """As Redis is told of them: none is sold once the event has begun, unless staff say so."""
+    rows = await connection.fetch(
+        f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
+        event_id,
+    )
+    types = [TicketType(**dict(row.items())) for row in rows]
+    event = await select_event(connection, event_id) if types else None
+    if event is None:
+        return types
+    return [msgspec.structs.replace(it, sale_until=sold_until(event, it.sale_until)) for it in types]
+
+
+_STATES = {"held": "held", "paying": "held", "confirmed": "sold"}
+
+
+def _loaded(row: asyncpg.Record) -> LoadedHold:
+    times = f"{row['created_ms']}|{row['expires_ms']}"
+    terms = f"{row['amount']}|{row['currency']}|{times}|{_items_text(row['items'])}"
+    state = _STATES.get(row["status"])
+    return LoadedHold(
+        row["reservation_id"],
+        f"{state}|{row['visitor_id']}|{terms}" if state else "",
+        f"{row['fingerprint']}|held|{terms}" if row["recent"] else "",
+    )
+
+
+@lru_cache(maxsize=4096)
+def _items_text(items: str) -> str:
+    return items_text(_read_items(items))

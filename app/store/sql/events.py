@@ -1,0 +1,213 @@
+"""SQL of events and their ticket types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from app.core import typed
+from app.core.model import Event, EventId, RoomId, TicketType, TicketTypeId
+from app.store.sql.rooms import Connection, Queries, readable
+
+_COLUMNS = """
+    event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,
+    published, hold_extend_s, timezone, sell_after_start
+"""
+_READ = _COLUMNS.replace("starts_at", readable("starts_at"))
+TYPE_READ = "ticket_type_id, name, price, total, held, sold, seated, " + ", ".join(
+    readable(it) for it in ("sale_from", "sale_until")
+)
+
+
+# Nothing more is sold of these.
+_OVER = "(events.starts_at <= now() AND NOT sell_after_start)"
+
+
+class EventFilter(NamedTuple):
+    """Which events a list is made of; None leaves a side open. `text` is folded (`typed.folded`)."""
+
+    text: str | None = None
+    starts_from: datetime | None = None
+    starts_to: datetime | None = None
+    published_only: bool = True
+    events: list[str] | None = None  # of these only
+
+
+def _event(row: Any) -> Event:
+    return Event(**dict(row.items()))
+
+
+def _ticket_type(row: Any) -> TicketType:
+    return TicketType(**{name: row[name] for name in TicketType.__struct_fields__})
+
+
+def _search(event: Event) -> str:
+    """What it is found by."""
+    return typed.folded(f"{event.name} {event.artist} {event.venue}")
+
+
+async def select_event(queries: Queries, event_id: EventId) -> Event | None:
+    """The event, None if there is none."""
+    row = await queries.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1", event_id)
+    return _event(row) if row else None
+
+
+async def lock_event(connection: Connection, event_id: EventId) -> Event | None:
+    """The event, locked until the transaction ends: staff change it one after the other."""
+    row = await connection.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1 FOR UPDATE", event_id)
+    return _event(row) if row else None
+
+
+async def select_events(
+    postgres: asyncpg.Pool, wanted: EventFilter, *, limit: int, offset: int
+) -> tuple[list[Event], int]:
+    """A part of the events, the soonest first and those that are over last; and how many there are in all."""
+    rows = await postgres.fetch(
+        f"""
+        SELECT {_READ}, count(*) OVER () AS matching FROM events
+        WHERE (published OR NOT $1)
+          AND ($2::text IS NULL OR strpos(search, $2) > 0)
+          AND ($3::timestamptz IS NULL OR starts_at >= $3)
+          AND ($4::timestamptz IS NULL OR starts_at <= $4)
+          AND ($5::text[] IS NULL OR event_id = ANY($5))
+        ORDER BY {_OVER}, CASE WHEN {_OVER} THEN -extract(epoch FROM events.starts_at)
+                                ELSE extract(epoch FROM events.starts_at) END, event_id LIMIT $6 OFFSET $7
+        """,
+        wanted.published_only,
+        wanted.text,
+        wanted.starts_from,
+        wanted.starts_to,
+        wanted.events,
+        limit,
+        offset,
+    )
+    if not rows and offset:
+        _, total = await select_events(postgres, wanted, limit=1, offset=0)
+        return [], total
+    events = [_event({k: v for k, v in row.items() if k != "matching"}) for row in rows]
+    return events, rows[0]["matching"] if rows else 0
+
+
+async def select_ticket_types(queries: Queries, event_id: EventId) -> list[TicketType]:
+    """The ticket types in the order they were made."""
+    rows = await queries.fetch(
+        f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
+        event_id,
+    )
+    return [_ticket_type(row) for row in rows]
+
+
+async def select_types_of_events(
+    queries: Queries, event_ids: Sequence[EventId]
+) -> dict[EventId, list[TicketType]]:
+    """The ticket types of several events."""
+    rows = await queries.fetch(
+        f"SELECT event_id, {TYPE_READ} FROM ticket_types WHERE event_id = ANY($1) "
+        "ORDER BY created_at, ticket_type_id",
+        event_ids,
+    )
+    found: dict[EventId, list[TicketType]] = {event_id: [] for event_id in event_ids}
+    for row in rows:
+        found[row["event_id"]].append(_ticket_type(row))
+    return found
+
+
+async def insert_event(connection: Connection, event: Event) -> bool:
+    """A new event; False when the event_id is taken."""
+    row = await connection.fetchrow(
+        f"INSERT INTO events ({_COLUMNS}, search) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+        "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
+        *(getattr(event, name) for name in Event.__struct_fields__),
+        _search(event),
+    )
+    return row is not None
+
+
+async def update_event(connection: Connection, event: Event) -> None:
+    """Write everything of the event that can change."""
+    await connection.execute(
+        """
+        UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
+            max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9, hold_extend_s = $10,
+            timezone = $11, sell_after_start = $12, search = $13
+        WHERE event_id = $1
+        """,
+        *(getattr(event, name) for name in Event.__struct_fields__ if name != "room_id"),
+        _search(event),
+    )
+
+
+async def has_reservations(queries: Queries, event_id: EventId) -> bool:
+    """Whether anything was ever reserved."""
+    found: bool = await queries.fetchval(
+        "SELECT EXISTS (SELECT FROM reservations WHERE event_id = $1)", event_id
+    )
+    return found
+
+
+async def delete_event(connection: Connection, event_id: EventId) -> None:
+    """Forget an event nothing was reserved of, with its ticket types."""
+    await connection.execute("DELETE FROM events WHERE event_id = $1", event_id)
+
+
+async def insert_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> bool:
+    """A new ticket type; False when the event has one with this id."""
+    row = await connection.fetchrow(
+        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, seated, sale_from, "
+        "sale_until, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp()) "
+        "ON CONFLICT DO NOTHING RETURNING ticket_type_id",
+        event_id,
+        it.ticket_type_id,
+        it.name,
+        it.price,
+        it.total,
+        it.seated,
+        it.sale_from,
+        it.sale_until,
+    )
+    return row is not None
+
+
+async def lock_ticket_type(
+    connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId
+) -> TicketType | None:
+    """The ticket type, locked until the transaction ends."""
+    row = await connection.fetchrow(
+        f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 FOR UPDATE",
+        event_id,
+        ticket_type_id,
+    )
+    return _ticket_type(row) if row else None
+
+
+async def update_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> None:
+    """Write name, price, total and when it is on sale."""
+    await connection.execute(
+        "UPDATE ticket_types SET name = $3, price = $4, total = $5, sale_from = $6, sale_until = $7 "
+        "WHERE event_id = $1 AND ticket_type_id = $2",
+        event_id,
+        it.ticket_type_id,
+        it.name,
+        it.price,
+        it.total,
+        it.sale_from,
+        it.sale_until,
+    )
+
+
+async def select_unpublished(postgres: asyncpg.Pool) -> list[tuple[EventId, RoomId]]:
+    """The events that are shown to staff alone, and their rooms."""
+    rows = await postgres.fetch("SELECT event_id, room_id FROM events WHERE NOT published")
+    return [(row["event_id"], row["room_id"]) for row in rows]
+
+
+async def room_of(queries: Queries, event_id: EventId) -> RoomId | None:
+    """The room before an event; it never changes."""
+    room_id: RoomId | None = await queries.fetchval(
+        "SELECT room_id FROM events WHERE event_id = $1", event_id
+    )
+    return room_id

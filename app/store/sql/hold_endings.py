@@ -1,0 +1,152 @@
+"""How reservations end in Postgres: expired, cancelled. The row first; Redis gives the tickets back after.
+
+`released` stays false until Redis has: what a crash leaves between the two is found by it and mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import asyncpg
+
+from app.core.model import ReservationStatus, RoomId
+from app.store.sql.rooms import Connection, Queries
+
+EXPIRE_MAX = 1000  # rows a statement
+LONG_S = 20.0
+ENDED: tuple[ReservationStatus, ...] = ("expired", "cancelled")
+CONFIRMED: tuple[ReservationStatus, ...] = ("confirmed",)
+
+
+class Ended(NamedTuple):
+    """A reservation of which Redis has to be told."""
+
+    reservation_id: str
+    room_id: RoomId
+    status: ReservationStatus
+
+
+# {chosen} locks the rows that end and says what they were; counters and seats go back in the same statement.
+# Seats after the counters: they are locked in this order everywhere, so that no two statements wait for each
+# other.
+_END = """
+WITH chosen AS ({chosen}), ended AS (
+    UPDATE reservations it SET status = '{status}', ended_at = now(), released = false
+    FROM chosen WHERE it.reservation_id = chosen.reservation_id AND it.status = chosen.status
+    RETURNING it.reservation_id, it.event_id, it.items, it.status, chosen.status AS was
+), sums AS (
+    SELECT event_id, line.ticket_type_id,
+           coalesce(sum(line.quantity) FILTER (WHERE was <> 'confirmed'), 0)::bigint AS held,
+           coalesce(sum(line.quantity) FILTER (WHERE was = 'confirmed'), 0)::bigint AS sold
+    FROM ended, jsonb_to_recordset(ended.items) AS line (ticket_type_id text, quantity bigint)
+    GROUP BY 1, 2
+), counted AS (
+    UPDATE ticket_types it SET held = it.held - locked.held, sold = it.sold - locked.sold
+    FROM (SELECT event_id, ticket_type_id, sums.held, sums.sold
+          FROM ticket_types JOIN sums USING (event_id, ticket_type_id)
+          ORDER BY 1, 2 FOR UPDATE OF ticket_types) AS locked
+    WHERE it.event_id = locked.event_id AND it.ticket_type_id = locked.ticket_type_id
+    RETURNING 1
+), freed AS (
+    DELETE FROM seat_holds USING ended
+    WHERE seat_holds.reservation_id = ended.reservation_id AND (SELECT count(*) FROM counted) > 0
+){more}
+SELECT ended.reservation_id, events.room_id, ended.status FROM ended JOIN events USING (event_id)
+"""
+# Whatever was or may still be charged for it is owed back, and its tickets open no door. What was paid
+# elsewhere can only be given back there.
+_REFUND = """, owed AS (
+    UPDATE payments SET status = 'refunding', settled_at = now() FROM ended
+    WHERE payments.reservation_id = ended.reservation_id AND payments.status IN ('asked', 'succeeded')
+      AND payments.gateway
+), voided AS (
+    DELETE FROM tickets USING ended WHERE tickets.reservation_id = ended.reservation_id
+)"""
+
+_EXPIRE_DUE = _END.format(
+    chosen="""
+    SELECT reservation_id, status FROM reservations WHERE status = 'held' AND expires_at <= now()
+    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED""",
+    status="expired",
+    more="",
+)
+_EXPIRE_LATE = _END.format(
+    chosen="""
+    SELECT reservation_id, status FROM reservations
+    WHERE status = 'paying' AND reservation_id IN
+          (SELECT reservation_id FROM payments WHERE payment_id = $1 AND status = 'asked')
+    FOR UPDATE""",
+    status="expired",
+    more=_REFUND,
+)
+_CANCEL = _END.format(
+    chosen="""
+    SELECT reservation_id, status FROM reservations
+    WHERE reservation_id = $1 AND status IN ('held', 'confirmed') FOR UPDATE""",
+    status="cancelled",
+    more=_REFUND,
+)
+
+# Of many none is waited for: who holds one may wait for another of them.
+_CANCEL_MANY = _END.format(
+    chosen="""
+    SELECT reservation_id, status FROM reservations
+    WHERE reservation_id = ANY($1) AND status IN ('held', 'confirmed')
+    ORDER BY reservation_id FOR UPDATE SKIP LOCKED""",
+    status="cancelled",
+    more=_REFUND,
+)
+
+
+async def expire_due(postgres: asyncpg.Pool, limit: int = EXPIRE_MAX) -> list[Ended]:
+    """End the holds whose time is over, the oldest first. Several workers may do this at once."""
+    return [Ended(*row) for row in await postgres.fetch(_EXPIRE_DUE, limit)]
+
+
+async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[Ended]:
+    """End a reservation whose payment came after its hold was over; the money is owed back.
+
+    Empty: nobody was asked for it any more.
+    """
+    return [Ended(*row) for row in await postgres.fetch(_EXPIRE_LATE, payment_id)]
+
+
+async def cancel(queries: Queries, reservation_id: str) -> list[Ended]:
+    """Cancel a hold or a purchase; empty when it is in no state to be cancelled."""
+    return [Ended(*row) for row in await queries.fetch(_CANCEL, reservation_id)]
+
+
+async def cancel_many(connection: Connection, reservation_ids: Sequence[str]) -> list[Ended]:
+    """Cancel those of them that can be cancelled and that nobody else has locked."""
+    return [Ended(*row) for row in await connection.fetch(_CANCEL_MANY, reservation_ids, timeout=LONG_S)]
+
+
+async def mark_released(
+    postgres: asyncpg.Pool, reservation_ids: Sequence[str], statuses: Sequence[ReservationStatus]
+) -> None:
+    """Redis knows of these; `statuses` is what it was told, a row that went on since stays unmarked."""
+    await postgres.execute(
+        "UPDATE reservations SET released = true WHERE reservation_id = ANY($1) AND status = ANY($2)",
+        reservation_ids,
+        statuses,
+    )
+
+
+async def unreleased(postgres: asyncpg.Pool, older_than_s: float, limit: int = EXPIRE_MAX) -> list[Ended]:
+    """Reservations of which Redis may not know yet that they ended or were confirmed.
+
+    Without those in rooms that are not in Redis: loading one tells it of all.
+    """
+    rows = await postgres.fetch(
+        """
+        SELECT reservation_id, room_id, reservations.status
+        FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id)
+        WHERE unloaded_at IS NULL AND status IN ('cancelled', 'expired', 'confirmed') AND NOT released
+          AND coalesce(ended_at, confirmed_at) < now() - make_interval(secs => $1)
+        LIMIT $2
+        """,
+        older_than_s,
+        limit,
+    )
+    return [Ended(*row) for row in rows]

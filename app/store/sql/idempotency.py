@@ -1,0 +1,57 @@
+"""SQL of remembered replies: what a staff call with an Idempotency-Key answered, for 24 hours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+
+from app.store.sql.rooms import Connection
+
+KEPT_H = 24
+
+
+class Reply(NamedTuple):
+    """An answer that was given."""
+
+    fingerprint: str
+    status: int
+    body: bytes
+
+
+@asynccontextmanager
+async def one_at_a_time(postgres: asyncpg.Pool, scope: str, key: str) -> AsyncIterator[Connection]:
+    """Equal calls go one after the other, in every process. A caller that dies lets the next one in."""
+    async with postgres.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{scope} {key}")
+        yield connection
+
+
+async def select_reply(connection: Connection, scope: str, key: str) -> Reply | None:
+    """What the call answered, if it was made in the last 24 hours."""
+    row = await connection.fetchrow(
+        "SELECT fingerprint, status, body FROM idempotent_replies WHERE scope = $1 AND idempotency_key = $2 "
+        "AND created_at > now() - make_interval(hours => $3)",
+        scope,
+        key,
+        KEPT_H,
+    )
+    return Reply(row["fingerprint"], row["status"], row["body"]) if row else None
+
+
+async def insert_reply(connection: Connection, scope: str, key: str, reply: Reply) -> None:
+    """Remember an answer, in place of one that is too old."""
+    await connection.execute(
+        """
+        INSERT INTO idempotent_replies (scope, idempotency_key, fingerprint, status, body)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (scope, idempotency_key) DO UPDATE SET
+            fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body,
+            created_at = now()
+        """,
+        scope,
+        key,
+        *reply,
+    )

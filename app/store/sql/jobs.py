@@ -1,0 +1,265 @@
+"""SQL of jobs. A step is one transaction that holds the job's row: what it does and how far it is are one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+
+from app.core.jobs import UNFINISHED, UNFINISHED_MAX, JobKind, JobRequest, JobState
+from app.core.model import Role
+from app.store.sql.orders import LONG_S, WHERE
+from app.store.sql.rooms import Connection, Queries
+
+BREAKS_MAX = 3  # steps that fail in a row, until the job is given up
+WHY_MAX = 300
+
+
+class Job(NamedTuple):
+    """A job, and how far it is."""
+
+    job_id: str
+    kind: JobKind
+    event_id: str | None
+    request: JobRequest
+    asked_by: str
+    asked_role: Role
+    asked_name: str | None  # of an account
+    state: JobState
+    done: int
+    total: int | None  # None: not counted yet
+    failed: int
+    steps: int
+    error: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Failure(NamedTuple):
+    """An order for which nothing could be done."""
+
+    reservation_id: str
+    why: str
+
+
+_COLUMNS = """
+job_id, kind, event_id, request::text, asked_by, asked_role,
+(SELECT name FROM accounts WHERE account_id = asked_by), state, done, total, failed, steps, error,
+jobs.created_at, started_at, ended_at
+"""
+
+
+async def insert(
+    connection: Connection, job_id: str, kind: JobKind, request: JobRequest, by: str, role: str
+) -> bool:
+    """Write down that it was asked for; False: so many are unfinished, or the same is at it."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('fairgate jobs', 0))")
+    done = await connection.execute(
+        f"""
+        INSERT INTO jobs (job_id, kind, event_id, request, asked_by, asked_role)
+        SELECT $1, $2, $3, $4, $5, $6
+        WHERE (SELECT count(*) FROM jobs WHERE state = ANY($7)) < {UNFINISHED_MAX}
+        ON CONFLICT DO NOTHING
+        """,
+        *(job_id, kind, request.event_id, msgspec.json.encode(request).decode(), by, role, UNFINISHED),
+    )
+    return done == "INSERT 0 1"
+
+
+async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[Job], int]:
+    """A part of the jobs, the newest first, and how many there are."""
+    rows = await postgres.fetch(
+        f"SELECT {_COLUMNS} FROM jobs ORDER BY jobs.created_at DESC, job_id LIMIT $1 OFFSET $2", limit, offset
+    )
+    total: int = await postgres.fetchval("SELECT count(*) FROM jobs")
+    return [_job(row) for row in rows], total
+
+
+async def select_one(queries: Queries, job_id: str) -> Job | None:
+    """One job; None when there is none."""
+    row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM jobs WHERE job_id = $1", job_id)
+    return _job(row) if row else None
+
+
+async def lock(connection: Connection, job_id: str) -> Job | None:
+    """An unfinished job, for one step; None: it has ended, or another worker is at it."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM jobs WHERE job_id = $1 AND state = ANY($2) FOR UPDATE OF jobs SKIP LOCKED",
+        *(job_id, UNFINISHED),
+    )
+    return _job(row) if row else None
+
+
+async def idle(postgres: asyncpg.Pool, idle_s: float) -> list[tuple[str, int]]:
+    """Unfinished jobs that nobody has gone on with for so long, and how many steps were made."""
+    rows = await postgres.fetch(
+        "SELECT job_id, steps FROM jobs WHERE state = ANY($1) "
+        "AND changed_at < now() - make_interval(secs => $2) ORDER BY changed_at LIMIT $3",
+        *(UNFINISHED, idle_s, UNFINISHED_MAX),
+    )
+    return [(row["job_id"], row["steps"]) for row in rows]
+
+
+async def unfinished(postgres: asyncpg.Pool) -> int:
+    """How many have not ended."""
+    count: int = await postgres.fetchval("SELECT count(*) FROM jobs WHERE state = ANY($1)", UNFINISHED)
+    return count
+
+
+async def list_orders(connection: Connection, it: Job) -> int:
+    """Write down which orders it is about, the oldest first, all of this moment; how many."""
+    asked = it.request
+    return await _list(
+        connection,
+        f"SELECT $7, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
+        f"FROM reservations {WHERE}",
+        *(asked.event_id, asked.status, asked.made_from, asked.made_to, asked.ids, asked.events, it.job_id),
+    )
+
+
+async def list_cancellable(connection: Connection, it: Job) -> int:
+    """The same, of orders that can be cancelled."""
+    asked = it.request
+    return await _list(
+        connection,
+        f"SELECT $7, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
+        f"FROM reservations {WHERE} AND reservations.status IN ('held', 'paying', 'confirmed')",
+        *(asked.event_id, asked.status, asked.made_from, asked.made_to, asked.ids, asked.events, it.job_id),
+    )
+
+
+async def list_buyers(connection: Connection, it: Job) -> int:
+    """The newest order of each buyer of the event who left an address; how many."""
+    return await _list(
+        connection,
+        """
+        SELECT $1, row_number() OVER (ORDER BY reservation_id), reservation_id FROM (
+            SELECT DISTINCT ON (reservations.visitor_id) reservation_id
+            FROM reservations JOIN events USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
+            WHERE reservations.event_id = $2 AND reservations.status = 'confirmed'
+            ORDER BY reservations.visitor_id, reservations.created_at DESC) AS newest
+        """,
+        *(it.job_id, it.request.event_id),
+    )
+
+
+async def _list(connection: Connection, chosen: str, *arguments: object) -> int:
+    done = await connection.execute(
+        f"INSERT INTO job_items (job_id, number, reservation_id) {chosen}", *arguments, timeout=LONG_S
+    )
+    return int(done.rpartition(" ")[2])
+
+
+async def next_items(connection: Connection, job_id: str, limit: int) -> list[str]:
+    """The orders to go on with; those that were tried already come last."""
+    rows = await connection.fetch(
+        "SELECT reservation_id FROM job_items WHERE job_id = $1 AND why = '' ORDER BY tries, number LIMIT $2",
+        *(job_id, limit),
+    )
+    return [row["reservation_id"] for row in rows]
+
+
+async def drop_items(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
+    """These are done."""
+    await connection.execute(
+        "DELETE FROM job_items WHERE job_id = $1 AND reservation_id = ANY($2) AND why = ''",
+        *(job_id, reservation_ids),
+    )
+
+
+async def drop_all_items(connection: Connection, job_id: str) -> None:
+    """There is nothing left to do."""
+    await connection.execute("DELETE FROM job_items WHERE job_id = $1", job_id, timeout=LONG_S)
+
+
+async def put_off(
+    connection: Connection, job_id: str, reservation_ids: Sequence[str], tries_max: int, why: str
+) -> int:
+    """These could not be done now; how many of them are given up for this reason, after so many tries."""
+    given_up: int = await connection.fetchval(
+        """
+        WITH changed AS (
+            UPDATE job_items SET tries = tries + 1, why = CASE WHEN tries + 1 >= $3 THEN $4 ELSE '' END
+            WHERE job_id = $1 AND reservation_id = ANY($2) AND why = '' RETURNING why
+        )
+        SELECT count(*) FROM changed WHERE why <> ''
+        """,
+        *(job_id, reservation_ids, tries_max, why),
+    )
+    return given_up
+
+
+async def failures(postgres: asyncpg.Pool, job_id: str, limit: int) -> list[Failure]:
+    """Orders for which nothing could be done, and why."""
+    rows = await postgres.fetch(
+        "SELECT reservation_id, why FROM job_items WHERE job_id = $1 AND why <> '' ORDER BY number LIMIT $2",
+        *(job_id, limit),
+    )
+    return [Failure(*row) for row in rows]
+
+
+async def begin(connection: Connection, job_id: str, total: int) -> None:
+    """It is known how much there is to do."""
+    await connection.execute(
+        "UPDATE jobs SET state = 'running', total = $2, steps = steps + 1, breaks = 0, error = '', "
+        "started_at = now(), changed_at = now() WHERE job_id = $1",
+        *(job_id, total),
+    )
+
+
+async def advance(connection: Connection, job_id: str, done: int, failed: int = 0) -> None:
+    """One step further."""
+    await connection.execute(
+        "UPDATE jobs SET done = done + $2, failed = failed + $3, steps = steps + 1, breaks = 0, error = '', "
+        "changed_at = now() WHERE job_id = $1",
+        *(job_id, done, failed),
+    )
+
+
+async def finish(queries: Queries, job_id: str, state: JobState, error: str = "") -> bool:
+    """This is how it ended; False: it had ended before, or there is none."""
+    done = await queries.execute(
+        "UPDATE jobs SET state = $2, error = $3, ended_at = now(), changed_at = now() "
+        "WHERE job_id = $1 AND state = ANY($4)",
+        *(job_id, state, error, UNFINISHED),
+    )
+    return done == "UPDATE 1"
+
+
+async def broke(postgres: asyncpg.Pool, job_id: str, error: str) -> None:
+    """A step failed for a reason of its own: tried again a few times, then the job is given up."""
+    await postgres.execute(
+        f"""
+        UPDATE jobs SET breaks = breaks + 1, error = $2, changed_at = now(),
+               state = CASE WHEN breaks + 1 >= {BREAKS_MAX} THEN 'failed' ELSE state END,
+               ended_at = CASE WHEN breaks + 1 >= {BREAKS_MAX} THEN now() END
+        WHERE job_id = $1 AND state = ANY($3)
+        """,
+        *(job_id, error[:WHY_MAX], UNFINISHED),
+    )
+
+
+async def add_part(connection: Connection, job_id: str, number: int, content: bytes) -> None:
+    """A piece of its file."""
+    await connection.execute(
+        "INSERT INTO job_parts (job_id, number, content) VALUES ($1, $2, $3)", *(job_id, number, content)
+    )
+
+
+async def next_part(postgres: asyncpg.Pool, job_id: str, after: int) -> tuple[int, bytes] | None:
+    """The piece of its file after this number; None: it was the last."""
+    row = await postgres.fetchrow(
+        "SELECT number, content FROM job_parts WHERE job_id = $1 AND number > $2 ORDER BY number LIMIT 1",
+        *(job_id, after),
+    )
+    return (row["number"], row["content"]) if row else None
+
+
+def _job(row: asyncpg.Record) -> Job:
+    values = list(row)
+    values[3] = msgspec.json.decode(values[3], type=JobRequest)
+    return Job(*values)

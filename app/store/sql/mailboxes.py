@@ -1,0 +1,212 @@
+"""SQL of mailboxes: where a visitor of a room can be reached. Personal, so: here and nowhere else."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import asyncpg
+
+from app.store.sql.rooms import Connection
+
+ASKED_A_DAY = 3  # confirmations to one address, over all rooms
+ASKING_AN_HOUR = 20  # confirmations asked for from one network address; many people may share it
+TRIES_MAX = 5  # codes, before only the link is left
+
+
+class Claimable(NamedTuple):
+    """A reservation's mailbox, whether it was left by a guest, and which account took it over, if any."""
+
+    email: str
+    guest: bool
+    claimed_by: str | None
+
+
+class NewMailbox(NamedTuple):
+    """An address that somebody left; `account_id`: it is the account's own. The hashes are for the traces."""
+
+    room_id: str
+    visitor_id: str
+    email: str
+    locale: str
+    guest: bool
+    account_id: str | None = None
+    confirmed: bool = False
+    recipient: bytes = b""
+    client: bytes = b""
+
+
+class Kept(NamedTuple):
+    """Where a visitor is reached; `asked`: a confirmation was sent there, or is about to be."""
+
+    email: str
+    confirmed: bool
+    asked: bool
+
+
+_KEEP = """
+INSERT INTO mailboxes (room_id, visitor_id, email, locale, guest, account_id, confirmed_at,
+                       recipient_hash, confirm_token, confirm_code)
+SELECT room_id, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END, $8, $9, $10 FROM rooms WHERE room_id = $1
+ON CONFLICT (room_id, visitor_id) DO UPDATE
+SET email = excluded.email, locale = excluded.locale, guest = excluded.guest,
+    account_id = excluded.account_id, recipient_hash = excluded.recipient_hash
+"""
+# Another address has to confirm anew, with another link and code.
+_CHANGED = """
+UPDATE mailboxes SET confirmed_at = NULL, confirm_token = $3, confirm_code = $4, confirm_tries = 0
+WHERE room_id = $1 AND visitor_id = $2 AND lower(email) <> lower($5)
+"""
+# Those not yet confirmed are asked once for each link, within the caps.
+_ASK = f"""
+WITH sent AS (
+    SELECT count(*) FILTER (WHERE recipient = $3) AS to_them,
+           count(*) FILTER (WHERE client = $4 AND at > now() - interval '1 hour') AS from_there
+    FROM mail_traces
+    WHERE kind = 'confirm_address' AND at > now() - interval '1 day' AND (recipient = $3 OR client = $4)
+), asked AS (
+    INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest)
+    SELECT 'confirm_address', confirm_token, room_id, visitor_id, email, guest FROM mailboxes, sent
+    WHERE room_id = $1 AND visitor_id = $2 AND confirmed_at IS NULL
+      AND to_them < {ASKED_A_DAY} AND from_there < {ASKING_AN_HOUR}
+    ON CONFLICT (kind, subject_id) DO NOTHING
+    RETURNING kind
+)
+INSERT INTO mail_traces (kind, recipient, client) SELECT kind, $3, $4 FROM asked
+"""
+
+
+async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
+    """Where mails to this visitor go from now on, once the address has confirmed, which it is asked to.
+
+    Nothing happens in a room that is gone.
+    """
+    token, code = secrets.token_urlsafe(16), f"{secrets.randbelow(10**6):06}"
+    whose = (new.room_id, new.visitor_id)
+    async with postgres.acquire() as connection, connection.transaction():
+        await connection.execute(_CHANGED, *whose, token, code, new.email)
+        await connection.execute(
+            _KEEP,
+            *(*whose, new.email, new.locale, new.guest, new.account_id, new.confirmed),
+            *(new.recipient, token, code),
+        )
+        await connection.execute(
+            "UPDATE mails SET recipient = $3 "
+            "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed'",
+            *(*whose, new.email),
+        )
+        if not new.confirmed:
+            await _ask(connection, new)
+
+
+async def _ask(connection: Connection, new: NewMailbox) -> None:
+    """Ask it to confirm. One at a time for a recipient and for a client: many at once count as many."""
+    for side in sorted((new.recipient, new.client)):
+        lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
+    await connection.execute(_ASK, new.room_id, new.visitor_id, new.recipient, new.client)
+
+
+async def of_account(postgres: asyncpg.Pool, account_id: str) -> tuple[str, bool] | None:
+    """The e-mail of an account and whether it has confirmed; None: there is no such account."""
+    row = await postgres.fetchrow(
+        "SELECT email, email_confirmed_at IS NOT NULL FROM accounts WHERE account_id = $1", account_id
+    )
+    return (row[0], row[1]) if row else None
+
+
+async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> Kept | None:
+    """Where this visitor is reached, None: nowhere."""
+    row = await postgres.fetchrow(
+        "SELECT email, confirmed_at IS NOT NULL, EXISTS (SELECT FROM mails WHERE kind = 'confirm_address' "
+        "AND subject_id = confirm_token) FROM mailboxes WHERE room_id = $1 AND visitor_id = $2",
+        *(room_id, visitor_id),
+    )
+    return Kept(*row) if row else None
+
+
+async def of_token(postgres: asyncpg.Pool, token: str) -> Kept | None:
+    """The address that a link confirms, None: it confirms none any more."""
+    row = await postgres.fetchrow(
+        "SELECT email, confirmed_at IS NOT NULL, true FROM mailboxes WHERE confirm_token = $1", token
+    )
+    return Kept(*row) if row else None
+
+
+async def guess(postgres: asyncpg.Pool, room_id: str, visitor_id: str, code: str) -> str | None:
+    """The token of the link with this code, None: it is another, was never sent, or too many were tried."""
+    row = await postgres.fetchrow(
+        f"""
+        UPDATE mailboxes SET confirm_tries = confirm_tries + 1
+        WHERE room_id = $1 AND visitor_id = $2 AND confirm_tries < {TRIES_MAX}
+          AND EXISTS (SELECT FROM mails WHERE kind = 'confirm_address' AND subject_id = confirm_token)
+        RETURNING confirm_token, confirm_code
+        """,
+        *(room_id, visitor_id),
+    )
+    return row["confirm_token"] if row and row["confirm_code"] == code else None
+
+
+async def confirm(postgres: asyncpg.Pool, token: str) -> bool:
+    """The address is who left it; what waited for that is due. False: no address waits for this link."""
+    async with postgres.acquire() as connection, connection.transaction():
+        it = await connection.fetchrow(
+            "UPDATE mailboxes SET confirmed_at = coalesce(confirmed_at, now()) WHERE confirm_token = $1 "
+            "RETURNING room_id, visitor_id, email, account_id",
+            token,
+        )
+        if it is None:
+            return False
+        await connection.execute(  # by itself: so it sees what was written while the mailbox was locked
+            "UPDATE mails SET state = 'waiting', due_at = now(), created_at = now() "
+            "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed'",
+            *(it["room_id"], it["visitor_id"]),
+        )
+        await connection.execute(
+            "UPDATE accounts SET email_confirmed_at = now() "
+            "WHERE account_id = $1 AND email = lower($2) AND email_confirmed_at IS NULL",
+            *(it["account_id"], it["email"]),
+        )
+    return True
+
+
+async def delete(connection: Connection, room_id: str, visitor_id: str) -> None:
+    """Forget where this visitor is reached, and what was written to them. The traces stay, without a name."""
+    await connection.execute(
+        "DELETE FROM mailboxes WHERE room_id = $1 AND visitor_id = $2", room_id, visitor_id
+    )
+    await connection.execute("DELETE FROM mails WHERE room_id = $1 AND visitor_id = $2", room_id, visitor_id)
+
+
+async def of_reservation(postgres: asyncpg.Pool, reservation_id: str) -> Claimable | None:
+    """The mailbox of a reservation; None: nobody left one, or there is no such reservation."""
+    row = await postgres.fetchrow(
+        """
+        SELECT email, guest, claimed_by FROM reservations
+        JOIN events USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
+        WHERE reservation_id = $1
+        """,
+        reservation_id,
+    )
+    return Claimable(*row) if row else None
+
+
+async def claim(postgres: asyncpg.Pool, reservation_id: str, account_id: str) -> bool:
+    """The reservation is this account's, too; False when it is another one's."""
+    done = await postgres.execute(
+        "UPDATE reservations SET claimed_by = $2 "
+        "WHERE reservation_id = $1 AND (claimed_by IS NULL OR claimed_by = $2)",
+        *(reservation_id, account_id),
+    )
+    return done == "UPDATE 1"
+
+
+async def reachable(postgres: asyncpg.Pool, room_ids: Sequence[str]) -> list[str]:
+    """Those of these rooms in which anybody can be reached and may be called."""
+    rows = await postgres.fetch(
+        "SELECT room_id FROM rooms WHERE room_id = ANY($1) AND state <> 'closed' "
+        "AND EXISTS (SELECT FROM mailboxes WHERE mailboxes.room_id = rooms.room_id)",
+        room_ids,
+    )
+    return [row["room_id"] for row in rows]

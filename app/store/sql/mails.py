@@ -1,0 +1,351 @@
+"""SQL of mails: written once for each subject, each attempt one worker's, every end kept for staff to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from app.core.email import MailKind, MailState
+from app.store.sql.rooms import Connection, readable
+
+LEASE_S = 120.0  # an attempt that was begun is over after so long: its worker died
+GIVE_UP_AFTER_S = 86_400.0
+REMIND_MAX = 1_000  # reminders written in one step
+BROKE_OFF = "The process or the connection ended while it was handed over; it may have arrived."
+PAID_A_DAY = 10  # mails about what was paid for, to one address that has not confirmed
+
+
+class Called(NamedTuple):
+    """A visitor whose turn it is, until then (ms)."""
+
+    room_id: str
+    visitor_id: str
+    queue_number: int  # the turn: whoever joins again has another one
+    claim_by_ms: int
+
+
+class Mail(NamedTuple):
+    """A mail to be written and sent now, and what it is about; `attempts` counts this one, too."""
+
+    mail_id: str
+    kind: MailKind
+    recipient: str
+    guest: bool
+    attempts: int
+    created_at: datetime
+    overdue: bool  # it came too late to be of use
+    until: datetime | None
+    room_id: str  # empty: it is about no room
+    room_name: str
+    event_name: str | None
+    venue: str | None
+    starts_at: datetime | None
+    timezone: str | None
+    locale: str | None  # of the visitor, or of whoever asked for it
+    room_locale: str | None
+    reservation_id: str | None
+    status: str | None  # of the reservation, as all that follows
+    amount: int | None
+    refunded: int | None
+    currency: str | None
+    items: str  # JSON
+    tickets: str  # JSON
+    type_names: str  # JSON
+    subject_id: str
+    confirm_token: str | None
+    confirm_code: str | None
+    message: str | None  # JSON of the job that has it sent
+
+
+class MailRow(NamedTuple):
+    """A mail as staff sees it."""
+
+    mail_id: str
+    kind: MailKind
+    recipient: str
+    state: MailState
+    attempts: int
+    created_at: datetime
+    settled_at: datetime | None
+    due_at: datetime
+    why: str
+    subject: str
+    body: str
+    html: str
+    codes: list[str]
+
+
+# Called in the transaction that marks these rows of the outbox as told. Of rows told again, after Redis was
+# lost, there are mails already.
+#
+# To an address that has not confirmed goes only what its visitor paid for: who wants to annoy somebody does
+# not pay for it. What else there is waits until it confirms. The mailboxes are locked so that nobody confirms
+# between the look and the mail.
+_OF_NOTICES = f"""
+WITH told AS (
+    SELECT number, split_part(outbox.type, '.', 2) AS kind, it.subject AS subject_id, mailboxes.room_id,
+           mailboxes.visitor_id, reservations.reservation_id, email, guest,
+           CASE outbox.type WHEN 'reservation.held' THEN expires_at END AS until, recipient_hash,
+           mailboxes.confirmed_at IS NOT NULL AS known,
+           reservations.confirmed_at IS NOT NULL AND reservations.amount > 0 AS paid
+    FROM outbox
+    CROSS JOIN LATERAL unnest(outbox.subjects) AS it (subject)
+    LEFT JOIN payments ON outbox.type = 'payment.refunded' AND payments.payment_id = it.subject
+    JOIN reservations ON reservations.reservation_id = coalesce(payments.reservation_id, it.subject)
+    JOIN events USING (event_id)
+    JOIN mailboxes ON mailboxes.room_id = events.room_id AND mailboxes.visitor_id = reservations.visitor_id
+    WHERE outbox.number = ANY($1) AND NOT outbox.queued
+      AND outbox.type IN ('reservation.held', 'reservation.confirmed', 'reservation.cancelled',
+                          'payment.refunded')
+      AND EXISTS (SELECT FROM mailboxes)  -- looked at first, and in most sales the end of it
+    FOR SHARE OF mailboxes
+), judged AS (
+    SELECT *, known OR paid AND kind <> 'held' AND {PAID_A_DAY} >=
+        row_number() OVER (PARTITION BY recipient_hash, known, paid ORDER BY number)
+        + (SELECT count(*) FROM mail_traces WHERE mail_traces.kind = 'paid'
+           AND recipient = recipient_hash AND at > now() - interval '1 day') AS goes
+    FROM told
+), written AS (
+    INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
+    SELECT kind, subject_id, room_id, visitor_id, reservation_id, email, guest, until,
+           CASE WHEN goes THEN 'waiting' ELSE 'unconfirmed' END
+    FROM judged ORDER BY number
+    ON CONFLICT (kind, subject_id) DO NOTHING
+    RETURNING kind, subject_id
+)
+INSERT INTO mail_traces (kind, recipient)
+SELECT 'paid', recipient_hash FROM written JOIN judged USING (kind, subject_id) WHERE goes AND NOT known
+"""
+
+_OF_TURNS = """
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest, until, state)
+SELECT 'your_turn', concat_ws(' ', room_id, visitor_id, queue_number), room_id, visitor_id, email, guest,
+       to_timestamp(claim_by_ms / 1000.0),
+       CASE WHEN confirmed_at IS NULL THEN 'unconfirmed' ELSE 'waiting' END
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+     AS called (room_id, visitor_id, queue_number, claim_by_ms)
+JOIN mailboxes USING (room_id, visitor_id)
+FOR SHARE OF mailboxes
+ON CONFLICT (kind, subject_id) DO NOTHING
+"""
+
+# Whoever bought later than a day before has just been told when it starts.
+_OF_REMINDERS = f"""
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
+SELECT 'reminder', reservation_id, room_id, visitor_id, reservation_id, email, guest, starts_at,
+       CASE WHEN mailboxes.confirmed_at IS NULL AND amount = 0 THEN 'unconfirmed' ELSE 'waiting' END
+FROM events JOIN reservations USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
+WHERE starts_at > now() AND starts_at <= now() + interval '24 hours'
+  AND reservations.status = 'confirmed' AND reservations.confirmed_at <= starts_at - interval '24 hours'
+  AND NOT EXISTS (SELECT FROM mails WHERE kind = 'reminder' AND subject_id = reservations.reservation_id)
+LIMIT {REMIND_MAX}
+FOR SHARE OF mailboxes
+ON CONFLICT (kind, subject_id) DO NOTHING
+"""
+
+_CLAIM = f"""
+WITH chosen AS (
+    SELECT mail_id FROM mails WHERE state = 'waiting' AND due_at <= now()
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), it AS (
+    UPDATE mails SET due_at = now() + make_interval(secs => {LEASE_S}), attempts = attempts + 1
+    FROM chosen WHERE mails.mail_id = chosen.mail_id
+    RETURNING mails.*
+)
+SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
+       coalesce(it.until < now(), false) AS overdue,
+       it.until, coalesce(it.room_id, ''), coalesce(rooms.settings ->> 'name', '') AS room_name,
+       events.name AS event_name, venue, {readable("starts_at")}, timezone,
+       coalesce(it.locale, mailboxes.locale), rooms.settings ->> 'locale' AS room_locale,
+       reservations.reservation_id, reservations.status, reservations.amount, payments.amount AS refunded,
+       reservations.currency, coalesce(reservations.items, '[]')::text AS items,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_type_id', ticket_type_id, 'seat_id', seat_id,
+                                                     'code', code) ORDER BY ticket_type_id, ticket_id)
+                 FROM tickets WHERE tickets.reservation_id = it.reservation_id), '[]')::text AS tickets,
+       coalesce((SELECT jsonb_object_agg(ticket_type_id, ticket_types.name)
+                 FROM ticket_types WHERE ticket_types.event_id = events.event_id), '{{}}')::text
+       AS type_names,
+       subject_id, confirm_token, confirm_code,
+       (SELECT request::text FROM jobs
+        WHERE it.kind = 'message' AND job_id = split_part(subject_id, ' ', 1)) AS message
+FROM it LEFT JOIN rooms USING (room_id)
+LEFT JOIN events USING (room_id)
+LEFT JOIN mailboxes USING (room_id, visitor_id)
+LEFT JOIN reservations USING (reservation_id)
+LEFT JOIN payments ON it.kind = 'refunded' AND payments.payment_id = it.subject_id
+ORDER BY it.created_at
+"""
+
+_ROW = (
+    "mail_id, kind, recipient, state, attempts, created_at, settled_at, due_at, why, "
+    "subject, body, html, codes"
+)
+
+
+async def queue_of_notices(connection: Connection, numbers: Sequence[int]) -> None:
+    """Write the mails about these rows of the outbox, to those who left an address."""
+    await connection.execute(_OF_NOTICES, numbers)
+
+
+async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[Called]) -> None:
+    """Write to those of them who left an address that it is their turn; to each turn once."""
+    await postgres.execute(_OF_TURNS, *(list(column) for column in zip(*called, strict=True)))
+
+
+async def queue_of_reminders(postgres: asyncpg.Pool) -> bool:
+    """Remind whoever has tickets for the next 24 hours, once; True when there may be more."""
+    return await postgres.execute(_OF_REMINDERS, timeout=60) == f"INSERT 0 {REMIND_MAX}"
+
+
+async def queue_of_message(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
+    """Write what a job says to the buyers of these, once each."""
+    await connection.execute(
+        """
+        INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)
+        SELECT 'message', concat_ws(' ', $1::text, reservation_id), room_id, visitor_id, reservation_id,
+               email, guest,
+               CASE WHEN mailboxes.confirmed_at IS NULL AND amount = 0 THEN 'unconfirmed' ELSE 'waiting' END
+        FROM reservations JOIN events USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
+        WHERE reservation_id = ANY($2)
+        FOR SHARE OF mailboxes
+        ON CONFLICT (kind, subject_id) DO NOTHING
+        """,
+        *(job_id, reservation_ids),
+    )
+
+
+async def messages_waiting(connection: Connection, at_most: int) -> int:
+    """How many mails of jobs are still to be sent, counted up to so many."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM "
+        "(SELECT FROM mails WHERE kind = 'message' AND state = 'waiting' LIMIT $1) AS waiting",
+        at_most,
+    )
+    return count
+
+
+async def claim(postgres: asyncpg.Pool, limit: int) -> list[Mail]:
+    """Mails that are due, now this worker's to send. Several workers may do this at once."""
+    return [Mail(*row) for row in await postgres.fetch(_CLAIM, limit)]
+
+
+async def hand_over(postgres: asyncpg.Pool, it: Mail) -> bool:
+    """From now on the server may have it, so it is not sent again. False: it is somebody else's by now."""
+    done = await postgres.execute(
+        "UPDATE mails SET state = 'handing_over', due_at = now() + make_interval(secs => $3) "
+        "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
+        *(it.mail_id, it.attempts, LEASE_S),
+    )
+    return done == "UPDATE 1"
+
+
+async def write(postgres: asyncpg.Pool, it: Mail, letter: Sequence[Any], *, kept: bool) -> None:
+    """Keep what was written: (subject, text, HTML, codes). `kept`: and send nothing, staff can read it."""
+    await postgres.execute(
+        """
+        UPDATE mails SET subject = $3, body = $4, html = $5, codes = $6,
+                         state = CASE WHEN $7 THEN 'kept' ELSE state END,
+                         settled_at = CASE WHEN $7 THEN now() END
+        WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'
+        """,
+        *(it.mail_id, it.attempts, *letter, kept),
+    )
+
+
+async def settle(postgres: asyncpg.Pool, it: Mail, state: MailState, why: str = "") -> None:
+    """This is what became of it."""
+    await postgres.execute(
+        "UPDATE mails SET state = $3, why = $4, settled_at = now() "
+        "WHERE mail_id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')",
+        *(it.mail_id, it.attempts, state, why),
+    )
+
+
+async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: str, *, refused: bool) -> bool:
+    """The server did not take it: again later, or given up after a day; whether it was given up.
+
+    `refused`: it said so itself. Without that, nothing is done to a mail which it was asked to take.
+    """
+    state = await postgres.fetchval(
+        f"""
+        UPDATE mails SET
+            state = CASE WHEN old THEN 'given_up' ELSE 'waiting' END,
+            settled_at = CASE WHEN old THEN now() END,
+            due_at = now() + make_interval(secs => $3), why = $4
+        FROM (SELECT created_at < now() - make_interval(secs => {GIVE_UP_AFTER_S}) AS old
+              FROM mails WHERE mail_id = $1) AS age
+        WHERE mail_id = $1 AND attempts = $2 AND (state = 'waiting' OR state = 'handing_over' AND $5)
+        RETURNING state
+        """,
+        *(it.mail_id, it.attempts, retry_after_s, why, refused),
+    )
+    return bool(state == "given_up")
+
+
+async def give_up(postgres: asyncpg.Pool, it: Mail, why: str) -> bool:
+    """It is not tried again by itself; False when the server may have it, or another worker has."""
+    done = await postgres.execute(
+        "UPDATE mails SET state = 'given_up', why = $3, settled_at = now() "
+        "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
+        *(it.mail_id, it.attempts, why),
+    )
+    return done == "UPDATE 1"
+
+
+async def close_unclear(postgres: asyncpg.Pool) -> int:
+    """What was handed over by a process that died may have arrived: it is left at that; how many."""
+    done = await postgres.execute(
+        "UPDATE mails SET state = 'unclear', why = $1, settled_at = now() "
+        "WHERE state = 'handing_over' AND due_at < now()",
+        BROKE_OFF,
+    )
+    return int(done.rpartition(" ")[2])
+
+
+async def select(
+    postgres: asyncpg.Pool, state: MailState | None, word: str | None, *, limit: int, offset: int
+) -> tuple[list[MailRow], int]:
+    """A part of the mails, the newest first, and how many match; `word`: in the address, or a reservation."""
+    where = """
+        FROM mails WHERE ($1::text IS NULL OR state = $1)
+        AND ($2::text IS NULL OR strpos(lower(recipient), lower($2)) > 0 OR reservation_id = $2)
+    """
+    rows = await postgres.fetch(
+        f"SELECT {_ROW} {where} ORDER BY created_at DESC, mail_id LIMIT $3 OFFSET $4",
+        *(state, word, limit, offset),
+        timeout=60,
+    )
+    total: int = await postgres.fetchval(f"SELECT count(*) {where}", state, word, timeout=60)
+    return [MailRow(*row) for row in rows], total
+
+
+async def select_one(postgres: asyncpg.Pool, mail_id: str) -> MailRow | None:
+    """One mail, None when there is none."""
+    row = await postgres.fetchrow(f"SELECT {_ROW} FROM mails WHERE mail_id = $1", mail_id)
+    return MailRow(*row) if row else None
+
+
+async def pending(postgres: asyncpg.Pool) -> int:
+    """Mails that are still to be sent."""
+    count: int = await postgres.fetchval(
+        "SELECT count(*) FROM mails WHERE state IN ('waiting', 'handing_over')"
+    )
+    return count
+
+
+async def start_over(connection: Connection, mail_id: str) -> str | None:
+    """What did not arrive, as far as anybody knows, is due again; its state before, None: it was another."""
+    state: str | None = await connection.fetchval(
+        "SELECT state FROM mails WHERE mail_id = $1 AND state IN ('kept', 'given_up', 'unclear') FOR UPDATE",
+        mail_id,
+    )
+    if state is not None:
+        await connection.execute(
+            "UPDATE mails SET state = 'waiting', attempts = 0, due_at = now(), created_at = now(), "
+            "settled_at = NULL, why = '' WHERE mail_id = $1",
+            mail_id,
+        )
+    return state

@@ -1,0 +1,269 @@
+"""The orders of an event as Postgres has them: read in chunks, of one moment, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from app.core.model import EventId, VisitorId
+from app.store.sql.rooms import Connection
+
+CHUNK = 1000
+LONG_S = 60.0  # the first chunk sorts all of them
+STALLED_S = 60  # a reader who takes nothing for so long is cut off: the moment must not be kept for ever
+
+
+class ReservationCounts(NamedTuple):
+    """How many reservations stand how, of one moment; `last_minute`: those made in it."""
+
+    held: int
+    paying: int
+    confirmed: int
+    cancelled: int
+    expired: int
+    last_minute: int
+
+
+class Order(NamedTuple):
+    """One reservation, as a row of the report. `items`: TYPE:QUANTITY:PRICE, with spaces in between."""
+
+    reservation_id: str
+    visitor_id: str
+    status: str
+    items: str
+    amount: int
+    currency: str
+    created_at: datetime
+    expires_at: datetime
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+    codes: str
+    seat_ids: str
+
+
+class OrderFilter(NamedTuple):
+    """Which orders; None leaves a side open. `ids`: of these reservations only."""
+
+    event_id: EventId | None = None
+    status: str | None = None
+    made_from: datetime | None = None
+    made_to: datetime | None = None
+    ids: list[str] | None = None
+    events: list[str] | None = None  # of these events only
+
+
+class OrderRow(NamedTuple):
+    """One reservation, as a line of a list; `email`: where its visitor is reached, if anywhere."""
+
+    reservation_id: str
+    event_id: str
+    event_name: str
+    visitor_id: str
+    email: str | None
+    status: str
+    quantity: int
+    amount: int
+    currency: str
+    created_at: datetime
+
+
+class PaymentRow(NamedTuple):
+    """One attempt to pay."""
+
+    payment_id: str
+    status: str
+    method: str
+    amount: int
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class OrderTimes(NamedTuple):
+    """What the rows themselves tell of an order's history; `email` as in `OrderRow`."""
+
+    email: str | None
+    created_at: datetime
+    expires_at: datetime
+    extended_s: int
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+
+
+class MailLine(NamedTuple):
+    """A mail about an order."""
+
+    mail_id: str
+    kind: str
+    state: str
+    created_at: datetime
+    settled_at: datetime | None
+
+
+WHERE = """
+WHERE ($1::text IS NULL OR reservations.event_id = $1) AND ($2::text IS NULL OR reservations.status = $2)
+  AND ($3::timestamptz IS NULL OR reservations.created_at >= $3)
+  AND ($4::timestamptz IS NULL OR reservations.created_at <= $4)
+  AND ($5::text[] IS NULL OR reservation_id = ANY($5))
+  AND ($6::text[] IS NULL OR reservations.event_id = ANY($6))
+"""
+
+# Each way to find one by itself, so that each can use its index; visitors by event, as the index has them.
+_FIND = """
+SELECT reservation_id FROM reservations WHERE reservation_id = $1
+UNION SELECT reservation_id FROM tickets WHERE code = $6
+UNION SELECT reservation_id FROM payments WHERE payment_id = $1
+UNION SELECT reservation_id FROM events JOIN reservations USING (event_id) WHERE visitor_id = $1
+UNION SELECT reservation_id FROM mailboxes JOIN events USING (room_id)
+             JOIN reservations USING (event_id, visitor_id) WHERE lower(email) = $2
+UNION SELECT reservation_id FROM accounts JOIN reservations ON claimed_by = account_id WHERE email = $2
+UNION SELECT reservation_id FROM unnest($3::text[], $4::text[]) AS theirs (event_id, visitor_id)
+             JOIN reservations USING (event_id, visitor_id)
+LIMIT $5
+"""
+
+_SELECT = """
+SELECT reservation_id, visitor_id, status,
+       (SELECT string_agg(format('%s:%s:%s', line.ticket_type_id, line.quantity, line.price), ' ' ORDER BY nr)
+        FROM ROWS FROM (jsonb_to_recordset(items) AS (ticket_type_id text, quantity bigint, price bigint))
+             WITH ORDINALITY AS line (ticket_type_id, quantity, price, nr)) AS items,
+       amount, currency, created_at, expires_at, confirmed_at, ended_at,
+       coalesce((SELECT string_agg(code, ' ' ORDER BY ticket_type_id, ticket_id) FROM tickets
+                 WHERE tickets.reservation_id = reservations.reservation_id), '') AS codes,
+       coalesce((SELECT string_agg(seat, ' ') FROM jsonb_array_elements(items) AS line,
+                 jsonb_array_elements_text(line -> 'seat_ids') AS seat), '') AS seat_ids
+FROM reservations
+{where}
+ORDER BY reservations.created_at, reservation_id
+"""
+
+
+async def orders(postgres: asyncpg.Pool, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
+    """The orders, the oldest first, all of one moment."""
+    async with (
+        postgres.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{STALLED_S}s'")
+        cursor = await connection.cursor(_SELECT.format(where=WHERE), *wanted, timeout=LONG_S)
+        while rows := await cursor.fetch(CHUNK, timeout=LONG_S):
+            yield [Order(*row) for row in rows]
+
+
+async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list[Order]:
+    """These orders, the oldest first."""
+    rows = await connection.fetch(
+        _SELECT.format(where="WHERE reservation_id = ANY($1)"), reservation_ids, timeout=LONG_S
+    )
+    return [Order(*row) for row in rows]
+
+
+async def statuses(connection: Connection, reservation_ids: Sequence[str]) -> dict[str, str]:
+    """How these stand, by their ids."""
+    rows = await connection.fetch(
+        "SELECT reservation_id, status FROM reservations WHERE reservation_id = ANY($1)", reservation_ids
+    )
+    return {row["reservation_id"]: row["status"] for row in rows}
+
+
+async def counts(postgres: asyncpg.Pool, event_id: EventId | None) -> ReservationCounts:
+    """The reservations of an event, or of all; counted by going over them, so not to be asked often."""
+    row = await postgres.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE status = 'held') AS held,
+               count(*) FILTER (WHERE status = 'paying') AS paying,
+               count(*) FILTER (WHERE status = 'confirmed') AS confirmed,
+               count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+               count(*) FILTER (WHERE status = 'expired') AS expired,
+               count(*) FILTER (WHERE created_at > now() - interval '1 minute') AS last_minute
+        FROM reservations WHERE $1::text IS NULL OR event_id = $1
+        """,
+        event_id,
+        timeout=LONG_S,
+    )
+    assert row is not None
+    return ReservationCounts(*row)
+
+
+async def find(
+    postgres: asyncpg.Pool,
+    word: str,
+    code: str,
+    email: str,
+    visitors: Mapping[EventId, VisitorId],
+    limit: int,
+) -> list[str]:
+    """The reservations that a word names: by their id, a ticket's code, a payment, a visitor, or an e-mail;
+    `visitors` is who the account with that e-mail is in each event."""
+    rows = await postgres.fetch(
+        _FIND, *(word, email, list(visitors), list(visitors.values()), limit, code), timeout=LONG_S
+    )
+    return [row["reservation_id"] for row in rows]
+
+
+async def select_page(
+    postgres: asyncpg.Pool, wanted: OrderFilter, *, limit: int, offset: int
+) -> tuple[list[OrderRow], int]:
+    """A part of the orders, the newest first, and how many match. Goes over all of an event's."""
+    rows = await postgres.fetch(
+        f"""
+        SELECT it.reservation_id, it.event_id, events.name, it.visitor_id, email, it.status,
+               (SELECT coalesce(sum(quantity), 0)::bigint
+                FROM jsonb_to_recordset(it.items) AS line (quantity bigint)),
+               it.amount, it.currency, it.created_at
+        FROM (SELECT * FROM reservations {WHERE}
+              ORDER BY reservations.created_at DESC, reservation_id LIMIT $7 OFFSET $8) AS it
+        JOIN events USING (event_id)
+        LEFT JOIN mailboxes ON mailboxes.room_id = events.room_id AND mailboxes.visitor_id = it.visitor_id
+        ORDER BY it.created_at DESC, it.reservation_id
+        """,
+        *(*wanted, limit, offset),
+        timeout=LONG_S,
+    )
+    total: int = await postgres.fetchval(
+        f"SELECT count(*) FROM reservations {WHERE}", *wanted, timeout=LONG_S
+    )
+    return [OrderRow(*row) for row in rows], total
+
+
+async def lock_status(connection: Connection, reservation_id: str) -> str | None:
+    """How a reservation stands, which stays so until the transaction ends; None: there is none."""
+    status: str | None = await connection.fetchval(
+        "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE", reservation_id
+    )
+    return status
+
+
+async def times(postgres: asyncpg.Pool, reservation_id: str) -> OrderTimes | None:
+    """When what happened to an order; None when there is none."""
+    row = await postgres.fetchrow(
+        """
+        SELECT email, reservations.created_at, expires_at, extended_s, reservations.confirmed_at, ended_at
+        FROM reservations JOIN events USING (event_id) LEFT JOIN mailboxes USING (room_id, visitor_id)
+        WHERE reservation_id = $1
+        """,
+        reservation_id,
+    )
+    return OrderTimes(*row) if row else None
+
+
+async def payments(postgres: asyncpg.Pool, reservation_id: str) -> list[PaymentRow]:
+    """The attempts to pay for an order, the first one first."""
+    rows = await postgres.fetch(
+        "SELECT payment_id, status, method, amount, created_at, settled_at FROM payments "
+        "WHERE reservation_id = $1 ORDER BY created_at, payment_id LIMIT 100",
+        reservation_id,
+    )
+    return [PaymentRow(*row) for row in rows]
+
+
+async def mails(postgres: asyncpg.Pool, reservation_id: str) -> list[MailLine]:
+    """The mails about an order, the first one first."""
+    rows = await postgres.fetch(
+        "SELECT mail_id, kind, state, created_at, settled_at FROM mails "
+        "WHERE reservation_id = $1 ORDER BY created_at, mail_id LIMIT 100",
+        reservation_id,
+    )
+    return [MailLine(*row) for row in rows]

@@ -1,0 +1,170 @@
+"""SQL of the outbox: what changed and is not told yet. The triggers of migration 0005 write it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+
+from app.core.model import NoticeType
+from app.store.sql.rooms import Connection
+
+KEPT_DAYS = 3  # what was told can be replayed for so long
+NOTICES_MAX = 500  # one step of the relay; the last row may hold more, as many as were changed at once
+FORGET_MAX = 5_000
+APART_MAX = 100  # rows of one step that are told one by one
+
+
+class Notice(NamedTuple):
+    """One change as others are told of it; `data` is JSON. Told again, it has the same id."""
+
+    notice_id: str
+    type: NoticeType
+    at: str
+    data: str
+
+
+class Waiting(NamedTuple):
+    """Rows of the outbox that are next, what they tell, in order, and whether there are webhooks to tell."""
+
+    numbers: list[int]
+    notices: list[Notice]
+    listened: bool
+
+
+AT = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"  # RFC 3339
+
+# The lowest numbers first: of one reservation the earlier changes have the lower ones (migration 0005).
+_NEXT = f"""
+WITH first AS (
+    SELECT number, sum(cardinality(subjects)) OVER (ORDER BY number) - cardinality(subjects) AS before
+    FROM (SELECT number, subjects FROM outbox WHERE streamed_at IS NULL
+          AND ($1::bigint IS NULL OR number = $1) ORDER BY number LIMIT {NOTICES_MAX}) AS it
+)
+SELECT number, notice_id, type, {AT} AS at, data::text,
+       EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS listened
+FROM notices WHERE number IN (SELECT number FROM first WHERE before < {NOTICES_MAX})
+ORDER BY number, ordinal
+"""
+
+_MARK = """
+WITH marked AS (
+    UPDATE outbox SET streamed_at = now(), queued = true WHERE number = ANY($1)
+)
+INSERT INTO stream_end (entry_id) VALUES ($2) ON CONFLICT (one) DO UPDATE SET entry_id = excluded.entry_id
+"""
+
+# What is streamed again, after Redis was lost, is not delivered again.
+_DELIVER = """
+WITH fresh AS (
+    SELECT number FROM outbox WHERE number = ANY($1) AND NOT queued
+)
+INSERT INTO deliveries (webhook_id, number, ordinal, thread)
+SELECT webhook_id, number, ordinal, thread
+FROM fresh JOIN notices USING (number)
+JOIN webhooks ON disabled_at IS NULL AND (types = '{}' OR notices.type = ANY(types))
+ON CONFLICT DO NOTHING
+"""
+
+
+@asynccontextmanager
+async def turn(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
+    """A transaction in which nobody else relays, or None: somebody does. A relay that dies lets go of it.
+
+    Its COMMIT does not wait for the disk: one that is lost is done again.
+    """
+    async with postgres.acquire() as connection, connection.transaction():
+        mine = await connection.fetchval(
+            "SELECT pg_try_advisory_xact_lock(hashtext('fairgate relay')) "
+            "FROM set_config('synchronous_commit', 'off', true)"
+        )
+        yield connection if mine else None
+
+
+async def waiting(connection: Connection, number: int | None = None) -> Waiting:
+    """What is next, or this row. Called in a `turn`."""
+    rows = await connection.fetch(_NEXT, number)
+    notices = [Notice(row["notice_id"], row["type"], row["at"], row["data"]) for row in rows]
+    numbers = list(dict.fromkeys(row["number"] for row in rows))
+    return Waiting(numbers, notices, listened=bool(rows) and rows[0]["listened"])
+
+
+async def first_numbers(connection: Connection) -> list[int]:
+    """The rows that are next, one by one."""
+    rows = await connection.fetch(
+        "SELECT number FROM outbox WHERE streamed_at IS NULL ORDER BY number LIMIT $1", APART_MAX
+    )
+    return [row["number"] for row in rows]
+
+
+async def pass_over(connection: Connection, number: int) -> str:
+    """Do not tell this row; what it is."""
+    row: str = await connection.fetchval(
+        "WITH passed AS (UPDATE outbox SET streamed_at = now(), queued = true WHERE number = $1 RETURNING *) "
+        "SELECT row_to_json(passed)::text FROM passed",
+        number,
+    )
+    return row
+
+
+async def tell_again(connection: Connection, number: int) -> bool:
+    """Tell this row, which was passed over; False when it is not kept any more."""
+    done = await connection.execute(
+        "UPDATE outbox SET streamed_at = NULL, queued = false WHERE number = $1", number
+    )
+    return done == "UPDATE 1"
+
+
+async def deliver(connection: Connection, numbers: Sequence[int]) -> None:
+    """Each webhook that wants them is to have them. Called before `mark_streamed`."""
+    await connection.execute(_DELIVER, numbers)
+
+
+async def mark_streamed(connection: Connection, numbers: Sequence[int], entry_id: str) -> None:
+    """They are in the stream, up to `entry_id`."""
+    await connection.execute(_MARK, numbers, entry_id)
+
+
+async def stream_end(connection: Connection) -> str:
+    """The last entry that was added to the Redis stream and noted here; `0-0` when there was none."""
+    entry_id: str = await connection.fetchval("SELECT coalesce((SELECT entry_id FROM stream_end), '0-0')")
+    return entry_id
+
+
+async def stream_again(connection: Connection, since_ms: int, entry_id: str) -> int:
+    """The stream ends at `entry_id` and lacks what was added since then: add it again; how many rows."""
+    done = await connection.execute(
+        "UPDATE outbox SET streamed_at = NULL WHERE streamed_at >= to_timestamp($1 / 1000.0)", since_ms
+    )
+    await connection.execute("UPDATE stream_end SET entry_id = $1", entry_id)
+    return int(done.rpartition(" ")[2])
+
+
+async def lag_s(postgres: asyncpg.Pool) -> float:
+    """For how long the oldest change has not been told; 0 when all are."""
+    waits: float = await postgres.fetchval(
+        "SELECT coalesce(extract(epoch FROM now() - (SELECT at FROM outbox WHERE streamed_at IS NULL "
+        "ORDER BY number LIMIT 1)), 0)::float8"
+    )
+    return max(0.0, waits)
+
+
+async def forget(postgres: asyncpg.Pool) -> bool:
+    """Delete what was told everywhere and is past its time; True when there may be more."""
+    done = await postgres.execute(
+        """
+        DELETE FROM outbox WHERE number IN (
+            SELECT number FROM outbox
+            WHERE streamed_at < now() - make_interval(days => $1) AND queued
+              AND NOT EXISTS (SELECT FROM set_aside WHERE kind = 'notice' AND subject = number::text)
+              AND NOT EXISTS (SELECT FROM deliveries
+                              WHERE deliveries.number = outbox.number AND given_up_at IS NULL)
+            ORDER BY streamed_at LIMIT $2)
+        """,
+        KEPT_DAYS,
+        FORGET_MAX,
+        timeout=60,
+    )
+    return done == f"DELETE {FORGET_MAX}"

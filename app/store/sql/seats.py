@@ -1,0 +1,145 @@
+"""Seats: which an event has and who has them, in Postgres; and how Redis tells them, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from app.core.model import EventId
+from app.core.seating import SeatRow, Section, row_of, seat_id
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.sql.rooms import Connection, Queries
+
+LONG_S = 60.0  # statements that read all seats of an event
+CHUNK = 10_000  # seats an INSERT
+
+
+class LiveSeat(NamedTuple):
+    """A seat as Postgres has it: `state` f, h or s; `?` for one that is kept by a reservation that ended."""
+
+    ticket_type_id: str
+    state: str
+
+
+class Claim(NamedTuple):
+    """A seat that a living reservation names, and which reservation `seat_holds` says has it."""
+
+    seat_id: str
+    reservation_id: str
+    kept_by: str | None
+
+
+async def insert_seats(connection: Connection, event_id: EventId, section: Section) -> None:
+    """Write the seats of a new section."""
+    rows = [
+        (seat_id(section.ticket_type_id, it.row, number), number_of_row, it.row, number)
+        for number_of_row, it in enumerate(section.rows, 1)
+        for number in it.numbers()
+    ]
+    for start in range(0, len(rows), CHUNK):
+        await connection.execute(
+            "INSERT INTO seats (event_id, ticket_type_id, seat_id, row_number, row_name, number) "
+            "SELECT $1, $2, * FROM unnest($3::text[], $4::int[], $5::text[], $6::int[])",
+            event_id,
+            section.ticket_type_id,
+            *zip(*rows[start : start + CHUNK], strict=True),
+            timeout=LONG_S,
+        )
+
+
+async def count_seats(queries: Queries, event_id: EventId) -> int:
+    """How many seats the event has."""
+    count: int = await queries.fetchval(
+        "SELECT coalesce(sum(total), 0)::bigint FROM ticket_types WHERE event_id = $1 AND seated", event_id
+    )
+    return count
+
+
+async def select_rows(
+    queries: Any, event_id: EventId, ticket_type_ids: Sequence[str]
+) -> dict[str, list[SeatRow]]:
+    """The rows of these ticket types, the best first, all seats free."""
+    rows = await queries.fetch(
+        """
+        SELECT ticket_type_id, row_name, array_agg(number ORDER BY number) AS numbers FROM seats
+        WHERE event_id = $1 AND ticket_type_id = ANY($2)
+        GROUP BY ticket_type_id, row_number, row_name ORDER BY ticket_type_id, row_number
+        """,
+        event_id,
+        ticket_type_ids,
+        timeout=LONG_S,
+    )
+    return {
+        ticket_type_id: [row_of(row["row_name"], row["numbers"]) for row in group]
+        for ticket_type_id, group in groupby(rows, key=lambda row: row["ticket_type_id"])
+    }
+
+
+async def taken(postgres: asyncpg.Pool, event_id: str, seat_ids: Sequence[str]) -> dict[str, str]:
+    """Those of the seats that somebody has, and who."""
+    rows = await postgres.fetch(
+        "SELECT seat_id, visitor_id FROM seat_holds JOIN reservations USING (reservation_id) "
+        "WHERE seat_holds.event_id = $1 AND seat_id = ANY($2)",
+        event_id,
+        seat_ids,
+    )
+    return {row["seat_id"]: row["visitor_id"] for row in rows}
+
+
+async def live_seats(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, LiveSeat]:
+    """Every seat of the event, by its id."""
+    rows = await postgres.fetch(
+        """
+        SELECT seats.seat_id, ticket_type_id,
+               CASE WHEN reservation_id IS NULL THEN 'f' WHEN status IN ('held', 'paying') THEN 'h'
+                    WHEN status = 'confirmed' THEN 's' ELSE '?' END AS state
+        FROM seats LEFT JOIN seat_holds USING (event_id, seat_id)
+                   LEFT JOIN reservations USING (reservation_id)
+        WHERE seats.event_id = $1
+        """,
+        event_id,
+        timeout=LONG_S,
+    )
+    return {row["seat_id"]: LiveSeat(row["ticket_type_id"], row["state"]) for row in rows}
+
+
+async def claims(postgres: asyncpg.Pool, event_id: EventId) -> list[Claim]:
+    """The seats that living reservations name, each beside who keeps it in `seat_holds`."""
+    rows = await postgres.fetch(
+        """
+        SELECT live.seat_id, live.reservation_id, seat_holds.reservation_id AS kept_by
+        FROM (SELECT reservation_id, jsonb_array_elements_text(line.seat_ids) AS seat_id
+              FROM reservations, jsonb_to_recordset(items) AS line (seat_ids jsonb)
+              WHERE event_id = $1 AND status IN ('held', 'paying', 'confirmed')) AS live
+        LEFT JOIN seat_holds ON seat_holds.event_id = $1 AND seat_holds.seat_id = live.seat_id
+        """,
+        event_id,
+        timeout=LONG_S,
+    )
+    return [Claim(*row) for row in rows]
+
+
+async def live_rows(redis: RedisClient, keys: RoomKeys) -> dict[str, list[SeatRow]]:
+    """The rows of each ticket type as Redis has them, the best first, with the state of each seat now."""
+    client: Any = redis
+    fields: dict[str, str] = await client.hgetall(keys.seats)
+    found: dict[str, list[tuple[int, SeatRow]]] = {}
+    for field, value in fields.items():
+        if field.startswith("row:"):
+            ticket_type_id, _, row = field.removeprefix("row:").rpartition("-")
+            number, first, states = value.split("|")
+            found.setdefault(ticket_type_id, []).append((int(number), SeatRow(row, int(first), states)))
+    return {ticket_type_id: [row for _, row in sorted(rows)] for ticket_type_id, rows in found.items()}
+
+
+async def missing_types(redis: RedisClient, keys: RoomKeys, ticket_type_ids: Sequence[str]) -> list[str]:
+    """Those of the ticket types whose seats Redis does not have."""
+    if not ticket_type_ids:
+        return []
+    client: Any = redis
+    there = await client.hmget(keys.seats, [f"runs:{it}" for it in ticket_type_ids])
+    return [it for it, runs in zip(ticket_type_ids, there, strict=True) if runs is None]

@@ -1,0 +1,173 @@
+"""SQL of claimed turns and of what a restored room needs to know: nobody gets a second turn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from app.core.clock import from_ms, to_ms
+from app.core.model import Place, RoomId, VisitorId
+from app.store.scripts.admission import RestorePoint, SessionRecord
+from app.store.sql.rooms import Connection, Queries
+
+CHUNK = 1_000  # rows a script call
+POINT = """
+    WITH was AS (SELECT * FROM rooms WHERE room_id = $1 FOR UPDATE),
+    served AS (
+        SELECT GREATEST(was.serving_position, max(s.queue_number)) AS n
+        FROM was LEFT JOIN sessions s USING (room_id) GROUP BY was.serving_position
+    ),
+    drawn AS (
+        SELECT max(queue_number) AS n FROM drawn_places, was
+        WHERE drawn_places.room_id = $1 AND queue_number BETWEEN was.draw_first AND was.draw_last
+    ),
+    settled AS (
+        SELECT COALESCE(max(serving_position) FILTER (WHERE called_at <= now() - make_interval(secs => $2)),
+            CASE WHEN count(*) = 0 THEN (SELECT n FROM served) ELSE 0 END) AS n
+        FROM calls WHERE room_id = $1
+    )
+    UPDATE rooms SET epoch = was.epoch + 1, numbers_reserved = was.numbers_reserved + $3, unloaded_at = NULL
+    FROM was, served, drawn, settled WHERE rooms.room_id = $1
+    RETURNING rooms.epoch, was.numbers_reserved AS last_number, rooms.numbers_reserved,
+        served.n AS serving_position, was.draw_first,
+        CASE WHEN was.unloaded_at IS NULL THEN settled.n ELSE served.n END AS settled,
+        COALESCE(drawn.n + 1, was.draw_first) AS draw_next, was.draw_last,
+        COALESCE(array_to_string(was.counted, ' '), '') AS counted
+"""
+
+
+async def insert_sessions(queries: Queries, room_id: RoomId, places: Sequence[Place]) -> None:
+    """Remember claimed turns; those that are known stay as they are."""
+    await queries.execute(
+        "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
+        "SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) ON CONFLICT DO NOTHING",
+        room_id,
+        [place.visitor_id for place in places],
+        [place.queue_number for place in places],
+        [from_ms(place.session_expires_at_ms) for place in places],
+    )
+
+
+async def end_sessions(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> None:
+    """Remember that the visitor's session is over before its time."""
+    await queries.execute(
+        "UPDATE sessions SET ended_at = now() "
+        "WHERE room_id = $1 AND visitor_id = $2 AND ended_at IS NULL AND expires_at > now()",
+        room_id,
+        visitor_id,
+    )
+
+
+async def end_session(queries: Queries, room_id: RoomId, visitor_id: VisitorId, number: int) -> bool:
+    """Remember that this very session is over before its time; False: there never was one."""
+    row = await queries.fetchrow(
+        "UPDATE sessions SET ended_at = COALESCE(ended_at, LEAST(now(), expires_at)) "
+        "WHERE room_id = $1 AND visitor_id = $2 AND queue_number = $3 RETURNING 1",
+        room_id,
+        visitor_id,
+        number,
+    )
+    return row is not None
+
+
+async def renew_sessions(
+    queries: Queries, room_id: RoomId, renewed: Sequence[tuple[VisitorId, int, int]]
+) -> None:
+    """Remember until when (ms) sessions were put off; those are (visitor, number, end)."""
+    await queries.execute(
+        "UPDATE sessions SET expires_at = it.ends_at "
+        "FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) AS it (visitor_id, queue_number, ends_at) "
+        "WHERE sessions.room_id = $1 AND sessions.visitor_id = it.visitor_id "
+        "AND sessions.queue_number = it.queue_number AND sessions.expires_at < it.ends_at",
+        room_id,
+        [it[0] for it in renewed],
+        [it[1] for it in renewed],
+        [from_ms(it[2]) for it in renewed],
+    )
+
+
+async def began_at(queries: Queries, room_id: RoomId, visitor_id: VisitorId, number: int) -> datetime | None:
+    """When a session was claimed; None: there never was one."""
+    found: datetime | None = await queries.fetchval(
+        "SELECT began_at FROM sessions WHERE room_id = $1 AND visitor_id = $2 AND queue_number = $3",
+        room_id,
+        visitor_id,
+        number,
+    )
+    return found
+
+
+async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:
+    """Remember that staff removed the visitor; False when that was known, or there is no such room."""
+    row = await queries.fetchrow(
+        "INSERT INTO removed_visitors (room_id, visitor_id) "
+        "SELECT room_id, $2 FROM rooms WHERE room_id = $1 FOR KEY SHARE "  # it may have been deleted just now
+        "ON CONFLICT DO NOTHING RETURNING visitor_id",
+        room_id,
+        visitor_id,
+    )
+    return row is not None
+
+
+async def next_epoch(
+    queries: Queries, room_id: RoomId, *, claim_window_s: int, block: int
+) -> RestorePoint | None:
+    """Begin a new epoch, with a block of numbers above every old one. None: there is no such room.
+
+    Where the line stood is the recorded serving position, or a claimed number above it. Calls up to `settled`
+    are older than the claim window; in a room that was unloaded all are.
+    """
+    row = await queries.fetchrow(POINT, room_id, claim_window_s, block)
+    return RestorePoint(**row) if row else None
+
+
+async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> bool:
+    """Be the only one at this in this room until the transaction ends; False when somebody else is."""
+    locked: bool = await connection.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
+    )
+    return locked
+
+
+async def recent_sessions(queries: Queries, room_id: RoomId) -> AsyncIterator[list[SessionRecord]]:
+    """Sessions that last, or ended within the hour their ending is told; a chunk at a time."""
+    after, last = datetime.min.replace(tzinfo=UTC), ""
+    while True:
+        rows = await queries.fetch(
+            "SELECT visitor_id, queue_number, expires_at, ended_at, began_at FROM sessions "
+            "WHERE room_id = $1 AND expires_at > now() - interval '1 hour' "
+            "AND (expires_at, visitor_id) > ($2, $3) "
+            "ORDER BY expires_at, visitor_id LIMIT $4",
+            room_id,
+            after,
+            last,
+            CHUNK,
+        )
+        if not rows:
+            return
+        after, last = rows[-1]["expires_at"], rows[-1]["visitor_id"]
+        yield [
+            SessionRecord(
+                row["visitor_id"],
+                row["queue_number"],
+                *(to_ms(row[it]) for it in ("expires_at", "ended_at", "began_at")),
+            )
+            for row in rows
+        ]
+
+
+async def removed_visitors(queries: Queries, room_id: RoomId) -> AsyncIterator[list[str]]:
+    """Whom staff removed; a chunk at a time."""
+    after = ""
+    while True:
+        rows = await queries.fetch(
+            "SELECT visitor_id FROM removed_visitors WHERE room_id = $1 AND visitor_id > $2 "
+            "ORDER BY visitor_id LIMIT $3",
+            room_id,
+            after,
+            CHUNK,
+        )
+        if not rows:
+            return
+        yield [row["visitor_id"] for row in rows]
+        after = rows[-1]["visitor_id"]

@@ -1,0 +1,77 @@
+"""SQL of sign-ins: where staff is signed in to the console."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from app.core.model import Role
+from app.store.sql.rooms import Connection, Queries
+
+SEEN_EVERY = "interval '1 minute'"  # a page a second does not need a write a second
+
+
+class SignIn(NamedTuple):
+    """One browser that is signed in; `role` as the account has it by now, `name` None without an account."""
+
+    sign_in_id: str
+    subject: str
+    role: Role
+    name: str | None
+    address: str
+    agent: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+_SELECT = """
+    SELECT sign_in_id, subject, coalesce(accounts.role, sign_ins.role) AS role, name, address, agent,
+           sign_ins.created_at, seen_at, expires_at
+    FROM sign_ins LEFT JOIN accounts ON account_id = subject
+    WHERE expires_at > now()
+"""
+
+
+async def insert_sign_in(
+    queries: Queries, secret_hash: bytes, subject: str, role: Role, *, address: str, agent: str, ttl_s: int
+) -> None:
+    """Write down a new one, and forget those that have run out."""
+    await queries.fetchrow(
+        "WITH gone AS (DELETE FROM sign_ins WHERE expires_at <= now()) "
+        "INSERT INTO sign_ins (secret_hash, subject, role, address, agent, expires_at) "
+        "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))",
+        *(secret_hash, subject, role, address, agent, ttl_s),
+    )
+
+
+async def select_sign_in(queries: Queries, secret_hash: bytes) -> SignIn | None:
+    """The one with this secret, None once it is over."""
+    row = await queries.fetchrow(f"{_SELECT} AND secret_hash = $1", secret_hash)
+    return SignIn(*row) if row else None
+
+
+async def touch(postgres: asyncpg.Pool, sign_in_id: str) -> None:
+    """Note that it was used, to the minute."""
+    await postgres.execute(
+        f"UPDATE sign_ins SET seen_at = now() WHERE sign_in_id = $1 AND seen_at < now() - {SEEN_EVERY}",
+        sign_in_id,
+    )
+
+
+async def select_of(postgres: asyncpg.Pool, subject: str, limit: int) -> list[SignIn]:
+    """Those of one account, the last used first."""
+    rows = await postgres.fetch(f"{_SELECT} AND subject = $1 ORDER BY seen_at DESC LIMIT $2", subject, limit)
+    return [SignIn(*row) for row in rows]
+
+
+async def delete(postgres: asyncpg.Pool, subject: str, sign_in_id: str) -> None:
+    """End one of this account."""
+    await postgres.execute("DELETE FROM sign_ins WHERE subject = $1 AND sign_in_id = $2", subject, sign_in_id)
+
+
+async def delete_of(queries: Connection | asyncpg.Pool, subject: str, but: str = "") -> None:
+    """End all of this account, but one."""
+    await queries.execute("DELETE FROM sign_ins WHERE subject = $1 AND sign_in_id <> $2", subject, but)

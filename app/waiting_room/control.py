@@ -1,0 +1,238 @@
+"""What staff do to a room: make it, change it, open and close it, take a visitor out, look at its numbers.
+
+Postgres first, then Redis: an answer of success is a change that survives. Should Redis be away in between,
+the worker brings it there within a second of its return.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.core import gating, rules, theme
+from app.core.clock import now_ms
+from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
+from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
+from app.core.moments import check_moments
+from app.core.rules import RoomAction
+from app.core.validation_messages import invalid
+from app.restoring.loaded_rooms import stores_answer
+from app.restoring.room import rebuild_room
+from app.store.connections import Stores
+from app.store.keys import ROOMS, RoomKeys
+from app.store.redis import busy
+from app.store.redis.busy import mark_busy
+from app.store.redis.conf import conf_fields
+from app.store.scripts import admission
+from app.store.scripts import room as room_scripts
+from app.store.scripts.room import NotLoaded
+from app.store.sql import rooms, sessions
+from app.store.sql.audit import AuditFilter, Fields
+from app.store.sql.rooms import Connection
+from app.waiting_room.queue import Line
+
+OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}
+
+
+def new_seed() -> bytes:
+    """What a room's draw is made of; decided at the creation, published at the opening."""
+    return secrets.token_bytes(32)
+
+
+def read_settings(document: dict[str, Any]) -> RoomSettings:
+    """Settings from JSON values. Raises ValidationFailed naming the field."""
+    try:
+        settings = msgspec.convert(document, RoomSettings)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    check_settings(settings)
+    return settings
+
+
+def check_settings(settings: RoomSettings) -> None:
+    """What fits field by field, but not together. Raises ValidationFailed."""
+    check_moments(settings)
+    rules.check_times(settings)
+    theme.check(settings.theme)
+    gating.check_gate(settings)
+
+
+async def create_room(
+    line: Line, room_id: RoomId, settings: RoomSettings, event_id: EventId | None = None, *, by: Author
+) -> Room:
+    """A new room, scheduled. Raises AlreadyExists, ValidationFailed (see `check_settings`).
+
+    With an `event_id` the room is for an event whose row is made next: it comes to life with `refresh`, or
+    within a second, so that it never runs without its stock. To make both in one transaction call
+    `insert_room` in it, and `refresh` after it.
+    """
+    with stores_answer():
+        async with line.stores.postgres.acquire() as connection, connection.transaction():
+            if not await insert_room(connection, room_id, settings, by=by):
+                raise AlreadyExists(f"There is a room {room_id} already.")
+        line.stores.absent.forget("room", room_id)
+        if event_id is None:
+            await rebuild_room(line.stores, room_id)
+    return await line.rooms.get(room_id)
+
+
+async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSettings, *, by: Author) -> bool:
+    """Write a new room; False when the room_id is taken. Raises ValidationFailed (see `check_settings`)."""
+    check_settings(settings)
+    if not await rooms.insert_room(connection, room_id, settings, new_seed()):
+        return False
+    after = msgspec.structs.asdict(settings)
+    await audit.record(connection, by, "create", Thing("room", room_id), after=after)
+    return True
+
+
+async def configure(line: Line, room_id: RoomId, patch: dict[str, Any], *, by: Author) -> Room:
+    """Change settings; `patch` holds the fields that were sent, JSON values. Acts on the next tick.
+
+    Raises RoomNotFound, ValidationFailed (naming the field), QueueingMethodLocked.
+    """
+
+    def patched(room: Room) -> Room:
+        settings = read_settings(msgspec.to_builtins(room.settings) | patch)
+        if settings.queueing_method != room.settings.queueing_method and room.state != "scheduled":
+            raise QueueingMethodLocked
+        return msgspec.structs.replace(room, settings=settings)
+
+    return await _change(line, room_id, "change", patched, by)
+
+
+async def set_state(line: Line, room_id: RoomId, action: RoomAction, *, by: Author) -> Room:
+    """Open, pause, resume or close. Raises RoomNotFound, Conflict when the step makes no sense."""
+
+    def stepped(room: Room) -> Room:
+        state = rules.state_after(room.state, action)
+        if state == room.state:
+            return room
+        at_ms, settings = now_ms(), room.settings
+        if settings.closes_at is not None and rules.due_state("open", settings, at_ms) == "closed":
+            settings = msgspec.structs.replace(settings, closes_at=None)  # it has acted; opened again by hand
+        return msgspec.structs.replace(
+            room,
+            settings=settings,
+            state=state,
+            opened_at_ms=room.opened_at_ms or (at_ms if state == "open" else 0),
+            closed_at_ms=at_ms if state == "closed" else 0,
+        )
+
+    return await _change(line, room_id, action, stepped, by)
+
+
+async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
+    """Put back what the last change of the room changed: settings, a pause or its end.
+
+    Raises RoomNotFound, and Conflict when it is not the last change any more, or is none that can be undone.
+    """
+    with stores_answer():
+        wanted = AuditFilter("room", room_id)
+        found, _ = await audit.entries(line.stores, wanted, limit=1, offset=0)
+    if not found or found[0].audit_id != audit_id:
+        raise Conflict("The room was changed meanwhile; look at it again.")
+    change = found[0].change
+    if change.action in OPPOSITE:
+        return await set_state(line, room_id, OPPOSITE[change.action], by=by)
+    if change.action != "change":
+        raise Conflict("This change cannot be undone.")
+    before, after = change.before or {}, change.after or {}
+
+    def put_back(room: Room) -> Room:
+        now = msgspec.to_builtins(room.settings)
+        if any(now[name] != value for name, value in _settings_alone(after).items()):
+            raise Conflict("The room was changed meanwhile; look at it again.")
+        return msgspec.structs.replace(room, settings=read_settings(now | _settings_alone(before)))
+
+    return await _change(line, room_id, "change", put_back, by)
+
+
+async def refresh(stores: Stores, room_id: RoomId) -> None:
+    """Bring the room in Redis up to what Postgres says, as a new version: its event was made or changed."""
+    with stores_answer():
+        await rooms.touch_room(stores.postgres, room_id)
+        await push(stores, room_id)
+
+
+async def push(stores: Stores, room_id: RoomId) -> None:
+    """Bring the room in Redis up to the version Postgres has."""
+    row = await rooms.select_room(stores.postgres, room_id)
+    if row is None:
+        return
+    room, keys = row.room, RoomKeys(room_id)
+    try:
+        await admission.configure(stores.redis, keys, conf_fields(row), version=room.version, to=room.state)
+    except NotLoaded:
+        await rebuild_room(stores, room_id)
+    else:
+        await mark_busy(stores.redis, busy.KEYS, [room_id])
+
+
+async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:
+    """Take a visitor out of the room for ever. Raises RoomNotFound."""
+    await line.rooms.get(room_id)
+    with stores_answer():
+        async with line.stores.postgres.acquire() as connection, connection.transaction():
+            if await sessions.insert_removed(connection, room_id, visitor_id):
+                thing = Thing("visitor", f"{room_id}/{visitor_id}")
+                await audit.record(connection, by, "remove", thing, after={"removed": True})
+            await sessions.end_sessions(connection, room_id, visitor_id)
+        await line.rooms.loaded(
+            room_id, lambda: room_scripts.remove(line.stores.redis, RoomKeys(room_id), visitor_id)
+        )
+
+
+async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
+    """Forget a room whose event is gone: its row and everything in Redis."""
+    redis: Any = stores.redis
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            row = await rooms.lock_room(connection, room_id)
+            if row is not None:
+                await rooms.delete_room(connection, room_id)
+                before = _fields(row.room)
+                await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
+        await redis.srem(ROOMS, room_id)
+        await admission.forget_room(stores.redis, RoomKeys(room_id, now_ms() // 86_400_000))
+
+
+async def _change(
+    line: Line, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author
+) -> Room:
+    """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis.
+
+    The room is loaded before: so an opening happens in Redis, where it fills the bucket, and with Redis away
+    nothing is changed.
+    """
+    keys = RoomKeys(room_id)
+    with stores_answer():
+        await line.rooms.loaded(room_id, lambda: room_scripts.status(line.stores.redis, keys))
+        async with line.stores.postgres.acquire() as connection, connection.transaction():
+            row = await rooms.lock_room(connection, room_id)
+            if row is None:
+                raise RoomNotFound
+            state = rules.due_state(row.room.state, row.room.settings, now_ms())
+            before = msgspec.structs.replace(row.room, state=state)
+            after = change(before)
+            if after != before:
+                await rooms.update_room(connection, after)
+                fields = {"before": _fields(before), "after": _fields(after)}
+                await audit.record(connection, by, action, Thing("room", room_id), **fields)
+        if after != before:
+            await push(line.stores, room_id)
+    return await line.rooms.read(room_id)
+
+
+def _settings_alone(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if name != "state"}
+
+
+def _fields(room: Room) -> Fields:
+    """What the audit log tells of a room; not the seed, which is secret until the opening."""
+    return {**msgspec.structs.asdict(room.settings), "state": room.state}

@@ -1,0 +1,45 @@
+"""How places ended, kept in Postgres: whose turn is over gets no second one when Redis is wiped.
+
+Redis tells an ending for an hour. Each second a worker writes down what ended there since it last looked, so
+that visitors pay nothing for it; what ended in the last second before a wipe may be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.model import RoomId
+from app.store import ended_places
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from app.store.scripts import admission
+
+PAGE = 1_000
+PAGES_MAX = 100  # a round; the next one goes on
+OVERLAP_MS = 2_000  # looked at again: a clock may be set back a little
+
+
+async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
+    """Write down what ended since it was done last. Any number of workers may do so at once."""
+    keys = RoomKeys(room_id)
+    kept_ms = await ended_places.kept_until(stores.redis, keys)
+    # Another worker may be a little ahead; one that is far ahead was, before the clock was set back.
+    since_ms = 0 if kept_ms > now_ms + OVERLAP_MS else max(0, kept_ms - OVERLAP_MS)
+    last_ms, until_ms = 0, 0
+    for page in range(PAGES_MAX):
+        found, page_ms = await ended_places.ended_since(stores.redis, keys, since_ms, page * PAGE, PAGE)
+        if not page_ms:
+            until_ms = now_ms if last_ms else 0  # so what was kept is not looked at again for ever
+            break
+        if found:
+            await ended_places.insert_ended(stores.postgres, room_id, found)
+        last_ms = until_ms = page_ms
+    if until_ms:
+        await ended_places.note_kept(stores.redis, keys, until_ms)
+
+
+async def load_endings(stores: Stores, room_id: RoomId, visitor_ids: Sequence[str]) -> None:
+    """Let Redis know how places of these ended. Raises NotLoaded."""
+    found = await ended_places.select_ended(stores.postgres, room_id, visitor_ids)
+    if found:
+        await admission.load_endings(stores.redis, RoomKeys(room_id), found)

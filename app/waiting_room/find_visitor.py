@@ -1,0 +1,40 @@
+"""Finding a visitor for staff, by what a person can read out: a number, an e-mail, an id."""
+
+from __future__ import annotations
+
+import re
+
+from app.core import typed
+from app.core.email import normalised
+from app.core.model import RoomId
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from app.store.redis import visitors
+from app.store.redis.visitors import Visitor
+
+NUMBER = re.compile(r"#?\s*([0-9][0-9,. ]{0,15})")
+WORD = re.compile(r"[\w-]{1,128}")
+
+
+async def find(stores: Stores, room_id: RoomId, word: str) -> list[Visitor]:
+    """Who is meant: by queue number, e-mail, visitor_id or reservation_id. Raises StoreUnavailable.
+
+    Only who is in this room, or was in the last hour.
+    """
+    keys = RoomKeys(room_id)
+    with stores_answer():
+        found = await _ids(stores, room_id, keys, typed.words(word))
+        seen = [await visitors.look(stores.redis, keys, it) for it in found]
+    return [it for it in seen if it.state]
+
+
+async def _ids(stores: Stores, room_id: RoomId, keys: RoomKeys, word: str) -> list[str]:
+    if number := NUMBER.fullmatch(word):
+        digits = re.sub(r"\D", "", number[1])
+        return await visitors.numbered(stores.redis, keys, int(digits))
+    if "@" in word and word.isprintable():
+        return await visitors.of_email(stores.postgres, room_id, normalised(word))
+    if WORD.fullmatch(word):
+        return await visitors.of_reservation(stores.postgres, room_id, word) or [word]
+    return []

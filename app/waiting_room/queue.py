@@ -1,0 +1,383 @@
+"""The waiting room, as visitors meet it: join, place, want, claim, leave, status.
+
+Every answer is decided by one script; callers of the same turn of the event loop share it. What staff do to a
+room is in `room_control.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from app.core import errors, rules
+from app.core.errors import Refusal, Restoring, StoreUnavailable
+from app.core.handover import CarryCode
+from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
+from app.restoring.loaded_rooms import LoadedRooms, stores_answer
+from app.settings import Settings
+from app.store import ended_places
+from app.store.coalescer import Coalescer, CoalescerFull
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from app.store.postgres_watch import PostgresWatch
+from app.store.redis.busy import Marks
+from app.store.scripts import room as room_scripts
+from app.store.scripts.admission import EndingRecord
+from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
+from app.store.sql import rooms as room_rows
+from app.store.sql import sessions
+from app.waiting_room.ended_places import load_endings
+from app.waiting_room.queue_numbers import reserve_numbers
+
+Answer = tuple[Place, RoomStatus]
+Outcome = Answer | Exception
+Record = JoinRecord | AskRecord
+Item = TypeVar("Item")
+T = TypeVar("T")
+
+ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
+RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+WINDOW_S = 60  # the throttles count by the minute
+
+JOIN_REFUSALS: dict[str, type[Refusal]] = {
+    "not_open": errors.RoomNotOpen,
+    "closed": errors.RoomClosed,
+    "sold_out": errors.RoomSoldOut,
+    "removed": errors.RemovedByStaff,
+    "restoring": errors.Restoring,
+    "too_many": errors.LimitExceeded,
+}
+_ASK_REFUSALS: dict[str, type[Refusal]] = {"absent": errors.PlaceNotFound, "restoring": errors.Restoring}
+_CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
+    "away": errors.StoreUnavailable,
+    "done": errors.SessionDone,
+    "expired": errors.SessionExpired,
+    "no_show": errors.NoShow,
+    "left": errors.LeftTheLine,
+    "removed": errors.RemovedFromLine,
+}
+_WANT_REFUSALS: dict[str, type[Refusal]] = _CLAIM_REFUSALS | {
+    "too_many": errors.LimitExceeded,
+    "called": errors.NotWaiting,
+    "active": errors.NotWaiting,
+}
+
+
+class Joining(msgspec.Struct, frozen=True):
+    """Who wants in. `known`: what their place token says, if they sent one.
+
+    `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it.
+
+    `quantity`: tickets wanted at once; 0: nothing is said, which is one for a new place.
+    """
+
+    visitor_id: VisitorId
+    known: PlaceClaims | None = None
+    network: str = ""
+    quantity: int = 0
+
+
+class Throttle(msgspec.Struct, frozen=True):
+    """A rate a minute with a burst; a rate of 0 is no limit. `policy` is its name in `RateLimit-Policy`."""
+
+    policy: str
+    rate: int
+    burst: int
+
+    def refusal(self, retry_after_ms: int) -> Refusal:
+        """What a throttled caller is told."""
+        return errors.RateLimited(
+            math.ceil(retry_after_ms / 1000), policy=self.policy, quota=self.rate, window_s=WINDOW_S
+        )
+
+
+class Question(NamedTuple):
+    """A script that answers for each record, how it is throttled, and what its refusals are called."""
+
+    script: Callable[..., Awaitable[Answers]]
+    throttle: Throttle
+    refusals: dict[str, type[Refusal]]
+
+    def put(self, stores: Stores, room_id: RoomId, records: Sequence[Record]) -> Awaitable[Answers]:
+        """Ask it."""
+        limits = {"rate": self.throttle.rate, "burst": self.throttle.burst}
+        return self.script(stores.redis, RoomKeys(room_id), records, **limits)
+
+    def outcome(self, answer: Place | Refused, now: RoomStatus) -> Outcome | None:
+        """What the caller is told; None: the script has to be asked again."""
+        if isinstance(answer, Refused):
+            if answer.word == "limited":
+                return self.throttle.refusal(answer.retry_after_ms)
+            refusal = self.refusals.get(answer.word)
+            return refusal() if refusal else None
+        refusal = self.refusals.get(answer.state)
+        return refusal() if refusal else (answer, now)
+
+
+class Line:
+    """One process's end of the waiting rooms; made by `open_line`."""
+
+    def __init__(self, stores: Stores, settings: Settings) -> None:
+        self.stores = stores
+        self.rooms = LoadedRooms(stores)
+        self.postgres = PostgresWatch(stores.postgres)
+        self.marks = Marks(stores.redis)
+        on = settings.throttled
+        self.join_throttle = Throttle(
+            "join", settings.join_rate_per_address if on else 0, settings.join_burst_per_address
+        )
+        self.place_throttle = Throttle(
+            "place", settings.place_rate_per_minute if on else 0, settings.place_burst
+        )
+        self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self))
+        self.asks: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_place_batch, self))
+        self.claims: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_claim_batch, self))
+        self.looks: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(partial(_status_batch, self))
+
+
+def open_line(stores: Stores, settings: Settings) -> Line:
+    """The line of this process; call it inside the running event loop. Nothing to close."""
+    return Line(stores, settings)
+
+
+def join(line: Line, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
+    """The place they have, or a new one (`Place.new`). The token to hand out carries `Place.token_number`.
+
+    Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
+    Restoring, StoreUnavailable.
+    """
+    return _patiently(line.joins, room_id, joining)
+
+
+def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]:
+    """The exact place, also how it ended if that is less than an hour ago (state done, left, removed ...).
+
+    Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
+    """
+    return _patiently(line.asks, room_id, claims)
+
+
+async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
+    """From now on they want so many tickets at once, and are not called while fewer are free; the place.
+
+    Raises LimitExceeded (more than the event sells to one visitor; a room without an event sells none),
+    NotWaiting, what `claim` raises for a place that has ended, RoomNotFound, Restoring, RateLimited,
+    StoreUnavailable.
+    """
+    with stores_answer():
+        (record,) = await _ask_records(line, room_id, [claims])
+        question = Question(room_scripts.place, line.place_throttle, _WANT_REFUSALS)
+        (outcome,) = await decided(line, room_id, [record._replace(quantity=quantity)], question)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
+    """Start the session of a called visitor, or tell the one they have.
+
+    `session_expires_at_ms` is the token's `exp` * 1000, the same each time; `Place.new` when this call
+    started it (201). Waiting and prequeue come back as they are (202).
+
+    Raises NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine, PlaceNotFound, RoomNotFound,
+    Restoring, RateLimited, StoreUnavailable.
+    """
+    return await submitted(line.claims, room_id, claims)
+
+
+async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
+    """Leave the line, or end the session; a second time changes nothing. Raises RoomNotFound."""
+    keys, visitor_id = RoomKeys(room_id), claims.visitor_id
+    with stores_answer():
+        word = await line.rooms.loaded(
+            room_id, lambda: room_scripts.leave(line.stores.redis, keys, visitor_id)
+        )
+        if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
+            await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
+        if word == "absent" and claims.queue_number:  # perhaps a place that would be restored
+            ending = EndingRecord(visitor_id, "left", claims.queue_number)
+            await ended_places.insert_ended(line.stores.postgres, room_id, [ending])
+
+
+async def carry(line: Line, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
+    """Give the place of a code to another visitor: `carried`, `used`, `absent` (there is no such place),
+    `inside` (one of the two is, or has tickets), `removed`, or `has_place` (they have one; not to `replace`).
+
+    Raises RoomNotFound, Restoring, StoreUnavailable.
+    """
+    keys = RoomKeys(code.room_id)
+    with stores_answer():
+        draw = _draw(await line.rooms.get(code.room_id), to_id)
+        redis, ids = line.stores.redis, (code.code_id, code.visitor_id, to_id)
+        word = await line.rooms.loaded(
+            code.room_id, lambda: room_scripts.carry(redis, keys, *ids, draw=draw, replace=replace)
+        )
+    if word == "restoring":
+        raise Restoring
+    return word
+
+
+async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
+    """The room as Postgres has it and its live numbers. Raises RoomNotFound, StoreUnavailable.
+
+    `RoomStatus` is the truth for state, serving position and whether the room has opened; the `Room` is kept
+    in memory and read again when its version or epoch changed.
+    """
+    return await submitted(line.looks, room_id, None)
+
+
+async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+    """Join and place go on while a room is restored; the few whose turn had come wait until it is known."""
+    for pause_s in RESTORE_PAUSES_S:
+        try:
+            return await coalescer.submit(room_id, item)
+        except CoalescerFull:
+            raise StoreUnavailable from None
+        except Restoring:
+            await asyncio.sleep(pause_s)
+    return await submitted(coalescer, room_id, item)
+
+
+async def submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+    """What the batch answers this caller. Raises StoreUnavailable when too many wait."""
+    try:
+        return await coalescer.submit(room_id, item)
+    except CoalescerFull:
+        raise StoreUnavailable from None
+
+
+async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
+    with stores_answer():
+        room = await line.rooms.get(room_id)
+        records = [
+            JoinRecord(it.visitor_id, it.network, _draw(room, it.visitor_id), *_told(it.known), it.quantity)
+            for it in batch
+        ]
+        script = partial(room_scripts.join, away=1) if line.postgres.away else room_scripts.join
+        question = Question(script, line.join_throttle, JOIN_REFUSALS)
+        return await decided(line, room_id, records, question)
+
+
+async def _place_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
+    with stores_answer():
+        records = await _ask_records(line, room_id, batch)
+        question = Question(room_scripts.place, line.place_throttle, _ASK_REFUSALS)
+        return await decided(line, room_id, records, question)
+
+
+async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
+    """Sessions are committed before anybody is told of theirs; old ones too, in case it failed before."""
+    with stores_answer():
+        records = await _ask_records(line, room_id, batch)
+        script = partial(room_scripts.claim, away=1) if line.postgres.away else room_scripts.claim
+        question = Question(script, line.place_throttle, _CLAIM_REFUSALS)
+        outcomes = await decided(line, room_id, records, question)
+        begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
+        if begun:
+            await sessions.insert_sessions(line.stores.postgres, room_id, begun)
+        return outcomes
+
+
+async def _status_batch(line: Line, room_id: RoomId, batch: list[None]) -> Sequence[tuple[Room, RoomStatus]]:
+    with stores_answer():
+        keys = RoomKeys(room_id)
+
+        async def look() -> RoomStatus:
+            now = await room_scripts.status(line.stores.redis, keys)
+            await _note(line, room_id, now)
+            return now
+
+        now = await line.rooms.loaded(room_id, look, lambda it: it)
+        return [(await line.rooms.of(room_id, now), now)] * len(batch)
+
+
+async def _note(line: Line, room_id: RoomId, now: RoomStatus) -> None:
+    """Tell workers of a room that somebody is in: a room at rest is nobody's."""
+    if now.waiting or now.called or now.active:
+        await line.marks.note(room_id)
+
+
+async def _ask_records(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
+    room = await line.rooms.get(room_id)
+    return [AskRecord(it.visitor_id, _draw(room, it.visitor_id), *_told(it)) for it in batch]
+
+
+def _draw(room: Room, visitor_id: VisitorId) -> int | str:
+    """Their draw, where there is one. The room may be out of date: a script that needs it asks for it."""
+    if room.settings.queueing_method != "lottery":
+        return room_scripts.NO_DRAW
+    return rules.draw_of(room.seed, visitor_id)
+
+
+def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
+    """Queue number, epoch and quantity of a token, as the scripts take them."""
+    if known is None or known.epoch < 0:  # an account is known without a token
+        return room_scripts.NO_TOKEN, 0, 0
+    return known.queue_number or room_scripts.NUMBERLESS, known.epoch, known.quantity
+
+
+async def decided(
+    line: Line, room_id: RoomId, records: Sequence[Record], question: Question
+) -> list[Outcome]:
+    """The outcome of each record. What the script cannot decide is asked of Postgres, then asked again."""
+    outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
+    undecided = dict(enumerate(records))
+    for _ in range(ROUNDS_MAX):
+        answers = await _asked(line, room_id, list(undecided.values()), question)
+        again: dict[int, tuple[Record, str]] = {}
+        for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
+            outcome = question.outcome(answer, answers.status)
+            if outcome is not None:
+                outcomes[i] = outcome
+            elif isinstance(answer, Refused):
+                again[i] = record, answer.word
+        if not again:
+            break
+        undecided = dict(zip(again, await _prepared(line, room_id, list(again.values())), strict=True))
+    return outcomes
+
+
+async def _asked(line: Line, room_id: RoomId, records: list[Record], question: Question) -> Answers:
+    """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
+
+    async def ask() -> Answers:
+        answers = await question.put(line.stores, room_id, records)
+        line.rooms.hear(room_id, answers.status)
+        await _note(line, room_id, answers.status)
+        return answers
+
+    def unloaded(now: RoomStatus) -> Answers:
+        return Answers(now, [Refused("closed", 0)] * len(records))
+
+    strangers = all(isinstance(it, JoinRecord) and it.known_number == room_scripts.NO_TOKEN for it in records)
+    return await line.rooms.loaded(room_id, ask, unloaded if strangers else None)
+
+
+async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
+    """Get what the script lacked: queue numbers, how places ended before the room was restored, numbers a
+    draw gave before it, a draw."""
+    if any(word == "numbers_exhausted" for _, word in again):
+        await line.rooms.loaded(room_id, lambda: reserve_numbers(line.stores, room_id))
+    if unchecked := [record.visitor_id for record, word in again if word == "unchecked"]:
+        await line.rooms.loaded(room_id, lambda: load_endings(line.stores, room_id, unchecked))
+    undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
+    drawn = await room_rows.select_drawn(line.stores.postgres, room_id, undrawn) if undrawn else {}
+    seed = (await line.rooms.get(room_id)).seed
+    prepared: list[Record] = []
+    for record, word in again:
+        if isinstance(record, JoinRecord):
+            record = record._replace(address="")  # the throttle has counted it already
+        if word == "undrawn":
+            number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
+            record = record._replace(known_number=number)
+        if word == "unchecked":
+            record = record._replace(known_epoch=room_scripts.CHECKED)
+        if word == "no_draw":
+            record = record._replace(draw=rules.draw_of(seed, record.visitor_id))
+        prepared.append(record)
+    return prepared

@@ -1,0 +1,71 @@
+"""Several rooms at once, each with its live numbers: a page of all, or those that are busy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.core.errors import RoomNotFound
+from app.core.model import Room, RoomId, RoomStatus
+from app.loops import gathered
+from app.restoring.loaded_rooms import stores_answer
+from app.store.keys import RoomKeys
+from app.store.redis import busy
+from app.store.scripts import room as room_scripts
+from app.store.sql import rooms
+from app.waiting_room import queue
+from app.waiting_room.queue import Line
+
+LOOKS_AT_ONCE = 20  # each has a connection meanwhile
+LISTED_MAX = 500
+
+
+async def listed(
+    line: Line, public_only: bool, *, limit: int = LISTED_MAX, offset: int = 0
+) -> list[tuple[Room, RoomStatus]]:
+    """A part of all rooms, or of the public ones: those that are not closed first, then by room_id.
+
+    Without one that is being restored or in trouble.
+    """
+    with stores_answer():
+        known = await rooms.select_rooms(
+            line.stores.postgres, public_only=public_only, limit=limit, offset=offset
+        )
+    return await _looked_at(line, [it.room_id for it in known], {it.room_id: it for it in known})
+
+
+async def count(line: Line, public_only: bool) -> int:
+    """How many rooms there are, or public ones. Raises StoreUnavailable."""
+    with stores_answer():
+        return await rooms.count_rooms(line.stores.postgres, public_only=public_only)
+
+
+async def busy_ones(line: Line, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:
+    """The rooms that there was work for in the last while, by room_id; of more than `limit` the latest.
+
+    Without one that is being restored or in trouble. Raises StoreUnavailable.
+    """
+    with stores_answer():
+        found = await busy.busy_rooms(line.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
+    return await _looked_at(line, sorted(found), {})
+
+
+async def _looked_at(
+    line: Line, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
+) -> list[tuple[Room, RoomStatus]]:
+    """All in a few round trips; those that are not loaded, or not known as they are now, one by one."""
+    with stores_answer():
+        found = await room_scripts.statuses(line.stores.redis, [RoomKeys(it) for it in room_ids])
+    told = dict(zip(room_ids, found, strict=True))
+
+    async def look(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
+        now, room = told[room_id], known.get(room_id)
+        if now is not None and room is not None and room.version >= now.version and room.epoch >= now.epoch:
+            return room, now
+        try:
+            if now is None:
+                return await queue.status(line, room_id)
+            return await line.rooms.of(room_id, now), now
+        except RoomNotFound:  # deleted a moment ago
+            return None
+
+    return await gathered("rooms", room_ids, look, at_once=LOOKS_AT_ONCE)

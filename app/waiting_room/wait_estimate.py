@@ -1,0 +1,28 @@
+"""The pace of a line, from which waits are told: measured by whoever ticks the room, kept in the room."""
+
+from __future__ import annotations
+
+from app.core.wait_estimate import Measured, measure, next_pace
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.scripts import admission
+from app.store.scripts.admission import Tick
+
+MEASURE_EVERY_MS = 1_000
+
+
+async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick) -> Measured:
+    """Take one more tick into account, and show another pace if it says so; what is known then.
+
+    Any number of workers may do so at once: each measures the same room, and a pace is written
+    over the one that was read, or not at all.
+    """
+    now, last = tick.moment, seen.last
+    if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:
+        if (now.state, now.rate_per_minute) == (last.state, last.rate_per_minute):
+            return seen
+    seen, shown = measure(seen, now), tick.status.pace
+    pace = next_pace(shown, seen)
+    if pace is not None and pace != shown:
+        await admission.show_pace(redis, keys, shown, pace)
+    return seen

@@ -1,0 +1,209 @@
+"""Accounts: register, log in, who I am, what I reserved."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from app.accounts import accounts
+from app.core.clock import from_ms
+from app.core.definitions import NewAccount, Password
+from app.core.email import normalised
+from app.core.errors import (
+    BacklogFull,
+    Conflict,
+    CredentialInvalid,
+    NotFound,
+    RateLimited,
+    StoreUnavailable,
+)
+from app.core.model import Account, Email, Name, RegisteredAccount, Role, Struct
+from app.core.tokens import expiry
+from app.web.api.devices import device_cookie, known_device
+from app.web.documents.sale import Page, ReservationDocument, reservation_document
+from app.web.http.credentials import ACCOUNT, bearer
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+TAG = "Accounts"
+AWAY = (StoreUnavailable,)
+_PRIVATE = [(b"cache-control", b"no-store")]
+
+
+class LoginBody(Struct, frozen=True):
+    """E-mail and password."""
+
+    email: Email
+    password: Annotated[str, Meta(max_length=200)]
+
+
+class LoggedIn(NamedTuple):
+    """What somebody has who gave their password: a token, its end (s), the cookie of a known device."""
+
+    token: str
+    exp: int
+    device: tuple[bytes, bytes]
+
+
+class AccountPatch(Struct, frozen=True):
+    """What one can change of one's own account."""
+
+    name: Name
+
+
+class PasswordChange(Struct, frozen=True):
+    """The password there is, and the one there shall be."""
+
+    password: Annotated[str, Meta(max_length=200)]
+    new_password: Password
+
+
+class AccountDocument(msgspec.Struct, frozen=True):
+    """An account; `account_id` is the `sub` of its access tokens."""
+
+    account_id: str
+    email: str
+    name: str
+    role: Role
+    created_at: datetime | None
+
+
+class AccessTokenDocument(msgspec.Struct, frozen=True):
+    """An access token, good for 12 hours."""
+
+    access_token: str
+    expires_at: datetime | None
+    token_type: str = "Bearer"
+
+
+def account_document(it: RegisteredAccount) -> AccountDocument:
+    """An account as its holder sees it."""
+    return AccountDocument(it.account_id, it.email, it.name, it.role, it.created_at)
+
+
+@endpoint(
+    "POST",
+    "/v1/users",
+    tag=TAG,
+    body=NewAccount,
+    answers={201: AccountDocument},
+    errors=(RateLimited, BacklogFull, *AWAY),
+)
+async def register(request: Request, body: NewAccount) -> Response:
+    """Make an account, with the role `user`.
+
+    An e-mail that has one already gets the same answer, and nothing changes: logging in tells.
+    """
+    await request.app.throttles.registration(request.client)
+    made = await accounts.register(request.app.stores, request.app.passwords, body)
+    return json_response(201, account_document(made), [(b"location", b"/v1/users/me"), *_PRIVATE])
+
+
+@endpoint(
+    "POST",
+    "/v1/login",
+    tag=TAG,
+    body=LoginBody,
+    answers={200: AccessTokenDocument},
+    errors=(CredentialInvalid, RateLimited, BacklogFull, *AWAY),
+)
+async def log_in(request: Request, body: LoginBody) -> Response:
+    """Take an access token for e-mail and password.
+
+    A browser is also given a cookie, by which guesses made elsewhere do not keep it from logging in.
+    """
+    done = await logged_in(request, body)
+    document = AccessTokenDocument(done.token, from_ms(done.exp * 1000))
+    return json_response(200, document, [done.device, *_PRIVATE])
+
+
+async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
+    """An access token for e-mail and password. Raises CredentialInvalid, RateLimited, BacklogFull."""
+    app, email = request.app, normalised(login.email)
+    await app.throttles.login(request.client, email, await known_device(request, email))
+    found = await accounts.log_in(app.stores, app.passwords, login.email, login.password)
+    token, exp = app.keyring.signer.sign_access(accounts.new_token_of(found), int(time.time()))
+    return LoggedIn(token, exp, device_cookie(request, found.account_id))
+
+
+@endpoint("POST", "/v1/logout", tag=TAG, auth=ACCOUNT, answers={204: None}, errors=(Conflict, *AWAY))
+async def log_out(request: Request, account: Account) -> Response:
+    """End my access token: within two seconds it is good for nothing, anywhere. Also the second time 204."""
+    exp = from_ms(expiry(bearer(request) or "") * 1000) if account.jti else None
+    await accounts.log_out(request.app.stores, account, exp or datetime.now(UTC))
+    return empty()
+
+
+@endpoint(
+    "GET",
+    "/v1/users/me",
+    tag=TAG,
+    auth=ACCOUNT,
+    answers={200: AccountDocument},
+    errors=(NotFound, *AWAY),
+)
+async def read_account(request: Request, account: Account) -> Response:
+    """Read my account."""
+    found = await accounts.account(request.app.stores, account.subject)
+    return json_response(200, account_document(found), _PRIVATE)
+
+
+@endpoint(
+    "PUT",
+    "/v1/users/me",
+    tag=TAG,
+    auth=ACCOUNT,
+    body=AccountPatch,
+    answers={200: AccountDocument},
+    errors=(NotFound, *AWAY),
+)
+async def change_account(request: Request, account: Account, body: AccountPatch) -> Response:
+    """Give my account another name."""
+    changed = await accounts.rename(request.app.stores, account.subject, body.name)
+    return json_response(200, account_document(changed), _PRIVATE)
+
+
+@endpoint(
+    "POST",
+    "/v1/users/me/password",
+    tag=TAG,
+    auth=ACCOUNT,
+    body=PasswordChange,
+    answers={204: None},
+    errors=(CredentialInvalid, NotFound, RateLimited, BacklogFull, *AWAY),
+)
+async def change_password(request: Request, account: Account, body: PasswordChange) -> Response:
+    """Change my password. All my sign-ins and access tokens end: log in with the new one."""
+    await new_password(request, account.subject, body)
+    return empty()
+
+
+async def new_password(request: Request, subject: str, body: PasswordChange) -> None:
+    """Change it, as often as one may try to log in. Raises as `accounts.change_password`, RateLimited."""
+    app = request.app
+    await app.throttles.login(request.client, subject)
+    await accounts.change_password(
+        *(app.stores, app.passwords, subject, body.password, body.new_password),
+        request_id=request.request_id,
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/users/me/reservations",
+    tag=TAG,
+    auth=ACCOUNT,
+    query=PageQuery,
+    answers={200: Page[ReservationDocument]},
+    errors=AWAY,
+)
+async def list_my_reservations(request: Request, account: Account, query: PageQuery) -> Response:
+    """List what I reserved while logged in, the newest first."""
+    found, total = await accounts.reservations_page(
+        request.app.stores, request.app.places, account.subject, limit=query.per_page, offset=query.offset
+    )
+    return page_response(request, query, [reservation_document(it) for it in found], total)

@@ -1,0 +1,152 @@
+"""API keys: admins make access tokens for machines, and end them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app.accounts import api_keys
+from app.accounts.api_keys import KeyTerms
+from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
+from app.core.model import Account, At, KeyRole, Name, Slug, Struct
+from app.core.scopes import SCOPES, Scope
+from app.store.sql.api_keys import ApiKey
+from app.web.documents.sale import Page
+from app.web.http.credentials import ADMIN, author
+from app.web.http.idempotency import once
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+TAG = "Staff: API keys"
+EVENTS_MAX = 200
+Network = Annotated[str, Meta(max_length=50)]
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+class NewKey(Struct, frozen=True):
+    """A key to be made: what it is for, what it may do, and until when; null: until it is revoked. `network`:
+    from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of
+    those of its role; null: all. `events`: which events it acts on, and their rooms; null: all."""
+
+    name: Name
+    role: KeyRole
+    expires_at: At | None = None
+    network: Network = ""
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))] | None = None
+    events: Annotated[list[Slug], Meta(min_length=1, max_length=EVENTS_MAX)] | None = None
+
+    def terms(self) -> KeyTerms:
+        """The same, as it is made."""
+        return KeyTerms(self.name, self.role, self.expires_at, self.network, self.scopes, self.events)
+
+
+class MadeKey(msgspec.Struct, frozen=True):
+    """A key that was made now. `key` is told this once; send it as `Authorization: Bearer`."""
+
+    key_id: str
+    name: str
+    role: str
+    created_at: datetime
+    expires_at: datetime | None
+    key: str
+
+
+class KeyDocument(msgspec.Struct, frozen=True):
+    """A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now."""
+
+    key_id: str
+    name: str
+    role: str
+    made_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    live: bool
+    network: str
+    scopes: list[str] | None
+    events: list[str] | None
+
+
+@endpoint(
+    "POST",
+    "/v1/keys",
+    tag=TAG,
+    auth=ADMIN,
+    scope="keys:write",
+    body=NewKey,
+    answers={201: MadeKey},
+    headers=("Idempotency-Key",),
+    errors=(IdempotencyKeyReused, BadHeader, StoreUnavailable),
+)
+async def create_key(request: Request, account: Account, body: NewKey) -> Response:
+    """Make an access token for a machine.
+
+    It never has more rights than whoever made it has now; made by an API key, it has that one's scopes and
+    events at most, and ends with it.
+    """
+    secret = request.app.settings.secret.get_secret_value().encode()
+
+    async def create() -> Response:
+        by = author(request, account)
+        made = await api_keys.create(request.app.stores, secret, body.terms(), by=by)
+        document = MadeKey(made.key_id, body.name, body.role, made.created_at, body.expires_at, "")
+        return json_response(201, document)
+
+    # The answer is remembered without the key, which is put in each time.
+    kept = await once(request, account, body, create)
+    assert isinstance(kept.body, bytes)
+    document = msgspec.json.decode(kept.body, type=MadeKey)
+    told = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))
+    return json_response(kept.status, told, [*kept.headers, _NO_STORE])
+
+
+@endpoint(
+    "GET",
+    "/v1/keys",
+    tag=TAG,
+    auth=ADMIN,
+    scope="keys:read",
+    query=PageQuery,
+    answers={200: Page[KeyDocument]},
+    errors=(StoreUnavailable,),
+)
+async def list_keys(request: Request, account: Account, query: PageQuery) -> Response:
+    """List the API keys, the newest first, also those that have ended; never the keys themselves."""
+    found, total = await api_keys.page(request.app.stores, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [_document(it) for it in found], total)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/keys/{key_id}",
+    tag=TAG,
+    auth=ADMIN,
+    scope="keys:write",
+    answers={204: None},
+    errors=(NotFound, StoreUnavailable),
+)
+async def revoke_key(request: Request, account: Account) -> Response:
+    """End an API key at once; it stays in the list. Also the second time 204."""
+    await api_keys.revoke(request.app.stores, request.params["key_id"], by=author(request, account))
+    return empty()
+
+
+def _document(it: ApiKey) -> KeyDocument:
+    return KeyDocument(
+        key_id=it.key_id,
+        name=it.name,
+        role=it.role,
+        made_by=it.made_by,
+        created_at=it.created_at,
+        expires_at=it.expires_at,
+        last_used_at=it.last_used_at,
+        revoked_at=it.revoked_at,
+        live=it.live,
+        network=it.network,
+        scopes=it.scopes,
+        events=it.events,
+    )

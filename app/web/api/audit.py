@@ -1,0 +1,79 @@
+"""The audit log, to be read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from app import audit
+from app.core.errors import StoreUnavailable
+from app.core.model import NAME, Account, At
+from app.store.sql.audit import AuditFilter, Entry
+from app.web.documents.sale import Page
+from app.web.http.credentials import OPERATOR
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import Request, Response, endpoint
+
+Word = Annotated[str, Meta(min_length=1, max_length=254, pattern=NAME)]
+
+
+class AuditQuery(PageQuery, frozen=True, rename={"changed_from": "from", "changed_to": "to"}):
+    """Which changes: of which things, by whom (a subject or an e-mail), made when."""
+
+    kind: Word | None = None
+    id: Word | None = None
+    who: Word | None = None
+    changed_from: At | None = None
+    changed_to: At | None = None
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One change. `before` and `after` hold the fields that differ; null: it was made, or deleted."""
+
+    audit_id: str
+    changed_at: datetime
+    who: str  # the subject of the access token; `cli` for the command line
+    role: str
+    name: str | None  # of the account, when there is one
+    action: str
+    kind: str
+    id: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    request_id: str
+
+
+@endpoint(
+    "GET",
+    "/v1/audit",
+    tag="Staff: audit",
+    auth=OPERATOR,
+    scope="audit:read",
+    query=AuditQuery,
+    answers={200: Page[AuditEntry]},
+    errors=(StoreUnavailable,),
+)
+async def list_audit(request: Request, account: Account, query: AuditQuery) -> Response:
+    """List who of the staff changed what, the newest first."""
+    wanted = AuditFilter(query.kind, query.id, query.who, query.changed_from, query.changed_to)
+    found, total = await audit.entries(request.app.stores, wanted, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [_document(it) for it in found], total)
+
+
+def _document(it: Entry) -> AuditEntry:
+    return AuditEntry(
+        audit_id=str(it.audit_id),
+        changed_at=it.changed_at,
+        who=it.subject,
+        role=it.role,
+        name=it.name,
+        action=it.change.action,
+        kind=it.change.kind,
+        id=it.change.id,
+        before=it.change.before,
+        after=it.change.after,
+        request_id=it.request_id,
+    )

@@ -1,0 +1,203 @@
+"""What is on sale: the public calls, and those of staff who put it there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app.catalogue import events
+from app.core import typed
+from app.core.definitions import EventPatch, NewEvent, NewTicketType, TicketTypePatch
+from app.core.errors import (
+    AlreadyExists,
+    BadHeader,
+    Conflict,
+    EventNotFound,
+    IdempotencyKeyReused,
+    StoreUnavailable,
+    TicketTypeNotFound,
+)
+from app.core.model import NAME, Account, At, EventId, TicketTypeId
+from app.store.sql.events import EventFilter
+from app.web.documents.sale import (
+    AvailabilityDocument,
+    EventDocument,
+    Page,
+    TicketTypeDocument,
+    event_document,
+    ticket_type_document,
+)
+from app.web.http.cache_control import shared
+from app.web.http.credentials import ADMIN, author, events_of, shows_staff, staff_asking
+from app.web.http.idempotency import once
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+TAG = "Events"
+STAFF_TAG = "Staff: events"
+AWAY = (StoreUnavailable,)
+CREATING = (AlreadyExists, IdempotencyKeyReused, BadHeader)
+
+
+class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts_to": "to"}):
+    """Which events: words in name, artist or venue, and when they start."""
+
+    q: Annotated[str, Meta(max_length=200, pattern=NAME)] | None = None
+    starts_from: At | None = None
+    starts_to: At | None = None
+
+
+@endpoint("GET", "/v1/events", tag=TAG, query=EventsQuery, answers={200: Page[EventDocument]}, errors=AWAY)
+async def list_events(request: Request, query: EventsQuery) -> Response:
+    """List the published events, soonest first; staff see all, a key that is bound to events only those."""
+    text, staff = typed.folded(query.q or "") or None, await staff_asking(request)
+    wanted = EventFilter(text, query.starts_from, query.starts_to, staff is None, events_of(staff))
+    found, total = await events.events_page(
+        request.app.stores, wanted, limit=query.per_page, offset=query.offset
+    )
+    return page_response(request, query, [event_document(*it) for it in found], total)
+
+
+@endpoint(
+    "GET",
+    "/v1/events/{event_id}",
+    tag=TAG,
+    hot=True,
+    answers={200: EventDocument},
+    errors=(EventNotFound, *AWAY),
+)
+async def read_event(request: Request) -> Response:
+    """Read an event; one that is not published is for staff."""
+    found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
+    if not found.published and not await shows_staff(request):
+        raise EventNotFound
+    headers = [shared("read_event", published=found.published)]
+    return json_response(200, event_document(found, ticket_types), headers)
+
+
+@endpoint(
+    "GET",
+    "/v1/events/{event_id}/availability",
+    tag=TAG,
+    hot=True,
+    answers={200: AvailabilityDocument},
+    errors=(EventNotFound, *AWAY),
+)
+async def availability(request: Request) -> Response:
+    """Read how many tickets are free, held and sold."""
+    event_id = EventId(request.params["event_id"])
+
+    async def read() -> tuple[bool, bytes]:
+        found, ticket_types = await events.event(request.app.stores, event_id)
+        types = [ticket_type_document(it) for it in ticket_types]
+        now = datetime.now(UTC).replace(microsecond=0)
+        return found.published, msgspec.json.encode(AvailabilityDocument(event_id, types, now))
+
+    published, body = await request.app.availability.get(event_id, read)
+    if not published and not await shows_staff(request):
+        raise EventNotFound
+    return Response(200, body, [shared("availability", published=published)])
+
+
+@endpoint(
+    "POST",
+    "/v1/events",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    scope="events:write",
+    body=NewEvent,
+    answers={201: EventDocument},
+    headers=("Idempotency-Key",),
+    errors=(*CREATING, *AWAY),
+)
+async def create_event(request: Request, account: Account, body: NewEvent) -> Response:
+    """Make an event and the room before it."""
+
+    async def create() -> Response:
+        made = await events.create_event(request.app.stores, body, by=author(request, account))
+        await request.app.hidden.refresh()
+        location = [(b"location", f"/v1/events/{made.event_id}".encode())]
+        return json_response(201, event_document(made, []), location)
+
+    return await once(request, account, body, create)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/events/{event_id}",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    scope="events:write",
+    body=EventPatch,
+    answers={200: EventDocument},
+    errors=(EventNotFound, Conflict, *AWAY),
+)
+async def change_event(request: Request, account: Account, body: EventPatch) -> Response:
+    """Change an event."""
+    event_id = EventId(request.params["event_id"])
+    await events.change_event(request.app.stores, event_id, body, by=author(request, account))
+    await request.app.hidden.refresh()
+    return json_response(200, event_document(*await events.event(request.app.stores, event_id)))
+
+
+@endpoint(
+    "DELETE",
+    "/v1/events/{event_id}",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    scope="events:write",
+    answers={204: None},
+    errors=(EventNotFound, Conflict, *AWAY),
+)
+async def delete_event(request: Request, account: Account) -> Response:
+    """Delete an event and its room, while nothing was reserved."""
+    event_id = EventId(request.params["event_id"])
+    await events.delete_event(request.app.stores, event_id, by=author(request, account))
+    return empty()
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/ticket-types",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    scope="events:write",
+    body=NewTicketType,
+    answers={201: TicketTypeDocument},
+    headers=("Idempotency-Key",),
+    errors=(EventNotFound, Conflict, *CREATING, *AWAY),
+)
+async def create_ticket_type(request: Request, account: Account, body: NewTicketType) -> Response:
+    """Put tickets on sale."""
+
+    async def create() -> Response:
+        event_id = EventId(request.params["event_id"])
+        made = await events.create_ticket_type(
+            request.app.stores, event_id, body, by=author(request, account)
+        )
+        return json_response(201, ticket_type_document(made))
+
+    return await once(request, account, body, create)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/events/{event_id}/ticket-types/{ticket_type_id}",
+    tag=STAFF_TAG,
+    auth=ADMIN,
+    scope="events:write",
+    body=TicketTypePatch,
+    answers={200: TicketTypeDocument},
+    errors=(EventNotFound, TicketTypeNotFound, Conflict, *AWAY),
+)
+async def change_ticket_type(request: Request, account: Account, body: TicketTypePatch) -> Response:
+    """Change name, price or quantity; the quantity never below what is sold and held."""
+    event_id = EventId(request.params["event_id"])
+    ticket_type_id = TicketTypeId(request.params["ticket_type_id"])
+    changed = await events.change_ticket_type(
+        request.app.stores, event_id, ticket_type_id, body, by=author(request, account)
+    )
+    return json_response(200, ticket_type_document(changed))

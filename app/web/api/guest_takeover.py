@@ -1,0 +1,64 @@
+"""A guest's reservation, taken over by the account of the same mailbox."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from msgspec import Meta
+
+from app.core.errors import (
+    Conflict,
+    CredentialInvalid,
+    ReservationNotFound,
+    StoreUnavailable,
+    WrongAccount,
+)
+from app.core.model import Account, ReservationId, Struct
+from app.notifications import addresses
+from app.web.documents.sale import ReservationDocument, reservation_document
+from app.web.http.credentials import ACCOUNT
+from app.web.http.routes import Request, Response, endpoint, json_response
+
+
+class ClaimQuery(Struct, frozen=True):
+    """What the link that was mailed says besides the reservation."""
+
+    expires: Annotated[int, Meta(ge=0, le=10**11)] = 0
+    signature: Annotated[str, Meta(max_length=100)] = ""
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/claim",
+    tag="Reservations",
+    auth=ACCOUNT,
+    query=ClaimQuery,
+    answers={200: ReservationDocument},
+    errors=(CredentialInvalid, WrongAccount, ReservationNotFound, Conflict, StoreUnavailable),
+)
+async def claim_reservation(request: Request, account: Account, query: ClaimQuery) -> Response:
+    """Take over what I reserved as a guest, by the link in the mail about it.
+
+    The link proves that the mailbox is yours; your account has to have the same e-mail. From then on the
+    reservation is in your list, and your access token reads, confirms and cancels it. A second time: 200.
+    """
+    app, reservation_id = request.app, ReservationId(request.params["reservation_id"])
+    link = (query.expires, query.signature)
+    claimed = await addresses.claim(app.stores, app.claims, account, reservation_id, link)
+    return json_response(200, reservation_document(claimed), [(b"cache-control", b"no-store")])
+
+
+@endpoint(
+    "GET",
+    "/v1/reservations/{reservation_id}/claim",
+    tag="Reservations",
+    query=ClaimQuery,
+    answers={302: None},
+    errors=(ReservationNotFound,),
+)
+async def show_claim(request: Request, query: ClaimQuery) -> Response:
+    """Go to the page where a person takes the reservation over: the mailed link, followed in a browser."""
+    path = f"/reservations/{request.params['reservation_id']}/claim"
+    where = urlencode({"expires": query.expires, "signature": query.signature})
+    return Response(302, b"", [(b"location", f"{path}?{where}".encode()), (b"cache-control", b"no-store")])

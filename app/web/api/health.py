@@ -1,0 +1,93 @@
+"""What machines ask at the public port: alive, ready, metrics, public keys.
+
+Anybody may ask whether we are alive and ready, and is not told why not. That and the metrics are for
+operators: on a port of their own (`app/monitoring/ops_server.py`), and here for whoever has the token.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from app.core.errors import NotFound, StoreUnavailable
+from app.monitoring import exposition, readiness
+from app.web.http.cache_control import shared
+from app.web.http.routes import Request, Response, endpoint, json_response
+
+TAG = "Operations"
+NO_STORE = [(b"cache-control", b"no-store")]
+ALL = ""  # the one key of what is kept of readiness
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process serves."""
+
+    status: str
+
+
+class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
+    """For anybody `status`: `ok` or `unavailable`. For operators of each part `ok`, or why not."""
+
+    status: str = ""
+    redis: str = ""
+    postgres: str = ""
+    worker: str = ""
+    loops: str = ""
+    warnings: list[str] = []  # what works, and is set up so that it may lose something
+
+
+class KeySet(msgspec.Struct, frozen=True):
+    """Public keys (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+@endpoint("GET", "/livez", tag=TAG, answers={200: Alive})
+async def livez(request: Request) -> Response:
+    """Tell that this process serves; touches nothing."""
+    return json_response(200, Alive("ok"), NO_STORE)
+
+
+@endpoint("GET", "/readyz", tag=TAG, answers={200: Ready, 503: Ready})
+async def readyz(request: Request) -> Response:
+    """Tell whether this process can do its work, as it was less than a second ago.
+
+    With the operators' token the stores are asked now, and it is told for each of them, the workers and our
+    loops: `ok`, or why not.
+    """
+    app = request.app
+    if is_operator(request):
+        found = await readiness.look(app.stores, app.loops)
+        return _readiness(found.ready, Ready(**msgspec.structs.asdict(found)))
+    found = await app.readiness.get(ALL, lambda: readiness.look(app.stores, app.loops))
+    return _readiness(found.ready, Ready("ok" if found.ready else "unavailable"))
+
+
+def _readiness(ready: bool, document: Ready) -> Response:
+    headers = NO_STORE if ready else [*NO_STORE, (b"retry-after", b"1")]
+    return json_response(200 if ready else 503, document, headers)
+
+
+@endpoint("GET", "/metrics", tag=TAG, answers={200: b"text/plain"}, errors=(NotFound, StoreUnavailable))
+async def prometheus(request: Request) -> Response:
+    """Read the metrics, in Prometheus' text format. Without the operators' token there is nothing here."""
+    if not is_operator(request):
+        raise NotFound
+    body = await exposition.render(request.app.stores, request.app.line, request.app.drift)
+    return Response(200, body, NO_STORE, CONTENT_TYPE_LATEST.encode())
+
+
+def is_operator(request: Request) -> bool:
+    """Whether the request carries the operators' token, if there is one."""
+    token = request.app.settings.ops_token.get_secret_value().encode()
+    scheme, _, sent = request.headers.get(b"authorization", b"").partition(b" ")
+    return bool(token) and scheme.lower() == b"bearer" and secrets.compare_digest(sent.strip(), token)
+
+
+@endpoint("GET", "/.well-known/jwks.json", tag=TAG, answers={200: KeySet})
+async def jwks(request: Request) -> Response:
+    """Read the public keys that booking and access tokens are checked with."""
+    # Short: a key that was made a moment ago signs already.
+    return json_response(200, request.app.keyring.signer.jwks(), [shared("jwks")])

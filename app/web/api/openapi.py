@@ -1,0 +1,259 @@
+"""The contract as OpenAPI 3.1, made from the declared calls and the types they take and give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from app.core.errors import (
+    BodyTooLarge,
+    ForeignOrigin,
+    IdempotencyKeyRequired,
+    InternalError,
+    MalformedJson,
+    Refusal,
+    Retryable,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from app.web.http.cache_control import shared
+from app.web.http.dispatch import PARAMS
+from app.web.http.problems import PROBLEM, Problem
+from app.web.http.routes import (
+    STREAM,
+    Endpoint,
+    Events,
+    NoBody,
+    NoQuery,
+    Request,
+    Response,
+    endpoint,
+    param_names,
+)
+
+SECURITY = {
+    "placeToken": ("Place token of one room.", {"type": "http", "scheme": "bearer"}),
+    "placeHeader": (
+        "Place token beside an account's token.",
+        {"type": "apiKey", "in": "header", "name": "X-Place-Token"},
+    ),
+    "bookingToken": (
+        "Booking token: a JWT that /.well-known/jwks.json verifies.",
+        {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    ),
+    "accessToken": (
+        "Access token of an account (`fairgate token` makes one), or an API key.",
+        {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    ),
+    "gatewaySignature": (
+        "Signature of the body with FAIRGATE_PAYMENT_WEBHOOK_SECRET (Standard Webhooks).",
+        {"type": "apiKey", "in": "header", "name": "webhook-signature"},
+    ),
+}
+HEADERS = {
+    "Idempotency-Key": "1 to 128 printable ASCII characters; the same one when the call is sent again.",
+    "Prefer": "`respond-async`: answer 202 at once.",
+    "If-None-Match": "The `ETag` of the version you have.",
+    "Last-Event-ID": "The `id` of the last event seen, when a stream is opened again.",
+    "X-Place-Token": "The place token, when Authorization carries an account's.",
+    "X-Expected-Amount": "What the tickets cost as far as you know, in minor units; else nothing is held.",
+    "X-Place-Cookie": "`required`: do not join for somebody whose cookie says nothing.",
+    "X-Original-URL": "The address the visitor asked for (nginx).",
+    "X-Original-Method": "The method the visitor used (nginx).",
+    "X-Original-Fetch-Mode": "The visitor's `Sec-Fetch-Mode`, from a middleware that cannot send it as that.",
+    "X-Forwarded-Method": "The method the visitor used.",
+    "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",
+    "X-Forwarded-Host": "Host of the address the visitor asked for.",
+    "X-Forwarded-Uri": "Path of the address the visitor asked for.",
+    "api-key": "The `api_key` that was told when the room was let speak KnownUser.",
+    "webhook-id": "The message's id; the same when it is sent again.",
+    "webhook-timestamp": "When it was sent, seconds since 1970; at most five minutes off.",
+    "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several apart by spaces.",
+}
+_LENGTH = re.compile(r"\^\(\?=\.\{(\d+),(\d+)\}\$\)")
+_END = re.compile(r"\\Z\Z")
+ANSWERS = {200: "Done.", 201: "Made.", 202: "Not decided yet.", 204: "Done, nothing to tell."}
+ANSWERS |= {302: "To a page.", 304: "As you know it.", 503: "Not ready."}
+
+
+@endpoint("GET", "/openapi.json", tag="Operations", answers={200: dict[str, Any]})
+async def openapi(request: Request) -> Response:
+    """Read this contract."""
+    return Response(200, request.app.contract, [shared("openapi")])
+
+
+def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI document of these calls."""
+    types = _types(endpoints)
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    refs = dict(zip(map(repr, types), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for it in endpoints:
+        paths.setdefault(it.path, {})[it.method.lower()] = _operation(it, refs)
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Fairgate",
+            "version": version("fairgate"),
+            "summary": "A virtual waiting room and reservation engine.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(components),
+            "securitySchemes": {
+                name: {"description": text, **scheme} for name, (text, scheme) in SECURITY.items()
+            },
+        },
+        "tags": [{"name": tag} for tag in dict.fromkeys(it.tag for it in endpoints)],
+    }
+    _translate_patterns(document)
+    return document
+
+
+def _translate_patterns(found: Any) -> None:
+    """Patterns as JSON Schema reads them: in ECMA-262 the end is `$`, and `\\Z` would be the letter.
+
+    A length that is told by looking ahead becomes a length: many readers of patterns cannot look ahead.
+    """
+    if isinstance(found, dict):
+        if isinstance(pattern := found.get("pattern"), str):
+            if length := _LENGTH.match(pattern):
+                pattern = "^" + pattern[length.end() :]
+                found["minLength"], found["maxLength"] = int(length[1]), int(length[2])
+            found["pattern"] = _END.sub("$", pattern)
+        if found.get("default") == "" and found.get("minLength", 0) > 0:
+            del found["default"]  # it stands for "not given", which nobody can send
+        for value in found.values():
+            _translate_patterns(value)
+    elif isinstance(found, list):
+        for value in found:
+            _translate_patterns(value)
+
+
+def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
+    """Every type a body has, each once."""
+    found: dict[str, Any] = {repr(Problem): Problem}
+    for it in endpoints:
+        bodies = [it.body, *it.answers.values()]
+        for body in bodies:
+            if isinstance(body, Events):
+                found.setdefault(repr(body.document), body.document)
+            elif body is not NoBody and body is not None and not isinstance(body, bytes):
+                found.setdefault(repr(body), body)
+    return list(found.values())
+
+
+def _operation(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": it.name,
+        "summary": it.summary,
+        "tags": [it.tag],
+        "parameters": _parameters(it),
+        "responses": _responses(it, refs),
+    }
+    if it.details:
+        operation["description"] = it.details
+    if it.auth is not None:
+        operation["security"] = [{scheme: []} for scheme in it.auth.schemes]
+        if needs := _needs(it):
+            operation["description"] = f"{needs} {it.details}".strip()
+    if it.body is not NoBody:
+        operation["requestBody"] = {
+            "required": it.body_needed,
+            "content": {"application/json": {"schema": refs[repr(it.body)]}},
+        }
+    return operation
+
+
+def _needs(it: Endpoint) -> str:
+    """Which role a call needs, and which scope of an API key."""
+    if it.scope is None:
+        return ""
+    if it.auth is not None and it.auth.name in ("operator", "admin"):
+        return f"Needs the role `{it.auth.name}`; an API key also needs the scope `{it.scope}`."
+    return f"An API key of staff needs the scope `{it.scope}`."
+
+
+def _parameters(it: Endpoint) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in param_names(it.path)
+    ]
+    if it.query is not NoQuery:
+        (_, components) = msgspec.json.schema_components([it.query])
+        properties = components[it.query.__name__]["properties"]
+        found += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+    for name in it.headers:
+        required = name == "Idempotency-Key" and IdempotencyKeyRequired in it.errors
+        found.append(
+            {
+                "name": name,
+                "in": "header",
+                "required": required,
+                "description": HEADERS[name],
+                "schema": {"type": "string", "maxLength": 128} if "Key" in name else {"type": "string"},
+            }
+        )
+    return found
+
+
+def _responses(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for status, body in it.answers.items():
+        found[str(status)] = {"description": ANSWERS[status]}
+        if isinstance(body, bytes):
+            found[str(status)]["content"] = {body.decode(): {"schema": {"type": "string"}}}
+        elif isinstance(body, Events):
+            found[str(status)]["content"] = {STREAM.decode(): {"schema": _event(body, refs)}}
+        elif body is not None:
+            found[str(status)]["content"] = {"application/json": {"schema": refs[repr(body)]}}
+    for status, refusals in refusals_of(it).items():
+        text = " ".join(f"`{refusal.code}`: {refusal.title()}" for refusal in refusals)
+        answer = found.setdefault(str(status), {"description": text, "content": {}})
+        schema: dict[str, Any] = {
+            "allOf": [refs[repr(Problem)]],
+            "properties": {"code": {"enum": sorted({refusal.code for refusal in refusals})}},
+        }
+        answer["content"][PROBLEM.decode()] = {"schema": schema}
+        if any(issubclass(refusal, Retryable) for refusal in refusals):
+            answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    return dict(sorted(found.items()))
+
+
+def _event(body: Events, refs: dict[str, Any]) -> dict[str, Any]:
+    """One event of a stream; its data is the document as JSON."""
+    data = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": refs[repr(body.document)],
+    }
+    properties = {"event": {"const": body.name}, "data": data}
+    return {
+        "type": "object",
+        "properties": {**properties, "id": {"type": "string"}, "retry": {"type": "integer"}},
+        "required": list(properties),
+    }
+
+
+def refusals_of(it: Endpoint) -> dict[int, list[type[Refusal]]]:
+    """Every refusal the call can answer with, by status."""
+    every: list[type[Refusal]] = [
+        *it.errors,
+        *(it.auth.errors if it.auth else ()),
+        *(PARAMS[name][1] for name in param_names(it.path)),  # what can be no id is the id of nothing
+        ValidationFailed,
+        InternalError,
+    ]
+    if it.method in ("POST", "PUT", "PATCH", "DELETE"):
+        every += [MalformedJson, UnsupportedMediaType, BodyTooLarge, ForeignOrigin]
+    found: dict[int, list[type[Refusal]]] = {}
+    for refusal in every:
+        if refusal not in found.setdefault(refusal.status, []):
+            found[refusal.status].append(refusal)
+    return found

@@ -1,0 +1,145 @@
+"""What staff are told of orders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app.core.csv_rows import csv_rows
+from app.core.errors import Conflict, EventNotFound, ReservationNotFound, StoreUnavailable
+from app.core.model import NAME, Account, At, EventId, ReservationId, ReservationStatus, Slug
+from app.reservations import orders
+from app.store.sql.orders import Order, OrderFilter
+from app.web.documents.sale import Page, ReservationDocument, reservation_document
+from app.web.http.credentials import ADMIN, OPERATOR, author, events_of
+from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import Request, Response, endpoint, json_response
+
+TAG = "Staff: events"
+CSV = b"text/csv; charset=utf-8"
+Word = Annotated[str, Meta(min_length=1, max_length=254, pattern=NAME)]
+
+
+class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which orders."""
+
+    status: ReservationStatus | None = None
+
+
+class OrderListQuery(PageQuery, frozen=True, rename={"made_from": "from", "made_to": "to"}):
+    """Which orders: of an event, in a state, made when; and what `q` names: a reservation, a visitor, the
+    e-mail of the buyer, a ticket's code or a payment, in full."""
+
+    q: Word | None = None
+    event_id: Slug | None = None
+    status: ReservationStatus | None = None
+    made_from: At | None = None
+    made_to: At | None = None
+
+
+class OrderDocument(msgspec.Struct, frozen=True):
+    """One order of a list; `email`: where its visitor is reached, if they left an address."""
+
+    reservation_id: str
+    event_id: str
+    event_name: str
+    visitor_id: str
+    email: str | None
+    status: str
+    quantity: int
+    amount: int
+    currency: str
+    created_at: datetime
+
+
+@endpoint(
+    "GET",
+    "/v1/orders",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="reservations:read",
+    of_its_events=True,
+    query=OrderListQuery,
+    answers={200: Page[OrderDocument]},
+    errors=(EventNotFound, StoreUnavailable),
+)
+async def list_orders(request: Request, account: Account, query: OrderListQuery) -> Response:
+    """List the orders of all events, the newest first; or find some. A key sees those of its events."""
+    ids = await orders.find(request.app.stores, request.app.places, query.q) if query.q else None
+    wanted = OrderFilter(
+        EventId(query.event_id) if query.event_id else None,
+        query.status,
+        query.made_from,
+        query.made_to,
+        ids,
+        events_of(account),
+    )
+    found, total = await orders.page(request.app.stores, wanted, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [OrderDocument(*it) for it in found], total)
+
+
+@endpoint(
+    "POST",
+    "/v1/orders/{reservation_id}/cancel",
+    tag=TAG,
+    auth=ADMIN,
+    scope="reservations:write",
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, StoreUnavailable),
+)
+async def cancel_order(request: Request, account: Account) -> Response:
+    """Cancel anybody's order: its tickets go back on sale, and the money back to the buyer if they paid.
+
+    Also the second time 200, and then nothing changes.
+    """
+    reservation_id = ReservationId(request.params["reservation_id"])
+    ended = await orders.cancel(request.app.desk, reservation_id, by=author(request, account))
+    return json_response(200, reservation_document(ended), [(b"cache-control", b"private, no-store")])
+
+
+@endpoint(
+    "GET",
+    "/v1/events/{event_id}/orders.csv",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="reservations:read",
+    query=OrdersQuery,
+    answers={200: CSV},
+    errors=(EventNotFound, StoreUnavailable),
+)
+async def orders_csv(request: Request, account: Account, query: OrdersQuery) -> Response:
+    """Download the orders of an event as CSV, the oldest first, all of one moment."""
+    event_id = EventId(request.params["event_id"])
+    wanted = OrderFilter(event_id, query.status)
+    return csv_response(await orders.orders(request.app.stores, wanted), f"{event_id}-orders", request)
+
+
+def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Request) -> Response:
+    """The orders as a file.
+
+    No cell can be a formula to a spreadsheet: all are ids that we gave out, numbers, times, words of ours. An
+    id that begins with `-` is left as it is, because it would be another id with a quote before it.
+    """
+    headers = [
+        (b"content-disposition", f'attachment; filename="{name}.csv"'.encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    return Response(200, _lines(found, request.app.exporting), headers, CSV)
+
+
+async def _lines(chunks: AsyncIterator[Sequence[Order]], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:
+    """RFC 4180, a chunk at a time. Each report holds a connection, so there are only so many at once."""
+    yield csv_rows([Order._fields])
+    async with answered_within(CALL_TIMEOUT_S):
+        await slots.acquire()
+    try:
+        async for chunk in chunks:
+            yield csv_rows(chunk)
+    finally:
+        slots.release()

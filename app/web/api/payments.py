@@ -1,0 +1,56 @@
+"""What the payment gateway tells us."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from app.core.errors import StoreUnavailable, ValidationFailed
+from app.core.model import OPAQUE
+from app.core.validation_messages import misfit
+from app.reservations import checkout
+from app.web.http.credentials import GATEWAY
+from app.web.http.routes import Request, Response, empty, endpoint
+
+TAG = "Payments"
+
+
+DECIDED = ("payment.succeeded", "payment.failed")
+
+
+class PaymentSubject(msgspec.Struct, frozen=True):
+    """Which payment."""
+
+    payment_id: Annotated[str, Meta(pattern=OPAQUE)]
+
+
+class GatewayMessage(msgspec.Struct, frozen=True):
+    """What became of a payment, says the gateway. It may say more, and of other things: ignored."""
+
+    type: str
+    data: Any = None  # of the types in DECIDED a PaymentSubject
+
+
+@endpoint(
+    "POST",
+    "/v1/payments/webhook",
+    tag=TAG,
+    auth=GATEWAY,
+    body=GatewayMessage,
+    answers={204: None},
+    headers=("webhook-id", "webhook-timestamp", "webhook-signature"),
+    errors=(StoreUnavailable,),
+)
+async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) -> Response:
+    """Hear from the gateway that a payment was decided; signed as in Standard Webhooks."""
+    if body.type not in DECIDED:
+        return empty()
+    try:
+        subject = msgspec.convert(body.data, PaymentSubject)
+    except msgspec.ValidationError as error:
+        field, message = misfit(error)
+        raise ValidationFailed(f"data.{field}".removesuffix("."), message) from None
+    await checkout.hear(request.app.stores, request.app.desk.gateway, message_id, subject.payment_id)
+    return empty()

@@ -1,0 +1,48 @@
+"""Every call of the contract, in its order. Importing a module of calls declares what is in it."""
+
+from __future__ import annotations
+
+from app.web.api import (
+    accounts,
+    api_keys,
+    audit,
+    events,
+    guest_takeover,
+    health,
+    openapi,
+    orders,
+    payments,
+    reservations,
+    resets,
+    room_admin,
+    rooms,
+    seats,
+    stats,
+    webhooks,
+)
+from app.web.gate import forward_auth, knownuser, sessions
+from app.web.http.routes import ENDPOINTS, Endpoint
+
+_MODULES = (
+    rooms,
+    forward_auth,
+    events,
+    seats,
+    orders,
+    reservations,
+    guest_takeover,
+    payments,
+    accounts,
+    resets,
+    room_admin,
+    sessions,
+    knownuser,
+    stats,
+    audit,
+    webhooks,
+    api_keys,
+    health,
+    openapi,
+)
+_ORDER = [it.__name__ for it in _MODULES]
+CALLS: tuple[Endpoint, ...] = tuple(sorted(ENDPOINTS, key=lambda it: _ORDER.index(it.run.__module__)))

@@ -1,0 +1,345 @@
+"""The reservation calls: reserve, read, follow, confirm, extend, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from app import metrics
+from app.core.errors import (
+    BacklogFull,
+    BadHeader,
+    Conflict,
+    EventNotFound,
+    HoldExpired,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    LimitExceeded,
+    NotOnSale,
+    PaymentDeclined,
+    PaymentsNotConfigured,
+    PriceChanged,
+    RateLimited,
+    Refusal,
+    ReservationNotFound,
+    Restoring,
+    SeatTaken,
+    SessionEnded,
+    SoldOut,
+    StoreUnavailable,
+    ValidationFailed,
+    WrongRoom,
+)
+from app.core.model import (
+    Account,
+    BookingClaims,
+    EventId,
+    Name,
+    Reservation,
+    ReservationId,
+    Struct,
+)
+from app.reservations import operations, paid_elsewhere
+from app.reservations.operations import ENDED, Payment
+from app.web.api.reserve_body import ReserveBody
+from app.web.documents.sale import ReservationDocument, reservation_document
+from app.web.http.bodies import expected_amount, idempotency_key
+from app.web.http.cache_control import PRIVATE
+from app.web.http.credentials import ADMIN, BOOKING, OWNER, Asker, author, network_of
+from app.web.http.routes import STREAM, Events, Request, Response, empty, endpoint, json_response
+from app.web.http.sse import event_id_of, server_sent
+
+TAG = "Reservations"
+UNDECIDED_EVERY_S = 0.1
+_REPLAYED = (b"idempotent-replay", b"true")
+_PRIVATE = (b"cache-control", b"no-store")
+
+
+class PaymentBody(Struct, frozen=True):
+    """How to pay. The amount is ours to say."""
+
+    method: Name
+    token: Name
+
+
+class ConfirmBody(Struct, frozen=True):
+    """A payment for the hold; tickets that are free need none."""
+
+    payment: PaymentBody | None = None
+
+
+class PaidBody(Struct, frozen=True):
+    """Under which `reference` it was paid elsewhere, if there is one."""
+
+    reference: Name | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The reservation is on its way; ask again at its address."""
+
+    reservation_id: str
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/reservations",
+    tag=TAG,
+    hot=True,
+    auth=BOOKING,
+    body=ReserveBody,
+    body_needed=True,
+    answers={201: ReservationDocument, 202: Accepted},
+    headers=("Idempotency-Key", "Prefer", "X-Expected-Amount"),
+    errors=(
+        IdempotencyKeyRequired,
+        BadHeader,
+        WrongRoom,
+        SessionEnded,
+        EventNotFound,
+        SoldOut,
+        NotOnSale,
+        SeatTaken,
+        PriceChanged,
+        IdempotencyKeyReused,
+        LimitExceeded,
+        RateLimited,
+        StoreUnavailable,
+        BacklogFull,
+        Restoring,
+    ),
+)
+async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) -> Response:
+    """Hold tickets: 201 when the hold is durable, 202 at once with `Prefer: respond-async`.
+
+    A seat in `seat_ids` that the visitor holds or has bought already is theirs: it stays in the reservation
+    it is in, and the new one takes the others. Were none left to take, it is 409 `seat_taken`, as is any seat
+    of somebody else; `seat_ids` of the problem names them. `best_available` gives seats next to each other in
+    the first row that has so many, else as near to each other as there are. With `X-Expected-Amount` it is
+    409 `price_changed`, with the present `amount`, when they come to another one.
+    """
+    key = idempotency_key(request)
+    if key is None:
+        raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
+    prefer = request.headers.get(b"prefer")
+    wait = prefer is None or b"respond-async" not in prefer
+    try:
+        taken = await operations.reserve(
+            request.app.desk,
+            claims,
+            EventId(request.params["event_id"]),
+            body.wanted(),
+            idempotency_key=key,
+            wait=wait,
+            expected=expected_amount(request),
+            network=network_of(request, claims.room_id),
+        )
+    except Refusal as refusal:
+        metrics.reserved(refusal.code)
+        raise
+    headers = [(b"location", f"/v1/reservations/{taken.reservation_id}".encode()), _PRIVATE]
+    if taken.replayed:
+        headers.append(_REPLAYED)
+    if taken.reservation is None:
+        metrics.reserved("accepted")
+        headers.append((b"preference-applied", b"respond-async"))
+        return json_response(202, Accepted(taken.reservation_id), headers)
+    if not taken.replayed:
+        metrics.reserved("held")
+    return json_response(201, reservation_document(taken.reservation), headers)
+
+
+@endpoint(
+    "GET",
+    "/v1/reservations/{reservation_id}",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    scope="reservations:read",
+    answers={200: ReservationDocument, 202: Accepted},
+    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable, BacklogFull),
+)
+async def read_reservation(request: Request, asker: Asker) -> Response:
+    """Read a reservation; for its owner and for staff. 202 while it is not decided yet."""
+    found = await _found(request, asker, staff_may=True)
+    if found is None:
+        accepted = Accepted(request.params["reservation_id"])
+        return json_response(202, accepted, [(b"retry-after", b"1"), _PRIVATE])
+    return json_response(200, reservation_document(found), [_PRIVATE])
+
+
+@endpoint(
+    "GET",
+    "/v1/reservations/{reservation_id}/events",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    scope="reservations:read",
+    answers={200: Events("reservation", ReservationDocument), 204: None},
+    headers=("Last-Event-ID",),
+    errors=(
+        *(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, RateLimited),
+        *(StoreUnavailable, BacklogFull),
+    ),
+)
+async def reservation_stream(request: Request, asker: Asker) -> Response:
+    """Follow a reservation as server-sent events: `event: reservation` at each change.
+
+    It begins with the present document, also for who comes back with a Last-Event-ID. Who has seen the last
+    one there will be is told 204, which ends the reconnecting of an EventSource.
+    """
+    deadline = time.monotonic() + request.app.settings.reserve_wait_s
+    while (found := await _found(request, asker, staff_may=True)) is None:
+        if time.monotonic() > deadline:
+            raise StoreUnavailable("The reservation is not decided yet; ask again.")
+        await asyncio.sleep(UNDECIDED_EVERY_S)
+    seen = request.header(b"last-event-id")
+    if found.status in ENDED and seen == event_id_of(_document(found)):
+        return empty()
+    stream = server_sent("reservation", _documents(request, found.reservation_id), request.app.closing)
+    return Response(200, stream, [PRIVATE, (b"x-accel-buffering", b"no")], STREAM)
+
+
+async def _documents(request: Request, reservation_id: ReservationId) -> AsyncIterator[bytes]:
+    changes: Any = operations.watch(request.app.desk, reservation_id)
+    async with aclosing(changes):
+        async for it in changes:
+            yield _document(it)
+
+
+def _document(it: Reservation) -> bytes:
+    return msgspec.json.encode(reservation_document(it))
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/confirm",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    body=ConfirmBody,
+    answers={200: ReservationDocument, 202: ReservationDocument},
+    headers=("Idempotency-Key",),
+    errors=(
+        IdempotencyKeyRequired,
+        BadHeader,
+        PaymentDeclined,
+        ReservationNotFound,
+        Conflict,
+        PaymentsNotConfigured,
+        IdempotencyKeyReused,
+        HoldExpired,
+        RateLimited,
+        StoreUnavailable,
+        BacklogFull,
+    ),
+)
+async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
+    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked.
+
+    Tickets that are free are confirmed at once, without a `payment`. Where no gateway is set up it is 409
+    `payments_not_configured`, but in a room that is a `test`; see `confirm-paid`.
+    """
+    key = idempotency_key(request)
+    if key is None:
+        raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
+    found = await _decided(request, asker)
+    if not found.amount:
+        confirmed = await paid_elsewhere.confirm_free(request.app.desk, found.reservation_id)
+        headers = [_PRIVATE, _REPLAYED] if found.status == "confirmed" else [_PRIVATE]
+        return json_response(200, reservation_document(confirmed), headers)
+    if body.payment is None:
+        raise ValidationFailed("payment", "is needed: these tickets are not free")
+    payment = Payment(body.payment.method, body.payment.token)
+    done = await operations.confirm(request.app.desk, found.reservation_id, payment, key)
+    status = 202 if done.reservation.status == "paying" else 200
+    headers = [_PRIVATE, _REPLAYED] if done.replayed else [_PRIVATE]
+    return json_response(status, reservation_document(done.reservation), headers)
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/confirm-paid",
+    tag=TAG,
+    auth=ADMIN,
+    scope="reservations:write",
+    body=PaidBody,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
+)
+async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Response:
+    """Confirm a hold that was paid elsewhere; also the second time 200, and then nothing changes.
+
+    For shops that take the money themselves. Cancelled later, its tickets go back on sale, and the money has
+    to be given back where it was paid.
+    """
+    confirmed = await paid_elsewhere.confirm_paid(
+        request.app.desk,
+        ReservationId(request.params["reservation_id"]),
+        body.reference or "",
+        by=author(request, account),
+    )
+    return json_response(200, reservation_document(confirmed), [_PRIVATE])
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/cancel",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def cancel(request: Request, asker: Asker) -> Response:
+    """Give the tickets back, and the money if they were paid; also the second time 200."""
+    found = await _decided(request, asker)
+    ended = await operations.cancel(request.app.desk, found.reservation_id)
+    if ended.status != found.status:
+        metrics.reserved(ended.status)
+    return json_response(200, reservation_document(ended), [_PRIVATE])
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/extend",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, HoldExpired, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def extend(request: Request, asker: Asker) -> Response:
+    """Put off the end of a hold, once and where the event offers it; also the second time 200."""
+    found = await _decided(request, asker)
+    extended = await operations.extend(request.app.desk, found.reservation_id)
+    return json_response(200, reservation_document(extended), [_PRIVATE])
+
+
+async def _decided(request: Request, asker: Asker) -> Reservation:
+    """The asker's reservation, to do something with. Raises RateLimited, and as `_found`."""
+    found = await _found(request, asker, staff_may=False)
+    if found is None:
+        raise Conflict("The reservation is not decided yet; ask again in a moment.")
+    await operations.count_change(request.app.desk, found, network_of(request, found.room_id))
+    return found
+
+
+async def _found(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
+    """The asker's reservation, None while it is not decided. Anybody else's: ReservationNotFound."""
+    desk, reservation_id = request.app.desk, ReservationId(request.params["reservation_id"])
+    for claims in asker.visitors:
+        try:
+            found = await operations.get(desk, reservation_id, claims)
+        except ReservationNotFound:
+            continue
+        break
+    else:
+        found = await operations.get(desk, reservation_id)
+    if found is not None and not asker.owns(request, found) and not (staff_may and asker.is_staff()):
+        raise ReservationNotFound
+    return found

@@ -1,0 +1,89 @@
+"""Choosing a new password by a link in a mail."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from msgspec import Meta
+
+from app import resets
+from app.core.definitions import Password
+from app.core.errors import BacklogFull, Conflict, CredentialInvalid, RateLimited, StoreUnavailable
+from app.core.model import Email, Struct
+from app.core.resets import ResetSigner
+from app.web.api.mail_locale import browser_locale
+from app.web.http.client_ip import throttle_key
+from app.web.http.routes import Request, Response, empty, endpoint
+
+TAG = "Accounts"
+ANSWER_AFTER_S = 0.25  # as long for every address, whatever there was to do
+NO_MAIL = "This installation sends no mail. Ask another admin, or whoever runs it, for a new password."
+
+
+class ResetAsked(Struct, frozen=True):
+    """Whose password was forgotten."""
+
+    email: Email
+
+
+class Reset(Struct, frozen=True):
+    """What the link carries, and the password there shall be."""
+
+    token: Annotated[str, Meta(max_length=resets.TOKEN_MAX)]
+    new_password: Password
+
+
+@endpoint(
+    "POST",
+    "/v1/users/password-reset",
+    tag=TAG,
+    body=ResetAsked,
+    answers={204: None},
+    errors=(Conflict, RateLimited, StoreUnavailable),
+)
+async def ask_for_reset(request: Request, body: ResetAsked) -> Response:
+    """Have a link mailed by which to choose a new password.
+
+    The answer is the same whether or not an account has this e-mail. The link is good once, for 30 minutes;
+    three a day go to an address.
+    """
+    await asked(request, body.email)
+    return empty()
+
+
+@endpoint(
+    "POST",
+    "/v1/users/password-reset/confirm",
+    tag=TAG,
+    body=Reset,
+    answers={204: None},
+    errors=(CredentialInvalid, RateLimited, BacklogFull, StoreUnavailable),
+)
+async def reset_password(request: Request, body: Reset) -> Response:
+    """Choose a new password by the link that was mailed. All sign-ins and access tokens end."""
+    await done(request, body)
+    return empty()
+
+
+async def asked(request: Request, email: str) -> None:
+    """Mail a link, if there is an account.
+
+    Raises Conflict, RateLimited, ValidationFailed, StoreUnavailable.
+    """
+    app, loop = request.app, asyncio.get_running_loop()
+    answer_at = loop.time() + ANSWER_AFTER_S
+    if not app.settings.mails_links:
+        raise Conflict(NO_MAIL)
+    await app.throttles.reset(request.client)
+    network, locale = throttle_key(request.client), browser_locale(request)
+    signer = ResetSigner(app.settings.secret.get_secret_value().encode())
+    await resets.ask(app.stores, signer, app.traces, email, network=network, locale=locale)
+    await asyncio.sleep(max(0.0, answer_at - loop.time()))
+
+
+async def done(request: Request, body: Reset) -> None:
+    """Change the password. Raises RateLimited, and as `resets.reset`."""
+    app = request.app
+    await app.throttles.reset(request.client)
+    await resets.reset(app.stores, app.passwords, body.token, body.new_password, request.request_id)

@@ -1,0 +1,162 @@
+"""What staff do to rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from app.core.errors import (
+    AlreadyExists,
+    BadHeader,
+    Conflict,
+    IdempotencyKeyReused,
+    QueueingMethodLocked,
+    Restoring,
+    RoomNotFound,
+    StoreUnavailable,
+)
+from app.core.model import Account, RoomId, RoomSettings, Slug, VisitorId
+from app.core.rules import RoomAction
+from app.restoring.loaded_rooms import stores_answer
+from app.waiting_room import control
+from app.web.documents.waiting_room import RoomDocument, room_document
+from app.web.http.credentials import OPERATOR, author
+from app.web.http.idempotency import once
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+TAG = "Staff: rooms"
+AWAY = (Restoring, StoreUnavailable)
+STEP: dict[str, Any] = {
+    "tag": TAG,
+    "auth": OPERATOR,
+    "scope": "rooms:write",
+    "answers": {200: RoomDocument},
+    "errors": (RoomNotFound, Conflict, *AWAY),
+}
+
+
+class NewRoom(RoomSettings, frozen=True, kw_only=True):
+    """A room of its own: settings, all but the name with a default."""
+
+    room_id: Slug
+
+
+RoomPatch = msgspec.defstruct(
+    "RoomPatch",
+    [(it.name, it.type | UnsetType, UNSET) for it in msgspec.structs.fields(RoomSettings)],
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+)
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    body=NewRoom,
+    answers={201: RoomDocument},
+    headers=("Idempotency-Key",),
+    errors=(AlreadyExists, IdempotencyKeyReused, BadHeader, *AWAY),
+)
+async def create_room(request: Request, account: Account, body: NewRoom) -> Response:
+    """Make a room for somebody else's site."""
+
+    async def create() -> Response:
+        settings = RoomSettings(**{name: getattr(body, name) for name in RoomSettings.__struct_fields__})
+        made = await control.create_room(
+            request.app.line, RoomId(body.room_id), settings, by=author(request, account)
+        )
+        location = [(b"location", f"/v1/rooms/{made.room_id}".encode())]
+        return json_response(201, room_document(made), location)
+
+    return await once(request, account, body, create)
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/settings",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:read",
+    answers={200: RoomDocument},
+    errors=(RoomNotFound, *AWAY),
+)
+async def read_room(request: Request, account: Account) -> Response:
+    """Read the settings of a room, as a change of them answers."""
+    with stores_answer():
+        return json_response(200, room_document(await request.app.line.rooms.read(_room_of(request))))
+
+
+@endpoint(
+    "PATCH",
+    "/v1/rooms/{room_id}",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    body=RoomPatch,
+    answers={200: RoomDocument},
+    errors=(RoomNotFound, QueueingMethodLocked, *AWAY),
+)
+async def change_room(request: Request, account: Account, body: msgspec.Struct) -> Response:
+    """Change settings of a room; they act on the next admission tick."""
+    patch = msgspec.to_builtins(body)
+    room_id = RoomId(request.params["room_id"])
+    changed = await control.configure(request.app.line, room_id, patch, by=author(request, account))
+    request.app.board.outdated(room_id)
+    return json_response(200, room_document(changed))
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/open", **STEP)
+async def open_room(request: Request, account: Account) -> Response:
+    """Open the room now; a closed one again."""
+    return await _step(request, account, "open")
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/pause", **STEP)
+async def pause_room(request: Request, account: Account) -> Response:
+    """Pause the room: nobody is called, everybody keeps their place."""
+    return await _step(request, account, "pause")
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/resume", **STEP)
+async def resume_room(request: Request, account: Account) -> Response:
+    """Go on after a pause."""
+    return await _step(request, account, "resume")
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/close", **STEP)
+async def close_room(request: Request, account: Account) -> Response:
+    """Close the room; sessions that run go on to their end."""
+    return await _step(request, account, "close")
+
+
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}/visitors/{visitor_id}",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    answers={204: None},
+    errors=(RoomNotFound, *AWAY),
+)
+async def remove_visitor(request: Request, account: Account) -> Response:
+    """Take a visitor out of the room for ever: their place, or their session."""
+    room_id, visitor_id = RoomId(request.params["room_id"]), VisitorId(request.params["visitor_id"])
+    await control.remove(request.app.line, room_id, visitor_id, by=author(request, account))
+    return empty()
+
+
+def _room_of(request: Request) -> RoomId:
+    return RoomId(request.params["room_id"])
+
+
+async def _step(request: Request, account: Account, action: RoomAction) -> Response:
+    room_id = RoomId(request.params["room_id"])
+    room = await control.set_state(request.app.line, room_id, action, by=author(request, account))
+    request.app.board.outdated(room_id)
+    return json_response(200, room_document(room))

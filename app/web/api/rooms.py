@@ -1,0 +1,387 @@
+"""The waiting room's public calls."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from app.core.clock import from_ms
+from app.core.email import mailbox
+from app.core.errors import (
+    CredentialInvalid,
+    CredentialMissing,
+    LeftTheLine,
+    LimitExceeded,
+    NoShow,
+    NotFound,
+    NotWaiting,
+    PlaceNotFound,
+    RateLimited,
+    RemovedByStaff,
+    RemovedFromLine,
+    Restoring,
+    RoomClosed,
+    RoomNotFound,
+    RoomNotOpen,
+    RoomSoldOut,
+    SessionDone,
+    SessionExpired,
+    StoreUnavailable,
+    WrongRoom,
+)
+from app.core.model import (
+    LOCALE,
+    SIX_DIGITS,
+    Account,
+    BookingClaims,
+    Email,
+    Place,
+    PlaceClaims,
+    Quantity,
+    RoomId,
+    RoomStatus,
+    Struct,
+    VisitorId,
+)
+from app.core.tokens import new_visitor_id
+from app.notifications import addresses
+from app.store.sql.mailboxes import NewMailbox
+from app.waiting_room import queue, room_lists
+from app.waiting_room.queue import Joining
+from app.web.api.mail_locale import mail_locale
+from app.web.documents.sale import Page
+from app.web.documents.waiting_room import (
+    BookingTokenDocument,
+    PlaceDocument,
+    StatusDocument,
+    place_document,
+    place_token,
+    status_document,
+)
+from app.web.http.cache_control import PRIVATE, shared
+from app.web.http.client_ip import throttle_key
+from app.web.http.credentials import (
+    PLACE,
+    PLACE_PREFIX,
+    bearer,
+    booking_cookie,
+    network_of,
+    place_cookie,
+    says_who,
+    sent_place,
+)
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import STREAM, App, Events, Request, Response, empty, endpoint, json_response
+
+TAG = "Waiting room"
+AWAY = (StoreUnavailable,)
+IN_ROOM = (RoomNotFound, Restoring, *AWAY)  # what needs the room itself
+ENDINGS = (NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine)
+_PRIVATE = (b"cache-control", b"no-store")
+COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
+
+
+class JoinBody(Struct, frozen=True):
+    """What may be said on joining; all of it optional."""
+
+    email: Email | None = None
+    locale: Annotated[str, Meta(pattern=LOCALE)] | None = None
+    invite: None = None  # for invitations and proofs to come; nobody is to think that one counted
+    proof: None = None
+    quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
+
+
+class MailboxDocument(Struct, frozen=True):
+    """Where mails to me go; `asked`: a confirmation was sent there, or is about to be."""
+
+    email: str
+    confirmed: bool
+    asked: bool
+
+
+class CodeBody(Struct, frozen=True):
+    """The code in the mail that asks for a confirmation."""
+
+    code: Annotated[str, Meta(pattern=SIX_DIGITS)]
+
+
+class PlaceChange(Struct, frozen=True):
+    """What a visitor may change of their place while they wait."""
+
+    quantity: Quantity
+
+
+@endpoint("GET", "/v1/rooms", tag=TAG, answers={200: Page[StatusDocument]}, query=PageQuery, errors=AWAY)
+async def list_rooms(request: Request, query: PageQuery) -> Response:
+    """List the public rooms: those that are not closed first, then by room_id."""
+    line = request.app.line
+    found = await room_lists.listed(line, public_only=True, limit=query.per_page, offset=query.offset)
+    documents = [status_document(room, status) for room, status in found]
+    return page_response(request, query, documents, await room_lists.count(line, public_only=True))
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}",
+    tag=TAG,
+    hot=True,
+    answers={200: StatusDocument},
+    errors=IN_ROOM,
+)
+async def status(request: Request) -> Response:
+    """Read the shared status document, the same for everyone."""
+    room_id = RoomId(request.params["room_id"])
+    board = request.app.board
+    return Response(200, board.peek(room_id) or await board.body(room_id), [shared("status")])
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/events",
+    tag=TAG,
+    hot=True,
+    answers={200: Events("status", StatusDocument)},
+    errors=(RateLimited, *IN_ROOM),
+)
+async def room_stream(request: Request) -> Response:
+    """Follow the status document as server-sent events: `event: status` at each change."""
+    stream = await request.app.board.watch(RoomId(request.params["room_id"]))
+    headers = [PRIVATE, (b"x-accel-buffering", b"no")]
+    return Response(200, stream, headers, STREAM)
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/places",
+    tag=TAG,
+    hot=True,
+    body=JoinBody,
+    answers={201: PlaceDocument, 200: PlaceDocument},
+    headers=("X-Place-Token", "X-Place-Cookie"),
+    errors=(
+        CredentialMissing,
+        CredentialInvalid,
+        WrongRoom,
+        RemovedByStaff,
+        RoomNotOpen,
+        RoomClosed,
+        RoomSoldOut,
+        LimitExceeded,
+        RateLimited,
+        *IN_ROOM,
+    ),
+)
+async def join(request: Request, body: JoinBody) -> Response:
+    """Join the line: 201 a new place, 200 the one you have.
+
+    A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without one.
+    """
+    app, room_id = request.app, RoomId(request.params["room_id"])
+    email = mailbox(body.email) if body.email is not None else None
+    known = await _known(request) if says_who(request) else None
+    if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
+        raise CredentialMissing("No cookie that says who joins came back: load the page of the room first.")
+    network = network_of(request, room_id)
+    joining = Joining(
+        visitor_id=known.visitor_id if known else new_visitor_id(network),
+        known=known,
+        network=network,
+        quantity=body.quantity or 0,
+    )
+    place, now = await queue.join(app.line, room_id, joining)
+    if email is not None or (known and place.new and bearer(request)):
+        await _keep_mailbox(request, email, body.locale or "", room_id, place)
+    return await _place_response(request, place, now, 201 if place.new else 200)
+
+
+async def _keep_mailbox(
+    request: Request, email: str | None, locale: str, room_id: RoomId, place: Place
+) -> None:
+    """Where they want to be written to: an address they leave, or the one of their account."""
+    token = bearer(request)
+    account = await request.app.keyring.read(token) if token and not token.startswith(PLACE_PREFIX) else None
+    stores, locale = request.app.stores, await mail_locale(request, room_id, locale)
+    if email is not None:
+        guest = account is None
+        await addresses.keep(stores, new_mailbox(request, place.visitor_id, email, locale, guest=guest))
+    elif isinstance(account, Account):
+        new = new_mailbox(request, place.visitor_id, "", locale, guest=False)
+        await addresses.keep_of_account(stores, request.app.traces, new._replace(account_id=account.subject))
+
+
+def new_mailbox(
+    request: Request, visitor_id: VisitorId, email: str, locale: str, *, guest: bool
+) -> NewMailbox:
+    """The address that a visitor of this room leaves by this request; empty: their account's."""
+    traces = request.app.traces
+    return NewMailbox(
+        *(request.params["room_id"], visitor_id, email, locale, guest),
+        recipient=traces.recipient(email) if email else b"",
+        client=traces.client(throttle_key(request.client)),
+    )
+
+
+async def _known(request: Request) -> PlaceClaims | None:
+    """Who joins, as far as they say. A cookie that is no good is forgotten: a browser cannot mend it."""
+    try:
+        return await sent_place(request)
+    except (CredentialInvalid, WrongRoom):
+        if bearer(request) is not None or request.header(b"x-place-token") is not None:
+            raise
+        return None
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/places/me",
+    tag=TAG,
+    hot=True,
+    auth=PLACE,
+    answers={200: PlaceDocument},
+    errors=(PlaceNotFound, RateLimited, *IN_ROOM),
+)
+async def place(request: Request, claims: PlaceClaims) -> Response:
+    """Read my exact place."""
+    found, now = await queue.place(request.app.line, RoomId(request.params["room_id"]), claims)
+    return await _place_response(request, found, now, 200)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/rooms/{room_id}/places/me",
+    tag=TAG,
+    hot=True,
+    auth=PLACE,
+    body=PlaceChange,
+    answers={200: PlaceDocument},
+    errors=(
+        NotWaiting,
+        LimitExceeded,
+        *ENDINGS,
+        PlaceNotFound,
+        RateLimited,
+        *IN_ROOM,
+    ),
+)
+async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
+    """Say how many tickets I want at once: I am not called while fewer are free, and keep my place."""
+    room_id = RoomId(request.params["room_id"])
+    found, now = await queue.want(request.app.line, room_id, claims, body.quantity)
+    return await _place_response(request, found, now, 200)
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/places/me/booking-token",
+    tag=TAG,
+    hot=True,
+    auth=PLACE,
+    answers={201: BookingTokenDocument, 200: BookingTokenDocument, 202: PlaceDocument},
+    errors=(
+        *ENDINGS,
+        PlaceNotFound,
+        RateLimited,
+        *IN_ROOM,
+    ),
+)
+async def claim(request: Request, claims: PlaceClaims) -> Response:
+    """Claim the booking token: 201 it starts your session, 200 the same again, 202 still waiting."""
+    app, room_id = request.app, RoomId(request.params["room_id"])
+    found, now = await queue.claim(app.line, room_id, claims)
+    if found.state != "active":
+        return await _place_response(request, found, now, 202)
+    token, exp = booking_token(app, room_id, found, now)
+    document = BookingTokenDocument(token, expires_at=from_ms(exp * 1000))
+    return json_response(
+        201 if found.new else 200, document, [booking_cookie(request, room_id, token, exp), _PRIVATE]
+    )
+
+
+def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> tuple[str, int]:
+    """The session of an active visitor as a booking token, and its end (s); the same each time."""
+    exp = found.session_expires_at_ms // 1000
+    claims = BookingClaims(
+        room_id=room_id,
+        visitor_id=found.visitor_id,
+        jti=app.places.jti(room_id, found.visitor_id, exp),
+        iat=min(now.now_ms // 1000, exp - 1),
+        exp=exp,
+        generation=now.generation,
+    )
+    return app.keyring.signer.sign(claims), exp
+
+
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}/places/me",
+    tag=TAG,
+    hot=True,
+    auth=PLACE,
+    answers={204: None},
+    errors=IN_ROOM,
+)
+async def leave(request: Request, claims: PlaceClaims) -> Response:
+    """Leave the line, or end the session."""
+    await queue.leave(request.app.line, RoomId(request.params["room_id"]), claims)
+    return empty()
+
+
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}/places/me/email",
+    tag=TAG,
+    auth=PLACE,
+    answers={204: None},
+    errors=IN_ROOM,
+)
+async def forget_email(request: Request, claims: PlaceClaims) -> Response:
+    """Forget my e-mail address in this room, and the mails to it."""
+    room_id = RoomId(request.params["room_id"])
+    await request.app.board.current(room_id)
+    await addresses.forget(request.app.stores, room_id, claims.visitor_id)
+    return empty()
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/places/me/email",
+    tag=TAG,
+    auth=PLACE,
+    answers={200: MailboxDocument},
+    errors=(NotFound, *IN_ROOM),
+)
+async def read_email(request: Request, claims: PlaceClaims) -> Response:
+    """Read my e-mail address in this room, and whether it is confirmed."""
+    room_id = RoomId(request.params["room_id"])
+    await request.app.board.current(room_id)
+    found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
+    if found is None:
+        raise NotFound("You left no e-mail address in this room.")
+    return json_response(200, MailboxDocument(found.email, found.confirmed, found.asked), [_PRIVATE])
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/places/me/email/confirm",
+    tag=TAG,
+    auth=PLACE,
+    body=CodeBody,
+    answers={204: None},
+    errors=IN_ROOM,
+)
+async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
+    """Confirm my e-mail address by the six digits that were sent there; five tries."""
+    room_id = RoomId(request.params["room_id"])
+    await request.app.board.current(room_id)
+    await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)
+    return empty()
+
+
+async def _place_response(request: Request, found: Place, now: RoomStatus, status: int) -> Response:
+    app, room_id = request.app, RoomId(request.params["room_id"])
+    room = app.line.rooms.peek(room_id, now) or await app.line.rooms.of(room_id, now)
+    token = place_token(app.places, found, now, room_id)
+    rate = room.settings.admission_rate_per_minute
+    document = place_document(room_id, found, now, rate, token)
+    return json_response(status, document, [place_cookie(request, room_id, token), _PRIVATE])

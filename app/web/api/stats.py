@@ -1,0 +1,204 @@
+"""Figures for staff: one room, and the whole installation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psutil
+
+from app import metrics
+from app.core.clock import from_ms, now_ms
+from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
+from app.core.model import Account, EventId, RoomId, RoomState
+from app.monitoring import stats
+from app.monitoring.stats import RoomFigures
+from app.store.sql.orders import ReservationCounts
+from app.web.http.credentials import OPERATOR
+from app.web.http.routes import Request, Response, endpoint, json_response
+
+TAG = "Staff: figures"
+AWAY = (StoreUnavailable,)
+ROOMS_MAX = 500
+_NO_STORE = [(b"cache-control", b"no-store")]
+_STARTED_AT = psutil.Process().create_time()
+
+
+class ReservationFigures(msgspec.Struct, frozen=True):
+    """How reservations stand, in Postgres; a few seconds old at most."""
+
+    made: int  # all that succeeded: each of them is in one of the states below
+    made_last_minute: int
+    held: int
+    paying: int
+    confirmed: int
+    cancelled: int
+    expired: int
+
+
+class LineFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """A line, or several together. Counters go back to the making of a room, or to a wiped Redis."""
+
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int  # measured: admissions over the last minute
+    stream_backlog: int  # requests for tickets that no worker has settled yet
+    joined: int
+    admitted: int  # calls
+    no_shows: int
+    claimed: int
+    expired: int  # sessions that ran out
+    left: int
+    done: int  # sessions ended by their visitor, by staff or by a confirmed purchase
+
+
+class RoomLineFigures(LineFigures, frozen=True, kw_only=True):
+    """The line of one room."""
+
+    room_id: str
+    event_id: str | None
+    state: RoomState
+    opened_at: datetime | None
+    admission_rate_per_minute: int
+
+
+class Waits(msgspec.Struct, frozen=True):
+    """How long those who were called had waited: seconds that 50, 90 and 99 of 100 did not exceed."""
+
+    p50: int
+    p90: int
+    p99: int
+
+
+class RoomStats(RoomLineFigures, frozen=True, kw_only=True):
+    """Counters and percentiles of one room since its opening."""
+
+    wait_s: Waits | None
+    reservations: ReservationFigures | None  # of its event
+
+
+class RequestFigures(msgspec.Struct, frozen=True):
+    """What all web processes counted, dead ones too, since `since`: a wiped Redis begins at 0."""
+
+    since: datetime | None
+    answered: int
+    refused: dict[str, int]  # by code
+    reservations_refused: dict[str, int]  # by code
+
+
+class ProcessFigures(msgspec.Struct, frozen=True):
+    """The one web process that gave this answer; another one may give the next."""
+
+    uptime_s: int
+    answered: int
+
+
+class InstallationStats(msgspec.Struct, frozen=True):
+    """The whole installation. All is true for all processes together, but `this_process`."""
+
+    lines: LineFigures  # of those rooms
+    rooms: list[RoomLineFigures]  # that were busy in the last quarter of an hour; of more the latest 500
+    reservations: ReservationFigures
+    requests: RequestFigures
+    workers: int  # alive in the last seconds
+    this_process: ProcessFigures
+    updated_at: datetime | None
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/stats",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="stats:read",
+    answers={200: RoomStats},
+    errors=(RoomNotFound, Restoring, *AWAY),
+)
+async def room_stats(request: Request, account: Account) -> Response:
+    """Read counters and percentiles of a room since its opening."""
+    line, room_id = request.app.line, RoomId(request.params["room_id"])
+    found = await stats.room(line, room_id)
+    waits = await stats.waits_s(line, room_id)
+    event_id = found.room.event_id
+    document = RoomStats(
+        **_line(found),
+        wait_s=Waits(**waits) if waits else None,
+        reservations=await _reservations(request, event_id) if event_id else None,
+    )
+    return json_response(200, document, _NO_STORE)
+
+
+@endpoint(
+    "GET",
+    "/v1/stats",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="stats:read",
+    answers={200: InstallationStats},
+    errors=(Restoring, *AWAY),
+)
+async def installation_stats(request: Request, account: Account) -> Response:
+    """Read the figures of the whole installation."""
+    stores = request.app.stores
+    rooms = [RoomLineFigures(**_line(it)) for it in await stats.rooms(request.app.line, ROOMS_MAX)]
+    document = InstallationStats(
+        lines=_sum(rooms),
+        rooms=rooms,
+        reservations=await _reservations(request, None),
+        requests=_requests(await stats.totals(stores)),
+        workers=await stats.workers(stores.redis),
+        this_process=ProcessFigures(int(time.time() - _STARTED_AT), metrics.ANSWERS.total()),
+        updated_at=from_ms(now_ms()),
+    )
+    return json_response(200, document, _NO_STORE)
+
+
+def _line(it: RoomFigures) -> dict[str, Any]:
+    """The fields of `RoomLineFigures`."""
+    return {
+        "room_id": it.room.room_id,
+        "event_id": it.room.event_id,
+        "state": it.status.state,
+        "opened_at": from_ms(it.status.opened_at_ms),
+        "admission_rate_per_minute": it.room.settings.admission_rate_per_minute,
+        "waiting": it.status.waiting,
+        "called": it.status.called,
+        "active": it.status.active,
+        "outflow_per_minute": it.status.outflow_per_minute,
+        "stream_backlog": it.backlog,
+        **it.counted._asdict(),
+    }
+
+
+def _sum(rooms: Sequence[RoomLineFigures]) -> LineFigures:
+    names = LineFigures.__struct_fields__
+    return LineFigures(**{name: sum(getattr(it, name) for it in rooms) for name in names})
+
+
+async def _reservations(request: Request, event_id: EventId | None) -> ReservationFigures:
+    stores = request.app.stores
+    counted: ReservationCounts = await request.app.reservation_counts.get(
+        event_id or "", lambda: stats.reservations(stores, event_id)
+    )
+    states = counted._asdict()
+    last_minute = states.pop("last_minute")
+    return ReservationFigures(made=sum(states.values()), made_last_minute=last_minute, **states)
+
+
+def _requests(totals: dict[str, int]) -> RequestFigures:
+    def by_code(word: str) -> dict[str, int]:
+        prefix = f"{word} "
+        return {name.removeprefix(prefix): it for name, it in totals.items() if name.startswith(prefix)}
+
+    outcomes = by_code("reservations")
+    taken = ("held", "accepted", "confirmed", "cancelled", "expired")
+    return RequestFigures(
+        since=from_ms(totals.get("since_ms")),
+        answered=totals.get("requests", 0),
+        refused=by_code("refusals"),
+        reservations_refused={code: it for code, it in outcomes.items() if code not in taken},
+    )

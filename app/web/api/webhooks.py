@@ -1,0 +1,131 @@
+"""Webhooks: staff say who is told of changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app.core.definitions import Words
+from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
+from app.core.model import URL, Account, NoticeType, Struct
+from app.notifications import webhooks
+from app.store.sql.webhooks import Webhook
+from app.web.documents.sale import Page
+from app.web.http.credentials import ADMIN, author
+from app.web.http.idempotency import once
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+TAG = "Staff: webhooks"
+_NO_STORE = [(b"cache-control", b"no-store")]
+
+
+class NewWebhook(Struct, frozen=True):
+    """Where to tell of changes, and of which; without types of all, also of those there will be one day."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
+    types: Annotated[list[NoticeType], Meta(max_length=100)] = []  # noqa: RUF012  # msgspec copies it
+    description: Words = ""
+
+
+class MadeWebhook(msgspec.Struct, frozen=True):
+    """A webhook that was made now. The secret is told this once."""
+
+    webhook_id: str
+    url: str
+    types: list[str]
+    description: str
+    created_at: datetime
+    secret: str
+
+
+class WebhookDocument(msgspec.Struct, frozen=True):
+    """A webhook, and how its deliveries go: still to be made, and given up after a day of trying."""
+
+    webhook_id: str
+    url: str
+    types: list[str]
+    description: str
+    created_at: datetime
+    disabled_at: datetime | None
+    pending: int
+    given_up: int
+    last_failure: str | None
+    last_failure_at: datetime | None
+
+
+@endpoint(
+    "POST",
+    "/v1/webhooks",
+    tag=TAG,
+    auth=ADMIN,
+    scope="webhooks:write",
+    body=NewWebhook,
+    answers={201: MadeWebhook},
+    headers=("Idempotency-Key",),
+    errors=(IdempotencyKeyReused, BadHeader, StoreUnavailable),
+)
+async def create_webhook(request: Request, account: Account, body: NewWebhook) -> Response:
+    """Have an address told of changes, signed as in Standard Webhooks."""
+
+    async def create() -> Response:
+        app = request.app
+        by, types = author(request, account), list(dict.fromkeys(body.types))
+        made = await webhooks.create(app.stores, app.settings, body.url, types, body.description, by=by)
+        it = made.target
+        document = MadeWebhook(
+            it.webhook_id, it.url, list(types), body.description, made.created_at, it.secret
+        )
+        return json_response(201, document, _NO_STORE)
+
+    return await once(request, account, body, create)
+
+
+@endpoint(
+    "GET",
+    "/v1/webhooks",
+    tag=TAG,
+    auth=ADMIN,
+    scope="webhooks:read",
+    query=PageQuery,
+    answers={200: Page[WebhookDocument]},
+    errors=(StoreUnavailable,),
+)
+async def list_webhooks(request: Request, account: Account, query: PageQuery) -> Response:
+    """List the webhooks and how their deliveries go; no secrets."""
+    found, total = await webhooks.page(request.app.stores, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [_document(it) for it in found], total)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/webhooks/{webhook_id}",
+    tag=TAG,
+    auth=ADMIN,
+    scope="webhooks:write",
+    answers={204: None},
+    errors=(NotFound, StoreUnavailable),
+)
+async def delete_webhook(request: Request, account: Account) -> Response:
+    """Tell this address nothing more; what was on its way may still come."""
+    by = author(request, account)
+    await webhooks.remove(request.app.stores, request.params["webhook_id"], by=by)
+    return empty()
+
+
+def _document(it: Webhook) -> WebhookDocument:
+    return WebhookDocument(
+        webhook_id=it.webhook_id,
+        url=it.url,
+        types=it.types,
+        description=it.description,
+        created_at=it.created_at,
+        disabled_at=it.disabled_at,
+        pending=it.pending,
+        given_up=it.given_up,
+        last_failure=it.failure or None,
+        last_failure_at=it.failed_at,
+    )

@@ -1,0 +1,92 @@
+"""The console's page of the audit log: who changed what, when, from what to what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from quart import Response
+
+from app import audit
+from app.store.sql.audit import AuditFilter, Entry
+from app.web.console.frame import console_page
+from app.web.console.query import PER_PAGE, asked, moment, page_number, to_page
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.render import respond
+
+VALUE_MAX = 300  # characters shown of a value
+KINDS = (
+    *("account", "api_key", "event", "mail", "reservation"),
+    *("room", "signing_key", "ticket_type", "visitor", "webhook"),
+)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One field of a change; None: there was, or is, none."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One row of the log, to be read."""
+
+    entry: Entry
+    differences: list[Difference]
+    href: str  # where the thing is in the console; "" where it has no page
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """A part of the log, the newest first."""
+
+    staff: Staff
+    asked: dict[str, str]
+    kinds: tuple[str, ...]
+    changes: list[Change]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+
+
+@console_page("/admin/audit", section="Audit")
+async def audit_log(request: Request, staff: Staff) -> Response:
+    """The changes that are asked for."""
+    fields = asked(request)
+    number = page_number(fields)
+    wanted = AuditFilter(
+        fields.get("kind"), fields.get("id"), fields.get("who"), moment(fields, "from"), moment(fields, "to")
+    )
+    found, total = await audit.entries(
+        request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    )
+    changes = [Change(it, differences(it), _href(it)) for it in found]
+    more, address = number * PER_PAGE < total, to_page(request, fields)
+    return respond(
+        "console/audit.html", AuditPage(staff, fields, KINDS, changes, total, number, more, address)
+    )
+
+
+def differences(entry: Entry) -> list[Difference]:
+    """The fields of a change, each with what it was and what it is."""
+    before, after = entry.change.before or {}, entry.change.after or {}
+    names = list(dict.fromkeys([*before, *after]))
+    return [Difference(name, _words(before, name), _words(after, name)) for name in names]
+
+
+def _words(fields: dict[str, Any], name: str) -> str | None:
+    """A value as it is read: words as they are, else JSON, cut off where it is long; None for nothing."""
+    value = fields.get(name)
+    if value is None or value in ([], {}):
+        return None
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]} …"
+
+
+def _href(entry: Entry) -> str:
+    it = entry.change
+    pages = {"room": "/admin/rooms/", "webhook": "/admin/webhooks/", "mail": "/admin/mail/"}
+    pages |= {"reservation": "/admin/orders/", "job": "/admin/jobs/"}
+    return pages[it.kind] + it.id if it.kind in pages and it.action != "delete" else ""

@@ -1,0 +1,210 @@
+"""The cockpit of a sale at `/admin/rooms/{room_id}`: live figures, graphs, and the controls.
+
+All of it works without JavaScript, as it was when the page was loaded; a script keeps it moving.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from quart import Response
+
+from app.core import typed
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import Room, RoomId, RoomSettings, RoomStatus, VisitorId
+from app.core.rules import RoomAction
+from app.store.redis.visitors import Visitor
+from app.waiting_room import control, find_visitor
+from app.web.console.cockpit_document import Cockpit, last_in_line
+from app.web.console.frame import console_form, console_page
+from app.web.console.staff import Staff, signed_in
+from app.web.http.routes import Request
+from app.web.http.sse import server_sent
+from app.web.pages.forms import see
+from app.web.pages.render import respond
+
+STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")
+NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
+SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out
+FIELDS_MAX = 20
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """What other numbers would do: how long the last in line waits `now`, and `then`; or what is wrong."""
+
+    now: str
+    then: str
+    field: str = ""
+    problem: str = ""
+
+
+class RoomPage(msgspec.Struct, frozen=True):
+    """One room: its live numbers and its controls."""
+
+    staff: Staff
+    room: Room
+    status: RoomStatus
+    live: Cockpit
+    values: dict[str, str]  # of the fields of numbers, as they were typed
+    effect: Effect | None
+    find: str
+    found: list[Visitor] | None
+    problem: str = ""
+
+
+@console_page("/admin/rooms/<room_id>", section="Sales")
+async def room(request: Request, staff: Staff) -> Response:
+    """One room."""
+    return await _room(request, staff, _asked(request))
+
+
+@console_page("/admin/rooms/<room_id>/effect", section="Sales")
+async def room_effect(request: Request, staff: Staff) -> Response:
+    """What other numbers would do, as JSON."""
+    found, status, _ = await request.app.feeds.now(_room_id(request))
+    body = msgspec.json.encode(_effect(found, status, _asked(request)))
+    return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@console_page("/admin/rooms/<room_id>/events", section="Sales")
+async def room_events(request: Request, staff: Staff) -> Response:
+    """The cockpit's stream."""
+    room_id = _room_id(request)
+    await request.app.board.current(room_id)  # a room that is not there is a 404, no stream
+
+    async def documents() -> AsyncIterator[bytes]:
+        asked_at = time.monotonic()
+        async for document in request.app.feeds.watch(room_id):
+            yield document
+            if time.monotonic() - asked_at > SIGNED_IN_EVERY_S:
+                asked_at = time.monotonic()
+                if await signed_in(request) is None:
+                    return
+
+    stream: Any = server_sent("cockpit", documents(), request.app.closing)
+    response = Response(stream, content_type="text/event-stream")
+    response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    response.timeout = None
+    return response
+
+
+@console_form("/admin/rooms/<room_id>/state", section="Sales")
+async def step(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Open, pause, resume or close."""
+    asked = next((it for it in STEPS if it == form.get("step")), None)
+    if asked is None:
+        return await _room(request, staff, {}, "There is no such step.", ValidationFailed.status)
+    room_id = _room_id(request)
+    try:
+        await control.set_state(request.app.line, room_id, asked, by=staff.by)
+    except Conflict as refusal:
+        return await _room(request, staff, {}, refusal.detail, refusal.status)
+    return _changed(request, room_id)
+
+
+@console_form("/admin/rooms/<room_id>/settings", section="Sales")
+async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Change the rate, the cap and the message."""
+    patch: dict[str, Any] = _numbers(form)
+    if "message" in form:
+        patch["message"] = form["message"].replace("\r\n", "\n")
+    room_id = _room_id(request)
+    try:
+        await control.configure(request.app.line, room_id, patch, by=staff.by)
+    except ValidationFailed as refusal:
+        return await _room(request, staff, form, refusal.detail, refusal.status)
+    return _changed(request, room_id)
+
+
+@console_form("/admin/rooms/<room_id>/undo", section="Sales")
+async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Put back what the last change changed."""
+    room_id, number = _room_id(request), form.get("audit_id", "")
+    audit_id = typed.whole(number) or 0
+    try:
+        await control.undo(request.app.line, room_id, audit_id, by=staff.by)
+    except Conflict as refusal:
+        return await _room(request, staff, {}, refusal.detail, refusal.status)
+    return _changed(request, room_id)
+
+
+@console_form("/admin/rooms/<room_id>/visitors/<visitor_id>/remove", section="Sales")
+async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Take a visitor out of the room for ever: their place, or their session."""
+    room_id, visitor_id = _room_id(request), VisitorId(request.params["visitor_id"])
+    await control.remove(request.app.line, room_id, visitor_id, by=staff.by)
+    request.app.board.outdated(room_id)
+    return see(f"/admin/rooms/{room_id}?find={visitor_id}#find")
+
+
+async def _room(
+    request: Request, staff: Staff, asked: dict[str, str], problem: str = "", status: int = 200
+) -> Response:
+    found, live, document = await request.app.feeds.now(_room_id(request))
+    word = asked.get("find", "").strip()
+    values = {
+        "admission_rate_per_minute": str(found.settings.admission_rate_per_minute),
+        "active_visitors_max": str(found.settings.active_visitors_max or ""),
+        "message": found.settings.message,
+    }
+    page = RoomPage(
+        staff=staff,
+        room=found,
+        status=live,
+        live=document,
+        values=values | {name: asked[name] for name in values if name in asked},
+        effect=_effect(found, live, asked) if any(name in asked for name in NUMBERS) else None,
+        find=word,
+        found=await find_visitor.find(request.app.stores, found.room_id, word) if word else None,
+        problem=problem,
+    )
+    return respond("console/room.html", page, status)
+
+
+def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:
+    now = last_in_line(room, status, room.settings)
+    try:
+        changed = control.read_settings(msgspec.to_builtins(room.settings) | _numbers(asked))
+    except ValidationFailed as refusal:
+        [wrong] = refusal.members["errors"]
+        return Effect(now, "", wrong["field"], wrong["message"])
+    assert isinstance(changed, RoomSettings)
+    return Effect(now, last_in_line(room, status, changed))
+
+
+def _changed(request: Request, room_id: RoomId) -> Response:
+    """Everybody is shown the change at once."""
+    request.app.board.outdated(room_id)
+    return see(f"/admin/rooms/{room_id}")
+
+
+def _room_id(request: Request) -> RoomId:
+    return RoomId(request.params["room_id"])
+
+
+def _asked(request: Request) -> dict[str, str]:
+    """The query, as far as it is one."""
+    try:
+        return dict(
+            parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        )
+    except ValueError:
+        return {}
+
+
+def _numbers(form: dict[str, str]) -> dict[str, int | str | None]:
+    return {name: _number(form[name]) for name in NUMBERS if name in form}
+
+
+def _number(text: str) -> int | str | None:
+    """A setting's number; empty is none, and anything else is left to the settings to refuse by name."""
+    text = text.strip()
+    if not text:
+        return None
+    number = int(text) if re.fullmatch(r"-[0-9]{1,18}", text) else typed.whole(text)
+    return text if number is None else number

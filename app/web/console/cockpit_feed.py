@@ -1,0 +1,128 @@
+"""The cockpit's live streams: a room that is watched is read once a second by a process, for all viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+
+from app import audit
+from app.core.clock import now_ms
+from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
+from app.core.history import KEPT_MAX, KEPT_MS, RATE_OVER_MS, Point, Sample, points
+from app.core.model import Room, RoomId, RoomStatus
+from app.loops import Loops
+from app.monitoring import history, stats
+from app.store.sql.audit import AuditFilter
+from app.waiting_room.queue import Line
+from app.web.console.cockpit_document import ChangeLine, Cockpit, change_lines, cockpit
+from app.web.http.status_board import Board
+
+EVERY_S = 1.0
+NEWS_MS = 10_000  # points of the last seconds are told again, so that a slow reader misses none
+CHANGES_MAX = 30
+CHANGES_EVERY_S = 10.0  # the log is read with each new version of the room, and this often besides
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Watched:
+    """One room that somebody watches, as it was read last."""
+
+    viewers: int = 0
+    room: Room | None = None
+    status: RoomStatus | None = None
+    workers: int = 0
+    points: deque[Point] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
+    tail: list[Sample] = field(default_factory=list)  # those that the next rates are counted from
+    changes: list[ChangeLine] = field(default_factory=list)
+    version: int = -1
+    changes_at: float = 0.0
+    news: bytes = b""
+    turned: asyncio.Event = field(default_factory=asyncio.Event)  # set, and replaced, when there is news
+    task: asyncio.Task[None] | None = None
+
+
+class Feeds:
+    """One per process."""
+
+    def __init__(self, line: Line, board: Board, running: Loops, closing: asyncio.Event) -> None:
+        self._line = line
+        self._board = board
+        self._running = running
+        self._closing = closing
+        self._rooms: dict[RoomId, Watched] = {}
+
+    async def now(self, room_id: RoomId) -> tuple[Room, RoomStatus, Cockpit]:
+        """The whole document, read now. Raises RoomNotFound, StoreUnavailable."""
+        watched = Watched()
+        await self._read(room_id, watched)
+        assert watched.room is not None
+        assert watched.status is not None
+        return watched.room, watched.status, _document(watched, list(watched.points))
+
+    async def watch(self, room_id: RoomId) -> AsyncIterator[bytes]:
+        """The room's documents: a whole one, then the news."""
+        watched = self._rooms.setdefault(room_id, Watched())
+        watched.viewers += 1
+        try:
+            if watched.status is None:
+                await self._read(room_id, watched)
+            if watched.task is None:
+                keep = partial(self._keep, room_id, watched)
+                watched.task = self._running.start("cockpit_feed", keep, of=room_id)
+            turned = watched.turned
+            yield _encoder.encode(_document(watched, list(watched.points)))
+            while not self._closing.is_set():
+                await turned.wait()
+                turned = watched.turned
+                yield watched.news
+        finally:
+            watched.viewers -= 1
+            if not watched.viewers:
+                self._rooms.pop(room_id, None)
+                if watched.task is not None:
+                    watched.task.cancel()
+
+    async def _keep(self, room_id: RoomId, watched: Watched) -> None:
+        """Read the room until nobody watches it any more; a store that is away leaves it as it is."""
+        while not self._closing.is_set():
+            await asyncio.sleep(EVERY_S)
+            with suppress(StoreUnavailable, RoomNotFound, Restoring):
+                await self._read(room_id, watched)
+                recent = [it for it in watched.points if it.at_ms > watched.points[-1].at_ms - NEWS_MS]
+                watched.news = _encoder.encode(_document(watched, recent))
+                watched.turned, turned = asyncio.Event(), watched.turned
+                turned.set()
+
+    async def _read(self, room_id: RoomId, watched: Watched) -> None:
+        """Bring it up to date."""
+        shown = await self._board.current(room_id)
+        await self._line.marks.note(room_id)  # a room that is watched is sampled
+        watched.room, watched.status = shown.room, shown.status
+        newest_ms = watched.tail[-1].at_ms if watched.tail else now_ms() - KEPT_MS
+        found = await history.lately(self._line.stores, room_id, newest_ms + 1)
+        watched.tail = [*watched.tail, *found]
+        watched.points.extend(points(watched.tail)[len(watched.tail) - len(found) :])
+        watched.tail = [it for it in watched.tail if it.at_ms >= watched.tail[-1].at_ms - 2 * RATE_OVER_MS]
+        watched.workers = await stats.workers(self._line.stores.redis)
+        now = time.monotonic()
+        if watched.version != shown.room.version or now - watched.changes_at > CHANGES_EVERY_S:
+            wanted = AuditFilter("room", room_id)
+            entries, _ = await audit.entries(self._line.stores, wanted, limit=CHANGES_MAX, offset=0)
+            watched.changes, watched.version = change_lines(entries), shown.room.version
+            watched.changes_at = now
+
+
+def _document(watched: Watched, new: list[Point]) -> Cockpit:
+    assert watched.room is not None
+    assert watched.status is not None
+    document = cockpit(watched.room, watched.status, watched.points, watched.changes, watched.workers)
+    return msgspec.structs.replace(document, points=new)

@@ -1,0 +1,233 @@
+"""The console's page of health: each process and each store, as it says of itself, or away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+from quart import Response
+
+from app.monitoring import health
+from app.monitoring.health import Away, Health
+from app.set_aside import retries
+from app.set_aside.retries import AGAIN
+from app.store.sql.set_aside import SetAside
+from app.store.state import KEEPS_KEYS, PostgresState, RedisNode, faults_of
+from app.web.console.frame import console_form, console_page
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.forms import see
+from app.web.pages.render import respond
+
+TOLD = {  # of a kind of things set aside: what it is, and what to do
+    "notice": (
+        "An event that was not passed on to other systems",
+        "It is missing from webhooks, e-mails and the event stream. Fix the cause, then try again.",
+    ),
+    "mail": ("An e-mail that could not be sent", "Fix the cause, then try again."),
+    "webhook": ("An event that could not be sent to a webhook", "Fix the cause, then try again."),
+    "reservation": (
+        "A request for tickets that could not be processed",
+        "The visitor was told and can try again. Please report the reason: this is a bug.",
+    ),
+}
+TOLD_OF_OTHERS = (
+    "Something that could not be processed",
+    "Please report the reason: this is a bug.",
+)
+UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part: its name, whether it is well (good, warn, bad), a word for that, and what it tells."""
+
+    name: str
+    kind: str
+    word: str
+    facts: list[tuple[str, str]]
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Parts of one kind; `away`: why there is nothing to tell."""
+
+    title: str
+    parts: list[Part]
+    away: str = ""
+
+
+class Aside(msgspec.Struct, frozen=True):
+    """One thing that could not be processed: what it is, and what to do about it."""
+
+    it: SetAside
+    error: str
+    what: str
+    advice: str
+    href: str  # where more is told of it; "" for nowhere
+    again: bool  # whether it can be tried again
+
+
+class HealthPage(msgspec.Struct, frozen=True):
+    """Everything, of one moment."""
+
+    staff: Staff
+    groups: list[Group]
+    aside: list[Aside]
+    well: bool
+
+
+@console_page("/admin/health", section="Health")
+async def health_page(request: Request, staff: Staff) -> Response:
+    """How everything is."""
+    found = await health.look(request.app.stores)
+    groups, aside = groups_of(found), _aside(found.aside)
+    well = not aside and all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
+    return respond("console/health.html", HealthPage(staff, groups, aside, well))
+
+
+@console_form("/admin/health/set-aside/<set_aside_id>/again", section="Health")
+async def try_set_aside_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Process once more what was set aside."""
+    await retries.try_again(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
+    return see("/admin/health")
+
+
+@console_form("/admin/health/set-aside/<set_aside_id>/dismiss", section="Health")
+async def dismiss_set_aside(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Show no longer what was set aside."""
+    await retries.dismiss(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
+    return see("/admin/health")
+
+
+def _aside(found: list[SetAside] | Away) -> list[Aside]:
+    if isinstance(found, Away):
+        return []
+    return [
+        Aside(
+            it,
+            it.reason.rstrip().rpartition("\n")[2],
+            *TOLD.get(it.kind, TOLD_OF_OTHERS),
+            _href(it),
+            it.kind in AGAIN,
+        )
+        for it in found
+    ]
+
+
+def _href(it: SetAside) -> str:
+    if it.kind == "mail":
+        return f"/admin/mail/{it.subject}"
+    return f"/admin/webhooks/{it.subject.partition('/')[0]}" if it.kind == "webhook" else ""
+
+
+def groups_of(found: Health) -> list[Group]:
+    """The parts in words."""
+    return [
+        _processes("Web processes", found.webs),
+        _processes("Workers", found.workers),
+        _backlog(found.backlog),
+        _redis(found.redis),
+        _postgres(found.postgres),
+    ]
+
+
+def _processes(title: str, found: list[health.Process] | Away) -> Group:
+    if isinstance(found, Away):
+        return Group(title, [], f"Not reachable: {found.why}.")
+    if not found:
+        return Group(title, [], "None seen in the last minute.")
+    return Group(title, [_process(it) for it in found])
+
+
+def _process(it: health.Process) -> Part:
+    facts = [("Last seen", f"{it.seen_ago_s:.0f} s ago")]
+    if it.about:
+        started = datetime.fromtimestamp(int(it.about["started_ms"]) / 1000, UTC)
+        facts += [
+            ("Version", it.about["version"]),
+            ("Started", f"{started:%Y-%m-%d %H:%M} UTC"),
+            ("Memory", size(int(it.about["memory"]))),
+            ("CPU", f"{it.about['cpu_percent']}% of a core"),
+            ("Requests answered", f"{int(it.about['answered']):,}"),
+        ]
+    if not it.alive:
+        return Part(it.name, "bad", "not responding", facts)
+    if troubles := it.about.get("troubles"):
+        facts += [("Keeps failing", trouble) for trouble in troubles.split("\n")]
+        return Part(it.name, "bad", "in trouble", facts)
+    return Part(it.name, "good", "running", facts)
+
+
+def _backlog(found: health.Backlog | Away) -> Group:
+    title = "Waiting for the workers"
+    if isinstance(found, Away):
+        return Group(title, [], f"Not reachable: {found.why}.")
+    late = found.notices_lag_s > 30
+    facts = [
+        ("Reservations to process", f"{found.submissions:,}"),
+        ("Oldest event not sent", f"{found.notices_lag_s:.1f} s"),
+        ("Webhook deliveries", f"{found.deliveries:,}"),
+        ("E-mails", f"{found.mails:,}"),
+    ]
+    return Group(
+        title, [Part("Backlog", "warn" if late else "good", "behind" if late else "up to date", facts)]
+    )
+
+
+def _redis(found: list[RedisNode] | Away) -> Group:
+    if isinstance(found, Away):
+        return Group("Redis", [], f"Not reachable: {found.why}.")
+    return Group("Redis", [_node(it) for it in found])
+
+
+def _node(it: RedisNode) -> Part:
+    full, faults = it.memory_max and it.memory > 0.9 * it.memory_max, faults_of(it)
+    facts = [
+        ("Role", f"{it.role}, {it.replicas} replicas"),
+        ("Memory", size(it.memory) + (f" of {size(it.memory_max)}" if it.memory_max else ", no limit")),
+        ("Clients", f"{it.clients:,}"),
+        ("Commands", f"{it.ops_per_s:,} per second"),
+        ("Append-only file", "on" if it.durable else "off"),
+        ("When memory is full", "refuses writes" if it.eviction == KEEPS_KEYS else it.eviction),
+        ("Up for", _span(it.uptime_s)),
+        *(("Fix", fault) for fault in faults),
+    ]
+    name = f"{it.server} · {it.name}" if it.name else it.server
+    if faults:
+        return Part(name, "bad", "may lose data", facts)
+    if full:
+        return Part(name, "warn", "nearly full", facts)
+    return Part(name, "good", "responding", facts)
+
+
+def _postgres(found: PostgresState | Away) -> Group:
+    if isinstance(found, Away):
+        return Group("PostgreSQL", [], f"Not reachable: {found.why}.")
+    facts = [
+        ("Role", "replica" if found.replica else "primary"),
+        ("Size", size(found.size)),
+        ("Connections", f"{found.connections:,} of {found.connections_max:,}, {found.active:,} active"),
+        ("Oldest open transaction", f"{found.oldest_s:.1f} s"),
+        ("Durable writes", "yes" if found.durable else "no"),
+        ("Up for", _span(int(found.uptime_s))),
+    ]
+    kind, word = "good", "responding"
+    if found.replica or not found.durable:
+        kind, word = "bad", "read-only replica" if found.replica else "not durable"
+    elif found.connections > 0.9 * found.connections_max:
+        kind, word = "warn", "few connections left"
+    return Group("PostgreSQL", [Part(f"PostgreSQL {found.version}", kind, word, facts)])
+
+
+def size(amount: int) -> str:
+    """Bytes in words: 1.5 GB."""
+    value, unit = float(amount), 0
+    while value >= 1000 and unit < len(UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {UNITS[unit]}" if value >= 100 or unit == 0 else f"{value:.1f} {UNITS[unit]}"
+
+
+def _span(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min"

@@ -1,0 +1,210 @@
+"""The console's pages of jobs: what was asked for, how far it is, and what could not be done; their files."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from quart import Response
+
+from app.catalogue import events
+from app.core.errors import Conflict, RoleRequired, ValidationFailed
+from app.core.jobs import SUBJECT_MAX, TEXT_MAX, UNFINISHED, JobKind, JobRequest
+from app.core.model import SLUG, Event, EventId, Role
+from app.jobs import control as jobs
+from app.store.sql.jobs import Failure, Job
+from app.web.api.orders import CSV
+from app.web.console.frame import console_form, console_page
+from app.web.console.orders import wanted_orders
+from app.web.console.query import PER_PAGE, asked, page_number, to_page
+from app.web.console.staff import Staff
+from app.web.http.quart_adapter import quart_response
+from app.web.http.routes import Request
+from app.web.http.routes import Response as Answer
+from app.web.pages.forms import see
+from app.web.pages.render import respond
+
+WORDS: dict[JobKind, str] = {
+    "export_orders": "Orders as CSV",
+    "cancel_orders": "Cancel and refund orders",
+    "message_buyers": "Message to the buyers",
+}
+ROLES: dict[JobKind, Role] = {
+    "export_orders": "operator",
+    "cancel_orders": "admin",
+    "message_buyers": "admin",
+}
+CHIPS = {"queued": "off", "running": "warn", "done": "good", "failed": "bad", "stopped": "off"}
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A job as pages show it."""
+
+    it: Job
+    title: str
+    chip: str
+    unfinished: bool
+    may_stop: bool
+    file: str  # where it is; "" for none
+
+
+class JobsPage(msgspec.Struct, frozen=True):
+    """A part of the jobs, the newest first."""
+
+    staff: Staff
+    jobs: list[Shown]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+
+
+class JobPage(msgspec.Struct, frozen=True):
+    """One job; `failures` are the orders it could do nothing for."""
+
+    staff: Staff
+    job: Shown
+    failures: list[Failure]
+    problem: str = ""
+
+
+class MessagePage(msgspec.Struct, frozen=True):
+    """The form of a message to all buyers of an event."""
+
+    staff: Staff
+    event: Event
+    subject: str
+    text: str
+    subject_max: int
+    text_max: int
+    problem: str = ""
+
+
+@console_page("/admin/jobs", section="Jobs")
+async def job_list(request: Request, staff: Staff) -> Response:
+    """The jobs."""
+    fields = asked(request)
+    number = page_number(fields)
+    found, total = await jobs.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    shown, more = [_shown(staff, it) for it in found], number * PER_PAGE < total
+    return respond("console/jobs.html", JobsPage(staff, shown, total, number, more, to_page(request, fields)))
+
+
+@console_page("/admin/jobs/<job_id>", section="Jobs")
+async def job(request: Request, staff: Staff) -> Response:
+    """One job."""
+    return await _job(request, staff)
+
+
+@console_page("/admin/jobs/<job_id>/file", section="Jobs")
+async def job_file(request: Request, staff: Staff) -> Response:
+    """The file that came of it."""
+    pieces = await jobs.file_of(request.app.stores, request.params["job_id"])
+    headers = [
+        (b"content-disposition", b'attachment; filename="orders.csv"'),
+        (b"cache-control", b"no-store"),
+    ]
+    return quart_response(Answer(200, pieces, headers, CSV))
+
+
+@console_form("/admin/jobs/<job_id>/stop", section="Jobs")
+async def stop_job(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Do no more of it."""
+    job_id = request.params["job_id"]
+    found, _ = await jobs.get(request.app.stores, job_id)
+    _needed(staff, found.kind)
+    try:
+        await jobs.stop(request.app.stores, job_id, by=staff.by)
+    except Conflict as refusal:
+        return await _job(request, staff, refusal.detail, refusal.status)
+    return see(f"/admin/jobs/{job_id}")
+
+
+@console_form("/admin/orders/file", section="Orders")
+async def make_file(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Have a file of the orders made, however many they are."""
+    return await _ask(request, staff, "export_orders", form)
+
+
+@console_form("/admin/orders/cancel", section="Orders", role="admin")
+async def cancel_orders(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Have all these orders cancelled and refunded."""
+    return await _ask(request, staff, "cancel_orders", form)
+
+
+@console_page("/admin/orders/message", section="Orders", role="admin")
+async def message_form(request: Request, staff: Staff) -> Response:
+    """What to write to the buyers of an event."""
+    return await _message(request, staff, asked(request))
+
+
+@console_form("/admin/orders/message", section="Orders", role="admin")
+async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Have it sent to all of them."""
+    request_of = JobRequest(
+        event_id=_event_id(form), subject=form.get("subject", "").strip(), text=_text(form)
+    )
+    try:
+        job_id = await jobs.ask(
+            request.app.stores, request.app.queue, "message_buyers", request_of, by=staff.by
+        )
+    except Conflict as refusal:
+        return await _message(request, staff, form, refusal.detail, refusal.status)
+    return see(f"/admin/jobs/{job_id}")
+
+
+async def _ask(request: Request, staff: Staff, kind: JobKind, form: dict[str, str]) -> Response:
+    fields = {name: value for name, value in form.items() if value}
+    request_of = JobRequest(*await wanted_orders(request, fields))
+    job_id = await jobs.ask(request.app.stores, request.app.queue, kind, request_of, by=staff.by)
+    return see(f"/admin/jobs/{job_id}")
+
+
+async def _message(
+    request: Request, staff: Staff, form: dict[str, str], problem: str = "", status: int = 200
+) -> Response:
+    event, _ = await events.event(request.app.stores, EventId(_event_id(form)))
+    document = MessagePage(
+        staff,
+        event,
+        form.get("subject", ""),
+        form.get("text", ""),
+        SUBJECT_MAX,
+        TEXT_MAX,
+        problem,
+    )
+    return respond("console/message.html", document, status)
+
+
+def _event_id(fields: dict[str, str]) -> str:
+    event_id = fields.get("event", "")
+    if not re.fullmatch(SLUG, event_id):
+        raise ValidationFailed("event", "is no event_id")
+    return event_id
+
+
+def _text(form: dict[str, str]) -> str:
+    """As browsers send it, lines end with CRLF."""
+    return form.get("text", "").replace("\r\n", "\n").strip()
+
+
+async def _job(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
+    found, failures = await jobs.get(request.app.stores, request.params["job_id"])
+    return respond("console/job.html", JobPage(staff, _shown(staff, found), failures, problem), status)
+
+
+def _shown(staff: Staff, it: Job) -> Shown:
+    has_file = it.kind == "export_orders" and it.state == "done"
+    return Shown(
+        it,
+        WORDS[it.kind],
+        CHIPS[it.state],
+        it.state in UNFINISHED,
+        it.state in UNFINISHED and staff.may(ROLES[it.kind]),
+        f"/admin/jobs/{it.job_id}/file" if has_file else "",
+    )
+
+
+def _needed(staff: Staff, kind: JobKind) -> None:
+    if not staff.may(ROLES[kind]):
+        raise RoleRequired(f"Only an account with the role {ROLES[kind]} can do this.")

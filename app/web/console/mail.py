@@ -1,0 +1,90 @@
+"""The console's pages of mails: what was sent, what waits and why; without an SMTP server, all of them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import get_args
+
+import msgspec
+from quart import Response
+
+from app.core.email import MailState
+from app.core.errors import Conflict
+from app.notifications import email_content
+from app.notifications import email_delivery as mails
+from app.store.sql.mails import MailRow
+from app.web.console.frame import console_form, console_page
+from app.web.console.query import PER_PAGE, asked, one_of, page_number, to_page
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.forms import see
+from app.web.pages.render import respond
+
+STATES: tuple[MailState, ...] = get_args(MailState)
+
+
+class MailsPage(msgspec.Struct, frozen=True):
+    """A part of the mails, the newest first."""
+
+    staff: Staff
+    mails: list[MailRow]
+    asked: dict[str, str]
+    states: tuple[MailState, ...]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+    kept: bool  # there is no server to send them
+
+
+class MailPage(msgspec.Struct, frozen=True):
+    """One mail; `html` with its pictures in it."""
+
+    staff: Staff
+    mail: MailRow
+    html: str
+    problem: str = ""
+
+
+@console_page("/admin/mail", section="Mail")
+async def mail_list(request: Request, staff: Staff) -> Response:
+    """The mails."""
+    fields = asked(request)
+    number, wanted = page_number(fields), (one_of(fields, "state", STATES), fields.get("q"))
+    found, total = await mails.page(
+        request.app.stores, *wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    )
+    kept = not request.app.settings.smtp_url.get_secret_value()
+    more, address, states = number * PER_PAGE < total, to_page(request, fields), STATES
+    document = MailsPage(staff, found, fields, states, total, number, more, address, kept)
+    return respond("console/mails.html", document)
+
+
+@console_page("/admin/mail/<mail_id>", section="Mail")
+async def mail(request: Request, staff: Staff) -> Response:
+    """One mail."""
+    return await _mail(request, staff)
+
+
+@console_form("/admin/mail/<mail_id>/again", section="Mail")
+async def send_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Send a mail that was given up, kept, or may not have arrived."""
+    mail_id = request.params["mail_id"]
+    try:
+        await mails.send_again(request.app.stores, mail_id, by=staff.by)
+    except Conflict as refusal:
+        return await _mail(request, staff, refusal.detail, refusal.status)
+    return see(f"/admin/mail/{mail_id}")
+
+
+async def _mail(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
+    found = await mails.get(request.app.stores, request.params["mail_id"])
+    return respond("console/mail.html", MailPage(staff, found, _with_pictures(found), problem), status)
+
+
+def _with_pictures(it: MailRow) -> str:
+    html = it.html
+    for number, code in reversed(list(enumerate(it.codes, 1))):
+        data = b64encode(email_content.picture(code)).decode()
+        html = html.replace(f'"cid:ticket-{number}"', f'"data:image/png;base64,{data}"')
+    return html

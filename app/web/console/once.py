@@ -1,0 +1,40 @@
+"""Forms that make something whose secret is shown once: sent twice, they make it once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from app.core.errors import Conflict
+from app.restoring.loaded_rooms import stores_answer
+from app.store.sql import idempotency
+from app.store.sql.idempotency import Reply
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+
+T = TypeVar("T")
+
+LENGTH = 32
+
+
+def new_form() -> str:
+    """What tells one showing of a form from another; a hidden field `form`."""
+    return secrets.token_hex(LENGTH // 2)
+
+
+async def only_once(
+    request: Request, staff: Staff, fields: dict[str, str], make: Callable[[], Awaitable[T]]
+) -> T:
+    """What `make` makes. Raises Conflict when this very form was sent before, or names itself not at all."""
+    form = fields.get("form", "")
+    if len(form) != LENGTH or not form.isalnum():
+        raise Conflict("This form is incomplete; open the page again and fill it in there.")
+    scope, postgres = f"{staff.account.subject} {request.path}", request.app.stores.postgres
+    with stores_answer():
+        async with request.app.creating, idempotency.one_at_a_time(postgres, scope, form) as connection:
+            if await idempotency.select_reply(connection, scope, form) is not None:
+                raise Conflict("This form was already sent. The item exists; its secret was shown once.")
+            made = await make()
+            await idempotency.insert_reply(connection, scope, form, Reply("", 200, b""))
+    return made

@@ -1,0 +1,76 @@
+"""What a page of the console is asked for: the filters in its address, and the address of another page.
+
+A filter that makes no sense is told, not guessed at: an operator who mistypes a day must not read "nothing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+from app.core import typed
+from app.core.errors import ValidationFailed
+from app.core.moments import OUT_OF_RANGE, in_range
+from app.web.http.routes import Request
+
+PER_PAGE = 50
+PAGE_MAX = 10_000
+FIELDS_MAX = 20
+LENGTH_MAX = 254
+
+T = TypeVar("T", bound=str)
+
+
+def asked(request: Request) -> dict[str, str]:
+    """The filters of the address; empty ones are left out."""
+    try:
+        pairs = parse_qsl(request.query.decode("ascii"), errors="strict", max_num_fields=FIELDS_MAX)
+    except ValueError:
+        raise ValidationFailed("query", "cannot be read as UTF-8 name=value pairs") from None
+    found = {name: typed.words(value) for name, value in pairs}
+    for name, value in found.items():
+        if len(value) > LENGTH_MAX or not value.isprintable():
+            raise ValidationFailed(name, f"has to be at most {LENGTH_MAX} characters that can be printed")
+    return {name: value for name, value in found.items() if value}
+
+
+def page_number(fields: Mapping[str, str]) -> int:
+    """Which page, from 1. Raises ValidationFailed."""
+    number = typed.whole(fields.get("page", "1"))
+    if number is None or not 1 <= number <= PAGE_MAX:
+        raise ValidationFailed("page", f"has to be a number from 1 to {PAGE_MAX}")
+    return number
+
+
+def moment(fields: Mapping[str, str], name: str) -> datetime | None:
+    """A day or a minute in UTC, as `<input type="datetime-local">` sends it; None where none was given."""
+    text = fields.get(name)
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValidationFailed(name, "has to be a time in UTC, as 2026-11-21T18:00") from None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    if not in_range(found):
+        raise ValidationFailed(name, OUT_OF_RANGE)
+    return found
+
+
+def one_of(fields: Mapping[str, str], name: str, words: tuple[T, ...]) -> T | None:
+    """One of these words; None where none was given."""
+    text = fields.get(name)
+    if text is None:
+        return None
+    for word in words:
+        if word == text:
+            return word
+    raise ValidationFailed(name, f"has to be one of: {', '.join(words)}")
+
+
+def to_page(request: Request, fields: Mapping[str, str]) -> str:
+    """The address of this list with its filters, up to the number of a page."""
+    others = urlencode([(name, value) for name, value in fields.items() if name != "page"])
+    return f"{request.path}?{others}{'&' if others else ''}page="

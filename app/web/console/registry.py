@@ -1,0 +1,38 @@
+"""Every page of the console. Importing a module of pages declares what is in it."""
+
+from __future__ import annotations
+
+from quart import Quart
+
+from app.web.console import (
+    audit,
+    cockpit,
+    health,
+    jobs,
+    keys,
+    mail,
+    orders,
+    rooms,
+    sale,
+    sign_in,
+    theme,
+    users,
+    webhooks,
+)
+from app.web.console.frame import register_console
+from app.web.console.reset import register_reset
+from app.web.console.sign_in import register_sign_in
+
+MODULES = (
+    *(rooms, cockpit, sale, orders, mail, webhooks),
+    audit,
+    jobs,
+    *(users, keys, health, sign_in, theme),
+)
+
+
+def register_console_pages(app: Quart) -> None:
+    """Add the console."""
+    register_sign_in(app)
+    register_reset(app)
+    register_console(app)

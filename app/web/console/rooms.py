@@ -1,0 +1,36 @@
+"""The console's first page: all rooms with their live numbers."""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Response
+
+from app.core.model import Room, RoomStatus
+from app.waiting_room import room_lists
+from app.web.console.frame import console_page
+from app.web.console.query import PER_PAGE, asked, page_number, to_page
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.render import respond
+
+
+class RoomsPage(msgspec.Struct, frozen=True):
+    """A part of all rooms, those that are not closed first."""
+
+    staff: Staff
+    rooms: list[tuple[Room, RoomStatus]]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+
+
+@console_page("/admin", section="Sales")
+async def rooms(request: Request, staff: Staff) -> Response:
+    """The rooms."""
+    fields, line = asked(request), request.app.line
+    number = page_number(fields)
+    found = await room_lists.listed(line, False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    total = await room_lists.count(line, False)
+    more, address = number * PER_PAGE < total, to_page(request, fields)
+    return respond("console/rooms.html", RoomsPage(staff, found, total, number, more, address))

@@ -1,0 +1,138 @@
+"""A new sale in one page: what is sold, the room before it, when what happens; made whole or not at all.
+
+The page works without JavaScript; with it the preview follows what is typed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from quart import Response
+
+from app import i18n
+from app.catalogue import events
+from app.core.clock import now_ms
+from app.core.definitions import EventDefinition
+from app.core.errors import AlreadyExists, ValidationFailed
+from app.core.model import Event, EventId, Room, RoomId, RoomSettings, RoomStatus
+from app.core.zones import zones
+from app.web.console import sale_form, sale_plan
+from app.web.console.frame import console_form, console_page
+from app.web.console.sale_form import SaleForm
+from app.web.console.staff import Staff
+from app.web.documents.waiting_room import status_document
+from app.web.http.routes import Request
+from app.web.pages.documents import event_head
+from app.web.pages.forms import see
+from app.web.pages.queue_document import Standing, room_page
+from app.web.pages.render import html, respond
+
+MOVING = re.compile(
+    r'<script[^>]*></script>|<link rel="modulepreload"[^>]*>|<meta http-equiv="refresh"[^>]*>'
+)
+
+
+class NewSalePage(msgspec.Struct, frozen=True):
+    """The form; with a plan and a look at the queue page once nothing is wrong."""
+
+    staff: Staff
+    form: SaleForm
+    zones: list[str]
+    plan: list[sale_plan.Step]
+    doubts: list[str]
+    preview: str  # a whole page; "" for none
+    like: str  # the name of the sale it was copied from
+
+
+@console_page("/admin/sales/new", section="New sale", role="admin")
+async def new_sale(request: Request, staff: Staff) -> Response:
+    """The empty form, or one filled in like another sale."""
+    asked = parse_qs(request.query.decode("latin-1"), max_num_fields=20).get("like", [""])[0]
+    if not asked:
+        return _page(staff, SaleForm(dict(sale_form.BEGIN)))
+    room = await request.app.line.rooms.get(RoomId(asked))
+    if room.event_id is None:
+        return _page(staff, sale_form.like(room, None, [], {}), like=room.settings.name)
+    event, types = await events.event(request.app.stores, room.event_id)
+    shapes = await events.sections_of(request.app.stores, event.event_id, types)
+    return _page(staff, sale_form.like(room, event, types, shapes), like=event.name)
+
+
+@console_form("/admin/sales/new", section="New sale", role="admin")
+async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Make all of it, or show what it would be, or what is wrong."""
+    read = sale_form.read(form)
+    if read.definition is None:
+        return _page(staff, read, status=ValidationFailed.status)
+    if form.get("do") != "make":
+        return _page(staff, read)
+    try:
+        made = await events.create_sale(request.app.stores, read.definition, by=staff.by)
+        await request.app.hidden.refresh()
+    except AlreadyExists as refusal:
+        read.wrong["event_id"] = refusal.detail
+    except ValidationFailed as refusal:
+        [wrong] = refusal.members["errors"]
+        read.wrong[wrong["field"]] = wrong["message"]
+    else:
+        return see(f"/admin/rooms/{made.room_id}")
+    return _page(staff, read, status=AlreadyExists.status)
+
+
+def _page(staff: Staff, form: SaleForm, *, like: str = "", status: int = 200) -> Response:
+    zone, made = form.values.get("zone") or "UTC", form.definition
+    page = NewSalePage(
+        staff=staff,
+        form=form,
+        zones=sorted(zones()),
+        plan=sale_plan.plan(made, zone, datetime.now(UTC)) if made else [],
+        doubts=sale_plan.doubts(made) if made else [],
+        preview=_preview(made) if made else "",
+        like=like,
+    )
+    return respond("console/new_sale.html", page, status)
+
+
+def _preview(definition: EventDefinition) -> str:
+    """The queue page as it is before anybody can join."""
+    fields = {name: getattr(definition.room, name) for name in RoomSettings.__struct_fields__}
+    settings = RoomSettings(**{**fields, "name": definition.name})
+    event_id, room_id = EventId(definition.event_id), RoomId(definition.event_id)
+    room = Room(
+        room_id=room_id,
+        event_id=event_id,
+        settings=settings,
+        state="scheduled",
+        version=1,
+        epoch=1,
+        seed=bytes(32),
+        serving_position=0,
+        numbers_reserved=0,
+        opened_at_ms=0,
+        closed_at_ms=0,
+    )
+    status = RoomStatus(
+        now_ms=now_ms(),
+        version=1,
+        epoch=1,
+        state="scheduled",
+        serving_position=0,
+        last_number=0,
+        waiting=0,
+        called=0,
+        active=0,
+        outflow_per_minute=0,
+        available=0,
+        opened_at_ms=0,
+    )
+    terms: dict[str, Any] = {
+        it: getattr(definition, it) for it in Event.__struct_fields__ if it not in ("event_id", "room_id")
+    }
+    head = event_head(Event(event_id=event_id, room_id=room_id, **terms))
+    standing = Standing(room, status, None, head, status_document(room, status), None)
+    page = html("room.html", room_page(standing), i18n.choose([settings.locale]))
+    return MOVING.sub("", page)

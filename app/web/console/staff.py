@@ -1,0 +1,92 @@
+"""Who is signed in to the console: the cookie, and what every page of it is told of them."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import msgspec
+from quart import Response
+
+from app.accounts import accounts, console_sessions
+from app.accounts.console_sessions import SIGN_IN_S
+from app.core.errors import CredentialInvalid, RoleRequired
+from app.core.model import Account, Author, Role
+from app.core.tokens import expiry
+from app.store.sql.sign_ins import SignIn
+from app.web.http.credentials import STAFF, author, cookie_name, cookies
+from app.web.http.routes import Request
+
+COOKIE = "fairgate_staff"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of the navigation."""
+
+    label: str
+    href: str
+    here: bool
+
+
+class Staff(msgspec.Struct, frozen=True):
+    """Whoever asks for a page of the console, and where in it they are; `page.staff` of every template."""
+
+    account: Account
+    name: str  # of the account; of a token without one its subject
+    by: Author  # the same, as the audit log names them
+    entries: list[Entry]
+    sign_in_id: str
+    expires_at: datetime
+
+    def may(self, role: Role) -> bool:
+        """Whether they may do what needs this role."""
+        return STAFF[self.account.role] >= STAFF[role]
+
+
+async def signed_in(request: Request) -> SignIn | None:
+    """Who is signed in; nobody when it has ended, or is no staff any more. Raises RateLimited."""
+    secret = cookies(request, COOKIE).get("")
+    if not secret:
+        return None
+    found = await console_sessions.of_secret(request.app.stores, secret)
+    if found is None or STAFF[found.role] < STAFF["operator"]:
+        return None
+    await request.app.throttles.account(Account(subject=found.subject, role=found.role))
+    return found
+
+
+async def account_of(request: Request, token: str) -> tuple[Account, int]:
+    """The staff an access token speaks for, and how many seconds. Raises CredentialInvalid & Co."""
+    found = await request.app.keyring.read(token)
+    if not isinstance(found, Account):
+        raise CredentialInvalid("This is a booking token; an access token is needed here.")
+    found = await accounts.present(request.app.stores, found)
+    if STAFF[found.role] < STAFF["operator"]:
+        raise RoleRequired("The role operator or admin is needed here.")
+    return found, max(1, expiry(token) - int(time.time()))
+
+
+def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
+    """What a page is told of who is signed in."""
+    account = Account(subject=found.subject, role=found.role)
+    name = found.name or found.subject
+    return Staff(account, name, author(request, account), entries, found.sign_in_id, found.expires_at)
+
+
+def with_cookie(response: Response, request: Request, secret: str) -> Response:
+    """The answer that makes the browser keep this secret for the console; "" to forget it."""
+    name, secure = cookie_name(request, COOKIE), request.is_secure()
+    names = [(name, "/" if secure else "/admin")]
+    if secure and not secret:
+        names.append((COOKIE, "/admin"))  # what it was called before
+    for told, path in names:
+        response.set_cookie(
+            told,
+            secret,
+            max_age=SIGN_IN_S if secret else 0,
+            path=path,
+            httponly=True,
+            samesite="Strict",
+            secure=secure,
+        )
+    return response

@@ -1,0 +1,101 @@
+"""The console's page of a room's look, with a preview of what is not saved yet in light and in dark."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import msgspec
+from quart import Response
+
+from app.core import theme
+from app.core.errors import ValidationFailed
+from app.core.model import Room, RoomId, Theme
+from app.core.validation_messages import invalid
+from app.waiting_room import control, queue
+from app.web.console.frame import console_form, console_page
+from app.web.console.staff import Staff
+from app.web.http.bodies import read_query
+from app.web.http.routes import Request
+from app.web.pages.forms import see
+from app.web.pages.render import respond
+
+FIELDS = Theme.__struct_fields__
+
+
+class ThemePage(msgspec.Struct, frozen=True):
+    """The fields as they were sent, and the preview, whose style sheet is at `preview`."""
+
+    staff: Staff
+    room: Room
+    theme: Theme
+    preview: str
+    saved: bool = False
+    problem: str = ""
+
+
+class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the preview's style sheet is made from."""
+
+    accent: str = ""
+    paper: str = ""
+
+
+@console_page("/admin/rooms/<room_id>/theme", section="Sales")
+async def theme_page(request: Request, staff: Staff) -> Response:
+    """The look as it is."""
+    room = await _room(request)
+    return _page(request, staff, room, room.settings.theme)
+
+
+@console_form("/admin/rooms/<room_id>/theme", section="Sales")
+async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Show a preview, or save."""
+    room = await _room(request)
+    try:
+        wanted = _read(form)
+        theme.check(wanted)
+    except ValidationFailed as refusal:
+        shown = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be mended
+        return _page(request, staff, room, shown, problem=refusal.detail, status=refusal.status)
+    if form.get("do") != "save":
+        return _page(request, staff, room, wanted)
+    await control.configure(
+        request.app.line, room.room_id, {"theme": msgspec.to_builtins(wanted)}, by=staff.by
+    )
+    request.app.board.outdated(room.room_id)
+    return see(f"/admin/rooms/{room.room_id}/theme")
+
+
+@console_page("/admin/rooms/<room_id>/theme/preview.css", section="Sales")
+async def preview_css(request: Request, staff: Staff) -> Response:
+    """The style sheet of the preview."""
+    asked = read_query(request, Colours)
+    wanted = _read({"accent": asked.accent, "paper": asked.paper})
+    response = Response(theme.preview_stylesheet(wanted), content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+async def _room(request: Request) -> Room:
+    found, _ = await queue.status(request.app.line, RoomId(request.params["room_id"]))
+    return found
+
+
+def _read(form: dict[str, str]) -> Theme:
+    """The theme of a form. Raises ValidationFailed naming the field."""
+    sent = {name: form[name].strip().replace("\r\n", "\n") for name in FIELDS if name in form}
+    for colour in ("accent", "paper"):
+        sent[colour] = sent.get(colour, "").lower()
+    try:
+        return msgspec.convert(sent, Theme)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+
+
+def _page(
+    request: Request, staff: Staff, room: Room, shown: Theme, problem: str = "", status: int = 200
+) -> Response:
+    query = urlencode({"accent": shown.accent, "paper": shown.paper})
+    preview = f"/admin/rooms/{room.room_id}/theme/preview.css?{query}"
+    document = ThemePage(staff, room, shown, preview, shown == room.settings.theme, problem)
+    return respond("console/theme.html", document, status)

@@ -1,0 +1,71 @@
+"""The console's page of accounts: found, and given another role."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+from quart import Response
+
+from app.accounts import accounts
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import RegisteredAccount, Role
+from app.store.sql.accounts import AccountFilter
+from app.web.console.frame import console_form, console_page
+from app.web.console.query import PER_PAGE, asked, one_of, page_number, to_page
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.forms import see
+from app.web.pages.render import respond
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class UsersPage(msgspec.Struct, frozen=True):
+    """A part of the accounts, staff first."""
+
+    staff: Staff
+    asked: dict[str, str]
+    users: list[RegisteredAccount]
+    roles: tuple[Role, ...]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+    problem: str = ""
+
+
+@console_page("/admin/users", section="Users", role="admin")
+async def user_list(request: Request, staff: Staff) -> Response:
+    """The accounts that are asked for."""
+    return await _list(request, staff, asked(request))
+
+
+@console_form("/admin/users/<account_id>/role", section="Users", role="admin")
+async def change_role(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Give an account another role; not oneself a lower one by mistake."""
+    role = one_of(form, "role", ROLES)
+    if role is None:
+        raise ValidationFailed("role", "has to be chosen")
+    account_id = request.params["account_id"]
+    try:
+        if account_id == staff.account.subject and role != "admin":
+            raise Conflict("This is your own account: ask another admin to change your role.")
+        changed = await accounts.change_role(request.app.stores, account_id, role, by=staff.by)
+    except Conflict as refusal:
+        return await _list(request, staff, {}, refusal.detail, refusal.status)
+    return see(f"/admin/users?q={changed.account_id}")
+
+
+async def _list(
+    request: Request, staff: Staff, fields: dict[str, str], problem: str = "", status: int = 200
+) -> Response:
+    number = page_number(fields)
+    wanted = AccountFilter(fields.get("q"), one_of(fields, "role", ROLES))
+    found, total = await accounts.accounts_page(
+        request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    )
+    more = number * PER_PAGE < total
+    address = to_page(request, fields) if request.method == "GET" else "/admin/users?page="
+    document = UsersPage(staff, fields, found, ROLES, total, number, more, address, problem)
+    return respond("console/users.html", document, status)

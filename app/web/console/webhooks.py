@@ -1,0 +1,150 @@
+"""The console's pages of webhooks: who is told, how each delivery went, and telling them again."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+from quart import Response
+
+from app.core import typed
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import NoticeType
+from app.core.validation_messages import invalid
+from app.notifications import webhooks
+from app.store.sql.delivery_log import Attempt, Queued
+from app.store.sql.webhooks import Webhook
+from app.web.api.webhooks import NewWebhook
+from app.web.console.frame import console_form, console_page
+from app.web.console.once import new_form, only_once
+from app.web.console.query import PER_PAGE, asked, page_number, to_page
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.forms import see
+from app.web.pages.render import respond
+
+LISTED_MAX = 200
+QUEUED_MAX = 100
+
+
+class WebhooksPage(msgspec.Struct, frozen=True):
+    """All webhooks, and the form for a new one with what was filled in."""
+
+    staff: Staff
+    webhooks: list[Webhook]
+    types: tuple[NoticeType, ...]
+    form: str
+    filled: dict[str, str]
+    problem: str = ""
+    secret: str = ""  # of the one that was made just now
+    made: str = ""
+
+
+class WebhookPage(msgspec.Struct, frozen=True):
+    """One webhook: what waits, what was given up, and the requests that were made."""
+
+    staff: Staff
+    webhook: Webhook
+    queued: list[Queued]
+    attempts: list[Attempt]
+    total: int
+    number: int
+    to_page: str
+    notice: str = ""
+
+
+@console_page("/admin/webhooks", section="Webhooks", role="admin")
+async def webhook_list(request: Request, staff: Staff) -> Response:
+    """The webhooks."""
+    return await _list(request, staff)
+
+
+@console_form("/admin/webhooks/create", section="Webhooks", role="admin")
+async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Make one; its secret is in this answer and nowhere else."""
+    types = [name for name in get_args(NoticeType) if f"type.{name}" in form]
+    sent = {"url": form.get("url", "").strip(), "description": form.get("description", ""), "types": types}
+    try:
+        new = msgspec.convert(sent, NewWebhook)
+    except msgspec.ValidationError as error:
+        return await _list(request, staff, form, invalid(error).detail, ValidationFailed.status)
+    app = request.app
+
+    async def make() -> webhooks.NewWebhook:
+        return await webhooks.create(
+            app.stores, app.settings, new.url, new.types, new.description, by=staff.by
+        )
+
+    try:
+        made = await only_once(request, staff, form, make)
+    except (Conflict, ValidationFailed) as refusal:
+        return await _list(request, staff, form, refusal.detail, refusal.status)
+    return await _list(request, staff, made=made)
+
+
+@console_page("/admin/webhooks/<webhook_id>", section="Webhooks", role="admin")
+async def webhook(request: Request, staff: Staff) -> Response:
+    """One webhook."""
+    return await _webhook(request, staff)
+
+
+@console_form("/admin/webhooks/<webhook_id>/delete", section="Webhooks", role="admin")
+async def drop_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Tell it nothing more."""
+    await webhooks.remove(request.app.stores, request.params["webhook_id"], by=staff.by)
+    return see("/admin/webhooks")
+
+
+@console_form("/admin/webhooks/<webhook_id>/replay", section="Webhooks", role="admin")
+async def replay_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Deliver again what was given up; or one notice, where the form names it."""
+    webhook_id, stores = request.params["webhook_id"], request.app.stores
+    if "number" in form:
+        number, ordinal = _number(form, "number"), _number(form, "ordinal")
+        if not await webhooks.replay_one(stores, webhook_id, number, ordinal, by=staff.by):
+            return await _webhook(request, staff, "This notice is not kept any more (three days).", 409)
+    else:
+        await webhooks.replay(stores, webhook_id, None, by=staff.by)
+    return see(f"/admin/webhooks/{webhook_id}")
+
+
+async def _list(
+    request: Request,
+    staff: Staff,
+    filled: dict[str, str] | None = None,
+    problem: str = "",
+    status: int = 200,
+    made: webhooks.NewWebhook | None = None,
+) -> Response:
+    found, _ = await webhooks.page(request.app.stores, limit=LISTED_MAX, offset=0)
+    document = WebhooksPage(
+        staff,
+        found,
+        get_args(NoticeType),
+        new_form(),
+        filled or {},
+        problem,
+        made.target.secret if made else "",
+        made.target.webhook_id if made else "",
+    )
+    return respond("console/webhooks.html", document, status)
+
+
+async def _webhook(request: Request, staff: Staff, notice: str = "", status: int = 200) -> Response:
+    webhook_id, stores, fields = request.params["webhook_id"], request.app.stores, asked(request)
+    number = page_number(fields)
+    found = await webhooks.get(stores, webhook_id)
+    queued = await webhooks.queued(stores, webhook_id, QUEUED_MAX)
+    attempts, total = await webhooks.attempts(
+        stores, webhook_id, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    )
+    address = to_page(request, fields) if request.method == "GET" else f"/admin/webhooks/{webhook_id}?page="
+    document = WebhookPage(staff, found, queued, attempts, total, number, address, notice)
+    return respond("console/webhook.html", document, status)
+
+
+def _number(form: dict[str, str], name: str) -> int:
+    number = typed.whole(form.get(name, ""))
+    if number is None:
+        raise ValidationFailed(name, "has to be a whole number")
+    return number

@@ -1,0 +1,261 @@
+"""Documents of the waiting room: status, place, booking token, room."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from app.core import rules
+from app.core.clock import from_ms, in_zone
+from app.core.model import (
+    Blocked,
+    Pace,
+    Place,
+    PlaceClaims,
+    PlaceState,
+    Room,
+    RoomId,
+    RoomSettings,
+    RoomState,
+    RoomStatus,
+)
+from app.core.tokens import PlaceSigner
+from app.core.wait_estimate import told_pace, wait_range_s
+
+PASSED_OVER_S = 2
+DRAWN_S = 5  # the numbers of a million are drawn within seconds of the opening
+INSIDE_S = 15
+
+
+class Draw(msgspec.Struct, frozen=True):
+    """What is published of a lottery: the commitment from the creation on, the seed after the opening."""
+
+    commitment: str
+    seed: str | None
+
+
+class PaceDocument(msgspec.Struct, frozen=True):
+    """What waits are told from: the k-th in line waits the lesser of k `first_s` and `base_s` + k `each_s`.
+
+    That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits.
+    """
+
+    first_s: float
+    base_s: float
+    each_s: float
+
+
+class SlowerDocument(msgspec.Struct, frozen=True):
+    """Since when a wait may be longer than one shown before, and why.
+
+    The line was paused, staff lowered the rate, or fewer people a minute are measured to go in.
+    """
+
+    since: datetime | None
+    why: Literal["paused", "rate_lowered", "slower"]
+
+
+class StatusDocument(msgspec.Struct, frozen=True):
+    """The shared status document of a room: the same for everyone."""
+
+    room_id: str
+    name: str
+    event_id: str | None
+    state: RoomState
+    serving_position: int
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    admission_rate_per_minute: int
+    prequeue_at: datetime | None
+    opens_at: datetime | None
+    closes_at: datetime | None
+    message: str
+    available: int | None
+    held: int | None
+    draw: Draw | None
+    updated_at: datetime | None
+    pace: PaceDocument | None  # null while nobody can be called, or nobody can say when
+    blocked: Blocked | None  # why nobody can be called in this open room; null: the line moves
+    slower: SlowerDocument | None  # null: no wait was ever longer than one shown before
+    epoch: int  # grew: the line was rebuilt, and who waits asks for their place once so that it is put back
+    stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is away
+
+
+class WaitRange(msgspec.Struct, frozen=True):
+    """How long it will take: even odds, and nine in ten; seconds."""
+
+    p50: int
+    p90: int
+
+
+class PlaceDocument(msgspec.Struct, frozen=True):
+    """Where one visitor stands."""
+
+    room_id: str
+    visitor_id: str
+    state: PlaceState
+    queue_number: int | None
+    queue_position: int | None
+    wait_s: WaitRange | None
+    slower: SlowerDocument | None
+    poll_after_s: int
+    claim_by: datetime | None
+    session_expires_at: datetime | None
+    quantity: int  # tickets wanted at once; 1 again from the first reservation on
+    place_token: str
+
+
+class BookingTokenDocument(msgspec.Struct, frozen=True):
+    """A claimed booking token."""
+
+    booking_token: str
+    expires_at: datetime | None
+    token_type: Literal["Bearer"] = "Bearer"
+
+
+class RoomDocument(RoomSettings, frozen=True, kw_only=True):
+    """A room as staff see it: its settings and what became of it."""
+
+    room_id: str
+    event_id: str | None
+    state: RoomState
+    opened_at: datetime | None
+    closed_at: datetime | None
+    draw: Draw | None
+
+
+def draw_document(room: Room, opened: bool) -> Draw | None:
+    """The draw of a lottery room; None for any other."""
+    if room.settings.queueing_method != "lottery":
+        return None
+    return Draw(rules.commitment(room.seed), room.seed.hex() if opened else None)
+
+
+def status_document(room: Room, status: RoomStatus) -> StatusDocument:
+    """The status document of a room."""
+    settings = room.settings
+    # An event without ticket types has no stock in Redis; it has none free all the same.
+    available = 0 if room.event_id and status.available is None else status.available
+    return StatusDocument(
+        room_id=room.room_id,
+        name=settings.name,
+        event_id=room.event_id,
+        state=status.state,
+        serving_position=status.serving_position,
+        waiting=status.waiting,
+        called=status.called,
+        active=status.active,
+        outflow_per_minute=status.outflow_per_minute,
+        admission_rate_per_minute=settings.admission_rate_per_minute,
+        prequeue_at=utc(settings.prequeue_at),
+        opens_at=utc(settings.opens_at),
+        closes_at=utc(settings.closes_at),
+        message=settings.message,
+        available=available,
+        held=status.held,
+        draw=draw_document(room, opened=status.opened_at_ms > 0),
+        updated_at=from_ms(status.now_ms),
+        pace=pace_document(told_pace(status, settings.admission_rate_per_minute)),
+        blocked=status.blocked or None,
+        slower=slower_document(status.pace),
+        epoch=status.epoch,
+    )
+
+
+def pace_document(pace: Pace | None) -> PaceDocument | None:
+    """What waits are told from."""
+    return None if pace is None else PaceDocument(pace.first_s, pace.base_s, pace.each_s)
+
+
+def slower_document(pace: Pace | None) -> SlowerDocument | None:
+    """Since when waits may be longer than before."""
+    if pace is None or pace.why == "":
+        return None
+    return SlowerDocument(from_ms(pace.since_ms), pace.why)
+
+
+def place_token(signer: PlaceSigner, place: Place, status: RoomStatus, room_id: RoomId) -> str:
+    """A fresh place token: it carries the number and the epoch it was read in."""
+    claims = PlaceClaims(
+        room_id=room_id,
+        visitor_id=place.visitor_id,
+        queue_number=place.token_number,
+        epoch=status.epoch,
+        quantity=place.quantity,
+        generation=status.generation,
+    )
+    return signer.sign(claims)
+
+
+def place_document(
+    room_id: str, place: Place, status: RoomStatus, rate_per_minute: int, token: str
+) -> PlaceDocument:
+    """The exact place. `rate_per_minute` is the room's admission rate as far as this process knows it."""
+    wait = position = None
+    if place.ahead is not None:
+        position = place.ahead + 1
+        pace = told_pace(status, rate_per_minute)
+        wait = wait_range_s(place.ahead, pace, rate_per_minute) if pace else None
+    shown = wait if status.state == "open" else None  # else nobody is called: no estimate would be true
+    return PlaceDocument(
+        room_id,
+        place.visitor_id,
+        place.state,
+        place.queue_number,
+        position,
+        WaitRange(*shown) if shown else None,
+        slower_document(status.pace),
+        _poll_after_s(place, status, wait),
+        from_ms(place.claim_by_ms),
+        from_ms(place.session_expires_at_ms),
+        max(1, place.quantity),
+        token,
+    )
+
+
+def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None) -> int:
+    """When this visitor asks again, who waits for so long once the room is open (None: the rate is 0).
+
+    What everybody may know is in the shared document: that the room opens, that the line moves, that it is
+    their turn. So most ask rarely, also before the opening and during a pause.
+    """
+    jitter01 = random.random()
+    if place.state == "prequeue":
+        return rules.spread_s(DRAWN_S if status.state == "open" else rules.ASK_IDLE_S, jitter01)
+    if place.ahead is None:  # inside or at an end: what comes next has its own time in this document
+        return rules.spread_s(INSIDE_S, jitter01)
+    if (
+        place.queue_number or 0
+    ) <= status.serving_position:  # passed over: only their own place tells their turn
+        return rules.spread_s(PASSED_OVER_S, jitter01)
+    if status.state == "sold_out":  # what comes back is offered to the first
+        return rules.poll_after_s(place.ahead, max(rules.ASK_FAR_MIN_S, place.ahead), jitter01)
+    return rules.poll_after_s(place.ahead, wait[0] if wait else None, jitter01)
+
+
+def room_document(room: Room) -> RoomDocument:
+    """A room as staff see it."""
+    settings = {name: _in_utc(getattr(room.settings, name)) for name in RoomSettings.__struct_fields__}
+    return RoomDocument(
+        **settings,
+        room_id=room.room_id,
+        event_id=room.event_id,
+        state=room.state,
+        opened_at=from_ms(room.opened_at_ms),
+        closed_at=from_ms(room.closed_at_ms),
+        draw=draw_document(room, opened=room.opened_at_ms > 0),
+    )
+
+
+def utc(at: datetime | None) -> datetime | None:
+    """The same instant with the offset Z."""
+    return None if at is None else in_zone(at)
+
+
+def _in_utc(value: Any) -> Any:
+    return utc(value) if isinstance(value, datetime) else value

@@ -1,0 +1,86 @@
+"""Which address the visitor of a gated site asked for, and where we may send them back to."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from app.core.model import RoomSettings
+from app.web.http.client_ip import first_of
+from app.web.http.routes import Request
+
+ADDRESS_MAX = 2000
+NO_STORE = (b"cache-control", b"no-store")
+_GATE_PARTS = 5  # /v1/rooms/{room_id}/gate
+_SAFE = "/~!$&'()*+,;=:@%"
+
+
+def asked_address(request: Request, return_to: str) -> str:
+    """The address the visitor asked the proxy for, as the proxy tells it; not checked yet. "": it does not.
+
+    nginx says it in `X-Original-URL`, Traefik and Caddy in `X-Forwarded-Proto/-Host/-Uri`; Envoy appends the
+    path to ours and keeps the host. Each hands on what visitors say in the headers of the others: where two
+    tell of different paths, none is believed, or anybody could name a path that passes by a rule.
+    """
+    below = request.path.split("/", _GATE_PARTS)[_GATE_PARTS:]
+    if below:
+        query = request.query.decode("latin-1")
+        path = f"/{quote(below[0], safe=_SAFE)}{'?' if query else ''}{query}"
+        return f"{_proto(request)}://{request.header(b'host') or ''}{path}"
+    original, uri = request.header(b"x-original-url"), request.header(b"x-forwarded-uri")
+    if original:
+        path = "/" + original.partition("://")[2].partition("/")[2]
+        return original if uri in (None, path) else ""
+    if host := first_of(request.header(b"x-forwarded-host") or ""):
+        return f"{_proto(request)}://{host}{uri or '/'}"
+    return return_to
+
+
+def asked_method(request: Request) -> str:
+    """The method the visitor used; "" where two headers tell of different ones."""
+    if request.path.count("/") >= _GATE_PARTS:
+        return request.method
+    original, forwarded = request.header(b"x-original-method"), request.header(b"x-forwarded-method")
+    if original and forwarded and original != forwarded:
+        return ""
+    return original or forwarded or request.method
+
+
+def _proto(request: Request) -> str:
+    return first_of(request.header(b"x-forwarded-proto") or "").lower() or request.scheme
+
+
+def is_clean(address: str) -> bool:
+    """Whether it can stand in a header, and means one thing to everybody who reads it."""
+    return (
+        len(address) <= ADDRESS_MAX
+        and address.isascii()
+        and address.isprintable()
+        and " " not in address
+        and "\\" not in address
+    )
+
+
+def allowed(address: str, settings: RoomSettings) -> str:
+    """The address if it is on a host of the room, else nothing: we send nobody to a stranger's site."""
+    if not is_clean(address):
+        return ""
+    asked = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
+    hosts = {host_of(f"//{it}") for it in settings.allowed_return_hosts} | {host_of(settings.target_url)}
+    return address if asked in hosts and asked else ""
+
+
+def host_of(address: str) -> str:
+    """Host and port of a web address, the port only where it is not the scheme's own; "" for any other."""
+    try:
+        it = urlsplit(address)
+        if it.scheme not in ("", "http", "https") or not it.hostname or it.username is not None:
+            return ""
+        own = {"": (80, 443), "http": (80,), "https": (443,)}[it.scheme]
+        return it.hostname if it.port is None or it.port in own else f"{it.hostname}:{it.port}"
+    except ValueError:
+        return ""
+
+
+def queue_host(request: Request) -> str:
+    """Our own name and port, as a connector is told it."""
+    return urlsplit(request.origin()).netloc

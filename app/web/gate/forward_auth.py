@@ -1,0 +1,336 @@
+"""The gate: forward-auth for a proxy in front of somebody else's site.
+
+A good pass is checked by its signature and by what this process knows of sessions that ended, so whoever is
+inside goes on with both stores away. With no crowd the gate joins and claims for newcomers, who never see us.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Meta
+
+from app import metrics
+from app.core.errors import (
+    BookingTokenExpired,
+    CredentialInvalid,
+    CredentialMissing,
+    ForeignOrigin,
+    NotFound,
+    Refusal,
+    Restoring,
+    RoomNotFound,
+    StoreUnavailable,
+    WrongRoom,
+)
+from app.core.gating import Visit, plain_path
+from app.core.handover import Ticket, ticket_in, without_ticket
+from app.core.model import PassClaims, Place, RoomId, RoomSettings, Struct, session_id, session_of
+from app.core.tokens import new_visitor_id
+from app.gate import sessions as gatekeeping
+from app.gate.sessions import Entering
+from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
+from app.web.gate.passes import Shown, generation_of, pass_cookie, shown_by
+from app.web.http.credentials import network_of
+from app.web.http.dispatch import refuse
+from app.web.http.origins import NOT_FOREIGN, SAFE
+from app.web.http.routes import App, Request, Response, empty, endpoint
+
+T = TypeVar("T")
+
+PASSED = metrics.GATE.labels("passed")  # looked up once: it is counted for each request of a shop
+QUEUE_HEADER = b"x-fairgate-queue"
+BYPASS_HEADER = b"x-fairgate-bypass"
+REDIRECT, UNAUTHORISED = 302, 401
+AWAY = (StoreUnavailable, Restoring)
+# No store tells of the room: passes are all there is.
+UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")
+
+
+class GateQuery(Struct, frozen=True):
+    """Where the visitor wanted to go, and how a proxy takes our no: `401` where it cannot hand on a 302."""
+
+    return_to: Annotated[str, Meta(max_length=ADDRESS_MAX)] = ""
+    deny: Literal["", "302", "401"] = ""
+
+
+class Asked(NamedTuple):
+    """What the visitor asked the proxy for, at the gate of which room."""
+
+    room_id: RoomId
+    settings: RoomSettings
+    address: str  # the whole of it, without a ticket; "" where the proxy does not tell, or tells nonsense
+    ticket: str
+    method: str
+    is_page: bool  # a browser opens a page: it can be sent elsewhere
+    secure: bool
+    deny: int  # the status a redirect has
+    now_s: int
+
+    def back(self) -> str:
+        """Where to send them back to, if it is on a host of the room; else ""."""
+        return allowed(self.address, self.settings)
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/gate",
+    tag="Waiting room",
+    hot=True,
+    below=True,
+    query=GateQuery,
+    answers={204: None, 302: None},
+    headers=(
+        "X-Original-URL",
+        "X-Original-Method",
+        "X-Original-Fetch-Mode",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Forwarded-Uri",
+        "X-Forwarded-Method",
+    ),
+    errors=(
+        CredentialMissing,
+        CredentialInvalid,
+        BookingTokenExpired,
+        WrongRoom,
+        ForeignOrigin,
+        RoomNotFound,
+        Restoring,
+        StoreUnavailable,
+    ),
+)
+async def gate(request: Request, query: GateQuery) -> Response:
+    """Let visitors with a pass or a booking token through: 204, else 302 to the queue page, or 401.
+
+    Any method and any path below this one will do (Envoy). With no crowd newcomers get a pass at once. A page
+    that a browser opens is answered by a redirect: 302, or with `deny=401` a 401 with the same `Location` and
+    `Set-Cookie`, for proxies that take no other no (nginx, ingress-nginx). Anything else is refused with 401
+    and the address of the queue page in `queue_url` and in the header `X-Fairgate-Queue`. A `fairgate_ticket`
+    in the address visitors asked for becomes a pass, a cookie of the shop's host. Whoever passes without a
+    turn, by a rule of the room, is told why in `X-Fairgate-Bypass`.
+    """
+    room_id = RoomId(request.params["room_id"])
+    settings = await request.app.gate_rooms.settings(room_id) or UNKNOWN
+    asked = _asked(request, query, room_id, settings)
+    if why := _bypassed(request, asked):
+        return _bypass(why)
+    shown = await shown_by(request, room_id, settings)
+    if shown.inside and (answer := await _inside(request, asked, shown)):
+        return answer
+    if _is_foreign(request, asked):
+        raise ForeignOrigin("A page of another site sent this; no session begins by it.")
+    if asked.ticket and (claims := await _redeemed(request, asked)):
+        metrics.GATE.labels("handed_over").inc()
+        return _pass(request, asked, claims)
+    if shown.final:
+        return _to_the_line(request, asked, shown.refusal)
+    try:
+        place = await _entered(request, asked, shown)
+    except AWAY:
+        if settings.gate_fail == "open":
+            return _bypass("gate_fail=open")
+        place = None
+    if place is None and settings.gate_fail == "open" and request.app.line.postgres.away:
+        return _bypass("gate_fail=open")  # nobody is called meanwhile, crowd or not
+    if place is None:
+        metrics.GATE.labels("queued").inc()
+        return _to_the_line(request, asked, shown.refusal)
+    metrics.GATE.labels("entered").inc()
+    return _let_in(await _claims_of(request, asked, place), request, asked)
+
+
+def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> Asked:
+    address = asked_address(request, query.return_to)
+    address = address if is_clean(address) else ""
+    method = asked_method(request)
+    # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
+    mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
+    accept = request.header(b"accept") or ""
+    return Asked(
+        room_id=room_id,
+        settings=settings,
+        address=without_ticket(address),
+        ticket=ticket_in(address),
+        method=method,
+        is_page=method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept,
+        secure=address.lower().startswith("https:") or request.is_secure(),
+        deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
+        now_s=int(time.time()),
+    )
+
+
+def _is_foreign(request: Request, asked: Asked) -> bool:
+    """Whether a page that is not the shop's sent this, a form, say.
+
+    It comes without the visitor's pass, and the new one would replace it. From what a foreign page merely
+    loads browsers take no such cookie, and whoever follows a link is a visitor.
+    """
+    site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
+    if asked.method in SAFE or site in NOT_FOREIGN:
+        return False
+    if origin is None:
+        return site is not None
+    is_shops = host_of(origin) and host_of(origin) == host_of(asked.address)
+    return not is_shops and not allowed(origin, asked.settings)
+
+
+def _bypassed(request: Request, asked: Asked) -> str:
+    """Why they pass whoever they are; "" if they do not."""
+    if asked.settings.gate_mode == "off":
+        return "gate_mode=off"
+    rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
+    if not rules:
+        return ""
+    path = plain_path(asked.address) if asked.address else ""
+    visit = Visit(path, asked.method, request.client, request.headers)
+    number = rules.first(visit)
+    return f"rule={number}" if number else ""
+
+
+async def _inside(request: Request, asked: Asked, shown: Shown) -> Response | None:
+    """They are inside: on they go, with a new pass where the session renews; None: their session is over."""
+    claims = shown.claims
+    if asked.settings.session_renews and shown.is_past_half(asked.now_s):
+        claims = await _renewed(request, asked, shown)
+        if claims is None:
+            return None
+        metrics.GATE.labels("renewed").inc()
+        return _let_in(claims, request, asked)
+    PASSED.inc()
+    if asked.ticket and asked.is_page and (back := asked.back()):
+        return _to(back, asked)  # a reload of the address they came back to, or the way back to it
+    return empty()
+
+
+async def _renewed(request: Request, asked: Asked, shown: Shown) -> PassClaims | None:
+    """The pass of a session that goes on; None: it is over. With Redis away it goes on by its signature."""
+    claims, app = shown.claims, request.app
+    try:
+        if claims is None:  # a booking token: the room knows which session it is of
+            place = await _entered(request, asked, shown)
+            return await _claims_of(request, asked, place) if place else None
+        number = _number(claims)
+        who = app.gate, asked.room_id, claims.visitor_id, number, claims.began, asked.settings
+        ends_ms = await _answered(app, lambda: gatekeeping.renew(*who))
+        if not ends_ms:
+            return None
+        exp = ends_ms // 1000
+    except AWAY:
+        if claims is None:
+            return None
+        exp = asked.now_s + asked.settings.session_ttl_s
+        if last_s := gatekeeping.last_end_s(claims.began, asked.settings):
+            exp = min(exp, last_s)
+        exp = max(exp, claims.exp)
+    return msgspec.structs.replace(claims, iat=asked.now_s, exp=exp)
+
+
+async def _entered(request: Request, asked: Asked, shown: Shown) -> Place | None:
+    """The session they have or get at once; None: they go to the queue page. Raises StoreUnavailable & Co."""
+    app = request.app
+    anew = asked.settings.gate_mode == "auto"
+    if not anew and shown.visitor_id is None:
+        return None
+    network = network_of(request, asked.room_id)
+    who = Entering(shown.visitor_id or new_visitor_id(network), network, anew)
+    return await _answered(app, lambda: gatekeeping.enter(app.gate, asked.room_id, who))
+
+
+async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
+    """What the stores answer. For a moment after one was away nobody waits for it: that is told at once.
+
+    A room that is being restored says nothing of other rooms.
+    """
+    if app.gate_rooms.store_is_away():
+        raise StoreUnavailable
+    try:
+        return await ask()
+    except StoreUnavailable:
+        app.gate_rooms.note_store_away()
+        raise
+
+
+async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
+    """The pass that a ticket is exchanged for; None if it is no good here, or not any more."""
+    try:
+        ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
+        if (ticket.room_id, ticket.host) != (asked.room_id, host_of(asked.back())):
+            return None
+        ends_ms = await _answered(request.app, lambda: gatekeeping.redeem(request.app.gate, ticket))
+    except (CredentialInvalid, *AWAY):
+        return None
+    if not ends_ms:
+        return None
+    sid = session_id(ticket.visitor_id, ticket.queue_number)
+    return await _new_pass(request, asked, sid, ends_ms, ticket.began)
+
+
+async def _claims_of(request: Request, asked: Asked, place: Place) -> PassClaims:
+    """The pass of a session that the gate found or began."""
+    number, began = place.queue_number or 0, asked.now_s
+    if not place.new and asked.settings.session_max_s:
+        try:
+            began = await gatekeeping.began_s(request.app.gate, asked.room_id, place.visitor_id, number)
+        except (StoreUnavailable, NotFound):
+            began = place.session_expires_at_ms // 1000 - asked.settings.session_ttl_s
+    sid = session_id(place.visitor_id, number)
+    return await _new_pass(request, asked, sid, place.session_expires_at_ms, began)
+
+
+async def _new_pass(request: Request, asked: Asked, sid: str, ends_ms: int, began: int) -> PassClaims:
+    found = session_of(sid)
+    assert found is not None
+    net = request.app.handover.net(request.client) if asked.settings.pass_ip_bound else ""
+    ends = asked.now_s, ends_ms // 1000, began
+    generation = await generation_of(request, asked.room_id)
+    return PassClaims(asked.room_id, found[0], sid, *ends, net, generation)
+
+
+def _number(claims: PassClaims) -> int:
+    found = session_of(claims.sid)
+    return found[1] if found else 0
+
+
+def _pass(request: Request, asked: Asked, claims: PassClaims) -> Response:
+    """A ticket was good: to the same address without it, with a pass."""
+    cookie = pass_cookie(request, claims, asked.secure)
+    return _to(asked.back(), asked, cookie) if asked.is_page else Response(204, b"", [cookie])
+
+
+def _let_in(claims: PassClaims, request: Request, asked: Asked) -> Response:
+    """A new pass, and on they go; from an address with a ticket to the one without."""
+    if asked.ticket and asked.is_page and asked.back():
+        return _pass(request, asked, claims)
+    return Response(204, b"", [pass_cookie(request, claims, asked.secure)])
+
+
+def _bypass(why: str) -> Response:
+    metrics.GATE.labels("bypassed").inc()
+    return Response(204, b"", [(BYPASS_HEADER, why.encode())])
+
+
+def _to(address: str, asked: Asked, *headers: tuple[bytes, bytes]) -> Response:
+    told = [(b"location", address.encode()), (b"cache-control", b"no-store"), *headers]
+    return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
+
+
+def _to_the_line(request: Request, asked: Asked, refusal: Refusal | None) -> Response:
+    """To the queue page, and from there back to where they wanted to go; its address for who is no page."""
+    address = f"{request.origin()}/rooms/{asked.room_id}"
+    if return_to := asked.back():
+        address += f"?return_to={quote(return_to, safe='')}"
+    queue = QUEUE_HEADER, address.encode()
+    if asked.is_page and asked.deny == REDIRECT:
+        return _to(address, asked, queue)
+    refusal = refusal or CredentialMissing("Wait in the queue first: its page is at `queue_url`.")
+    refusal.members["queue_url"] = address
+    response = refuse(refusal)
+    if not asked.is_page:
+        return msgspec.structs.replace(response, headers=[*response.headers, queue])
+    headers = [*response.headers, queue, (b"location", address.encode())]
+    return msgspec.structs.replace(response, status=UNAUTHORISED, headers=headers)

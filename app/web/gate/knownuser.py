@@ -1,0 +1,186 @@
+"""What staff set of rooms that speak KnownUser v3 to a shop, and the configuration a connector reads."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from app.core.errors import CredentialInvalid, CredentialMissing, NotFound, RoomNotFound, StoreUnavailable
+from app.core.knownuser import Face, RoomFace, config_key, integration_config
+from app.core.model import SHARED_SECRET, URL, Account, RoomId, Struct
+from app.gate import knownuser
+from app.web.gate.addresses import NO_STORE, queue_host
+from app.web.http.credentials import OPERATOR, author
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+TAG = "Staff: rooms"
+PUBLIC_TAG = "Waiting room"
+AWAY = (StoreUnavailable,)
+
+
+class NewFace(Face, frozen=True, kw_only=True):
+    """How a room speaks to a shop. Without a `secret_key` it keeps the one it has, or gets the customer's."""
+
+    secret_key: Annotated[str, Meta(pattern=SHARED_SECRET)] = ""
+
+
+class PushTo(Struct, frozen=True):
+    """Where the shop takes its configuration."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
+
+
+class MadeFace(Face, frozen=True, kw_only=True):
+    """As it is now, and what the shop is given: told this once. `api_key` reads the configuration."""
+
+    version: int
+    secret_key: str
+    api_key: str
+
+
+class FaceDocument(Face, frozen=True, kw_only=True):
+    """As it is now; no secrets."""
+
+    version: int
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """The version that the shop took."""
+
+    version: int
+
+
+@endpoint(
+    "PUT",
+    "/v1/rooms/{room_id}/knownuser",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    body=NewFace,
+    answers={200: MadeFace},
+    errors=(RoomNotFound, *AWAY),
+)
+async def set_knownuser(request: Request, account: Account, body: NewFace) -> Response:
+    """Let a room speak KnownUser v3 to a shop whose connector stays as it is.
+
+    The shop gets `customer_id` and `secret_key`, and our address as the queue's domain. Visitors are then
+    sent back with `queueittoken`, not with a ticket of the gate: a room speaks one of the two.
+    """
+    face = Face(**{name: getattr(body, name) for name in Face.__struct_fields__})
+    by = author(request, account)
+    made = await knownuser.set_face(request.app.faces, _room_of(request), face, body.secret_key, by=by)
+    document = MadeFace(
+        **_fields(made), version=made.version, secret_key=made.secret, api_key=config_key(made.secret)
+    )
+    return json_response(200, document, [NO_STORE])
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/knownuser",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:read",
+    answers={200: FaceDocument},
+    errors=(RoomNotFound, NotFound, *AWAY),
+)
+async def read_knownuser(request: Request, account: Account) -> Response:
+    """Read how a room speaks KnownUser v3 to a shop; no secrets."""
+    found = await _known(request)
+    return json_response(200, FaceDocument(**_fields(found), version=found.version))
+
+
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}/knownuser",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    answers={204: None},
+    errors=(RoomNotFound, NotFound, *AWAY),
+)
+async def delete_knownuser(request: Request, account: Account) -> Response:
+    """Let a room speak KnownUser v3 to no shop any more."""
+    await knownuser.remove_face(request.app.faces, _room_of(request), by=author(request, account))
+    return empty()
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/knownuser/push",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    body=PushTo,
+    answers={200: Pushed},
+    errors=(RoomNotFound, NotFound, *AWAY),
+)
+async def push_knownuser(request: Request, account: Account, body: PushTo) -> Response:
+    """Put the configuration of the customer to an address of the shop, signed with the room's key."""
+    found, app = await _known(request), request.app
+    private = app.settings.posts_privately
+    version = await knownuser.push(app.faces, found, body.url, queue_host(request), private=private)
+    return json_response(200, Pushed(version))
+
+
+@endpoint(
+    "GET",
+    "/status/integrationconfig/{customer_id}",
+    tag=PUBLIC_TAG,
+    answers={200: dict[str, Any]},
+    errors=(NotFound, *AWAY),
+)
+async def integration_config_of(request: Request) -> Response:
+    """Read the configuration of a KnownUser connector, where the room makes it public."""
+    return await _config(request, [it for it in await _customers(request) if it.face.public_config])
+
+
+@endpoint(
+    "GET",
+    "/status/integrationconfig/secure/{customer_id}",
+    tag=PUBLIC_TAG,
+    answers={200: dict[str, Any]},
+    errors=(CredentialMissing, CredentialInvalid, NotFound, *AWAY),
+    headers=("api-key",),
+)
+async def secure_integration_config(request: Request) -> Response:
+    """Read the configuration of a KnownUser connector, with the `api_key` that was told with its key."""
+    shown = request.header(b"api-key")
+    if shown is None:
+        raise CredentialMissing("Send the header api-key.")
+    faces = await _customers(request)
+    good = [it for it in faces if hmac.compare_digest(config_key(it.secret).encode(), shown.encode())]
+    if faces and not good:
+        raise CredentialInvalid("This is not the api_key of the customer.")
+    return await _config(request, good)
+
+
+async def _customers(request: Request) -> list[RoomFace]:
+    return await knownuser.faces_of(request.app.faces, request.params["customer_id"])
+
+
+async def _config(request: Request, faces: list[RoomFace]) -> Response:
+    if not faces:
+        raise NotFound("There is no such customer, or its configuration is not public.")
+    return json_response(200, integration_config(faces, queue_host(request)))
+
+
+async def _known(request: Request) -> RoomFace:
+    """The room's face. Raises RoomNotFound, NotFound."""
+    room_id = _room_of(request)
+    await request.app.line.rooms.read(room_id)
+    found = await knownuser.face_of(request.app.faces, room_id)
+    if found is None:
+        raise NotFound(knownuser.NO_FACE)
+    return found
+
+
+def _fields(found: RoomFace) -> dict[str, Any]:
+    return {name: getattr(found.face, name) for name in Face.__struct_fields__}
+
+
+def _room_of(request: Request) -> RoomId:
+    return RoomId(request.params["room_id"])

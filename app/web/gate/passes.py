@@ -1,0 +1,142 @@
+"""What a request shows at the gate: a pass, a booking token, or nothing that is good."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import msgspec
+
+from app.core.errors import (
+    BookingTokenExpired,
+    CredentialInvalid,
+    Refusal,
+    RoomNotFound,
+    StoreUnavailable,
+    WrongRoom,
+)
+from app.core.model import BookingClaims, PassClaims, RoomId, RoomSettings, VisitorId, session_of
+from app.restoring.loaded_rooms import stores_answer
+from app.store.connections import STORE_AWAY
+from app.web.http.credentials import BOOKING_COOKIE, PLACE_PREFIX, cookies
+from app.web.http.routes import Request
+
+PASS_COOKIE = "fairgate_pass_"  # + room_id, on the shop's host
+OVER = "The session has ended."
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """Who asks, as far as they show."""
+
+    refusal: Refusal | None = None  # what is wrong with what they show
+    inside: PassClaims | BookingClaims | None = None
+    visitor_id: VisitorId | None = None  # known by a pass or token of ours, also one that has run out
+    final: bool = False  # they show something of ours that is no key to a gate
+
+    @property
+    def claims(self) -> PassClaims | None:
+        """The pass they are inside with."""
+        return self.inside if isinstance(self.inside, PassClaims) else None
+
+    def is_past_half(self, now_s: int) -> bool:
+        """Whether more than half the time of what they are inside with is over."""
+        return self.inside is not None and 2 * now_s > self.inside.iat + self.inside.exp
+
+
+def pass_cookie(request: Request, claims: PassClaims, secure: bool) -> tuple[bytes, bytes]:
+    """Set-Cookie for a pass; it goes when the session does."""
+    token = request.app.keyring.signer.sign_pass(claims)
+    name, max_age_s = PASS_COOKIE + claims.room_id, max(0, claims.exp - int(time.time()))
+    ending = "; Secure" if secure else ""
+    text = f"{name}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{ending}"
+    return b"set-cookie", text.encode()
+
+
+async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Shown:
+    """What the request shows: a pass first, else a booking token from header or cookie."""
+    if not request.app.ends.is_known(room_id):
+        await request.app.ends.know(room_id)
+    shown = Shown()
+    if token := cookies(request, PASS_COOKIE + room_id).get(""):
+        shown = await _by_pass(request, room_id, settings, token)
+    if shown.inside is None and (token := _bearer(request)):
+        shown = await _by_bearer(request, room_id, token, shown)
+    if shown.inside is not None or shown.final:
+        return shown
+    booking = cookies(request, BOOKING_COOKIE + room_id).get("")
+    return await _by_booking(request, room_id, booking, shown) if booking else shown
+
+
+async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, token: str) -> Shown:
+    try:
+        claims = await request.app.keyring.read_pass(token)
+    except CredentialInvalid as refusal:
+        return Shown(refusal)
+    if claims.room_id != room_id:
+        return Shown(CredentialInvalid(f"This pass is for the room {claims.room_id}."))
+    if settings.pass_ip_bound and claims.net != request.app.handover.net(request.client):
+        return Shown(CredentialInvalid("This pass was made for another network."))  # nor is it who they are
+    if not await _is_of_room(request, claims):
+        return Shown(CredentialInvalid("This pass is of a deleted room of that name."))
+    found = session_of(claims.sid)
+    ended = request.app.ends.of(room_id, claims.visitor_id)
+    if found is None or (ended is not None and found[1] <= ended.number):
+        return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
+    if claims.exp <= time.time():
+        return Shown(BookingTokenExpired("The pass has run out."), visitor_id=claims.visitor_id)
+    return Shown(None, claims, claims.visitor_id)
+
+
+def _bearer(request: Request) -> str:
+    """The bearer token, if there is one; at a gate the header is the shop's as a rule."""
+    scheme, _, token = (request.header(b"authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Shown) -> Shown:
+    """By a booking token that an app sends; a token that is none of ours says nothing."""
+    if token.startswith(PLACE_PREFIX):
+        return Shown(CredentialInvalid("This is a place token; a booking token is needed here."), final=True)
+    shown = await _by_booking(request, room_id, token, before)
+    return msgspec.structs.replace(shown, final=isinstance(shown.refusal, WrongRoom))
+
+
+async def _by_booking(request: Request, room_id: RoomId, token: str, before: Shown) -> Shown:
+    try:
+        claims = await request.app.keyring.read(token)
+    except (CredentialInvalid, BookingTokenExpired) as refusal:
+        return msgspec.structs.replace(before, refusal=refusal)
+    except STORE_AWAY:  # perhaps signed by a key that is new; perhaps it is not ours at all
+        return before
+    if not isinstance(claims, BookingClaims):
+        return before
+    if claims.room_id != room_id:
+        return Shown(WrongRoom(f"This booking token is for the room {claims.room_id}."))
+    if not await _is_of_room(request, claims):
+        return Shown(CredentialInvalid("This booking token is of a deleted room of that name."))
+    ended = request.app.ends.of(room_id, claims.visitor_id)
+    if ended is not None and claims.iat * 1000 <= ended.ended_ms:
+        return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
+    return Shown(None, claims, claims.visitor_id)
+
+
+async def generation_of(request: Request, room_id: RoomId) -> str | None:
+    """Which room of this name it is; None where no store tells."""
+    with suppress(RoomNotFound, StoreUnavailable), stores_answer():
+        return (await request.app.line.rooms.get(room_id)).generation
+    return None
+
+
+async def _is_of_room(request: Request, claims: PassClaims | BookingClaims) -> bool:
+    """Whether the room is still the one that let them in, and none that was made again under its name.
+
+    A store is asked only where they differ, once a second at most; with Postgres away what we know counts.
+    """
+    rooms = request.app.line.rooms
+    room = rooms.known(claims.room_id)
+    if room is None or claims.generation in (None, room.generation):
+        return True
+    try:
+        return await rooms.is_generation(claims.room_id, claims.generation or "")
+    except (RoomNotFound, StoreUnavailable):
+        return False

@@ -1,0 +1,86 @@
+"""The rooms as the gate knows them: at most a second or two old, and never waited for once they are known.
+
+A pass is checked for each request of a shop: one that waited for a store would make the shop wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+from app.core.errors import RoomNotFound, StoreUnavailable
+from app.core.gating import Bypass
+from app.core.model import Room, RoomId, RoomSettings
+from app.restoring.loaded_rooms import stores_answer
+from app.waiting_room.queue import Line
+from app.web.http.status_board import Board
+
+FRESH_S = 1.0
+AGAIN_S = 1.0  # after a store was away: others are not made to wait for it meanwhile
+
+
+class GateRooms:
+    """One per process."""
+
+    def __init__(self, line: Line, board: Board) -> None:
+        self._line = line
+        self._board = board
+        self._looked_at: dict[RoomId, float] = {}
+        self._looks: set[asyncio.Task[None]] = set()
+        self._bypass: dict[RoomId, tuple[RoomSettings, Bypass]] = {}
+        self._not_before_s = 0.0
+
+    async def settings(self, room_id: RoomId) -> RoomSettings | None:
+        """The room's settings; None: no store tells them, and this process has not known the room before.
+
+        Raises RoomNotFound.
+        """
+        room = self._line.rooms.known(room_id)
+        if room is None:
+            room = await self._first_look(room_id)
+        elif time.monotonic() - self._looked_at.get(room_id, 0.0) > FRESH_S:
+            self._looked_at[room_id] = time.monotonic()
+            task = asyncio.create_task(self._look(room_id))
+            self._looks.add(task)
+            task.add_done_callback(self._looks.discard)
+        return room.settings if room else None
+
+    def bypass(self, room_id: RoomId, settings: RoomSettings) -> Bypass:
+        """The room's rules, made ready once a version."""
+        kept = self._bypass.get(room_id)
+        if kept is None or kept[0] is not settings:
+            kept = self._bypass[room_id] = settings, Bypass(settings.bypass)
+        return kept[1]
+
+    def store_is_away(self) -> bool:
+        """Whether a store was away a moment ago, so that it is not asked."""
+        return time.monotonic() < self._not_before_s
+
+    def note_store_away(self) -> None:
+        """A store is away: for a moment nobody else waits for it."""
+        self._not_before_s = time.monotonic() + AGAIN_S
+
+    async def _first_look(self, room_id: RoomId) -> Room | None:
+        try:
+            room = (await self._board.current(room_id)).room
+        except StoreUnavailable:
+            with suppress(StoreUnavailable):
+                return await self._from_postgres(room_id)
+            return None
+        self._looked_at[room_id] = time.monotonic()  # not before: names that are made up are not kept
+        return room
+
+    async def _from_postgres(self, room_id: RoomId) -> Room:
+        with stores_answer():
+            return await self._line.rooms.get(room_id)
+
+    async def _look(self, room_id: RoomId) -> None:
+        """Bring it up to date; a room that was deleted is forgotten by whoever looks for it."""
+        try:
+            await self._board.current(room_id)
+        except StoreUnavailable:
+            self.note_store_away()
+        except RoomNotFound:
+            self._bypass.pop(room_id, None)
+            self._looked_at.pop(room_id, None)

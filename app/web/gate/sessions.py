@@ -1,0 +1,61 @@
+"""What a gated shop says of sessions by itself, with an API key: they are over, or they go on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.core.clock import from_ms
+from app.core.errors import NotFound, Restoring, RoomNotFound, SessionDone, StoreUnavailable
+from app.core.model import Account, RoomId, VisitorId, session_of
+from app.gate import sessions
+from app.web.http.credentials import OPERATOR, author
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+CALL: dict[str, Any] = {"tag": "Staff: rooms", "auth": OPERATOR, "scope": "sessions:write"}
+AWAY = (StoreUnavailable, Restoring)
+
+
+class SessionDocument(msgspec.Struct, frozen=True):
+    """A session as it goes on."""
+
+    sid: str
+    session_expires_at: datetime | None
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/sessions/{sid}/end",
+    answers={204: None},
+    errors=(RoomNotFound, NotFound, *AWAY),
+    **CALL,
+)
+async def end_session(request: Request, account: Account) -> Response:
+    """End a session: its pass (`sid` there) is good no longer, and the next visitor is called."""
+    room_id, visitor_id, number = _session(request)
+    await sessions.end(request.app.gate, room_id, visitor_id, number, by=author(request, account))
+    return empty()
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/sessions/{sid}/renew",
+    answers={200: SessionDocument},
+    errors=(RoomNotFound, NotFound, SessionDone, *AWAY),
+    **CALL,
+)
+async def renew_session(request: Request, account: Account) -> Response:
+    """Renew a session: it lasts its whole time from now, as long as `session_max_s` lets it."""
+    room_id, visitor_id, number = _session(request)
+    by = author(request, account)
+    ends_ms = await sessions.renew_by_hand(request.app.gate, room_id, visitor_id, number, by=by)
+    return json_response(200, SessionDocument(request.params["sid"], from_ms(ends_ms)))
+
+
+def _session(request: Request) -> tuple[RoomId, VisitorId, int]:
+    found = session_of(request.params["sid"])
+    if found is None:
+        raise NotFound("There is no such session.")
+    return RoomId(request.params["room_id"]), *found

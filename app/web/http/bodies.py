@@ -1,0 +1,133 @@
+"""Request bodies and query strings as typed structs; what is wrong is refused by the name of its field."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
+from app.core.moments import check_moments
+from app.core.validation_messages import DATETIME, invalid
+from app.web.http.routes import Endpoint, NoQuery, Request
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+_JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
+_DATED = re.compile(r"^\d{4}-")
+_NUL = b"\\u0000"  # the only way to write a NUL in JSON
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NO_BODY = "This call needs a JSON object as its body."
+QUERY_FIELDS_MAX = 50
+AMOUNT_DIGITS_MAX = 15
+
+
+def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
+    """The body as the endpoint's struct. Raises MalformedJson, UnsupportedMediaType, ValidationFailed."""
+    if not body:
+        if endpoint.body_needed:
+            raise MalformedJson(NO_BODY)
+        return endpoint.body()
+    content_type = request.headers.get(b"content-type")
+    if content_type != b"application/json" and not _JSON_TYPES.match((content_type or b"").decode("latin-1")):
+        raise UnsupportedMediaType("Send the body as `Content-Type: application/json`.")
+    if request.headers.get(b"content-encoding", b"identity") != b"identity":
+        raise UnsupportedMediaType("Send the body without Content-Encoding.")
+    try:
+        document = endpoint.body_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        _check_json(body)  # what is broken further on comes first
+        raise invalid(error) from None
+    except _BROKEN:
+        _check_json(body)
+        raise
+    if _NUL in body:
+        _refuse_nul(msgspec.json.decode(body), "")
+    check_moments(document)
+    return document
+
+
+def parse_query(endpoint: Endpoint, request: Request) -> Any:
+    """The query string as the endpoint's struct. Raises ValidationFailed naming the parameter."""
+    if not request.query and endpoint.query is NoQuery:
+        return _EMPTY
+    return read_query(request, endpoint.query)
+
+
+def read_query(request: Request, kind: type[Q]) -> Q:
+    """The query string as a struct of this kind. Raises ValidationFailed naming the parameter."""
+    if not request.query:
+        return kind()
+    try:
+        pairs = parse_qsl(
+            request.query.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=QUERY_FIELDS_MAX,
+        )
+    except ValueError:
+        raise ValidationFailed("query", "cannot be read as UTF-8 name=value pairs") from None
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValidationFailed(name, "is given twice")
+        if "\0" in value:
+            raise ValidationFailed(name, "must not contain NUL")
+        found[name] = value
+    try:
+        document = msgspec.convert(found, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(error, "query") from None
+    for it in msgspec.structs.fields(kind):
+        # msgspec takes a number for seconds since 1970; the contract does not.
+        if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):
+            raise ValidationFailed(it.encode_name, f"has to be {DATETIME}")
+    check_moments(document, "query")
+    return document
+
+
+def _check_json(body: bytes) -> None:
+    """Refuse a body that is not JSON at all. Raises MalformedJson."""
+    try:
+        msgspec.json.decode(body)
+    except _BROKEN as error:
+        raise MalformedJson(f"The body is not JSON: {error}.") from None
+
+
+_EMPTY = NoQuery()
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key; an empty one counts as none. Raises BadHeader."""
+    value = request.headers.get(b"idempotency-key")
+    if not value:
+        return None
+    key = value.decode("latin-1")
+    if len(key) > 128 or not (key.isascii() and key.isprintable()):
+        raise BadHeader("Idempotency-Key has to be 1 to 128 printable ASCII characters.")
+    return key
+
+
+def expected_amount(request: Request) -> int | None:
+    """What the tickets have to come to: X-Expected-Amount, in minor units. Raises BadHeader."""
+    value = request.headers.get(b"x-expected-amount")
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > AMOUNT_DIGITS_MAX:
+        raise BadHeader("X-Expected-Amount has to be an amount in minor units: 9000 for 90.00 EUR.")
+    return int(value)
+
+
+def _refuse_nul(found: Any, path: str) -> None:
+    if isinstance(found, str) and "\0" in found:
+        raise ValidationFailed(path or "body", "must not contain NUL")
+    if isinstance(found, dict):
+        for name, value in found.items():
+            _refuse_nul(name, f"{path}.{name}".strip(".\0"))
+            _refuse_nul(value, f"{path}.{name}".lstrip("."))
+    elif isinstance(found, list):
+        for i, value in enumerate(found):
+            _refuse_nul(value, f"{path}[{i}]")

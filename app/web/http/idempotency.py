@@ -1,0 +1,47 @@
+"""Idempotency-Key on the creating calls of staff: the same key and body give the same answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from app.core.errors import IdempotencyKeyReused
+from app.core.model import Account
+from app.restoring.loaded_rooms import stores_answer
+from app.store.sql import idempotency
+from app.store.sql.idempotency import Reply
+from app.web.http.bodies import idempotency_key
+from app.web.http.routes import Request, Response
+
+_REPLAYED = [(b"idempotent-replay", b"true")]
+
+
+async def once(
+    request: Request, account: Account, body: msgspec.Struct, create: Callable[[], Awaitable[Response]]
+) -> Response:
+    """Answer with `create`, or with what the same call was answered before.
+
+    Scope: the account and the path. A repeat waits for the first; a refusal is not remembered.
+    Raises IdempotencyKeyReused when the key came with another body.
+    """
+    key = idempotency_key(request)
+    if key is None:
+        return await create()
+    scope = f"{account.subject} {request.method} {request.path}"
+    fingerprint = hashlib.blake2b(msgspec.json.encode(body, order="sorted"), digest_size=16).hexdigest()
+    postgres = request.app.stores.postgres
+    # Two connections each, the second one for `create`: a few at once, or they would wait for each other.
+    with stores_answer():
+        async with request.app.creating, idempotency.one_at_a_time(postgres, scope, key) as connection:
+            before = await idempotency.select_reply(connection, scope, key)
+            if before is None:
+                response = await create()
+                assert isinstance(response.body, bytes)
+                reply = Reply(fingerprint, response.status, response.body)
+                await idempotency.insert_reply(connection, scope, key, reply)
+                return response
+    if before.fingerprint != fingerprint:
+        raise IdempotencyKeyReused("This key came with another body before; take a new key.")
+    return Response(before.status, before.body, _REPLAYED)

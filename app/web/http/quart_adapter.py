@@ -1,0 +1,133 @@
+"""The Quart side: every call of the contract as a Quart route, all ending in the same `answer`.
+
+One view per path knows its methods, so OPTIONS and 405 are told the same way everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from quart import Quart, current_app, request
+from quart import Response as QuartResponse
+
+from app.core.errors import BodyTooLarge, MethodNotAllowed
+from app.web.http import cors
+from app.web.http.deadlines import body_paced
+from app.web.http.dispatch import answer, refuse, request_of
+from app.web.http.routes import BODILESS, METHODS, App, Endpoint, Response
+
+DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much more, for so long
+DRAIN_S = 2.0
+
+View = Callable[..., Awaitable[QuartResponse]]
+
+
+def register_endpoints(quart: Quart, endpoints: Iterable[Endpoint]) -> None:
+    """Make a Quart route of every path, and problem documents of every error."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for it in endpoints:
+        by_path.setdefault(it.path, {})[it.method] = it
+    views = set()
+    for path, by_method in by_path.items():
+        views.add(path.replace(".", "_"))
+        quart.add_url_rule(
+            path.replace("{", "<").replace("}", ">"),
+            endpoint=path.replace(".", "_"),
+            view_func=_view(quart, by_method),
+            provide_automatic_options=False,
+        )
+    for rule in quart.url_map.iter_rules():
+        if rule.endpoint in views:
+            rule.methods = None  # any: the view tells which there are
+    quart.register_error_handler(Exception, _on_error)
+
+
+def allowed(by_method: dict[str, Endpoint]) -> str:
+    """The Allow header of a path."""
+    methods = set(by_method) | {"OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
+    return ", ".join(method for method in METHODS if method in methods)
+
+
+def quart_response(response: Response) -> QuartResponse:
+    """Our answer as Quart's."""
+    assert not callable(response.body)  # only the hot lane tells streams
+    found = QuartResponse(response.body, response.status)
+    found.headers.clear()
+    for name, value in response.headers:
+        found.headers.add(name.decode(), value.decode("latin-1"))
+    if response.status not in BODILESS:
+        found.headers["Content-Type"] = response.content_type.decode()
+        if isinstance(response.body, bytes):
+            found.headers["Content-Length"] = str(len(response.body))
+    if request.method == "HEAD":
+        found.set_data(b"")
+        if isinstance(response.body, bytes) and response.status not in BODILESS:
+            found.headers["Content-Length"] = str(len(response.body))
+    found.timeout = None
+    return found
+
+
+def _view(quart: Quart, by_method: dict[str, Endpoint]) -> View:
+    allow = allowed(by_method)
+
+    async def view(**params: str) -> QuartResponse:
+        app: App = quart.extensions["fairgate"]
+        method = "GET" if request.method == "HEAD" and "GET" in by_method else request.method
+        if method == "OPTIONS":
+            return quart_response(_options(app, allow))
+        it = by_method.get(method)
+        if it is None:
+            return quart_response(refuse(MethodNotAllowed(allow)))
+        scope: Any = request.scope
+        body = await read_body(it.body_max)
+        return quart_response(await answer(it, request_of(app, scope, params), body))
+
+    return view
+
+
+def _options(app: App, allow: str) -> Response:
+    headers = [(b"allow", allow.encode())]
+    if app.settings.cors_origins and "Access-Control-Request-Method" in request.headers:
+        headers += cors.preflight(allow)
+    return Response(204, b"", headers)
+
+
+async def read_body(body_max: int) -> bytes:
+    """The whole body; refused while it is read, whatever length it was said to have, and if it stalls.
+
+    Every body that Quart serves is read here. Raises BodyTooLarge, MalformedJson.
+    """
+    app: App = current_app.extensions["fairgate"]
+    chunks: list[bytes] = []
+    size = request.content_length or 0
+    if size <= body_max:
+        size = 0
+        async with body_paced(app.settings.body_timeout_s) as pace:
+            async for chunk in request.body:
+                size += len(chunk)
+                if size > body_max:
+                    break
+                chunks.append(chunk)
+                pace.came(size)
+    if size > body_max:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await _drain()
+        raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+    return b"".join(chunks)
+
+
+async def _drain() -> None:
+    """Read on for a while: a sender whose connection is cut while it sends does not hear our answer."""
+    size = 0
+    async for chunk in request.body:
+        size += len(chunk)
+        if size > DRAIN_MAX:
+            return
+
+
+async def _on_error(error: Exception) -> QuartResponse:
+    return quart_response(refuse(error))

@@ -1,0 +1,59 @@
+"""The line a request has in the log, exactly one: with the id the answer tells, the call, and how it went.
+
+Every request that staff or machines make, every form, and every answer of 500 and above has one; of what a
+crowd asks for one in a thousand, and what took long. Lines have ids of rooms and reservations, and neither
+addresses, tokens nor query strings.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+from app import logs
+from app.store.spans import Record
+
+SLOW_S = 1.0
+ONE_IN = 1_000
+WATCHED = frozenset(("livez", "readyz", "prometheus"))  # asked every few seconds by machines
+IDS = frozenset(("room_id", "event_id", "ticket_type_id", "reservation_id"))
+
+_asked = itertools.count(1)
+
+
+def is_one_of_many() -> bool:
+    """Whether this request of a crowd stands for the others in the log."""
+    return next(_asked) % ONE_IN == 0
+
+
+def is_told(record: Record, status: int, seconds: float) -> bool:
+    """Whether a request that has a record has a line."""
+    if status >= 500 or seconds >= SLOW_S:
+        return True
+    if record.call in WATCHED:
+        return False
+    return not record.of_a_crowd or is_one_of_many()
+
+
+def tell(request_id: str, method: str, record: Record, status: int, seconds: float) -> None:
+    """Write the line."""
+    said: dict[str, object] = {
+        "request_id": request_id,
+        "method": method,
+        "call": record.call,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        **ids_of(record.ids),
+    }
+    if seconds >= SLOW_S:
+        said["spent_ms"] = {name: round(spent * 1000, 1) for name, spent in record.spent_s.items()}
+    logger = logs.get(__name__)
+    if record.error is not None:
+        logger.error("a request failed", exc_info=record.error, **said)
+    else:
+        logger.info("a request was answered", **said)
+
+
+def ids_of(params: Mapping[str, str]) -> dict[str, str]:
+    """Which of what an address names may stand in a line."""
+    return {name: value[:128] for name, value in params.items() if name in IDS}

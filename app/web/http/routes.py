@@ -1,0 +1,274 @@
+"""What a route is handed, what it answers, and how it is declared. Knows neither Quart nor a server."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from arq.connections import ArqRedis
+
+from app.accounts.passwords import Passwords
+from app.accounts.signing_keys import Keyring
+from app.catalogue.hidden import Hidden
+from app.core.devices import DeviceSigner
+from app.core.email import ClaimSigner, Traces
+from app.core.errors import Refusal
+from app.core.handover import HandoverSigner
+from app.core.model import Account
+from app.core.scopes import Scope
+from app.core.tokens import PlaceSigner
+from app.gate.ended_sessions import Ends
+from app.gate.knownuser import Faces
+from app.gate.sessions import Gate
+from app.loops import Loops
+from app.monitoring.readiness import Readiness
+from app.reservations.pending import Desk
+from app.settings import Settings
+from app.store.connections import Stores
+from app.waiting_room.queue import Line
+from app.web.http.client_ip import Network
+from app.web.http.streaming import Audience
+
+if TYPE_CHECKING:
+    from app.core.knownuser import RoomFace
+    from app.monitoring.exposition import Drift
+    from app.store.sql.orders import ReservationCounts
+    from app.web.console.cockpit_feed import Feeds
+    from app.web.documents.sale import KeptSeatMap
+    from app.web.gate.rooms import GateRooms
+    from app.web.http.cache import Kept
+    from app.web.http.open_streams import OpenStreams
+    from app.web.http.status_board import Board
+    from app.web.http.throttles import Throttles
+
+BODY_MAX = 64 * 1024
+JSON = b"application/json"
+STREAM = b"text/event-stream"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+BODILESS = (204, 304)  # answers with these have no body and say nothing of one
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything a request may need, made once per process by `main`; on Quart: `extensions["fairgate"]`."""
+
+    settings: Settings
+    stores: Stores
+    line: Line
+    desk: Desk
+    places: PlaceSigner
+    claims: ClaimSigner
+    traces: Traces
+    handover: HandoverSigner
+    devices: DeviceSigner
+    keyring: Keyring
+    board: Board
+    gate: Gate
+    gate_rooms: GateRooms
+    ends: Ends
+    faces: Faces
+    kept_faces: Kept[RoomFace | None]  # by room_id
+    hidden: Hidden
+    feeds: Feeds
+    throttles: Throttles
+    passwords: Passwords
+    availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
+    seat_maps: Kept[KeptSeatMap]  # by event_id
+    standings: Kept[Account]  # by token: whom it speaks for now
+    reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
+    open_streams: OpenStreams
+    readiness: Kept[Readiness]
+    drift: Drift
+    contract: bytes  # the OpenAPI document
+    trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
+    loops: Loops
+    queue: ArqRedis  # of jobs, for the workers
+    creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
+    exporting: asyncio.Semaphore  # reports at once: the same
+    closing: asyncio.Event  # set when the process is asked to end: open streams finish
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request. Header names are lower-case bytes as in ASGI; values are decoded when asked for."""
+
+    app: App
+    method: str
+    path: str
+    params: dict[str, str]
+    query: bytes
+    headers: dict[bytes, bytes]
+    scheme: str
+    client: str  # where the visitor is, behind trusted proxies too; "" when unknown
+    request_id: str
+
+    def header(self, name: bytes) -> str | None:
+        """The header's value; None when absent. The last one when it was sent twice."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def origin(self) -> str:
+        """Our own address as visitors see it, without a slash at the end."""
+        if self.app.settings.public_url:
+            return self.app.settings.public_url.rstrip("/")
+        return f"{self.scheme}://{self.header(b'host') or 'localhost'}"
+
+    def is_secure(self) -> bool:
+        """Whether the visitor's browser speaks TLS, so that cookies may be marked Secure."""
+        return self.scheme == "https" or self.app.settings.public_url.startswith("https:")
+
+
+class Response(msgspec.Struct, frozen=True):
+    """One answer; a stream when the body is an iterator, or an audience that the stream shall be in."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes] | Audience = b""
+    headers: list[tuple[bytes, bytes]] = []
+    content_type: bytes = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What a call answers that streams server-sent events: their name, and the document each one carries."""
+
+    name: str
+    document: type[msgspec.Struct]
+
+
+class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a call takes that takes no body: nothing, or an empty object."""
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a call takes that knows no query parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Which credential a call needs: its name in the contract and how to read it off a request.
+
+    What `read` returns is the first argument of the route after the request. Raises CredentialMissing & Co.
+    Where the credential is a signature of the body, `read` takes the body, too.
+    """
+
+    name: str
+    schemes: tuple[str, ...]  # security schemes of the OpenAPI document, any of them will do
+    read: Callable[..., Awaitable[Any]]
+    errors: tuple[type[Refusal], ...]
+    signs_body: bool = False
+    takes_keys: bool = False  # what it reads may be an API key
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One call of the contract: declared once, served by the hot lane and by Quart, told in OpenAPI."""
+
+    method: str
+    path: str
+    run: Callable[..., Awaitable[Response]]
+    summary: str
+    tag: str
+    auth: Auth | None  # None: anyone may call it
+    scope: Scope | None  # what an API key needs for it; None: it is not for keys
+    of_its_events: bool  # it tells a key that is bound to events of those alone
+    hot: bool  # a crowd makes it: the lane around Quart serves it
+    body: type[msgspec.Struct]
+    query: type[msgspec.Struct]
+    answers: Mapping[int, Any]  # status -> type of the body, Events, None for none, bytes for a media type
+    errors: tuple[type[Refusal], ...]
+    body_max: int
+    headers: tuple[str, ...]  # request headers it reads, for the contract
+    body_needed: bool  # nothing is not a body for it
+    below: bool  # by any method, and at any path below it, whose query is not ours; hot ones only
+    body_decoder: msgspec.json.Decoder[Any]
+    name: str  # short and unique, for metrics and as OpenAPI operationId
+
+    @property
+    def details(self) -> str:
+        """What its docstring says below the summary, for the contract."""
+        return inspect.cleandoc(self.run.__doc__ or "").partition("\n\n")[2]
+
+
+ENDPOINTS: list[Endpoint] = []  # filled when the modules of routes are imported, in the order of the contract
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    tag: str,
+    answers: Mapping[int, Any],
+    auth: Auth | None = None,
+    scope: Scope | None = None,
+    of_its_events: bool = False,
+    hot: bool = False,
+    body: type[msgspec.Struct] = NoBody,
+    query: type[msgspec.Struct] = NoQuery,
+    errors: tuple[type[Refusal], ...] = (),
+    body_max: int = BODY_MAX,
+    body_needed: bool = False,
+    headers: tuple[str, ...] = (),
+    below: bool = False,
+) -> Callable[[F], F]:
+    """Declare a call. Its function takes the request, then what `auth` reads, the body and the query,
+    each only where one is declared; the first line of its docstring is its summary. A body is needed where a
+    field of it is required, or where `body_needed` says so. A call of staff has a scope, without which an API
+    key may not make it (`key_rights`)."""
+
+    def declare(run: F) -> F:
+        summary = (run.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+        assert summary, f"{method} {path} needs a docstring"
+        assert scope or auth is None or auth.name not in ("operator", "admin"), f"{path} needs a scope"
+        ENDPOINTS.append(
+            Endpoint(
+                *(
+                    method,
+                    path,
+                    run,
+                    summary,
+                    tag,
+                    auth,
+                    scope,
+                    of_its_events,
+                    hot,
+                    body,
+                    query,
+                    answers,
+                    errors,
+                    body_max,
+                    headers,
+                ),
+                below=below,
+                body_needed=body_needed or any(it.required for it in msgspec.structs.fields(body)),
+                body_decoder=msgspec.json.Decoder(body),
+                name=run.__name__,
+            )
+        )
+        return run
+
+    return declare
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def json_response(
+    status: int, document: object, headers: list[tuple[bytes, bytes]] | None = None
+) -> Response:
+    """An answer with `document` as JSON."""
+    return Response(status, _encoder.encode(document), headers or [])
+
+
+def empty(status: int = 204) -> Response:
+    """An answer without a body."""
+    return Response(status)
+
+
+def param_names(path: str) -> list[str]:
+    """The names in braces of a path template."""
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]

@@ -1,0 +1,235 @@
+"""The status board: each room's shared document, rendered once for everybody who looks at it.
+
+One Redis subscription per process tells which room changed; one status call per room and change reads it; the
+bytes go to every GET within a second and to every open stream. With Redis away the last document is shown,
+marked stale, for 30 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+
+from app import loops, metrics
+from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
+from app.core.model import Room, RoomId, RoomStatus
+from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.keys import STATUS_CHANNEL
+from app.store.pubsub import listen
+from app.store.spans import shared_task
+from app.waiting_room import queue
+from app.waiting_room.queue import Line
+from app.web.documents.waiting_room import StatusDocument, status_document
+from app.web.http.sse import COMMENT, COMMENT_EVERY_S, event, retry
+from app.web.http.streaming import END, Audience, Message, Stream, part
+
+FRESH_S = 1.0
+STALE_MAX_S = 30.0
+TICK_S = 0.25
+TURNS_AT_ONCE = 50  # rooms; none takes longer than a tick
+TOLD_AT_ONCE = 100  # streams; then others have their turn
+VIEWED_EVERY_S = 2.0  # a room that is watched is read this often also when no message came
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the board shows of one room."""
+
+    room: Room
+    status: RoomStatus
+    document: StatusDocument
+    body: bytes
+    read_at: float
+    fresh_until: float
+
+
+@dataclass(slots=True)
+class Viewers:
+    """The streams of one room."""
+
+    streams: set[Stream] = field(default_factory=set)
+    told_at: float = 0.0
+    told: StatusDocument | None = None
+
+
+class Board:
+    """One per process; `keep` and `listen` have to run for its streams to move."""
+
+    def __init__(self, line: Line, redis: RedisClient, closing: asyncio.Event) -> None:
+        self._line = line
+        self._redis = redis
+        self._closing = closing
+        self._shown: dict[RoomId, Shown] = {}
+        self._reading: dict[RoomId, asyncio.Task[Shown]] = {}
+        self._following: dict[RoomId, asyncio.Task[Shown]] = {}
+        self._viewers: dict[RoomId, Viewers] = {}
+        self._changed: set[RoomId] = set()
+
+    def peek(self, room_id: RoomId) -> bytes | None:
+        """The document, if it is fresh enough to be told again."""
+        shown = self._shown.get(room_id)
+        return shown.body if shown is not None and shown.fresh_until > time.monotonic() else None
+
+    async def body(self, room_id: RoomId) -> bytes:
+        """The document. Raises RoomNotFound, StoreUnavailable."""
+        return self.peek(room_id) or (await self.current(room_id)).body
+
+    async def current(self, room_id: RoomId) -> Shown:
+        """What is shown, read again if it is not fresh; up to 30 s old, and marked so, with Redis away."""
+        shown = self._shown.get(room_id)
+        if shown is not None and shown.fresh_until > time.monotonic():
+            return shown
+        try:
+            return await self.read(room_id)
+        except StoreUnavailable:
+            metrics.STORE_FAILURES.labels("status").inc()
+            return self._stale(room_id)
+
+    def outdated(self, room_id: RoomId) -> None:
+        """The room was changed here: whoever asks next is shown the change."""
+        if room_id in self._shown:
+            self._shown[room_id].fresh_until = 0.0
+            self._changed.add(room_id)
+
+    def hide(self, room_id: RoomId) -> None:
+        """The room is not to be seen any more: its streams end."""
+        viewers = self._viewers.get(room_id)
+        for stream in list(viewers.streams) if viewers is not None else ():
+            stream.tell(END)
+
+    async def read(self, room_id: RoomId) -> Shown:
+        """Read the room now; callers of the same time share the reading."""
+        task = self._reading.get(room_id)
+        if task is None:
+            task = shared_task(self._read(room_id))
+            self._reading[room_id] = task
+            task.add_done_callback(lambda done: self._done(room_id, done))
+        return await asyncio.shield(task)
+
+    def closed_at_ms(self, room_id: RoomId) -> int:
+        """When the room closed, as far as this process has seen it; 0 for not."""
+        shown = self._shown.get(room_id)
+        return shown.room.closed_at_ms if shown is not None and shown.status.state == "closed" else 0
+
+    async def watch(self, room_id: RoomId) -> Audience:
+        """The room's streams: the present document, each change, a comment when it is quiet."""
+        shown = await self.current(room_id)
+        return partial(self._watching, room_id, shown)
+
+    async def keep(self) -> None:
+        """Follow the rooms that are shown, until the process is asked to end."""
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), TICK_S)
+            await loops.each("board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
+
+    async def _read(self, room_id: RoomId) -> Shown:
+        room, status = await queue.status(self._line, room_id)
+        document = status_document(room, status)
+        now = time.monotonic()
+        shown = Shown(room, status, document, _encoder.encode(document), now, now + FRESH_S)
+        self._shown[room_id] = shown
+        return shown
+
+    def _done(self, room_id: RoomId, task: asyncio.Task[Shown]) -> None:
+        del self._reading[room_id]
+        if not task.cancelled() and isinstance(task.exception(), RoomNotFound):
+            self._shown.pop(room_id, None)
+
+    def _stale(self, room_id: RoomId) -> Shown:
+        shown, now = self._shown.get(room_id), time.monotonic()
+        if shown is None or now - shown.read_at > STALE_MAX_S:
+            raise StoreUnavailable("The queue cannot be read right now; nobody loses their place.", 2)
+        if not shown.document.stale:
+            shown.document = msgspec.structs.replace(shown.document, stale=True)
+            shown.body = _encoder.encode(shown.document)
+        shown.fresh_until = now + FRESH_S  # ask Redis again once a second, not at every request
+        return shown
+
+    @contextmanager
+    def _watching(self, room_id: RoomId, shown: Shown, stream: Stream) -> Iterator[None]:
+        viewers = self._viewers.setdefault(room_id, Viewers())
+        viewers.streams.add(stream)
+        metrics.VIEWERS.inc()
+        try:
+            shown = self._shown.get(room_id, shown)  # others may have been told of a change meanwhile
+            stream.tell(part(retry() + event("status", shown.body)))
+            if viewers.told is None:
+                viewers.told, viewers.told_at = shown.document, time.monotonic()
+            if self._closing.is_set():
+                stream.tell(END)
+            yield
+        finally:
+            metrics.VIEWERS.dec()
+            viewers.streams.discard(stream)
+            if not viewers.streams:
+                self._viewers.pop(room_id, None)
+
+    async def _turn(self, room_id: RoomId) -> None:
+        """Tell the room's streams what is new, at most once a second, or that we are here, or the end."""
+        viewers, shown, now = self._viewers.get(room_id), self._shown.get(room_id), time.monotonic()
+        if viewers is None:  # the last viewer has just left
+            return
+        if shown is None or self._due(room_id, shown, viewers, now):
+            self._changed.discard(room_id)
+            shown = await self._followed(room_id) or shown
+        if self._closing.is_set():
+            await _tell(viewers, END)
+        elif shown is not None and _is_news(viewers.told, shown.document):
+            viewers.told, viewers.told_at = shown.document, now
+            await _tell(viewers, part(event("status", shown.body)))
+        elif now - viewers.told_at >= COMMENT_EVERY_S:
+            viewers.told_at = now
+            await _tell(viewers, part(COMMENT), needed=False)
+
+    def _due(self, room_id: RoomId, shown: Shown, viewers: Viewers, now: float) -> bool:
+        """Whether to read the room: by the clock, or as it changed and its streams were not told just now."""
+        changed = room_id in self._changed and now >= shown.fresh_until
+        return (changed and now - viewers.told_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
+
+    async def _followed(self, room_id: RoomId) -> Shown | None:
+        """What is shown now; None if that cannot be said at once: a room may take seconds to be restored."""
+        following = self._following.get(room_id)
+        if following is None:
+            following = self._following[room_id] = shared_task(self.current(room_id))
+            await asyncio.wait({following}, timeout=TICK_S)
+        if not following.done():
+            return None
+        del self._following[room_id]
+        with suppress(StoreUnavailable, RoomNotFound, Restoring):
+            return following.result()
+        return None
+
+    async def listen(self) -> None:
+        """Note which rooms changed; while Redis is away they are read by the clock alone."""
+        while True:
+            with suppress(*REDIS_AWAY):
+                async for channel, _ in listen(self._redis, STATUS_CHANNEL + "*"):
+                    room_id = RoomId(channel.removeprefix(STATUS_CHANNEL))
+                    shown = self._shown.get(room_id)
+                    if shown is not None and not shown.document.stale:
+                        shown.fresh_until = min(shown.fresh_until, shown.read_at + TICK_S)
+                        self._changed.add(room_id)
+            await asyncio.sleep(TICK_S)
+
+
+async def _tell(viewers: Viewers, message: Message, *, needed: bool = True) -> None:
+    streams = list(viewers.streams)
+    for start in range(0, len(streams), TOLD_AT_ONCE):
+        for stream in streams[start : start + TOLD_AT_ONCE]:
+            if stream in viewers.streams:
+                stream.tell(message, needed=needed)
+        await asyncio.sleep(0)
+
+
+def _is_news(told: StatusDocument | None, document: StatusDocument) -> bool:
+    """Whether a viewer would see a difference; the time of reading is none."""
+    return told is None or msgspec.structs.replace(document, updated_at=told.updated_at) != told

@@ -1,0 +1,153 @@
+"""Sends an answer that is a stream: plain ASGI, as the lane in front of Quart speaks it.
+
+Once it has begun nothing can be refused any more. What goes wrong then ends the connection, without the end
+of the answer: so a report that was cut off is not taken for a whole one, and a reader of events comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+from app import logs, metrics
+from app.core.errors import Refusal
+from app.store.connections import STORE_AWAY
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+SEND_TIMEOUT_S = 30.0
+
+END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+def part(body: bytes) -> Message:
+    """A piece of a streamed body. One may be sent to any number of streams: nobody changes it."""
+    return {"type": "http.response.body", "body": body, "more_body": True}
+
+
+class Stream:
+    """An open answer that is told what to send. It has a task only while it sends: nearly never.
+
+    Its reader takes each piece in time or is given up. That is looked at when there is more to tell, at least
+    each COMMENT_EVERY_S: a timer for each piece and reader would cost as much as a tenth of sending it.
+    """
+
+    __slots__ = ("_next", "_owner", "_send", "_since", "_task", "_timeout_s", "broken")
+
+    def __init__(self, send: Send, timeout_s: float = SEND_TIMEOUT_S) -> None:
+        self._send = send
+        self._timeout_s = timeout_s
+        self._owner = asyncio.current_task()  # the request's
+        self._task: asyncio.Task[None] | None = None
+        self._next: Message | None = None
+        self._since = 0.0  # when the present piece was begun
+        self.broken = False
+
+    def tell(self, message: Message, *, needed: bool = True) -> None:
+        """Send it. A reader who is slow is told the newest only, and nothing that is not needed."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._sending(message))
+            return
+        if needed:
+            self._next = message
+        if not self.broken and self._since and time.monotonic() - self._since > self._timeout_s:
+            self.broken = True  # and keep the task: nothing is sent any more
+            self._task.cancel()
+            if self._owner is not None:
+                self._owner.cancel()
+
+    async def _sending(self, message: Message | None) -> None:
+        with suppress(OSError):  # the reader left while we were sending; who waits for that will see it
+            while message is not None:
+                self._since = time.monotonic()
+                await self._send(message)
+                self._since = 0.0
+                if message is END:
+                    return  # and keep the task: nothing may be sent any more
+                message, self._next = self._next, None
+        self._task = None
+
+
+Audience = Callable[[Stream], AbstractContextManager[None]]  # tells a stream what to send as long as it is in
+
+
+async def send_told(
+    audience: Audience, receive: Receive, send: Send, timeout_s: float = SEND_TIMEOUT_S
+) -> None:
+    """Let the stream be told until its reader has gone; told the end, a server says that, too."""
+    stream = Stream(send, timeout_s)
+    try:
+        with audience(stream):
+            await _disconnected(receive)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if not stream.broken or task is None or task.uncancel():
+            raise
+        metrics.STREAMS_BROKEN.labels("reader").inc()
+
+
+async def send_stream(
+    chunks: AsyncIterator[bytes],
+    receive: Receive,
+    send: Send,
+    timeout_s: float = SEND_TIMEOUT_S,
+    request_id: str = "",
+) -> None:
+    """Send until the stream ends, its reader has gone or takes nothing, or something goes wrong."""
+
+    async def sending() -> None:
+        try:
+            async for chunk in chunks:
+                await send_within(timeout_s, send, part(chunk))
+            await send(END)
+        except ReaderGone:
+            pass
+        except Exception as error:  # the answer has begun: there is nobody left to handle it
+            broke_off(error, request_id)
+
+    task = asyncio.create_task(sending())
+    gone = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        task.cancel()
+        with suppress(asyncio.CancelledError, OSError):  # the reader left while we were sending
+            await task
+
+
+class ReaderGone(Exception):
+    """The reader of an answer left, or took nothing of it for too long."""
+
+
+async def send_within(timeout_s: float, send: Send, message: Message) -> None:
+    """Send a piece of an answer. Raises ReaderGone."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await send(message)
+    except TimeoutError:
+        metrics.STREAMS_BROKEN.labels("reader").inc()
+        raise ReaderGone from None
+    except OSError:
+        raise ReaderGone from None
+
+
+def broke_off(error: Exception, request_id: str) -> None:
+    """Tell that an answer ended in the middle: one line, with what a person needs to find out why."""
+    metrics.STREAMS_BROKEN.labels("error").inc()
+    away = isinstance(error, (Refusal, *STORE_AWAY))
+    told = {"request_id": request_id, "why": repr(error)}
+    if away:
+        logs.get(__name__).warning("an answer broke off", **told)
+    else:
+        logs.get(__name__).error("an answer broke off", exc_info=error, **told)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,104 @@
+"""Throttles of the cold calls, by `limits`. Joins and place calls are throttled in their scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.asyncio import Redis
+
+from app import metrics
+from app.core.errors import RateLimited
+from app.core.model import Account
+from app.settings import Settings
+from app.store.connections import REDIS_AWAY, Stores
+from app.web.http.client_ip import throttle_key
+
+WINDOW_S = 60
+LOGINS_PER_ACCOUNT = RateLimitItemPerMinute(10)
+LOGINS_PER_DEVICE = RateLimitItemPerMinute(10)  # on which the account has signed in before
+LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # also while others guess at the account
+LOGINS_PER_ADDRESS = RateLimitItemPerMinute(60)
+RESETS_PER_ADDRESS = RateLimitItemPerMinute(30)
+REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
+
+
+class Throttles:
+    """Counts in Redis, for all processes together. In this process alone on a Cluster, which `limits` would
+    need a second client for, and while Redis is away: a password is not to be guessed then either."""
+
+    def __init__(self, stores: Stores, settings: Settings) -> None:
+        self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = self._alone
+        if isinstance(stores.redis, Redis):
+            self._limiter = SlidingWindowCounterRateLimiter(_shared(stores.redis))
+        self._calls = RateLimitItemPerMinute(settings.staff_rate_per_minute)
+        self._on = settings.throttled
+
+    async def account(self, account: Account) -> None:
+        """Count a call with an access token. Raises RateLimited."""
+        await self._count(self._calls, "staff", account.subject)
+
+    async def login(self, client: str, email: str, device: str = "") -> None:
+        """Count an attempt to log in with the normalised e-mail from an address. Raises RateLimited.
+
+        Nobody locks the owner out by guessing. A device that the account knows is counted by itself alone.
+        For others an account takes so many in all; when those are used up, each address still has a few.
+        """
+        if device:
+            await self._count(LOGINS_PER_DEVICE, "login-device", device)
+            return
+        address = throttle_key(client)
+        await self._count(LOGINS_PER_ADDRESS, "login-address", address)
+        whose = hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
+        is_late = False
+        try:
+            await self._count(LOGINS_PER_ACCOUNT_AND_ADDRESS, "login-from", f"{whose}:{address}")
+        except RateLimited:
+            is_late = True
+        try:
+            await self._count(LOGINS_PER_ACCOUNT, "login", whose)
+        except RateLimited:
+            if is_late:
+                raise
+
+    async def reset(self, client: str) -> None:
+        """Count a step on the way to a new password, for the address. Raises RateLimited."""
+        await self._count(RESETS_PER_ADDRESS, "password-reset", throttle_key(client))
+
+    async def registration(self, client: str) -> None:
+        """Count a new account, for the address. Raises RateLimited."""
+        await self._count(REGISTRATIONS_PER_ADDRESS, "registration", throttle_key(client))
+
+    async def _count(self, limit: RateLimitItem, policy: str, whose: str) -> None:
+        if not self._on:
+            return
+        try:
+            await _hit(self._limiter, limit, policy, whose)
+        except REDIS_AWAY:
+            metrics.STORE_FAILURES.labels("throttle").inc()
+            await _hit(self._alone, limit, policy, whose)
+
+
+def _shared(redis: Redis) -> Storage:
+    pool: Any = redis.connection_pool  # taken, though the stub knows plain options only
+    return RedisStorage(
+        "async+redis://",  # not looked at: the connections are those we have
+        implementation="redispy",
+        key_prefix="fairgate:limits",
+        connection_pool=pool,
+    )
+
+
+async def _hit(
+    limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, policy: str, whose: str
+) -> None:
+    if await limiter.hit(limit, policy, whose):
+        return
+    stats = await limiter.get_window_stats(limit, policy, whose)
+    retry_after_s = min(WINDOW_S, max(1, round(stats.reset_time - time.time())))
+    raise RateLimited(retry_after_s, policy=policy, quota=limit.amount, window_s=WINDOW_S)

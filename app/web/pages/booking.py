@@ -1,0 +1,161 @@
+"""The booking page and the page of a reservation: as GET shows them, and as a refused form does again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from quart import Response
+
+from app.catalogue import events
+from app.core.clock import now_ms
+from app.core.errors import RateLimited, ReservationNotFound
+from app.core.model import Event, EventId, Reservation, ReservationId
+from app.core.seating import natural_order, seat_name
+from app.reservations import operations
+from app.web.http.credentials import asker
+from app.web.http.routes import Request
+from app.web.pages.documents import (
+    EventPage,
+    ReservationPage,
+    event_head,
+    reservation_view,
+    ticket_view,
+    type_view,
+)
+from app.web.pages.render import respond
+from app.web.pages.seats import bands_of, seats_part
+from app.web.pages.theme import look_for
+from app.web.pages.visitors import NOT_A_CREDENTIAL, place_of, session_of, visitor_of
+
+PAYING_REFRESH_S = 2
+HELD_REFRESH_MIN_S = 2
+PAYMENT_ASKED = b"asked=1"  # the page is looked at for the outcome of a payment; a hold means that it failed
+
+
+async def event(request: Request) -> Response:
+    """The booking page."""
+    return await event_page(request)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a form of the booking page asked for: so many of each type, or these seats."""
+
+    counts: Mapping[str, int]
+    seat_ids: Sequence[str]
+
+
+async def event_page(
+    request: Request,
+    problem: str = "",
+    chosen: Choice | None = None,
+    status: int = 200,
+    seats_taken: Sequence[str] = (),
+) -> Response:
+    """The booking page, with what went wrong and what had been chosen."""
+    found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
+    visitor = visitor_of(request, found.room_id)
+    mine = []
+    if visitor is not None:
+        mine = await operations.of_visitor(request.app.desk, found.event_id, visitor.visitor_id)
+    names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
+    now, bands, most = now_ms(), bands_of(ticket_types), found.max_tickets_per_visitor
+    opened = _opened(request, chosen)
+    seats = await seats_part(request, found.event_id, ticket_types, mine, most, opened, seats_taken)
+    document = EventPage(
+        event=event_head(found),
+        now_ms=now,
+        session_expires_at_ms=await _session_expires_at_ms(request, found),
+        ticket_types=[type_view(found, it, now, bands.get(it.ticket_type_id, 0)) for it in ticket_types],
+        seats=seats,
+        reservations=[reservation_view(it, names) for it in mine],
+        idempotency_key=secrets.token_urlsafe(16),
+        problem=problem,
+        seats_taken=[seat_name(it) for it in seats_taken],
+        chosen=chosen.counts if chosen else {},
+        chosen_seats=chosen.seat_ids if chosen else (),
+    )
+    return respond("event.html", document, status, look=await look_for(request, found.room_id))
+
+
+def _opened(request: Request, chosen: Choice | None) -> tuple[str, str]:
+    """The section and the row of the list to show: as the address says, or where the chosen seats are."""
+    if chosen is not None and chosen.seat_ids:
+        section, row, _ = chosen.seat_ids[0].rsplit("-", 2)
+        return section, row
+    asked = dict(parse_qsl(request.query.decode("latin-1")))
+    return asked.get("section", ""), asked.get("row", "")
+
+
+async def _session_expires_at_ms(request: Request, found: Event) -> int:
+    """Until when this visitor may choose; 0 outside a session. The room knows sessions that ended early."""
+    claims = await session_of(request, found.room_id)
+    if claims is None:
+        return 0
+    try:
+        answer = await place_of(request, found.room_id)
+    except RateLimited:
+        answer = None  # the token itself is good; whether the session still is, reserving will tell
+    ended = answer is not None and answer[0].state != "active"
+    return 0 if ended else claims.exp * 1000
+
+
+async def reservation(request: Request) -> Response:
+    """The page of a reservation."""
+    it = await owned(request)
+    failed = it.status == "held" and request.query == PAYMENT_ASKED
+    return await reservation_page(request, it, "payment_failed" if failed else "")
+
+
+async def owned(request: Request) -> Reservation:
+    """The reservation of the address, for its owner only. Raises ReservationNotFound."""
+    found = await operations.get(request.app.desk, ReservationId(request.params["reservation_id"]))
+    try:
+        who = await asker(request)
+    except NOT_A_CREDENTIAL:
+        raise ReservationNotFound from None
+    if found is None or not who.owns(request, found):
+        raise ReservationNotFound
+    return found
+
+
+async def reservation_page(
+    request: Request, it: Reservation, problem: str = "", chosen: str = "tok_ok", status: int = 200
+) -> Response:
+    """The page of a reservation, with what went wrong and what had been chosen."""
+    found, ticket_types = await events.event(request.app.stores, it.event_id)
+    names: dict[str, str] = {each.ticket_type_id: each.name for each in ticket_types}
+    look = await look_for(request, it.room_id)
+    simulated = look.test or request.app.settings.simulates_payments
+    document = ReservationPage(
+        event=event_head(found),
+        reservation=reservation_view(it, names),
+        now_ms=now_ms(),
+        refresh_s=_refresh_s(it),
+        tickets=[ticket_view(names, ticket) for ticket in sorted(it.tickets, key=_in_order)],
+        idempotency_key=secrets.token_urlsafe(16),
+        problem=problem,
+        chosen=chosen,
+        paid="simulated" if simulated and it.amount else "" if it.amount else "free",
+    )
+    return respond("reservation.html", document, status, look=look)
+
+
+def _in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int], str]:
+    """Tickets by type, then by seat as people count, then by their ids."""
+    seat = ticket["seat_id"]
+    nowhere = ("", 0, "", 0)
+    return ticket["ticket_type_id"], natural_order(seat) if seat else nowhere, ticket["ticket_id"]
+
+
+def _refresh_s(it: Reservation) -> int:
+    """How soon a page without script looks again: when the hold ends, or for the answer of the bank."""
+    if it.status == "paying":
+        return PAYING_REFRESH_S
+    if it.status == "held":
+        return max(HELD_REFRESH_MIN_S, (it.expires_at_ms - now_ms()) // 1000 + HELD_REFRESH_MIN_S)
+    return 0

@@ -1,0 +1,144 @@
+"""The way into every page: whose form it is, and what is shown when something ends a request.
+
+Forms are protected against other sites in two ways that need nothing in the page. Our cookies are
+`SameSite=Lax`, so a browser does not send them with another site's POST; and a POST is refused unless the
+browser says that one of our own pages sent it (`origins.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import quote
+
+from quart import Quart, Response, current_app
+from quart import request as quart_request
+from werkzeug.exceptions import NotFound as NotFoundError
+
+from app.core.errors import NotFound, Refusal, Retryable
+from app.core.model import SLUG, RoomId
+from app.store.spans import RECORD
+from app.web.http import deadlines
+from app.web.http.credentials import shows_staff
+from app.web.http.dispatch import refuse, request_of
+from app.web.http.origins import is_foreign
+from app.web.http.problems import refusal_of
+from app.web.http.quart_adapter import quart_response
+from app.web.http.routes import Request
+from app.web.pages.documents import ErrorPage
+from app.web.pages.render import SECURITY_HEADERS, respond
+
+_PARAMS = {
+    "room_id": re.compile(SLUG),
+    "event_id": re.compile(SLUG),
+    "reservation_id": re.compile(r"[\w-]{1,128}"),
+    "digest": re.compile(r"[0-9a-f]{0,12}"),
+    "theme_file": re.compile(r"[a-z.]{1,20}"),
+    "confirm_token": re.compile(r"[\w-]{22}"),
+    "job_id": re.compile(r"[0-9a-f-]{36}"),
+    "mail_id": re.compile(r"[0-9a-f-]{36}"),
+    "visitor_id": re.compile(r"[\w-]{1,128}"),
+    "sign_in_id": re.compile(r"[0-9a-f-]{36}"),
+    "webhook_id": re.compile(r"[\w-]{1,128}"),
+    "key_id": re.compile(r"[\w-]{1,128}"),
+    "account_id": re.compile(r"[\w-]{1,128}"),
+    "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),
+    "queue_id": re.compile(r"[\w-]{0,64}"),
+    "error_code": re.compile(r"[a-z]{1,20}"),
+    "set_aside_id": re.compile(r"[0-9]{1,18}"),
+}
+RETRY_MAX_S = 30
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
+    """Make a Quart view of a page. Whatever goes wrong becomes a page too."""
+
+    @wraps(handler)
+    async def view(**params: str) -> Response:
+        request = _request(params)
+        if record := RECORD.get():
+            record.call, record.ids = quart_request.endpoint or "", params
+            record.of_a_crowd = request.method in ("GET", "HEAD") and record.call.startswith("page_")
+        try:
+            if request.method == "OPTIONS":
+                return Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS"})
+            if not all(_PARAMS[name].fullmatch(value) for name, value in params.items()):
+                raise NotFound
+            if request.method == "POST" and is_foreign(request):
+                return sealed(foreign_form(request))
+            if handler is not _without_slash and not request.path.startswith("/admin/"):
+                await _may_be_seen(request)
+            # A page asks the stores several things, one after another. A form is also sent to us meanwhile.
+            within_s = deadlines.PAGE_TIMEOUT_S if request.method != "POST" else deadlines.CALL_TIMEOUT_S
+            async with deadlines.answered_within(within_s):
+                return sealed(await handler(request))
+        except Exception as error:  # the entry point of every page
+            return sealed(error_page(request, refusal_of(error)))
+
+    return view
+
+
+async def _may_be_seen(request: Request) -> None:
+    """Refuse what is hidden as what never was: forms do not ask of themselves whether their room exists."""
+    if (unseen := request.app.hidden.what(request.params)) and not await shows_staff(request):
+        raise unseen
+    if request.method == "POST" and "room_id" in request.params:
+        await request.app.board.current(RoomId(request.params["room_id"]))
+
+
+def add_page(app: Quart, path: str, name: str, handler: Handler) -> None:
+    """Make a page of the app, and lead to it from its address with a slash at the end, as people type it."""
+    for at, view, of in ((path, handler, name), (f"{path}/", _without_slash, f"{name}_slash")):
+        if at != "//":
+            app.add_url_rule(at, of, page(view), methods=["GET", "OPTIONS"], provide_automatic_options=False)
+
+
+async def _without_slash(request: Request) -> Response:
+    # The path is one of our pages', so it begins with a word of ours: `//host` is none.
+    query = f"?{request.query.decode('latin-1')}" if request.query else ""
+    response = Response(status=308)
+    response.headers["Location"] = quote(request.path.removesuffix("/")) + query
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _request(params: dict[str, str]) -> Request:
+    scope: Any = quart_request.scope
+    return request_of(current_app.extensions["fairgate"], scope, params)
+
+
+async def not_found(error: NotFoundError) -> Response:
+    """An address nobody knows: a page for whoever reads pages, a problem document for everybody else."""
+    request = _request({})
+    if request.path.startswith("/v1/") or "text/html" not in (request.header(b"accept") or ""):
+        return quart_response(refuse(error))
+    return sealed(error_page(request, NotFound()))
+
+
+def sealed(response: Response) -> Response:
+    """The answer with the headers every page carries."""
+    response.headers.update(SECURITY_HEADERS)
+    return response
+
+
+def foreign_form(request: Request) -> Response:
+    """The answer to a form that another site sent."""
+    document = ErrorPage(403, "foreign_form", _page_of(request), request.request_id)
+    return respond("error.html", document, 403)
+
+
+def error_page(request: Request, refusal: Refusal) -> Response:
+    """A page for a refusal that no page shows in its own words."""
+    retry_after_s = min(RETRY_MAX_S, max(1, refusal.retry_after_s)) if isinstance(refusal, Retryable) else 0
+    back = _page_of(request) if retry_after_s or refusal.status == 500 else "/"
+    document = ErrorPage(refusal.status, refusal.code, back, request.request_id, retry_after_s)
+    return respond("error.html", document, refusal.status, retry_after_s)
+
+
+def _page_of(request: Request) -> str:
+    """The page a request belongs to: a form is posted to an address below its page."""
+    return request.path if request.method in ("GET", "HEAD") else request.path.rpartition("/")[0] or "/"

@@ -1,0 +1,49 @@
+"""What an event is called and where it is, for the heads of pages; looked up at most every few seconds.
+
+The queue page is opened by everybody at once; it must not cost a query each, and it goes on with what was
+last known while Postgres is away.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from app.catalogue import events
+from app.core.errors import EventNotFound, StoreUnavailable
+from app.core.model import EventId, Room
+from app.store.connections import Stores
+from app.web.pages.documents import EventHead, event_head
+
+FRESH_S = 5.0
+KEPT_MAX = 1000  # events; beyond it the oldest is forgotten
+
+
+@dataclass(slots=True)
+class Posters:
+    """The heads of events as last read; one per process, kept by Quart."""
+
+    _kept: dict[EventId, tuple[float, EventHead]] = field(default_factory=dict)
+
+    async def of_room(self, stores: Stores, room: Room) -> EventHead | None:
+        """The event behind a room; None for a room without one."""
+        if room.event_id is None:
+            return None
+        read_at, head = self._kept.get(room.event_id, (0.0, None))
+        if head is not None and time.monotonic() - read_at < FRESH_S:
+            return head
+        try:
+            event, _ = await events.event(stores, room.event_id)
+        except EventNotFound:
+            return None
+        except StoreUnavailable:
+            if head is None:
+                raise
+            return head
+        return self._keep(event_head(event))
+
+    def _keep(self, head: EventHead) -> EventHead:
+        if len(self._kept) >= KEPT_MAX:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[EventId(head.event_id)] = (time.monotonic(), head)
+        return head

@@ -1,0 +1,65 @@
+"""The way from the queue page to somebody else's site: a claimed turn is handed over by a ticket."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+from quart import Response
+
+from app.core.errors import NotFound
+from app.core.handover import TICKET_TTL_S, Ticket, new_ticket_id, with_ticket
+from app.core.model import Place, Room, RoomId
+from app.gate import sessions
+from app.web.gate.addresses import allowed, host_of
+from app.web.http.routes import Request
+from app.web.pages import knownuser
+from app.web.pages.queue_document import goal_of, return_query
+from app.web.pages.visitors import asked_return, place_of
+
+
+async def go(request: Request) -> Response:
+    """Go on to where the gate stopped them, with a ticket; whoever is not inside goes to the queue page.
+
+    A GET that changes nothing: the ticket counts when the gate takes it.
+    """
+    room_id = RoomId(request.params["room_id"])
+    room = await request.app.line.rooms.get(room_id)
+    return_to = allowed(asked_return(request), room.settings)
+    found = await place_of(request, room_id)
+    if found is None or found[0].state != "active":
+        return _moved(f"/rooms/{room_id}{return_query(return_to)}")
+    place, now = found
+    room = await request.app.line.rooms.of(room_id, now)
+    if (answer := await knownuser.with_shops_token(request, room, return_to, place)) is not None:
+        return answer
+    goal = goal_of(room, return_to)
+    if goal.startswith("/"):
+        return _moved(goal)
+    now_s = int(time.time())
+    ticket = Ticket(
+        ticket_id=new_ticket_id(),
+        room_id=room_id,
+        visitor_id=place.visitor_id,
+        queue_number=place.queue_number or 0,
+        began=await _began_s(request, room, place),
+        host=host_of(goal),
+        exp=now_s + TICKET_TTL_S,
+    )
+    return _moved(with_ticket(goal, request.app.handover.sign(ticket)))
+
+
+async def _began_s(request: Request, room: Room, place: Place) -> int:
+    """When the session was claimed; asked only where it may have been renewed and has a limit."""
+    if room.settings.session_max_s:
+        with suppress(NotFound):
+            number = place.queue_number or 0
+            return await sessions.began_s(request.app.gate, room.room_id, place.visitor_id, number)
+    return min(int(time.time()), place.session_expires_at_ms // 1000 - room.settings.session_ttl_s)
+
+
+def _moved(address: str) -> Response:
+    response = Response(status=302)
+    response.headers["Location"] = address
+    response.headers["Cache-Control"] = "no-store"
+    return response

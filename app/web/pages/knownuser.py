@@ -1,0 +1,212 @@
+"""Where a shop's KnownUser connector sends visitors: into the line, on with a token, and away when done.
+
+All are addresses that browsers are redirected to, at the paths that connectors know. Nobody is sent anywhere
+but to a host that the room names.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import parse_qs
+
+import structlog
+from quart import Response
+
+from app.core.clock import now_ms
+from app.core.errors import CredentialInvalid, NotFound, Restoring, StoreUnavailable
+from app.core.knownuser import (
+    ERRORS,
+    RedirectType,
+    RoomFace,
+    read_enqueue_token,
+    token,
+    visitor_of,
+    with_token,
+)
+from app.core.model import Place, Room, RoomId, VisitorId
+from app.core.tokens import new_visitor_id
+from app.gate import knownuser, sessions
+from app.gate.sessions import Entering
+from app.web.gate.addresses import allowed
+from app.web.http.credentials import network_of, newcomer_cookie
+from app.web.http.origins import is_part_of_foreign_page
+from app.web.http.routes import Request
+from app.web.pages import visitors
+from app.web.pages.documents import ErrorPage
+from app.web.pages.queue_document import goal_of, return_query
+from app.web.pages.render import respond
+from app.web.pages.visitors import add_cookie
+
+CANCELLED_MAX = 10  # rooms that one address cancels
+QUERY_MAX = 40  # parameters; of more none is read
+_log = structlog.get_logger()
+
+
+async def enter(request: Request) -> Response:
+    """Into the line; or straight back with a token, where there is no crowd or it is their turn."""
+    asked = _query(request)
+    face, room = await _face(request, asked.get("c", ""), asked.get("e", ""))
+    return_to = allowed(asked.get("t", ""), room.settings)
+    line = f"/rooms/{room.room_id}{return_query(return_to)}"
+    if is_part_of_foreign_page(request):
+        return _moved(line)
+    if room.settings.gate_mode == "off":
+        return _back(request, face, room, return_to, "disabled")
+    known = visitors.visitor_of(request, room.room_id)
+    visitor_id = known.visitor_id if known else None
+    named = await _named(request, face, asked.get("enqueuetoken", ""), visitor_id)
+    anew = room.settings.gate_mode == "auto"
+    network = network_of(request, room.room_id)
+    who = Entering(named or visitor_id or new_visitor_id(network), network, anew)
+    place: Place | None = None
+    if anew or known:
+        try:
+            place = await sessions.enter(request.app.gate, room.room_id, who)
+        except (StoreUnavailable, Restoring):
+            if room.settings.gate_fail == "open":
+                return _back(request, face, room, return_to, "safetynet")
+    response = _to_shop(request, face, room, return_to, place) if place else _moved(line)
+    if (place or named) and who.visitor_id != visitor_id:
+        add_cookie(response, newcomer_cookie(request, room.room_id, who.visitor_id))
+    return response
+
+
+async def refused(request: Request) -> Response:
+    """The shop's connector did not take a token: say so, and lead back into the line."""
+    asked, why = _query(request), request.path.removeprefix("/error/").rstrip("/")
+    if why not in ERRORS:
+        raise NotFound
+    _, room = await _face(request, asked.get("c", ""), asked.get("e", ""))
+    _log.warning("knownuser_token_refused", room_id=room.room_id, why=why)
+    return_to = allowed(asked.get("t", ""), room.settings)
+    back = f"/rooms/{room.room_id}{return_query(return_to)}"
+    return respond("error.html", ErrorPage(403, "turn_not_taken", back, request.request_id), 403)
+
+
+async def cancel(request: Request) -> Response:
+    """The visitor is done at the shop: their turn ends, and they go on to where the shop says."""
+    params = request.params
+    return await _cancel(request, params["customer_id"], [(params["room_id"], params.get("queue_id", ""))])
+
+
+async def cancel_multiple(request: Request) -> Response:
+    """The same for several rooms at once."""
+    pairs = [it.partition("~") for it in _query(request).get("wrl", "").split("_")]
+    return await _cancel(request, request.params["customer_id"], [(it[0], it[2]) for it in pairs])
+
+
+PATHS = {  # by the name of the page; `/` with what a connector says is `enter`
+    "knownuser_error": ("/error/<error_code>", refused),
+    "knownuser_session_error": ("/error/connector/sessionstate", refused),
+    "knownuser_cancel": ("/cancel/<customer_id>/<room_id>", cancel),
+    "knownuser_cancel_one": ("/cancel/<customer_id>/<room_id>/<queue_id>", cancel),
+    "knownuser_cancel_multiple": ("/cancel/multiple/<customer_id>", cancel_multiple),
+}
+
+
+def is_sent_here(request: Request) -> bool:
+    """Whether a connector sent this browser: its address says which customer and which room."""
+    return b"c=" in request.query and {"c", "e"} <= _query(request).keys()
+
+
+async def with_shops_token(request: Request, room: Room, return_to: str, place: Place) -> Response | None:
+    """The way on from the queue page, in a room that speaks to a shop; None: in others."""
+    face = await face_of(request, room.room_id)
+    return _to_shop(request, face, room, return_to, place) if face else None
+
+
+async def face_of(request: Request, room_id: RoomId) -> RoomFace | None:
+    """The room's face as it was a moment ago."""
+    app = request.app
+    return await app.kept_faces.get(room_id, lambda: knownuser.face_of(app.faces, room_id))
+
+
+async def _cancel(request: Request, customer_id: str, pairs: list[tuple[str, str]]) -> Response:
+    room: Room | None = None
+    for room_id, queue_id in pairs[:CANCELLED_MAX]:
+        _, room = await _face(request, customer_id, room_id)
+        visitor_id = visitor_of(queue_id)
+        if visitor_id is not None and not is_part_of_foreign_page(request):
+            await knownuser.cancel(request.app.gate, room.room_id, visitor_id)
+    if room is None:
+        raise NotFound
+    return _moved(goal_of(room, allowed(_query(request).get("r", ""), room.settings)))
+
+
+async def _face(request: Request, customer_id: str, room_id: str) -> tuple[RoomFace, Room]:
+    """The room that a connector means. Raises NotFound, RoomNotFound, StoreUnavailable."""
+    face = await face_of(request, RoomId(room_id.lower())) if len(room_id) <= 40 else None
+    if face is None or face.face.customer_id != customer_id.lower():
+        raise NotFound
+    if unseen := request.app.hidden.what({"room_id": face.room_id}):
+        raise unseen
+    return face, (await request.app.board.current(face.room_id)).room
+
+
+async def _named(
+    request: Request, face: RoomFace, text: str, visitor_id: VisitorId | None
+) -> VisitorId | None:
+    """Whom an enqueue token names by a key of the shop's; None: nobody in particular.
+
+    Once they are known here it has done its work, so a page that is loaded again is no second use.
+    Raises CredentialInvalid, StoreUnavailable.
+    """
+    if not text:
+        return None
+    said = read_enqueue_token(
+        text,
+        face.secret,
+        customer_id=face.face.customer_id,
+        room_id=face.room_id,
+        now_ms=now_ms(),
+        client=request.client,
+    )
+    key = f"knownuser {said.unique_key}"
+    named = request.app.places.account_visitor(face.room_id, key) if said.unique_key else None
+    try:
+        await knownuser.use_enqueue_token(request.app.faces, face.room_id, said)
+    except CredentialInvalid:
+        if visitor_id is None or named not in (None, visitor_id):
+            raise
+    return named
+
+
+def _to_shop(request: Request, face: RoomFace, room: Room, return_to: str, place: Place) -> Response:
+    """With a token; its cookie ends with the session, or is put off at the shop where sessions renew."""
+    now_s, renews = int(time.time()), room.settings.session_renews
+    left_s = place.session_expires_at_ms // 1000 - now_s
+    text = token(
+        face,
+        place.visitor_id,
+        now_s,
+        extend=renews,
+        minutes=0 if renews else max(1, left_s // 60),
+        client=request.client if room.settings.pass_ip_bound else "",
+    )
+    return _moved(with_token(_goal(request, room, return_to), text))
+
+
+def _back(request: Request, face: RoomFace, room: Room, return_to: str, redirect: RedirectType) -> Response:
+    """With a token of nobody in particular."""
+    text = token(face, None, int(time.time()), redirect=redirect)
+    return _moved(with_token(_goal(request, room, return_to), text))
+
+
+def _goal(request: Request, room: Room, return_to: str) -> str:
+    goal = goal_of(room, return_to)
+    return goal if not goal.startswith("/") else request.origin() + goal
+
+
+def _query(request: Request) -> dict[str, str]:
+    try:
+        found = parse_qs(request.query.decode("latin-1"), max_num_fields=QUERY_MAX)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in found.items()}
+
+
+def _moved(address: str) -> Response:
+    response = Response(status=302)
+    response.headers["Location"] = address
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,173 @@
+"""What pages say about mail: leave an address while you wait, and take over what you reserved as a guest."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+import msgspec
+from quart import Response
+
+from app.core import typed
+from app.core.email import mailbox
+from app.core.errors import (
+    Conflict,
+    CredentialInvalid,
+    PlaceNotFound,
+    RateLimited,
+    StoreUnavailable,
+    ValidationFailed,
+    WrongAccount,
+)
+from app.core.model import Account, ReservationId, RoomId
+from app.notifications import addresses
+from app.waiting_room import queue
+from app.web.api.accounts import LoginBody, logged_in
+from app.web.api.guest_takeover import ClaimQuery
+from app.web.api.mail_locale import mail_locale
+from app.web.api.rooms import new_mailbox
+from app.web.http.bodies import read_query
+from app.web.http.credentials import cookies
+from app.web.http.routes import Request
+from app.web.pages.documents import MailboxView
+from app.web.pages.forms import read_form, see
+from app.web.pages.render import respond
+from app.web.pages.visitors import visitor_of
+
+MAILBOX_COOKIE = "fairgate_mail_"  # + room_id: an address was left on the page
+MAILBOX_COOKIE_S = 30 * 86_400
+REFUSED = (CredentialInvalid, WrongAccount, Conflict, RateLimited)
+
+
+class ConfirmPage(msgspec.Struct, frozen=True):
+    """The button that confirms an address; without a token: the link is not good any more."""
+
+    token: str = ""
+    email: str = ""
+    confirmed: bool = False
+
+
+class ClaimPage(msgspec.Struct, frozen=True):
+    """The form that takes a reservation over; `claimed`: it was."""
+
+    reservation_id: str
+    expires: int
+    signature: str
+    claimed: bool = False
+    problem: str = ""
+
+
+async def leave_email(request: Request) -> Response:
+    """Keep an address for whoever stands in this line; the empty one forgets it."""
+    room_id, form = RoomId(request.params["room_id"]), await read_form()
+    claims, back = visitor_of(request, room_id), see(f"/rooms/{request.params['room_id']}")
+    if claims is None:
+        return back
+    text = form.get("email", "").strip()
+    if not text:
+        await addresses.forget(request.app.stores, room_id, claims.visitor_id)
+        return back
+    try:
+        email = mailbox(text)
+        await queue.place(request.app.line, room_id, claims)  # throttled; and there is such a place
+    except (ValidationFailed, PlaceNotFound):
+        return back
+    locale = await mail_locale(request, room_id)
+    await addresses.keep(
+        request.app.stores, new_mailbox(request, claims.visitor_id, email, locale, guest=True)
+    )
+    remember_mailbox(back, request, room_id)
+    return back
+
+
+def remember_mailbox(response: Response, request: Request, room_id: RoomId) -> None:
+    """Have the page look for the address: who left none costs no query. The cookie says nothing else."""
+    response.set_cookie(
+        MAILBOX_COOKIE + room_id,
+        "1",
+        max_age=MAILBOX_COOKIE_S,
+        path=f"/rooms/{room_id}",
+        samesite="Lax",
+        secure=request.is_secure(),
+        httponly=True,
+    )
+
+
+async def mailbox_of(request: Request, room_id: RoomId) -> MailboxView | None:
+    """The address a visitor left on this page; None also while Postgres is away."""
+    claims = visitor_of(request, room_id)
+    if claims is None or not cookies(request, MAILBOX_COOKIE + room_id).get(""):
+        return None
+    try:
+        found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
+    except StoreUnavailable:
+        return None
+    wrong = dict(parse_qsl(request.query.decode("latin-1"))).get("code") == "wrong"
+    return MailboxView(*found, wrong_code=wrong) if found else None
+
+
+async def confirm_by_code(request: Request) -> Response:
+    """Take the six digits from where the visitor waits."""
+    room_id, form = RoomId(request.params["room_id"]), await read_form()
+    claims, back = visitor_of(request, room_id), f"/rooms/{request.params['room_id']}"
+    if claims is None:
+        return see(back)
+    try:
+        await queue.place(request.app.line, room_id, claims)  # throttled
+        code = typed.code(form.get("code", ""))[:20]
+        await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, code)
+    except (ValidationFailed, PlaceNotFound):
+        return see(f"{back}?code=wrong")
+    return see(back)
+
+
+async def confirm_page(request: Request) -> Response:
+    """The button that confirms an address. A GET confirms nothing: mail scanners follow links."""
+    found = await addresses.of_link(request.app.stores, request.params["confirm_token"])
+    if found is None:
+        return respond("confirm_email.html", ConfirmPage(), 404)
+    document = ConfirmPage(request.params["confirm_token"], found.email, found.confirmed)
+    return respond("confirm_email.html", document)
+
+
+async def confirm(request: Request) -> Response:
+    """Confirm the address, in whatever browser the mail was opened."""
+    await addresses.confirm(request.app.stores, request.params["confirm_token"])
+    return see(f"/confirm/{request.params['confirm_token']}")
+
+
+async def claim_page(request: Request) -> Response:
+    """The form; a GET takes nothing over."""
+    return respond("claim.html", _document(request))
+
+
+async def claim(request: Request) -> Response:
+    """Log in and take the reservation over."""
+    document, form = _document(request), await read_form()
+    try:
+        account = await _logged_in(request, form)
+        link = (document.expires, document.signature)
+        reservation_id = ReservationId(document.reservation_id)
+        await addresses.claim(request.app.stores, request.app.claims, account, reservation_id, link)
+    except REFUSED as refusal:
+        return respond(
+            "claim.html", msgspec.structs.replace(document, problem=refusal.detail), refusal.status
+        )
+    return respond("claim.html", msgspec.structs.replace(document, claimed=True))
+
+
+def _document(request: Request) -> ClaimPage:
+    query = read_query(request, ClaimQuery)
+    return ClaimPage(request.params["reservation_id"], query.expires, query.signature)
+
+
+async def _logged_in(request: Request, form: dict[str, str]) -> Account:
+    """The account of the e-mail and the password in the form. Raises CredentialInvalid, RateLimited."""
+    sent = {name: form.get(name, "") for name in ("email", "password")}
+    try:
+        login = msgspec.convert(sent, LoginBody)
+    except msgspec.ValidationError:
+        raise CredentialInvalid("The e-mail or the password is wrong.") from None
+    done = await logged_in(request, login)
+    account = await request.app.keyring.read(done.token)
+    assert isinstance(account, Account)
+    return account

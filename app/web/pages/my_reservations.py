@@ -1,0 +1,88 @@
+"""My reservations: all of one browser, of every sale it stood in line for; and the calendar file of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from quart import Response
+
+from app.catalogue import events
+from app.core.clock import from_ms, in_zone, now_ms
+from app.core.errors import ReservationNotFound
+from app.core.model import Event, Reservation
+from app.reservations import operations
+from app.web.http.credentials import Asker, asker
+from app.web.http.routes import Request
+from app.web.pages.booking import owned
+from app.web.pages.documents import MinePage, MineView, event_head, reservation_view
+from app.web.pages.render import respond
+from app.web.pages.visitors import NOT_A_CREDENTIAL
+
+GOING = ("held", "paying", "confirmed")
+
+
+async def mine(request: Request) -> Response:
+    """My reservations."""
+    try:
+        who = await asker(request)
+    except NOT_A_CREDENTIAL:
+        who = Asker((), None)
+    visitors = {it.room_id: it.visitor_id for it in who.visitors}
+    found = await operations.of_visits(request.app.desk, visitors)
+    sales = {it.event_id: await _sale(request, it) for it in {each.event_id: each for each in found}.values()}
+    views = [(it, sales[it.event_id].view(it)) for it in found]
+    document = MinePage(
+        now_ms=now_ms(),
+        going=[view for it, view in views if it.status in GOING],
+        ended=[view for it, view in views if it.status not in GOING],
+    )
+    return respond("mine.html", document)
+
+
+@dataclass(frozen=True)
+class Sale:
+    """An event and the names of its ticket types."""
+
+    event: Event
+    names: dict[str, str]
+
+    def view(self, it: Reservation) -> MineView:
+        """A reservation of it as the page shows it."""
+        return MineView(event_head(self.event), reservation_view(it, self.names))
+
+
+async def _sale(request: Request, it: Reservation) -> Sale:
+    event, ticket_types = await events.event(request.app.stores, it.event_id)
+    return Sale(event, {each.ticket_type_id: each.name for each in ticket_types})
+
+
+async def calendar(request: Request) -> Response:
+    """The event as a calendar file, for who has tickets. No end: how long it takes is nothing we know."""
+    from icalendar import Calendar  # loads slowly, and few ask for the file
+    from icalendar import Event as CalendarEvent
+
+    it = await owned(request)
+    if it.status != "confirmed":
+        raise ReservationNotFound
+    event, _ = await events.event(request.app.stores, it.event_id)
+    url = f"{request.origin()}/reservations/{it.reservation_id}"
+    entry = CalendarEvent()
+    entry.add("uid", f"{it.reservation_id}@fairgate")
+    entry.add("dtstamp", from_ms(it.confirmed_at_ms))
+    entry.add("dtstart", in_zone(event.starts_at, ZoneInfo(event.timezone)))
+    entry.add("summary", event.name)
+    if event.venue:
+        entry.add("location", event.venue)
+    entry.add("description", url)
+    entry.add("url", url)
+    file = Calendar()
+    file.add("prodid", "-//Fairgate//Tickets//EN")
+    file.add("version", "2.0")
+    file.add("method", "PUBLISH")
+    file.add_component(entry)
+    file.add_missing_timezones()
+    response = Response(file.to_ical(), content_type="text/calendar; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{it.event_id}.ics"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

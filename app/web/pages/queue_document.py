@@ -1,0 +1,241 @@
+"""The queue page as a frozen document: which panel, which notice, which figures.
+
+`panel_of`, `notice_of` and `slower_of` have twins in `static/line.js`; a browser test compares them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+import msgspec
+
+from app.core.clock import to_ms
+from app.core.model import Pace, Place, Room, RoomStatus
+from app.web.documents.waiting_room import Draw, PlaceDocument, StatusDocument
+from app.web.pages.documents import EventHead, MailboxView
+
+REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
+SLOWER_TOLD_MS = 15 * 60_000  # so long a longer wait is explained
+REFRESH_NEAR_S = 5
+REFRESH_QUIET_S = 60  # nothing is expected soon
+STAYS = ("removed", "active", "called", "done")  # tell these whatever became of the room
+QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in line; in show.js as well
+NOTHING_ON_SALE = ("not_on_sale_yet", "sale_over", "nothing_on_sale")
+OVER = ("no_show", "expired", "left", "done", "removed")
+
+
+def panel_of(room_state: str, place_state: str | None) -> str:
+    """Which part of the queue page is shown."""
+    if place_state in STAYS:
+        return place_state
+    if room_state == "sold_out" and place_state == "waiting":
+        return "returns"
+    if room_state in ("sold_out", "closed"):
+        return room_state
+    if place_state is None:
+        return "scheduled" if room_state == "scheduled" else "door"
+    if place_state == "prequeue":
+        return "prequeue" if room_state in ("scheduled", "prequeue") else "drawing"
+    return place_state
+
+
+def notice_of(
+    room_state: str, panel: str, available: int | None, quantity: int, reached: bool, blocked: str = ""
+) -> str:
+    """Which strip stands above it, if any.
+
+    `quantity`: the tickets this visitor wants at once; `reached`: the serving position is at their number.
+    """
+    if room_state == "paused" and panel in ("door", "drawing", "waiting", "called"):
+        return "paused"
+    if panel != "waiting":
+        return ""
+    if blocked in NOTHING_ON_SALE:
+        return blocked
+    if available == 0:
+        return "held"
+    return "fewer" if quantity > 1 and (reached or (available or quantity) < quantity) else ""
+
+
+def slower_of(pace: Pace | None, now_ms: int) -> str:
+    """Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since."""
+    return pace.why if pace and now_ms - pace.since_ms < SLOWER_TOLD_MS else ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One visitor before one room; `place_document` and `status_document` are what the API would answer."""
+
+    room: Room
+    status: RoomStatus
+    place: Place | None
+    event: EventHead | None
+    status_document: StatusDocument
+    place_document: PlaceDocument | None
+    began: int = 0  # the position this visitor was first seen at; 0: not seen yet
+    return_to: str = ""  # where the gate stopped them; an address the room allows
+    known: bool = False  # their cookie says who they are, whether they have a place or not
+    cookies_needed: bool = False  # they pressed the button, and our cookie did not come back
+
+
+@dataclass(frozen=True)
+class RoomPage:
+    """The queue page."""
+
+    room_id: str
+    name: str
+    title: str
+    event: EventHead | None
+    message: str
+    panel: str
+    notice: str
+    slower: str
+    now_ms: int
+    opens_at_ms: int
+    prequeue_at_ms: int
+    closes_at_ms: int
+    claim_by_ms: int
+    session_expires_at_ms: int
+    position: int
+    ahead: int
+    quantity: int
+    held: int
+    claim_window_s: int
+    progress: int
+    queue_number: int | None
+    serving_position: int
+    waiting: int
+    wait_s: tuple[int, int] | None  # even odds and nine in ten; None: not known
+    lottery: Draw | None
+    joinable: bool
+    cookies_needed: bool
+    in_line: bool
+    queueing: bool
+    available: int | None
+    visitor_id: str
+    go_on: str
+    elsewhere: bool  # it leads to another site: by a link, because our forms lead to ourselves only
+    query: str  # what the addresses of forms end with
+    refresh_s: int
+    start_json: str
+    mailbox: MailboxView | None = None
+
+    @property
+    def zone(self) -> str:
+        """The zone its times are given in; empty: the visitor's own."""
+        return self.event.zone if self.event else ""
+
+
+def goal_of(room: Room, return_to: str = "") -> str:
+    """Where a called visitor goes: where they came from, somebody else's site, or our booking page."""
+    return return_to or room.settings.target_url or (f"/events/{room.event_id}" if room.event_id else "/")
+
+
+def go_on_path(room: Room, return_to: str = "") -> str:
+    """The address of ours that leads there: the page itself, or the one that hands over to another site."""
+    goal = goal_of(room, return_to)
+    return goal if goal.startswith("/") else f"/rooms/{room.room_id}/go{return_query(return_to)}"
+
+
+def return_query(return_to: str) -> str:
+    """The part of a queue page's address that says where the gate stopped the visitor."""
+    return f"?{urlencode({'return_to': return_to})}" if return_to else ""
+
+
+def position_of(status: RoomStatus, place: Place | None) -> int:
+    """People ahead + 1 while waiting, else 0."""
+    if place is None or place.state != "waiting" or place.queue_number is None:
+        return 0
+    bound = max(1, place.queue_number - status.serving_position)
+    return bound if place.ahead is None else place.ahead + 1
+
+
+def room_page(standing: Standing) -> RoomPage:
+    """The queue page of one visitor."""
+    room, status, place = standing.room, standing.status, standing.place
+    panel = panel_of(status.state, place.state if place else None)
+    position = position_of(status, place)
+    quantity = max(1, place.quantity) if place else 1
+    reached = place is not None and 0 < (place.queue_number or 0) <= status.serving_position
+    notice = notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
+    # Nobody is called while the line is paused or nothing is free: an estimate would be made up.
+    estimate = standing.place_document.wait_s if standing.place_document and not notice else None
+    page = RoomPage(
+        room_id=room.room_id,
+        name=standing.event.name if standing.event else room.settings.name,
+        title=room.settings.name,
+        event=standing.event,
+        message=room.settings.message,
+        panel=panel,
+        notice=notice,
+        slower="" if notice == "paused" else slower_of(status.pace, status.now_ms),
+        now_ms=status.now_ms,
+        opens_at_ms=to_ms(room.settings.opens_at),
+        prequeue_at_ms=to_ms(room.settings.prequeue_at),
+        closes_at_ms=to_ms(room.settings.closes_at),
+        claim_by_ms=place.claim_by_ms if place else 0,
+        session_expires_at_ms=place.session_expires_at_ms if place else 0,
+        position=position,
+        ahead=(place.ahead or 0) if place else 0,
+        quantity=quantity,
+        held=status.held or 0,
+        claim_window_s=room.settings.claim_window_s,
+        progress=_progress(position, standing.began),
+        queue_number=place.queue_number if place else None,
+        serving_position=status.serving_position,
+        waiting=status.waiting,
+        wait_s=(estimate.p50, estimate.p90) if estimate else None,
+        lottery=standing.status_document.draw,
+        joinable=status.state not in ("sold_out", "closed"),
+        cookies_needed=standing.cookies_needed,
+        in_line=place is not None and place.state in ("prequeue", "waiting"),
+        queueing=panel in QUEUEING,
+        available=status.available,
+        visitor_id=place.visitor_id if place else "",
+        go_on=go_on_path(room, standing.return_to),
+        elsewhere=not goal_of(room, standing.return_to).startswith("/"),
+        query=return_query(standing.return_to),
+        refresh_s=0,
+        start_json=_start(standing),
+    )
+    return replace(page, refresh_s=_refresh_s(page, standing))
+
+
+def _progress(position: int, began: int) -> int:
+    return round(1000 * (began - position) / began) if began > 1 and position <= began else 0
+
+
+def _refresh_s(page: RoomPage, standing: Standing) -> int:
+    """How soon a page without script looks again; 0: nothing will change by itself."""
+    if page.panel in OVER:
+        return 0
+    if page.panel in ("sold_out", "closed"):
+        return REFRESH_QUIET_S
+    due_s = REFRESH_MAX_S
+    if page.panel in ("scheduled", "prequeue"):
+        instants = (at for at in (page.prequeue_at_ms, page.opens_at_ms) if at > page.now_ms)
+        due_s = (min(instants, default=page.now_ms + REFRESH_MAX_S * 1000) - page.now_ms) // 1000 + 1
+    elif page.panel == "returns" or page.notice in ("held", "fewer"):
+        due_s = page.claim_window_s // 2  # there is a form, and who fills it in has to have the time
+    elif page.panel == "waiting" and standing.place_document:
+        # Without a script nothing else tells them their turn: who is near the front looks often.
+        due_s = min(standing.place_document.poll_after_s, REFRESH_NEAR_S + page.ahead)
+    return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)
+
+
+def _start(standing: Standing) -> str:
+    """What the script begins with: the two documents it would otherwise have to ask for."""
+    place = standing.place_document
+    if place is not None:
+        place = msgspec.structs.replace(place, place_token="")  # it stays in the HttpOnly cookie
+    return msgspec.json.encode(
+        {
+            "room_id": standing.room.room_id,
+            "go_on": go_on_path(standing.room, standing.return_to),
+            "now_ms": standing.status.now_ms,
+            "began": standing.began,
+            "status": standing.status_document,
+            "place": place,
+        }
+    ).decode()

@@ -1,0 +1,154 @@
+"""From a document to an HTML answer: languages, the template environment, the security headers, compression.
+
+Templates escape everything; `StrictUndefined` turns a misspelt name into an error instead of an empty space.
+Compressing HTML is safe here because pages carry no secret: tokens travel in HttpOnly cookies and forms are
+protected by their Origin, not by a token in the page. The one exception is sent as it is (`secret`).
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from quart import Response, request
+
+from app import i18n
+from app.store.spans import span
+from app.web.http.assets import load_assets
+from app.web.pages.theme import PLAIN, Look
+
+CONSOLE = "console/"
+TEXTS_MAX = 2_000  # kept of a language: more than the templates have
+SHARED_MAX = 64  # pages that are the same for many: a room has one a second, in each language
+TEMPLATES = Path(__file__).parents[3] / "templates"
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Referrer-Policy": "same-origin",  # `no-referrer` would make the Origin of our own forms `null`
+    "X-Frame-Options": "DENY",
+}
+
+
+@cache
+def templates(language: str) -> Environment:
+    """The environment of all pages in one language, made once."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,  # to look whether the files changed took 4% of a page
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    i18n.install(environment, language)
+    gettext = _gettext(i18n.catalogue(language).gettext)
+    environment.globals |= {
+        "_": gettext,
+        "gettext": gettext,
+        "asset": load_assets().url,
+        "hidden_unless": hidden_unless,
+    }
+    return environment
+
+
+def _gettext(translated: Callable[[str], str]) -> Callable[..., Markup]:
+    """What jinja2.ext.i18n would install, but a text without variables is made once, not for every page."""
+
+    @lru_cache(maxsize=TEXTS_MAX)
+    def constant(text: str) -> Markup:
+        return Markup(translated(text)) % {}
+
+    def gettext(text: str, **variables: object) -> Markup:
+        return Markup(translated(text)) % variables if variables else constant(text)
+
+    return gettext
+
+
+def hidden_unless(shown: bool) -> Markup:
+    """The attribute that hides an element, or nothing."""
+    return Markup("" if shown else " hidden")
+
+
+def html(template: str, page: Any, language: str = i18n.ENGLISH, look: Look = PLAIN) -> str:
+    """The page as text."""
+    with span("render"):
+        return templates(language).get_template(template).render(page=page, look=look)
+
+
+@lru_cache(maxsize=SHARED_MAX)
+def _made(template: str, page: Any, language: str, look: Look) -> tuple[bytes, bytes]:
+    plain = html(template, page, language, look).encode()
+    return plain, _gzipped(plain)
+
+
+def respond(
+    template: str,
+    page: Any,
+    status: int = 200,
+    retry_after_s: int = 0,
+    *,
+    look: Look = PLAIN,
+    secret: bool = False,
+    shared: bool = False,
+) -> Response:
+    """The page as an answer that nobody but this visitor may keep.
+
+    Its language is what the room wishes by its `look`, else the visitor's; the console is English.
+    A page with a `secret` in it is not compressed; one that is the same for a crowd (`shared`) is made once
+    for as long as its document stays the same. Such a document has to be hashable.
+    """
+    language = i18n.ENGLISH if template.startswith(CONSOLE) else asked_language(look.locale)
+    kind = "text/html; charset=utf-8"
+    if shared:
+        plain, gzipped = _made(template, page, language, look)
+        response = compressed(plain, kind, gzipped)
+    else:
+        body = html(template, page, language, look).encode()
+        response = Response(body, content_type=kind) if secret else compressed(body, kind)
+    response.status_code = status
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Content-Language"] = language
+    response.vary.add("Accept-Language")
+    if retry_after_s:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
+def asked_language(locale: str = "") -> str:
+    """The language of this request's page."""
+    accepted = (tag for tag, quality in request.accept_languages if quality > 0)
+    return i18n.choose([locale, *accepted])
+
+
+def compressed(plain: bytes, content_type: str, gzipped: bytes | None = None) -> Response:
+    """A body in the encoding the browser takes."""
+    takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+    body = (gzipped or _gzipped(plain)) if takes_gzip else plain
+    response = Response(body, content_type=content_type)
+    response.headers["Vary"] = "Accept-Encoding"
+    if takes_gzip:
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def _gzipped(plain: bytes) -> bytes:
+    return gzip.compress(plain, 6, mtime=0)

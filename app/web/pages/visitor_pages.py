@@ -1,0 +1,103 @@
+"""The pages of visitors: sales, queue, booking, reservation. What they post is in `page_forms.py`.
+
+A GET changes nothing: link previews and prefetching browsers may fetch any page without taking a place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quart import Quart, Response, current_app
+
+from app.core.clock import now_ms, to_ms
+from app.core.errors import StoreUnavailable
+from app.core.model import RoomId
+from app.waiting_room import room_lists
+from app.web.http.origins import is_part_of_foreign_page
+from app.web.http.routes import Request
+from app.web.pages import booking, carry, forms, handover, knownuser, mail, my_reservations
+from app.web.pages.documents import SalesPage, SaleView
+from app.web.pages.entry import add_page, not_found, page
+from app.web.pages.event_heads import Posters
+from app.web.pages.queue_document import room_page
+from app.web.pages.render import respond
+from app.web.pages.theme import look_of, theme_file
+from app.web.pages.visitors import remember_began, set_newcomer, set_place, standing_of
+
+POSTERS = "fairgate_posters"  # where Quart keeps ours
+
+
+async def sales(request: Request) -> Response:
+    """The public sales; or the line, to which a shop's connector sends visitors here."""
+    if knownuser.is_sent_here(request):
+        return await knownuser.enter(request)
+    posters: Posters = current_app.extensions[POSTERS]
+    lines = []
+    for found, status in await room_lists.listed(request.app.line, public_only=True):
+        head = await posters.of_room(request.app.stores, found)
+        name = head.name if head else found.settings.name
+        lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))
+    lines.sort(key=lambda it: it.event is not None and it.event.is_over(now_ms()))
+    return respond("sales.html", SalesPage(lines))
+
+
+async def room(request: Request) -> Response:
+    """The queue page."""
+    standing = await standing_of(request, RoomId(request.params["room_id"]))
+    if standing.status_document.stale is True:
+        raise StoreUnavailable("The queue cannot be read right now.", 5)
+    posters: Posters = current_app.extensions[POSTERS]
+    standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
+    document = replace(room_page(standing), mailbox=await mail.mailbox_of(request, standing.room.room_id))
+    look = look_of(standing.room.room_id, standing.room.settings)
+    response = respond("room.html", document, look=look, shared=standing.place is None)
+    if standing.place is not None:
+        set_place(response, request, standing.place, standing.status)
+        remember_began(response, request, standing, document.position)
+    elif not standing.known and not is_part_of_foreign_page(request):
+        set_newcomer(response, request)
+    return response
+
+
+PAGES = {
+    "/": sales,
+    "/rooms/<room_id>": room,
+    "/rooms/<room_id>/carry": carry.carry,
+    "/rooms/<room_id>/go": handover.go,
+    "/rooms/<room_id>/theme/<digest>/<theme_file>": theme_file,
+    "/events/<event_id>": booking.event,
+    "/reservations": my_reservations.mine,
+    "/reservations/<reservation_id>": booking.reservation,
+    "/reservations/<reservation_id>/calendar.ics": my_reservations.calendar,
+    "/reservations/<reservation_id>/claim": mail.claim_page,
+    "/confirm/<confirm_token>": mail.confirm_page,
+}
+FORMS = {
+    "/rooms/<room_id>/join": forms.join,
+    "/rooms/<room_id>/want": forms.want,
+    "/rooms/<room_id>/enter": forms.enter,
+    "/rooms/<room_id>/leave": forms.leave,
+    "/rooms/<room_id>/email": mail.leave_email,
+    "/rooms/<room_id>/email/code": mail.confirm_by_code,
+    "/confirm/<confirm_token>": mail.confirm,
+    "/rooms/<room_id>/carry": carry.take_over,
+    "/events/<event_id>/reserve": forms.reserve,
+    "/reservations/<reservation_id>/pay": forms.pay,
+    "/reservations/<reservation_id>/cancel": forms.cancel,
+    "/reservations/<reservation_id>/claim": mail.claim,
+    "/reservations/<reservation_id>/extend": forms.extend,
+}
+
+
+def register_pages(app: Quart) -> None:
+    """Add the pages and their forms. They use `extensions["fairgate"]`."""
+    app.extensions[POSTERS] = Posters()
+    for path, view in PAGES.items():
+        add_page(app, path, f"page_{view.__name__}", view)
+    for name, (path, view) in knownuser.PATHS.items():
+        add_page(app, path, f"page_{name}", view)
+    for path, form in FORMS.items():
+        app.add_url_rule(
+            path, f"form_{form.__name__}", page(form), methods=["POST"], provide_automatic_options=False
+        )
+    app.register_error_handler(404, not_found)

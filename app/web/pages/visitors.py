@@ -1,0 +1,154 @@
+"""Who looks at a page: the visitor of a room by their cookie, and what the pages know of their place.
+
+A page takes cookies for what they are worth: one that is forged, of another room or of a session that is over
+counts as none, and the page shows what anybody sees.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import parse_qsl
+
+from quart import Response
+
+from app.core.errors import (
+    BookingTokenExpired,
+    CredentialInvalid,
+    CredentialMissing,
+    PlaceNotFound,
+    WrongRoom,
+)
+from app.core.model import BookingClaims, Place, PlaceClaims, Room, RoomId, RoomStatus
+from app.core.tokens import new_visitor_id
+from app.waiting_room import queue
+from app.web.documents.waiting_room import place_document, place_token
+from app.web.gate.addresses import allowed
+from app.web.http.credentials import (
+    BOOKING_COOKIE,
+    PLACE_COOKIE,
+    booking_of_room,
+    cookies,
+    network_of,
+    newcomer_cookie,
+    place_cookie,
+    read_place,
+)
+from app.web.http.routes import Request
+from app.web.pages.queue_document import Standing
+
+NOT_A_CREDENTIAL = (CredentialInvalid, CredentialMissing, BookingTokenExpired, WrongRoom)
+BEGAN_COOKIE = (
+    "fairgate_began_"  # + room_id: `queue number . position it was first seen at`; also set by queue.js
+)
+BEGAN_COOKIE_S = 86_400
+COOKIES_QUERY = "cookies"
+
+
+def visitor_of(request: Request, room_id: RoomId) -> PlaceClaims | None:
+    """What the place cookie says."""
+    cookie = cookies(request, PLACE_COOKIE + room_id).get("")
+    if not cookie:
+        return None
+    try:
+        return read_place(request, room_id, cookie)
+    except NOT_A_CREDENTIAL:
+        return None
+
+
+async def session_of(request: Request, room_id: RoomId) -> BookingClaims | None:
+    """What the booking cookie says, while its session has not run out."""
+    if not cookies(request, BOOKING_COOKIE + room_id).get(""):
+        return None
+    try:
+        claims = await booking_of_room(request, room_id)
+    except NOT_A_CREDENTIAL:
+        return None
+    return claims if claims.exp > time.time() else None
+
+
+async def place_of(
+    request: Request, room_id: RoomId, claims: PlaceClaims | None = None
+) -> tuple[Place, RoomStatus] | None:
+    """Where the visitor of these claims, else of the cookie, stands; None for somebody without a place."""
+    claims = claims or visitor_of(request, room_id)
+    if claims is None:
+        return None
+    try:
+        return await queue.place(request.app.line, room_id, claims)
+    except PlaceNotFound:
+        return None
+
+
+def set_place(response: Response, request: Request, place: Place, status: RoomStatus) -> None:
+    """Hand the visitor a fresh place token."""
+    room_id = RoomId(request.params["room_id"])
+    token = place_token(request.app.places, place, status, room_id)
+    add_cookie(response, place_cookie(request, room_id, token))
+
+
+def set_newcomer(response: Response, request: Request) -> None:
+    """Say who a newcomer is before they join: then a join is theirs however often it is sent."""
+    room_id = RoomId(request.params["room_id"])
+    add_cookie(response, newcomer_cookie(request, room_id, new_visitor_id(network_of(request, room_id))))
+
+
+def add_cookie(response: Response, header: tuple[bytes, bytes]) -> None:
+    """A Set-Cookie header as the API makes it."""
+    response.headers.add(header[0].decode(), header[1].decode())
+
+
+def began_of(request: Request, room: Room, place: Place) -> int:
+    """The position this visitor's progress is measured from; 0 when this number was not seen before."""
+    number, _, began = cookies(request, BEGAN_COOKIE + room.room_id).get("", "").partition(".")
+    seen_before = number == str(place.queue_number) and began.isascii() and began.isdigit()
+    return min(int(began), place.queue_number or 0) if seen_before and len(began) <= 15 else 0
+
+
+def remember_began(response: Response, request: Request, standing: Standing, position: int) -> None:
+    """Keep where the progress began. Scripts write it too, so it is not HttpOnly; it grants nothing."""
+    if standing.place is None or not position or standing.began:
+        return
+    response.set_cookie(
+        BEGAN_COOKIE + standing.room.room_id,
+        f"{standing.place.queue_number}.{position}",
+        max_age=BEGAN_COOKIE_S,
+        path=f"/rooms/{standing.room.room_id}",
+        samesite="Lax",
+        secure=request.is_secure(),
+    )
+
+
+def asked_return(request: Request) -> str:
+    """Where the gate stopped this visitor, as the address of the page says; not checked yet."""
+    return _asked(request, "return_to")
+
+
+def asked_cookies(request: Request) -> str:
+    """What became of our question for a cookie: `asked`, `needed`, or nothing."""
+    return _asked(request, COOKIES_QUERY)
+
+
+def _asked(request: Request, name: str) -> str:
+    return dict(parse_qsl(request.query.decode("latin-1"))).get(name, "")
+
+
+async def standing_of(request: Request, room_id: RoomId) -> Standing:
+    """All a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
+    shown = await request.app.board.current(room_id)
+    claims = visitor_of(request, room_id)
+    found = await place_of(request, room_id, claims) if claims else None
+    place, status = found or (None, shown.status)
+    room = await request.app.line.rooms.of(room_id, status)
+    rate = room.settings.admission_rate_per_minute
+    return Standing(
+        room=room,
+        status=status,
+        place=place,
+        event=None,
+        status_document=shown.document,
+        place_document=place_document(room_id, place, status, rate, "") if place else None,
+        began=began_of(request, room, place) if place else 0,
+        return_to=allowed(asked_return(request), room.settings),
+        cookies_needed=claims is None and asked_cookies(request) == "needed",
+        known=claims is not None,
+    )

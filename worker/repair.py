@@ -1,0 +1,112 @@
+"""Mends what a crash left between the two stores, and forgets what is past its time.
+
+`mend` is a loop: buyers wait for what it does. The others are jobs (`worker/jobs.py`): each call is one
+round, short, and may run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from app import loops
+from app.core.errors import EventNotFound
+from app.core.model import EventId, RoomId
+from app.reservations import holds, reconcile
+from app.reservations.consistency import LINES_MAX
+from app.restoring.unloading import unload_closed
+from app.store.redis import submissions
+from app.store.redis.busy import KEYS, WITHIN_MS, busy_rooms
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql import balances, retention, sessions
+from app.store.sql.hold_endings import EXPIRE_MAX
+from worker.context import WorkerContext
+from worker.timing import in_time, repeat
+
+Sale = tuple[RoomId, EventId]
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 1.0
+TOTALS_WITHIN_S = 10.0  # sales that were busy so lately; the job comes each 5 s
+RECONCILE_WITHIN_S = 120.0
+CHANGED_S = 60.0  # totals that staff changed in the last minute are looked at also where nobody is
+DEAD_S = 7_200.0  # a consumer is dead after an hour
+TOTALS_BUDGET_S = 4.0
+PURGE_STEPS_MAX = 1_000  # a round
+
+
+async def mend(ctx: WorkerContext) -> None:
+    """Tell Redis what Postgres has said and Redis may not have heard. Until the worker stops."""
+
+    async def once() -> bool:
+        return await holds.mend(ctx.stores) == EXPIRE_MAX
+
+    await repeat(ctx.stopping, "mend", once, EVERY_S)
+
+
+async def align_totals(ctx: WorkerContext) -> None:
+    """Load totals and prices again, in case a change of them reached Postgres only."""
+
+    async def align(sale: Sale) -> None:
+        with suppress(RoomNotReady):  # loading the room loads its stock
+            await holds.load_totals(ctx.stores, *sale)
+
+    sales = await _sales(ctx, TOTALS_WITHIN_S, changed_within_s=CHANGED_S)
+    await loops.each("align_totals", in_time(sales, TOTALS_BUDGET_S), align)
+
+
+async def purge(ctx: WorkerContext) -> None:
+    """Forget what nobody can ask for any more: replies, calls, draws, consumers that are dead."""
+
+    async def forget_dead(sale: Sale) -> None:
+        await submissions.forget_dead(ctx.stores.redis, holds.keys_of(sale[0]))
+
+    await loops.each("purge", in_time(await _sales(ctx, DEAD_S)), forget_dead)
+    for _ in in_time(range(PURGE_STEPS_MAX)):
+        if not await retention.forget(ctx.stores.postgres, ctx.settings.audit_keep_days):
+            break
+
+
+async def reconcile_rooms(ctx: WorkerContext) -> None:
+    """Compare the stores of every busy room and mend what is safe, one worker at a time.
+
+    Bounded: an event with more holds than `reconcile.HOLDS_MAX` is for `fairgate reconcile`.
+    """
+
+    async def one(sale: Sale) -> None:
+        if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, sale[0]):
+            await _reconcile(ctx, *sale)
+
+    sales = await _sales(ctx, RECONCILE_WITHIN_S)
+    await loops.each("reconcile_rooms", in_time(sales), one, at_once=1)
+
+
+async def unload_rooms(ctx: WorkerContext) -> None:
+    """Take rooms that have long been closed out of Redis."""
+    await unload_closed(ctx.stores)
+
+
+async def _sales(ctx: WorkerContext, within_s: float, changed_within_s: float = 0) -> list[Sale]:
+    """The sales there was something to do for in the last while: in the others nothing moves."""
+    within_ms = WITHIN_MS + round(1000 * within_s)
+    rooms = await busy_rooms(ctx.stores.redis, KEYS, within_ms=within_ms)
+    return await balances.sales_of(ctx.stores.postgres, rooms, changed_within_s=changed_within_s)
+
+
+async def _reconcile(ctx: WorkerContext, room_id: RoomId, event_id: EventId) -> None:
+    async with ctx.stores.postgres.acquire() as connection, connection.transaction():
+        if not await sessions.try_lock(connection, "reconcile", room_id):
+            return
+        try:
+            report = await reconcile.reconcile(ctx.stores, event_id, mend=True)
+        except (RoomNotReady, EventNotFound):
+            return  # restoring the room is all the mending there can be; or it was just deleted
+    for outcome, lines in (("mended", report.mended), ("left", report.left)):
+        for line in lines[:LINES_MAX]:
+            log.warning("the stores differed", event_id=event_id, outcome=outcome, what=line)
+
+
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mend,)
