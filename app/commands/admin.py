@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from app import resets
-from app.accounts import accounts
+from app.accounts import accounts, password_resets
 from app.accounts.passwords import Passwords, refuse_common
 from app.commands.settled import Data, on_stores
 from app.core.definitions import NewAccount
@@ -67,7 +66,7 @@ def password(*, email: Annotated[str, typer.Option(help="Whose password it is.")
     _check("password", new)
 
     async def change(stores: Stores, _settings: Settings) -> RegisteredAccount:
-        return await resets.set_password(stores, Passwords(), email, new, by=COMMAND_LINE)
+        return await password_resets.set_password(stores, Passwords(), email, new, by=COMMAND_LINE)
 
     changed = on_stores(data, change)
     print(f"{changed.email} has the new password, and is signed out everywhere")

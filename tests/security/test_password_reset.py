@@ -15,8 +15,8 @@ from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.resets import ASKED_A_DAY, ASKING_AN_HOUR
 from app.store.sql.mails import select
+from app.store.sql.password_resets import ASKED_A_DAY, ASKING_AN_HOUR
 from tests.mail_server import MailServer, mail_server
 from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.routes.test_mail import settled, text_of

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app import resets
+from app.accounts import password_resets
 from app.core.definitions import Password
 from app.core.errors import BacklogFull, Conflict, CredentialInvalid, RateLimited, StoreUnavailable
 from app.core.model import Email, Struct
@@ -30,7 +30,7 @@ class ResetAsked(Struct, frozen=True):
 class Reset(Struct, frozen=True):
     """What the link carries, and the password there shall be."""
 
-    token: Annotated[str, Meta(max_length=resets.TOKEN_MAX)]
+    token: Annotated[str, Meta(max_length=password_resets.TOKEN_MAX)]
     new_password: Password
 
 
@@ -78,7 +78,7 @@ async def asked(request: Request, email: str) -> None:
     await app.throttles.reset(request.client)
     network, locale = throttle_key(request.client), browser_locale(request)
     signer = ResetSigner(app.settings.secret.get_secret_value().encode())
-    await resets.ask(app.stores, signer, app.traces, email, network=network, locale=locale)
+    await password_resets.ask(app.stores, signer, app.traces, email, network=network, locale=locale)
     await asyncio.sleep(max(0.0, answer_at - loop.time()))
 
 
@@ -86,4 +86,4 @@ async def done(request: Request, body: Reset) -> None:
     """Change the password. Raises RateLimited, and as `resets.reset`."""
     app = request.app
     await app.throttles.reset(request.client)
-    await resets.reset(app.stores, app.passwords, body.token, body.new_password, request.request_id)
+    await password_resets.reset(app.stores, app.passwords, body.token, body.new_password, request.request_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from quart import Quart, Response
 
-from app import resets
+from app.accounts import password_resets
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed
 from app.web.api.resets import NO_MAIL, Reset, ResetAsked, asked, done
 from app.web.http.bodies import read_query
@@ -68,7 +68,7 @@ async def ask_for_link(request: Request) -> Response:
 async def choose_password(request: Request) -> Response:
     """The form for the new password. A GET uses no link up: mail scanners follow them."""
     token = read_query(request, ResetQuery).token
-    if not await resets.is_good(request.app.stores, token):
+    if not await password_resets.is_good(request.app.stores, token):
         return respond("console/reset_password.html", ResetPage(), CredentialInvalid.status)
     return respond("console/reset_password.html", ResetPage(token))
 

@@ -13,10 +13,9 @@ from app.core.errors import CredentialInvalid, NotFound
 from app.core.model import Author, RegisteredAccount
 from app.core.resets import ResetSigner, digest
 from app.restoring.loaded_rooms import stores_answer
-from app.store import resets
 from app.store.connections import Stores
-from app.store.resets import Asked
-from app.store.sql import accounts, sign_ins
+from app.store.sql import accounts, password_resets, sign_ins
+from app.store.sql.password_resets import Asked
 from app.store.sql.rooms import Connection
 
 TOKEN_MAX = 100
@@ -35,13 +34,13 @@ async def ask(
         digest(signer.token(reset_id)), reset_id, to, locale, traces.recipient(to), traces.client(network)
     )
     with stores_answer():
-        await resets.ask(stores.postgres, asked)
+        await password_resets.ask(stores.postgres, asked)
 
 
 async def is_good(stores: Stores, token: str) -> bool:
     """Whether a link would be taken. Raises StoreUnavailable."""
     with stores_answer():
-        return len(token) <= TOKEN_MAX and await resets.is_good(stores.postgres, digest(token))
+        return len(token) <= TOKEN_MAX and await password_resets.is_good(stores.postgres, digest(token))
 
 
 async def reset(stores: Stores, passwords: Passwords, token: str, new: str, request_id: str) -> None:
@@ -56,11 +55,11 @@ async def reset(stores: Stores, passwords: Passwords, token: str, new: str, requ
     with stores_answer():
         password_hash = await passwords.hash(new)
         async with stores.postgres.acquire() as connection, connection.transaction():
-            account_id = await resets.take(connection, digest(token))
+            account_id = await password_resets.take(connection, digest(token))
             found = await accounts.lock_one(connection, account_id) if account_id else None
             if found is None:
                 raise over
-            await resets.confirm_email(connection, found.account_id)
+            await password_resets.confirm_email(connection, found.account_id)
             by = Author(subject=found.account_id, role=found.role, request_id=request_id)
             await _replace(connection, found, password_hash, "reset password", by)
 
@@ -76,7 +75,7 @@ async def set_password(
             found = await accounts.lock_by_email(connection, normalised(email))
             if found is None:
                 raise NotFound("No account has this e-mail.")
-            await resets.forget(connection, found.account_id)
+            await password_resets.forget(connection, found.account_id)
             await _replace(connection, found, password_hash, "set password", by)
     return found
 
