@@ -82,11 +82,11 @@ async def step_job(ctx: WorkerContext, job_id: str) -> None:
     assert ctx.queue is not None
     until, after_s = time.monotonic() + STEPS_S, 0.0
     while time.monotonic() < until and not ctx.stopping.is_set() and not after_s:
-        said, steps = await job_steps.step(ctx.stores, job_id)
+        said = await job_steps.step(ctx.stores, job_id)
         if said == "over":
             return
         after_s = LATER_S if said == "later" else 0.0
-    await job_queue.enqueue_step(ctx.queue, job_id, steps, after_s)
+    await job_queue.enqueue_step(ctx.queue, job_id, after_s=after_s)
 
 
 async def resume_jobs(ctx: WorkerContext) -> None:

@@ -1,7 +1,7 @@
 """Jobs that staff ask for: written down, put into the queue, shown with their progress, stopped.
 
 The row is what counts: the queue only makes it begin at once. What is not in it, because it was away, a
-worker finds in the table. What a job does, step by step, is in `job_steps.py`.
+worker finds in the table. What a job does, step by step, is in `steps.py`.
 """
 
 from __future__ import annotations

@@ -40,20 +40,17 @@ class After(NamedTuple):
     follow: Callable[[], Awaitable[None]] | None = None
 
 
-class Progress(NamedTuple):
-    """How it goes on, and how many steps were made."""
-
-    said: Said
-    steps: int
+class TooMany(Exception):
+    """They cannot be listed in the time of a step."""
 
 
-async def step(stores: Stores, job_id: str) -> Progress:
+async def step(stores: Stores, job_id: str) -> Said:
     """Go one step further. Over: it has ended, or another worker is at it."""
     try:
         async with stores.postgres.acquire() as connection, connection.transaction():
             job = await jobs.lock(connection, job_id)
             if job is None:
-                return Progress("over", 0)
+                return "over"
             after = await (_begin if job.total is None else _go_on)(connection, stores, job)
     except STORE_AWAY:
         raise
@@ -62,12 +59,15 @@ async def step(stores: Stores, job_id: str) -> Progress:
         raise
     if after.follow is not None:
         await after.follow()
-    return Progress(after.said, job.steps + 1)
+    return after.said
 
 
 async def _begin(connection: Connection, _stores: Stores, job: Job) -> After:
     """Find out what there is to do."""
-    total = await LISTS[job.kind](connection, job)
+    try:
+        total = await LISTS[job.kind](connection, job)
+    except TimeoutError:
+        raise TooMany("It took too long to list these orders; choose fewer, by event or time") from None
     if total > ITEMS_MAX:
         await jobs.drop_all_items(connection, job.job_id)
         await jobs.finish(connection, job.job_id, "failed", TOO_MANY)

@@ -85,6 +85,8 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     queued = await shown(web, f"/admin/jobs/{job_id}", olga)
     assert "Waiting for a worker" in queued
     assert (await web.get(f"/admin/jobs/{job_id}/file", headers=olga)).status_code == 409
+    for made in range(1, 5):  # as if workers had died: several go on with it, and one gets through
+        await enqueue_step(web.app.queue, job_id, made)
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("done", 3, 3, 0)
     for path in ("/admin/jobs", f"/admin/jobs/{job_id}"):
@@ -197,7 +199,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
     boss = await web.staff("admin", "boss")
     job_id = await asked(web, "/admin/orders/message", boss, **SAYS)
     await stores.redis.delete("fairgate:jobs")  # as a queue that was away: nothing is in it
-    assert (await steps.step(stores, job_id)).said == "more"
+    assert await steps.step(stores, job_id) == "more"
     async with stores.postgres.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM mailboxes FOR UPDATE")  # a step waits here
         killed = asyncio.ensure_future(steps.step(stores, job_id))
@@ -210,7 +212,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
             )
 
         await wait_until(waiting, "the step waits")
-        assert (await steps.step(stores, job_id)).said == "over"  # another worker passes by
+        assert await steps.step(stores, job_id) == "over"  # another worker passes by
         killed.cancel()
         await asyncio.wait({killed})
     assert await state(stores, job_id) == ("running", 0, 2, 0)

@@ -27,13 +27,15 @@ def open_queue(settings: Settings) -> ArqRedis:
     return queue
 
 
-async def enqueue_step(queue: ArqRedis, job_id: str, steps: int, after_s: float = 0.0) -> None:
-    """Have a worker go on with a job that so many steps were made of; once, however often it is asked.
+async def enqueue_step(queue: ArqRedis, job_id: str, steps: int | None = None, after_s: float = 0.0) -> None:
+    """Have a worker go on with a job; with the number of steps made, once however often it is asked.
 
-    With the queue away it does nothing: a worker finds the job in the table.
+    Who is at it goes on without a number: the one that bears it may find the job taken, and end. With the
+    queue away this does nothing: a worker finds the job in the table.
     """
+    name = None if steps is None else f"{job_id}:{steps}"
     with suppress(*QUEUE_AWAY, RedisError):
-        await queue.enqueue_job(STEP_JOB, job_id, _job_id=f"{job_id}:{steps}", _defer_by=after_s or None)
+        await queue.enqueue_job(STEP_JOB, job_id, _job_id=name, _defer_by=after_s or None)
 
 
 def redis_settings(settings: Settings) -> RedisSettings:

@@ -16,6 +16,7 @@ from app.store.sql.rooms import Connection, Queries
 
 BREAKS_MAX = 3  # steps that fail in a row, until the job is given up
 WHY_MAX = 300
+LIST_S = 20.0  # to list the orders of a job; a step has to end before its job is cut off
 
 
 class Job(NamedTuple):
@@ -149,7 +150,7 @@ async def list_buyers(connection: Connection, it: Job) -> int:
 
 async def _list(connection: Connection, chosen: str, *arguments: object) -> int:
     done = await connection.execute(
-        f"INSERT INTO job_items (job_id, number, reservation_id) {chosen}", *arguments, timeout=LONG_S
+        f"INSERT INTO job_items (job_id, number, reservation_id) {chosen}", *arguments, timeout=LIST_S
     )
     return int(done.rpartition(" ")[2])
 
@@ -206,7 +207,7 @@ async def begin(connection: Connection, job_id: str, total: int) -> None:
     """It is known how much there is to do."""
     await connection.execute(
         "UPDATE jobs SET state = 'running', total = $2, steps = steps + 1, breaks = 0, error = '', "
-        "started_at = now(), changed_at = now() WHERE job_id = $1",
+        "started_at = clock_timestamp(), changed_at = clock_timestamp() WHERE job_id = $1",
         *(job_id, total),
     )
 
@@ -215,7 +216,7 @@ async def advance(connection: Connection, job_id: str, done: int, failed: int = 
     """One step further."""
     await connection.execute(
         "UPDATE jobs SET done = done + $2, failed = failed + $3, steps = steps + 1, breaks = 0, error = '', "
-        "changed_at = now() WHERE job_id = $1",
+        "changed_at = clock_timestamp() WHERE job_id = $1",
         *(job_id, done, failed),
     )
 
@@ -223,7 +224,7 @@ async def advance(connection: Connection, job_id: str, done: int, failed: int = 
 async def finish(queries: Queries, job_id: str, state: JobState, error: str = "") -> bool:
     """This is how it ended; False: it had ended before, or there is none."""
     done = await queries.execute(
-        "UPDATE jobs SET state = $2, error = $3, ended_at = now(), changed_at = now() "
+        "UPDATE jobs SET state = $2, error = $3, ended_at = now(), changed_at = clock_timestamp() "
         "WHERE job_id = $1 AND state = ANY($4)",
         *(job_id, state, error, UNFINISHED),
     )
@@ -234,7 +235,7 @@ async def broke(postgres: asyncpg.Pool, job_id: str, error: str) -> None:
     """A step failed for a reason of its own: tried again a few times, then the job is given up."""
     await postgres.execute(
         f"""
-        UPDATE jobs SET breaks = breaks + 1, error = $2, changed_at = now(),
+        UPDATE jobs SET breaks = breaks + 1, error = $2, changed_at = clock_timestamp(),
                state = CASE WHEN breaks + 1 >= {BREAKS_MAX} THEN 'failed' ELSE state END,
                ended_at = CASE WHEN breaks + 1 >= {BREAKS_MAX} THEN now() END
         WHERE job_id = $1 AND state = ANY($3)
