@@ -1,4 +1,4 @@
-"""The audit log: who of the staff changed what, when, from what to what."""
+"""The audit log: which member of staff changed what, when, from what to what."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def record(
     before: Fields | None = None,
     after: Fields | None = None,
 ) -> None:
-    """Write down a change, in its own transaction: both are committed, or neither.
+    """Record a change, in the transaction that makes it: both are committed, or neither.
 
     Of something changed only the fields that differ are kept; nothing is written when none does. No `before`:
     it was made; no `after`: it was deleted. Fields are values as the structs have them, never a secret.
@@ -45,7 +45,7 @@ async def record(
 
 
 async def entries(stores: Stores, wanted: AuditFilter, *, limit: int, offset: int) -> tuple[list[Entry], int]:
-    """A part of the log, the newest first, and how many rows match in all."""
+    """One page of the log, the newest first, and how many rows match in all."""
     with stores_answer():
         return await audit.select_entries(stores.postgres, wanted, limit=limit, offset=offset)
 

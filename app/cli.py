@@ -118,7 +118,7 @@ def _unforeseen(error: Exception) -> str:
     from app.store.away import STORE_AWAY  # loads what both stores are reached with
 
     if isinstance(error, STORE_AWAY):
-        return f"a store is away: {error or type(error).__name__}; try again when it is back"
+        return f"a store is unavailable: {error or type(error).__name__}; try again when it is back"
     if os.environ.get("FAIRGATE_LOG_LEVEL") == "debug":
         traceback.print_exception(error)
     return f"unexpected {type(error).__name__}: {error} (FAIRGATE_LOG_LEVEL=debug shows where)"

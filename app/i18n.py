@@ -43,7 +43,7 @@ def path(language: str) -> Path:
 
 @cache
 def catalogue(language: str) -> NullTranslations:
-    """The translations; those of English answer what they are asked."""
+    """The translations; English returns the message itself."""
     if language == ENGLISH:
         return NullTranslations()
     with path(language).open("rb") as file:
@@ -77,7 +77,7 @@ def plural_forms(language: str) -> Callable[..., dict[str, str]]:
 
 
 def units(language: str) -> dict[str, dict[str, str]]:
-    """How lengths of time are written."""
+    """The patterns for seconds, minutes and hours."""
     forms = plural_forms(language)
     return {
         "second": forms("{n} second", "{n} seconds"),

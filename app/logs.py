@@ -1,4 +1,4 @@
-"""Logging: structlog, to stderr. Readable on a terminal, JSON otherwise. Requests: see `web/lines.py`."""
+"""Logging: structlog, to stderr. Readable on a terminal, JSON otherwise. Requests: `web.http.request_log`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.settings import Settings
 # Libraries that write at `info` what we tell ourselves, or that nobody needs twice.
 QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn.error", "quart.serving")
 
-# It warns with a traceback each second while Postgres is away; our jobs tell that once, in a line.
+# It warns with a traceback each second while Postgres is unavailable; our jobs tell that once, in a line.
 SILENT = ("asyncpg.pool",)
 
 

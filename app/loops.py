@@ -1,4 +1,4 @@
-"""Long-running tasks. All of them are started here, so that none dies unseen.
+"""Long-running tasks. All of them are started here, so that none dies unnoticed.
 
 A loop that breaks is logged with its traceback, counted, and started again, later each time it breaks; while
 it cannot be kept running, `/readyz` says so. Inside a loop that goes over many rooms, `each` and `gathered`
@@ -130,7 +130,7 @@ async def each(
     key: Callable[[T], str] = str,
     at_once: int = AT_ONCE,
 ) -> None:
-    """Do the work for each thing. What goes wrong with one is logged and counted, and the rest are done.
+    """Do the work for each item. A failure of one is logged and counted; the others are done.
 
     A room that is being restored is passed over. Raises what a store said that was away, after all were
     tried: then the loop waits before it goes on.

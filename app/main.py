@@ -1,4 +1,4 @@
-"""The only wiring: settings in, a Quart app out. Stores are opened when the server starts the app."""
+"""The only wiring: settings in, Quart app out. Stores are opened when the server starts the app."""
 
 from __future__ import annotations
 

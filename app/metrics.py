@@ -1,7 +1,7 @@
 """What Fairgate counts. One registry per process; the worker's numbers reach `/metrics` through Redis.
 
 A web process answers a scrape with its own counters, with those each living worker published, and with
-the rooms as Redis has them now. Whatever has to be true for the installation (joins, admissions) is counted
+the rooms as Redis has them now. Whatever must be true for the installation (joins, admissions) is counted
 in Redis.
 """
 
@@ -48,7 +48,7 @@ class Answers(Collector):
         self._seconds: dict[str, float] = {}
 
     def count(self, call: str, status: int, seconds: float) -> None:
-        """One more."""
+        """Count one answered call."""
         statuses, buckets = self._statuses, self._buckets.get(call)
         if buckets is None:
             buckets = self._buckets[call] = [0] * (len(BUCKETS_S) + 1)
@@ -58,15 +58,15 @@ class Answers(Collector):
         self._seconds[call] += seconds
 
     def buckets(self, call: str) -> list[int]:
-        """How many took how long: one count for each of `BOUNDS`, not summed up."""
+        """Calls by duration: one count per bound in `BOUNDS`, not cumulative."""
         return self._buckets.get(call) or [0] * len(BOUNDS)
 
     def total(self) -> int:
-        """How many."""
+        """How many calls were answered."""
         return sum(self._statuses.values())
 
     def collect(self) -> Iterator[Metric]:
-        """What a scrape is told."""
+        """The metrics of a scrape."""
         answered = CounterMetricFamily("fairgate_requests", "Calls answered.", labels=["call", "status"])
         for (call, status), count in self._statuses.items():
             answered.add_metric([call, str(status)], count)
@@ -89,7 +89,10 @@ RESERVATIONS = Counter(
     registry=REGISTRY,
 )
 STORE_FAILURES = Counter(
-    "fairgate_store_failures", "Times a store was away when it was needed.", ["where"], registry=REGISTRY
+    "fairgate_store_failures",
+    "Times a store was unavailable when it was needed.",
+    ["where"],
+    registry=REGISTRY,
 )
 GATE = Counter(
     "fairgate_gate",

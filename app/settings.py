@@ -31,11 +31,11 @@ def _address(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
     try:
         url = urlsplit(text)
     except ValueError:
-        raise ValueError(f"has to be {form}") from None
+        raise ValueError(f"must be {form}") from None
     ports = [host.rpartition("]")[2].partition(":") for host in url.netloc.rpartition("@")[2].split(",")]
     good = all(not colon or (port.isdecimal() and 0 < int(port) < 65_536) for _, colon, port in ports)
     if url.scheme not in schemes or not good or any(it.isspace() for it in url.netloc):
-        raise ValueError(f"has to be {form}")
+        raise ValueError(f"must be {form}")
     return url
 
 
@@ -166,14 +166,14 @@ class Settings(BaseSettings):
             form = "http://host[:port] or https://host[:port], without a path: pages are served from the root"
             url = _address(value, ("http", "https"), form)
             if not url.hostname or url.path not in ("", "/") or set("?#@") & set(value):
-                raise ValueError(f"has to be {form}")
+                raise ValueError(f"must be {form}")
         return value
 
     @field_validator("security_contact")
     @classmethod
     def _contact(cls, value: str) -> str:
         if value and not (value.startswith(("mailto:", "https://")) and value.isprintable()):
-            raise ValueError("has to be mailto:security@example.org, or an https:// address")
+            raise ValueError("must be mailto:security@example.org, or an https:// address")
         return value
 
     @field_validator("cors_origins")
@@ -182,7 +182,7 @@ class Settings(BaseSettings):
         form = "`*`, or origins as a browser sends them: https://shop.example, without a slash at the end"
         for part in value:
             if part != "*" and (_address(part, ("http", "https"), form).path or set("?#@") & set(part)):
-                raise ValueError(f"has to be {form}")
+                raise ValueError(f"must be {form}")
         return value
 
     @field_validator("trusted_proxies")
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
     @classmethod
     def _long(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value().encode()) < SECRET_MIN:
-            raise ValueError(f"has to be {SECRET_MIN} characters or more, as `openssl rand -hex 32` makes it")
+            raise ValueError(f"must be {SECRET_MIN} characters or more, as `openssl rand -hex 32` makes it")
         return value
 
     @field_validator("payment_webhook_secret")
@@ -214,7 +214,7 @@ class Settings(BaseSettings):
         except ValueError:
             good = False
         if not good:
-            raise ValueError("has to be `whsec_` and 24 bytes or more in base64")
+            raise ValueError("must be `whsec_` and 24 bytes or more in base64")
         return value
 
     @field_validator("smtp_url")
@@ -223,7 +223,7 @@ class Settings(BaseSettings):
         form = "smtp://user:password@host:port or smtps://..., special characters in it as %2F"
         text = value.get_secret_value()
         if text and not _address(text, ("smtp", "smtps"), form).hostname:
-            raise ValueError(f"has to be {form}")
+            raise ValueError(f"must be {form}")
         return value
 
     @field_validator("mail_from")
@@ -233,7 +233,7 @@ class Settings(BaseSettings):
             try:
                 address(parseaddr(value)[1])
             except ValueError:
-                raise ValueError("has to be an address, as `Tickets <tickets@example.org>`") from None
+                raise ValueError("must be an address, as `Tickets <tickets@example.org>`") from None
         if not value and info.data.get("smtp_url", SecretStr("")).get_secret_value():
             raise ValueError("is needed with FAIRGATE_SMTP_URL")
         return value

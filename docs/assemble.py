@@ -36,7 +36,7 @@ def assemble(folder: Path) -> None:
 
 
 def rewritten(page: Path, place: Path, places: dict[Path, Path]) -> str:
-    """The text of a page with its links as they have to be at `place` in the site."""
+    """The text of a page with its links as they must be at `place` in the site."""
 
     def link(found: re.Match[str]) -> str:
         target = (page.parent / found["target"]).resolve()

@@ -55,7 +55,7 @@ async def _watched(run: Run, product: Product) -> list[Watched]:
 
 
 async def _paused(run: Run, product: Product, rate: int) -> RoomId:
-    """A room with a full bucket and a long line, paused."""
+    """A room with a full bucket and a long queue, paused."""
     settings = {"active_visitors_max": None, "claim_window_s": crowd.LONG_S}
     room_id = await crowd.open_room(product, f"at-{rate}", admission_rate_per_minute=rate, **settings)
     await product.post(f"/v1/rooms/{room_id}/pause")

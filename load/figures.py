@@ -103,7 +103,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def missing(name: str, why: str) -> Row:
-    """The row, not measured, and what has to be done about it."""
+    """The row, not measured, and what must be done about it."""
     return Row(name=name, figures=[], note=f"not measured: {why}")
 
 

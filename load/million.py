@@ -1,4 +1,4 @@
-"""One million in one line: what they take in Valkey, and what joins, places and ticks cost then."""
+"""One million in one queue: what they take in Valkey, and what joins, places and ticks cost then."""
 
 from __future__ import annotations
 

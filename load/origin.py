@@ -3,7 +3,7 @@
 Simulated: 100,000 visitors who all come at the opening of a room that calls them at a steady rate until
 nobody waits; time is virtual, nothing goes over a wire. Each visitor is the queue page's own logic
 (`page.py`), each exact place comes from the product's own `place_document`, so `poll_after_s` is what the
-server would answer. Nobody leaves the line.
+server would answer. Nobody leaves the queue.
 
 Counted while they wait: questions for the exact place; the event stream, opened once and again each time the
 network breaks it (each 15 minutes); and the shared document, which visitors without a stream (3 of 100) ask
@@ -47,7 +47,7 @@ class Band(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What was found; per waiting visitor and minute. `bands` from the front to the end of the line."""
+    """What was found; per waiting visitor and minute. `bands` from the front to the end of the queue."""
 
     fans: int
     rate_per_minute: int

@@ -72,7 +72,7 @@ class Page:
 
     @property
     def reached(self) -> bool:
-        """Whether the shared document says that the line has come to us."""
+        """Whether the shared document says that the queue has come to us."""
         return _reached(self.status, self.place)
 
     def hear(self, status: StatusDocument, now_s: float) -> None:
@@ -101,7 +101,7 @@ class Page:
         return max(self.ask_at_s, self.not_before_s) if panel in ASKING else inf
 
     def step(self, now_s: float) -> Step | None:
-        """What the page does now, one thing at a time: its answer has to be told before it is asked again."""
+        """What the page does now, one thing at a time: its answer must be told before it is asked again."""
         panel = self.panel
         if self.claimed or now_s < self.not_before_s:
             return None

@@ -215,7 +215,7 @@ def main() -> int:
     except (CannotRun, Refusal) as error:
         print(f"fairgate: {error}", file=sys.stderr)
     except STORE_AWAY as error:
-        print(f"fairgate: a store is away: {error or type(error).__name__}", file=sys.stderr)
+        print(f"fairgate: a store is unavailable: {error or type(error).__name__}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1

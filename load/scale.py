@@ -145,7 +145,7 @@ def with_costs(changes: Sequence[str]) -> Costs:
         try:
             found[name] = float(value)
         except ValueError:
-            raise CannotRun(f"{name} has to be a number, not {value!r}") from None
+            raise CannotRun(f"{name} must be a number, not {value!r}") from None
     return replace(Costs(), **found)
 
 

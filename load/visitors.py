@@ -18,7 +18,7 @@ from load.world import Reply, World, new_key
 
 LOOK_S = (0.3, 1.5)  # how long one looks at the tickets, and then for the card: quick people
 LEAVES_AFTER_S = (1.0, 8.0)
-TRIES = 5  # of a call that has to be answered
+TRIES = 5  # of a call that must be answered
 AGAIN_STATUS = (0, 429, 502, 503, 504)
 STREAMS_SHARE = 0.97  # the others are where something swallows event streams
 ENDS = ("sold_out", "closed", "no_show", "expired", "left", "removed", "done")

@@ -10,7 +10,7 @@ from load.measuring import Run
 
 
 async def visits(run: Run) -> Row:
-    """Requests to the origin for each waiting visitor a minute, over a line of 100,000; in virtual time."""
+    """Requests to the origin for each waiting visitor a minute, over a queue of 100,000; in virtual time."""
     figures = []
     for rate in origin.RATES_PER_MINUTE:
         found = await asyncio.to_thread(origin.measure, run.size.fans, rate)

@@ -68,7 +68,7 @@ def _database(url: str, name: str) -> str:
 
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[RedisClient]:
-    """An empty Redis; afterwards every key left has to be on the permanent list or carry a TTL."""
+    """An empty Redis; afterwards every key left must be on the permanent list or carry a TTL."""
     client = await connect_redis(servers.redis_url, timeout_s=5)
     await client.flushall()
     yield client

@@ -46,5 +46,5 @@ def test_costs_are_changed_by_name() -> None:
     assert with_costs(["join_web=60", "place_web=61.5"]) == Costs(join_web=60, place_web=61.5)
     with pytest.raises(CannotRun, match="there is no cost 'join'"):
         with_costs(["join=60"])
-    with pytest.raises(CannotRun, match="join_web has to be a number, not 'fast'"):
+    with pytest.raises(CannotRun, match="join_web must be a number, not 'fast'"):
         with_costs(["join_web=fast"])

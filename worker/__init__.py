@@ -1,4 +1,4 @@
-"""The worker process, which is arq's: loops for what has to be fast, jobs for what comes by the clock or on
+"""The worker process, which is arq's: loops for what must be fast, jobs for what comes by the clock or on
 demand.
 
 `main` has arq's settings, `crew` the loops and their order of stopping, `jobs` the cron jobs and the steps

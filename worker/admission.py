@@ -1,4 +1,4 @@
-"""The admission controller: ticks busy rooms four times a second, and keeps Postgres up with the line.
+"""The admission controller: ticks busy rooms four times a second, and records their progress in Postgres.
 
 Any number of workers may do so at once: a tick is one script that follows from elapsed time and from what is
 there. So there is no leader, and nothing to take over.
@@ -80,7 +80,7 @@ class Gate:
 
     async def _once(self) -> bool:
         """One tick and what follows from it; True when more is due at once."""
-        # Whoever is called while Postgres is away could not claim, and would lose their turn: so nobody is.
+        # Without Postgres a called visitor could not claim and would lose their turn: so nobody is called.
         silent_s = self._watch.silent_s()
         limit = 0 if self._watch.postgres_away or silent_s > AWAY_AFTER_S else CALLS_MAX
         try:
@@ -118,12 +118,12 @@ class Gate:
         return await self._restore()
 
     async def _restore(self) -> bool:
-        # After a wipe all busy rooms are due at once; each restore holds one connection and asks for another.
+        # When Redis was lost all busy rooms are due at once; each restore needs two connections.
         async with self._watch.restores:
             return await rebuild_room(self._stores, self._room_id)
 
     async def _record(self, now: RoomStatus) -> bool:
-        """Keep how far the line got and how places ended, each second; whether that is kept."""
+        """Keep how far the queue got and how places ended, each second; whether that is kept."""
         if time.monotonic() >= self._keeps_at:
             await keep_endings(self._stores, self._room_id, now.now_ms)
             self._keeps_at = time.monotonic() + KEEP_EVERY_S

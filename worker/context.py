@@ -1,4 +1,4 @@
-"""What every loop and job of the worker is handed."""
+"""What every loop and job of the worker receives."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What runs for the life of a worker process: started by arq's `on_startup`, ended by its `on_shutdown`.
 
-Loops, because take-over has to be fast: every worker ticks all rooms, and what a dead one left in a stream is
+Loops, because take-over must be fast: every worker ticks all rooms, and what a dead one left in a stream is
 claimed by another within seconds, where an arq job would stay locked until its timeout. Jobs are in
 `worker/jobs.py`.
 """

@@ -2,7 +2,7 @@
 
 A job whose worker dies stays locked for the longest timeout and ten seconds, so timeouts are short: what
 takes long is done in rounds or steps, each of which may run twice. Those that come by the clock run once,
-whichever worker takes them. What has to be taken over at once is a loop (`worker/crew.py`).
+whichever worker takes them. What must be taken over at once is a loop (`worker/crew.py`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Periodic(NamedTuple):
 
 
 def counted(work: Work) -> WorkerCoroutine:
-    """As a coroutine function of arq's: counted, timed, and told once that a store is away.
+    """As a coroutine function of arq's: counted, timed, and told once that a store is unavailable.
 
     What else goes wrong is arq's to log, with its traceback.
     """
@@ -90,7 +90,7 @@ async def step_job(ctx: WorkerContext, job_id: str) -> None:
 
 
 async def resume_jobs(ctx: WorkerContext) -> None:
-    """Have workers go on with what nobody goes on with: the queue was away, or its worker died."""
+    """Have workers go on with what nobody goes on with: the queue was unavailable, or its worker died."""
     for job_id, steps in await stored_jobs.idle(ctx.stores.postgres, IDLE_S):
         assert ctx.queue is not None
         await job_queue.enqueue_step(ctx.queue, job_id, steps)

@@ -1,8 +1,8 @@
 """The worker process, which is arq's: `fairgate worker`, or `arq worker.main.WorkerSettings`.
 
 arq starts the loops and ends them (`worker/crew.py`), and runs the jobs (`worker/jobs.py`), from one queue of
-all workers. `fairgate worker` does besides what arq does not: loops run on while the queue is away, which
-ends a worker of arq's own command, and operators are answered.
+all workers. `fairgate worker` does besides what arq does not: loops run on while the queue is unavailable,
+which ends a worker of arq's own command, and operators are answered.
 """
 
 from __future__ import annotations

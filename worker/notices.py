@@ -1,4 +1,4 @@
-"""Tells others what changed: from the outbox to the Redis stream, and from there to every webhook."""
+"""Publishes events: from the outbox to the Redis stream, and from there to every webhook."""
 
 from __future__ import annotations
 

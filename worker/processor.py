@@ -65,7 +65,7 @@ class Lanes:
         del self._lanes[room_id], self._tasks[room_id]
 
     async def _hear(self) -> None:
-        """Ring the lanes of which a message tells; while Redis is away `_look` finds out by itself."""
+        """Ring the lanes of which a message tells; while Redis is unavailable `_look` finds out by itself."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, _ in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):

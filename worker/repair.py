@@ -1,4 +1,4 @@
-"""Mends what a crash left between the two stores, and forgets what is past its time.
+"""Repairs what a crash left between the two stores, and deletes what is past its retention.
 
 `mend` is a loop: buyers wait for what it does. The others are jobs (`worker/jobs.py`): each call is one
 round, short, and may run twice.
@@ -103,7 +103,7 @@ async def _reconcile(ctx: WorkerContext, room_id: RoomId, event_id: EventId) -> 
         try:
             report = await reconcile.reconcile(ctx.stores, event_id, mend=True)
         except (RoomNotReady, EventNotFound):
-            return  # restoring the room is all the mending there can be; or it was just deleted
+            return  # restoring the room is all the repairing there can be; or it was just deleted
     for outcome, lines in (("mended", report.mended), ("left", report.left)):
         for line in lines[:LINES_MAX]:
             log.warning("the stores differed", event_id=event_id, outcome=outcome, what=line)

@@ -14,7 +14,7 @@ from worker.timing import repeat
 
 
 async def sample_rooms(ctx: WorkerContext) -> None:
-    """Each two seconds, until the worker stops. With a store away there is a gap in the graph."""
+    """Each two seconds, until the worker stops. While a store is unavailable there is a gap in the graph."""
     line, latency = queue.open_line(ctx.stores, ctx.settings), Latency()
 
     async def once() -> bool:

@@ -1,4 +1,4 @@
-"""The pace of loops and jobs: wait a while or until the worker stops; longer after trouble; stop in time."""
+"""Pauses and back-off for loops and jobs, which end when the worker stops."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def repeat(
 ) -> None:
     """Call `once` again and again until the worker stops; without a pause while it says there is more.
 
-    While a store is away it is tried at least each second, and told in the log once.
+    While a store is unavailable it is tried at least each second, and told in the log once.
     """
     backoff = Backoff()
     while not stopping.is_set():

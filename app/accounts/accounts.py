@@ -1,4 +1,4 @@
-"""Accounts: people with an e-mail and a password, and the access tokens that speak for them."""
+"""Accounts: an e-mail address, a password, and the access tokens issued for them."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> Reg
 
 
 async def log_in(stores: Stores, passwords: Passwords, email: str, password: str) -> RegisteredAccount:
-    """Whose e-mail and password these are. Raises CredentialInvalid, BacklogFull.
+    """The account with this e-mail and password. Raises CredentialInvalid, BacklogFull.
 
-    An e-mail nobody has is refused in the same words and after the same work as a wrong password.
+    An unknown e-mail is refused with the same message and after the same work as a wrong password.
     """
     with stores_answer():
         found = await accounts.select_by_email(stores.postgres, normalised(email))
@@ -75,14 +75,14 @@ async def is_device_of(stores: Stores, device: Device, email: str) -> bool:
 
 
 async def account(stores: Stores, subject: str) -> RegisteredAccount:
-    """The account a token speaks for. Raises NotFound: one made by `fairgate token` has none."""
+    """The account of a token. Raises NotFound for tokens of `fairgate token`, which have none."""
     with stores_answer():
         found = await accounts.select_account(stores.postgres, subject)
     return _there(found)
 
 
 async def rename(stores: Stores, subject: str, name: str) -> RegisteredAccount:
-    """Give the account another name. Raises NotFound."""
+    """Rename the account. Raises NotFound."""
     with stores_answer():
         found = await accounts.update_name(stores.postgres, subject, name)
     return _there(found)
@@ -91,7 +91,7 @@ async def rename(stores: Stores, subject: str, name: str) -> RegisteredAccount:
 async def appoint(
     stores: Stores, passwords: Passwords, new: NewAccount, role: Role, *, by: Author
 ) -> tuple[RegisteredAccount, Role | None]:
-    """Make an account of staff, or give the one with this e-mail role, name and password.
+    """Create a staff account, or give the existing one this role, name and password.
 
     Returns it with the role it had before, None: it is new. The password is replaced because anybody may have
     registered the e-mail of somebody who becomes staff.
@@ -117,7 +117,7 @@ async def appoint(
 
 
 async def present(stores: Stores, holder: Account) -> Account:
-    """Who a token speaks for, with the role the account has now where that is the lower one.
+    """The account of a token, with the account's present role if that is lower.
 
     A token that an account logged in for is over once it is signed out, or the account has another role or is
     gone. A subject without an account (`fairgate token`, API keys) keeps the role it came with. Raises
@@ -142,7 +142,7 @@ def new_token_of(found: RegisteredAccount) -> Account:
 async def change_password(
     stores: Stores, passwords: Passwords, subject: str, current: str, new: str, *, request_id: str
 ) -> None:
-    """Give the account another password; all its sign-ins and access tokens end.
+    """Change the account's password; all its sign-ins and access tokens end.
 
     Raises NotFound, CredentialInvalid, ValidationFailed, BacklogFull.
     """
@@ -182,13 +182,13 @@ async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None
 async def accounts_page(
     stores: Stores, wanted: AccountFilter, *, limit: int, offset: int
 ) -> tuple[list[RegisteredAccount], int]:
-    """A part of the accounts, staff first, and how many match."""
+    """One page of the accounts, staff first, and how many match."""
     with stores_answer():
         return await accounts.select_page(stores.postgres, wanted, limit=limit, offset=offset)
 
 
 async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author) -> RegisteredAccount:
-    """Give an account another role; the same one changes nothing.
+    """Change an account's role; the same role changes nothing.
 
     Raises NotFound, and Conflict where nobody would be admin any more.
     """
@@ -212,7 +212,7 @@ async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author
 async def reservations_page(
     stores: Stores, places: PlaceSigner, subject: str, *, limit: int, offset: int
 ) -> tuple[list[Reservation], int]:
-    """A part of the account's reservations, the newest first, and how many there are.
+    """One page of the account's reservations, the newest first, and how many there are.
 
     Nothing is kept of who an account is in which room: its visitor_id there is worked out for every event.
     """

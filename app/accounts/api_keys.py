@@ -44,20 +44,20 @@ class KeyTerms(NamedTuple):
 
 
 class NewKey(NamedTuple):
-    """A key that was made now."""
+    """A key that has just been created."""
 
     key_id: str
     created_at: datetime
 
 
 async def create(stores: Stores, secret: bytes, wanted: KeyTerms, *, by: Author) -> NewKey:
-    """Make a key for a machine; `key_of` tells it.
+    """Create a key for a machine; `key_of` derives it.
 
     Raises ValidationFailed (`expires_at`, `network`, `events`).
     """
     network = _network(wanted.network)
     if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
-        raise ValidationFailed("expires_at", "has to be in the future")
+        raise ValidationFailed("expires_at", "must be in the future")
     scopes = sorted(set(wanted.scopes), key=SCOPES.index) if wanted.scopes is not None else None
     events = sorted(set(wanted.events)) if wanted.events is not None else None
     key_id = f"key_{secrets.token_hex(10)}"
@@ -89,18 +89,18 @@ def key_of(secret: bytes, key_id: str) -> str:
 
 
 async def read(stores: Stores, key: str, client: str) -> Account:
-    """Whom a key speaks for that this address sent.
+    """The account of a key that was sent from this address.
 
-    Asked of Postgres each time, so that one that was revoked is over at once. Raises CredentialInvalid,
+    Read from Postgres each time, so that revoking takes effect at once. Raises CredentialInvalid,
     StoreUnavailable.
     """
     with stores_answer():
         chain = await api_keys.read(stores.postgres, _digest(key)) if len(key) <= LENGTH_MAX else []
     if not chain or not all(it.live for it in chain):
-        raise CredentialInvalid("This API key is not one of ours, was revoked or has run out.")
+        raise CredentialInvalid("This API key is unknown, revoked or expired.")
     network = chain[0].network
     if network and not _is_within(client, network):
-        raise CredentialInvalid("This API key is not for calls from this address.")
+        raise CredentialInvalid("This API key may not be used from this address.")
     return _allowed(chain)
 
 
@@ -121,7 +121,7 @@ def _set(names: Sequence[str] | None) -> frozenset[str] | None:
 
 
 async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
-    """End a key; a second time changes nothing. Raises NotFound."""
+    """Revoke a key; a second time changes nothing. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             name = await api_keys.revoke(connection, key_id)
@@ -133,7 +133,7 @@ async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
 
 
 async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
-    """A part of the keys, the newest first, and how many there are."""
+    """One page of the keys, the newest first, and how many there are."""
     with stores_answer():
         return await api_keys.select(stores.postgres, limit=limit, offset=offset)
 
@@ -152,7 +152,7 @@ def _network(text: str) -> str:
     try:
         return str(ip_network(text.strip(), strict=False)) if text.strip() else ""
     except ValueError:
-        raise ValidationFailed("network", "has to be a network, as 203.0.113.0/24 or 2001:db8::/32") from None
+        raise ValidationFailed("network", "must be a network, as 203.0.113.0/24 or 2001:db8::/32") from None
 
 
 def _is_within(client: str, network: str) -> bool:

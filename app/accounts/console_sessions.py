@@ -1,4 +1,4 @@
-"""Where staff is signed in to the console: a secret in the browser's cookie, a row that can be taken away."""
+"""Console sign-ins: a secret in the browser's cookie, and a row that can be deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def begin(stores: Stores, account: Account, *, address: str, agent: str, t
 
 
 async def of_secret(stores: Stores, secret: str) -> SignIn | None:
-    """Who is signed in with this secret; None when nobody is, or not any more."""
+    """Who is signed in with this secret, or None."""
     with stores_answer():
         found = await sign_ins.select_sign_in(stores.postgres, _hash(secret))
         if found is not None and datetime.now(UTC) - found.seen_at > SEEN_EVERY:

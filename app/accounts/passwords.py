@@ -1,4 +1,4 @@
-"""Passwords: hashed and checked with Argon2id, beside the event loop, a few at a time.
+"""Passwords: hashed and checked with Argon2id, outside the event loop, a few at a time.
 
 One takes about 64 MiB and 50 ms of a core, so a crowd that logs in is cut into what memory can bear, and
 those who would wait too long are told to come back.
@@ -44,7 +44,7 @@ class Passwords:
         self._waiting = 0
 
     async def hash(self, password: str) -> str:
-        """What to keep of the password; parameters and salt are in it. Raises BacklogFull."""
+        """The hash to store, with parameters and salt. Raises BacklogFull."""
         async with self._slot():
             return await asyncio.to_thread(self._hasher.hash, _one_spelling(password))
 
@@ -69,13 +69,13 @@ class Passwords:
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         if self._waiting >= WAITING_MAX:
-            raise BacklogFull("More people log in than can be checked soon; try again in a moment.")
+            raise BacklogFull("Too many people are logging in; try again in a moment.")
         self._waiting += 1
         try:
             async with asyncio.timeout(WAIT_S):
                 await self._slots.acquire()
         except TimeoutError:
-            raise BacklogFull("More people log in than can be checked soon; try again in a moment.") from None
+            raise BacklogFull("Too many people are logging in; try again in a moment.") from None
         finally:
             self._waiting -= 1
         try:

@@ -1,4 +1,4 @@
-"""The signing keys of a running process: loaded from Postgres, looked at again, replaced with overlap."""
+"""The signing keys of a running process: loaded from Postgres, refreshed, replaced with overlap."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Keyring:
         self.signer.replace_keys(await signing_keys.load_keys(self._postgres))
 
     async def keep_fresh(self) -> None:
-        """Refresh for ever; with Postgres away the keys at hand stay."""
+        """Refresh for ever; while Postgres is unavailable the keys at hand stay."""
         while True:
             await asyncio.sleep(REFRESH_S)
             try:
@@ -50,7 +50,7 @@ class Keyring:
             return self.signer.read_any(token, int(time.time()))
 
     async def read_pass(self, token: str) -> PassClaims:
-        """What a pass says, also one that has run out; with Postgres away an unknown key is a wrong one."""
+        """What a pass says, also one that has expired; without Postgres an unknown key is a wrong one."""
         try:
             return self.signer.read_pass(token, int(time.time()))
         except UnknownKey as unknown:

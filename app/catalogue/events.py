@@ -1,4 +1,4 @@
-"""Events and ticket types: what staff put on sale. Postgres first, then the room in Redis is told."""
+"""Events and ticket types: what staff put on sale. Written to Postgres first, then to the room in Redis."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
-    """Make an event and its room, which is scheduled. Raises AlreadyExists, ValidationFailed."""
+    """Create an event and its room (state `scheduled`). Raises AlreadyExists, ValidationFailed."""
     event = _event(new)
     async with _transaction(stores) as connection:
         await _insert_event(connection, event, new, by)
@@ -47,7 +47,7 @@ async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
 
 
 async def create_sale(stores: Stores, definition: EventDefinition, *, by: Author) -> Event:
-    """Make an event, its room and all that is sold, or nothing. Raises AlreadyExists, ValidationFailed."""
+    """Create an event, its room and all that is sold, or nothing. Raises AlreadyExists, ValidationFailed."""
     sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
     event = _event(definition)
     async with _transaction(stores) as connection:
@@ -77,7 +77,7 @@ async def sections_of(
 
 
 async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, by: Author) -> Event:
-    """Change an event; new limits hold for whoever reserves from now on. Raises EventNotFound, Conflict."""
+    """Change an event; new limits apply to later reservations. Raises EventNotFound, Conflict."""
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent(patch))
@@ -87,12 +87,14 @@ async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, 
 
 
 async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None:
-    """Forget an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
+    """Delete an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
     with stores_answer():
         async with _transaction(stores) as connection:
             event = await _locked(connection, event_id)
             if await events.has_reservations(connection, event_id):
-                raise Conflict("Something was reserved already; unpublish the event and close its room.")
+                raise Conflict(
+                    "Tickets were already reserved; unpublish the event and close its room instead."
+                )
             for it in await events.select_ticket_types(connection, event_id):
                 await ticket_types.record_delete(connection, event_id, it, by)
             before = msgspec.structs.asdict(event)
@@ -111,7 +113,7 @@ async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketTy
 async def events_page(
     stores: Stores, wanted: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[tuple[Event, list[TicketType]]], int]:
-    """A part of the events with their ticket types, and how many match in all."""
+    """One page of the events with their ticket types, and how many match in all."""
     with stores_answer():
         found, total = await events.select_events(stores.postgres, wanted, limit=limit, offset=offset)
         types = await events.select_types_of_events(stores.postgres, [it.event_id for it in found])
@@ -141,7 +143,7 @@ async def _present(
 async def create_ticket_type(
     stores: Stores, event_id: EventId, new: NewTicketType, *, by: Author
 ) -> TicketType:
-    """Put more on sale.
+    """Create a ticket type.
 
     Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict when there are too many types.
     """
@@ -197,7 +199,7 @@ async def import_event(
     """Make the event with all that is sold, or bring the one there is up to the definition; True: made.
 
     `said` is the definition as it was written: what it does not mention stays as it is. So do the settings of
-    a room that exists; the seats of a section that exists have to be those of the definition. `progress` is
+    a room that exists; the seats of a section that exists must be those of the definition. `progress` is
     told of each section. Raises Conflict, AlreadyExists, ValidationFailed.
     """
     written = msgspec.to_builtins(definition) if said is None else said
@@ -287,7 +289,7 @@ async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
 
 
 async def _tell_room(stores: Stores, event: Event) -> None:
-    """Bring terms and stock to Redis. A room that is not loaded loads both by itself."""
+    """Update terms and stock in Redis. A room that is not loaded loads both by itself."""
     stores.absent.forget("event", event.event_id)
     stores.absent.forget("room", event.room_id)
     with stores_answer():

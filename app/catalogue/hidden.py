@@ -1,7 +1,7 @@
-"""What is not published, as one process knows it: there is no such room and no such event, except to staff.
+"""What is not published, as one process knows it: only staff can see these rooms and events.
 
-All of it is read once a second, so that no request asks a store for it; with Postgres away the last reading
-goes on. A process that changes something itself reads at once.
+All of it is read once a second, so that no request asks a store for it; while Postgres is unavailable the
+last reading goes on. A process that changes something itself reads at once.
 """
 
 from __future__ import annotations

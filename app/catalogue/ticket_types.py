@@ -79,7 +79,7 @@ async def bring_section(
         return
     there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
     if there.get(section.ticket_type_id) != list(section.rows):
-        raise Conflict(f"{section.name} is there with other seats; make a section of another name.")
+        raise Conflict(f"{section.name} already exists with other seats; use another name.")
     await update(connection, event_id, it, terms, by)
 
 

@@ -18,7 +18,7 @@ from app.core.model import COMMAND_LINE, RegisteredAccount, Role
 from app.settings import Settings
 from app.store.connections import Stores
 
-app = typer.Typer(help="The accounts of staff.", rich_markup_mode=None)
+app = typer.Typer(help="Staff accounts.", rich_markup_mode=None)
 
 WRONG = {
     "email": "--email takes an e-mail address of at most 254 characters",
@@ -30,12 +30,12 @@ WRONG = {
 @app.command()
 def create(
     *,
-    email: Annotated[str, typer.Option(help="What they log in with.")],
+    email: Annotated[str, typer.Option(help="E-mail address to log in with.")],
     name: Annotated[str, typer.Option(help="Their name.")],
-    role: Annotated[Literal["admin", "operator"], typer.Option(help="What they may do.")] = "admin",
+    role: Annotated[Literal["admin", "operator"], typer.Option(help="Their role.")] = "admin",
     data: Data = None,
 ) -> None:
-    """Make an account of staff, or give the one with this e-mail the role, the name and a new password.
+    """Create a staff account, or give the one with this e-mail a new role, name and password.
 
     The password is asked for; where there is no terminal it is the first line of standard input.
     """

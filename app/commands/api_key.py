@@ -48,7 +48,7 @@ def create(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Make a key and print it: it is not shown again."""
+    """Create an API key and print it: it is not shown again."""
     if not 1 <= len(name) <= NAME_MAX or not name.isprintable():
         raise typer.BadParameter("--name takes 1 to 200 characters, no control characters")
     ends = until.replace(tzinfo=UTC) if until is not None and until.tzinfo is None else until
@@ -67,7 +67,7 @@ def create(
 
 @app.command("list")
 def list_keys(*, data: Data = None) -> None:
-    """All keys, one a line, never the keys themselves."""
+    """List all API keys; never the keys themselves."""
 
     async def read(stores: Stores, _settings: Settings) -> list[ApiKey]:
         return (await api_keys.page(stores, limit=LISTED_MAX, offset=0))[0]
@@ -81,7 +81,7 @@ def list_keys(*, data: Data = None) -> None:
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY")], *, data: Data = None) -> None:
-    """End a key at once."""
+    """Revoke a key at once."""
 
     async def end(stores: Stores, _settings: Settings) -> None:
         await api_keys.revoke(stores, key_id, by=COMMAND_LINE)

@@ -1,4 +1,4 @@
-"""doctor: what a support person would ask for, looked at and told."""
+"""doctor: checks what a support engineer would ask about."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
     data: Data = None,
 ) -> None:
-    """Look at versions, settings, both stores and what runs; say what is wrong and what to do."""
+    """Check versions, settings, both stores and running processes; say what is wrong and what to do."""
     from app.doctor import examination
 
     settings = settings_of(data)

@@ -32,7 +32,8 @@ def import_event(
     *,
     data: Data = None,
 ) -> None:
-    """Make an event with all that is sold, or bring it up to the file; or tell all that is wrong with it.
+    """Create an event with everything on sale, update it from the file, or list everything wrong with the
+    file.
 
     What the file does not mention stays as it is.
     """

@@ -61,7 +61,7 @@ def load(path: Path) -> tuple[EventDefinition, dict[str, Any]]:
         raise FileWrong(path, [Fault(line, "", f"cannot be read: {error.problem}")]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FileWrong(path, [Fault(1, "", f"cannot be read: {error}")]) from None
-    wrong = [Fault(line, field_name(keys), "is there twice") for line, keys in _twice(tree, ())]
+    wrong = [Fault(line, field_name(keys), "appears twice") for line, keys in _twice(tree, ())]
     wrong += [Fault(_line(tree, keys), field_name(keys), text) for keys, text in faults(document)]
     if wrong:
         raise FileWrong(path, sorted(wrong)[:FAULTS_MAX])

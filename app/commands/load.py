@@ -20,22 +20,28 @@ Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots"]
 
 def load(
     *,
-    scenario: Annotated[Scenario, typer.Option(help="Who comes, and when.")] = "rush",
+    scenario: Annotated[Scenario, typer.Option(help="What the crowd does.")] = "rush",
     fans: Annotated[int, typer.Option(min=1, max=50_000, help="Visitors.")] = 500,
-    seconds: Annotated[int, typer.Option(min=5, max=3_600, help="The run ends by then.")] = 120,
-    host: Annotated[str, typer.Option(help="http(s)://HOST[:PORT]; without it, a product of its own.")] = "",
-    room: Annotated[str, typer.Option(help="A room that is there; without it, a sale is made.")] = "",
+    seconds: Annotated[int, typer.Option(min=5, max=3_600, help="The run ends by then at the latest.")] = 120,
+    host: Annotated[
+        str, typer.Option(help="http(s)://HOST[:PORT]; default: an installation of its own.")
+    ] = "",
+    room: Annotated[str, typer.Option(help="An existing room; default: create a sale.")] = "",
     server: Annotated[
-        Literal["hypercorn", "granian"], typer.Option(help="Of a product of its own.")
+        Literal["hypercorn", "granian"], typer.Option(help="Of an installation of its own.")
     ] = "granian",
-    web: Annotated[bool, typer.Option("--web", help="Locust's own page instead of a run at once.")] = False,
-    web_port: Annotated[int, typer.Option(min=1, max=65_535, help="Where that page is.")] = 8089,
+    web: Annotated[
+        bool, typer.Option("--web", help="Open Locust's web page instead of starting at once.")
+    ] = False,
+    web_port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of that page.")] = 8089,
     data: Annotated[
         Path | None,
-        typer.Option(help="A running installation's folder: its stores are judged, too.", show_default=False),
+        typer.Option(
+            help="Data folder of a running installation, whose stores are checked too.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Let simulated visitors come; ends with a verdict: oversold, lost, stranded, over-admitted."""
+    """Send simulated visitors; ends with a verdict: oversold, lost, stranded, over-admitted."""
     if host and not host.startswith(("http://", "https://")):
         raise typer.BadParameter("--host takes an address that begins with http:// or https://")
     if find_spec("locust") is None:

@@ -33,7 +33,7 @@ def up(*, data: Data = None) -> None:
 
 @app.command()
 def down(*, data: Data = None) -> None:
-    """Take the newest revision back, with the data in what it made."""
+    """Undo the newest migration, with the data in the tables it created."""
     from app.runtime import migrate
 
     migrate.down(_database_url(data))
@@ -41,7 +41,7 @@ def down(*, data: Data = None) -> None:
 
 @app.command()
 def new(name: Annotated[str, typer.Argument(help="What it changes, in a few words.")]) -> None:
-    """Begin an empty migration; prints its path."""
+    """Create an empty migration and print its path."""
     from app.runtime import migrate
 
     print(migrate.new(name))

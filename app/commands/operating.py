@@ -20,7 +20,7 @@ from app.store.scripts.stock import RoomNotReady
 from app.store.sql import balances
 
 keys = typer.Typer(
-    help="The keys that booking tokens, access tokens and passes are signed with.", rich_markup_mode=None
+    help="The signing keys of booking tokens, access tokens and passes.", rich_markup_mode=None
 )
 
 
@@ -30,7 +30,7 @@ def check(
     all_events: Annotated[bool, typer.Option("--all", help="Every event.")] = False,
     data: Data = None,
 ) -> None:
-    """Conservation: free + held + sold = total in Redis and in Postgres, and the two agree."""
+    """Check that free + held + sold = total in Redis and in PostgreSQL, and that the two agree."""
     _one_or_all(event, all_events)
 
     async def look(stores: Stores, _settings: Settings) -> dict[str, list[str]]:
@@ -41,7 +41,7 @@ def check(
         for line in lines or ["free + held + sold = total in both stores, and they agree"]:
             print(f"{name}: {line}")
     if wrong := [name for name, lines in found.items() if lines]:
-        raise CommandFailed(f"conservation does not hold for {', '.join(wrong)}")
+        raise CommandFailed(f"the books do not add up for {', '.join(wrong)}")
 
 
 def reconcile(
@@ -51,7 +51,7 @@ def reconcile(
     only_check: Annotated[bool, typer.Option("--check", help="Change nothing.")] = False,
     data: Data = None,
 ) -> None:
-    """Compare Redis' stock with Postgres' counters and rows, and mend what is safe to mend."""
+    """Compare the stock in Redis with PostgreSQL's counters and rows, and repair what is safe."""
     _one_or_all(event, all_events)
 
     async def compare(stores: Stores, _settings: Settings) -> dict[str, Report]:
@@ -88,11 +88,11 @@ async def _chosen(stores: Stores, event: str | None) -> list[EventId]:
 
 def token(
     *,
-    role: Annotated[Role, typer.Option(help="What the token's holder may do.")],
-    sub: Annotated[str, typer.Option(help="Who the token speaks for.")],
+    role: Annotated[Role, typer.Option(help="Role of the token.")],
+    sub: Annotated[str, typer.Option(help="Subject of the token.")],
     data: Data = None,
 ) -> None:
-    """Print an access token, good for 12 hours."""
+    """Print an access token that is valid for 12 hours."""
     if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,200}", sub):
         raise typer.BadParameter("--sub takes 1 to 200 characters, no control characters")
 
@@ -105,7 +105,7 @@ def token(
 
 @keys.command()
 def rotate(*, data: Data = None) -> None:
-    """Sign with new keys from now on; tokens signed before stay good until they run out."""
+    """Sign with new keys from now on; older tokens stay valid until they expire."""
 
     async def replace(stores: Stores, _settings: Settings) -> dict[Purpose, str]:
         return await signing_keys.rotate(stores.postgres, by=COMMAND_LINE)
@@ -116,9 +116,11 @@ def rotate(*, data: Data = None) -> None:
 
 @keys.command()
 def revoke(
-    kid: Annotated[str, typer.Argument(help="As `rotate` and the tokens name it.")], *, data: Data = None
+    kid: Annotated[str, typer.Argument(help="The key's id, as in the header of its tokens.")],
+    *,
+    data: Data = None,
 ) -> None:
-    """End a key that somebody may have: no token that it signed is good any more, within seconds.
+    """Revoke a key that may be stolen: within seconds no token it signed is accepted.
 
     Visitors who are inside claim their booking token again and lose nothing; those with a pass are sent to
     the queue page for a new one; staff and accounts log in again.

@@ -26,7 +26,7 @@ TEXTS = {
     if isinstance(field.type, msgspec.inspect.StrType)
 }
 
-app = typer.Typer(help="See the rooms; open, pause, resume, close and set one.", rich_markup_mode=None)
+app = typer.Typer(help="List rooms; open, pause, resume, close and configure one.", rich_markup_mode=None)
 
 
 def _on_line(data: Data, operation: Callable[[Line], Awaitable[T]]) -> T:
@@ -38,7 +38,7 @@ def _on_line(data: Data, operation: Callable[[Line], Awaitable[T]]) -> T:
 
 @app.command("list")
 def list_rooms(*, data: Data = None) -> None:
-    """All rooms, one a line: who waits, who is inside, how fast they go in."""
+    """List all rooms: waiting, inside, admitted per minute."""
     rooms = _on_line(data, _all_rooms)
     rows = [("ROOM", "STATE", "WAITING", "CALLED", "ACTIVE", "PER MINUTE", "AVAILABLE")]
     rows += [_row(room, status) for room, status in rooms]
@@ -63,7 +63,7 @@ def _row(room: Room, status: RoomStatus) -> tuple[str, str, str, str, str, str, 
 
 @app.command()
 def show(room: RoomArgument, *, data: Data = None) -> None:
-    """One room: where it stands, and its settings, as JSON."""
+    """Show one room and its settings as JSON."""
     shown, status = _on_line(data, lambda line: queue.status(line, RoomId(room)))
     document: dict[str, Any] = {"room_id": shown.room_id, "event_id": shown.event_id, "state": status.state}
     for name in ("serving_position", "last_number", "waiting", "called", "active", "outflow_per_minute"):
@@ -80,25 +80,25 @@ def _act(room: str, action: RoomAction, data: Data) -> None:
 
 @app.command("open")
 def open_room(room: RoomArgument, *, data: Data = None) -> None:
-    """Open the sale: visitors are called."""
+    """Open the sale."""
     _act(room, "open", data)
 
 
 @app.command()
 def pause(room: RoomArgument, *, data: Data = None) -> None:
-    """Call nobody for now; joining goes on."""
+    """Pause the sale: nobody is called, visitors can still join."""
     _act(room, "pause", data)
 
 
 @app.command()
 def resume(room: RoomArgument, *, data: Data = None) -> None:
-    """Go on calling visitors after a pause."""
+    """Resume after a pause."""
     _act(room, "resume", data)
 
 
 @app.command()
 def close(room: RoomArgument, *, data: Data = None) -> None:
-    """End the sale: nobody joins, nobody is called; sessions go on to their end."""
+    """Close the sale: nobody joins or is called; running sessions continue."""
     _act(room, "close", data)
 
 
@@ -109,7 +109,7 @@ def set_room(
     *,
     data: Data = None,
 ) -> None:
-    """Change settings; acts on the next tick. Example: room set demo admission_rate_per_minute=900"""
+    """Change settings, from the next tick on. Example: room set demo admission_rate_per_minute=900"""
     patch = dict(_change(change) for change in changes)
     changed = _on_line(data, lambda line: control.configure(line, RoomId(room), patch, by=COMMAND_LINE))
     values = msgspec.to_builtins(changed.settings)

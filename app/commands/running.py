@@ -14,9 +14,9 @@ from app.runtime import installation, sockets
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for all.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
-Server = Annotated[Literal["hypercorn", "granian"], typer.Option(help="granian is the profile for a rush.")]
-Web = Annotated[int, typer.Option(min=1, max=64, help="Web processes.")]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")]
+Server = Annotated[Literal["hypercorn", "granian"], typer.Option(help="Web server; granian for a rush.")]
+Web = Annotated[int, typer.Option(min=1, max=64, help="Number of web processes.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Number of worker processes.")]
 
 OpsPort = Annotated[
     int | None,
@@ -47,7 +47,7 @@ def up(
         bool, typer.Option("--simulate-payments", help="Sell with a simulated gateway, which takes no money.")
     ] = False,
 ) -> None:
-    """Start everything, with embedded stores unless REDIS_URL / DATABASE_URL are set."""
+    """Start everything, with embedded stores unless REDIS_URL and DATABASE_URL are set."""
     from app.runtime import supervisor
 
     settings = read_settings(data)
@@ -59,7 +59,7 @@ def up(
 
 def demo(
     *,
-    fans: Annotated[int, typer.Option(min=0, max=20_000, help="Simulated fans.")] = 400,
+    fans: Annotated[int, typer.Option(min=0, max=20_000, help="Number of simulated fans.")] = 400,
     host: Host = HOST,
     port: Port = PORT,
     server: Server = "hypercorn",
@@ -68,7 +68,7 @@ def demo(
     ops_port: UpOpsPort = 0,
     data: Data = None,
 ) -> None:
-    """What `up` does, plus a concert on sale and a crowd of simulated fans."""
+    """Do what `up` does, with a concert on sale and a crowd of simulated fans."""
     from app.demo import sale
     from app.runtime import supervisor
 
@@ -89,7 +89,7 @@ def web(
     ops_fd: OpsFd = None,
     data: Data = None,
 ) -> None:
-    """Serve HTTP: one web process, on stores that run already."""
+    """Run one web process on existing stores."""
     settings = with_addresses(settings_of(data))
     if not settings.secret.get_secret_value():
         raise CommandFailed(
@@ -109,7 +109,7 @@ def worker(
     ops_fd: OpsFd = None,
     data: Data = None,
 ) -> None:
-    """Run the admission controller and the reservation processor, on stores that run already."""
+    """Run one worker on existing stores: admission, reservations, payments, e-mails, webhooks."""
     settings = with_addresses(settings_of(data))
     from worker import main
 

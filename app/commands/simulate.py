@@ -14,19 +14,21 @@ from rich.console import Console
 
 from app.commands.settled import CommandFailed
 
-Fans = Annotated[int, typer.Option(min=1, max=10_000_000, help="How many come.")]
-Rate = Annotated[str, typer.Option(help="People a minute; 600@0,1200@300: from so many seconds on.")]
-Pause = Annotated[str, typer.Option(help="Seconds after the opening, as 120-180; several with commas.")]
+Fans = Annotated[int, typer.Option(min=1, max=10_000_000, help="Number of fans.")]
+Rate = Annotated[str, typer.Option(help="Admitted per minute; 600@0,1200@300 changes it at those seconds.")]
+Pause = Annotated[
+    str, typer.Option(help="Pauses, in seconds after the opening, e.g. 120-180; several with commas.")
+]
 NoShow = Annotated[float, typer.Option(min=0, max=1, help="The share of called fans who never come.")]
 Arrivals = Annotated[
     Literal["rush", "steady", "burst"], typer.Option(help="How they come; by half of the time it takes.")
 ]
 Method = Annotated[Literal["fifo", "lottery"], typer.Option(help="The queueing method.")]
-ActiveMax = Annotated[int, typer.Option(min=0, max=10_000_000, help="The cap on people inside; 0: none.")]
+ActiveMax = Annotated[int, typer.Option(min=0, max=10_000_000, help="Maximum inside at once; 0: no limit.")]
 Inside = Annotated[int, typer.Option(min=1, max=600, help="Seconds a fan stays inside, on average.")]
-Window = Annotated[int, typer.Option(min=2, max=86_400, help="Seconds to claim in.")]
-Sample = Annotated[int, typer.Option(min=1, max=10_000, help="Fans whose shown waits are looked at.")]
-Svg = Annotated[Path | None, typer.Option("--svg", help="Draw the run into this file.")]
+Window = Annotated[int, typer.Option(min=2, max=86_400, help="Claim window in seconds.")]
+Sample = Annotated[int, typer.Option(min=1, max=10_000, help="Fans whose shown waits are evaluated.")]
+Svg = Annotated[Path | None, typer.Option("--svg", help="Write a chart of the run to this file.")]
 
 
 def simulate(
@@ -45,7 +47,7 @@ def simulate(
     svg: Svg = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> None:
-    """Play a sale on the real admission scripts, much faster than real time, on a Valkey of its own."""
+    """Simulate a sale on the real admission scripts, much faster than real time, on its own Valkey."""
     from load.simulate import picture, run, scenario, table
 
     chosen = scenario.Scenario(

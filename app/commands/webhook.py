@@ -16,12 +16,12 @@ from app.store.sql.webhooks import Webhook
 
 LISTED_MAX = 1_000
 
-app = typer.Typer(help="Who is told of changes, and telling them again.", rich_markup_mode=None)
+app = typer.Typer(help="List webhooks and send events again.", rich_markup_mode=None)
 
 
 @app.command("list")
 def list_webhooks(*, data: Data = None) -> None:
-    """All webhooks, one a line: state, deliveries still to be made and given up, the last failure."""
+    """List all webhooks: state, pending and given-up deliveries, last failure."""
 
     async def read(stores: Stores, _settings: Settings) -> list[Webhook]:
         return (await stored.select(stores.postgres, limit=LISTED_MAX, offset=0))[0]
@@ -52,7 +52,7 @@ def replay(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Deliver again what was given up, or all since a time; a disabled webhook is enabled."""
+    """Send again what was given up, or everything since a time; enables a disabled webhook."""
     from app.notifications import webhooks  # loads an HTTP client
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since

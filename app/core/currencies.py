@@ -1,4 +1,4 @@
-"""Currencies: which there are, and how many decimals each has. The one table, by ISO 4217.
+"""The one table of currencies and their decimals, by ISO 4217.
 
 CLDR, which Babel and browsers write amounts with, has no decimals for some that have them (RSD, HUF in cash):
 an amount is stored, charged and written in the decimals given here.

@@ -1,4 +1,4 @@
-"""Everything that is wrong with the definition of an event, not only the first thing."""
+"""Finds everything that is wrong with the definition of an event, not only the first fault."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def faults(document: Any) -> Iterator[tuple[Keys, str]]:
     names = Counter(it.ticket_type_id for it in definition.ticket_types)
     for i, it in enumerate(definition.ticket_types):
         if names[it.ticket_type_id] > 1:
-            yield ("ticket_types", i, "ticket_type_id"), "is there twice"
+            yield ("ticket_types", i, "ticket_type_id"), "appears twice"
         try:
             rules.check_sale_window(it.sale_from, it.sale_until)
         except ValidationFailed as error:
@@ -78,7 +78,7 @@ def _wrong_fields(
     fields = {it.encode_name: it for it in msgspec.structs.fields(struct)}
     for name in value:
         if name not in fields:
-            yield (*keys, str(name)), "is not known here"
+            yield (*keys, str(name)), "is not a known field"
     for name, it in fields.items():
         if name in value:
             yield from _wrong(value[name], it.type, (*keys, name))

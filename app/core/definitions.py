@@ -127,7 +127,7 @@ class TicketTypePatch(Struct, frozen=True):
 
 
 class NewAccount(Struct, frozen=True):
-    """Who wants an account. The password stands in no log and in no answer."""
+    """A registration. The password appears in no log and no response."""
 
     email: Email
     name: Name

@@ -1,4 +1,4 @@
-"""Devices that an account has signed in on: a cookie says so, and guessing elsewhere does not lock them out.
+"""Devices an account has signed in on: a cookie proves it, and guesses made elsewhere do not lock them out.
 
 No I/O, time comes in. Nothing is kept of them: what a cookie says is signed, and holds until the account's
 password is changed.

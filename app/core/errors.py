@@ -1,6 +1,6 @@
 """Refusals: every answer that is not a success, as one tree with stable codes.
 
-Raised anywhere, rendered in one place (`web/problems.py`) as RFC 9457 problem+json. The class docstring is
+Raised anywhere, rendered in one place (`web/http/problems.py`) as RFC 9457 problem+json. A class docstring is
 the title and says what the code means; `detail` says what to do. `status` is the HTTP status of the contract.
 """
 
@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 
 class CannotRun(Exception):
-    """A command or a process cannot go on; the message is the one line its operator reads."""
+    """A command or process cannot continue; the message is the one line its operator reads."""
 
 
 class WrongUsage(CannotRun):
-    """It was asked in the wrong way: a setting or an address that cannot be."""
+    """Wrong usage: an impossible setting or address."""
 
 
 class Refusal(Exception):
@@ -76,14 +76,14 @@ class CredentialInvalid(Refusal):
 
 
 class BookingTokenExpired(Refusal):
-    """The booking token has run out."""
+    """The booking token has expired."""
 
     status, code = 401, "booking_token_expired"
 
 
 # 402 ------------------------------------------------------------------------------------------------------
 class PaymentDeclined(Refusal):
-    """The payment was declined; the hold stands, another payment can be tried."""
+    """The payment was declined; the hold remains, and another payment can be tried."""
 
     status, code = 402, "payment_declined"
 
@@ -114,7 +114,7 @@ class EventNotAllowed(Refusal):
 
 
 class WrongAccount(Refusal):
-    """This is for the account of another e-mail."""
+    """This belongs to the account of another e-mail."""
 
     status, code = 403, "wrong_account"
 
@@ -176,7 +176,7 @@ class PlaceNotFound(NotFound):
 
 # 405, 413, 415 --------------------------------------------------------------------------------------------
 class MethodNotAllowed(Refusal):
-    """This address does not know that method."""
+    """This address does not support that method."""
 
     status, code = 405, "method_not_allowed"
 
@@ -186,20 +186,20 @@ class MethodNotAllowed(Refusal):
 
 
 class BodyTooLarge(Refusal):
-    """The body is larger than this address takes."""
+    """The body is larger than this address accepts."""
 
     status, code = 413, "body_too_large"
 
 
 class UnsupportedMediaType(Refusal):
-    """The body has to be application/json."""
+    """The body must be application/json."""
 
     status, code = 415, "unsupported_media_type"
 
 
 # 409 ------------------------------------------------------------------------------------------------------
 class Conflict(Refusal):
-    """This step makes no sense in the present state."""
+    """This step is not possible in the present state."""
 
     status, code = 409, "conflict"
 
@@ -253,7 +253,7 @@ class PaymentsNotConfigured(Conflict):
 
 
 class NotWaiting(Conflict):
-    """How many tickets somebody wants can be said while they wait; it is their turn now."""
+    """The number of wanted tickets can be changed only while waiting."""
 
 
 class IdempotencyKeyReused(Conflict):
@@ -263,7 +263,7 @@ class IdempotencyKeyReused(Conflict):
 
 
 class QueueingMethodLocked(Conflict):
-    """The queueing method is fixed once the pre-queue began."""
+    """The queueing method is fixed once the pre-queue has begun."""
 
     code = "queueing_method_locked"
 
@@ -319,7 +319,7 @@ class HoldExpired(Over):
 
 # 422 ------------------------------------------------------------------------------------------------------
 class ValidationFailed(Refusal):
-    """The request is well-formed and wrong."""
+    """A field of the request is invalid."""
 
     status, code = 422, "validation_failed"
 
@@ -345,13 +345,13 @@ class RateLimited(Retryable):
 
 
 class StoreUnavailable(Retryable):
-    """A store is away; nothing was changed."""
+    """A store is unavailable; nothing was changed."""
 
     status, code = 503, "store_unavailable"
 
 
 class BacklogFull(Retryable):
-    """More reservations are waiting than can be worked off soon."""
+    """Too many reservations are waiting."""
 
     status, code = 503, "backlog_full"
 

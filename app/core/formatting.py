@@ -1,4 +1,4 @@
-"""How pages and mails write numbers, money, times and waits. The templates know them as filters.
+"""How pages and e-mails write numbers, money, times and waits; used as template filters.
 
 The scripts in `static/words.js` write the same forms with `Intl`, in the visitor's own zone. Digits are 0 to
 9 in every language, so that figures that count down do not change their script. Names of units come from our
@@ -107,7 +107,7 @@ def wait(
     units: Units = ENGLISH_UNITS,
     language: str = ENGLISH,
 ) -> str:
-    """An honest range, by the patterns `under`, `about`, `range`, `unknown`: 4-6 minutes, about an hour."""
+    """A range, by the patterns `under`, `about`, `range`, `unknown`: 4-6 minutes, about an hour."""
     if estimate is None:
         return patterns["unknown"]
     (low, unit), (high, high_unit) = (_rounded(seconds) for seconds in estimate)

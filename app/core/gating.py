@@ -1,4 +1,4 @@
-"""Who passes the gate of a room without a turn: its bypass rules, made ready to be asked for each request.
+"""The bypass rules of a room's gate: who passes without a turn. Compiled once, asked for each request.
 
 A rule that looks at paths fits none that the shop may read in another way than we do: whoever could pass
 under `/static/` for `/static/../checkout` would stand before everybody else.
@@ -65,7 +65,7 @@ def check_gate(settings: RoomSettings) -> None:
     for i, rule in enumerate(settings.bypass):
         if rule == BypassRule():
             raise ValidationFailed(
-                f"bypass[{i}]", "has to say something; an empty rule would let everybody pass"
+                f"bypass[{i}]", "must say something; an empty rule would let everybody pass"
             )
         if bool(rule.header) != bool(rule.value):
             missing = "value" if rule.header else "header"
@@ -75,14 +75,14 @@ def check_gate(settings: RoomSettings) -> None:
                 _compiled(rule.path_regex)
             except ValueError:
                 raise ValidationFailed(
-                    f"bypass[{i}].path_regex", "is no expression that RE2 knows, or too large a one"
+                    f"bypass[{i}].path_regex", "is not a valid RE2 expression, or is too large"
                 ) from None
         if rule.cidr:
             try:
                 ipaddress.ip_network(rule.cidr, strict=False)
             except ValueError:
                 raise ValidationFailed(
-                    f"bypass[{i}].cidr", "has to be a network, as 192.0.2.0/24 or 2001:db8::/32"
+                    f"bypass[{i}].cidr", "must be a network, as 192.0.2.0/24 or 2001:db8::/32"
                 ) from None
 
 

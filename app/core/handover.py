@@ -64,7 +64,7 @@ class HandoverSigner:
         """What a ticket says. Raises CredentialInvalid unless it is one of ours and its time is not over."""
         ticket = msgspec.json.decode(_payload(_PREFIX, text, self._ticket_key, "ticket"), type=Ticket)
         if ticket.exp <= now_s:
-            raise CredentialInvalid("The ticket has run out.")
+            raise CredentialInvalid("The ticket has expired.")
         return ticket
 
     def sign_code(self, room_id: RoomId, visitor_id: VisitorId, now_s: int) -> str:
@@ -76,7 +76,7 @@ class HandoverSigner:
         """What a code says. Raises CredentialInvalid unless it is one of ours and its time is not over."""
         code = msgspec.json.decode(_payload(_CODE_PREFIX, text, self._code_key, "code"), type=CarryCode)
         if code.exp <= now_s:
-            raise CredentialInvalid("The code has run out.")
+            raise CredentialInvalid("The code has expired.")
         return code
 
     def net(self, address: str) -> str:
@@ -133,7 +133,7 @@ def _payload(prefix: str, text: str, key: bytes, kind: str) -> bytes:
     if sent != prefix or not text.isascii() or len(text) > TICKET_LENGTH_MAX:
         raise CredentialInvalid(f"This is not a {kind}.")
     if not hmac.compare_digest(_mac(payload, key), mac):
-        raise CredentialInvalid(f"The {kind} is not one of ours.")
+        raise CredentialInvalid(f"The {kind} was not issued here.")
     return _bytes(payload)
 
 

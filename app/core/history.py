@@ -15,12 +15,12 @@ KEPT_MS = 15 * 60_000
 KEPT_MAX = KEPT_MS // EVERY_MS
 RATE_OVER_MS = 10_000  # a rate of two seconds is noise
 CAP_REACHED = (
-    0.95  # called + active, as a share of the cap, from which on the cap is what holds the line back
+    0.95  # called + active, as a share of the cap, from which on the cap is what holds the queue back
 )
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
-    """One moment of a room. Counters go back to its making, or to a wiped Redis; None: there is none."""
+    """One moment of a room. Counters go back to its making, or to the last loss of Redis, or None."""
 
     at_ms: int
     state: RoomState
@@ -82,7 +82,7 @@ def p99_ms(counts: Sequence[int], bounds_s: Sequence[float]) -> int | None:
 def last_in_line_s(
     status: RoomStatus, settings: RoomSettings, changed: RoomSettings
 ) -> tuple[int, int] | None:
-    """How long the last in line would wait with the changed settings, by the rule visitors are told by.
+    """How long the last in the queue would wait with the changed settings, by the rule visitors are told by.
 
     None: nobody is called. What is measured holds as far as it is the rate or the cap that decides: a change
     of the other one changes nothing.

@@ -34,7 +34,9 @@ ENQUEUE_TOKEN_MAX = 4096
 ENQUEUE_EXP_MAX_MS = 24 * 3_600_000  # token ids are remembered no longer
 ENQUEUE_TTL_MS = 10 * 60_000  # of an enqueue token that names no end
 ERRORS = ("hash", "eventid", "timestamp", "ip", "qidlimit", "connector/sessionstate")
-RedirectType = Literal["queue", "safetynet", "disabled"]  # came through; a store is away; the gate is off
+RedirectType = Literal[
+    "queue", "safetynet", "disabled"
+]  # came through; a store is unavailable; the gate is off
 _NONCE_BYTES = 12
 _AES_BLOCK_BITS = 128
 

@@ -40,27 +40,27 @@ SIX_DIGITS = r"^[0-9]{6}\Z"
 COLOUR = r"^(#[0-9a-f]{6})?\Z"
 PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
 PATTERN_MEANS = {  # what a person is told who did not keep to it
-    OPAQUE: "has to be an id as it was given out",
-    SLUG: "has to be 1 to 40 lower-case letters and digits, with single hyphens between them",
+    OPAQUE: "must be an id issued by Fairgate",
+    SLUG: "must be 1 to 40 lower-case letters and digits, with single hyphens between them",
     NAME: "must not contain control characters",
     TEXT: "must not contain control characters other than tab and line feed",
-    CURRENCY: "has to be the ISO 4217 code of a currency, such as EUR",
+    CURRENCY: "must be the ISO 4217 code of a currency, such as EUR",
     ZONE: "is not a time zone, such as Europe/Berlin",
-    LOCALE: "has to be a language tag, as de or pt-BR",
-    URL: "has to be an address that begins with http:// or https://",
-    HOST: "has to be a host name, perhaps with a port",
-    CUSTOMER: "has to be up to 40 lower-case letters, digits and hyphens",
-    DOMAIN: "has to be the name of a domain, as shop.example",
-    SHARED_SECRET: "has to be 16 to 200 printable characters without spaces",
-    EMAIL: "has to be an e-mail address",
-    SEAT_ID: "has to be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
-    PATH: "has to begin with /, without spaces",
-    METHOD: "has to be a method in capitals, as GET",
-    TOKEN: "has to be the name of a header or cookie",
-    SIX_DIGITS: "has to be the six digits of the code",
-    COLOUR: "has to be a colour, as #8a1c4a",
-    PICTURE: "has to be a PNG, JPEG or WebP picture, as data:image/png;base64,...",
-    ROW: "has to be 1 to 8 letters and digits",
+    LOCALE: "must be a language tag, as de or pt-BR",
+    URL: "must be an address that begins with http:// or https://",
+    HOST: "must be a host name, perhaps with a port",
+    CUSTOMER: "must be up to 40 lower-case letters, digits and hyphens",
+    DOMAIN: "must be the name of a domain, as shop.example",
+    SHARED_SECRET: "must be 16 to 200 printable characters without spaces",
+    EMAIL: "must be an e-mail address",
+    SEAT_ID: "must be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
+    PATH: "must begin with /, without spaces",
+    METHOD: "must be a method in capitals, as GET",
+    TOKEN: "must be the name of a header or cookie",
+    SIX_DIGITS: "must be the six digits of the code",
+    COLOUR: "must be a colour, as #8a1c4a",
+    PICTURE: "must be a PNG, JPEG or WebP picture, as data:image/png;base64,...",
+    ROW: "must be 1 to 8 letters and digits",
 }
 
 Slug = Annotated[str, Meta(pattern=SLUG)]
@@ -79,8 +79,8 @@ ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired
 Role = Literal["user", "operator", "admin"]
 KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
-GateMode = Literal["auto", "queue_all", "off"]  # in line when there is a crowd; everybody; nobody
-GateFail = Literal["closed", "open"]  # with Redis away newcomers wait, or pass
+GateMode = Literal["auto", "queue_all", "off"]  # queue when there is a crowd; always; never
+GateFail = Literal["closed", "open"]  # while Redis is unavailable newcomers wait, or pass
 # Why nobody can be called in an open room: until staff, time or somebody inside changes it.
 Blocked = Literal["", "rate", "cap", "held", "not_on_sale_yet", "sale_over", "nothing_on_sale"]
 Slower = Literal["", "paused", "rate_lowered", "slower"]
@@ -187,7 +187,7 @@ class Room(Struct, frozen=True):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """What waits are told from (`core/pace.py`): the k-th in line waits min(k first_s, base_s + k each_s)."""
+    """What waits are computed from (`wait_estimate.py`): the k-th waits min(k first_s, base_s + k each_s)."""
 
     rate_per_minute: int  # the rate it was made for
     first_s: float
@@ -219,7 +219,7 @@ class RoomStatus(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where one visitor stands. `ahead` counts the people really in front while waiting, else None."""
+    """The place of one visitor. `ahead` counts the people really in front while waiting, else None."""
 
     visitor_id: VisitorId
     state: PlaceState
@@ -234,7 +234,7 @@ class Place(Struct, frozen=True):
 
 # --- tokens -----------------------------------------------------------------------------------------------
 class PlaceClaims(Struct, frozen=True):
-    """What a place token says: who, in which room, which number in which epoch of it, how many tickets."""
+    """The claims of a place token: visitor, room, number in an epoch of the room, tickets wanted."""
 
     room_id: RoomId
     visitor_id: VisitorId
@@ -346,7 +346,7 @@ class TicketType(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True):
-    """So many tickets of one type; `price` is each, decided by the stock when the hold was taken."""
+    """Tickets of one type; `price` is for each, as the stock had it when the hold was taken."""
 
     ticket_type_id: TicketTypeId
     quantity: int
@@ -355,13 +355,13 @@ class Item(Struct, frozen=True):
 
 
 class NamedSeats(Struct, frozen=True):
-    """These very seats."""
+    """Particular seats, by their ids."""
 
     seat_ids: list[str]
 
 
 class BestAvailable(Struct, frozen=True):
-    """So many seats of one type, the best that are free, together if there are so many together."""
+    """The best free seats of one type, together if that many are left together."""
 
     ticket_type_id: TicketTypeId
     quantity: int

@@ -1,4 +1,4 @@
-"""Which moments are taken from outside: those that every part of the product can hold.
+"""The range of moments accepted from outside: those that every part of the product can store.
 
 A datetime with an offset can be one that no UTC datetime is (0001-01-01T00:00:00+14:00): Postgres keeps it,
 and each reading of it fails. Whatever is decoded from outside is looked through here, so there is one range.
@@ -17,7 +17,7 @@ from app.core.errors import ValidationFailed
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
-OUT_OF_RANGE = "has to be within the years 1970 to 9999 in UTC"
+OUT_OF_RANGE = "must be within the years 1970 to 9999 in UTC"
 
 
 def in_range(at: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Arithmetic and decisions of the waiting room that need no store."""
+"""Arithmetic and decisions of the waiting room; no I/O."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from app.core.model import Event, RoomSettings, RoomState
 RoomAction = Literal["open", "pause", "resume", "close"]
 
 DRAW_BITS = 52  # a sorted set's score is a double: integers up to 2**53 are exact
-NUMBERS_BLOCK_MIN = 1_000  # also the gap a wiped Redis leaves in the numbers of a small sale
+NUMBERS_BLOCK_MIN = 1_000  # also the gap a lost Redis leaves in the numbers of a small sale
 WAIT_SAMPLES = 1_000
 ASK_MAX_S = 600
 ASK_IDLE_S = 75  # nobody is called for now; with its spread less than the usual claim window
-ASK_FAR_MIN_S = 30  # from the fifteenth in line on
+ASK_FAR_MIN_S = 30  # from the fifteenth in the queue on
 
 _AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {
     "open": {
@@ -57,9 +57,9 @@ def commitment(seed: bytes) -> str:
 def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
     """When to ask for the exact place again: after three quarters of the wait, at most after 10 minutes.
 
-    The shared document tells everybody how the line moves and when it is their turn. The place adds who left
+    The shared document tells everybody how the queue moves and when it is their turn. The place adds who left
     ahead, which is worth little, so it is asked for about as often as the rest of the wait is quartered: a
-    wait of an hour costs a dozen questions. A tenth of the wait cost every visitor of a line of 100,000 two
+    wait of an hour costs a dozen questions. A tenth of the wait cost every visitor of a queue of 100,000 two
     questions a minute (`load/origin.py` measures it). Who hears nothing of the shared document still asks
     before their turn, as long as the line is not called faster than it was expected to be. Only the first few
     ask more often than each 30 s: that is for small rooms, and costs a large one nothing.
@@ -101,7 +101,7 @@ def state_after(state: RoomState, action: RoomAction) -> RoomState:
     """The state a step of staff leads to. Raises Conflict when the step makes no sense."""
     after = _AFTER[action].get(state)
     if after is None:
-        raise Conflict(f"A room that is {state} cannot be told to {action}.")
+        raise Conflict(f"You cannot {action} a room that is {state}.")
     return after
 
 
@@ -109,17 +109,17 @@ def check_times(settings: RoomSettings) -> None:
     """Pre-queue, opening and closing come in this order. Raises ValidationFailed naming the later field."""
     begins = settings.prequeue_at
     if begins and settings.opens_at and settings.opens_at < begins:
-        raise ValidationFailed("opens_at", "has to be at or after prequeue_at")
+        raise ValidationFailed("opens_at", "must be at or after prequeue_at")
     if settings.closes_at and settings.opens_at and settings.closes_at <= settings.opens_at:
-        raise ValidationFailed("closes_at", "has to be after opens_at")
+        raise ValidationFailed("closes_at", "must be after opens_at")
     if settings.closes_at and begins and settings.closes_at <= begins:
-        raise ValidationFailed("closes_at", "has to be after prequeue_at")
+        raise ValidationFailed("closes_at", "must be after prequeue_at")
 
 
 def check_sale_window(sale_from: datetime | None, sale_until: datetime | None, field: str = "") -> None:
     """A sale ends after it began. Raises ValidationFailed naming `sale_until` of the field."""
     if sale_from and sale_until and sale_until <= sale_from:
-        raise ValidationFailed(f"{field}.sale_until".removeprefix("."), "has to be after sale_from")
+        raise ValidationFailed(f"{field}.sale_until".removeprefix("."), "must be after sale_from")
 
 
 def sold_until(event: Event, sale_until: datetime | None) -> datetime | None:

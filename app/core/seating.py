@@ -121,7 +121,7 @@ def _listed_sections(seats: Sequence[NewSeat]) -> list[Section]:
             raise ValidationFailed(f"seats[{i}].price", f"differs; {first.section} costs {first.price}")
         numbers = rows.setdefault(it.row.lower(), {})
         if it.number in numbers:
-            raise ValidationFailed(f"seats[{i}].number", "is there twice")
+            raise ValidationFailed(f"seats[{i}].number", "appears twice")
         numbers[it.number] = i
     return [
         Section(TicketTypeId(slug), first.section, first.price, _listed_rows(rows))

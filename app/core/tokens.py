@@ -35,7 +35,7 @@ ISSUER = "fairgate"
 ACCESS_AUDIENCE = "fairgate:accounts"  # of access tokens; with its colon no room has that name
 ACCESS_TTL_S = 12 * 3600
 SESSION_TTL_MAX_S = 86_400  # the upper bound of the room setting `session_ttl_s`
-KEY_OVERLAP_S = SESSION_TTL_MAX_S + 3600  # a replaced key verifies until every token it signed has run out
+KEY_OVERLAP_S = SESSION_TTL_MAX_S + 3600  # a replaced key verifies until every token it signed has expired
 CLOCK_SKEW_MAX_S = 60  # between the hosts that issue and check; applied to `nbf` only, never to `exp`
 CACHE_MAX = 131_072  # signatures believed without another look; about 14 MB when full
 TOKEN_LENGTH_MAX = 4096
@@ -95,7 +95,7 @@ class PlaceSigner:
             raise CredentialInvalid("This is not a place token.")
         # The MAC covers the encoded text and is compared encoded: no second spelling of a token is accepted.
         if not hmac.compare_digest(self._mac(payload), mac):
-            raise CredentialInvalid("The place token is not one of ours. Join again for a new one.")
+            raise CredentialInvalid("The place token was not issued here. Join again for a new one.")
         room_id, visitor_id, number, epoch, *more = _bytes(payload).decode().split(" ")
         return PlaceClaims(
             room_id=RoomId(room_id),
@@ -198,7 +198,7 @@ class BookingSigner:
     def replace_keys(self, keys: Sequence[SigningKey]) -> None:
         """Use these keys from now on. Tokens of a key that is gone are no longer believed."""
         if not keys:
-            raise ValueError("there has to be a signing key")
+            raise ValueError("there must be a signing key")
         self._newest = {it: next((key for key in keys if key.is_for(it)), keys[0]) for it in PURPOSES}
         by_kid = {key.kid: key for key in keys}
         if by_kid.keys() != getattr(self, "_keys", {}).keys():
@@ -282,12 +282,12 @@ class BookingSigner:
             raise CredentialInvalid("This is a pass of the gate; it is good for the site behind it alone.")
         if exp <= now_s:
             if isinstance(claims, BookingClaims):
-                raise BookingTokenExpired("The booking token has run out. Join again for a new turn.")
-            raise CredentialInvalid("The access token has run out. Log in again.")
+                raise BookingTokenExpired("The booking token has expired. Join again for a new turn.")
+            raise CredentialInvalid("The access token has expired. Log in again.")
         return claims
 
     def read_pass(self, token: str, now_s: int) -> PassClaims:
-        """What a pass says, also one that has run out. Raises UnknownKey, CredentialInvalid."""
+        """What a pass says, also one that has expired. Raises UnknownKey, CredentialInvalid."""
         claims, _ = self._read(token, now_s)
         if not isinstance(claims, PassClaims):
             raise CredentialInvalid("This is not a pass.")
@@ -314,13 +314,13 @@ class BookingSigner:
         self._known[digest] = None
 
     def _verify(self, token: str, now_s: int) -> None:
-        refused = CredentialInvalid("The token is not one of ours.")
+        refused = CredentialInvalid("The token was not issued here.")
         if not token.isascii() or len(token) > TOKEN_LENGTH_MAX or not _canonical(token):
             raise refused
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
             if not isinstance(kid, str) or kid not in self._keys:
-                raise UnknownKey("The token is not one of ours.")
+                raise UnknownKey("The token was not issued here.")
             key: Any = self._keys[kid].private  # a public one by its type, see `_OwnSignature`
             it = _ours.decode_complete(
                 token,

@@ -1,4 +1,4 @@
-"""What people type: numbers, amounts, words, codes. Each is read in one way everywhere, never guessed."""
+"""Parses what people type: numbers, amounts, words, codes. The same everywhere, never guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What msgspec says of a value that does not fit, in words for whoever sent it."""
+"""Turns msgspec's validation errors into messages for whoever sent the value."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def misfit(error: msgspec.ValidationError) -> Misfit:
         path, text = at[1].removeprefix("."), text[: at.start()]
     if named := _NAMED.search(text):
         path = f"{path}.{named[1]}" if path else named[1]
-        return Misfit(path, "is not known here" if "unknown" in text else "is required")
+        return Misfit(path, "is not a known field" if "unknown" in text else "is required")
     return Misfit(path, _words(text))
 
 
@@ -70,18 +70,16 @@ def _sent(name: str) -> str:
 
 def _length(kind: str, bound: str, count: str) -> str:
     one, more = _PARTS[kind]
-    return f"has to have {_BOUNDS[bound]} {count} {one if count == '1' else more}"
+    return f"must have {_BOUNDS[bound]} {count} {one if count == '1' else more}"
 
 
 _SAID: dict[str, Callable[[re.Match[str]], str]] = {
-    r"Expected `(.+)`, got `(.+)`": lambda it: f"has to be {_types(it[1])}, not {_sent(it[2])}",
-    r"Expected `(?:int|float)` ([<>]=) (\S+)": lambda it: f"has to be {_BOUNDS[it[1]]} {it[2]}",
+    r"Expected `(.+)`, got `(.+)`": lambda it: f"must be {_types(it[1])}, not {_sent(it[2])}",
+    r"Expected `(?:int|float)` ([<>]=) (\S+)": lambda it: f"must be {_BOUNDS[it[1]]} {it[2]}",
     r"Expected `(str|array|object)` of length ([<>]=) (\d+)": lambda it: _length(it[1], it[2], it[3]),
-    r"Expected `str` matching regex (['\"])(.*)\1": lambda it: _MEANS.get(
-        it[2], "has a form that is not taken here"
-    ),
-    r"Invalid enum value (.+)": lambda it: f"is none of the values taken here: {it[1]}",
-    r"Invalid RFC3339 encoded datetime": lambda _: f"has to be {DATETIME}",
+    r"Expected `str` matching regex (['\"])(.*)\1": lambda it: _MEANS.get(it[2], "has the wrong format"),
+    r"Invalid enum value (.+)": lambda it: f"is not one of the accepted values: {it[1]}",
+    r"Invalid RFC3339 encoded datetime": lambda _: f"must be {DATETIME}",
     r"Expected `datetime` with a timezone component": lambda _: (
         "has to say its offset from UTC, as 2026-05-01T18:00:00Z or 2026-05-01T20:00:00+02:00"
     ),

@@ -1,14 +1,14 @@
-"""How long the line takes: what is shown to those who wait, and how it follows what is measured.
+"""How long the queue takes: what is shown to those who wait, and how it follows what is measured.
 
 With R people let in a second, a share q of them no-shows whose tokens come back when their claim window W
-ends, the k-th in line is called after
+ends, the k-th in the queue is called after
 
     T(k) = min(k / R,  (k (1 - q) + q W R / (1 - q) - P) / R)
 
 P tokens being on their way back already. Near the front each call costs a token. Further back only who comes
 does: k calls cost k (1 - q) tokens, and the others come back one window late. (The mean by Wald's identity;
 in the long run R / (1 - q) are called a second, so by Little's law q W times that are on their way.) So a
-wait is the lesser of two straight lines in k, three numbers for the whole room: `Pace`. When the line waits
+wait is the lesser of two straight lines in k, three numbers for the whole room: `Pace`. When the queue waits
 for people inside or for tickets and not for the rate, both lines are k / v, v being the measured outflow.
 
 A shown wait never rises, unless the rate fell or the room was paused: a new pace is taken only if no place in
@@ -28,7 +28,7 @@ P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/
 CLAIMS_SOON_MS = 30_000  # who has not claimed by then rarely does; `admit.lua` counts them
 MEMORY_CALLS_S = 600.0  # over which no-shows are counted
 MEMORY_FLOW_S = 120.0  # over which the outflow is measured
-MEMORY_HELD_S = 20.0  # over which is told what holds the line back
+MEMORY_HELD_S = 20.0  # over which is told what holds the queue back
 CAUTIOUS = 1.0  # standard errors: a wait falls as soon as it is this likely
 BOLD = 2.0  # and rises only when it is this certain
 HELD_BACK = 0.3  # so much of the time something else than the rate: the outflow is what counts
@@ -63,7 +63,7 @@ class Measured(msgspec.Struct, frozen=True):
     judged: tuple[int, int] = (0, 0)  # calls old enough to tell, and of these not claimed
     calls: float = 0.0  # such calls, fading
     missed: float = 0.0
-    held: float = 0.0  # the share of time in which something else than the rate held the line back
+    held: float = 0.0  # the share of time in which something else than the rate held the queue back
     flow: float = 0.0  # admissions in such time
     flow_s: float = 0.0  # and how long it was
 
@@ -77,12 +77,12 @@ def wait_range_s(ahead: int, pace: Pace | None, rate_per_minute: int) -> tuple[i
 
 
 def wait_s(pace: Pace, position: int) -> float:
-    """The wait of the k-th in line."""
+    """The wait of the k-th in the queue."""
     return min(position * pace.first_s, pace.base_s + position * pace.each_s)
 
 
 def starting_pace(rate_per_minute: int) -> Pace:
-    """Before anything is known: everybody comes, and the rate is all that holds the line back."""
+    """Before anything is known: everybody comes, and the rate is all that holds the queue back."""
     each_s = 60 / rate_per_minute
     return Pace(rate_per_minute, each_s, 0.0, each_s)
 
@@ -96,7 +96,7 @@ def at_rate(pace: Pace, rate_per_minute: int) -> Pace:
 def measure(seen: Measured, now: Moment) -> Measured:
     """What is known after one more moment. Moments may come late, or be left out."""
     last = seen.last
-    if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was wiped
+    if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was lost
         return Measured(last=now, marks=((now.now_ms, now.admitted),), judged=(now.admitted, _missed(now)))
     passed_s = (now.now_ms - last.now_ms) / 1000
     marks = (*seen.marks, (now.now_ms, now.admitted))
@@ -226,7 +226,7 @@ def _matters(new: Pace, old: Pace, waiting: int) -> bool:
 
 
 def is_nowhere_longer(new: Pace, old: Pace, waiting: int) -> bool:
-    """Whether the new one shows nobody in line a longer wait; compared where the lines bend."""
+    """Whether the new one shows nobody in the queue a longer wait; compared where the lines bend."""
     places = {1, waiting}
     for bend in (_bend(new), _bend(old)):
         places |= {min(waiting, max(1, at)) for at in (math.floor(bend), math.ceil(bend))}

@@ -1,4 +1,4 @@
-"""Deliveries to others: what signs them, when one is tried again, and where they may go."""
+"""Webhook deliveries: what signs them, when one is retried, and where they may go."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def new_secret() -> str:
 
 
 def retry_after_s(attempts: int, jitter01: float) -> float:
-    """When to deliver again what failed `attempts` times: 2 s, 8 s, 32 s ... up to four hours.
+    """Seconds until the next try of a delivery that failed `attempts` times: 2 s, 8 s, 32 s ... up to four
+    hours.
 
     `jitter01` in 0 to 1 spreads it by a quarter each way, so that what failed together parts.
     """

@@ -1,4 +1,4 @@
-"""Time zones: which there are, by their IANA names."""
+"""The IANA time zones."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Simulated fans: ordinary API clients that know nothing but HTTP, one visitor each, no more than asked for.
 
-They look at the line through one shared event stream, as waiting pages behind a CDN do, so a crowd of them
+They follow the queue through one shared event stream, as waiting pages behind a CDN do, so a crowd of them
 costs the server little.
 """
 
@@ -31,7 +31,7 @@ TIMEOUT_S = 20.0
 
 
 class GaveUp(Exception):
-    """A fan's way ended early: sold out, closed, not called in time, or the server is gone."""
+    """A fan gave up: sold out, closed, not called in time, or the server is gone."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Board:
             await self.changed.wait_for(lambda: self.state not in ("", "scheduled", "prequeue"))
 
     async def called(self, queue_number: int) -> None:
-        """Wait until the line has come to this number. Raises GaveUp when nobody will be called any more."""
+        """Wait until this number is called. Raises GaveUp when nobody will be called any more."""
         async with self.changed:
             await self.changed.wait_for(
                 lambda: self.serving_position >= queue_number or self.state in ("sold_out", "closed")

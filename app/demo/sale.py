@@ -1,4 +1,4 @@
-"""`fairgate demo`: two concerts on sale, one by the seat, and a crowd of simulated fans to watch."""
+"""`fairgate demo`: two concerts on sale, one with seats, and a crowd of simulated fans to watch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REFUSED: tuple[type[Exception], ...] = (Refusal, *STORE_AWAY)
 
 
 def concert() -> EventDefinition:
-    """The demo event: two ticket types, and an admission slow enough to see the line move."""
+    """The demo event: two ticket types, and admission slow enough to watch the queue move."""
     starts_at = (datetime.now(UTC) + timedelta(days=STARTS_IN_DAYS)).replace(
         hour=19, minute=0, second=0, microsecond=0
     )
@@ -107,7 +107,7 @@ async def run(url: str, settings: Settings, fans: int) -> None:
 
 
 async def _come(crowds: list[tuple[Crowd, int]]) -> None:
-    """Let so many fans of each come; what they did is told now and then, and at the end."""
+    """Run the fans of both events; reports progress now and then, and at the end."""
     if not crowds:
         return
     _tell(f"{sum(fans for _, fans in crowds)} simulated fans are on their way")

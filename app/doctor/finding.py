@@ -19,15 +19,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def good(name: str, says: str) -> Finding:
-    """It is as it should be."""
+    """The finding that nothing is wrong."""
     return Finding(name, "good", says)
 
 
 def note(name: str, says: str) -> Finding:
-    """Worth knowing."""
+    """A finding worth knowing about."""
     return Finding(name, "note", says)
 
 
 def wrong(name: str, says: str, do: str) -> Finding:
-    """It has to be changed, and how."""
+    """A finding that something must be changed, and how."""
     return Finding(name, "wrong", says, do)

@@ -1,8 +1,8 @@
-"""Sessions that ended before their time, as one process knows them: their passes are good no longer.
+"""Sessions that ended early, as one process knows them: their passes are no longer valid.
 
-Each is published as it ends, and kept in Redis until its last pass has run out. A process reads those of a
+Each is published as it ends, and kept in Redis until its last pass has expired. A process reads those of a
 room when the gate of the room is first asked, and again after its subscription was broken; between the two
-it asks no store. With Redis away passes go on by their signature.
+it asks no store. While Redis is unavailable passes go on by their signature.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from app.store.pubsub import listen
 from app.store.scripts.gate import EarlyEnd, early_ends, read_early_ends
 
 ENDS_MAX = 200_000  # visitors remembered; about 60 MB when full. Beyond it the oldest are forgotten
-ROOMS_MAX = (
-    10_000  # rooms remembered, also of made-up names while Postgres is away; beyond it all are read anew
-)
+ROOMS_MAX = 10_000  # rooms remembered, made-up names included; beyond it all are read anew
 READ_WAIT_S = 0.2  # a request waits no longer for a room's ends to be read
-AGAIN_S = 1.0  # after Redis was away
+AGAIN_S = 1.0  # after Redis was unavailable
 FORGET_EVERY_S = 60.0
 
 
@@ -41,7 +39,7 @@ class Ends:
         self._forget_at_s = time.monotonic() + FORGET_EVERY_S
 
     def is_known(self, room_id: RoomId) -> bool:
-        """Whether the room's ends need not be read; nor while Redis is away."""
+        """Whether the room's ends need not be read; nor while Redis is unavailable."""
         return room_id in self._read or time.monotonic() < self._not_before_s
 
     async def know(self, room_id: RoomId) -> None:
@@ -60,7 +58,7 @@ class Ends:
         return self._of.get((room_id, visitor_id))
 
     async def keep(self) -> None:
-        """Hear of ends, until cancelled."""
+        """Receive ends, until cancelled."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, message in listen(self._redis, ENDED_CHANNEL + "*"):
@@ -92,7 +90,7 @@ class Ends:
             self._forget()
 
     def _forget(self) -> None:
-        """Forget those whose passes have run out; of too many the oldest, a sixteenth at once."""
+        """Forget those whose passes have expired; of too many the oldest, a sixteenth at once."""
         self._forget_at_s = time.monotonic() + FORGET_EVERY_S
         now = now_ms()
         self._of = {key: it for key, it in self._of.items() if it.until_ms > now}

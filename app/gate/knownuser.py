@@ -28,7 +28,7 @@ NO_FACE = "This room speaks to no shop by KnownUser."
 
 
 class Faces(NamedTuple):
-    """What is kept, and what opens it."""
+    """The stored faces and the key that opens them."""
 
     stores: Stores
     sealer: Sealer

@@ -1,4 +1,4 @@
-"""The gate's operations: what it does to sessions. Whether somebody may pass is decided in `web/gate.py`."""
+"""The gate's operations on sessions. Whether somebody may pass is decided in `web/gate/forward_auth.py`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from app.waiting_room.queue import JOIN_REFUSALS, Answer, Line, Outcome, Questio
 
 
 class Entering(NamedTuple):
-    """Who wants through the gate. `network` as in `Joining`."""
+    """A visitor at the gate. `network` as in `Joining`."""
 
     visitor_id: VisitorId
     network: str
@@ -41,7 +41,7 @@ class Entering(NamedTuple):
 
 
 class Gate:
-    """One process's end of the gates; made by `open_gate`."""
+    """What one process needs to serve gates; created by `open_gate`."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
@@ -67,7 +67,7 @@ async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
 
 
 async def redeem(gate: Gate, ticket: Ticket) -> int:
-    """Take a ticket: when its session ends (ms), 0 if it was used before or its session is over.
+    """Redeem a hand-over ticket: when its session ends (ms); 0 if it was used before or its session is over.
 
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
@@ -85,7 +85,7 @@ async def redeem(gate: Gate, ticket: Ticket) -> int:
 async def renew(
     gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, began_s: int, settings: RoomSettings
 ) -> int:
-    """Put off the end of a session to its whole length from now: its end (ms), 0 if it is over.
+    """Renew a session to its full length from now: its end (ms), or 0 if it is over.
 
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
@@ -155,12 +155,12 @@ def sessions_known() -> Iterator[None]:
 
 
 class _Crowd(Conflict):
-    """There is a crowd, and whoever asks has no turn."""
+    """There is a crowd and this visitor has not been called."""
 
 
 async def _enter_batch(line: Line, room_id: RoomId, batch: list[Entering]) -> Sequence[Outcome]:
     """Sessions are committed before anybody passes, where Postgres answers. Where it does not they pass all
-    the same: what is lost is that a wiped Redis would not know them again."""
+    the same: what is lost is that a new Redis would not know them again."""
     with stores_answer():
         records = [
             JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=1 if it.anew else 0)

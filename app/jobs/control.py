@@ -1,4 +1,4 @@
-"""Jobs that staff ask for: written down, put into the queue, shown with their progress, stopped.
+"""Jobs that staff start: stored, queued, shown with their progress, stopped.
 
 The row is what counts: the queue only makes it begin at once. What is not in it, because it was away, a
 worker finds in the table. What a job does, step by step, is in `steps.py`.
@@ -31,7 +31,7 @@ NO_JOB = "There is no such job. Jobs are kept for a week."
 
 
 async def ask(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequest, *, by: Author) -> str:
-    """Have a worker do it; its id. Raises EventNotFound, ValidationFailed, Conflict, StoreUnavailable."""
+    """Start a job; its id. Raises EventNotFound, ValidationFailed, Conflict, StoreUnavailable."""
     _check(kind, request)
     job_id = str(uuid4())
     with stores_answer():
@@ -59,14 +59,14 @@ def _check(kind: JobKind, request: JobRequest) -> None:
     if kind != "export_orders" and not request.event_id:
         raise ValidationFailed("event", "choose the event whose orders are meant")
     if kind == "cancel_orders" and request.status not in (None, "held", "confirmed"):
-        raise ValidationFailed("status", "has to be held or confirmed, or any")
+        raise ValidationFailed("status", "must be held or confirmed, or any")
     if kind == "message_buyers":
         for name, text, longest in (
             ("subject", request.subject, SUBJECT_MAX),
             ("text", request.text, TEXT_MAX),
         ):
             if not text or len(text) > longest:
-                raise ValidationFailed(name, f"has to be 1 to {longest:,} characters")
+                raise ValidationFailed(name, f"must be 1 to {longest:,} characters")
         if not request.subject.isprintable():
             raise ValidationFailed("subject", "cannot have more than one row of text")
         if not all(it.isprintable() for it in request.text.replace("\t", " ").split("\n")):
@@ -74,7 +74,7 @@ def _check(kind: JobKind, request: JobRequest) -> None:
 
 
 async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Job], int]:
-    """A part of the jobs, the newest first, and how many there are."""
+    """One page of the jobs, the newest first, and how many there are."""
     with stores_answer():
         return await jobs.select(stores.postgres, limit=limit, offset=offset)
 
@@ -89,7 +89,7 @@ async def get(stores: Stores, job_id: str) -> tuple[Job, list[Failure]]:
 
 
 async def stop(stores: Stores, job_id: str, *, by: Author) -> None:
-    """Do no more of it; what is done stays done. Raises NotFound, Conflict when it has ended."""
+    """Stop a job; what is done stays done. Raises NotFound, Conflict when it has ended."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await jobs.finish(connection, job_id, "stopped"):

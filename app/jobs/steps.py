@@ -1,7 +1,7 @@
-"""The steps of jobs that staff asked for (`jobs.py`): each is short, and one transaction with its progress.
+"""The steps of jobs that staff started (`control.py`): each is short, and one transaction with its progress.
 
 So a step that is cut off has not happened, and one that is made twice finds that nothing is left to do. What
-follows outside of Postgres is mended by others if it stays undone: the stock by `holds.mend`, refunds by
+follows outside of Postgres is repaired by others if it stays undone: the stock by `holds.mend`, refunds by
 `checkout.settle_payments`, mails by their own lanes.
 """
 
@@ -45,7 +45,7 @@ class TooMany(Exception):
 
 
 async def step(stores: Stores, job_id: str) -> Said:
-    """Go one step further. Over: it has ended, or another worker is at it."""
+    """Run one step of a job. `Over`: it has ended, or another worker has it."""
     try:
         async with stores.postgres.acquire() as connection, connection.transaction():
             job = await jobs.lock(connection, job_id)
@@ -63,7 +63,7 @@ async def step(stores: Stores, job_id: str) -> Said:
 
 
 async def _begin(connection: Connection, _stores: Stores, job: Job) -> After:
-    """Find out what there is to do."""
+    """Determine the orders of the job."""
     try:
         total = await LISTS[job.kind](connection, job)
     except TimeoutError:

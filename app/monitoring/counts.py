@@ -1,7 +1,7 @@
 """What all processes count and measure, for `/metrics`: the same whichever process is scraped.
 
 Each process adds what it counted to sums in Redis, about once a second: so a process that ends takes nothing
-with it that it has told, and a sum never falls (but for a wiped Redis). What is measured, as memory or open
+with it that it has told, and a sum never falls (but for a lost Redis). What is measured, as memory or open
 streams, each says of itself as long as it lives.
 """
 

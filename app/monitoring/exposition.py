@@ -1,4 +1,4 @@
-"""What `/metrics` says: all processes together, and each busy room as Redis has it at this moment.
+"""What `/metrics` serves: all processes together, and each busy room as Redis has it now.
 
 A room is told of for a quarter of an hour after somebody was in it last, and no more than a hundred are: how
 many series there are follows what goes on, not how many rooms there ever were.
@@ -28,7 +28,7 @@ Differences = dict[tuple[str, str], int]
 
 
 class Drift:
-    """By how many tickets the books of an event do not add up, and stay so from one scrape to the next.
+    """By how many tickets an event does not add up, from one scrape to the next.
 
     While traffic runs the two stores differ by what is on its way; a difference that was there before too, to
     the same side, is something else.
@@ -72,8 +72,8 @@ class _Families(list[Metric]):
 
 
 async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
-    """The metrics as text. Without what a store that is away would have to say; that it is, is told."""
-    families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "Whether the stores answered.")
+    """The metrics as text. Leaves out what an unavailable store would provide, and reports that it is."""
+    families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "1 if both stores answered.")
     parts: dict[str, Callable[[], Awaitable[list[Metric]]]] = {
         "counts": lambda: counts.read(stores.redis),
         "rooms": lambda: _rooms(stores, line, drift),
@@ -101,11 +101,13 @@ async def _rooms(stores: Stores, line: Line, drift: Drift) -> list[Metric]:
 
 
 async def _notices(stores: Stores) -> list[Metric]:
-    lag = GaugeMetricFamily("fairgate_outbox_lag_seconds", "Age of the oldest change not told to others yet.")
+    lag = GaugeMetricFamily(
+        "fairgate_outbox_lag_seconds", "Age of the oldest event not yet sent to other systems."
+    )
     lag.add_metric([], await outbox.lag_s(stores.postgres))
     pending = GaugeMetricFamily("fairgate_webhook_pending", "Webhook deliveries still to be made.")
     pending.add_metric([], await webhooks.pending(stores.postgres))
-    waiting = GaugeMetricFamily("fairgate_mail_pending", "Mails still to be sent.")
+    waiting = GaugeMetricFamily("fairgate_mail_pending", "E-mails still to be sent.")
     waiting.add_metric([], await mails.pending(stores.postgres))
     asked = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs of staff that have not ended.")
     asked.add_metric([], await jobs.unfinished(stores.postgres))
@@ -113,7 +115,7 @@ async def _notices(stores: Stores) -> list[Metric]:
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], int]], ...] = (
-    ("waiting", "Visitors in line, pre-queue included.", lambda it: it.status.waiting),
+    ("waiting", "Visitors waiting, pre-queue included.", lambda it: it.status.waiting),
     ("called", "Visitors called who have not claimed yet.", lambda it: it.status.called),
     ("active", "Running sessions.", lambda it: it.status.active),
     ("serving_position", "Highest queue number called.", lambda it: it.status.serving_position),
@@ -124,8 +126,8 @@ _GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], int]], ...] = (
 _COUNTERS = (
     ("joined", "Places given out."),
     ("admitted", "Visitors called."),
-    ("no_shows", "Calls that were not claimed in time."),
-    ("claimed", "Sessions begun."),
+    ("no_shows", "Turns that were not claimed in time."),
+    ("claimed", "Sessions started."),
     ("expired", "Sessions that ran out."),
     ("left", "Places given up."),
     ("done", "Sessions that were ended."),
@@ -144,7 +146,7 @@ def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
             counter.add_metric([it.room.room_id], int(getattr(it.counted, name)))
         yield counter
     states = GaugeMetricFamily(
-        "fairgate_room_state", "1 for the state it is in.", labels=["room_id", "state"]
+        "fairgate_room_state", "1 for the state the room is in.", labels=["room_id", "state"]
     )
     for it in found:
         for state in STATES:

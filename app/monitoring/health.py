@@ -1,4 +1,4 @@
-"""How everything is, part by part: each is asked with a deadline, and one that does not answer is away."""
+"""The health of every part. Each is asked with a deadline; one that does not answer is unavailable."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Backlog(NamedTuple):
 
 
 class Health(NamedTuple):
-    """Everything, of one moment."""
+    """All parts, at one moment."""
 
     webs: list[Process] | Away
     workers: list[Process] | Away

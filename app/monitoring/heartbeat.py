@@ -1,4 +1,4 @@
-"""What a running process says of itself, for the health page: how old, how large, how busy."""
+"""What a running process reports about itself for the health page: age, memory, load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of how rooms are, every two seconds: what the cockpit draws. Figures to look at, no more."""
+"""Samples of rooms, every two seconds: what the cockpit draws. For display only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A port for operators, of web and worker processes: alive, ready and why not, metrics. On the loopback.
+"""A port for operators of web and worker processes: liveness, readiness and its reasons, metrics. On the
+loopback.
 
 It is no way in for anybody else, so a flood at the public port does not reach it; whoever can connect to it
 needs no token. Few ask, every few seconds: one request a connection, and few connections at once.

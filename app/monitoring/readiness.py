@@ -1,4 +1,4 @@
-"""Whether a process can do its work: each store is asked whether it can be written, with a deadline."""
+"""Whether a process can do its work: both stores must take writes within a deadline."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def ready(self) -> bool:
-        """Whether all is well enough to be sent visitors."""
+        """Whether this process can serve visitors."""
         return {self.redis, self.postgres, self.worker, self.loops} == {"ok"}
 
 

@@ -1,4 +1,4 @@
-"""Figures of rooms and of the whole installation, as both stores have them at this moment."""
+"""Figures of rooms and of the whole installation, as both stores have them now."""
 
 from __future__ import annotations
 

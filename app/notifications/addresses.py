@@ -15,10 +15,10 @@ from app.store.sql.mailboxes import Kept, NewMailbox
 
 
 async def keep(stores: Stores, new: NewMailbox) -> None:
-    """Write to this address from now on, once it has confirmed; until then only a confirmation goes there.
+    """Send e-mails to this address once it is confirmed; until then only a confirmation goes there.
 
-    A place in line is worth more than mail: while Postgres is away the join goes through all the same, and
-    who joins again with the address has it kept.
+    A place in the queue is worth more than mail: while Postgres is unavailable the join goes through all the
+    same, and who joins again with the address has it kept.
     """
     try:
         await mailboxes.keep(stores.postgres, new)
@@ -43,7 +43,7 @@ async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> No
 
 
 async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> Kept | None:
-    """Where a visitor is reached, None: nowhere. Raises StoreUnavailable."""
+    """The visitor's e-mail address, or None. Raises StoreUnavailable."""
     with stores_answer():
         return await mailboxes.of_visitor(stores.postgres, room_id, visitor_id)
 
@@ -71,7 +71,7 @@ async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId
 
 
 async def forget(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> None:
-    """Write no more, and forget what was written; a second time changes nothing. Raises StoreUnavailable."""
+    """Delete the address and the e-mails to it; a second time changes nothing. Raises StoreUnavailable."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             await mailboxes.delete(connection, room_id, visitor_id)
@@ -93,9 +93,9 @@ async def claim(
     with stores_answer():
         found = await mailboxes.of_reservation(stores.postgres, reservation_id)
         if found is None or not signer.is_good(signature, reservation_id, found.email, exp):
-            raise CredentialInvalid("This link is not one of ours.")
+            raise CredentialInvalid("This link is not valid.")
         if exp <= time.time():
-            raise CredentialInvalid("This link has run out.")
+            raise CredentialInvalid("This link has expired.")
         theirs = await accounts.select_account(stores.postgres, account.subject)
         if theirs is None or theirs.email != normalised(found.email):
             raise WrongAccount("Log in with the account of the e-mail address this link was sent to.")

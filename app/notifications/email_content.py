@@ -53,7 +53,7 @@ class Letter(NamedTuple):
 
 
 class Line(NamedTuple):
-    """So many tickets of one type."""
+    """Tickets of one type."""
 
     quantity: int
     name: str

@@ -1,4 +1,4 @@
-"""Mails are sent: written, handed to the SMTP server, tried again, given up after a day. Never twice.
+"""Sends e-mails: written, handed to the SMTP server, retried, given up after a day. Never sent twice.
 
 Until the server is told to take one (DATA), an attempt that breaks off is made again. From then on it may
 have it: only a refusal makes it ours again. What broke off there is `unclear`, and left for staff to see.
@@ -47,7 +47,7 @@ NO_MAIL = "There is no such mail."
 
 
 class Post(NamedTuple):
-    """How mails leave this process; an empty `url`: they stay."""
+    """How e-mails leave this process; with an empty `url` they are kept."""
 
     url: str
     sender: str
@@ -64,7 +64,7 @@ def open_post(settings: Settings) -> Post:
 
 
 async def send_due(stores: Stores, post: Post) -> bool | None:
-    """Send a few mails that are due. None: there were none; False: the server took none."""
+    """Send a few e-mails that are due. None if there were none; False if the server accepted none."""
     await _close_unclear(stores)
     due = await mails.claim(stores.postgres, AT_ONCE)
     if not due:
@@ -243,7 +243,7 @@ async def _close_unclear(stores: Stores) -> None:
 async def page(
     stores: Stores, state: MailState | None = None, word: str | None = None, *, limit: int, offset: int
 ) -> tuple[list[MailRow], int]:
-    """A part of the mails, the newest first, and how many match: in this state, to or about that word."""
+    """One page of the mails, the newest first, and how many match: in this state, to or about that word."""
     with stores_answer():
         return await mails.select(stores.postgres, state, word, limit=limit, offset=offset)
 
@@ -267,7 +267,7 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
             before = await mails.start_over(connection, mail_id)
             if before is None:
                 await get(stores, mail_id)
-                raise Conflict("Only what was given up, kept or is unclear can be sent again.")
+                raise Conflict("Only e-mails that were given up, kept or are unclear can be sent again.")
             thing = Thing("mail", mail_id)
             await audit.record(
                 connection, by, "send again", thing, before={"state": before}, after={"state": "waiting"}

@@ -1,4 +1,4 @@
-"""The relay: from the outbox to the Redis stream, to webhooks' deliveries and to mails. Nothing is left out.
+"""The relay: from the outbox to the Redis stream, to webhook deliveries and to e-mails. Nothing is left out.
 
 One worker at a time, whoever comes first; another goes on where it died. Killed between Redis and the commit,
 the same notices are added again with the same ids.
@@ -17,7 +17,7 @@ LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
 
 
 async def relay(stores: Stores, *, apart: bool = False) -> int:
-    """Tell what is next; how many notices. 0 also while another worker does.
+    """Publish the next events; how many. 0 also while another worker does.
 
     `apart`: row by row, as one of them cannot be told; that one is set aside, and the rest goes on.
     """
@@ -60,7 +60,7 @@ async def _tell_apart(stores: Stores, connection: Connection) -> int:
 
 
 async def _mend_stream(stores: Stores, connection: Connection) -> None:
-    """A Redis that was wiped, or lost its last second, gets again what it had been given."""
+    """A Redis that was lost, or lost its last second, gets again what it had been given."""
     end, known = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
     if notice_stream.order(end) < notice_stream.order(known):
         since_ms = max(0, notice_stream.order(end)[0] - LOST_MARGIN_MS)

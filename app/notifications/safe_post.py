@@ -1,4 +1,4 @@
-"""Send to an address that somebody else chose: a public one, signed, with a deadline, nothing believed.
+"""Sends to addresses that others chose: public ones only, signed, with a deadline.
 
 The name is resolved once and the connection made to the address that was looked at, so a name that means
 another address a moment later gains nothing. Redirects are not followed; answers are cut off.
@@ -24,11 +24,11 @@ USER_AGENT = "Fairgate-Webhooks/1"
 
 
 class AddressRefused(Exception):
-    """Nothing may be sent there; the message says why."""
+    """The address is refused; the message says why."""
 
 
 class NotTaken(Exception):
-    """The other side did not take it; `status`: of its answer, None when there was none."""
+    """The receiver did not accept it. `status` of its response, or None if there was none."""
 
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
@@ -58,7 +58,7 @@ def parse(url: str) -> httpx.URL:
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise AddressRefused(f"is not an address: {error}") from None
     if found.scheme not in ("http", "https") or not found.host or port == 0:
-        raise AddressRefused("has to be http:// or https:// and a host")
+        raise AddressRefused("must be http:// or https:// and a host")
     if found.userinfo:
         raise AddressRefused("must not have a user or password in it")
     return found

@@ -1,6 +1,6 @@
-"""Webhooks: who is told of which changes, and the telling. Each gets the notices of a reservation in order.
+"""Webhooks and their deliveries. Each gets the events of one reservation in order.
 
-At least once: what a worker was sending when it died is sent again by another, under the same id.
+Delivery is at least once: what a worker was sending when it died is sent again by another, with the same id.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NO_WEBHOOK = "There is no such webhook."
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """A webhook as it was made: the one time its secret is told."""
+    """A webhook that has just been created: the only time its secret is shown."""
 
     target: Target
     created_at: datetime
@@ -55,7 +55,7 @@ async def create(
     *,
     by: Author,
 ) -> NewWebhook:
-    """Tell this address of these changes, of all when there are no types. Raises ValidationFailed (`url`)."""
+    """Create a webhook for these event types, or for all. Raises ValidationFailed (`url`)."""
     try:
         await safe_post.checked(safe_post.parse(url), private=settings.posts_privately)
     except AddressRefused as error:
@@ -69,13 +69,13 @@ async def create(
 
 
 async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
-    """A part of the webhooks, and how many there are."""
+    """One page of the webhooks, and how many there are."""
     with stores_answer():
         return await webhooks.select(stores.postgres, limit=limit, offset=offset)
 
 
 async def remove(stores: Stores, webhook_id: str, *, by: Author) -> None:
-    """Tell it nothing more. Raises NotFound."""
+    """Delete a webhook. Raises NotFound."""
     async with _transaction(stores) as connection:
         before = await webhooks.delete(connection, webhook_id)
         if before is None:
@@ -84,7 +84,8 @@ async def remove(stores: Stores, webhook_id: str, *, by: Author) -> None:
 
 
 async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by: Author) -> int:
-    """Deliver again what was given up, or all since then that is still kept; how many. Enables it again.
+    """Send again what was given up, or everything since then that is still kept; how many. Enables the
+    webhook.
 
     Raises NotFound.
     """
@@ -130,7 +131,7 @@ async def queued(stores: Stores, webhook_id: str, limit: int) -> list[Queued]:
 
 
 async def attempts(stores: Stores, webhook_id: str, *, limit: int, offset: int) -> tuple[list[Attempt], int]:
-    """A part of the requests that were made to a webhook, the newest first, and how many are kept."""
+    """One page of the requests that were made to a webhook, the newest first, and how many are kept."""
     with stores_answer():
         return await log_of_attempts.select_attempts(stores.postgres, webhook_id, limit=limit, offset=offset)
 

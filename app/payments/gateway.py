@@ -1,4 +1,4 @@
-"""The payment gateway as we need one, and a simulated one to sell with before there is a contract."""
+"""What we need of a payment gateway, and a simulated one to sell with before there is a contract."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Charge:
 
 
 class Gateway(Protocol):
-    """What we ask of a gateway. `payment_id` is its idempotency key: nothing is charged twice.
+    """What every gateway must do. `payment_id` is its idempotency key: nothing is charged twice.
 
     It answers within a few seconds, or raises GatewayFailed.
     """
@@ -52,13 +52,13 @@ class Gateway(Protocol):
         """Raise ValidationFailed for a payment this gateway cannot even be asked for."""
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
-        """Ask for the money. Raises GatewayFailed."""
+        """Charge the payment. Raises GatewayFailed."""
 
     async def look_up(self, payment_id: str) -> Charge | None:
-        """What became of it; None: it never arrived. Raises GatewayFailed."""
+        """The charge, or None if it never arrived. Raises GatewayFailed."""
 
     async def refund(self, payment_id: str) -> None:
-        """Give back what was charged, or make sure that nothing will be. Raises GatewayFailed."""
+        """Refund the charge, or make sure that nothing will be charged. Raises GatewayFailed."""
 
 
 class SimulatedGateway:
@@ -68,7 +68,7 @@ class SimulatedGateway:
         self._postgres = postgres
 
     def accept(self, method: str, token: str) -> None:
-        """Refuse tokens it does not know."""
+        """Raise ValidationFailed for an unknown test token."""
         if token not in ("tok_ok", "tok_declined", "tok_slow", "tok_error", "tok_late"):
             raise ValidationFailed("payment.token", "is not known to the payment gateway")
 
@@ -92,12 +92,12 @@ class SimulatedGateway:
         return before
 
     async def look_up(self, payment_id: str) -> Charge | None:
-        """What the books say."""
+        """The charge in the gateway's books."""
         booked = await simulated_charges.look_up(self._postgres, payment_id)
         return _charge(booked) if booked is not None else None
 
     async def refund(self, payment_id: str) -> None:
-        """Note it in the books."""
+        """Record the refund in the gateway's books."""
         await simulated_charges.refund(self._postgres, payment_id)
 
 
@@ -122,7 +122,7 @@ class GuardedGateway:
         _show_state(CLOSED)
 
     def accept(self, method: str, token: str) -> None:
-        """As the gateway does."""
+        """Ask the gateway whether it can be asked for this payment."""
         self._gateway.accept(method, token)
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:

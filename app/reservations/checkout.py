@@ -1,4 +1,4 @@
-"""Paying for a hold, extending it, giving it up; and what the worker does for unfinished payments.
+"""Pay for a hold, extend it, cancel it; and what the worker does about unfinished payments.
 
 Postgres says what is being paid (`paying`) before the gateway is asked, and the gateway is asked under an id
 that it charges once. So whatever is cut off in between is found and asked again by `settle_payments`.
@@ -43,7 +43,7 @@ LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment the gateway has not heard of 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """How the buyer wants to pay; the token is the gateway's, the amount is ours."""
+    """How the buyer pays: the gateway's token. The amount comes from the reservation."""
 
     method: str
     token: str
@@ -166,7 +166,7 @@ async def _standing(desk: Desk, attempt: Attempt) -> Confirmation | None:
 
 
 async def _answer(desk: Desk, attempt: Attempt, *, replayed: bool) -> Confirmation:
-    """What became of the attempt; after a while, that it is still being asked."""
+    """The outcome of the attempt, or after a while that the gateway has not answered."""
     deadline = time.monotonic() + CONFIRM_WAIT_S
     while True:
         made = await payments.state(desk.stores.postgres, attempt.payment_id)
@@ -188,8 +188,8 @@ def _refusal(made: PaymentState) -> Refusal:
             "The gateway failed and charged nothing; pay again with a new Idempotency-Key."
         )
     if made.reservation == "cancelled":
-        return Conflict("This reservation was cancelled; what was paid is given back.")
-    return HoldExpired("The payment came after the hold had ended; it is given back.")
+        return Conflict("This reservation was cancelled; what was paid is refunded.")
+    return HoldExpired("The payment arrived after the hold had ended; it is refunded.")
 
 
 async def _fetch(desk: Desk, reservation_id: str) -> Reservation:
@@ -206,7 +206,7 @@ async def _change(desk: Desk, reservation_id: str) -> None:
 
 
 async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
-    """Give the tickets back, and the money if they were paid; a second time changes nothing.
+    """Cancel a reservation: release its tickets and refund what was paid. A second time changes nothing.
 
     Raises ReservationNotFound, and Conflict while a payment is under way.
     """
@@ -216,10 +216,10 @@ async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
 
 
 async def finish_cancel(desk: Desk, reservation_id: ReservationId, ended: Sequence[Ended]) -> Reservation:
-    """What comes after the row was cancelled: the stock, and the money. What is left undone a worker does."""
+    """Finish a cancellation: return the stock and refund. A worker does what is left undone."""
     found = await _fetch(desk, reservation_id)
     if found.status == "paying":
-        raise Conflict("A payment is under way; wait for its outcome.")
+        raise Conflict("A payment is in progress; wait for its outcome.")
     await holds.tell_redis(desk.stores, ended)
     for payment_id in await payments.owed(desk.stores.postgres, reservation_id) if ended else ():
         await _refund(desk.stores, desk.gateway, payment_id)
@@ -227,7 +227,7 @@ async def finish_cancel(desk: Desk, reservation_id: ReservationId, ended: Sequen
 
 
 async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
-    """Put off the end of a hold, once; asked again it changes nothing and answers the same.
+    """Extend a hold, once; asked again it changes nothing and answers the same.
 
     By how much is the event's policy. Raises ReservationNotFound, HoldExpired, and Conflict where the event
     offers none or it is no hold any more.
@@ -247,7 +247,7 @@ async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
 
 
 async def settle_payments(stores: Stores, gateway: Gateway) -> int:
-    """Ask the gateway about payments without an outcome, pay back what is owed; how many there were.
+    """Ask the gateway about payments without an outcome and refund what is owed; how many there were.
 
     Many at once: those it does not answer for keep the others waiting no longer than one of them.
     """
@@ -274,7 +274,7 @@ def _sales(stores: Stores) -> Coalescer[str, str, None]:
 
 
 async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: str) -> None:
-    """The gateway says that a payment was decided: ask it now. The same message again does nothing.
+    """The gateway reports that a payment was decided: ask it now. A repeated message does nothing.
 
     The message is a hint, never a proof: what the gateway's books say decides. So messages may be late,
     doubled and out of order, and a stolen secret makes us look, and no more. While the books say nothing yet,
@@ -293,7 +293,7 @@ async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: st
 async def _settle(
     stores: Stores, gateway: Gateway, made: PaymentState, sales: Coalescer[str, str, None]
 ) -> None:
-    """Act on what the gateway's books say of it."""
+    """Act on what the gateway says about a payment."""
     if made.status == "refunding":
         await _refund(stores, gateway, made.payment_id)
     if made.status != "asked":

@@ -1,4 +1,4 @@
-"""The life of a hold between the two stores: decided in Redis, written to Postgres, told, given back.
+"""The life of a hold between the two stores: decided in Redis, written to Postgres, answered, released.
 
 Each function may be cut off at any line and run again: every step is keyed by the reservation id.
 """
@@ -31,7 +31,7 @@ from app.store.sql.reservations import NewHold, Origin
 
 log = structlog.get_logger(__name__)
 
-ANNOUNCE_TIMEOUT_S = 0.5  # a Redis that stands still must not make a payment late
+ANNOUNCE_TIMEOUT_S = 0.5  # a stalled Redis must not delay a payment
 TELL_LATER: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady)
 
 
@@ -51,7 +51,7 @@ def keys_of(room_id: RoomId) -> RoomKeys:
 
 
 async def decide(stores: Stores, room_id: RoomId, messages: Sequence[Message]) -> Batch:
-    """Take stock and allowance for a batch. Raises RoomNotReady, and then nothing was taken."""
+    """Take stock and allowance for a batch. Raises RoomNotReady, in which case nothing was taken."""
     requests = [Request(it.reservation_id, it.visitor_id, it.items) for it in messages]
     allocation = await stock.allocate(stores.redis, keys_of(room_id), requests)
     decided = list(zip(messages, allocation.decisions, strict=True))
@@ -59,7 +59,7 @@ async def decide(stores: Stores, room_id: RoomId, messages: Sequence[Message]) -
 
 
 async def record(stores: Stores, batch: Batch) -> None:
-    """Write the batch to Postgres, then tell the outcomes: nobody hears of a hold that is not committed."""
+    """Write the batch to Postgres, then publish the outcomes: no promise before the commit."""
     origin = Origin(batch.room_id, batch.epoch, batch.event_id)
     holds = {
         message.reservation_id: NewHold(
@@ -105,7 +105,7 @@ def _outcome(message: Message, decision: Decision) -> str:
 
 
 async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[set[str], set[str]]:
-    """Insert, and where Postgres refuses look for the refused ones by halves: (written, refused)."""
+    """Insert; if Postgres refuses, find the refused rows by halving: (written, refused)."""
     if not holds:
         return set(), set()
     try:
@@ -169,7 +169,8 @@ def outcome_of(row: Reservation) -> str:
 
 
 async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Exception | str) -> None:
-    """End a submission that cannot be worked on: kept with the reason, answered, and what it took given back.
+    """Give up a submission that cannot be processed: set it aside with the reason, answer it, release what it
+    took.
 
     If it was committed before it failed, the buyer is told of the hold they have.
     """
@@ -211,7 +212,7 @@ async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId) -> Non
 
 
 async def expire_due(stores: Stores) -> int:
-    """End the holds whose time is over and give their tickets back; how many."""
+    """End expired holds and release their tickets; how many."""
     ended = await hold_endings.expire_due(stores.postgres)
     metrics.reserved("expired", len(ended))
     await tell_redis(stores, ended)
@@ -239,7 +240,7 @@ async def tell_sold(stores: Stores, sold: Sequence[Sold]) -> None:
 
 
 async def tell_redis(stores: Stores, changed: Iterable[Ended]) -> None:
-    """Tell Redis what Postgres has said. With a store away, or a room not ready, `mend` tells it later."""
+    """Update Redis with what Postgres decided. If that is not possible now, `mend` does it later."""
     by_room = itertools.groupby(
         sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_kind),
         key=_room_and_kind,
@@ -261,14 +262,14 @@ def _room_and_kind(it: Ended) -> tuple[RoomId, bool]:
 
 
 async def announce(stores: Stores, reservation_ids: Iterable[str]) -> None:
-    """Tell those who watch these that they changed. Without Redis they look for themselves after a while."""
+    """Notify watchers of these reservations. Without Redis they look for themselves after a while."""
     with suppress(*REDIS_AWAY):
         async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
             await submissions.announce(stores.redis, reservation_ids)
 
 
 async def mend(stores: Stores, older_than_s: float = 2.0) -> int:
-    """Tell Redis again what a crash may have kept from it; how many reservations."""
+    """Update Redis with what a crash may have kept from it; how many reservations."""
     left = await hold_endings.unreleased(stores.postgres, older_than_s)
     await tell_redis(stores, left)
     return len(left)

@@ -1,6 +1,6 @@
-"""The reservation half, as the rest of the program calls it: reserve, get, watch, pay, extend, cancel, check.
+"""The reservation half, as the rest of the program calls it: reserve, get, watch.
 
-Paying is in `checkout.py`, the work behind the stream in `holds.py`.
+Paying is in `reservations/checkout.py`, the work behind the stream in `reservations/holds.py`.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _refusal(word: str, wish: Wish | None = None, detail: str = "") -> Refusal:
 async def count_change(desk: Desk, reservation: Reservation, network: str) -> None:
     """Count that somebody is about to pay, extend or give back this reservation. Raises RateLimited.
 
-    While Redis is away nobody is counted: what was held can be paid.
+    While Redis is unavailable nobody is counted: what was held can be paid.
     """
     if not (desk.limits.visitor_rate or desk.limits.network_rate):
         return

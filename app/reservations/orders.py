@@ -1,4 +1,4 @@
-"""What was ordered, for staff: found, reported at any length, cancelled and paid back."""
+"""Orders, for staff: found, exported at any length, cancelled and refunded."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Orde
 
 
 async def page(stores: Stores, wanted: OrderFilter, *, limit: int, offset: int) -> tuple[list[OrderRow], int]:
-    """A part of the orders, the newest first, and how many match. Raises EventNotFound, StoreUnavailable."""
+    """One page of the orders, newest first, and how many match. Raises EventNotFound, StoreUnavailable."""
     await _there(stores, wanted.event_id)
     with stores_answer():
         return await order_rows.select_page(stores.postgres, wanted, limit=limit, offset=offset)
@@ -79,10 +79,10 @@ async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
 
 
 async def cancel(desk: Desk, reservation_id: ReservationId, *, by: Author) -> Reservation:
-    """Give an order's tickets back, and the money if they were paid, as its owner could.
+    """Cancel an order as its owner could: release its tickets and refund what was paid.
 
     A second time changes nothing. Raises ReservationNotFound, and Conflict while a payment is under way or
-    when the hold has run out.
+    when the hold has expired.
     """
     with stores_answer():
         async with desk.stores.postgres.acquire() as connection, connection.transaction():
@@ -95,7 +95,7 @@ async def cancel(desk: Desk, reservation_id: ReservationId, *, by: Author) -> Re
             raise ReservationNotFound("There is no such reservation.")
         found = await checkout.finish_cancel(desk, reservation_id, ended)
     if found.status == "expired":
-        raise Conflict("The hold has run out; there is nothing to cancel.")
+        raise Conflict("The hold has expired; there is nothing to cancel.")
     return found
 
 

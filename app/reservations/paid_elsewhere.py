@@ -1,4 +1,4 @@
-"""Confirming holds that no gateway of ours is asked for: paid elsewhere, as staff say, or free of charge."""
+"""Confirm holds without a gateway: paid elsewhere, as staff say, or free of charge."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def _confirm(
     if found is None:
         raise ReservationNotFound("There is no such reservation.")
     if found.status == "paying":
-        raise Conflict("A payment is under way; wait for its outcome.")
+        raise Conflict("A payment is in progress; wait for its outcome.")
     if found.status == "cancelled":
         raise Conflict("This reservation was cancelled.")
     if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):

@@ -1,4 +1,4 @@
-"""One process's end of the reservation path: what it submits, and who in it waits for which outcome.
+"""One process's end of the reservation path: what it submits, and which requests wait for which outcome.
 
 Outcomes come by one Redis subscription. A message may be lost, so whoever has waited for a second is looked
 up; one sweep does that for all of them, because a timer per request would cost more than the request.
@@ -61,7 +61,7 @@ class Waiter:
 
 @dataclass(slots=True)
 class Desk:
-    """Made by `open_desk`."""
+    """A process's pending reservation requests; created by `open_desk`."""
 
     stores: Stores
     settings: Settings
@@ -126,7 +126,7 @@ class Desk:
         return base64.urlsafe_b64encode(digest).decode()[:22]
 
     async def see_through(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do this to its end, also when its caller goes away meanwhile."""
+        """Run this to its end even if the caller disconnects."""
         task = asyncio.create_task(work)
         self.unfinished.add(task)
         task.add_done_callback(self._finished)
@@ -138,7 +138,7 @@ class Desk:
             task.exception()  # the caller was told, or nobody is there to be
 
     def wait_for(self, room_id: RoomId, reservation_id: str) -> Waiter:
-        """Be told the outcome. Called before the submission: the outcome may be quicker than its answer."""
+        """Register for the outcome, before submitting: it may arrive before the submission's answer."""
         now = time.monotonic()
         outcome: asyncio.Future[str | Refusal] = asyncio.get_running_loop().create_future()
         waiter = Waiter(room_id, outcome, now + self.settings.reserve_wait_s, now + LOOK_UP_S)
@@ -146,7 +146,7 @@ class Desk:
         return waiter
 
     def forget(self, reservation_id: str, waiter: Waiter) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         waiters = self.waiting.get(reservation_id)
         if waiters and waiter in waiters:
             waiters.remove(waiter)
@@ -154,13 +154,13 @@ class Desk:
                 del self.waiting[reservation_id]
 
     def tell(self, reservation_id: str, outcome: str | Refusal) -> None:
-        """Give the outcome to all who wait for it here."""
+        """Pass the outcome to every request that waits for it here."""
         for waiter in self.waiting.pop(reservation_id, ()):
             if not waiter.outcome.done():  # else the caller went away
                 waiter.outcome.set_result(outcome)
 
     async def extension_s(self, event_id: EventId) -> int:
-        """By how much the event lets a hold be put off, as of a moment ago: many ask, one reads.
+        """By how many seconds the event extends a hold, cached for a moment: many ask, one reads.
 
         0 when Postgres does not say; the reservation itself will tell.
         """
@@ -202,12 +202,14 @@ async def open_desk(stores: Stores, settings: Settings, running: Loops | None = 
     finally:
         await loops.end(tasks)
         for reservation_id in list(desk.waiting):
-            desk.tell(reservation_id, StoreUnavailable("The server is stopping; send the same again."))
+            desk.tell(
+                reservation_id, StoreUnavailable("The server is stopping; send the same request again.")
+            )
 
 
 @contextmanager
 def stores_needed() -> Iterator[None]:
-    """A store that is away inside is StoreUnavailable outside."""
+    """Turn the errors of an unavailable store into StoreUnavailable."""
     try:
         yield
     except STORE_AWAY as error:
@@ -222,7 +224,7 @@ async def _extension_s(stores: Stores, event_id: EventId) -> int:
 
 
 async def _listen(desk: Desk) -> None:
-    """Take outcomes and changes as they come; while Redis is away the sweep looks them up."""
+    """Take outcomes and changes as they come; while Redis is unavailable the sweep looks them up."""
     own = OUTCOME_CHANNEL + desk.instance
     while True:
         with suppress(*REDIS_AWAY):
@@ -249,7 +251,7 @@ async def _sweep(desk: Desk) -> None:
                 desk.forget(reservation_id, waiter)
                 if not waiter.outcome.done():
                     waiter.outcome.set_result(
-                        StoreUnavailable("Not decided yet; the same again tells what became of it.")
+                        StoreUnavailable("Not decided yet; send the same request again for the outcome.")
                     )
             elif waiter.look_up_at <= now:
                 waiter.look_up_at = now + waiter.look_up_every_s
@@ -266,7 +268,7 @@ async def _sweep(desk: Desk) -> None:
 async def _look_up(desk: Desk, room_id: RoomId, reservation_ids: list[str]) -> None:
     found = await stream.outcomes(desk.stores.redis, holds.keys_of(room_id), reservation_ids)
     for reservation_id, known in found.items():
-        if known is None:  # the submission went with a wiped Redis
+        if known is None:  # the submission went when Redis was lost
             desk.tell(reservation_id, Restoring())
             continue
         outcome = known.partition("|")[2]

@@ -1,11 +1,11 @@
-"""Reconciliation: where Redis' stock, Postgres' counters and its rows differ, and mending what is safe.
+"""Reconciliation: where Redis' stock, Postgres' counters and its rows differ, and repairing what is safe.
 
-Work in flight is never touched. First, only what `conservation.lasting` found at every look counts: what is
+Work in progress is never touched. First, only what `conservation.lasting` found at every look counts: what is
 on its way is something else at the next look. Then, a hold without a row is left alone while its submission
 is in the stream: it leaves it after the COMMIT only, and rows are read after the stream. A room that is not
 loaded, or is being restored, is not looked at (RoomNotReady).
 
-Mended is what one side proves:
+Repaired is what one side proves:
 
 * A reservation that ended or was confirmed in Postgres is told to Redis again: rows never go back.
 * A reservation that lives in Postgres and is unknown to Redis is known again. What became of it meanwhile is
@@ -50,7 +50,7 @@ class Report(NamedTuple):
 
 
 async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
-    """Look, and with `mend` mend what is safe; without it all is `left`.
+    """Compare, and with `mend` repair what is safe; without it everything is `left`.
 
     Raises EventNotFound, and RoomNotReady when the room is not loaded or is being restored.
     """
@@ -80,7 +80,7 @@ async def _ready(stores: Stores, room_id: RoomId) -> None:
 
 
 async def _drift(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
-    """What lasts, without what is in flight."""
+    """The lasting differences, without work in progress."""
     found = await consistency.lasting(stores, room_id, event_id)
     uncommitted = {name for kind, name in found if kind == "reservation held gone"}
     if not uncommitted:

@@ -1,4 +1,4 @@
-"""What a reservation is asked for, in the one form that the scripts, the stream and both stores speak.
+"""What a reservation asks for, in the one form that scripts, stream and both stores use.
 
 TYPE:QUANTITY,... for counted tickets, TYPE:QUANTITY@SEAT+SEAT,... for named seats, TYPE:QUANTITY@* for the
 best ones. It is the same for equal bodies, so its digest is the body's fingerprint.
@@ -35,7 +35,7 @@ class Wish(NamedTuple):
     fields: dict[str, str]
 
     def refusal(self, word: str, detail: str) -> ValidationFailed:
-        """Why the stock does not know what was asked for; `detail` as `submit.lua` tells it."""
+        """The refusal for something the stock does not know; `detail` as `submit.lua` returns it."""
         for name in detail.split("+"):
             field = self.fields.get(name)
             if field is not None:
@@ -73,7 +73,7 @@ def _counted(lines: tuple[tuple[str, int], ...]) -> Wish:
         if name in names[:i]:
             raise ValidationFailed(f"items[{i}].ticket_type_id", "is named twice")
         if quantity < 1:
-            raise ValidationFailed(f"items[{i}].quantity", "has to be 1 or more")
+            raise ValidationFailed(f"items[{i}].quantity", "must be 1 or more")
     fields = {name: f"items[{i}].ticket_type_id" for i, name in enumerate(names)}
     return _wish(",".join(f"{name}:{quantity}" for name, quantity in sorted(lines)), fields)
 
@@ -95,7 +95,7 @@ def _named(wanted: NamedSeats) -> Wish:
 @lru_cache(maxsize=4096)
 def _best(name: str, quantity: int) -> Wish:
     if quantity < 1:
-        raise ValidationFailed("best_available.quantity", "has to be 1 or more")
+        raise ValidationFailed("best_available.quantity", "must be 1 or more")
     return _wish(f"{name}:{quantity}@{BEST}", {name: "best_available.ticket_type_id"})
 
 

@@ -1,4 +1,4 @@
-"""The rooms as one process knows them: read from Postgres once a version, restored when not in Redis."""
+"""The rooms as one process knows them: read from Postgres once per version, restored when not in Redis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMPARE_EVERY_S = 1.0
 
 @contextmanager
 def stores_answer() -> Iterator[None]:
-    """A store that is away is told as StoreUnavailable."""
+    """Turn the errors of an unavailable store into StoreUnavailable."""
     try:
         yield
     except STORE_AWAY as error:
@@ -79,7 +79,7 @@ class LoadedRooms:
             return (await self.read(room_id)).generation == generation
 
     def hear(self, room_id: RoomId, status: RoomStatus) -> None:
-        """Forget a room that was deleted and made again since it was read, as `status` tells."""
+        """Forget a room that was deleted and created again since it was read, according to `status`."""
         room = self._known.get(room_id)
         if room is not None and room.generation != status.generation:
             del self._known[room_id]
@@ -92,7 +92,7 @@ class LoadedRooms:
         return None if room.version < status.version or room.epoch < status.epoch else room
 
     async def of(self, room_id: RoomId, status: RoomStatus) -> Room:
-        """The room in the version `status` tells of, or newer; with Postgres away the one we have."""
+        """The room in the version of `status`, or newer; without Postgres the one we have."""
         if room := self.peek(room_id, status):
             return room
         try:
@@ -140,7 +140,7 @@ class LoadedRooms:
         return row.room
 
     async def _load(self, room_id: RoomId) -> None:
-        """Until the room is in Redis, which is long before all of it is restored."""
+        """Wait until the room is in Redis, which is long before all of it is restored."""
         task = self._loading.get(room_id)
         if task is None:
             task = self._loading[room_id] = shared_task(self._rebuild(room_id))

@@ -1,4 +1,4 @@
-"""Brings a room to life in Redis: at first, after a wipe, and after a restart that may have lost a second.
+"""Loads a room into Redis: at first, after Redis was lost, and after a restart that may have lost a second.
 
 From Postgres come the serving position, the numbers given out, claimed sessions, removed visitors and the
 stock; from the visitors come their places, in the tokens they hold. Any process may begin at any time and die
@@ -27,7 +27,7 @@ from app.store.sql.rooms import RoomRow
 
 
 async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
-    """Restore the room unless it is whole; False when somebody else is at it. Raises RoomNotFound."""
+    """Restore the room unless it is complete. False if another process does. Raises RoomNotFound."""
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await sessions.try_lock(connection, "fairgate restore", room_id):
             return False

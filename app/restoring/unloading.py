@@ -1,4 +1,4 @@
-"""Takes rooms that have long been closed out of Redis; whoever needs one loads it again, see `loading`.
+"""Unloads rooms that have long been closed from Redis; whoever needs one loads it again.
 
 What is told of a room that is not loaded, and that nobody joins it, Postgres knows; so neither loads it.
 """
@@ -39,13 +39,15 @@ async def unload_room(
         now = await room.status(stores.redis, keys)
         counted = await admission.counters(stores.redis, keys)
         of = room_id, now.epoch
-        # Postgres lacks how far the line got: a tick records that, and another round unloads it.
+        # Postgres lacks how far the queue got: a tick records that, and another round unloads it.
         if not await resting.keep_counted(stores.postgres, *of, now.serving_position, counted, now.waiting):
             return False
         times = {"closed_ms": round(1000 * closed_s), "loaded_ms": round(1000 * loaded_s)}
         if not await admission.unload(stores.redis, keys, epoch=now.epoch, **times):
             return False
-    except NotLoaded:  # after a wipe, or a restart: the round over loaded rooms restores those that are there
+    except (
+        NotLoaded
+    ):  # after Redis was lost, or a restart: the round over loaded rooms restores those that are there
         return False
     if await resting.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it is there again by now
         await redis.srem(ROOMS, room_id)

@@ -1,4 +1,4 @@
-"""Child processes that never outlive us: started, watched, started again, stopped."""
+"""Child processes that never outlive us: started, watched, restarted, stopped."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def finding_ours() -> dict[str, str]:
 
 @dataclass
 class Child:
-    """One process we keep alive: how to launch it, and what became of it."""
+    """One process we keep alive: how to launch it, and its state."""
 
     name: str
     launch: Callable[[], subprocess.Popen[bytes]]
@@ -77,7 +77,7 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def bury(self) -> int | None:
-        """The exit code (negative: a signal), once, when it has ended."""
+        """The exit code (negative: a signal), once, after the process has ended."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
         self.process = None
@@ -85,7 +85,7 @@ class Child:
         return code
 
     def postpone(self) -> None:
-        """Decide when it is started again: at once, or after a pause when it has just been."""
+        """Schedule the restart: at once, or after a pause if it was restarted recently."""
         now = time.monotonic()
         self._quick_deaths = self._quick_deaths + 1 if now - self._started_at < QUICK_DEATH_S else 0
         self._restart_at = now + _pause_s(self._quick_deaths)

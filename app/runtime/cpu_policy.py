@@ -1,4 +1,4 @@
-"""How the kernel shares a few cores among our processes."""
+"""Kernel scheduling for our processes on few cores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An installation and its data folder: one lock, one secret, and a file that says where everything is.
+"""An installation and its data folder: a lock, a secret, and a file that says where everything is.
 
 `fairgate up` locks the folder while it runs and keeps `run.json` in it; every other command reads that file
 to find the stores. The file outlives a `kill -9`, so the next `up` can stop what the crashed one left.
@@ -68,7 +68,7 @@ def _boot() -> str:
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """What `run.json` says."""
+    """The running processes and addresses, as `run.json` stores them."""
 
     supervisor: Member
     url: str
@@ -131,7 +131,7 @@ def save(data: Path, installation: Installation) -> None:
 
 
 def forget(data: Path) -> None:
-    """Nothing runs from this folder any more."""
+    """Remove `run.json`: nothing runs from this folder any more."""
     (data / "run.json").unlink(missing_ok=True)
 
 

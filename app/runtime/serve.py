@@ -1,4 +1,4 @@
-"""Serves the app with Hypercorn or Granian. The only place that knows either; the app knows neither.
+"""Serves the app with Hypercorn or Granian. The only module that knows either.
 
 One process, one event loop, one listening socket that is bound already (see `listening`).
 """

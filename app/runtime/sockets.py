@@ -1,6 +1,6 @@
-"""The listening socket, which we bind ourselves and hand to the server.
+"""The listening socket, which we bind and hand to the server.
 
-So a taken port is told in the same words for both servers, several web processes of one `fairgate up` accept
+So both servers report a taken port in the same words, the web processes of one `fairgate up` accept
 from the same socket, and connections wait in it while a process is started again.
 """
 

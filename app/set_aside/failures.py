@@ -1,4 +1,4 @@
-"""Work that failed again and again for a reason of its own is set aside, so that the rest goes on.
+"""Work that keeps failing by itself is set aside, so that the rest can continue.
 
 It is kept with its reason for people to look at: a month, and no more than 10,000 pieces.
 """

@@ -1,4 +1,4 @@
-"""Staff try again, or dismiss, what was set aside."""
+"""Staff retry or dismiss what was set aside."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from app.store.sql.set_aside import SetAside
 
 
 async def try_again(stores: Stores, id_: int, *, by: Author) -> None:
-    """Process it once more; what fails again is set aside again. Raises NotFound, Conflict."""
+    """Try it again; if it fails, it is set aside again. Raises NotFound, Conflict."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             it = await _removed(connection, id_, "try again", by)
             if it.kind not in AGAIN:
                 raise Conflict("This cannot be tried again.")
             if not await AGAIN[it.kind](connection, it.subject):
-                raise Conflict("What it was is not kept any more, so it cannot be tried again.")
+                raise Conflict("Its content is no longer kept, so it cannot be tried again.")
 
 
 async def dismiss(stores: Stores, id_: int, *, by: Author) -> None:
-    """Show it no longer. Raises NotFound."""
+    """Dismiss it. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             await _removed(connection, id_, "dismiss", by)
@@ -36,7 +36,7 @@ async def dismiss(stores: Stores, id_: int, *, by: Author) -> None:
 async def _removed(connection: Connection, id_: int, action: str, by: Author) -> SetAside:
     it = await set_aside.remove(connection, id_)
     if it is None:
-        raise NotFound("It is not set aside any more.")
+        raise NotFound("It is no longer set aside.")
     before = {"reason": it.reason.rstrip().rpartition("\n")[2]}  # a traceback ends with the error
     await audit.record(connection, by, action, Thing(f"set aside {it.kind}", it.subject), before=before)
     return it

@@ -34,7 +34,7 @@ export function passedOf(status, place) {
   return Math.max(0, (place.queue_position ?? bound) - bound);
 }
 
-// How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in core/pace.py is its twin.
+// How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in core/wait_estimate.py is its twin.
 export function waitOf({ pace }, position) {
   if (!pace) return null;
   const seconds = Math.min(position * pace.first_s, pace.base_s + position * pace.each_s);

@@ -1,8 +1,8 @@
-"""What each error of a store means: the store is away, or it answered.
+"""What each store error means: the store is unavailable, or it answered.
 
-A store that is away is tried again: callers get a 503, loops go on. An answer is about the data or about how
-we asked; where nobody expects it, it is our own bug: a 500, and a traceback in the log. Errors are judged by
-what the store said (Redis: the first word; Postgres: the SQLSTATE), also by what a newer server may say.
+An unavailable store is tried again: callers get a 503, loops continue. An answer is about the data or about
+how we asked; where nobody expects it, it is our own bug: a 500, and a traceback in the log. Errors are judged
+by what the store said (Redis: the first word; Postgres: the SQLSTATE), also by what a newer server may say.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REDIS_ANSWERS = frozenset(
     "ERR WRONGTYPE NOSCRIPT BUSYGROUP NOGROUP BUSYKEY UNBLOCKED EXECABORT CROSSSLOT NOPERM NOPROTO NOTBUSY"
     " MOVED ASK".split()
 )
-# Another server has to be asked, or this one again after a fresh greeting: the connection is of no more use.
+# Another server must be asked, or this one again after a fresh greeting: the connection is of no more use.
 REDIS_ELSEWHERE = frozenset("READONLY MASTERDOWN NOMASTERLINK REDIRECT LOADING NOAUTH WRONGPASS".split())
 # `ERR` is the word for everything else. These tell of the server, or of somebody who ended our script.
 _REDIS_ERR_AWAY = ("max number of clients", "script killed", "killed by user", "without quorum")
@@ -37,7 +37,7 @@ class RedisElsewhere(RedisConnectionError):
 
 
 def redis_error(message: str) -> RedisError | None:
-    """The error a reply of Redis stands for when it means that the store is away; else None."""
+    """The error a reply of Redis stands for when it means that the store is unavailable; else None."""
     word, _, rest = message.partition(" ")
     if word in REDIS_ELSEWHERE:
         return RedisElsewhere(message)

@@ -1,4 +1,4 @@
-"""The coalescer: callers of the same turn of the event loop share one round trip.
+"""The coalescer: callers in the same event-loop turn share one round trip.
 
 Append to a list, one flush in flight per key, futures resolved from the reply. A lone caller is sent at
 once; what arrives while a flush is in flight goes with the next one. So batches grow with load and latency
@@ -25,7 +25,7 @@ LATE_MAX = 2  # flushes that may be late while others are sent: each has a conne
 
 
 class CoalescerFull(Exception):
-    """More callers wait than can be answered soon."""
+    """Too many callers are waiting."""
 
 
 class Coalescer(Generic[K, T, R]):

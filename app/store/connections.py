@@ -63,7 +63,7 @@ class WrongAddress(StoreRefused, WrongUsage):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What operations are handed: the two stores, and what was not in them a moment ago."""
+    """What operations receive: the two stores, and a memory of what was recently not in them."""
 
     redis: RedisClient
     postgres: asyncpg.Pool

@@ -1,4 +1,4 @@
-"""Every key name there is. One hash tag per room, so that each script finds its keys on one Cluster node."""
+"""All key names. One hash tag per room, so that each script finds its keys on one Cluster node."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ AWAY_AFTER_S = 3.0  # without an answer
 
 
 class PostgresWatch:
-    """One per process. It has to be kept up to date by `keep`; until then Postgres is taken to be there."""
+    """One per process. It must be kept up to date by `keep`; until then Postgres is taken to be there."""
 
     def __init__(self, postgres: asyncpg.Pool) -> None:
         self._postgres = postgres

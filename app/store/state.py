@@ -1,4 +1,4 @@
-"""How the two stores are: asked of themselves."""
+"""The state of both stores, as they report it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PostgresState(NamedTuple):
 
 
 async def write_redis(redis: RedisClient) -> None:
-    """Write something. Raises one of REDIS_AWAY."""
+    """Check that Redis takes writes. Raises one of REDIS_AWAY."""
     client: Any = redis
     try:
         await client.set(WRITABLE, "1", px=WRITABLE_MS)
@@ -55,12 +55,12 @@ async def write_redis(redis: RedisClient) -> None:
 
 
 async def redis_faults(redis: RedisClient) -> list[str]:
-    """What is wrong with how Redis is set up, and what to do: one sentence each."""
+    """What is wrong with the configuration of Redis and how to fix it, one sentence each."""
     return [fault for node in await redis_nodes(redis) for fault in faults_of(node)]
 
 
 def faults_of(node: RedisNode) -> list[str]:
-    """What is wrong with how one server is set up, and what to do."""
+    """What is wrong with the configuration of one server and how to fix it."""
     where = f"Redis {node.name}" if node.name else "Redis"
     found = []
     if node.eviction != KEEPS_KEYS:
@@ -83,7 +83,7 @@ async def write_postgres(pool: asyncpg.Pool) -> None:
 
 
 async def redis_nodes(redis: RedisClient) -> list[RedisNode]:
-    """Every server of it."""
+    """Every server of the installation's Redis."""
     client: Any = redis
     if isinstance(redis, RedisCluster):
         found = await client.info(target_nodes=RedisCluster.ALL_NODES)

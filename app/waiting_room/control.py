@@ -1,7 +1,7 @@
-"""What staff do to a room: make it, change it, open and close it, take a visitor out, look at its numbers.
+"""What staff do to a room: create, change, open and close it, remove a visitor, look at its numbers.
 
-Postgres first, then Redis: an answer of success is a change that survives. Should Redis be away in between,
-the worker brings it there within a second of its return.
+Postgres first, then Redis: a successful answer is a change that survives. If Redis is unavailable in between,
+the worker applies the change within a second of its return.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
 
 
 def check_settings(settings: RoomSettings) -> None:
-    """What fits field by field, but not together. Raises ValidationFailed."""
+    """Check settings that depend on each other. Raises ValidationFailed."""
     check_moments(settings)
     rules.check_times(settings)
     theme.check(settings.theme)
@@ -128,7 +128,7 @@ async def set_state(line: Line, room_id: RoomId, action: RoomAction, *, by: Auth
 
 
 async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
-    """Put back what the last change of the room changed: settings, a pause or its end.
+    """Undo the room's last change: settings, a pause or its end.
 
     Raises RoomNotFound, and Conflict when it is not the last change any more, or is none that can be undone.
     """
@@ -136,7 +136,7 @@ async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Roo
         wanted = AuditFilter("room", room_id)
         found, _ = await audit.entries(line.stores, wanted, limit=1, offset=0)
     if not found or found[0].audit_id != audit_id:
-        raise Conflict("The room was changed meanwhile; look at it again.")
+        raise Conflict("The room has changed in the meantime; look at it again.")
     change = found[0].change
     if change.action in OPPOSITE:
         return await set_state(line, room_id, OPPOSITE[change.action], by=by)
@@ -147,21 +147,21 @@ async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Roo
     def put_back(room: Room) -> Room:
         now = msgspec.to_builtins(room.settings)
         if any(now[name] != value for name, value in _settings_alone(after).items()):
-            raise Conflict("The room was changed meanwhile; look at it again.")
+            raise Conflict("The room has changed in the meantime; look at it again.")
         return msgspec.structs.replace(room, settings=read_settings(now | _settings_alone(before)))
 
     return await _change(line, room_id, "change", put_back, by)
 
 
 async def refresh(stores: Stores, room_id: RoomId) -> None:
-    """Bring the room in Redis up to what Postgres says, as a new version: its event was made or changed."""
+    """Update the room in Redis from Postgres as a new version, after its event was created or changed."""
     with stores_answer():
         await rooms.touch_room(stores.postgres, room_id)
         await push(stores, room_id)
 
 
 async def push(stores: Stores, room_id: RoomId) -> None:
-    """Bring the room in Redis up to the version Postgres has."""
+    """Update the room in Redis to the version in Postgres."""
     row = await rooms.select_room(stores.postgres, room_id)
     if row is None:
         return
@@ -175,7 +175,7 @@ async def push(stores: Stores, room_id: RoomId) -> None:
 
 
 async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:
-    """Take a visitor out of the room for ever. Raises RoomNotFound."""
+    """Remove a visitor from the room for good. Raises RoomNotFound."""
     await line.rooms.get(room_id)
     with stores_answer():
         async with line.stores.postgres.acquire() as connection, connection.transaction():
@@ -189,7 +189,7 @@ async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId, *, by: Auth
 
 
 async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
-    """Forget a room whose event is gone: its row and everything in Redis."""
+    """Delete a room whose event is deleted: its row and everything in Redis."""
     redis: Any = stores.redis
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
@@ -207,8 +207,8 @@ async def _change(
 ) -> Room:
     """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis.
 
-    The room is loaded before: so an opening happens in Redis, where it fills the bucket, and with Redis away
-    nothing is changed.
+    The room is loaded before: so an opening happens in Redis, where it fills the bucket, and while Redis is
+    unavailable nothing is changed.
     """
     keys = RoomKeys(room_id)
     with stores_answer():

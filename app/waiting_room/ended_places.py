@@ -1,7 +1,7 @@
-"""How places ended, kept in Postgres: whose turn is over gets no second one when Redis is wiped.
+"""How places ended, kept in Postgres: whose turn is over gets no second one when Redis is lost.
 
 Redis tells an ending for an hour. Each second a worker writes down what ended there since it last looked, so
-that visitors pay nothing for it; what ended in the last second before a wipe may be lost.
+that visitors pay nothing for it; what ended in the last second before Redis was lost may be lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finding a visitor for staff, by what a person can read out: a number, an e-mail, an id."""
+"""Finds a visitor for staff, by what a person can read out: a number, an e-mail, an id."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The waiting room, as visitors meet it: join, place, want, claim, leave, status.
+"""The waiting room as visitors use it: join, place, want, claim, leave, status.
 
-Every answer is decided by one script; callers of the same turn of the event loop share it. What staff do to a
-room is in `room_control.py`.
+Every answer is decided by one script, shared by all callers of one event-loop turn. What staff do to a
+room is in `waiting_room/control.py`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _WANT_REFUSALS: dict[str, type[Refusal]] = _CLAIM_REFUSALS | {
 
 
 class Joining(msgspec.Struct, frozen=True):
-    """Who wants in. `known`: what their place token says, if they sent one.
+    """A visitor who joins. `known`: what their place token says, if they sent one.
 
     `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it.
 
@@ -83,14 +83,14 @@ class Joining(msgspec.Struct, frozen=True):
 
 
 class Throttle(msgspec.Struct, frozen=True):
-    """A rate a minute with a burst; a rate of 0 is no limit. `policy` is its name in `RateLimit-Policy`."""
+    """Calls per minute with a burst; a rate of 0 is no limit. `policy` is the name in `RateLimit-Policy`."""
 
     policy: str
     rate: int
     burst: int
 
     def refusal(self, retry_after_ms: int) -> Refusal:
-        """What a throttled caller is told."""
+        """The refusal of a throttled caller."""
         return errors.RateLimited(
             math.ceil(retry_after_ms / 1000), policy=self.policy, quota=self.rate, window_s=WINDOW_S
         )
@@ -104,12 +104,12 @@ class Question(NamedTuple):
     refusals: dict[str, type[Refusal]]
 
     def put(self, stores: Stores, room_id: RoomId, records: Sequence[Record]) -> Awaitable[Answers]:
-        """Ask it."""
+        """Run it for one caller. Raises what the script's answer means."""
         limits = {"rate": self.throttle.rate, "burst": self.throttle.burst}
         return self.script(stores.redis, RoomKeys(room_id), records, **limits)
 
     def outcome(self, answer: Place | Refused, now: RoomStatus) -> Outcome | None:
-        """What the caller is told; None: the script has to be asked again."""
+        """The caller's answer, or None if the script must be run again."""
         if isinstance(answer, Refused):
             if answer.word == "limited":
                 return self.throttle.refusal(answer.retry_after_ms)
@@ -120,7 +120,7 @@ class Question(NamedTuple):
 
 
 class Line:
-    """One process's end of the waiting rooms; made by `open_line`."""
+    """What one process needs to serve waiting rooms; created by `open_line`."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self.stores = stores
@@ -141,12 +141,13 @@ class Line:
 
 
 def open_line(stores: Stores, settings: Settings) -> Line:
-    """The line of this process; call it inside the running event loop. Nothing to close."""
+    """The waiting rooms of this process. Call it inside the running event loop; there is nothing to close."""
     return Line(stores, settings)
 
 
 def join(line: Line, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
-    """The place they have, or a new one (`Place.new`). The token to hand out carries `Place.token_number`.
+    """Give the visitor a place, or return the one they have (`Place.new` tells which). Their token carries
+    `token_number`.
 
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
     Restoring, StoreUnavailable.
@@ -155,7 +156,7 @@ def join(line: Line, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
 
 
 def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]:
-    """The exact place, also how it ended if that is less than an hour ago (state done, left, removed ...).
+    """The visitor's exact place, or how it ended within the last hour (state done, left, removed ...).
 
     Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
@@ -163,7 +164,8 @@ def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]
 
 
 async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
-    """From now on they want so many tickets at once, and are not called while fewer are free; the place.
+    """Set how many tickets the visitor wants at once: they are not called while fewer are free. Returns the
+    place.
 
     Raises LimitExceeded (more than the event sells to one visitor; a room without an event sells none),
     NotWaiting, what `claim` raises for a place that has ended, RoomNotFound, Restoring, RateLimited,
@@ -179,7 +181,7 @@ async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) 
 
 
 async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
-    """Start the session of a called visitor, or tell the one they have.
+    """Start the session of a called visitor, or return the one they have.
 
     `session_expires_at_ms` is the token's `exp` * 1000, the same each time; `Place.new` when this call
     started it (201). Waiting and prequeue come back as they are (202).
@@ -191,7 +193,7 @@ async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
 
 
 async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
-    """Leave the line, or end the session; a second time changes nothing. Raises RoomNotFound."""
+    """Leave the queue, or end the session; a second time changes nothing. Raises RoomNotFound."""
     keys, visitor_id = RoomKeys(room_id), claims.visitor_id
     with stores_answer():
         word = await line.rooms.loaded(
@@ -232,7 +234,7 @@ async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
 
 
 async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
-    """Join and place go on while a room is restored; the few whose turn had come wait until it is known."""
+    """Keep joins and places working while a room is restored; visitors who had been called wait."""
     for pause_s in RESTORE_PAUSES_S:
         try:
             return await coalescer.submit(room_id, item)
@@ -244,7 +246,7 @@ async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, ite
 
 
 async def submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
-    """What the batch answers this caller. Raises StoreUnavailable when too many wait."""
+    """The batch's answer for this caller. Raises StoreUnavailable when too many wait."""
     try:
         return await coalescer.submit(room_id, item)
     except CoalescerFull:
@@ -271,7 +273,7 @@ async def _place_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) ->
 
 
 async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
-    """Sessions are committed before anybody is told of theirs; old ones too, in case it failed before."""
+    """Commit sessions before answering, repeated ones too, in case an earlier commit failed."""
     with stores_answer():
         records = await _ask_records(line, room_id, batch)
         script = partial(room_scripts.claim, away=1) if line.postgres.away else room_scripts.claim
@@ -297,7 +299,7 @@ async def _status_batch(line: Line, room_id: RoomId, batch: list[None]) -> Seque
 
 
 async def _note(line: Line, room_id: RoomId, now: RoomStatus) -> None:
-    """Tell workers of a room that somebody is in: a room at rest is nobody's."""
+    """Mark the room as busy, so that a worker ticks it."""
     if now.waiting or now.called or now.active:
         await line.marks.note(room_id)
 
@@ -324,7 +326,7 @@ def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
 async def decided(
     line: Line, room_id: RoomId, records: Sequence[Record], question: Question
 ) -> list[Outcome]:
-    """The outcome of each record. What the script cannot decide is asked of Postgres, then asked again."""
+    """The outcome of each record. What the script lacks is fetched from Postgres, then it runs again."""
     outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
     undecided = dict(enumerate(records))
     for _ in range(ROUNDS_MAX):
@@ -359,7 +361,7 @@ async def _asked(line: Line, room_id: RoomId, records: list[Record], question: Q
 
 
 async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
-    """Get what the script lacked: queue numbers, how places ended before the room was restored, numbers a
+    """Provide what the script lacked: queue numbers, how places ended before the room was restored, numbers a
     draw gave before it, a draw."""
     if any(word == "numbers_exhausted" for _, word in again):
         await line.rooms.loaded(room_id, lambda: reserve_numbers(line.stores, room_id))

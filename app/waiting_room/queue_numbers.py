@@ -1,4 +1,4 @@
-"""Queue numbers: none is told before Postgres knows of it; and the draw, which gives them in a lottery."""
+"""Queue numbers: none is given out before Postgres has reserved it; and the draw of a lottery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several rooms at once, each with its live numbers: a page of all, or those that are busy."""
+"""Lists of rooms with their live numbers: a page of all, or the busy ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LISTED_MAX = 500
 async def listed(
     line: Line, public_only: bool, *, limit: int = LISTED_MAX, offset: int = 0
 ) -> list[tuple[Room, RoomStatus]]:
-    """A part of all rooms, or of the public ones: those that are not closed first, then by room_id.
+    """One page of all rooms, or of the public ones: those that are not closed first, then by room_id.
 
     Without one that is being restored or in trouble.
     """

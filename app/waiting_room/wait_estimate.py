@@ -1,4 +1,4 @@
-"""The pace of a line, from which waits are told: measured by whoever ticks the room, kept in the room."""
+"""The pace of a queue, from which waits are estimated: measured at each tick, stored in the room."""
 
 from __future__ import annotations
 

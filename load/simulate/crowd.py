@@ -8,12 +8,12 @@ from random import Random
 
 from load.simulate.scenario import Scenario
 
-RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out; at most a twentieth of how long the line lasts
+RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out; at most a twentieth of how long the queue lasts
 PREQUEUE_S = 600  # a lottery's fans come before the opening
 BURSTS = 4
 BURST_MEAN_S = 10.0
 CLAIM_MEAN_S = 5.0  # a page that is open claims by itself; others look after a while
-BUSY_SHARE = 0.5  # steady and burst: all have come by half of the time the line lasts
+BUSY_SHARE = 0.5  # steady and burst: all have come by half of the time the queue lasts
 
 
 def fan_id(fan: int) -> str:

@@ -30,7 +30,7 @@ LASTS_S = 1_200
 
 
 class Trouble(NamedTuple):
-    """What staff do: rates as multiples of the first one, times as shares of how long the line lasts."""
+    """What staff do: rates as multiples of the first one, times as shares of how long the queue lasts."""
 
     rates: tuple[tuple[float, float], ...] = ()
     pauses: tuple[tuple[float, float], ...] = ()

@@ -18,7 +18,7 @@ from load.simulate.crowd import fan_id
 from load.simulate.room import SimulatedRoom
 from load.simulate.scenario import Scenario
 
-LOOKS_A_RUN = 250  # as many moments at most, so a long line costs no more than a short one
+LOOKS_A_RUN = 250  # as many moments at most, so a long queue costs no more than a short one
 LOOK_EVERY_S = 5
 
 

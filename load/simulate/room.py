@@ -150,7 +150,7 @@ class SimulatedRoom:
             await pipeline.execute()
 
     async def status(self) -> RoomStatus:
-        """The live numbers."""
+        """The room's live numbers."""
         return await room_scripts.status(self.redis, self.keys, now_ms=self.now_ms)
 
     async def _draw(self) -> bool:

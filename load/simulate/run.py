@@ -167,7 +167,7 @@ async def simulate(
 async def play(
     redis: RedisClient, scenario: Scenario, progress: Progress = lambda at_ms, came, called: None
 ) -> Outcome:
-    """Play the scenario on this Valkey, which has to be empty; `progress` hears of each step."""
+    """Play the scenario on this Valkey, which must be empty; `progress` hears of each step."""
     run = Run(redis, scenario, progress)
     await run.play()
     found = figures(scenario, run.record, run.looks.seen)

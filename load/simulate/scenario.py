@@ -50,7 +50,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lasts_s(self) -> float:
-        """About how long the line lasts: all fans at the rates there are, without no-shows and caps."""
+        """About how long the queue lasts: all fans at the rates there are, without no-shows and caps."""
         left, at = float(self.fans), 0.0
         for step, after in pairwise([*self.steps(), None]):
             if step is None or after is None:
@@ -88,7 +88,7 @@ def read_rates(text: str) -> tuple[tuple[int, int], ...]:
             raise ScenarioWrong(f"--rate: cannot read {part!r}; write 600, or 600@0,1200@300")
         rates.append((int(found[2] or 0), int(found[1])))
     if rates[0][0] != 0 or any(before[0] >= after[0] for before, after in pairwise(rates)):
-        raise ScenarioWrong("--rate: the first has to begin at 0, each other one later than the one before")
+        raise ScenarioWrong("--rate: the first must begin at 0, each other one later than the one before")
     return tuple(rates)
 
 
@@ -101,7 +101,7 @@ def read_pauses(text: str) -> tuple[tuple[int, int], ...]:
             raise ScenarioWrong(f"--pause: cannot read {part!r}; write 120-180, in seconds after the opening")
         pauses.append((int(found[1]), int(found[2])))
     if any(before[1] >= after[0] for before, after in pairwise(pauses)):
-        raise ScenarioWrong("--pause: each has to begin after the one before has ended")
+        raise ScenarioWrong("--pause: each must begin after the one before has ended")
     return tuple(pauses)
 
 

@@ -1,4 +1,4 @@
-"""Requests that are wrong, and how each has to be answered. What they are is in `bad_bodies` and `bad_calls`.
+"""Requests that are wrong, and how each must be answered. What they are is in `bad_bodies` and `bad_calls`.
 
 `{room}` and `{event}` in a path stand for the sale, `{mine}` and `{theirs}` for a hold of the asker's and of
 somebody else; in a header `{key}` is a key of its own. `who` names the credential that is sent.
@@ -25,7 +25,7 @@ TICKETS = {"ticket_type_id": "seated", "name": "Seated", "price": 100, "quantity
 
 @dataclass(frozen=True)
 class Bad:
-    """One request, and what it has to be answered."""
+    """One request, and what it must be answered."""
 
     name: str
     method: str

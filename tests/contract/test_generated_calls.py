@@ -2,7 +2,7 @@
 
 Each answer is held against the contract: status, content type, headers, schema, error codes; bad data has to
 be refused, and nothing may be a 500. Every call is first asked what is known to succeed (see `world`), so
-that good answers are checked as well, and has to be seen with each success it declares. Of a stream one event
+that good answers are checked as well, and must be seen with each success it declares. Of a stream one event
 is read. The examples are the same each time.
 """
 

@@ -36,7 +36,7 @@ async def test_a_key_is_made_listed_and_revoked(
     for wrong, told, exit_code in (
         (("--scope", "everything"), "--scope is one of", 2),
         (("--event", "none"), "there is no event none", 1),
-        (("--network", "here"), "has to be a network", 1),
+        (("--network", "here"), "must be a network", 1),
     ):
         refused = await fairgate("api-key", "create", "--name", "x", *wrong, **there)
         assert (refused.code, len(refused.err.splitlines())) == (exit_code, 1), refused.err

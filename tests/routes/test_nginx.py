@@ -147,7 +147,7 @@ async def test_what_is_for_everybody_is_in_the_table_and_nothing_else(front: Fro
 
 
 async def test_what_is_withdrawn_is_gone_from_nginx(front: Front) -> None:
-    """nginx goes on serving what it kept while it asks again: it has to be told that there is nothing now."""
+    """nginx goes on serving what it kept while it asks again: it must be told that there is nothing now."""
     web, path = front.web, "/v1/events/gala/availability"
     await web.event()
 

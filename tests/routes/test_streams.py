@@ -25,7 +25,7 @@ on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])
 
 @asynccontextmanager
 async def listening(web: Web, server: ServerName = "hypercorn") -> AsyncIterator[httpx.AsyncClient]:
-    """The app of `web` on a real port: a stream has to be read while it is written."""
+    """The app of `web` on a real port: a stream must be read while it is written."""
     async with on_a_port(web.quart, server) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
         yield http
 

@@ -1,4 +1,4 @@
-"""The simulation notices: each fault here is planted into a copy of the scripts, and has to be found.
+"""The simulation notices: each fault here is planted into a copy of the scripts, and must be found.
 
 A check that cannot fail is worth nothing.
 """

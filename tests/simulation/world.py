@@ -99,7 +99,7 @@ class World:
             await self.line.check_sessions()
 
     async def settle(self) -> None:
-        """Everything finds its end: nothing in flight, every hold over; then the verdict has to be good."""
+        """Everything finds its end: nothing in flight, every hold over; then the verdict must be good."""
         payments = [it.rpartition("-") for it, row in self.sale.model.rows.items() if row.status == "paying"]
         steps = [Step("rebuild", (None,)), Step("read", ("w1",)), Step("take_over", ("w0",))]
         steps += [Step("read_own", ("w0",)), Step("decide", ("w0",)), Step("record", ("w0",))]

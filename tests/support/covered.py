@@ -15,7 +15,7 @@ NOT_ENGINE = (
     "app/commands/",
     "app/runtime/",
     "app/demo",
-)  # tested from outside; the rest has to be
+)  # tested from outside; the rest must be
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -47,7 +47,7 @@ def read_postgres_address(url: str) -> PostgresAddress:
     """The address that a URL names. Raises ValueError, naming what is wrong."""
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "postgres"):
-        raise ValueError("it has to begin with postgresql://")
+        raise ValueError("it must begin with postgresql://")
     query = parts.query.replace("+", "%2B")  # to libpq a plus is a plus
     given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     _refuse_unknown(given)
@@ -86,7 +86,7 @@ def _hosts(hosts: str, ports: str) -> list[tuple[str, int]]:
         return [("localhost", int(ports))] if ports else []
     found, numbers = [], [int(it or DEFAULT_PORT) for it in ports.split(",")] if ports else []
     if len(numbers) > 1 and len(numbers) != hosts.count(",") + 1:
-        raise ValueError("there have to be as many ports as hosts, or one")
+        raise ValueError("there must be as many ports as hosts, or one")
     for i, host in enumerate(hosts.split(",")):
         if unquote(host).startswith("/"):  # the folder of a Unix socket
             found.append((unquote(host), numbers[i % len(numbers)] if numbers else DEFAULT_PORT))
@@ -103,7 +103,7 @@ def _session(wanted: str | None, hosts: int) -> str:
     if wanted is None:
         return "read-write" if hosts > 1 else "any"
     if wanted not in _SESSIONS:
-        raise ValueError(f"target_session_attrs has to be one of {', '.join(_SESSIONS)}: Fairgate writes")
+        raise ValueError(f"target_session_attrs must be one of {', '.join(_SESSIONS)}: Fairgate writes")
     return wanted
 
 
@@ -120,7 +120,7 @@ def _check_files(read: dict[str, str]) -> None:
 
 
 def _as_the_system_trusts(read: dict[str, str]) -> ssl.SSLContext:
-    """What `sslrootcert=system` means: any authority the system trusts, and the name has to be right."""
+    """What `sslrootcert=system` means: any authority the system trusts, and the name must be right."""
     if read.pop("sslmode", "verify-full") != "verify-full":
         raise ValueError("sslrootcert=system needs sslmode=verify-full")
     del read["sslrootcert"]

@@ -71,7 +71,7 @@ def read_redis_address(url: str) -> RedisAddress:
     """The address that a URL names. Raises ValueError, naming what is wrong."""
     scheme = urlsplit(url).scheme
     if scheme not in _SCHEMES:
-        raise ValueError(f"it has to begin with one of {', '.join(f'{it}://' for it in _SCHEMES)}")
+        raise ValueError(f"it must begin with one of {', '.join(f'{it}://' for it in _SCHEMES)}")
     return _behind_sentinel(url) if scheme in _BEHIND_SENTINEL else _of_one_server(url)
 
 
@@ -79,7 +79,7 @@ def _of_one_server(url: str) -> RedisAddress:
     options: dict[str, Any] = dict(parse_url(url))
     path = urlsplit(url).path.strip("/")
     if "path" not in options and path and not path.isdigit():
-        raise ValueError(f"the database has to be a number, not {path!r}")
+        raise ValueError(f"the database must be a number, not {path!r}")
     name = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
     connection_class = options.pop("connection_class", Connection)
     _check_names_too(connection_class, options)
@@ -91,9 +91,9 @@ def _behind_sentinel(url: str) -> RedisAddress:
     login, _, hosts = parts.netloc.rpartition("@")
     service, _, db = parts.path.strip("/").partition("/")
     if not service or not hosts:
-        raise ValueError(f"it has to be {parts.scheme}://host:port,host:port/NAME, as the Sentinels call it")
+        raise ValueError(f"it must be {parts.scheme}://host:port,host:port/NAME, as the Sentinels call it")
     if db and not db.isdigit():
-        raise ValueError(f"the database has to be a number, not {db!r}")
+        raise ValueError(f"the database must be a number, not {db!r}")
     plain = f"redis://{login}@localhost/{db}?{parts.query}"  # redis-py reads login, database and options
     options: dict[str, Any] = dict(parse_url(plain))
     del options["host"]
@@ -121,7 +121,7 @@ def _hosts(hosts: str) -> Iterator[tuple[str, int]]:
 
 
 def _check_names_too(connection_class: type[Any], options: dict[str, Any]) -> None:
-    """With TLS the certificate has to be of this host, unless the URL says otherwise."""
+    """With TLS the certificate must be of this host, unless the URL says otherwise."""
     if issubclass(connection_class, SSLConnection):
         options.setdefault("ssl_check_hostname", options.get("ssl_cert_reqs") in (None, "required"))
 

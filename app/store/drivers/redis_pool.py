@@ -1,4 +1,4 @@
-"""How we speak to Redis: cheaper than redis-py does, and only on connections that are still good.
+"""Connections to Redis: cheaper than redis-py's own, and only ones that still work.
 
 A connection may be open and of no use: its server has become a replica, or it has gone dumb behind a proxy.
 The first call that finds out renews them all: each is connected again before its next use.

@@ -1,4 +1,4 @@
-"""Which rooms there is work for: what workers do over and over they do for these, not for every room.
+"""Which rooms are busy: workers go round these rooms, not all rooms.
 
 A web process marks a room when a visitor is in it or staff change it, at most every two seconds. A worker
 looks after each room for five seconds from its last mark, and marks it again itself while anybody is in it:
@@ -34,7 +34,7 @@ async def mark_busy(
     rooms_max: int = ROOMS_MAX,
     now_ms: int = REDIS_TIME,
 ) -> None:
-    """There is work for these rooms."""
+    """Mark these rooms as busy."""
     await call(redis, "mark_busy", keys, records, rooms_max=rooms_max, now_ms=now_ms)
 
 
@@ -46,7 +46,7 @@ async def busy_rooms(
     limit: int = ROOMS_MAX,
     now_ms: int = REDIS_TIME,
 ) -> list[RoomId]:
-    """The rooms there was work for in the last while, those marked last first."""
+    """The rooms that were busy recently, latest first."""
     found = await call(redis, "busy_rooms", keys, within_ms=within_ms, limit=limit, now_ms=now_ms)
     return [RoomId(it) for it in found]
 
@@ -59,7 +59,7 @@ class Marks:
         self._marked: dict[RoomId, float] = {}
 
     async def note(self, room_id: RoomId) -> None:
-        """There is work for this room. With Redis away nothing is noted: the next call does."""
+        """Mark this room as busy. If Redis is unavailable nothing is marked; the next call does it."""
         now = time.monotonic()
         if now - self._marked.get(room_id, -MARK_EVERY_S) < MARK_EVERY_S:
             return

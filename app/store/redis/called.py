@@ -1,4 +1,4 @@
-"""Those whose turn it is in a room, as Redis has them."""
+"""Called visitors of a room, as Redis has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which processes are there: a heartbeat each, and what each says of itself. In Redis: of this moment."""
+"""Running processes in Redis: a heartbeat each, and what each reports about itself."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Heard(NamedTuple):
 
 
 async def tell(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
-    """Say what this process is."""
+    """Publish what this process reports about itself."""
     client: Any = redis
     await client.hset(PROCESS + name, mapping=about)
     await client.expire(PROCESS + name, TTL_S)
 
 
 async def appear(redis: RedisClient, name: str, now_ms: int) -> None:
-    """This web process is alive."""
+    """Write this web process's heartbeat."""
     client: Any = redis
     await client.zadd(WEBS, {name: now_ms})
     await forget(redis, WEBS, now_ms)
@@ -42,7 +42,7 @@ async def forget(redis: RedisClient, kind: str, now_ms: int) -> None:
 
 
 async def leave(redis: RedisClient, name: str) -> None:
-    """This web process ends."""
+    """Remove this web process's heartbeat."""
     client: Any = redis
     await client.zrem(WEBS, name)
 

@@ -1,4 +1,4 @@
-"""The reservation half of a room as Redis has it, read in chunks: for the conservation check."""
+"""Reads the reservation half of a room from Redis in chunks, for the conservation check."""
 
 from __future__ import annotations
 

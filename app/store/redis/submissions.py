@@ -58,7 +58,7 @@ async def loaded_rooms(redis: RedisClient) -> list[RoomId]:
 
 
 async def open_group(redis: RedisClient, keys: RoomKeys) -> None:
-    """Make the consumer group, at the first message ever: after a wipe nothing may be skipped."""
+    """Make the consumer group, at the first message ever: after Redis was lost nothing may be skipped."""
     try:
         await redis.xgroup_create(keys.submissions, GROUP, "0", mkstream=True)
     except ResponseError as error:
@@ -82,7 +82,7 @@ async def _read(redis: RedisClient, keys: RoomKeys, consumer: str, after: str) -
     except ResponseError as error:
         if not str(error).startswith("NOGROUP"):
             raise
-        await open_group(redis, keys)  # the room is new, or Redis was wiped
+        await open_group(redis, keys)  # the room is new, or Redis was lost
         reply = await redis.xreadgroup(GROUP, consumer, {keys.submissions: after}, count=READ_MAX)
     entries: list[tuple[str, dict[str, str] | None]] = reply[0][1] if reply else []
     gone = [message_id for message_id, fields in entries if not fields]
@@ -139,7 +139,7 @@ async def backlog(redis: RedisClient, keys: RoomKeys) -> int:
 
 
 async def begin_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> int:
-    """Count that it is worked on alone, before it is; the how manieth time it is."""
+    """Count an attempt to process this entry alone, before it starts; returns the attempt's number."""
     client: Any = redis
     times: int = await client.hincrby(keys.tries, message.message_id, 1)
     await client.expire(keys.tries, TRIES_TTL_S)
@@ -147,7 +147,7 @@ async def begin_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> i
 
 
 async def end_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> None:
-    """It came to an end, whichever."""
+    """End the attempt, whatever its outcome."""
     client: Any = redis
     await client.hdel(keys.tries, message.message_id)
 
@@ -188,7 +188,7 @@ async def leave_group(redis: RedisClient, keys: RoomKeys, consumer: str) -> None
         await redis.xgroup_delconsumer(keys.submissions, GROUP, consumer)
     except ResponseError as error:
         gone = str(error).startswith("NOGROUP") or "requires the key to exist" in str(error)
-        if not gone:  # else Redis was wiped meanwhile
+        if not gone:  # else Redis was lost meanwhile
             raise
 
 

@@ -1,4 +1,4 @@
-"""Finding a visitor of a room, by what a person can read out to staff."""
+"""Finds a visitor of a room by what a person can read out to staff."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def of_reservation(postgres: asyncpg.Pool, room_id: RoomId, reservation_id
 
 
 async def look(redis: RedisClient, keys: RoomKeys, visitor_id: str) -> Visitor:
-    """Where they are at this moment."""
+    """Where the visitor is now."""
     client: Any = redis
     if await client.sismember(keys.removed, visitor_id):
         return Visitor(visitor_id, "removed", 0, 0)

@@ -40,7 +40,7 @@ class Tick(NamedTuple):
     restoring: bool
     more: bool  # its limit was reached: tick again at once
     undrawn: bool  # the pre-queue of an open room is not drawn to its end
-    numbers_left: int  # how many may be given out before Postgres has to be asked
+    numbers_left: int  # how many may be given out before Postgres must be asked
     tell: bool  # this tick published that the status changed
     calls: int
     moment: Moment  # what the pace of the line is measured by
@@ -70,7 +70,7 @@ class Numbers(NamedTuple):
 
 
 class Counters(NamedTuple):
-    """What happened in a room since it was made, or since Redis was wiped."""
+    """What happened in a room since it was made, or since Redis was lost."""
 
     joined: int
     admitted: int  # calls
@@ -98,9 +98,9 @@ class RestorePoint(NamedTuple):
 async def admit(
     redis: RedisClient, keys: RoomKeys, *, limit: int, silent_ms: int = 0, now_ms: int = REDIS_TIME
 ) -> Tick:
-    """One tick of the controller, of at most `limit` calls; Postgres answered `silent_ms` ago.
+    """Run one admission tick of at most `limit` calls; Postgres last answered `silent_ms` ago.
 
-    A limit of 0, as Postgres is away: nobody is called, nothing ends, claim windows stand still.
+    A limit of 0, as Postgres is unavailable: nobody is called, nothing ends, claim windows stand still.
     """
     channel = STATUS_CHANNEL + keys.room_id
     reply = loaded(
@@ -148,7 +148,7 @@ def _moment(
 
 
 async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, pace: Pace) -> bool:
-    """Tell waits from this pace; False when another worker has changed it since `expected` was read."""
+    """Use this pace for waits. False when another worker has changed it since `expected` was read."""
     reply = await call(redis, "show_pace", keys, expected=pace_text(expected), pace=pace_text(pace))
     return known(reply[0], {"written", "overtaken"}) == "written"
 

@@ -1,4 +1,4 @@
-"""The scripts visitors meet, as typed functions: one function a script, the reply as frozen values.
+"""The visitors' scripts as typed functions: one per script, replies as frozen values.
 
 Those of the controller and of restoring are in `control_scripts.py`.
 """
@@ -183,7 +183,7 @@ async def join(
     away: int = 0,
     now_ms: int = REDIS_TIME,
 ) -> Answers:
-    """A place for each. Throttled by address: `rate` a minute with `burst`; 0: not at all.
+    """Give each record a place. Throttled by address: `rate` per minute with `burst`; 0: no limit.
 
     `away`, 1: Postgres is, so nobody is called, who could not claim.
     """
@@ -202,7 +202,7 @@ async def place(
     burst: int,
     now_ms: int = REDIS_TIME,
 ) -> Answers:
-    """Where each stands. Throttled by place."""
+    """The place of each record. Throttled by place."""
     reply = await call(
         redis, "place", keys, chain.from_iterable(records), rate=rate, burst=burst, now_ms=now_ms
     )
@@ -219,7 +219,7 @@ async def claim(
     away: int = 0,
     now_ms: int = REDIS_TIME,
 ) -> Answers:
-    """A session for each who is called. Throttled with `place`.
+    """Start a session for each called visitor. Throttled together with `place`.
 
     `away`, 1: Postgres is, so no session begins, which could not be kept.
     """
@@ -232,7 +232,7 @@ async def claim(
 async def leave(
     redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
 ) -> str:
-    """Out of the line, or out of the session; how the place ended, now or before (`absent`: unknown)."""
+    """Out of the queue, or out of the session; how the place ended, now or before (`absent`: unknown)."""
     channel = ENDED_CHANNEL + keys.room_id
     answer = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
     reply = loaded(answer)
@@ -270,14 +270,14 @@ async def carry(
 async def remove(
     redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
 ) -> None:
-    """Out of the room for ever."""
+    """Remove visitors from the room for good."""
     channel = ENDED_CHANNEL + keys.room_id
     answer = await call(redis, "remove", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
     known(loaded(answer)[0], {"removed"})
 
 
 async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME) -> RoomStatus:
-    """The live numbers."""
+    """The room's live numbers."""
     return room_status(loaded(await call(redis, "status", keys, now_ms=now_ms)))
 
 

@@ -135,7 +135,7 @@ async def submit(
     limits: Limits = NO_LIMITS,
     now_ms: int = REDIS_TIME,
 ) -> list[Submitted]:
-    """Take requests in; the answers are in the order of the submissions."""
+    """Submit requests; answers in their order."""
     reply = await call(
         redis,
         "submit",
@@ -176,7 +176,7 @@ async def count_changes(
 async def allocate(
     redis: RedisClient, keys: RoomKeys, requests: Iterable[Request], *, now_ms: int = REDIS_TIME
 ) -> Allocation:
-    """Decide a batch. Raises RoomNotReady, and then nothing was decided."""
+    """Decide a batch. Raises RoomNotReady, in which case nothing was decided."""
     reply = _ready(await call(redis, "allocate", keys, chain.from_iterable(requests), now_ms=now_ms))
     decisions = [
         Decision(_known(word, ALLOCATE_WORDS), terms)
@@ -194,7 +194,7 @@ async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settl
 
 
 async def release(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str]) -> int:
-    """Give back what these had; how many still had something. Raises RoomNotReady."""
+    """Release what these reservations hold; how many still held something. Raises RoomNotReady."""
     reply = _ready(await call(redis, "release", keys, reservation_ids, channel=CHANGE_CHANNEL))
     return int(reply[1])
 
@@ -202,7 +202,7 @@ async def release(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[
 async def confirm(
     redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str], *, now_ms: int = REDIS_TIME
 ) -> int:
-    """Turn held into sold; how many were held. Raises RoomNotReady."""
+    """Turn held tickets into sold ones; how many were held. Raises RoomNotReady."""
     channels = {"channel": CHANGE_CHANNEL, "ended_channel": ENDED_CHANNEL + keys.room_id}
     reply = _ready(await call(redis, "confirm", keys, reservation_ids, now_ms=now_ms, **channels))
     return int(reply[1])
@@ -255,7 +255,7 @@ async def recount(
 
 
 async def clear_stock(redis: RedisClient, keys: RoomKeys, *, epoch: int) -> None:
-    """Empty the reservation half of a room under restoration. Raises RoomNotReady."""
+    """Clear the reservation half of a room that is being restored. Raises RoomNotReady."""
     _ready(await call(redis, "clear_stock", keys, epoch=epoch))
 
 

@@ -1,4 +1,4 @@
-"""SQL of accounts."""
+"""SQL for accounts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _account(row: Any) -> RegisteredAccount | None:
 
 
 async def select_account(queries: Queries, account_id: str) -> RegisteredAccount | None:
-    """The account, None if there is none."""
+    """The account, or None."""
     row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM accounts WHERE account_id = $1", account_id)
     return _account(row)
 
@@ -34,7 +34,7 @@ async def select_account(queries: Queries, account_id: str) -> RegisteredAccount
 async def select_standing(
     queries: Queries, account_id: str, jti: str, made_ms: int
 ) -> tuple[Role | None, bool]:
-    """The role an account has now, None if there is no such account; and whether the token is over: signed
+    """The role an account has now, or None if there is no such account; and whether the token is over: signed
     out, or made before the password was changed."""
     row = await queries.fetchrow(
         "SELECT (SELECT role FROM accounts WHERE account_id = $1), "
@@ -56,7 +56,7 @@ async def knows_device(queries: Queries, account_id: str, email: str, made_ms: i
 
 
 async def end_token(queries: Queries, jti: str, expires_at: datetime) -> None:
-    """The token is signed out; those that have run out are forgotten."""
+    """The token is signed out; those that have expired are forgotten."""
     await queries.execute(
         "WITH gone AS (DELETE FROM ended_tokens WHERE expires_at <= now()) "
         "INSERT INTO ended_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -65,7 +65,7 @@ async def end_token(queries: Queries, jti: str, expires_at: datetime) -> None:
 
 
 async def select_by_email(queries: Queries, email: str) -> RegisteredAccount | None:
-    """The account with this normalised e-mail, None if there is none."""
+    """The account with this normalised e-mail, or None."""
     return _account(await queries.fetchrow(f"SELECT {_COLUMNS} FROM accounts WHERE email = $1", email))
 
 
@@ -124,7 +124,7 @@ async def change_password(connection: Connection, account_id: str, old: str, new
 async def select_page(
     postgres: asyncpg.Pool, wanted: AccountFilter, *, limit: int, offset: int
 ) -> tuple[list[RegisteredAccount], int]:
-    """A part of the accounts, staff first, then the newest; and how many match."""
+    """One page of the accounts, staff first, then the newest; and how many match."""
     where = """
         FROM accounts
         WHERE ($1::text IS NULL OR strpos(email, lower($1)) > 0 OR strpos(lower(name), lower($1)) > 0
@@ -150,7 +150,7 @@ async def lock_admins(connection: Connection) -> list[str]:
 
 
 async def lock_one(connection: Connection, account_id: str) -> RegisteredAccount | None:
-    """The account, locked until the transaction ends; None if there is none."""
+    """The account, locked until the transaction ends, or None."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM accounts WHERE account_id = $1 FOR UPDATE", account_id
     )

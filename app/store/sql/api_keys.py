@@ -118,7 +118,7 @@ async def revoke(connection: Connection, key_id: str) -> str | None:
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
-    """A part of the keys, the newest first, also those that have ended; and how many there are."""
+    """One page of the keys, the newest first, also those that have ended; and how many there are."""
     rows = await postgres.fetch(
         f"{_SELECT} ORDER BY api_keys.created_at DESC, key_id LIMIT $1 OFFSET $2", limit, offset
     )
@@ -126,6 +126,6 @@ async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[li
 
 
 async def select_one(postgres: asyncpg.Pool, key_id: str) -> ApiKey | None:
-    """One key, None when there is none."""
+    """One key, or None."""
     row = await postgres.fetchrow(f"{_SELECT} WHERE key_id = $1", key_id)
     return ApiKey(*row) if row else None

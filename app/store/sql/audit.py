@@ -59,7 +59,7 @@ async def insert_change(connection: Connection, by: Author, change: Change) -> N
 async def select_entries(
     postgres: asyncpg.Pool, wanted: AuditFilter, *, limit: int, offset: int
 ) -> tuple[list[Entry], int]:
-    """A part of the log, the newest first, and how many rows match in all."""
+    """One page of the log, the newest first, and how many rows match in all."""
     rows = await postgres.fetch(
         """
         SELECT audit_id, changed_at, subject, audit.role, accounts.name, request_id, action, kind, id,

@@ -88,7 +88,7 @@ async def select_queued(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> 
 async def select_attempts(
     postgres: asyncpg.Pool, webhook_id: str, *, limit: int, offset: int
 ) -> tuple[list[Attempt], int]:
-    """A part of the log of a webhook, the newest first, and how many rows it has."""
+    """One page of the log of a webhook, the newest first, and how many rows it has."""
     rows = await postgres.fetch(
         "SELECT at, number, ordinal, notice_id, type, attempt, took_ms, status, why FROM webhook_attempts "
         "WHERE webhook_id = $1 ORDER BY attempt_id DESC LIMIT $2 OFFSET $3",

@@ -50,7 +50,7 @@ def _search(event: Event) -> str:
 
 
 async def select_event(queries: Queries, event_id: EventId) -> Event | None:
-    """The event, None if there is none."""
+    """The event, or None."""
     row = await queries.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1", event_id)
     return _event(row) if row else None
 
@@ -64,7 +64,7 @@ async def lock_event(connection: Connection, event_id: EventId) -> Event | None:
 async def select_events(
     postgres: asyncpg.Pool, wanted: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[Event], int]:
-    """A part of the events, the soonest first and those that are over last; and how many there are in all."""
+    """One page of the events, soonest first and past ones last, and how many there are in all."""
     rows = await postgres.fetch(
         f"""
         SELECT {_READ}, count(*) OVER () AS matching FROM events

@@ -1,6 +1,6 @@
 """How reservations end in Postgres: expired, cancelled. The row first; Redis gives the tickets back after.
 
-`released` stays false until Redis has: what a crash leaves between the two is found by it and mended.
+`released` stays false until Redis has: what a crash leaves between the two is found by it and repaired.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONFIRMED: tuple[ReservationStatus, ...] = ("confirmed",)
 
 
 class Ended(NamedTuple):
-    """A reservation of which Redis has to be told."""
+    """A reservation of which Redis must be told."""
 
     reservation_id: str
     room_id: RoomId

@@ -41,7 +41,7 @@ class Job(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An order for which nothing could be done."""
+    """An order that failed."""
 
     reservation_id: str
     why: str
@@ -57,7 +57,7 @@ jobs.created_at, started_at, ended_at
 async def insert(
     connection: Connection, job_id: str, kind: JobKind, request: JobRequest, by: str, role: str
 ) -> bool:
-    """Write down that it was asked for; False: so many are unfinished, or the same is at it."""
+    """Insert a job. False if too many jobs are unfinished or the same one is running."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('fairgate jobs', 0))")
     done = await connection.execute(
         f"""
@@ -72,7 +72,7 @@ async def insert(
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[Job], int]:
-    """A part of the jobs, the newest first, and how many there are."""
+    """One page of the jobs, the newest first, and how many there are."""
     rows = await postgres.fetch(
         f"SELECT {_COLUMNS} FROM jobs ORDER BY jobs.created_at DESC, job_id LIMIT $1 OFFSET $2", limit, offset
     )
@@ -81,13 +81,13 @@ async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[li
 
 
 async def select_one(queries: Queries, job_id: str) -> Job | None:
-    """One job; None when there is none."""
+    """One job, or None."""
     row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM jobs WHERE job_id = $1", job_id)
     return _job(row) if row else None
 
 
 async def lock(connection: Connection, job_id: str) -> Job | None:
-    """An unfinished job, for one step; None: it has ended, or another worker is at it."""
+    """Lock an unfinished job for one step. None if it has ended or another worker has it."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM jobs WHERE job_id = $1 AND state = ANY($2) FOR UPDATE OF jobs SKIP LOCKED",
         *(job_id, UNFINISHED),
@@ -96,7 +96,7 @@ async def lock(connection: Connection, job_id: str) -> Job | None:
 
 
 async def idle(postgres: asyncpg.Pool, idle_s: float) -> list[tuple[str, int]]:
-    """Unfinished jobs that nobody has gone on with for so long, and how many steps were made."""
+    """Unfinished jobs that no worker has continued for this long, with their steps so far."""
     rows = await postgres.fetch(
         "SELECT job_id, steps FROM jobs WHERE state = ANY($1) "
         "AND changed_at < now() - make_interval(secs => $2) ORDER BY changed_at LIMIT $3",
@@ -112,7 +112,7 @@ async def unfinished(postgres: asyncpg.Pool) -> int:
 
 
 async def list_orders(connection: Connection, it: Job) -> int:
-    """Write down which orders it is about, the oldest first, all of this moment; how many."""
+    """Store the orders the job is about, oldest first, as of now; how many."""
     asked = it.request
     return await _list(
         connection,
@@ -165,7 +165,7 @@ async def next_items(connection: Connection, job_id: str, limit: int) -> list[st
 
 
 async def drop_items(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
-    """These are done."""
+    """Remove these orders from the job: they are done."""
     await connection.execute(
         "DELETE FROM job_items WHERE job_id = $1 AND reservation_id = ANY($2) AND why = ''",
         *(job_id, reservation_ids),
@@ -173,14 +173,14 @@ async def drop_items(connection: Connection, job_id: str, reservation_ids: Seque
 
 
 async def drop_all_items(connection: Connection, job_id: str) -> None:
-    """There is nothing left to do."""
+    """Remove all remaining orders from the job."""
     await connection.execute("DELETE FROM job_items WHERE job_id = $1", job_id, timeout=LONG_S)
 
 
 async def put_off(
     connection: Connection, job_id: str, reservation_ids: Sequence[str], tries_max: int, why: str
 ) -> int:
-    """These could not be done now; how many of them are given up for this reason, after so many tries."""
+    """Postpone orders that could not be done now; how many are given up after too many attempts."""
     given_up: int = await connection.fetchval(
         """
         WITH changed AS (
@@ -195,7 +195,7 @@ async def put_off(
 
 
 async def failures(postgres: asyncpg.Pool, job_id: str, limit: int) -> list[Failure]:
-    """Orders for which nothing could be done, and why."""
+    """Orders that failed, with the reason."""
     rows = await postgres.fetch(
         "SELECT reservation_id, why FROM job_items WHERE job_id = $1 AND why <> '' ORDER BY number LIMIT $2",
         *(job_id, limit),
@@ -204,7 +204,7 @@ async def failures(postgres: asyncpg.Pool, job_id: str, limit: int) -> list[Fail
 
 
 async def begin(connection: Connection, job_id: str, total: int) -> None:
-    """It is known how much there is to do."""
+    """Record how many orders the job has."""
     await connection.execute(
         "UPDATE jobs SET state = 'running', total = $2, steps = steps + 1, breaks = 0, error = '', "
         "started_at = clock_timestamp(), changed_at = clock_timestamp() WHERE job_id = $1",
@@ -213,7 +213,7 @@ async def begin(connection: Connection, job_id: str, total: int) -> None:
 
 
 async def advance(connection: Connection, job_id: str, done: int, failed: int = 0) -> None:
-    """One step further."""
+    """Record the progress of a step."""
     await connection.execute(
         "UPDATE jobs SET done = done + $2, failed = failed + $3, steps = steps + 1, breaks = 0, error = '', "
         "changed_at = clock_timestamp() WHERE job_id = $1",
@@ -222,7 +222,7 @@ async def advance(connection: Connection, job_id: str, done: int, failed: int = 
 
 
 async def finish(queries: Queries, job_id: str, state: JobState, error: str = "") -> bool:
-    """This is how it ended; False: it had ended before, or there is none."""
+    """End a job in this state. False if it had already ended or does not exist."""
     done = await queries.execute(
         "UPDATE jobs SET state = $2, error = $3, ended_at = now(), changed_at = clock_timestamp() "
         "WHERE job_id = $1 AND state = ANY($4)",
@@ -232,7 +232,7 @@ async def finish(queries: Queries, job_id: str, state: JobState, error: str = ""
 
 
 async def broke(postgres: asyncpg.Pool, job_id: str, error: str) -> None:
-    """A step failed for a reason of its own: tried again a few times, then the job is given up."""
+    """A step failed by itself: try again a few times, then give the job up."""
     await postgres.execute(
         f"""
         UPDATE jobs SET breaks = breaks + 1, error = $2, changed_at = clock_timestamp(),
@@ -245,14 +245,14 @@ async def broke(postgres: asyncpg.Pool, job_id: str, error: str) -> None:
 
 
 async def add_part(connection: Connection, job_id: str, number: int, content: bytes) -> None:
-    """A piece of its file."""
+    """Append a chunk to the job's file."""
     await connection.execute(
         "INSERT INTO job_parts (job_id, number, content) VALUES ($1, $2, $3)", *(job_id, number, content)
     )
 
 
 async def next_part(postgres: asyncpg.Pool, job_id: str, after: int) -> tuple[int, bytes] | None:
-    """The piece of its file after this number; None: it was the last."""
+    """The next chunk of the job's file, or None after the last."""
     row = await postgres.fetchrow(
         "SELECT number, content FROM job_parts WHERE job_id = $1 AND number > $2 ORDER BY number LIMIT 1",
         *(job_id, after),

@@ -117,7 +117,7 @@ async def of_account(postgres: asyncpg.Pool, account_id: str) -> tuple[str, bool
 
 
 async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> Kept | None:
-    """Where this visitor is reached, None: nowhere."""
+    """The visitor's e-mail address, or None."""
     row = await postgres.fetchrow(
         "SELECT email, confirmed_at IS NOT NULL, EXISTS (SELECT FROM mails WHERE kind = 'confirm_address' "
         "AND subject_id = confirm_token) FROM mailboxes WHERE room_id = $1 AND visitor_id = $2",

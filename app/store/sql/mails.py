@@ -308,7 +308,7 @@ async def close_unclear(postgres: asyncpg.Pool) -> int:
 async def select(
     postgres: asyncpg.Pool, state: MailState | None, word: str | None, *, limit: int, offset: int
 ) -> tuple[list[MailRow], int]:
-    """A part of the mails, the newest first, and how many match; `word`: in the address, or a reservation."""
+    """One page of the e-mails, newest first, and how many match; `word`: in the address, or a reservation."""
     where = """
         FROM mails WHERE ($1::text IS NULL OR state = $1)
         AND ($2::text IS NULL OR strpos(lower(recipient), lower($2)) > 0 OR reservation_id = $2)
@@ -323,7 +323,7 @@ async def select(
 
 
 async def select_one(postgres: asyncpg.Pool, mail_id: str) -> MailRow | None:
-    """One mail, None when there is none."""
+    """One mail, or None."""
     row = await postgres.fetchrow(f"SELECT {_ROW} FROM mails WHERE mail_id = $1", mail_id)
     return MailRow(*row) if row else None
 

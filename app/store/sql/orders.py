@@ -206,7 +206,7 @@ async def find(
 async def select_page(
     postgres: asyncpg.Pool, wanted: OrderFilter, *, limit: int, offset: int
 ) -> tuple[list[OrderRow], int]:
-    """A part of the orders, the newest first, and how many match. Goes over all of an event's."""
+    """One page of the orders, the newest first, and how many match. Goes over all of an event's."""
     rows = await postgres.fetch(
         f"""
         SELECT it.reservation_id, it.event_id, events.name, it.visitor_id, email, it.status,
@@ -229,7 +229,7 @@ async def select_page(
 
 
 async def lock_status(connection: Connection, reservation_id: str) -> str | None:
-    """How a reservation stands, which stays so until the transaction ends; None: there is none."""
+    """How a reservation stands, which stays so until the transaction ends, or None."""
     status: str | None = await connection.fetchval(
         "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE", reservation_id
     )
@@ -237,7 +237,7 @@ async def lock_status(connection: Connection, reservation_id: str) -> str | None
 
 
 async def times(postgres: asyncpg.Pool, reservation_id: str) -> OrderTimes | None:
-    """When what happened to an order; None when there is none."""
+    """When what happened to an order, or None."""
     row = await postgres.fetchrow(
         """
         SELECT email, reservations.created_at, expires_at, extended_s, reservations.confirmed_at, ended_at

@@ -1,4 +1,4 @@
-"""Payments in Postgres: one row per attempt, and the one statement that turns a paid hold into tickets."""
+"""SQL of payments: one row per attempt, and the statement that turns a paid hold into tickets."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ async def _begin_each(
         except POSTGRES_AWAY:
             if not bills:
                 raise
-            break  # what was begun has to be asked for; the others look what became of theirs
+            break  # what was begun must be asked for; the others look what became of theirs
     return bills
 
 
@@ -228,7 +228,7 @@ async def give_up(postgres: asyncpg.Pool, payment_id: str, status: Literal["decl
 
 
 async def owed(postgres: asyncpg.Pool, reservation_id: str) -> list[str]:
-    """The payments of a reservation that have to be given back."""
+    """The payments of a reservation that must be given back."""
     rows = await postgres.fetch(
         "SELECT payment_id FROM payments WHERE reservation_id = $1 AND status = 'refunding'", reservation_id
     )
@@ -236,7 +236,7 @@ async def owed(postgres: asyncpg.Pool, reservation_id: str) -> list[str]:
 
 
 async def mark_refunded(postgres: asyncpg.Pool, payment_id: str) -> None:
-    """The gateway has given the money back, or never took any."""
+    """Record that the gateway refunded the payment, or never charged it."""
     await postgres.execute(
         "UPDATE payments SET status = 'refunded', settled_at = now() "
         "WHERE payment_id = $1 AND status = 'refunding'",
@@ -256,7 +256,7 @@ async def is_heard(postgres: asyncpg.Pool, message_id: str) -> bool:
 
 
 async def mark_heard(postgres: asyncpg.Pool, message_id: str) -> None:
-    """A message of the gateway was acted on."""
+    """Record that a gateway's message was acted on."""
     await postgres.execute(
         "INSERT INTO gateway_messages (message_id) VALUES ($1) ON CONFLICT DO NOTHING", message_id
     )

@@ -91,7 +91,7 @@ _INSERT_SEATED = (
 
 
 async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[NewHold]) -> set[str]:
-    """Write a batch of holds, each id in it once, in one statement and commit; the ids that were new.
+    """Write and commit a batch of holds in one statement, each id once; returns the new ids.
 
     Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold` or
     `one_holder_a_seat` would break) and Superseded.
@@ -157,7 +157,7 @@ async def fetch(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[
 
 
 async def fetch_one(postgres: asyncpg.Pool, reservation_id: str) -> Reservation | None:
-    """The reservation, None when there is none."""
+    """The reservation, or None."""
     return (await fetch(postgres, [reservation_id])).get(reservation_id)
 
 
@@ -178,7 +178,7 @@ async def extend(postgres: asyncpg.Pool, reservation_id: str) -> bool:
 
 
 async def extension_s(postgres: asyncpg.Pool, event_id: EventId) -> int:
-    """By how much the event lets a hold be put off; 0: not at all."""
+    """By how many seconds the event extends a hold; 0: not at all."""
     seconds: int | None = await postgres.fetchval(
         "SELECT hold_extend_s FROM events WHERE event_id = $1", event_id
     )

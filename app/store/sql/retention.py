@@ -1,4 +1,4 @@
-"""Forgets rows that are past their time."""
+"""Deletes rows that are past their retention."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PAST = {
 
 
 async def forget(postgres: asyncpg.Pool, audit_keep_days: int) -> bool:
-    """Delete what nobody can ask for any more; of the audit log what is older than that, 0: nothing.
+    """Delete rows past their retention; of the audit log what is older than given, 0: nothing.
 
     Some of it: True when there may be more.
     """

@@ -1,4 +1,4 @@
-"""SQL of rooms: what staff set, how far the line got, which numbers may be given out."""
+"""SQL of rooms: their settings, how far the queue got, which numbers may be given out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Drawn(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Where the line was at one moment."""
+    """Where the queue was at one moment."""
 
     at_ms: int
     serving_position: int
@@ -92,7 +92,7 @@ def _row(row: Any) -> RoomRow:
 
 
 async def select_room(queries: Queries, room_id: RoomId) -> RoomRow | None:
-    """The room, None if there is none."""
+    """The room, or None."""
     row = await queries.fetchrow(f"SELECT {_COLUMNS} {_FROM} WHERE r.room_id = $1", room_id)
     return _row(row) if row else None
 
@@ -113,7 +113,7 @@ _PUBLIC = (
 
 
 async def select_rooms(queries: Queries, *, public_only: bool, limit: int, offset: int) -> list[Room]:
-    """A part of all rooms, or of the public ones: those that are not closed first, then by room_id."""
+    """One page of all rooms, or of the public ones: those that are not closed first, then by room_id."""
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} {_FROM} {f'WHERE {_PUBLIC}' if public_only else ''} "
         "ORDER BY r.state = 'closed', r.room_id LIMIT $1 OFFSET $2",
@@ -131,7 +131,7 @@ async def count_rooms(queries: Queries, *, public_only: bool) -> int:
 
 
 async def insert_room(queries: Queries, room_id: RoomId, settings: RoomSettings, seed: bytes) -> bool:
-    """A new room, scheduled; False when the room_id is taken."""
+    """Insert a room (state `scheduled`). False when the room_id is taken."""
     row = await queries.fetchrow(
         "INSERT INTO rooms (room_id, settings, state, seed) VALUES ($1, $2, 'scheduled', $3) "
         "ON CONFLICT DO NOTHING RETURNING room_id",
@@ -156,7 +156,7 @@ async def update_room(queries: Queries, room: Room) -> None:
 
 
 async def delete_room(queries: Queries, room_id: RoomId) -> None:
-    """Forget the room and its line."""
+    """Delete the room and its queue."""
     await queries.execute("DELETE FROM rooms WHERE room_id = $1", room_id)
 
 
@@ -166,7 +166,7 @@ async def touch_room(queries: Queries, room_id: RoomId) -> None:
 
 
 async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus) -> None:
-    """Remember how far the line got, and a state the schedule brought unless staff changed it since.
+    """Remember how far the queue got, and a state the schedule brought unless staff changed it since.
 
     Times are rounded up to the second: a call never seems older than it is. `sold_out` is only for telling
     others when it begins; of two workers the one that looked last has the word.
@@ -202,7 +202,7 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
 
 
 async def select_progress(queries: Queries, room_id: RoomId) -> list[Progress]:
-    """How the line moved, oldest first."""
+    """How the queue moved, oldest first."""
     rows = await queries.fetch(
         "SELECT called_at, serving_position, last_number FROM calls WHERE room_id = $1 "
         "ORDER BY called_at LIMIT $2",

@@ -114,8 +114,8 @@ async def next_epoch(
 ) -> RestorePoint | None:
     """Begin a new epoch, with a block of numbers above every old one. None: there is no such room.
 
-    Where the line stood is the recorded serving position, or a claimed number above it. Calls up to `settled`
-    are older than the claim window; in a room that was unloaded all are.
+    Where the queue stood is the recorded serving position, or a claimed number above it. Calls up to
+    `settled` are older than the claim window; in a room that was unloaded all are.
     """
     row = await queries.fetchrow(POINT, room_id, claim_window_s, block)
     return RestorePoint(**row) if row else None

@@ -31,7 +31,7 @@ _COLUMNS = "kind, subject, room_id, content, reason, set_aside_at, set_aside_id"
 async def keep(
     postgres: asyncpg.Pool, kind: str, subject: str, *, room_id: str | None, content: str, reason: str
 ) -> None:
-    """Remember it; a second time says the newer reason."""
+    """Store it; a second time replaces the reason."""
     await postgres.execute(
         "INSERT INTO set_aside (kind, subject, room_id, content, reason) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (kind, subject) DO UPDATE SET reason = excluded.reason",
@@ -50,7 +50,7 @@ async def newest(postgres: asyncpg.Pool, *, limit: int, offset: int) -> list[Set
 
 
 async def remove(connection: Connection, set_aside_id: int) -> SetAside | None:
-    """It is not set aside any more; what it was, None when there is none."""
+    """Remove it from what is set aside; returns it, or None."""
     row = await connection.fetchrow(
         f"DELETE FROM set_aside WHERE set_aside_id = $1 RETURNING {_COLUMNS}", set_aside_id
     )

@@ -38,7 +38,7 @@ _SELECT = """
 async def insert_sign_in(
     queries: Queries, secret_hash: bytes, subject: str, role: Role, *, address: str, agent: str, ttl_s: int
 ) -> None:
-    """Write down a new one, and forget those that have run out."""
+    """Write down a new one, and forget those that have expired."""
     await queries.fetchrow(
         "WITH gone AS (DELETE FROM sign_ins WHERE expires_at <= now()) "
         "INSERT INTO sign_ins (secret_hash, subject, role, address, agent, expires_at) "

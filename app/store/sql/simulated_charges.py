@@ -37,7 +37,7 @@ async def book(
 
 
 async def look_up(postgres: asyncpg.Pool, payment_id: str) -> BookedCharge | None:
-    """The charge, None when there is none."""
+    """The charge, or None."""
     row = await postgres.fetchrow(
         "SELECT approved, refunded_at IS NOT NULL, settles_at, settles_at <= now() "
         "FROM simulated_charges WHERE payment_id = $1",

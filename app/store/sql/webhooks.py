@@ -147,7 +147,7 @@ async def insert(connection: Connection, target: Target, types: Sequence[str], d
 
 
 async def delete(connection: Connection, webhook_id: str) -> dict[str, Any] | None:
-    """Forget a webhook and what was still to be delivered to it; what it was, None when there is none."""
+    """Forget a webhook and what was still to be delivered to it; what it was, or None."""
     row = await connection.fetchrow(
         "DELETE FROM webhooks WHERE webhook_id = $1 RETURNING url, types, description", webhook_id
     )
@@ -155,13 +155,13 @@ async def delete(connection: Connection, webhook_id: str) -> dict[str, Any] | No
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
-    """A part of the webhooks, the oldest first, and how many there are."""
+    """One page of the webhooks, the oldest first, and how many there are."""
     rows = await postgres.fetch(_SELECT, limit, offset, None, timeout=60)
     return [Webhook(*row) for row in rows], await postgres.fetchval("SELECT count(*) FROM webhooks")
 
 
 async def select_one(postgres: asyncpg.Pool, webhook_id: str) -> Webhook | None:
-    """One webhook, None when there is none."""
+    """One webhook, or None."""
     row = await postgres.fetchrow(_SELECT, 1, 0, webhook_id, timeout=60)
     return Webhook(*row) if row else None
 
@@ -187,7 +187,7 @@ async def claim(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Del
 
 
 async def delivered(postgres: asyncpg.Pool, webhook_id: str, it: Delivery, answer: Answer) -> None:
-    """It was taken."""
+    """The delivery was accepted."""
     notice = it.notice
     await postgres.execute(
         _DELIVERED,

@@ -56,7 +56,7 @@ class AccountPatch(Struct, frozen=True):
 
 
 class PasswordChange(Struct, frozen=True):
-    """The password there is, and the one there shall be."""
+    """The password there is, and the one there will be."""
 
     password: Annotated[str, Meta(max_length=200)]
     new_password: Password
@@ -94,9 +94,9 @@ def account_document(it: RegisteredAccount) -> AccountDocument:
     errors=(RateLimited, BacklogFull, *AWAY),
 )
 async def register(request: Request, body: NewAccount) -> Response:
-    """Make an account, with the role `user`.
+    """Register an account with the role `user`.
 
-    An e-mail that has one already gets the same answer, and nothing changes: logging in tells.
+    For an e-mail that already has an account the answer is the same and nothing changes.
     """
     await request.app.throttles.registration(request.client)
     made = await accounts.register(request.app.stores, request.app.passwords, body)
@@ -112,9 +112,9 @@ async def register(request: Request, body: NewAccount) -> Response:
     errors=(CredentialInvalid, RateLimited, BacklogFull, *AWAY),
 )
 async def log_in(request: Request, body: LoginBody) -> Response:
-    """Take an access token for e-mail and password.
+    """Log in: get an access token for e-mail and password.
 
-    A browser is also given a cookie, by which guesses made elsewhere do not keep it from logging in.
+    Browsers also get a cookie, so that guesses made elsewhere cannot lock them out.
     """
     done = await logged_in(request, body)
     document = AccessTokenDocument(done.token, from_ms(done.exp * 1000))
@@ -132,7 +132,7 @@ async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
 
 @endpoint("POST", "/v1/logout", tag=TAG, auth=ACCOUNT, answers={204: None}, errors=(Conflict, *AWAY))
 async def log_out(request: Request, account: Account) -> Response:
-    """End my access token: within two seconds it is good for nothing, anywhere. Also the second time 204."""
+    """Log out: within two seconds my access token is refused everywhere. 204 also the second time."""
     exp = from_ms(expiry(bearer(request) or "") * 1000) if account.jti else None
     await accounts.log_out(request.app.stores, account, exp or datetime.now(UTC))
     return empty()
@@ -147,7 +147,7 @@ async def log_out(request: Request, account: Account) -> Response:
     errors=(NotFound, *AWAY),
 )
 async def read_account(request: Request, account: Account) -> Response:
-    """Read my account."""
+    """Get my account."""
     found = await accounts.account(request.app.stores, account.subject)
     return json_response(200, account_document(found), _PRIVATE)
 
@@ -162,7 +162,7 @@ async def read_account(request: Request, account: Account) -> Response:
     errors=(NotFound, *AWAY),
 )
 async def change_account(request: Request, account: Account, body: AccountPatch) -> Response:
-    """Give my account another name."""
+    """Rename my account."""
     changed = await accounts.rename(request.app.stores, account.subject, body.name)
     return json_response(200, account_document(changed), _PRIVATE)
 

@@ -44,7 +44,7 @@ class NewKey(Struct, frozen=True):
 
 
 class MadeKey(msgspec.Struct, frozen=True):
-    """A key that was made now. `key` is told this once; send it as `Authorization: Bearer`."""
+    """A key that has just been created. `key` is told this once; send it as `Authorization: Bearer`."""
 
     key_id: str
     name: str
@@ -83,9 +83,9 @@ class KeyDocument(msgspec.Struct, frozen=True):
     errors=(IdempotencyKeyReused, BadHeader, StoreUnavailable),
 )
 async def create_key(request: Request, account: Account, body: NewKey) -> Response:
-    """Make an access token for a machine.
+    """Create an API key.
 
-    It never has more rights than whoever made it has now; made by an API key, it has that one's scopes and
+    It never has more rights than its creator has now; created with an API key, it has that key's scopes and
     events at most, and ends with it.
     """
     secret = request.app.settings.secret.get_secret_value().encode()
@@ -115,7 +115,7 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
     errors=(StoreUnavailable,),
 )
 async def list_keys(request: Request, account: Account, query: PageQuery) -> Response:
-    """List the API keys, the newest first, also those that have ended; never the keys themselves."""
+    """List API keys, newest first, expired and revoked ones included; never the keys themselves."""
     found, total = await api_keys.page(request.app.stores, limit=query.per_page, offset=query.offset)
     return page_response(request, query, [_document(it) for it in found], total)
 
@@ -130,7 +130,7 @@ async def list_keys(request: Request, account: Account, query: PageQuery) -> Res
     errors=(NotFound, StoreUnavailable),
 )
 async def revoke_key(request: Request, account: Account) -> Response:
-    """End an API key at once; it stays in the list. Also the second time 204."""
+    """Revoke an API key at once; it stays in the list. 204 also the second time."""
     await api_keys.revoke(request.app.stores, request.params["key_id"], by=author(request, account))
     return empty()
 

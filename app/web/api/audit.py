@@ -57,7 +57,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     errors=(StoreUnavailable,),
 )
 async def list_audit(request: Request, account: Account, query: AuditQuery) -> Response:
-    """List who of the staff changed what, the newest first."""
+    """List changes by staff, newest first."""
     wanted = AuditFilter(query.kind, query.id, query.who, query.changed_from, query.changed_to)
     found, total = await audit.entries(request.app.stores, wanted, limit=query.per_page, offset=query.offset)
     return page_response(request, query, [_document(it) for it in found], total)

@@ -52,7 +52,7 @@ class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts
 
 @endpoint("GET", "/v1/events", tag=TAG, query=EventsQuery, answers={200: Page[EventDocument]}, errors=AWAY)
 async def list_events(request: Request, query: EventsQuery) -> Response:
-    """List the published events, soonest first; staff see all, a key that is bound to events only those."""
+    """List published events, soonest first. Staff see all events, keys limited to some events only those."""
     text, staff = typed.folded(query.q or "") or None, await staff_asking(request)
     wanted = EventFilter(text, query.starts_from, query.starts_to, staff is None, events_of(staff))
     found, total = await events.events_page(
@@ -70,7 +70,7 @@ async def list_events(request: Request, query: EventsQuery) -> Response:
     errors=(EventNotFound, *AWAY),
 )
 async def read_event(request: Request) -> Response:
-    """Read an event; one that is not published is for staff."""
+    """Get an event; unpublished ones are visible to staff only."""
     found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
     if not found.published and not await shows_staff(request):
         raise EventNotFound
@@ -87,7 +87,7 @@ async def read_event(request: Request) -> Response:
     errors=(EventNotFound, *AWAY),
 )
 async def availability(request: Request) -> Response:
-    """Read how many tickets are free, held and sold."""
+    """Get how many tickets are free, held and sold."""
     event_id = EventId(request.params["event_id"])
 
     async def read() -> tuple[bool, bytes]:
@@ -114,7 +114,7 @@ async def availability(request: Request) -> Response:
     errors=(*CREATING, *AWAY),
 )
 async def create_event(request: Request, account: Account, body: NewEvent) -> Response:
-    """Make an event and the room before it."""
+    """Create an event and its room."""
 
     async def create() -> Response:
         made = await events.create_event(request.app.stores, body, by=author(request, account))
@@ -153,7 +153,7 @@ async def change_event(request: Request, account: Account, body: EventPatch) -> 
     errors=(EventNotFound, Conflict, *AWAY),
 )
 async def delete_event(request: Request, account: Account) -> Response:
-    """Delete an event and its room, while nothing was reserved."""
+    """Delete an event and its room; possible until something is reserved."""
     event_id = EventId(request.params["event_id"])
     await events.delete_event(request.app.stores, event_id, by=author(request, account))
     return empty()
@@ -171,7 +171,7 @@ async def delete_event(request: Request, account: Account) -> Response:
     errors=(EventNotFound, Conflict, *CREATING, *AWAY),
 )
 async def create_ticket_type(request: Request, account: Account, body: NewTicketType) -> Response:
-    """Put tickets on sale."""
+    """Create a ticket type."""
 
     async def create() -> Response:
         event_id = EventId(request.params["event_id"])
@@ -194,7 +194,7 @@ async def create_ticket_type(request: Request, account: Account, body: NewTicket
     errors=(EventNotFound, TicketTypeNotFound, Conflict, *AWAY),
 )
 async def change_ticket_type(request: Request, account: Account, body: TicketTypePatch) -> Response:
-    """Change name, price or quantity; the quantity never below what is sold and held."""
+    """Change a ticket type. The quantity cannot fall below what is sold and held."""
     event_id = EventId(request.params["event_id"])
     ticket_type_id = TicketTypeId(request.params["ticket_type_id"])
     changed = await events.change_ticket_type(

@@ -38,9 +38,9 @@ class ClaimQuery(Struct, frozen=True):
     errors=(CredentialInvalid, WrongAccount, ReservationNotFound, Conflict, StoreUnavailable),
 )
 async def claim_reservation(request: Request, account: Account, query: ClaimQuery) -> Response:
-    """Take over what I reserved as a guest, by the link in the mail about it.
+    """Add a guest reservation to my account, with the link from the e-mail about it.
 
-    The link proves that the mailbox is yours; your account has to have the same e-mail. From then on the
+    The link proves that the mailbox is yours; your account must have the same e-mail. From then on the
     reservation is in your list, and your access token reads, confirms and cancels it. A second time: 200.
     """
     app, reservation_id = request.app, ReservationId(request.params["reservation_id"])
@@ -58,7 +58,7 @@ async def claim_reservation(request: Request, account: Account, query: ClaimQuer
     errors=(ReservationNotFound,),
 )
 async def show_claim(request: Request, query: ClaimQuery) -> Response:
-    """Go to the page where a person takes the reservation over: the mailed link, followed in a browser."""
+    """Redirect to the page that adds the reservation to an account: the e-mailed link in a browser."""
     path = f"/reservations/{request.params['reservation_id']}/claim"
     where = urlencode({"expires": query.expires, "signature": query.signature})
     return Response(302, b"", [(b"location", f"{path}?{where}".encode()), (b"cache-control", b"no-store")])

@@ -46,15 +46,15 @@ class KeySet(msgspec.Struct, frozen=True):
 
 @endpoint("GET", "/livez", tag=TAG, answers={200: Alive})
 async def livez(request: Request) -> Response:
-    """Tell that this process serves; touches nothing."""
+    """Liveness: the process serves. Touches no store."""
     return json_response(200, Alive("ok"), NO_STORE)
 
 
 @endpoint("GET", "/readyz", tag=TAG, answers={200: Ready, 503: Ready})
 async def readyz(request: Request) -> Response:
-    """Tell whether this process can do its work, as it was less than a second ago.
+    """Readiness: whether this process can do its work, as of less than a second ago.
 
-    With the operators' token the stores are asked now, and it is told for each of them, the workers and our
+    With the operators' token the stores are asked now, and each of them, the workers and our
     loops: `ok`, or why not.
     """
     app = request.app
@@ -72,7 +72,7 @@ def _readiness(ready: bool, document: Ready) -> Response:
 
 @endpoint("GET", "/metrics", tag=TAG, answers={200: b"text/plain"}, errors=(NotFound, StoreUnavailable))
 async def prometheus(request: Request) -> Response:
-    """Read the metrics, in Prometheus' text format. Without the operators' token there is nothing here."""
+    """Get the metrics in Prometheus' text format. Not found without the operators' token."""
     if not is_operator(request):
         raise NotFound
     body = await exposition.render(request.app.stores, request.app.line, request.app.drift)
@@ -88,6 +88,6 @@ def is_operator(request: Request) -> bool:
 
 @endpoint("GET", "/.well-known/jwks.json", tag=TAG, answers={200: KeySet})
 async def jwks(request: Request) -> Response:
-    """Read the public keys that booking and access tokens are checked with."""
+    """Get the public keys that verify booking and access tokens."""
     # Short: a key that was made a moment ago signs already.
     return json_response(200, request.app.keyring.signer.jwks(), [shared("jwks")])

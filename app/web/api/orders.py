@@ -70,7 +70,7 @@ class OrderDocument(msgspec.Struct, frozen=True):
     errors=(EventNotFound, StoreUnavailable),
 )
 async def list_orders(request: Request, account: Account, query: OrderListQuery) -> Response:
-    """List the orders of all events, the newest first; or find some. A key sees those of its events."""
+    """List or search orders of all events, newest first. A key sees those of its events."""
     ids = await orders.find(request.app.stores, request.app.places, query.q) if query.q else None
     wanted = OrderFilter(
         EventId(query.event_id) if query.event_id else None,
@@ -94,9 +94,9 @@ async def list_orders(request: Request, account: Account, query: OrderListQuery)
     errors=(ReservationNotFound, Conflict, StoreUnavailable),
 )
 async def cancel_order(request: Request, account: Account) -> Response:
-    """Cancel anybody's order: its tickets go back on sale, and the money back to the buyer if they paid.
+    """Cancel an order: its tickets go back on sale and what was paid is refunded.
 
-    Also the second time 200, and then nothing changes.
+    200 also the second time; nothing changes then.
     """
     reservation_id = ReservationId(request.params["reservation_id"])
     ended = await orders.cancel(request.app.desk, reservation_id, by=author(request, account))
@@ -114,7 +114,7 @@ async def cancel_order(request: Request, account: Account) -> Response:
     errors=(EventNotFound, StoreUnavailable),
 )
 async def orders_csv(request: Request, account: Account, query: OrdersQuery) -> Response:
-    """Download the orders of an event as CSV, the oldest first, all of one moment."""
+    """Download the orders of an event as CSV, oldest first, as of one moment."""
     event_id = EventId(request.params["event_id"])
     wanted = OrderFilter(event_id, query.status)
     return csv_response(await orders.orders(request.app.stores, wanted), f"{event_id}-orders", request)

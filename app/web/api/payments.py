@@ -44,7 +44,7 @@ class GatewayMessage(msgspec.Struct, frozen=True):
     errors=(StoreUnavailable,),
 )
 async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) -> Response:
-    """Hear from the gateway that a payment was decided; signed as in Standard Webhooks."""
+    """Receive the gateway's message that a payment was decided; signed as in Standard Webhooks."""
     if body.type not in DECIDED:
         return empty()
     try:

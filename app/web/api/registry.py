@@ -1,4 +1,4 @@
-"""Every call of the contract, in its order. Importing a module of calls declares what is in it."""
+"""Every call of the contract, in its order. Importing a module of calls declares them."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable, BacklogFull),
 )
 async def read_reservation(request: Request, asker: Asker) -> Response:
-    """Read a reservation; for its owner and for staff. 202 while it is not decided yet."""
+    """Get a reservation, as its owner or as staff. 202 while it is not decided yet."""
     found = await _found(request, asker, staff_may=True)
     if found is None:
         accepted = Accepted(request.params["reservation_id"])
@@ -189,8 +189,8 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
 async def reservation_stream(request: Request, asker: Asker) -> Response:
     """Follow a reservation as server-sent events: `event: reservation` at each change.
 
-    It begins with the present document, also for who comes back with a Last-Event-ID. Who has seen the last
-    one there will be is told 204, which ends the reconnecting of an EventSource.
+    It begins with the present document, also after reconnecting with Last-Event-ID. A client that has seen
+    the last one gets 204, which stops an EventSource from reconnecting.
     """
     deadline = time.monotonic() + request.app.settings.reserve_wait_s
     while (found := await _found(request, asker, staff_may=True)) is None:
@@ -272,10 +272,10 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
     errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
 )
 async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Response:
-    """Confirm a hold that was paid elsewhere; also the second time 200, and then nothing changes.
+    """Confirm a hold that was paid elsewhere. 200 also the second time; nothing changes then.
 
-    For shops that take the money themselves. Cancelled later, its tickets go back on sale, and the money has
-    to be given back where it was paid.
+    For shops that take the money themselves. If it is cancelled later, its tickets go back on sale, and the
+    money must be refunded where it was paid.
     """
     confirmed = await paid_elsewhere.confirm_paid(
         request.app.desk,
@@ -296,7 +296,7 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def cancel(request: Request, asker: Asker) -> Response:
-    """Give the tickets back, and the money if they were paid; also the second time 200."""
+    """Cancel a reservation: release its tickets and refund what was paid. 200 also the second time."""
     found = await _decided(request, asker)
     ended = await operations.cancel(request.app.desk, found.reservation_id)
     if ended.status != found.status:
@@ -314,7 +314,7 @@ async def cancel(request: Request, asker: Asker) -> Response:
     errors=(ReservationNotFound, Conflict, HoldExpired, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def extend(request: Request, asker: Asker) -> Response:
-    """Put off the end of a hold, once and where the event offers it; also the second time 200."""
+    """Extend a hold, once, if the event offers it. 200 also the second time."""
     found = await _decided(request, asker)
     extended = await operations.extend(request.app.desk, found.reservation_id)
     return json_response(200, reservation_document(extended), [_PRIVATE])

@@ -13,7 +13,7 @@ _ONE_OF = "items, seat_ids and best_available"
 
 
 class ReserveItem(Struct, frozen=True):
-    """So many tickets of one type."""
+    """Tickets of one type."""
 
     ticket_type_id: Slug
     quantity: Annotated[int, Meta(ge=1, le=100)]

@@ -28,7 +28,7 @@ class ResetAsked(Struct, frozen=True):
 
 
 class Reset(Struct, frozen=True):
-    """What the link carries, and the password there shall be."""
+    """What the link carries, and the password there will be."""
 
     token: Annotated[str, Meta(max_length=password_resets.TOKEN_MAX)]
     new_password: Password

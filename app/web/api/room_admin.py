@@ -1,4 +1,4 @@
-"""What staff do to rooms."""
+"""The calls of staff for rooms."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STEP: dict[str, Any] = {
 
 
 class NewRoom(RoomSettings, frozen=True, kw_only=True):
-    """A room of its own: settings, all but the name with a default."""
+    """A room without an event: settings, all but the name with a default."""
 
     room_id: Slug
 
@@ -64,7 +64,7 @@ RoomPatch = msgspec.defstruct(
     errors=(AlreadyExists, IdempotencyKeyReused, BadHeader, *AWAY),
 )
 async def create_room(request: Request, account: Account, body: NewRoom) -> Response:
-    """Make a room for somebody else's site."""
+    """Create a room without an event, for another site."""
 
     async def create() -> Response:
         settings = RoomSettings(**{name: getattr(body, name) for name in RoomSettings.__struct_fields__})
@@ -87,7 +87,7 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
     errors=(RoomNotFound, *AWAY),
 )
 async def read_room(request: Request, account: Account) -> Response:
-    """Read the settings of a room, as a change of them answers."""
+    """Get a room's settings."""
     with stores_answer():
         return json_response(200, room_document(await request.app.line.rooms.read(_room_of(request))))
 
@@ -103,7 +103,7 @@ async def read_room(request: Request, account: Account) -> Response:
     errors=(RoomNotFound, QueueingMethodLocked, *AWAY),
 )
 async def change_room(request: Request, account: Account, body: msgspec.Struct) -> Response:
-    """Change settings of a room; they act on the next admission tick."""
+    """Change a room's settings, from the next admission tick on."""
     patch = msgspec.to_builtins(body)
     room_id = RoomId(request.params["room_id"])
     changed = await control.configure(request.app.line, room_id, patch, by=author(request, account))
@@ -113,7 +113,7 @@ async def change_room(request: Request, account: Account, body: msgspec.Struct) 
 
 @endpoint("POST", "/v1/rooms/{room_id}/open", **STEP)
 async def open_room(request: Request, account: Account) -> Response:
-    """Open the room now; a closed one again."""
+    """Open the room now, or reopen a closed one."""
     return await _step(request, account, "open")
 
 
@@ -125,13 +125,13 @@ async def pause_room(request: Request, account: Account) -> Response:
 
 @endpoint("POST", "/v1/rooms/{room_id}/resume", **STEP)
 async def resume_room(request: Request, account: Account) -> Response:
-    """Go on after a pause."""
+    """Resume after a pause."""
     return await _step(request, account, "resume")
 
 
 @endpoint("POST", "/v1/rooms/{room_id}/close", **STEP)
 async def close_room(request: Request, account: Account) -> Response:
-    """Close the room; sessions that run go on to their end."""
+    """Close the room; running sessions continue."""
     return await _step(request, account, "close")
 
 
@@ -145,7 +145,7 @@ async def close_room(request: Request, account: Account) -> Response:
     errors=(RoomNotFound, *AWAY),
 )
 async def remove_visitor(request: Request, account: Account) -> Response:
-    """Take a visitor out of the room for ever: their place, or their session."""
+    """Remove a visitor from the room for good: their place or their session."""
     room_id, visitor_id = RoomId(request.params["room_id"]), VisitorId(request.params["visitor_id"])
     await control.remove(request.app.line, room_id, visitor_id, by=author(request, account))
     return empty()

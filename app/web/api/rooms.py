@@ -114,7 +114,7 @@ class PlaceChange(Struct, frozen=True):
 
 @endpoint("GET", "/v1/rooms", tag=TAG, answers={200: Page[StatusDocument]}, query=PageQuery, errors=AWAY)
 async def list_rooms(request: Request, query: PageQuery) -> Response:
-    """List the public rooms: those that are not closed first, then by room_id."""
+    """List public rooms: open ones before closed ones, then by room_id."""
     line = request.app.line
     found = await room_lists.listed(line, public_only=True, limit=query.per_page, offset=query.offset)
     documents = [status_document(room, status) for room, status in found]
@@ -130,7 +130,7 @@ async def list_rooms(request: Request, query: PageQuery) -> Response:
     errors=IN_ROOM,
 )
 async def status(request: Request) -> Response:
-    """Read the shared status document, the same for everyone."""
+    """Get the shared status document, which is the same for everyone."""
     room_id = RoomId(request.params["room_id"])
     board = request.app.board
     return Response(200, board.peek(room_id) or await board.body(room_id), [shared("status")])
@@ -173,15 +173,16 @@ async def room_stream(request: Request) -> Response:
     ),
 )
 async def join(request: Request, body: JoinBody) -> Response:
-    """Join the line: 201 a new place, 200 the one you have.
+    """Join the queue: 201 with a new place, 200 with the one you have.
 
-    A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without one.
+    A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without the
+    cookie.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
     known = await _known(request) if says_who(request) else None
     if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
-        raise CredentialMissing("No cookie that says who joins came back: load the page of the room first.")
+        raise CredentialMissing("The browser sent no cookie back: load the queue page first.")
     network = network_of(request, room_id)
     joining = Joining(
         visitor_id=known.visitor_id if known else new_visitor_id(network),
@@ -223,7 +224,7 @@ def new_mailbox(
 
 
 async def _known(request: Request) -> PlaceClaims | None:
-    """Who joins, as far as they say. A cookie that is no good is forgotten: a browser cannot mend it."""
+    """Who joins, as far as they say. A cookie that is no good is forgotten: a browser cannot repair it."""
     try:
         return await sent_place(request)
     except (CredentialInvalid, WrongRoom):
@@ -242,7 +243,7 @@ async def _known(request: Request) -> PlaceClaims | None:
     errors=(PlaceNotFound, RateLimited, *IN_ROOM),
 )
 async def place(request: Request, claims: PlaceClaims) -> Response:
-    """Read my exact place."""
+    """Get my exact place."""
     found, now = await queue.place(request.app.line, RoomId(request.params["room_id"]), claims)
     return await _place_response(request, found, now, 200)
 
@@ -265,7 +266,7 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
     ),
 )
 async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
-    """Say how many tickets I want at once: I am not called while fewer are free, and keep my place."""
+    """Set how many tickets I want at once: I am not called while fewer are free, and keep my place."""
     room_id = RoomId(request.params["room_id"])
     found, now = await queue.want(request.app.line, room_id, claims, body.quantity)
     return await _place_response(request, found, now, 200)
@@ -286,7 +287,7 @@ async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Resp
     ),
 )
 async def claim(request: Request, claims: PlaceClaims) -> Response:
-    """Claim the booking token: 201 it starts your session, 200 the same again, 202 still waiting."""
+    """Claim my booking token: 201 starts the session, 200 repeats the same one, 202 still waiting."""
     app, room_id = request.app, RoomId(request.params["room_id"])
     found, now = await queue.claim(app.line, room_id, claims)
     if found.state != "active":
@@ -322,7 +323,7 @@ def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> t
     errors=IN_ROOM,
 )
 async def leave(request: Request, claims: PlaceClaims) -> Response:
-    """Leave the line, or end the session."""
+    """Leave the queue, or end the session."""
     await queue.leave(request.app.line, RoomId(request.params["room_id"]), claims)
     return empty()
 
@@ -336,7 +337,7 @@ async def leave(request: Request, claims: PlaceClaims) -> Response:
     errors=IN_ROOM,
 )
 async def forget_email(request: Request, claims: PlaceClaims) -> Response:
-    """Forget my e-mail address in this room, and the mails to it."""
+    """Delete my e-mail address in this room, and the e-mails to it."""
     room_id = RoomId(request.params["room_id"])
     await request.app.board.current(room_id)
     await addresses.forget(request.app.stores, room_id, claims.visitor_id)
@@ -352,7 +353,7 @@ async def forget_email(request: Request, claims: PlaceClaims) -> Response:
     errors=(NotFound, *IN_ROOM),
 )
 async def read_email(request: Request, claims: PlaceClaims) -> Response:
-    """Read my e-mail address in this room, and whether it is confirmed."""
+    """Get my e-mail address in this room, and whether it is confirmed."""
     room_id = RoomId(request.params["room_id"])
     await request.app.board.current(room_id)
     found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)

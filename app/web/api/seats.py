@@ -60,7 +60,7 @@ async def kept_seat_map(request: Request, event_id: EventId) -> KeptSeatMap:
     errors=(EventNotFound, Restoring, StoreUnavailable),
 )
 async def read_seats(request: Request) -> Response:
-    """Read the seat map: every seat, and whether it is free, held or sold.
+    """Get the seat map: every seat, and whether it is free, held or sold.
 
     Its `ETag` changes when a seat does. Ask again with `If-None-Match`, as browsers do by themselves, and it
     costs 304 and no body until then; the map of 20,000 seats is some 5 kB with `Accept-Encoding: gzip`.
@@ -107,7 +107,7 @@ def is_known(if_none_match: str, tag: str) -> bool:
     ),
 )
 async def create_seats(request: Request, account: Account, body: NewSeats) -> Response:
-    """Put seats on sale, all or none: whole sections, or a list of seats.
+    """Create seats, all or none: whole sections, or a list of seats.
 
     A section becomes a ticket type: its `ticket_type_id` is made of its name (`Upper Circle`:
     `upper-circle`), its quantity is the number of its seats. Rows are a, b ... z, aa ..., the best first,

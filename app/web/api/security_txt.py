@@ -1,4 +1,4 @@
-"""Whom to tell of a hole: `/.well-known/security.txt` (RFC 9116), where FAIRGATE_SECURITY_CONTACT says."""
+"""Where to report a vulnerability: `/.well-known/security.txt` (RFC 9116), from FAIRGATE_SECURITY_CONTACT."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ReservationFigures(msgspec.Struct, frozen=True):
 
 
 class LineFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """A line, or several together. Counters go back to the making of a room, or to a wiped Redis."""
+    """A line, or several together. Counters go back to the making of a room, or to the last loss of Redis."""
 
     waiting: int
     called: int
@@ -51,7 +51,7 @@ class LineFigures(msgspec.Struct, frozen=True, kw_only=True):
     admitted: int  # calls
     no_shows: int
     claimed: int
-    expired: int  # sessions that ran out
+    expired: int  # sessions that expired
     left: int
     done: int  # sessions ended by their visitor, by staff or by a confirmed purchase
 
@@ -82,7 +82,7 @@ class RoomStats(RoomLineFigures, frozen=True, kw_only=True):
 
 
 class RequestFigures(msgspec.Struct, frozen=True):
-    """What all web processes counted, dead ones too, since `since`: a wiped Redis begins at 0."""
+    """What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0."""
 
     since: datetime | None
     answered: int
@@ -119,7 +119,7 @@ class InstallationStats(msgspec.Struct, frozen=True):
     errors=(RoomNotFound, Restoring, *AWAY),
 )
 async def room_stats(request: Request, account: Account) -> Response:
-    """Read counters and percentiles of a room since its opening."""
+    """Get counters and percentiles of a room since its opening."""
     line, room_id = request.app.line, RoomId(request.params["room_id"])
     found = await stats.room(line, room_id)
     waits = await stats.waits_s(line, room_id)
@@ -142,7 +142,7 @@ async def room_stats(request: Request, account: Account) -> Response:
     errors=(Restoring, *AWAY),
 )
 async def installation_stats(request: Request, account: Account) -> Response:
-    """Read the figures of the whole installation."""
+    """Get the figures of the whole installation."""
     stores = request.app.stores
     rooms = [RoomLineFigures(**_line(it)) for it in await stats.rooms(request.app.line, ROOMS_MAX)]
     document = InstallationStats(

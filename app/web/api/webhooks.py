@@ -1,4 +1,4 @@
-"""Webhooks: staff say who is told of changes."""
+"""The calls for webhooks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_STORE = [(b"cache-control", b"no-store")]
 
 
 class NewWebhook(Struct, frozen=True):
-    """Where to tell of changes, and of which; without types of all, also of those there will be one day."""
+    """Where to send events, and which; without types all of them, future ones included."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
     types: Annotated[list[NoticeType], Meta(max_length=100)] = []  # noqa: RUF012  # msgspec copies it
@@ -32,7 +32,7 @@ class NewWebhook(Struct, frozen=True):
 
 
 class MadeWebhook(msgspec.Struct, frozen=True):
-    """A webhook that was made now. The secret is told this once."""
+    """A webhook that has just been created. Its secret is shown only here."""
 
     webhook_id: str
     url: str
@@ -69,7 +69,7 @@ class WebhookDocument(msgspec.Struct, frozen=True):
     errors=(IdempotencyKeyReused, BadHeader, StoreUnavailable),
 )
 async def create_webhook(request: Request, account: Account, body: NewWebhook) -> Response:
-    """Have an address told of changes, signed as in Standard Webhooks."""
+    """Create a webhook: events are sent to this address, signed as in Standard Webhooks."""
 
     async def create() -> Response:
         app = request.app
@@ -95,7 +95,7 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
     errors=(StoreUnavailable,),
 )
 async def list_webhooks(request: Request, account: Account, query: PageQuery) -> Response:
-    """List the webhooks and how their deliveries go; no secrets."""
+    """List webhooks and the state of their deliveries, without secrets."""
     found, total = await webhooks.page(request.app.stores, limit=query.per_page, offset=query.offset)
     return page_response(request, query, [_document(it) for it in found], total)
 
@@ -110,7 +110,7 @@ async def list_webhooks(request: Request, account: Account, query: PageQuery) ->
     errors=(NotFound, StoreUnavailable),
 )
 async def delete_webhook(request: Request, account: Account) -> Response:
-    """Tell this address nothing more; what was on its way may still come."""
+    """Delete a webhook; what is being sent may still arrive."""
     by = author(request, account)
     await webhooks.remove(request.app.stores, request.params["webhook_id"], by=by)
     return empty()

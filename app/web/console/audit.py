@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class AuditPage(msgspec.Struct, frozen=True):
-    """A part of the log, the newest first."""
+    """One page of the log, the newest first."""
 
     staff: Staff
     asked: dict[str, str]

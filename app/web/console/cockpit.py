@@ -35,7 +35,7 @@ FIELDS_MAX = 20
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """What other numbers would do: how long the last in line waits `now`, and `then`; or what is wrong."""
+    """The effect of other numbers: how long the last in the queue waits `now` and `then`; or the fault."""
 
     now: str
     then: str
@@ -135,7 +135,7 @@ async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response
 
 @console_form("/admin/rooms/<room_id>/visitors/<visitor_id>/remove", section="Sales")
 async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Take a visitor out of the room for ever: their place, or their session."""
+    """Remove a visitor from the room for good: their place or their session."""
     room_id, visitor_id = _room_id(request), VisitorId(request.params["visitor_id"])
     await control.remove(request.app.line, room_id, visitor_id, by=staff.by)
     request.app.board.outdated(room_id)

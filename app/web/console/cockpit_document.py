@@ -60,7 +60,7 @@ class Cockpit(msgspec.Struct, frozen=True):
     free: int | None
     held: int | None
     sold: int | None
-    last_in_line: str  # how long the last in line will wait, in words
+    last_in_line: str  # how long the last in the queue will wait, in words
     message: str
     workers: int  # alive
     now_ms: int
@@ -99,7 +99,7 @@ def cockpit(
 
 
 def last_in_line(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
-    """How long the last in line would wait with these settings, in words."""
+    """How long the last in the queue would wait with these settings, in words."""
     if not status.waiting:
         return "nobody is waiting"
     if status.state not in ("open", "paused"):

@@ -1,4 +1,4 @@
-"""The frame of the console at `/admin`: how its pages and forms are declared, for whom, and its navigation.
+"""The console at `/admin`: how its pages and forms are declared, for which role, and its navigation.
 
 A page is a function of the request and of whoever asks; a form is also handed its fields:
 
@@ -76,7 +76,7 @@ class SignInPage(msgspec.Struct, frozen=True):
 
 
 class RefusedPage(msgspec.Struct, frozen=True):
-    """Something was asked for that is not done."""
+    """A request that was refused."""
 
     staff: Staff
     title: str

@@ -67,7 +67,7 @@ class Aside(msgspec.Struct, frozen=True):
 
 
 class HealthPage(msgspec.Struct, frozen=True):
-    """Everything, of one moment."""
+    """All parts, at one moment."""
 
     staff: Staff
     groups: list[Group]
@@ -77,7 +77,7 @@ class HealthPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/health", section="Health")
 async def health_page(request: Request, staff: Staff) -> Response:
-    """How everything is."""
+    """The health page."""
     found = await health.look(request.app.stores)
     groups, aside = groups_of(found), _aside(found.aside)
     well = not aside and all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
@@ -86,14 +86,14 @@ async def health_page(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/health/set-aside/<set_aside_id>/again", section="Health")
 async def try_set_aside_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Process once more what was set aside."""
+    """Try again what was set aside."""
     await retries.try_again(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
     return see("/admin/health")
 
 
 @console_form("/admin/health/set-aside/<set_aside_id>/dismiss", section="Health")
 async def dismiss_set_aside(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Show no longer what was set aside."""
+    """Dismiss what was set aside."""
     await retries.dismiss(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
     return see("/admin/health")
 
@@ -120,7 +120,7 @@ def _href(it: SetAside) -> str:
 
 
 def groups_of(found: Health) -> list[Group]:
-    """The parts in words."""
+    """The parts as the page shows them."""
     return [
         _processes("Web processes", found.webs),
         _processes("Workers", found.workers),

@@ -49,7 +49,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class JobsPage(msgspec.Struct, frozen=True):
-    """A part of the jobs, the newest first."""
+    """One page of the jobs, the newest first."""
 
     staff: Staff
     jobs: list[Shown]
@@ -109,7 +109,7 @@ async def job_file(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/jobs/<job_id>/stop", section="Jobs")
 async def stop_job(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Do no more of it."""
+    """Stop the job."""
     job_id = request.params["job_id"]
     found, _ = await jobs.get(request.app.stores, job_id)
     _needed(staff, found.kind)

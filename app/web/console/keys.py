@@ -26,7 +26,7 @@ LIVES = {"": "until revoked", "7": "7 days", "30": "30 days", "90": "90 days", "
 
 
 class KeysPage(msgspec.Struct, frozen=True):
-    """A part of the keys, and the form for a new one with what was filled in."""
+    """One page of the keys, and the form for a new one with what was filled in."""
 
     staff: Staff
     keys: list[ApiKey]
@@ -51,11 +51,11 @@ async def key_list(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/keys/create", section="Keys", role="admin")
 async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make one; it is in this answer and nowhere else."""
+    """Create a key; it is shown in this response and nowhere else."""
     days = form.get("days", "")
     try:
         if days not in LIVES:
-            raise ValidationFailed("days", "has to be one of those offered")
+            raise ValidationFailed("days", "must be one of those offered")
         ends = (datetime.now(UTC) + timedelta(days=int(days))).isoformat() if days else None
         sent: dict[str, Any] = {"name": form.get("name", "").strip(), "role": form.get("role", "")}
         sent |= {"expires_at": ends, "network": form.get("network", "").strip()}
@@ -80,7 +80,7 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 
 @console_form("/admin/keys/<key_id>/revoke", section="Keys", role="admin")
 async def end_key(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """End a key at once."""
+    """Revoke a key at once."""
     await api_keys.revoke(request.app.stores, request.params["key_id"], by=staff.by)
     return see("/admin/keys")
 

@@ -24,7 +24,7 @@ STATES: tuple[MailState, ...] = get_args(MailState)
 
 
 class MailsPage(msgspec.Struct, frozen=True):
-    """A part of the mails, the newest first."""
+    """One page of the mails, the newest first."""
 
     staff: Staff
     mails: list[MailRow]

@@ -35,7 +35,7 @@ CHIPS = {"held": "off", "paying": "warn", "confirmed": "good", "cancelled": "bad
 
 
 class OrdersPage(msgspec.Struct, frozen=True):
-    """A part of the orders. `filters`: what they were chosen by, for forms that do something to them all."""
+    """One page of the orders. `filters`: how they were chosen, for forms that act on all of them."""
 
     staff: Staff
     asked: dict[str, str]

@@ -32,7 +32,7 @@ def asked(request: Request) -> dict[str, str]:
     found = {name: typed.words(value) for name, value in pairs}
     for name, value in found.items():
         if len(value) > LENGTH_MAX or not value.isprintable():
-            raise ValidationFailed(name, f"has to be at most {LENGTH_MAX} characters that can be printed")
+            raise ValidationFailed(name, f"must be at most {LENGTH_MAX} characters that can be printed")
     return {name: value for name, value in found.items() if value}
 
 
@@ -40,7 +40,7 @@ def page_number(fields: Mapping[str, str]) -> int:
     """Which page, from 1. Raises ValidationFailed."""
     number = typed.whole(fields.get("page", "1"))
     if number is None or not 1 <= number <= PAGE_MAX:
-        raise ValidationFailed("page", f"has to be a number from 1 to {PAGE_MAX}")
+        raise ValidationFailed("page", f"must be a number from 1 to {PAGE_MAX}")
     return number
 
 
@@ -52,7 +52,7 @@ def moment(fields: Mapping[str, str], name: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValidationFailed(name, "has to be a time in UTC, as 2026-11-21T18:00") from None
+        raise ValidationFailed(name, "must be a time in UTC, as 2026-11-21T18:00") from None
     found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
     if not in_range(found):
         raise ValidationFailed(name, OUT_OF_RANGE)
@@ -67,7 +67,7 @@ def one_of(fields: Mapping[str, str], name: str, words: tuple[T, ...]) -> T | No
     for word in words:
         if word == text:
             return word
-    raise ValidationFailed(name, f"has to be one of: {', '.join(words)}")
+    raise ValidationFailed(name, f"must be one of: {', '.join(words)}")
 
 
 def to_page(request: Request, fields: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from app.web.pages.render import respond
 
 
 class RoomsPage(msgspec.Struct, frozen=True):
-    """A part of all rooms, those that are not closed first."""
+    """One page of all rooms, those that are not closed first."""
 
     staff: Staff
     rooms: list[tuple[Room, RoomStatus]]

@@ -64,7 +64,7 @@ async def new_sale(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/sales/new", section="New sale", role="admin")
 async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make all of it, or show what it would be, or what is wrong."""
+    """Create everything, or show a preview, or what is wrong."""
     read = sale_form.read(form)
     if read.definition is None:
         return _page(staff, read, status=ValidationFailed.status)

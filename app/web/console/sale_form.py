@@ -1,6 +1,6 @@
 """The form of a new sale: from its fields to a definition, and from a sale that was to its fields.
 
-Everything that is wrong is told at once, each at its field. Times are local in a zone that is named.
+Everything that is wrong is reported at once, beside its field. Times are local to a named zone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What will happen in a sale and when, in plain words, before it is made."""
+"""What will happen in a sale and when, in plain words, before it is created."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
 
 
 def doubts(definition: EventDefinition) -> list[str]:
-    """What is allowed and probably not meant."""
+    """Settings that are allowed but probably a mistake."""
     found, room, tickets = [], definition.room, _tickets(definition)
     if room.admission_rate_per_minute == 0:
         found.append("The rate is 0: nobody is admitted until you raise it.")

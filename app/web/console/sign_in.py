@@ -56,7 +56,7 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Forget who this is."""
+    """Sign out."""
     if not names_its_page(request):
         return foreign_form(request)
     found = await signed_in(request)
@@ -93,7 +93,7 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
     try:
         body = msgspec.convert(sent, PasswordChange)
     except msgspec.ValidationError:
-        raise ValidationFailed("new_password", "has to have 10 to 200 characters") from None
+        raise ValidationFailed("new_password", "must have 10 to 200 characters") from None
     await new_password(request, staff.account.subject, body)
     return with_cookie(see("/admin"), request, "")
 

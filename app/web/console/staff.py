@@ -1,4 +1,4 @@
-"""Who is signed in to the console: the cookie, and what every page of it is told of them."""
+"""Who is signed in to the console: the cookie, and what every page gets to know about them."""
 
 from __future__ import annotations
 

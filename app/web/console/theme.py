@@ -55,7 +55,7 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
         wanted = _read(form)
         theme.check(wanted)
     except ValidationFailed as refusal:
-        shown = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be mended
+        shown = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be repaired
         return _page(request, staff, room, shown, problem=refusal.detail, status=refusal.status)
     if form.get("do") != "save":
         return _page(request, staff, room, wanted)

@@ -22,7 +22,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class UsersPage(msgspec.Struct, frozen=True):
-    """A part of the accounts, staff first."""
+    """One page of the accounts, staff first."""
 
     staff: Staff
     asked: dict[str, str]
@@ -46,7 +46,7 @@ async def change_role(request: Request, staff: Staff, form: dict[str, str]) -> R
     """Give an account another role; not oneself a lower one by mistake."""
     role = one_of(form, "role", ROLES)
     if role is None:
-        raise ValidationFailed("role", "has to be chosen")
+        raise ValidationFailed("role", "must be chosen")
     account_id = request.params["account_id"]
     try:
         if account_id == staff.account.subject and role != "admin":

@@ -61,7 +61,7 @@ async def webhook_list(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/webhooks/create", section="Webhooks", role="admin")
 async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make one; its secret is in this answer and nowhere else."""
+    """Create a webhook; its secret is shown in this response and nowhere else."""
     types = [name for name in get_args(NoticeType) if f"type.{name}" in form]
     sent = {"url": form.get("url", "").strip(), "description": form.get("description", ""), "types": types}
     try:
@@ -90,7 +90,7 @@ async def webhook(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/webhooks/<webhook_id>/delete", section="Webhooks", role="admin")
 async def drop_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Tell it nothing more."""
+    """Delete the webhook."""
     await webhooks.remove(request.app.stores, request.params["webhook_id"], by=staff.by)
     return see("/admin/webhooks")
 
@@ -146,5 +146,5 @@ async def _webhook(request: Request, staff: Staff, notice: str = "", status: int
 def _number(form: dict[str, str], name: str) -> int:
     number = typed.whole(form.get(name, ""))
     if number is None:
-        raise ValidationFailed(name, "has to be a whole number")
+        raise ValidationFailed(name, "must be a whole number")
     return number

@@ -130,7 +130,7 @@ class SeatsMadeDocument(msgspec.Struct, frozen=True):
 
 
 class ReservedItem(msgspec.Struct, frozen=True):
-    """So many tickets of one type; `price` is each."""
+    """Tickets of one type; `price` is for each."""
 
     ticket_type_id: str
     quantity: int

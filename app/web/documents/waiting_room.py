@@ -38,7 +38,8 @@ class Draw(msgspec.Struct, frozen=True):
 
 
 class PaceDocument(msgspec.Struct, frozen=True):
-    """What waits are told from: the k-th in line waits the lesser of k `first_s` and `base_s` + k `each_s`.
+    """What waits are told from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k
+    `each_s`.
 
     That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits.
     """
@@ -80,10 +81,10 @@ class StatusDocument(msgspec.Struct, frozen=True):
     draw: Draw | None
     updated_at: datetime | None
     pace: PaceDocument | None  # null while nobody can be called, or nobody can say when
-    blocked: Blocked | None  # why nobody can be called in this open room; null: the line moves
+    blocked: Blocked | None  # why nobody can be called in this open room; null: the queue moves
     slower: SlowerDocument | None  # null: no wait was ever longer than one shown before
-    epoch: int  # grew: the line was rebuilt, and who waits asks for their place once so that it is put back
-    stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is away
+    epoch: int  # grew: the queue was rebuilt, and who waits asks for their place once so that it is put back
+    stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is unavailable
 
 
 class WaitRange(msgspec.Struct, frozen=True):
@@ -221,7 +222,7 @@ def place_document(
 def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None) -> int:
     """When this visitor asks again, who waits for so long once the room is open (None: the rate is 0).
 
-    What everybody may know is in the shared document: that the room opens, that the line moves, that it is
+    What everybody may know is in the shared document: that the room opens, that the queue moves, that it is
     their turn. So most ask rarely, also before the opening and during a pause.
     """
     jitter01 = random.random()

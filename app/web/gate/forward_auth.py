@@ -1,7 +1,8 @@
 """The gate: forward-auth for a proxy in front of somebody else's site.
 
 A good pass is checked by its signature and by what this process knows of sessions that ended, so whoever is
-inside goes on with both stores away. With no crowd the gate joins and claims for newcomers, who never see us.
+inside goes on while both stores are unavailable. With no crowd the gate joins and claims for newcomers, who
+never see us.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ async def gate(request: Request, query: GateQuery) -> Response:
     if shown.inside and (answer := await _inside(request, asked, shown)):
         return answer
     if _is_foreign(request, asked):
-        raise ForeignOrigin("A page of another site sent this; no session begins by it.")
+        raise ForeignOrigin("A page of another site sent this; it cannot start a session.")
     if asked.ticket and (claims := await _redeemed(request, asked)):
         metrics.GATE.labels("handed_over").inc()
         return _pass(request, asked, claims)
@@ -208,7 +209,7 @@ async def _inside(request: Request, asked: Asked, shown: Shown) -> Response | No
 
 
 async def _renewed(request: Request, asked: Asked, shown: Shown) -> PassClaims | None:
-    """The pass of a session that goes on; None: it is over. With Redis away it goes on by its signature."""
+    """The pass of a session that goes on; None: it is over. Without Redis it goes on by its signature."""
     claims, app = shown.claims, request.app
     try:
         if claims is None:  # a booking token: the room knows which session it is of

@@ -64,7 +64,7 @@ class Pushed(msgspec.Struct, frozen=True):
     errors=(RoomNotFound, *AWAY),
 )
 async def set_knownuser(request: Request, account: Account, body: NewFace) -> Response:
-    """Let a room speak KnownUser v3 to a shop whose connector stays as it is.
+    """Let a room serve a shop's KnownUser v3 connector.
 
     The shop gets `customer_id` and `secret_key`, and our address as the queue's domain. Visitors are then
     sent back with `queueittoken`, not with a ticket of the gate: a room speaks one of the two.
@@ -88,7 +88,7 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
     errors=(RoomNotFound, NotFound, *AWAY),
 )
 async def read_knownuser(request: Request, account: Account) -> Response:
-    """Read how a room speaks KnownUser v3 to a shop; no secrets."""
+    """Get a room's KnownUser v3 settings, without secrets."""
     found = await _known(request)
     return json_response(200, FaceDocument(**_fields(found), version=found.version))
 
@@ -103,7 +103,7 @@ async def read_knownuser(request: Request, account: Account) -> Response:
     errors=(RoomNotFound, NotFound, *AWAY),
 )
 async def delete_knownuser(request: Request, account: Account) -> Response:
-    """Let a room speak KnownUser v3 to no shop any more."""
+    """Remove a room's KnownUser v3 settings."""
     await knownuser.remove_face(request.app.faces, _room_of(request), by=author(request, account))
     return empty()
 
@@ -119,7 +119,7 @@ async def delete_knownuser(request: Request, account: Account) -> Response:
     errors=(RoomNotFound, NotFound, *AWAY),
 )
 async def push_knownuser(request: Request, account: Account, body: PushTo) -> Response:
-    """Put the configuration of the customer to an address of the shop, signed with the room's key."""
+    """Send the customer's configuration to an address of the shop, signed with the room's key."""
     found, app = await _known(request), request.app
     private = app.settings.posts_privately
     version = await knownuser.push(app.faces, found, body.url, queue_host(request), private=private)

@@ -30,7 +30,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     refusal: Refusal | None = None  # what is wrong with what they show
     inside: PassClaims | BookingClaims | None = None
-    visitor_id: VisitorId | None = None  # known by a pass or token of ours, also one that has run out
+    visitor_id: VisitorId | None = None  # known by a pass or token of ours, also one that has expired
     final: bool = False  # they show something of ours that is no key to a gate
 
     @property
@@ -75,15 +75,15 @@ async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, to
     if claims.room_id != room_id:
         return Shown(CredentialInvalid(f"This pass is for the room {claims.room_id}."))
     if settings.pass_ip_bound and claims.net != request.app.handover.net(request.client):
-        return Shown(CredentialInvalid("This pass was made for another network."))  # nor is it who they are
+        return Shown(CredentialInvalid("This pass was issued to another network."))  # nor is it who they are
     if not await _is_of_room(request, claims):
-        return Shown(CredentialInvalid("This pass is of a deleted room of that name."))
+        return Shown(CredentialInvalid("This pass is for a deleted room of that name."))
     found = session_of(claims.sid)
     ended = request.app.ends.of(room_id, claims.visitor_id)
     if found is None or (ended is not None and found[1] <= ended.number):
         return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
     if claims.exp <= time.time():
-        return Shown(BookingTokenExpired("The pass has run out."), visitor_id=claims.visitor_id)
+        return Shown(BookingTokenExpired("The pass has expired."), visitor_id=claims.visitor_id)
     return Shown(None, claims, claims.visitor_id)
 
 
@@ -113,7 +113,7 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Sho
     if claims.room_id != room_id:
         return Shown(WrongRoom(f"This booking token is for the room {claims.room_id}."))
     if not await _is_of_room(request, claims):
-        return Shown(CredentialInvalid("This booking token is of a deleted room of that name."))
+        return Shown(CredentialInvalid("This booking token is for a deleted room of that name."))
     ended = request.app.ends.of(room_id, claims.visitor_id)
     if ended is not None and claims.iat * 1000 <= ended.ended_ms:
         return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
@@ -130,7 +130,8 @@ async def generation_of(request: Request, room_id: RoomId) -> str | None:
 async def _is_of_room(request: Request, claims: PassClaims | BookingClaims) -> bool:
     """Whether the room is still the one that let them in, and none that was made again under its name.
 
-    A store is asked only where they differ, once a second at most; with Postgres away what we know counts.
+    A store is asked only where they differ, once a second at most; while Postgres is unavailable what we know
+    counts.
     """
     rooms = request.app.line.rooms
     room = rooms.known(claims.room_id)

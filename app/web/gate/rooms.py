@@ -17,7 +17,7 @@ from app.waiting_room.queue import Line
 from app.web.http.status_board import Board
 
 FRESH_S = 1.0
-AGAIN_S = 1.0  # after a store was away: others are not made to wait for it meanwhile
+AGAIN_S = 1.0  # after a store was unavailable: others are not made to wait for it meanwhile
 
 
 class GateRooms:
@@ -54,11 +54,11 @@ class GateRooms:
         return kept[1]
 
     def store_is_away(self) -> bool:
-        """Whether a store was away a moment ago, so that it is not asked."""
+        """Whether a store was unavailable a moment ago, so that it is not asked."""
         return time.monotonic() < self._not_before_s
 
     def note_store_away(self) -> None:
-        """A store is away: for a moment nobody else waits for it."""
+        """A store is unavailable: for a moment nobody else waits for it."""
         self._not_before_s = time.monotonic() + AGAIN_S
 
     async def _first_look(self, room_id: RoomId) -> Room | None:

@@ -33,7 +33,7 @@ class SessionDocument(msgspec.Struct, frozen=True):
     **CALL,
 )
 async def end_session(request: Request, account: Account) -> Response:
-    """End a session: its pass (`sid` there) is good no longer, and the next visitor is called."""
+    """End a session: its pass (`sid`) stops being valid and the next visitor is called."""
     room_id, visitor_id, number = _session(request)
     await sessions.end(request.app.gate, room_id, visitor_id, number, by=author(request, account))
     return empty()
@@ -47,7 +47,7 @@ async def end_session(request: Request, account: Account) -> Response:
     **CALL,
 )
 async def renew_session(request: Request, account: Account) -> Response:
-    """Renew a session: it lasts its whole time from now, as long as `session_max_s` lets it."""
+    """Renew a session to its full length from now, up to `session_max_s`."""
     room_id, visitor_id, number = _session(request)
     by = author(request, account)
     ends_ms = await sessions.renew_by_hand(request.app.gate, room_id, visitor_id, number, by=by)

@@ -73,7 +73,7 @@ def read_query(request: Request, kind: type[Q]) -> Q:
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
-            raise ValidationFailed(name, "is given twice")
+            raise ValidationFailed(name, "appears twice")
         if "\0" in value:
             raise ValidationFailed(name, "must not contain NUL")
         found[name] = value
@@ -84,7 +84,7 @@ def read_query(request: Request, kind: type[Q]) -> Q:
     for it in msgspec.structs.fields(kind):
         # msgspec takes a number for seconds since 1970; the contract does not.
         if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):
-            raise ValidationFailed(it.encode_name, f"has to be {DATETIME}")
+            raise ValidationFailed(it.encode_name, f"must be {DATETIME}")
     check_moments(document, "query")
     return document
 
@@ -107,7 +107,7 @@ def idempotency_key(request: Request) -> str | None:
         return None
     key = value.decode("latin-1")
     if len(key) > 128 or not (key.isascii() and key.isprintable()):
-        raise BadHeader("Idempotency-Key has to be 1 to 128 printable ASCII characters.")
+        raise BadHeader("Idempotency-Key must be 1 to 128 printable ASCII characters.")
     return key
 
 
@@ -117,7 +117,7 @@ def expected_amount(request: Request) -> int | None:
     if value is None:
         return None
     if not value.isdigit() or len(value) > AMOUNT_DIGITS_MAX:
-        raise BadHeader("X-Expected-Amount has to be an amount in minor units: 9000 for 90.00 EUR.")
+        raise BadHeader("X-Expected-Amount must be an amount in minor units: 9000 for 90.00 EUR.")
     return int(value)
 
 

@@ -1,4 +1,4 @@
-"""Answers kept for a moment: many ask the same, one reads."""
+"""A cache for a moment: many ask the same, one reads."""
 
 from __future__ import annotations
 

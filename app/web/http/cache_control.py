@@ -1,4 +1,4 @@
-"""Who may keep an answer, in one table: nobody, unless it is the same for everybody who may ask.
+"""Who may cache an answer, in one table: nobody, unless it is the same for everybody who may ask.
 
 What depends on a credential, a cookie or the moment is for whoever asked (`PRIVATE`). That is also what an
 answer gets that says nothing, in the one place of each lane that sends it. Documents of what is published are

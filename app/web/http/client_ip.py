@@ -1,4 +1,4 @@
-"""Where a request comes from. Proxies are believed only when they are ours."""
+"""The client address of a request. Forwarding headers are believed only from our own proxies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from socket import AF_INET, inet_pton
 from typing import NamedTuple
 
-FORWARDED_MAX = 20  # hops looked at; a longer header is somebody playing
+FORWARDED_MAX = 20  # hops looked at; a longer header is forged
 
 
 class Network(NamedTuple):

@@ -1,7 +1,7 @@
-"""Who asks: tokens read off a request, and the cookies that carry them.
+"""Credentials: tokens read from a request, and the cookies that carry them.
 
-A header beats a cookie, and a header that is wrong is refused, never replaced by a cookie. Expiry is looked
-at first, then the kind, then the room.
+A header takes precedence over a cookie, and a wrong header is refused, never replaced by a cookie. Expiry is
+checked at first, then the kind, then the room.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ KEY_ERRORS = (ScopeRequired, EventNotAllowed)
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asks for a reservation: the visitors they are shown to be, and the account if there is one."""
+    """Who asks for a reservation: the visitors proven by their tokens, and the account if there is one."""
 
     visitors: tuple[PlaceClaims | BookingClaims, ...]
     account: Account | None
 
     def owns(self, request: Request, reservation: Reservation) -> bool:
-        """Whether it is theirs."""
+        """Whether the reservation is theirs."""
         for it in self.visitors:
             if (it.room_id, it.visitor_id) != (reservation.room_id, reservation.visitor_id):
                 continue
@@ -147,7 +147,7 @@ def _is_of_room(request: Request, claims: PlaceClaims) -> bool:
 
 
 def _of_a_deleted_room() -> CredentialInvalid:
-    return CredentialInvalid("This place token is of a deleted room of that name. Join again for a new one.")
+    return CredentialInvalid("This place token is for a deleted room of that name. Join again for a new one.")
 
 
 def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
@@ -255,7 +255,7 @@ async def _claims(request: Request, token: str) -> BookingClaims | Account:
 
 
 async def _present(request: Request, holder: Account) -> Account:
-    """Who a token speaks for, as of a moment ago. While Postgres is away fans go on by the signature."""
+    """The account of a token, as of a moment ago. Without Postgres, fans go on by the signature."""
 
     async def read() -> Account:
         return await accounts.present(request.app.stores, holder)
@@ -304,7 +304,7 @@ def _asker_of_cookies(request: Request) -> Asker:
         with suppress(CredentialInvalid):
             visitors.append(request.app.places.read(token))
     if not visitors:
-        raise CredentialInvalid("The cookie is not one of ours. Join again.")
+        raise CredentialInvalid("The cookie is not valid. Join again.")
     return Asker(tuple(visitors), None)
 
 
@@ -322,7 +322,7 @@ async def _anybody(request: Request) -> Account:
 async def _staff(request: Request, role: Role) -> Account:
     account = await accounts.present(request.app.stores, await _anybody(request))
     if STAFF[account.role] < STAFF[role]:
-        raise RoleRequired(f"The role {role} is needed here; whoever asks has the role {account.role}.")
+        raise RoleRequired(f"The role {role} is needed here; yours is {account.role}.")
     return account
 
 
@@ -372,13 +372,13 @@ async def _gateway(request: Request, body: bytes) -> str:
     if not any(sent.values()) and request.header(b"authorization") is None:
         raise CredentialMissing("Sign the message: webhook-id, webhook-timestamp, webhook-signature.")
     if not secret:
-        raise CredentialInvalid("FAIRGATE_PAYMENT_WEBHOOK_SECRET is not set, so no signature is good.")
+        raise CredentialInvalid("FAIRGATE_PAYMENT_WEBHOOK_SECRET is not set, so no signature is accepted.")
     if not _MESSAGE_ID.match(sent["webhook-id"]):
-        raise CredentialInvalid("webhook-id has to be 1 to 128 characters.")
+        raise CredentialInvalid("webhook-id must be 1 to 128 characters.")
     try:
         Webhook(secret).verify(body, sent, json_parse=False)
     except (WebhookVerificationError, ValueError):  # also what it cannot even take apart
-        raise CredentialInvalid("The signature is not good, or the message is too old.") from None
+        raise CredentialInvalid("The signature is wrong, or the message is too old.") from None
     return sent["webhook-id"]
 
 

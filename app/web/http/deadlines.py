@@ -1,4 +1,4 @@
-"""How long each part of a request may take; together they bound the whole.
+"""Deadlines for each part of a request; together they bound the whole.
 
 What a store has for one answer is a setting of the stores; what is here bounds those who ask us, and us.
 """
@@ -31,14 +31,14 @@ class BodyPace:
         self._limit, self._timeout_s, self._started = limit, timeout_s, asyncio.get_running_loop().time()
 
     def came(self, size: int) -> None:
-        """So much of it is here by now."""
+        """Record how much of the body has arrived."""
         in_all = self._started + self._timeout_s + size / BODY_RATE_MIN
         self._limit.reschedule(min(asyncio.get_running_loop().time() + self._timeout_s, in_all))
 
 
 @asynccontextmanager
 async def body_paced(timeout_s: float) -> AsyncIterator[BodyPace]:
-    """While a body is read. Raises MalformedJson when it does not come."""
+    """Apply the deadlines while a body is read. Raises MalformedJson when it stalls."""
     try:
         with span("body"):
             async with asyncio.timeout(timeout_s) as limit:
@@ -50,7 +50,7 @@ async def body_paced(timeout_s: float) -> AsyncIterator[BodyPace]:
 def too_slow(timeout_s: float) -> MalformedJson:
     """The refusal of a body that did not come in time."""
     return MalformedJson(
-        f"The body was not complete in time: it has {timeout_s:g} s, and more while it comes."
+        f"The body did not arrive in time: it has {timeout_s:g} s, and more while data arrives."
     )
 
 
@@ -64,4 +64,4 @@ async def answered_within(seconds: float) -> AsyncIterator[None]:
     except TimeoutError:
         if time.monotonic() - started < seconds:
             raise  # a shorter wait inside
-        raise StoreUnavailable("This takes longer than it may at the moment.", RETRY_S) from None
+        raise StoreUnavailable("This is taking too long right now.", RETRY_S) from None

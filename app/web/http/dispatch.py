@@ -1,4 +1,4 @@
-"""From a request to an answer, the same for every call: parameters, credential, query, body, route, errors.
+"""From request to response, the same for every call: parameters, credential, query, body, route, errors.
 
 The hot lane and the Quart adapter both end here; neither adds a rule of its own.
 """

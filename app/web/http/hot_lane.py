@@ -31,7 +31,9 @@ FILES = "static"  # /static/{digest}/{name}
 FILE_METHODS = "GET, HEAD, OPTIONS"
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
 BUFFERED = 32 * 1024  # an answer below it is in the connection's buffers, whether anybody reads it or not
-BROKEN_OFF = "The body broke off."  # perhaps its sender still listens: Granian tells broken chunks like this
+BROKEN_OFF = (
+    "The body was cut off."  # perhaps its sender still listens: Granian tells broken chunks like this
+)
 DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so that its sender sees our answer
 
 
@@ -180,7 +182,7 @@ async def _body(receive: Receive, body_max: int, request: Request) -> bytes:
             whole = not message.get("more_body") or announced == b"%d" % len(body)
             if message["type"] == "http.request" and whole:  # all at once, as a rule
                 if len(body) > body_max:
-                    raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+                    raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
                 return body
             return await _rest_of_body(message, receive, body_max, BodyPace(limit, timeout_s))
     except TimeoutError:
@@ -209,7 +211,7 @@ async def _rest_of_body(
         pace.came(size)
         message = await receive()
     if size > body_max:
-        raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+        raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
     return b"".join(chunks)
 
 

@@ -43,5 +43,5 @@ async def once(
                 await idempotency.insert_reply(connection, scope, key, reply)
                 return response
     if before.fingerprint != fingerprint:
-        raise IdempotencyKeyReused("This key came with another body before; take a new key.")
+        raise IdempotencyKeyReused("This key was used with another body; use a new key.")
     return Response(before.status, before.body, _REPLAYED)

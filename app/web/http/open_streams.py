@@ -1,4 +1,4 @@
-"""How many event streams one address has open in this process: each costs memory for as long as it lasts."""
+"""Limits the event streams one address has open in this process: each costs memory while it lasts."""
 
 from __future__ import annotations
 

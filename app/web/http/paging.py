@@ -1,4 +1,4 @@
-"""Lists: one form for all of them."""
+"""Paging of lists, in one form for all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class PageQuery(Struct, frozen=True):
-    """Which part of a list."""
+    """Which page of a list."""
 
     page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     per_page: Annotated[int, Meta(ge=1, le=200)] = 50

@@ -44,11 +44,11 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, CoalescerFull):
-        return BacklogFull("More requests are waiting than can be answered soon.")
+        return BacklogFull("Too many requests are waiting.")
     if isinstance(error, HTTPException):
         return _refusal_of_quart(error)
     if isinstance(error, STORE_AWAY):
-        return StoreUnavailable("A store is away; try again in a moment.", STORE_RETRY_S)
+        return StoreUnavailable("A store is unavailable; try again in a moment.", STORE_RETRY_S)
     record = RECORD.get()
     if record is None:
         logs.get(__name__).error("unexpected error", exc_info=error)

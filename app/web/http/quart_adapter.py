@@ -116,7 +116,7 @@ async def read_body(body_max: int) -> bytes:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await _drain()
-        raise BodyTooLarge(f"At most {body_max // 1024} KiB are taken here.")
+        raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
     return b"".join(chunks)
 
 

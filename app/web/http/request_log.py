@@ -1,4 +1,4 @@
-"""The line a request has in the log, exactly one: with the id the answer tells, the call, and how it went.
+"""The request log: exactly one line per request, with the id of its response, the call, and how it went.
 
 Every request that staff or machines make, every form, and every answer of 500 and above has one; of what a
 crowd asks for one in a thousand, and what took long. Lines have ids of rooms and reservations, and neither
@@ -36,7 +36,7 @@ def is_told(record: Record, status: int, seconds: float) -> bool:
 
 
 def tell(request_id: str, method: str, record: Record, status: int, seconds: float) -> None:
-    """Write the line."""
+    """Write the request's log line."""
     said: dict[str, object] = {
         "request_id": request_id,
         "method": method,

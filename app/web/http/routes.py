@@ -1,4 +1,4 @@
-"""What a route is handed, what it answers, and how it is declared. Knows neither Quart nor a server."""
+"""What a route receives and returns, and how it is declared. Knows neither Quart nor a server."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer; a stream when the body is an iterator, or an audience that the stream shall be in."""
+    """One answer; a stream when the body is an iterator, or an audience that the stream will be in."""
 
     status: int
     body: bytes | AsyncIterator[bytes] | Audience = b""

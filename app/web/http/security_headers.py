@@ -1,4 +1,4 @@
-"""Headers that every answer has, whichever lane sends it: what browsers are not to do with it."""
+"""Security headers of every response, whichever lane sends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events."""
+"""Server-sent events: how they are written and spread."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The status board: each room's shared document, rendered once for everybody who looks at it.
 
 One Redis subscription per process tells which room changed; one status call per room and change reads it; the
-bytes go to every GET within a second and to every open stream. With Redis away the last document is shown,
-marked stale, for 30 s.
+bytes go to every GET within a second and to every open stream. While Redis is unavailable the last document
+is shown, marked stale, for 30 s.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Board:
         return self.peek(room_id) or (await self.current(room_id)).body
 
     async def current(self, room_id: RoomId) -> Shown:
-        """What is shown, read again if it is not fresh; up to 30 s old, and marked so, with Redis away."""
+        """What is shown, read again if it is not fresh; without Redis up to 30 s old, and marked so."""
         shown = self._shown.get(room_id)
         if shown is not None and shown.fresh_until > time.monotonic():
             return shown
@@ -209,7 +209,7 @@ class Board:
         return None
 
     async def listen(self) -> None:
-        """Note which rooms changed; while Redis is away they are read by the clock alone."""
+        """Note which rooms changed; while Redis is unavailable they are read by the clock alone."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, _ in listen(self._redis, STATUS_CHANNEL + "*"):

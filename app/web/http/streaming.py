@@ -1,4 +1,4 @@
-"""Sends an answer that is a stream: plain ASGI, as the lane in front of Quart speaks it.
+"""Sends streamed responses: plain ASGI, as the lane in front of Quart speaks it.
 
 Once it has begun nothing can be refused any more. What goes wrong then ends the connection, without the end
 of the answer: so a report that was cut off is not taken for a whole one, and a reader of events comes again.
@@ -138,7 +138,7 @@ async def send_within(timeout_s: float, send: Send, message: Message) -> None:
 
 
 def broke_off(error: Exception, request_id: str) -> None:
-    """Tell that an answer ended in the middle: one line, with what a person needs to find out why."""
+    """Log that a response broke off: one line, with what somebody needs to find out why."""
     metrics.STREAMS_BROKEN.labels("error").inc()
     away = isinstance(error, (Refusal, *STORE_AWAY))
     told = {"request_id": request_id, "why": repr(error)}

@@ -29,7 +29,7 @@ REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
 
 class Throttles:
     """Counts in Redis, for all processes together. In this process alone on a Cluster, which `limits` would
-    need a second client for, and while Redis is away: a password is not to be guessed then either."""
+    need a second client for, and while Redis is unavailable: a password is not to be guessed then either."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())

@@ -81,7 +81,7 @@ def register_docs(quart: Quart) -> None:
 
 
 async def page() -> Response:
-    """The page itself."""
+    """The HTML of the page."""
     asset = load_assets().url
     html = HTML.format(sheet=asset("docs.css"), icon=asset("icon.svg"))
     response = compressed(html.encode(), "text/html; charset=utf-8")
@@ -123,7 +123,7 @@ def _contract_3_0(contract_3_1: bytes) -> bytes:
 
 
 def as_3_0(node: Any) -> Any:
-    """A part of the contract in the words of OpenAPI 3.0: a null among alternatives becomes `nullable`."""
+    """One page of the contract in the words of OpenAPI 3.0: a null among alternatives becomes `nullable`."""
     if isinstance(node, list):
         return [as_3_0(it) for it in node]
     if not isinstance(node, dict):

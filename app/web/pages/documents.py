@@ -141,7 +141,7 @@ def type_view(event: Event, ticket_type: TicketType, now_ms: int, band: int = 0)
 
 @dataclass(frozen=True)
 class EventPage:
-    """The booking page; without a running session it points to the line."""
+    """The booking page; without a running session it points to the queue."""
 
     event: EventHead
     now_ms: int

@@ -1,7 +1,7 @@
 """What an event is called and where it is, for the heads of pages; looked up at most every few seconds.
 
 The queue page is opened by everybody at once; it must not cost a query each, and it goes on with what was
-last known while Postgres is away.
+last known while Postgres is unavailable.
 """
 
 from __future__ import annotations

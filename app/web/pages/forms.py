@@ -153,7 +153,7 @@ async def enter(request: Request) -> Response:
 
 
 async def leave(request: Request) -> Response:
-    """Leave the line, or end the session."""
+    """Leave the queue, or end the session."""
     room_id = RoomId(request.params["room_id"])
     claims = visitor_of(request, room_id)
     if claims is not None:

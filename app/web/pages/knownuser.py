@@ -1,4 +1,4 @@
-"""Where a shop's KnownUser connector sends visitors: into the line, on with a token, and away when done.
+"""Where a shop's KnownUser connector sends visitors: into the queue, on with a token, and away when done.
 
 All are addresses that browsers are redirected to, at the paths that connectors know. Nobody is sent anywhere
 but to a host that the room names.
@@ -43,7 +43,7 @@ _log = structlog.get_logger()
 
 
 async def enter(request: Request) -> Response:
-    """Into the line; or straight back with a token, where there is no crowd or it is their turn."""
+    """Into the queue; or straight back with a token, where there is no crowd or it is their turn."""
     asked = _query(request)
     face, room = await _face(request, asked.get("c", ""), asked.get("e", ""))
     return_to = allowed(asked.get("t", ""), room.settings)
@@ -72,7 +72,7 @@ async def enter(request: Request) -> Response:
 
 
 async def refused(request: Request) -> Response:
-    """The shop's connector did not take a token: say so, and lead back into the line."""
+    """The shop's connector did not take a token: say so, and lead back into the queue."""
     asked, why = _query(request), request.path.removeprefix("/error/").rstrip("/")
     if why not in ERRORS:
         raise NotFound

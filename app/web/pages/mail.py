@@ -93,7 +93,7 @@ def remember_mailbox(response: Response, request: Request, room_id: RoomId) -> N
 
 
 async def mailbox_of(request: Request, room_id: RoomId) -> MailboxView | None:
-    """The address a visitor left on this page; None also while Postgres is away."""
+    """The address a visitor left on this page; None also while Postgres is unavailable."""
     claims = visitor_of(request, room_id)
     if claims is None or not cookies(request, MAILBOX_COOKIE + room_id).get(""):
         return None

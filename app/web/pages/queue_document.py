@@ -159,7 +159,7 @@ def room_page(standing: Standing) -> RoomPage:
     quantity = max(1, place.quantity) if place else 1
     reached = place is not None and 0 < (place.queue_number or 0) <= status.serving_position
     notice = notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
-    # Nobody is called while the line is paused or nothing is free: an estimate would be made up.
+    # Nobody is called while the queue is paused or nothing is free: an estimate would be made up.
     estimate = standing.place_document.wait_s if standing.place_document and not notice else None
     page = RoomPage(
         room_id=room.room_id,
@@ -217,7 +217,7 @@ def _refresh_s(page: RoomPage, standing: Standing) -> int:
         instants = (at for at in (page.prequeue_at_ms, page.opens_at_ms) if at > page.now_ms)
         due_s = (min(instants, default=page.now_ms + REFRESH_MAX_S * 1000) - page.now_ms) // 1000 + 1
     elif page.panel == "returns" or page.notice in ("held", "fewer"):
-        due_s = page.claim_window_s // 2  # there is a form, and who fills it in has to have the time
+        due_s = page.claim_window_s // 2  # there is a form, and who fills it in must have the time
     elif page.panel == "waiting" and standing.place_document:
         # Without a script nothing else tells them their turn: who is near the front looks often.
         due_s = min(standing.place_document.poll_after_s, REFRESH_NEAR_S + page.ahead)

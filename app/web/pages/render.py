@@ -114,7 +114,7 @@ def respond(
 
     Its language is what the room wishes by its `look`, else the visitor's; the console is English.
     A page with a `secret` in it is not compressed; one that is the same for a crowd (`shared`) is made once
-    for as long as its document stays the same. Such a document has to be hashable.
+    for as long as its document stays the same. Such a document must be hashable.
     """
     language = i18n.ENGLISH if template.startswith(CONSOLE) else asked_language(look.locale)
     kind = "text/html; charset=utf-8"
