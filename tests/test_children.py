@@ -91,7 +91,7 @@ signal.pause()
     orphan = psutil.Process(int(parent.stdout.readline()))
     parent.kill()
     parent.communicate()
-    gone, _ = psutil.wait_procs([orphan], timeout=5)
+    gone, _ = psutil.wait_procs([orphan], timeout=20)
     assert gone == [orphan]
 
 

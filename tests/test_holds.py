@@ -122,7 +122,7 @@ async def test_the_jobs_do_so_until_they_are_stopped(stores: Stores) -> None:
         await align_totals(ctx)
         await wait_until(lambda: _given_back(stores), "the hold's end")
         ctx.stopping.set()
-        await asyncio.wait_for(asyncio.gather(*jobs), 1)
+        await asyncio.wait_for(asyncio.gather(*jobs), 20)
         assert await stores.redis.hget(LIVE.stock, "price:floor") == "5000"
 
 

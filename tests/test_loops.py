@@ -146,7 +146,7 @@ async def test_only_a_loop_that_is_cancelled_or_returns_ends() -> None:
     await loops.end([task])
     assert task.done()
     assert times == 2
-    await asyncio.wait_for(running.start("test", three_times), 1)
+    await asyncio.wait_for(running.start("test", three_times), 20)
     assert times == 3
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Servers
 from tests.platform.old_stores import listening, postgres_14, redis_6
-from tests.platform.outside import Ended, fairgate
+from tests.platform.outside import FAIRGATE, Ended, fairgate
 
 
 def last_line(ended: Ended) -> str:
@@ -94,6 +94,20 @@ async def test_a_folder_nothing_runs_in(data: Path, arguments: list[str]) -> Non
     assert ended.code == 1
     assert len(ended.err.splitlines()) == 1
     assert "fairgate up" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("up", "--nonsense"), ("env",), ("room", "list"), ("none",)]
+)
+async def test_what_is_forked_says_what_the_installed_program_says(
+    data: Path, arguments: tuple[str, ...]
+) -> None:
+    """The tests' own short cut."""
+    forked, installed = [
+        await fairgate(*arguments, program=program, FAIRGATE_DATA=str(data)) for program in ("", FAIRGATE)
+    ]
+    assert forked == installed
+    assert forked.out or forked.err
 
 
 async def test_wrong_usage_is_2_and_one_line() -> None:

@@ -174,7 +174,7 @@ async def test_a_room_made_just_after_it_was_asked_for_is_there(web: Web) -> Non
             async def found(path: str = path) -> bool:
                 return (await other.get(path.format("gala"))).status_code == 200
 
-            await wait_until(found, f"the other process seeing {path}", timeout_s=5)
+            await wait_until(found, f"the other process seeing {path}")
     assert (await web.get("/v1/rooms/hall")).status_code == 404
     await web.room("hall")
     assert (await web.get("/v1/rooms/hall")).status_code == 200

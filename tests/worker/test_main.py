@@ -75,7 +75,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
             await embedded_stores.ready(again)
             await wait_until(lambda: attended(again), "arq attends again", timeout_s=15)
             worker.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(worker.wait(), 3) == 0
+            assert await asyncio.wait_for(worker.wait(), 20) == 0
         finally:
             embedded_stores.stop(again)
     finally:
@@ -105,7 +105,7 @@ async def test_arq_runs_the_worker_by_its_own_command(
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
         assert await asyncio.wait_for(check.wait(), 10) == 0
         worker.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(worker.wait(), 3) == 0
+        assert await asyncio.wait_for(worker.wait(), 20) == 0
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
         assert await asyncio.wait_for(check.wait(), 10) == 1
     finally:
