@@ -56,7 +56,7 @@ def test_all_commands_together_load_nothing_that_only_what_they_start_needs() ->
 @pytest.mark.parametrize(
     ("command", "role", "without"),
     [
-        ("web", "app.runtime.serve", MIGRATING | SELDOM | LOADING | {"worker", "arq", "yaml"}),
+        ("web", "app.runtime.serve", MIGRATING | SELDOM | LOADING | {"worker", "yaml"}),
         ("worker", "worker.main", MIGRATING | SELDOM | LOADING | {"quart", "hypercorn", "granian", "argon2"}),
         ("up", "app.runtime.supervisor", SERVING - {"httpx"} | SELDOM | LOADING | {"worker", "yaml"}),
     ],

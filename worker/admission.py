@@ -1,4 +1,4 @@
-"""The admission controller: ticks busy rooms four times a second, and records their progress in Postgres.
+"""The admission controller: ticks busy rooms up to four times a second, records their progress in Postgres.
 
 Any number of workers may do so at once: a tick is one script that follows from elapsed time and from what is
 there. So there is no leader, and nothing to take over.
@@ -15,126 +15,29 @@ from typing import Any
 import structlog
 
 from app import loops
-from app.core import rules
 from app.core.clock import now_ms
-from app.core.errors import RoomNotFound
-from app.core.model import RoomId, RoomStatus
-from app.core.wait_estimate import Measured
+from app.core.model import RoomId
 from app.monitoring import counts
 from app.monitoring.heartbeat import Self
 from app.restoring.loaded_rooms import LOADS_MAX
-from app.restoring.room import rebuild_room
 from app.store.connections import POSTGRES_AWAY
-from app.store.keys import WORKERS, RoomKeys
-from app.store.postgres_watch import AWAY_AFTER_S
+from app.store.keys import WORKERS
 from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
 from app.store.redis.heartbeats import forget, tell
 from app.store.redis.submissions import loaded_rooms
-from app.store.scripts import admission
-from app.store.scripts.admission import Tick
-from app.store.scripts.room import NotLoaded
-from app.store.sql import resting, rooms
-from app.waiting_room import control, wait_estimate
-from app.waiting_room.ended_places import keep_endings
-from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
+from app.store.sql import resting
 from worker.context import WorkerContext
-from worker.timing import pause, repeat
+from worker.gate import DUE_WITHIN_S, TICK_S, Answering, Gate, Ticks
+from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 0.25
-IDLE_TICK_S = 1.0  # of a room nobody is in; also how often Postgres is asked
-TICKS_AT_ONCE = 20  # each has a connection meanwhile
-CALLS_MAX = 2_000  # a tick; one script run stays below 10 ms
-DUE_EVERY_S, DUE_WITHIN_S = 15.0, 60.0  # a room is looked after from a minute before a time that acts on it
+ASK_EVERY_S = 1.0  # Postgres
+DUE_EVERY_S = 15.0
 FIRST_LOOK_S = 3_600.0  # a worker that starts looks at what was changed in the last hour
 LATE_S = 30.0  # a change is seen also if it was committed so late
 VISITS_MAX = 20  # rooms that are looked at once, begun with each round of `Watch`
 ROUND_EVERY_S = 60.0
-KEEP_EVERY_S = 1.0
-
-
-class Gate:
-    """One worker's care of one room, while there is work for it."""
-
-    def __init__(self, ctx: WorkerContext, room_id: RoomId, watch: Watch) -> None:
-        self._stores = ctx.stores
-        self._room_id = room_id
-        self._watch = watch
-        self._keys = RoomKeys(room_id)
-        self._records_at = 0.0
-        self._recorded: tuple[int | str, ...] = ()
-        self._keeps_at = 0.0
-        self._measured = Measured()
-        self.version = 0  # of the room in Postgres, as far as it is known
-        self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
-        self.wanted = False  # there is work for it, as far as `Watch` knows
-        self.dismissed = asyncio.Event()
-
-    async def run(self) -> None:
-        """Tick until the room rests, the worker stops or the room is deleted."""
-        try:
-            await repeat(self.dismissed, f"admit {self._room_id}", self._once, TICK_S)
-        except RoomNotFound:
-            log.info("the room is gone", room_id=self._room_id)
-
-    async def _once(self) -> bool:
-        """One tick and what follows from it; True when more is due at once."""
-        # Without Postgres a called visitor could not claim and would lose their turn: so nobody is called.
-        silent_s = self._watch.silent_s()
-        limit = 0 if self._watch.postgres_away or silent_s > AWAY_AFTER_S else CALLS_MAX
-        try:
-            async with self._watch.ticks:
-                tick = await admission.admit(
-                    self._stores.redis, self._keys, limit=limit, silent_ms=round(1000 * silent_s)
-                )
-        except NotLoaded:
-            return await self._restore_if_needed()
-        if limit == 0:
-            return False
-        if tick.restoring:  # whoever began it may have died; if not, this does nothing
-            await self._restore()
-        if tick.status.version < self.version:
-            await control.push(self._stores, self._room_id)
-        if tick.numbers_left < rules.numbers_block(tick.status.last_number) // 2:
-            await reserve_numbers(self._stores, self._room_id)
-        self._measured = await wait_estimate.follow(self._stores.redis, self._keys, self._measured, tick)
-        # A room comes to rest once this is recorded; so one that is found at rest has nothing new to record.
-        found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
-        recorded = found_at_rest or await self._record(tick.status)
-        drawn = await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
-        more = tick.more or drawn > 0
-        self.ticked = True
-        self.at_rest = recorded and not more and rests(tick) and tick.status.version >= self.version
-        if not more and (rest_s := resting_s(tick)):
-            await pause(self.dismissed, rest_s)
-        return more
-
-    async def _restore_if_needed(self) -> bool:
-        """A room that was unloaded is let be, unless somebody has to do with it."""
-        if not self.wanted and await resting.select_unloaded(self._stores.postgres, self._room_id):
-            self.at_rest = True
-            return False
-        return await self._restore()
-
-    async def _restore(self) -> bool:
-        # When Redis was lost all busy rooms are due at once; each restore needs two connections.
-        async with self._watch.restores:
-            return await rebuild_room(self._stores, self._room_id)
-
-    async def _record(self, now: RoomStatus) -> bool:
-        """Keep how far the queue got and how places ended, each second; whether that is kept."""
-        if time.monotonic() >= self._keeps_at:
-            await keep_endings(self._stores, self._room_id, now.now_ms)
-            self._keeps_at = time.monotonic() + KEEP_EVERY_S
-        moved = (now.state, now.serving_position, now.last_number, now.opened_at_ms)
-        if moved == self._recorded:
-            return True
-        if time.monotonic() < self._records_at:
-            return False
-        await rooms.record_progress(self._stores.postgres, self._room_id, now)
-        self._recorded, self._records_at = moved, time.monotonic() + 1.0
-        return True
 
 
 class Watch:
@@ -155,24 +58,23 @@ class Watch:
         self._round: list[RoomId] = []  # what is left of it
         self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
         self._round_at = 0.0
-        self._answered_at = time.monotonic()
         self._marked_at = 0.0
-        self.postgres_away = False
-        self.restores = asyncio.Semaphore(LOADS_MAX)
-        self.ticks = asyncio.Semaphore(TICKS_AT_ONCE)
+        self._postgres = Answering()
+        self._ticks = Ticks(ctx.stores.redis, self._postgres)
+        self._restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
         """Keep a gate for every room there is work for, until the worker stops."""
         try:
             await repeat(self._ctx.stopping, "admit_rooms", self._once, TICK_S)
             for gate in self._gates.values():
-                gate.dismissed.set()
+                gate.dismiss()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         finally:
             await loops.end(self._tasks.values())  # those that a store keeps waiting
 
     async def _once(self) -> bool:
-        if time.monotonic() - self._asked_at >= IDLE_TICK_S:
+        if time.monotonic() - self._asked_at >= ASK_EVERY_S:
             await self._ask_postgres()
         wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
         visits = await self._next_visits()
@@ -180,9 +82,11 @@ class Watch:
         for room_id, gate in self._gates.items():
             gate.version, gate.wanted = max(gate.version, visits.get(room_id, 0)), room_id in wanted
             if gate.at_rest and not gate.wanted:
-                gate.dismissed.set()
+                gate.dismiss()
+            else:
+                gate.tick_if_due()
         for room_id in (wanted | visits.keys()) - self._gates.keys():
-            gate = self._gates[room_id] = Gate(self._ctx, room_id, self)
+            gate = self._gates[room_id] = self._gate(room_id)
             gate.version, gate.wanted = visits.get(room_id, 0), room_id in wanted
             self._tasks[room_id] = self._ctx.loops.start("admit_room", gate.run, of=room_id)
             self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
@@ -196,9 +100,8 @@ class Watch:
         if awake := [room_id for room_id, gate in self._gates.items() if gate.ticked and not gate.at_rest]:
             await mark_busy(self._ctx.stores.redis, KEYS, awake)
 
-    def silent_s(self) -> float:
-        """How long ago Postgres was asked what it has answered."""
-        return time.monotonic() - self._answered_at
+    def _gate(self, room_id: RoomId) -> Gate:
+        return Gate(self._ctx.stores, room_id, self._ticks, self._postgres, self._restores)
 
     def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         del self._gates[room_id], self._tasks[room_id]
@@ -211,11 +114,11 @@ class Watch:
             if now - self._due_asked_at >= DUE_EVERY_S:
                 self._due, self._due_asked_at = await resting.select_due(postgres, DUE_WITHIN_S), now
         except POSTGRES_AWAY as error:
-            if not self.postgres_away:
+            if not self._postgres.away:
                 log.warning("Postgres is away: nobody is called meanwhile", why=repr(error))
-            self.postgres_away = True
+            self._postgres.away = True
             return
-        self.postgres_away, self._asked_at, self._answered_at = False, now, now
+        self._postgres.away, self._asked_at, self._postgres.answered_at = False, now, now
         self._visits |= {it: version for it, version in changed.items() if self._changed.get(it) != version}
         self._changed = changed
 
@@ -251,30 +154,6 @@ async def report(ctx: WorkerContext) -> None:
     await repeat(ctx.stopping, "report", once, 1.0)
     await counts.tell(ctx.stores.redis, ctx.worker_id)
     await redis.zrem(WORKERS, ctx.worker_id)
-
-
-def rests(tick: Tick) -> bool:
-    """Whether nothing in this room needs a worker until somebody comes, or for longer than a minute."""
-    now = tick.status
-    if tick.restoring or tick.backlog or now.called or now.active or now.held or now.outflow_per_minute:
-        return False
-    if now.waiting and now.state != "closed":
-        return False
-    return tick.due_in_ms is None or tick.due_in_ms > 1000 * DUE_WITHIN_S
-
-
-def resting_s(tick: Tick) -> float:
-    """For how long this room needs no tick, besides the usual time between two.
-
-    In one that nobody is in only a time that staff set makes anything move: whoever comes is called by their
-    join.
-    """
-    now = tick.status
-    if now.called + now.active or tick.restoring or (now.waiting and now.state != "closed"):
-        return 0.0
-    if tick.due_in_ms is None:
-        return IDLE_TICK_S - TICK_S
-    return max(0.0, min(IDLE_TICK_S, tick.due_in_ms / 1000) - TICK_S)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (admit_rooms, report)

@@ -24,7 +24,7 @@ from worker.timing import in_time, pause, repeat
 
 TURNS_S = 1.0
 REMIND_STEPS_MAX = 100  # a round
-SEND_S = 1.0
+SEND_S = 1.0  # one of the lanes looks for mails
 LANES = 4  # connections to the server at once
 CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
 REST_S, REST_MAX_S = 1.0, 30.0  # while the server takes nothing, growing
@@ -67,7 +67,7 @@ async def send_mails(ctx: WorkerContext) -> None:
     """A few lanes, each with a connection of its own. Until the worker stops."""
     post = email_delivery.open_post(ctx.settings)
     lanes = [
-        ctx.loops.start("send_mails", partial(_lane, ctx, post), of=f"lane {number}")
+        ctx.loops.start("send_mails", partial(_lane, ctx, post, number), of=f"lane {number}")
         for number in range(LANES)
     ]
     try:
@@ -76,8 +76,10 @@ async def send_mails(ctx: WorkerContext) -> None:
         await loops.end(lanes)
 
 
-async def _lane(ctx: WorkerContext, post: email_delivery.Post) -> None:
+async def _lane(ctx: WorkerContext, post: email_delivery.Post, number: int) -> None:
+    """Send while there is anything to send; without, look one after the other."""
     rest_s = REST_S
+    await pause(ctx.stopping, number * SEND_S)
     send = partial(email_delivery.send_due, ctx.stores, post)
 
     async def once() -> bool:
@@ -90,7 +92,7 @@ async def _lane(ctx: WorkerContext, post: email_delivery.Post) -> None:
             rest_s = REST_S
         return taken is True
 
-    await repeat(ctx.stopping, "send_mails", once, SEND_S)
+    await repeat(ctx.stopping, "send_mails", once, LANES * SEND_S)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mail_turns, send_mails)

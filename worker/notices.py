@@ -13,12 +13,13 @@ from app.set_aside.failures import TRIES_MAX
 from app.store.connections import STORE_AWAY
 from app.store.sql import delivery_log
 from app.store.sql import webhooks as stored
-from app.store.sql.outbox import forget
+from app.store.sql.outbox import forget, has_next
 from app.store.sql.webhooks import Target
 from worker.context import WorkerContext
 from worker.timing import in_time, pause, repeat
 
 RELAY_S = 0.25
+LOOK_S = 1.0  # at the stream, whether Redis has lost its end; also where nothing is to be told
 RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
 DELIVER_S = 0.2
@@ -30,10 +31,14 @@ async def relay_notices(ctx: WorkerContext) -> None:
     """Until the worker stops. Any number of workers may try at once; one at a time does."""
 
     failures = 0  # in a row, of a step that nothing is known to be wrong with
+    looked_at = 0.0
 
     async def once() -> bool:
-        nonlocal failures
+        nonlocal failures, looked_at
         began = time.monotonic()
+        if began - looked_at < LOOK_S and not await has_next(ctx.stores.postgres):
+            return False
+        looked_at = began
         try:
             told = await relay.relay(ctx.stores, apart=failures >= TRIES_MAX)
             failures = 0

@@ -8,6 +8,7 @@ import secrets
 import socket
 import time
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 
 import psutil
@@ -44,7 +45,7 @@ class Self:
         before, cpu_before = self._last
         self._last = (now, cpu_s)
         return {
-            "version": version("fairgate"),
+            "version": _version(),
             "started_ms": round(self._process.create_time() * 1000),
             "memory": self._process.memory_info().rss,
             "cpu_percent": round(100 * (cpu_s - cpu_before) / max(0.001, now - before)),
@@ -56,6 +57,11 @@ class Self:
     def _cpu_s(self) -> float:
         used = self._process.cpu_times()
         return float(used.user + used.system)
+
+
+@cache
+def _version() -> str:
+    return version("fairgate")  # which reads files
 
 
 async def keep_present(redis: RedisClient, name: str, loops: Loops) -> None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from app import metrics
 from app.core.clock import now_ms
 from app.core.history import EVERY_MS, KEPT_MS, Sample, p99_ms
 from app.core.model import Room, RoomId, RoomStatus
-from app.loops import each
 from app.restoring.loaded_rooms import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import history
-from app.store.scripts import admission
-from app.store.scripts.room import NotLoaded
+from app.store.redis.history import Told
 from app.waiting_room import room_lists
 from app.waiting_room.queue import Line
 
 P99_OVER = 15  # readings: half a minute
-AT_ONCE = 20
+AHEAD_MS = 60_000  # no clock of another worker is: ours was set back
 SAMPLED_MS = 10_000  # after somebody had to do with it
 SAMPLED_MAX = 500
 QUIET = ("scheduled", "closed")  # rooms in these states are sampled while somebody is in them
@@ -44,19 +41,27 @@ class Latency:
 async def take(line: Line, latency: Latency) -> None:
     """One sample of each busy room. Any number of workers may: a moment is kept once."""
     at_ms = now_ms() // EVERY_MS * EVERY_MS
+    redis = line.stores.redis
     with stores_answer():
-        slow_ms = await latency.read(line.stores.redis)
-
-        async def one(found: tuple[Room, RoomStatus]) -> None:
-            room, status = found
-            if status.state in QUIET and not (status.waiting or status.called or status.active):
-                return
-            keys = RoomKeys(room.room_id)
-            if await history.is_due(line.stores.redis, keys, at_ms):
-                await _take(line.stores.redis, keys, room, status, at_ms, slow_ms)
-
+        slow_ms = await latency.read(redis)
         known = await room_lists.busy_ones(line, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
-        await each("sample_rooms", known, one, key=lambda it: it[0].room_id, at_once=AT_ONCE)
+        busy = [(RoomKeys(it[0].room_id), *it) for it in known if _is_worth_it(it[1])]
+        told = await history.look(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
+        taken = []
+        for (keys, room, status), it in zip(busy, told, strict=True):
+            if it is None:
+                continue
+            ahead = it.newest_ms - at_ms > AHEAD_MS
+            if ahead:
+                await history.begin_anew(redis, keys)
+            if ahead or at_ms - it.newest_ms >= EVERY_MS:
+                taken.append((keys, _sample(room, status, it, at_ms, slow_ms)))
+        if taken:
+            await history.add(redis, taken)
+
+
+def _is_worth_it(status: RoomStatus) -> bool:
+    return status.state not in QUIET or bool(status.waiting or status.called or status.active)
 
 
 async def lately(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sample]:
@@ -65,33 +70,22 @@ async def lately(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sam
         return await history.since(stores.redis, RoomKeys(room_id), max(since_ms, now_ms() - KEPT_MS))
 
 
-async def _take(
-    redis: RedisClient, keys: RoomKeys, room: Room, status: RoomStatus, at_ms: int, slow_ms: int | None
-) -> None:
-    client: Any = redis
-    try:
-        counted = await admission.counters(redis, keys)
-    except NotLoaded:  # wiped a moment ago
-        return
-    requests, backlog = await history.requests(redis, keys)
-    sold = await client.hget(keys.stock, "sold") if room.event_id else None
-    settings = room.settings
-    sample = Sample(
+def _sample(room: Room, status: RoomStatus, told: Told, at_ms: int, slow_ms: int | None) -> Sample:
+    return Sample(
         at_ms=at_ms,
         state=status.state,
         waiting=status.waiting,
         called=status.called,
         active=status.active,
         outflow_per_minute=status.outflow_per_minute,
-        rate_per_minute=settings.admission_rate_per_minute,
-        cap=settings.active_visitors_max,
-        joined=counted.joined,
-        no_shows=counted.no_shows,
-        requests=requests,
-        backlog=backlog,
+        rate_per_minute=room.settings.admission_rate_per_minute,
+        cap=room.settings.active_visitors_max,
+        joined=told.joined,
+        no_shows=told.no_shows,
+        requests=told.requests,
+        backlog=told.backlog,
         free=status.available,
         held=status.held,
-        sold=None if status.available is None else int(sold or 0),
+        sold=None if status.available is None else told.sold,
         reserve_p99_ms=slow_ms,
     )
-    await history.add(redis, keys, sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.model import Pace
 from app.core.wait_estimate import Measured, measure, next_pace
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
@@ -17,12 +18,18 @@ async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick)
     Any number of workers may do so at once: each measures the same room, and a pace is written
     over the one that was read, or not at all.
     """
+    seen, pace = look(seen, tick)
+    if pace is not None:
+        await admission.show_pace(redis, keys, tick.status.pace, pace)
+    return seen
+
+
+def look(seen: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
+    """What is known after one more tick, and the pace that is to be shown, if it is another one."""
     now, last = tick.moment, seen.last
     if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:
         if (now.state, now.rate_per_minute) == (last.state, last.rate_per_minute):
-            return seen
+            return seen, None
     seen, shown = measure(seen, now), tick.status.pace
     pace = next_pace(shown, seen)
-    if pace is not None and pace != shown:
-        await admission.show_pace(redis, keys, shown, pace)
-    return seen
+    return seen, None if pace == shown else pace

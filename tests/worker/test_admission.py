@@ -25,9 +25,10 @@ from tests.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, 
 from tests.conftest import Servers
 from tests.waiting import wait_until
 from tests.wire import wired
-from worker.admission import IDLE_TICK_S, LOOPS, TICK_S, resting_s
+from worker.admission import LOOPS
 from worker.context import WorkerContext
 from worker.crew import LOOPS as ALL_LOOPS
+from worker.gate import SLOW_TICK_S, TICK_S, next_tick_s, rests
 from worker.jobs import PERIODIC
 
 OFF = Settings(rate_limits="off")
@@ -98,7 +99,7 @@ async def test_four_workers_admit_no_more_than_one_would(line: Line) -> None:
     assert now.serving_position == now.called
 
 
-async def test_a_room_rests_while_nobody_is_in_it_and_no_time_comes_near(line: Line) -> None:
+async def test_a_room_is_ticked_as_often_as_time_brings_something(line: Line) -> None:
     await a_stored_room(
         line.stores, admission_rate_per_minute=0, closes_at=datetime.now(UTC) + timedelta(hours=1)
     )
@@ -106,12 +107,31 @@ async def test_a_room_rests_while_nobody_is_in_it_and_no_time_comes_near(line: L
     async with controllers(line.stores):  # which loads the room
         await until(line, "the opening", lambda now: now.state == "open")
     empty = await admission.admit(line.stores.redis, KEYS, limit=10)
-    assert resting_s(empty) == IDLE_TICK_S - TICK_S
-    assert resting_s(empty._replace(due_in_ms=None)) == IDLE_TICK_S - TICK_S
-    assert resting_s(empty._replace(due_in_ms=600)) == 0.6 - TICK_S
-    assert resting_s(empty._replace(restoring=True)) == 0
+    assert rests(empty)
+    assert next_tick_s(empty, moved=False) == SLOW_TICK_S
+    assert next_tick_s(empty._replace(due_in_ms=None), moved=False) == SLOW_TICK_S
+    assert next_tick_s(empty._replace(due_in_ms=600), moved=False) == 0.6
+    assert next_tick_s(empty._replace(restoring=True), moved=False) == TICK_S
     await joined(line, 1)
-    assert resting_s(await admission.admit(line.stores.redis, KEYS, limit=10)) == 0
+    waits = await admission.admit(line.stores.redis, KEYS, limit=10)
+    assert not rests(waits)
+    assert waits.call_in_ms is None  # at no rate nobody is called by waiting
+    assert next_tick_s(waits, moved=True) == TICK_S
+    assert next_tick_s(waits, moved=False) == SLOW_TICK_S
+
+
+async def test_the_next_of_a_slow_line_is_called_when_the_rate_lets_them_in(line: Line) -> None:
+    await a_stored_room(line.stores, admission_rate_per_minute=100, burst=1)
+    await control.set_state(line, ROOM, "open", by=STAFF)
+    await joined(line, 5)
+    tick = await admission.admit(line.stores.redis, KEYS, limit=10)
+    assert tick.call_in_ms is not None
+    assert 0 < tick.call_in_ms <= 600
+    assert next_tick_s(tick, moved=False) == max(TICK_S, tick.call_in_ms / 1000)
+    full = tick._replace(
+        call_in_ms=0
+    )  # the rate would, and something else holds them back: it may end any time
+    assert next_tick_s(full, moved=False) == TICK_S
 
 
 async def test_the_schedule_acts_within_a_second(line: Line) -> None:

@@ -5,7 +5,7 @@
 -- ARGV now_ms:clock, limit:num, channel, silent_ms:num
 -- USES room, windows, wanted, networks, bucket, turns, throttle, outflow, opening, schedule, ending_due, freezing, passing, calling
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
--- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog
+-- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
@@ -47,4 +47,10 @@ reply[HEAD + 12] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < 
 -- The cap is full: so far apart people leave who all stay to the end.
 reply[HEAD + 13] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
 reply[HEAD + 14] = next_due_in_ms(); reply[HEAD + 15] = redis.call('XLEN', submissions)
+-- How long until the rate lets the next of the line in; -1: nobody waits for that.
+local waits_for_rate = state == 'open' and c.rate > 0 and n.waiting + n.prequeue > 0
+reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - m.level) / c.rate)) or -1
+-- What ended since Postgres was told last, and shortly before (see `app/waiting_room/ended_places.py`): clocks may be set back.
+local kept_ms = (m.kept_ms or 0) - 2000
+reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms, '+inf')
 return reply

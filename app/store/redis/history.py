@@ -2,43 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
 import msgspec
-from redis.exceptions import ResponseError
 
-from app.core.history import EVERY_MS, KEPT_MAX, KEPT_MS, Sample
-from app.store.away import RedisUnable
+from app.core.history import KEPT_MAX, KEPT_MS, Sample
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
+from app.store.pipelining import Command, ask_together
 
-AHEAD_MS = 60_000  # no clock of another worker is: ours was set back
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Sample)
 
 
-async def is_due(redis: RedisClient, keys: RoomKeys, at_ms: int) -> bool:
-    """Whether nobody has taken the sample of this moment."""
-    client: Any = redis
-    newest = await client.xrevrange(keys.samples, count=1)
-    if newest and _at_ms(newest[0][0]) - at_ms > AHEAD_MS:  # ids only grow: begin anew
-        await client.delete(keys.samples)
-        return True
-    return not newest or at_ms - _at_ms(newest[0][0]) >= EVERY_MS
+class Told(NamedTuple):
+    """What a sample says besides what the status does."""
+
+    newest_ms: int  # of the sample taken last; 0: there is none
+    joined: int
+    no_shows: int
+    requests: int  # for tickets: how many there ever were
+    backlog: int  # and how many wait to be settled
+    sold: int
 
 
-async def add(redis: RedisClient, keys: RoomKeys, sample: Sample) -> None:
-    """Keep a sample; of two of the same moment the first."""
+async def look(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> list[Told | None]:
+    """All that is asked of these rooms, and of those that sell, in one round trip; None for one that Redis
+    cannot tell of."""
+    asked = [_questions(*it) for it in rooms]
+    replies = iter(await ask_together(redis, chain.from_iterable(asked)))
+    return [_told(*(next(replies) for _ in questions)) for questions in asked]
+
+
+def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
+    asked: list[Command] = [
+        ("XREVRANGE", keys.samples, "+", "-", "COUNT", 1),
+        ("HMGET", keys.meter, "joined", "no_shows"),
+    ]
+    return [*asked, ("HGET", keys.stock, "sold"), ("XINFO STREAM", keys.submissions)] if sells else asked
+
+
+def _told(newest: Any, counted: Any, sold: Any = 0, stream: Any = None) -> Told | None:
+    if any(isinstance(it, Exception) for it in (newest, counted, sold)):
+        return None
+    if stream is None or isinstance(stream, Exception):  # there is no such stream: nobody asked yet
+        stream = {"entries-added": 0, "length": 0}
+    joined, no_shows = (int(it or 0) for it in counted)
+    newest_ms = int(newest[0][0].partition("-")[0]) if newest else 0
+    asked = int(stream["entries-added"]), int(stream["length"])
+    return Told(newest_ms, joined, no_shows, *asked, int(sold or 0))
+
+
+async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> None:
+    """Keep a sample of each of these rooms; of two of the same moment the first, as ids only grow."""
+    commands: list[Command] = []
+    for keys, it in taken:
+        kept = ("MAXLEN", KEPT_MAX, f"{it.at_ms}-0", "s", _encoder.encode(it))
+        commands += [("XADD", keys.samples, *kept), ("PEXPIRE", keys.samples, KEPT_MS)]
+    await ask_together(redis, commands)
+
+
+async def begin_anew(redis: RedisClient, keys: RoomKeys) -> None:
+    """Forget the samples, which are of times to come."""
     client: Any = redis
-    try:
-        await client.xadd(
-            keys.samples, {"s": _encoder.encode(sample)}, id=f"{sample.at_ms}-0", maxlen=KEPT_MAX
-        )
-    except RedisUnable:
-        raise
-    except ResponseError:  # another worker was faster: ids only grow
-        pass
-    await client.pexpire(keys.samples, KEPT_MS)
+    await client.delete(keys.samples)
 
 
 async def since(redis: RedisClient, keys: RoomKeys, at_ms: int) -> list[Sample]:
@@ -46,19 +75,3 @@ async def since(redis: RedisClient, keys: RoomKeys, at_ms: int) -> list[Sample]:
     client: Any = redis
     found = await client.xrange(keys.samples, min=at_ms, count=KEPT_MAX)
     return [_decoder.decode(fields["s"]) for _, fields in found]
-
-
-async def requests(redis: RedisClient, keys: RoomKeys) -> tuple[int, int]:
-    """Requests for tickets: how many there ever were, and how many wait to be settled."""
-    client: Any = redis
-    try:
-        told = await client.xinfo_stream(keys.submissions)
-    except RedisUnable:
-        raise
-    except ResponseError:  # there is no such stream: nobody asked yet
-        return 0, 0
-    return int(told["entries-added"]), int(told["length"])
-
-
-def _at_ms(entry_id: str) -> int:
-    return int(entry_id.partition("-")[0])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from app.core.model import RoomId
 from app.store.away import RedisUnable
-from app.store.connections import REDIS_AWAY, RedisClient
+from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, ROOMS, RoomKeys
+from app.store.pipelining import ask_together
 from app.store.pubsub import publish
 from app.store.scripts.stock import GROUP
 
@@ -117,17 +117,10 @@ async def backlogs(redis: RedisClient, room_ids: Sequence[RoomId]) -> dict[RoomI
 
     A room of which Redis cannot tell is left out.
     """
-    client: Any = redis
     found: dict[RoomId, int] = {}
     for first in range(0, len(room_ids), BACKLOGS_AT_ONCE):
         some = room_ids[first : first + BACKLOGS_AT_ONCE]
-        pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()
-        for room_id in some:
-            pipeline.xlen(RoomKeys(room_id).submissions)
-        lengths = await pipeline.execute(raise_on_error=False)
-        away = next((it for it in lengths if isinstance(it, REDIS_AWAY)), None)
-        if away is not None:
-            raise away
+        lengths = await ask_together(redis, [("XLEN", RoomKeys(it).submissions) for it in some])
         found |= {it: length for it, length in zip(some, lengths, strict=True) if isinstance(length, int)}
     return {it: length for it, length in found.items() if length}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.core.clock import REDIS_TIME
 from app.core.model import Pace, RoomStatus, VisitorId
@@ -12,7 +12,7 @@ from app.core.wait_estimate import Moment
 from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.scripts.loader import call, call_each
-from app.store.scripts.room import HEAD, known, loaded, pace_text, room_status
+from app.store.scripts.room import HEAD, NotLoaded, known, loaded, pace_text, room_status
 
 
 class SessionRecord(NamedTuple):
@@ -46,6 +46,8 @@ class Tick(NamedTuple):
     moment: Moment  # what the pace of the line is measured by
     due_in_ms: int | None  # until the next time staff set
     backlog: int  # reservation requests that nobody has settled yet
+    call_in_ms: int | None  # until the rate lets the next of those who wait in; None: nobody waits for that
+    unkept: bool  # places ended that Postgres may not know of
 
 
 class Undrawn(NamedTuple):
@@ -102,12 +104,36 @@ async def admit(
 
     A limit of 0, as Postgres is unavailable: nobody is called, nothing ends, claim windows stand still.
     """
-    channel = STATUS_CHANNEL + keys.room_id
-    reply = loaded(
-        await call(redis, "admit", keys, limit=limit, channel=channel, silent_ms=silent_ms, now_ms=now_ms)
-    )
+    (tick,) = await admit_each(redis, [keys], limit=limit, silent_ms=silent_ms, now_ms=now_ms)
+    if isinstance(tick, Exception):
+        raise tick
+    return tick
+
+
+async def admit_each(
+    redis: RedisClient,
+    rooms: Sequence[RoomKeys],
+    *,
+    limit: int,
+    silent_ms: int = 0,
+    now_ms: int = REDIS_TIME,
+) -> list[Tick | Exception]:
+    """A tick of each of these rooms; NotLoaded, or what is wrong with this one, instead."""
+
+    def own(keys: RoomKeys) -> dict[str, str]:
+        return {"channel": STATUS_CHANNEL + keys.room_id}
+
+    scalars = {"limit": limit, "silent_ms": silent_ms, "now_ms": now_ms}
+    replies = await call_each(redis, "admit", rooms, own, **scalars)
+    return [it if isinstance(it, Exception) else _tick(it) for it in replies]
+
+
+def _tick(reply: list[Any]) -> Tick | NotLoaded:
+    if reply[0] == "unknown":
+        return NotLoaded()
     status = room_status(reply)
-    restoring, more, undrawn_, numbers_left, tell, calls, *measured, due_in_ms, backlog = reply[HEAD:]
+    restoring, more, undrawn_, numbers_left, tell, calls, *measured = reply[HEAD:-4]
+    due_in_ms, backlog, call_in_ms, unkept = reply[-4:]
     return Tick(
         status,
         restoring == 1,
@@ -119,6 +145,8 @@ async def admit(
         _moment(status, *measured),
         None if due_in_ms < 0 else due_in_ms,
         backlog,
+        None if call_in_ms < 0 else call_in_ms,
+        unkept > 0,
     )
 
 

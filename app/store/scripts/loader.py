@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisClusterException
 
-from app.store.away import REDIS_AWAY
 from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
+from app.store.pipelining import ask_together
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient
@@ -142,24 +142,41 @@ async def call(
         return await client.eval(it.text, len(it.keys), *arguments)
 
 
-async def call_each(redis: RedisClient, name: str, rooms: Sequence[RoomKeys], /, **scalars: int) -> list[Any]:
+async def call_each(
+    redis: RedisClient,
+    name: str,
+    rooms: Sequence[RoomKeys],
+    own: Callable[[RoomKeys], Mapping[str, str]] = lambda _: {},
+    /,
+    **common: int,
+) -> list[Any]:
     """Run a script without records once for each of these rooms, many in a round trip.
 
-    A raw reply each, in order; where Redis cannot tell, the ResponseError. Raises what says that it is away.
+    Its scalars are those `common` to all, and the room's `own`. A raw reply each, in order; where Redis
+    cannot tell, the ResponseError. Raises what says that it is away.
     """
     it = script(name)
     found: list[Any] = []
     for first in range(0, len(rooms), ROOMS_AT_ONCE):
         some = rooms[first : first + ROOMS_AT_ONCE]
-        client: Any = redis
-        pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()
-        for keys in some:
-            arguments = [getattr(keys, key) for key in it.keys] + [scalars[scalar] for scalar in it.scalars]
-            pipeline.execute_command("EVALSHA", it.sha, len(it.keys), *arguments)
-        for keys, reply in zip(some, await pipeline.execute(raise_on_error=False), strict=True):
-            if isinstance(reply, NoScriptError):
-                reply = await call(redis, name, keys, **scalars)
-            elif isinstance(reply, REDIS_AWAY):
-                raise reply
-            found.append(reply)
+        replies = await ask_together(redis, [_evalsha(it, keys, {**common, **own(keys)}) for keys in some])
+        for keys, reply in zip(some, replies, strict=True):
+            unknown = isinstance(reply, NoScriptError)
+            found.append(await call(redis, name, keys, **common, **own(keys)) if unknown else reply)
     return found
+
+
+def _evalsha(it: Script, keys: RoomKeys, scalars: Mapping[str, str | int]) -> list[str | int]:
+    names = [getattr(keys, key) for key in it.keys]
+    return ["EVALSHA", it.sha, len(names), *names, *(scalars[scalar] for scalar in it.scalars)]
+
+
+def server_of(redis: RedisClient, key: str) -> str:
+    """Which server has this key, as far as is known: what goes to one of them may go together."""
+    if isinstance(redis, Redis):
+        return ""
+    try:
+        node = redis.get_node_from_key(key)
+    except RedisClusterException:  # none has it; asking says so
+        return ""
+    return node.name if node else ""

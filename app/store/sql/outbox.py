@@ -83,6 +83,12 @@ async def turn(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
         yield connection if mine else None
 
 
+async def has_next(postgres: asyncpg.Pool) -> bool:
+    """Whether there is anything to tell."""
+    found: bool = await postgres.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)")
+    return found
+
+
 async def waiting(connection: Connection, number: int | None = None) -> Waiting:
     """What is next, or this row. Called in a `turn`."""
     rows = await connection.fetch(_NEXT, number)

@@ -24,9 +24,11 @@ class Unloaded(NamedTuple):
 
 
 async def select_changed(queries: Queries, within_s: float) -> dict[RoomId, int]:
-    """The version of each room that was made or changed in the last while."""
+    """The version of each room that was made or changed in the last while, without those not in Redis."""
     rows = await queries.fetch(
-        "SELECT room_id, version FROM rooms WHERE changed_at > now() - make_interval(secs => $1)", within_s
+        "SELECT room_id, version FROM rooms WHERE changed_at > now() - make_interval(secs => $1) "
+        "AND NOT (unloaded_at IS NOT NULL AND state = 'closed')",
+        within_s,
     )
     return {row["room_id"]: row["version"] for row in rows}
 

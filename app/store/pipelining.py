@@ -1,0 +1,31 @@
+"""Many commands in one round trip, on a single server and on a Cluster alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from redis.asyncio import Redis
+
+from app.store.away import REDIS_AWAY
+
+if TYPE_CHECKING:
+    from app.store.connections import RedisClient
+
+Command = Sequence[str | bytes | int | float]
+
+
+async def ask_together(redis: RedisClient, commands: Iterable[Command]) -> list[Any]:
+    """The replies, in order, each as the client reads it; where Redis cannot tell, the ResponseError.
+
+    Nothing keeps them together on the server. Raises what says that it is away.
+    """
+    client: Any = redis
+    pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()
+    for command in commands:
+        pipeline.execute_command(*command)
+    replies: list[Any] = await pipeline.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, REDIS_AWAY):
+            raise reply
+    return replies

@@ -1,0 +1,97 @@
+"""What a worker with little to do asks of the stores: it follows the rooms that move, not those there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from app.core.model import RoomId
+from app.store.connections import Stores, connect_redis
+from app.store.keys import RoomKeys
+from app.store.redis.busy import KEYS
+from app.waiting_room import control
+from app.waiting_room.queue import Joining, join, open_line
+from tests.builders import STAFF, a_visitor
+from tests.conftest import Servers
+from tests.waiting import wait_until
+from tests.worker.test_many_rooms import OFF, a_worker, many_rooms
+
+MOMENTS = 2  # samples of a room, two seconds apart: for so long is counted
+QUIET = [f"quiet{number}" for number in range(20)]
+EMPTY = [f"empty{number}" for number in range(40)]
+
+
+class Asked(NamedTuple):
+    """What was asked in each second."""
+
+    round_trips: float  # to Redis
+    scripts: float
+    statements: float  # of Postgres, as transactions
+
+
+class Counted:
+    """The worker's stores, and how often it has asked Redis."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self.round_trips = 0
+
+
+@asynccontextmanager
+async def counted(servers: Servers, stores: Stores) -> AsyncIterator[Counted]:
+    """The same stores, over a client of the worker's own."""
+    client: Any = await connect_redis(servers.redis_url, timeout_s=5)
+    found = Counted(Stores(client, stores.postgres))
+
+    class Counting(client.connection_pool.connection_class):
+        async def send_packed_command(self, *arguments: Any, **options: Any) -> None:
+            found.round_trips += 1
+            await super().send_packed_command(*arguments, **options)
+
+    await client.connection_pool.disconnect()
+    client.connection_pool.connection_class = Counting
+    yield found
+    await client.aclose()
+
+
+async def asked(found: Counted, stores: Stores, room_id: str) -> Asked:
+    """Count for a few seconds."""
+    client: Any = stores.redis
+    samples = RoomKeys(RoomId(room_id)).samples
+
+    async def so_far() -> tuple[float, int, int, int]:
+        seconds, micros = await client.time()
+        scripts = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        done = await stores.postgres.fetchval(
+            "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+        )
+        return seconds + micros / 1e6, found.round_trips, scripts, done
+
+    async def sampled(times: int) -> bool:
+        return bool(await client.xlen(samples) >= times)
+
+    await wait_until(partial(sampled, 1), "the first sample")
+    before = await so_far()
+    await wait_until(partial(sampled, 1 + MOMENTS), "some samples")
+    took_s, *counted = (after - start for after, start in zip(await so_far(), before, strict=True))
+    return Asked(*(count / took_s for count in counted))
+
+
+async def test_what_rooms_cost_in_which_nothing_moves_does_not_grow_with_them(
+    stores: Stores, servers: Servers
+) -> None:
+    await many_rooms(stores, [*QUIET, *EMPTY], "open")
+    client: Any = stores.redis
+    await client.delete(KEYS.busy)  # they were made long ago
+    await stores.postgres.execute("UPDATE rooms SET changed_at = now() - interval '1 day'")
+    line = open_line(stores, OFF)
+    for name in QUIET:  # somebody waits in each, and nobody is called
+        await control.configure(line, RoomId(name), {"admission_rate_per_minute": 0}, by=STAFF)
+        await join(line, RoomId(name), Joining(a_visitor()))
+    async with counted(servers, stores) as found, a_worker(found.stores):
+        it = await asked(found, stores, QUIET[0])
+    assert it.round_trips <= 32  # it was 280 when each room ticked by itself
+    assert it.scripts <= 3 * len(QUIET)  # a tick a second, a status each two, and what is not a room's
+    assert it.statements <= 25

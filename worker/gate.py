@@ -1,0 +1,276 @@
+"""One worker's care of one room, while there is work for it.
+
+Its ticks are made together with those of other rooms (`Ticks`). Most are followed by nothing; what does
+follow from one is done in the room's own task, so that a room in trouble keeps no other waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from app.core import rules
+from app.core.errors import RoomNotFound
+from app.core.model import Pace, RoomId
+from app.core.wait_estimate import Measured
+from app.restoring.room import rebuild_room
+from app.store.coalescer import Coalescer
+from app.store.connections import RedisClient, Stores
+from app.store.keys import RoomKeys
+from app.store.postgres_watch import AWAY_AFTER_S
+from app.store.scripts import admission
+from app.store.scripts.admission import Tick
+from app.store.scripts.loader import server_of
+from app.store.scripts.room import NotLoaded
+from app.store.sql import resting, rooms
+from app.waiting_room import control, wait_estimate
+from app.waiting_room.ended_places import keep_endings
+from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
+from worker.timing import repeat
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.25
+SLOW_TICK_S = 1.0  # of a room where nothing moved and nobody can be called yet
+TOGETHER = 200  # rooms in a round trip
+FOLLOW_UPS_AT_ONCE = 20  # each has a connection meanwhile
+CALLS_MAX = 2_000  # a tick; one script run stays below 10 ms
+DUE_WITHIN_S = 60.0  # a room is looked after from so long before a time that acts on it
+RECORD_EVERY_S = 1.0
+
+Moved = tuple[int | str | None, ...]
+
+
+class Answering:
+    """Whether Postgres answers, as one worker knows it."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.answered_at = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago it was asked what it has answered."""
+        return time.monotonic() - self.answered_at
+
+    @property
+    def nobody_called(self) -> bool:
+        """Without Postgres a called visitor could not claim and would lose their turn: nobody is called."""
+        return self.away or self.silent_s > AWAY_AFTER_S
+
+
+class Ticks:
+    """Ticks rooms: one round trip at a time to each server, for all that are due meanwhile."""
+
+    def __init__(self, redis: RedisClient, postgres: Answering) -> None:
+        self._redis = redis
+        self._postgres = postgres
+        self._together: Coalescer[str, RoomKeys, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
+        self.follow_ups = asyncio.Semaphore(FOLLOW_UPS_AT_ONCE)
+
+    def tick(self, keys: RoomKeys) -> asyncio.Future[Tick]:
+        """The next tick of a room. Raises NotLoaded, and what is wrong with this room alone."""
+        return self._together.submit(server_of(self._redis, keys.conf), keys)
+
+    async def _tick(self, _server: str, some: Sequence[RoomKeys]) -> list[Tick | Exception]:
+        limit = 0 if self._postgres.nobody_called else CALLS_MAX
+        silent_ms = round(1000 * self._postgres.silent_s)
+        return await admission.admit_each(self._redis, some, limit=limit, silent_ms=silent_ms)
+
+
+class Gate:
+    """One worker's care of one room."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        room_id: RoomId,
+        ticks: Ticks,
+        postgres: Answering,
+        restores: asyncio.Semaphore,
+    ) -> None:
+        self._stores = stores
+        self._room_id = room_id
+        self._keys = RoomKeys(room_id)
+        self._ticks = ticks
+        self._postgres = postgres
+        self._restores = restores
+        self._dismissed = asyncio.Event()
+        self._came: asyncio.Future[Tick | None] | None = None  # a tick that something follows from
+        self._waiting = False  # for the time of the next tick
+        self._due_at = 0.0
+        self._seen: Moved = ()
+        self._measured = Measured()
+        self._pace: Pace | None = None  # to be shown
+        self._recorded: Moved = ()
+        self._records_at, self._keeps_at = 0.0, 0.0
+        self.version = 0  # of the room in Postgres, as far as it is known
+        self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
+        self.wanted = False  # there is work for it, as far as `Watch` knows
+
+    async def run(self) -> None:
+        """Do what follows from ticks until the room rests, the worker stops or the room is deleted."""
+        self._due_at = 0.0
+        try:
+            await repeat(self._dismissed, f"admit {self._room_id}", self._once, 0)
+        except RoomNotFound:
+            log.info("the room is gone", room_id=self._room_id)
+
+    def dismiss(self) -> None:
+        """Let it come to an end."""
+        self._dismissed.set()
+        if self._came is not None and not self._came.done():
+            self._came.set_result(None)
+
+    def tick_if_due(self) -> None:
+        """Called again and again: tick if it is time to."""
+        if self._waiting and time.monotonic() >= self._due_at:
+            self._tick()
+
+    def _tick(self) -> None:
+        self._waiting = False
+        self._ticks.tick(self._keys).add_done_callback(self._took)
+
+    def _took(self, reply: asyncio.Future[Tick]) -> None:
+        error = None if reply.cancelled() else reply.exception()
+        if self._came is None or self._came.done() or reply.cancelled():  # the task broke, or is to end
+            return
+        if error is not None:
+            self._came.set_exception(error)
+        elif self._follows(tick := reply.result()):
+            self._came.set_result(tick)
+        else:
+            self._over(tick)
+            self._waiting = True
+
+    async def _once(self) -> bool:
+        """Wait for a tick that something follows from, and do that."""
+        self._came = asyncio.get_running_loop().create_future()
+        if self._due_at:
+            self._waiting = True
+        else:
+            self._tick()
+        try:
+            tick = await self._came
+        except NotLoaded:
+            return await self._restore_if_needed()
+        if tick is not None and not self._postgres.nobody_called:
+            await self._go_on(tick)
+        return True  # which waits for the next
+
+    def _follows(self, tick: Tick) -> bool:
+        """Whether there is anything to do after this tick."""
+        if self._postgres.nobody_called:
+            return False
+        self._measured, self._pace = wait_estimate.look(self._measured, tick)
+        return (
+            tick.more
+            or tick.restoring
+            or tick.undrawn
+            or tick.status.version < self.version
+            or _numbers_run_out(tick)
+            or self._pace is not None
+            or self._is_to_be_recorded(tick)
+        )
+
+    async def _go_on(self, tick: Tick) -> None:
+        if tick.restoring:  # whoever began it may have died; if not, this does nothing
+            await self._restore()
+        async with self._ticks.follow_ups:
+            drawn = await self._follow_up(tick)
+        self._over(tick, more=tick.more or drawn > 0)
+
+    async def _follow_up(self, tick: Tick) -> int:
+        """How many were drawn."""
+        if tick.status.version < self.version:
+            await control.push(self._stores, self._room_id)
+        if _numbers_run_out(tick):
+            await reserve_numbers(self._stores, self._room_id)
+        if self._pace is not None:
+            await admission.show_pace(self._stores.redis, self._keys, tick.status.pace, self._pace)
+        if self._is_to_be_recorded(tick):
+            await self._record(tick)
+        return await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
+
+    def _over(self, tick: Tick, *, more: bool = False) -> None:
+        """All that follows from this tick is done; when is the next?"""
+        recorded = self._is_recorded(tick) and not tick.unkept
+        moved, self._seen = _moved(tick) != self._seen, _moved(tick)
+        self.ticked = True
+        self.at_rest = recorded and not more and rests(tick) and tick.status.version >= self.version
+        self._due_at = 0.0 if more else time.monotonic() + next_tick_s(tick, moved=moved)
+
+    async def _restore_if_needed(self) -> bool:
+        """A room that was unloaded is let be, unless somebody has to do with it."""
+        self._due_at = time.monotonic()
+        if not self.wanted and await resting.select_unloaded(self._stores.postgres, self._room_id):
+            self.at_rest = True
+        else:
+            await self._restore()
+        return True
+
+    async def _restore(self) -> None:
+        # When Redis was lost all busy rooms are due at once; each restore needs two connections.
+        async with self._restores:
+            await rebuild_room(self._stores, self._room_id)
+
+    def _is_recorded(self, tick: Tick) -> bool:
+        """A room comes to rest once this is recorded; so one that is found at rest has nothing to record."""
+        found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
+        return found_at_rest or _progress(tick) == self._recorded
+
+    def _is_to_be_recorded(self, tick: Tick) -> bool:
+        now = time.monotonic()
+        keep = tick.unkept and now >= self._keeps_at
+        return keep or (now >= self._records_at and not self._is_recorded(tick))
+
+    async def _record(self, tick: Tick) -> None:
+        """Keep how far the queue got and how places ended, each second."""
+        now = time.monotonic()
+        if tick.unkept and now >= self._keeps_at:
+            await keep_endings(self._stores, self._room_id, tick.status.now_ms)
+            self._keeps_at = now + RECORD_EVERY_S
+        if now >= self._records_at and not self._is_recorded(tick):
+            await rooms.record_progress(self._stores.postgres, self._room_id, tick.status)
+            self._recorded, self._records_at = _progress(tick), now + RECORD_EVERY_S
+
+
+def rests(tick: Tick) -> bool:
+    """Whether nothing in this room needs a worker until somebody comes, or for longer than a minute."""
+    now = tick.status
+    if tick.restoring or tick.backlog or now.called or now.active or now.held or now.outflow_per_minute:
+        return False
+    if now.waiting and now.state != "closed":
+        return False
+    return tick.due_in_ms is None or tick.due_in_ms > 1000 * DUE_WITHIN_S
+
+
+def next_tick_s(tick: Tick, *, moved: bool) -> float:
+    """How soon a room needs its next tick: while it moves, four times a second, to call and to tell of it.
+
+    Where nothing moves time alone brings something: a call, a time that staff set, somebody's deadline. Then
+    it is the time until then, at most a second; whoever comes to an empty room is called by their join.
+    """
+    if moved or tick.restoring or tick.undrawn:
+        return TICK_S
+    soon_ms = [it for it in (tick.call_in_ms, tick.due_in_ms) if it is not None]
+    return max(TICK_S, min([SLOW_TICK_S, *(it / 1000 for it in soon_ms)]))
+
+
+def _numbers_run_out(tick: Tick) -> bool:
+    return tick.numbers_left < rules.numbers_block(tick.status.last_number) // 2
+
+
+def _progress(tick: Tick) -> Moved:
+    """What Postgres has to know."""
+    now = tick.status
+    return now.state, now.serving_position, now.last_number, now.opened_at_ms
+
+
+def _moved(tick: Tick) -> Moved:
+    """What is different when anything has moved."""
+    now = tick.status
+    return (now.version, *_progress(tick), now.waiting, now.called, now.active, now.available, now.held)
