@@ -19,13 +19,14 @@ from app.core.model import Author
 from app.reservations import holds
 from app.store.connections import STORE_AWAY, Stores
 from app.store.sql import hold_endings, jobs, mails, orders
-from app.store.sql.jobs import Job
+from app.store.sql.jobs import Item, Job
 from app.store.sql.rooms import Connection
 
 EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders a step
 TRIES_MAX = 10  # of an order that cannot be cancelled just now
 MESSAGES_WAITING_MAX = 400  # so that a confirmation never waits behind a whole audience
 TOO_MANY = f"These are more than {ITEMS_MAX:,} orders. Choose fewer, by event or time."
+TOOK_TOO_LONG = "It took too long to list these orders. Choose fewer, by event or time, or try again later."
 PAYING = "A payment is under way. Cancel it by hand once its outcome is known."
 
 Said = Literal["more", "later", "over"]  # later: there is nothing to do for a moment
@@ -41,7 +42,7 @@ class After(NamedTuple):
 
 
 class TooMany(Exception):
-    """They cannot be listed in the time of a step."""
+    """More orders than a job can be about; the message is for who asked."""
 
 
 async def step(stores: Stores, job_id: str) -> Said:
@@ -54,6 +55,9 @@ async def step(stores: Stores, job_id: str) -> Said:
             after = await (_begin if job.total is None else _go_on)(connection, stores, job)
     except STORE_AWAY:
         raise
+    except TooMany as refusal:
+        await jobs.finish(stores.postgres, job_id, "failed", str(refusal))
+        return "over"
     except Exception as error:  # whatever it is: it is tried again, then told to who asked
         await jobs.broke(stores.postgres, job_id, f"{type(error).__name__}: {error}")
         raise
@@ -67,11 +71,9 @@ async def _begin(connection: Connection, _stores: Stores, job: Job) -> After:
     try:
         total = await LISTS[job.kind](connection, job)
     except TimeoutError:
-        raise TooMany("It took too long to list these orders; choose fewer, by event or time") from None
+        raise TooMany(TOOK_TOO_LONG) from None
     if total > ITEMS_MAX:
-        await jobs.drop_all_items(connection, job.job_id)
-        await jobs.finish(connection, job.job_id, "failed", TOO_MANY)
-        return After("over")
+        raise TooMany(TOO_MANY)
     await jobs.begin(connection, job.job_id, total)
     return After("more")
 
@@ -87,24 +89,25 @@ async def _go_on(connection: Connection, stores: Stores, job: Job) -> After:
     return after
 
 
-async def _export(connection: Connection, _stores: Stores, job: Job, items: list[str]) -> After:
-    found = await orders.of_ids(connection, items)
+async def _export(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> After:
+    found = await orders.of_ids(connection, _ids(items))
     await jobs.add_part(connection, job.job_id, job.done, gzip.compress(csv_rows(found)))
     await jobs.drop_items(connection, job.job_id, items)
     return After("more", len(items))
 
 
-async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[str]) -> After:
+async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> After:
     """Those that somebody pays for or changes at this moment are tried again, after all others."""
-    before = await orders.statuses(connection, items)
-    ended = await hold_endings.cancel_many(connection, items)
+    ids = _ids(items)
+    before = await orders.statuses(connection, ids)
+    ended = await hold_endings.cancel_many(connection, ids)
     by = Author(job.asked_by, job.asked_role, job.job_id)
     for it in ended:
         thing = Thing("reservation", it.reservation_id)
         was, now = {"status": before[it.reservation_id]}, {"status": "cancelled"}
         await audit.record(connection, by, "cancel", thing, before=was, after=now)
-    still = await orders.statuses(connection, items)
-    busy = [it for it in items if still.get(it) in ("held", "paying", "confirmed")]
+    still = await orders.statuses(connection, ids)
+    busy = [it for it in items if still.get(it.reservation_id) in ("held", "paying", "confirmed")]
     over = [it for it in items if it not in busy]
     await jobs.drop_items(connection, job.job_id, over)
     failed = await jobs.put_off(connection, job.job_id, busy, TRIES_MAX, PAYING) if busy else 0
@@ -116,15 +119,19 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
     return After("more" if over else "later", len(over) + failed, failed, follow)
 
 
-async def _message(connection: Connection, _stores: Stores, job: Job, items: list[str]) -> After:
+async def _message(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> After:
     if await mails.messages_waiting(connection, MESSAGES_WAITING_MAX) >= MESSAGES_WAITING_MAX:
         return After("later")
-    await mails.queue_of_message(connection, job.job_id, items)
+    await mails.queue_of_message(connection, job.job_id, _ids(items))
     await jobs.drop_items(connection, job.job_id, items)
     return After("more", len(items))
 
 
-Work = Callable[[Connection, Stores, Job, list[str]], Awaitable[After]]
+def _ids(items: list[Item]) -> list[str]:
+    return [it.reservation_id for it in items]
+
+
+Work = Callable[[Connection, Stores, Job, list[Item]], Awaitable[After]]
 LISTS: dict[JobKind, Callable[[Connection, Job], Awaitable[int]]] = {
     "export_orders": jobs.list_orders,
     "cancel_orders": jobs.list_cancellable,

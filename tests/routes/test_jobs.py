@@ -258,7 +258,7 @@ async def test_a_job_is_stopped_and_what_is_done_stays_done(
 
 
 async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_given_up(
-    web: Web, stores: Stores, settings: Settings
+    web: Web, stores: Stores, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await web.event()
     olga = await web.staff("operator", "olga")
@@ -276,7 +276,16 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
         await stores.postgres.execute("ALTER TABLE elsewhere RENAME TO job_items")
     assert await state(stores, broken) == ("failed", 0, None, 0)
     assert "UndefinedTableError" in await shown(web, f"/admin/jobs/{broken}", olga)
-    await asked(web, "/admin/orders/file", olga)  # there is room for one more
+    much = await asked(web, "/admin/orders/file", olga)  # there is room for one more
+    await stores.postgres.execute(
+        "INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency, "
+        "fingerprint, expires_at) VALUES ('r', 'gala', 'v', 'expired', '[]', 0, 'EUR', 'f', now())"
+    )
+    monkeypatch.setattr(steps, "ITEMS_MAX", 0)
+    assert await steps.step(stores, much) == "over"
+    assert await state(stores, much) == ("failed", 0, None, 0)
+    assert "Choose fewer" in await shown(web, f"/admin/jobs/{much}", olga)
+    monkeypatch.undo()
     listed = await shown(web, "/admin/jobs", olga)
     assert f"{UNFINISHED_MAX + 1} in total" in listed
     await run_queue(stores, settings)

@@ -11,7 +11,7 @@ import msgspec
 
 from app.core.jobs import UNFINISHED, UNFINISHED_MAX, JobKind, JobRequest, JobState
 from app.core.model import Role
-from app.store.sql.orders import LONG_S, WHERE
+from app.store.sql.orders import WHERE
 from app.store.sql.rooms import Connection, Queries
 
 BREAKS_MAX = 3  # steps that fail in a row, until the job is given up
@@ -38,6 +38,13 @@ class Job(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class Item(NamedTuple):
+    """An order that a job is about, and its number in the job."""
+
+    number: int
+    reservation_id: str
 
 
 class Failure(NamedTuple):
@@ -155,41 +162,38 @@ async def _list(connection: Connection, chosen: str, *arguments: object) -> int:
     return int(done.rpartition(" ")[2])
 
 
-async def next_items(connection: Connection, job_id: str, limit: int) -> list[str]:
+async def next_items(connection: Connection, job_id: str, limit: int) -> list[Item]:
     """The orders to go on with; those that were tried already come last."""
     rows = await connection.fetch(
-        "SELECT reservation_id FROM job_items WHERE job_id = $1 AND why = '' ORDER BY tries, number LIMIT $2",
+        "SELECT number, reservation_id FROM job_items WHERE job_id = $1 AND why = '' "
+        "ORDER BY tries, number LIMIT $2",
         *(job_id, limit),
     )
-    return [row["reservation_id"] for row in rows]
+    return [Item(*row) for row in rows]
 
 
-async def drop_items(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
+async def drop_items(connection: Connection, job_id: str, items: Sequence[Item]) -> None:
     """Remove these orders from the job: they are done."""
     await connection.execute(
-        "DELETE FROM job_items WHERE job_id = $1 AND reservation_id = ANY($2) AND why = ''",
-        *(job_id, reservation_ids),
+        "DELETE FROM job_items USING unnest($2::bigint[]) AS done (number) "
+        "WHERE job_id = $1 AND job_items.number = done.number",
+        *(job_id, [it.number for it in items]),
     )
-
-
-async def drop_all_items(connection: Connection, job_id: str) -> None:
-    """Remove all remaining orders from the job."""
-    await connection.execute("DELETE FROM job_items WHERE job_id = $1", job_id, timeout=LONG_S)
 
 
 async def put_off(
-    connection: Connection, job_id: str, reservation_ids: Sequence[str], tries_max: int, why: str
+    connection: Connection, job_id: str, items: Sequence[Item], tries_max: int, why: str
 ) -> int:
     """Postpone orders that could not be done now; how many are given up after too many attempts."""
     given_up: int = await connection.fetchval(
         """
         WITH changed AS (
             UPDATE job_items SET tries = tries + 1, why = CASE WHEN tries + 1 >= $3 THEN $4 ELSE '' END
-            WHERE job_id = $1 AND reservation_id = ANY($2) AND why = '' RETURNING why
+            WHERE job_id = $1 AND number = ANY($2) RETURNING why
         )
         SELECT count(*) FROM changed WHERE why <> ''
         """,
-        *(job_id, reservation_ids, tries_max, why),
+        *(job_id, [it.number for it in items], tries_max, why),
     )
     return given_up
 
