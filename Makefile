@@ -91,6 +91,13 @@ clients/node_modules/.package-lock.json: clients/package-lock.json
 	@if command -v npm >/dev/null; then cd clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; \
 	else echo "the tests of the clients for Node.js will be skipped, for want of npm" >&2; fi
 
+# Types of the API's documents, for the clients.
+.PHONY: client-types
+client-types: install
+	@mkdir -p build && $(VENV)/bin/python -c 'import json; from app.web.api.registry import CALLS; from app.web.api.openapi import contract; print(json.dumps(contract(CALLS)))' \
+	  > build/openapi.json
+	@$(VENV)/bin/python clients/generate.py build/openapi.json && $(VENV)/bin/ruff format -q clients
+
 # Needs wrk (apt-get install wrk); one row also nginx. make bench ARGS='--rows joins,place --quick --json figures.json'
 bench: install
 	@exec $(VENV)/bin/python -m load.bench $(ARGS)

@@ -1,0 +1,1027 @@
+"""Documents of the API. Made by `generate.py` from the contract; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class Accepted(TypedDict):
+    """The reservation is on its way; ask again at its address."""
+
+    reservation_id: str
+
+
+class AccessTokenDocument(TypedDict):
+    """An access token, good for 12 hours."""
+
+    access_token: str
+    expires_at: str | None
+    token_type: NotRequired[str]
+
+
+class AccountDocument(TypedDict):
+    """An account; `account_id` is the `sub` of its access tokens."""
+
+    account_id: str
+    email: str
+    name: str
+    role: Literal["admin", "operator", "user"]
+    created_at: str | None
+
+
+class AccountPatch(TypedDict):
+    """What one can change of one's own account."""
+
+    name: str
+
+
+class Alive(TypedDict):
+    """The process serves."""
+
+    status: str
+
+
+class AuditEntry(TypedDict):
+    """One change. `before` and `after` hold the fields that differ; null: it was made, or deleted."""
+
+    audit_id: str
+    changed_at: str
+    who: str
+    role: str
+    name: str | None
+    action: str
+    kind: str
+    id: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    request_id: str
+
+
+class AvailabilityDocument(TypedDict):
+    """How many tickets of each type are left."""
+
+    event_id: str
+    ticket_types: list[TicketTypeDocument]
+    updated_at: str
+
+
+class BookingTokenDocument(TypedDict):
+    """A claimed booking token."""
+
+    booking_token: str
+    expires_at: str | None
+    token_type: NotRequired[Literal["Bearer"]]
+
+
+class BypassRule(TypedDict):
+    """Who passes the gate without a turn: whoever fits all that it says (`core/gating.py`)."""
+
+    path_prefix: NotRequired[str]
+    path_regex: NotRequired[str]
+    method: NotRequired[str]
+    cidr: NotRequired[str]
+    header: NotRequired[str]
+    value: NotRequired[str]
+    cookie: NotRequired[str]
+    user_agent_contains: NotRequired[str]
+
+
+class CodeBody(TypedDict):
+    """The code in the mail that asks for a confirmation."""
+
+    code: str
+
+
+class ConfirmBody(TypedDict):
+    """A payment for the hold; tickets that are free need none."""
+
+    payment: NotRequired[PaymentBody | None]
+
+
+class Draw(TypedDict):
+    """What is published of a lottery: the commitment from the creation on, the seed after the
+    opening."""
+
+    commitment: str
+    seed: str | None
+
+
+class EventDocument(TypedDict):
+    """An event."""
+
+    event_id: str
+    room_id: str
+    name: str
+    venue: str
+    artist: str
+    starts_at: str
+    timezone: str
+    currency: str
+    max_tickets_per_visitor: int
+    hold_ttl_s: int
+    hold_extend_s: int
+    sell_after_start: bool
+    ticket_types: list[TicketTypeDocument]
+    seated: bool
+    published: bool
+
+
+class EventPatch(TypedDict):
+    """What can be changed of an event."""
+
+    name: NotRequired[str]
+    starts_at: NotRequired[str]
+    venue: NotRequired[str]
+    artist: NotRequired[str]
+    currency: NotRequired[str]
+    max_tickets_per_visitor: NotRequired[int]
+    hold_ttl_s: NotRequired[int]
+    hold_extend_s: NotRequired[int]
+    timezone: NotRequired[str]
+    sell_after_start: NotRequired[bool]
+    published: NotRequired[bool]
+
+
+class FaceDocument(TypedDict):
+    """As it is now; no secrets."""
+
+    customer_id: str
+    protect: NotRequired[list[UrlRule]]
+    cancel: NotRequired[list[UrlRule]]
+    ignore: NotRequired[list[UrlRule]]
+    cookie_domain: NotRequired[str]
+    cookie_minutes: NotRequired[int]
+    extend_cookie: NotRequired[bool]
+    public_config: NotRequired[bool]
+    version: int
+
+
+class GatewayMessage(TypedDict):
+    """What became of a payment, says the gateway. It may say more, and of other things: ignored."""
+
+    type: str
+    data: NotRequired[Any]
+
+
+class InstallationStats(TypedDict):
+    """The whole installation. All is true for all processes together, but `this_process`."""
+
+    lines: LineFigures
+    rooms: list[RoomLineFigures]
+    reservations: ReservationFigures
+    requests: RequestFigures
+    workers: int
+    this_process: ProcessFigures
+    updated_at: str | None
+
+
+class JoinBody(TypedDict):
+    """What may be said on joining; all of it optional."""
+
+    email: NotRequired[str | None]
+    locale: NotRequired[str | None]
+    invite: NotRequired[None]
+    proof: NotRequired[None]
+    quantity: NotRequired[int | None]
+
+
+class KeyDocument(TypedDict):
+    """A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now."""
+
+    key_id: str
+    name: str
+    role: str
+    made_by: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+    live: bool
+    network: str
+    scopes: list[str] | None
+    events: list[str] | None
+
+
+class KeySet(TypedDict):
+    """Public keys (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+class LineFigures(TypedDict):
+    """A line, or several together. Counters go back to the making of a room, or to the last loss of
+    Redis."""
+
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    stream_backlog: int
+    joined: int
+    admitted: int
+    no_shows: int
+    claimed: int
+    expired: int
+    left: int
+    done: int
+
+
+class LoginBody(TypedDict):
+    """E-mail and password."""
+
+    email: str
+    password: str
+
+
+class MadeFace(TypedDict):
+    """As it is now, and what the shop is given: told this once. `api_key` reads the configuration."""
+
+    customer_id: str
+    protect: NotRequired[list[UrlRule]]
+    cancel: NotRequired[list[UrlRule]]
+    ignore: NotRequired[list[UrlRule]]
+    cookie_domain: NotRequired[str]
+    cookie_minutes: NotRequired[int]
+    extend_cookie: NotRequired[bool]
+    public_config: NotRequired[bool]
+    version: int
+    secret_key: str
+    api_key: str
+
+
+class MadeKey(TypedDict):
+    """A key that has just been created. `key` is told this once; send it as `Authorization:
+    Bearer`."""
+
+    key_id: str
+    name: str
+    role: str
+    created_at: str
+    expires_at: str | None
+    key: str
+
+
+class MadeWebhook(TypedDict):
+    """A webhook that has just been created. Its secret is shown only here."""
+
+    webhook_id: str
+    url: str
+    types: list[str]
+    description: str
+    created_at: str
+    secret: str
+
+
+class MailboxDocument(TypedDict):
+    """Where mails to me go; `asked`: a confirmation was sent there, or is about to be."""
+
+    email: str
+    confirmed: bool
+    asked: bool
+
+
+class NewAccount(TypedDict):
+    """A registration. The password appears in no log and no response."""
+
+    email: str
+    name: str
+    password: str
+
+
+class NewEvent(TypedDict):
+    """An event to be put on sale."""
+
+    event_id: str
+    name: str
+    starts_at: str
+    venue: NotRequired[str]
+    artist: NotRequired[str]
+    currency: NotRequired[str]
+    max_tickets_per_visitor: NotRequired[int]
+    hold_ttl_s: NotRequired[int]
+    hold_extend_s: NotRequired[int]
+    timezone: NotRequired[str]
+    sell_after_start: NotRequired[bool]
+    published: NotRequired[bool]
+    room: NotRequired[NewRoomOfEvent]
+
+
+class NewFace(TypedDict):
+    """How a room speaks to a shop. Without a `secret_key` it keeps the one it has, or gets the
+    customer's."""
+
+    customer_id: str
+    protect: NotRequired[list[UrlRule]]
+    cancel: NotRequired[list[UrlRule]]
+    ignore: NotRequired[list[UrlRule]]
+    cookie_domain: NotRequired[str]
+    cookie_minutes: NotRequired[int]
+    extend_cookie: NotRequired[bool]
+    public_config: NotRequired[bool]
+    secret_key: NotRequired[str]
+
+
+class NewKey(TypedDict):
+    """A key to be made: what it is for, what it may do, and until when; null: until it is revoked.
+    `network`: from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which
+    calls it may make of those of its role; null: all. `events`: which events it acts on, and their
+    rooms; null: all."""
+
+    name: str
+    role: Literal["admin", "operator"]
+    expires_at: NotRequired[str | None]
+    network: NotRequired[str]
+    scopes: NotRequired[
+        list[
+            Literal[
+                "audit:read",
+                "events:read",
+                "events:write",
+                "keys:read",
+                "keys:write",
+                "reservations:read",
+                "reservations:write",
+                "rooms:read",
+                "rooms:write",
+                "sessions:write",
+                "stats:read",
+                "webhooks:read",
+                "webhooks:write",
+            ]
+        ]
+        | None
+    ]
+    events: NotRequired[list[str] | None]
+
+
+class NewRoom(TypedDict):
+    """A room without an event: settings, all but the name with a default."""
+
+    name: str
+    admission_rate_per_minute: NotRequired[int]
+    burst: NotRequired[int | None]
+    active_visitors_max: NotRequired[int | None]
+    claim_window_s: NotRequired[int]
+    unclaimed_per_network_max: NotRequired[int | None]
+    session_ttl_s: NotRequired[int]
+    visitors_per_ticket_max: NotRequired[float]
+    session_ends_on_confirm: NotRequired[bool]
+    restore_window_s: NotRequired[int]
+    queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    prequeue_at: NotRequired[str | None]
+    opens_at: NotRequired[str | None]
+    closes_at: NotRequired[str | None]
+    message: NotRequired[str]
+    locale: NotRequired[str]
+    theme: NotRequired[Theme]
+    public: NotRequired[bool]
+    test: NotRequired[bool]
+    session_renews: NotRequired[bool]
+    session_max_s: NotRequired[int | None]
+    gate_mode: NotRequired[Literal["auto", "off", "queue_all"]]
+    gate_fail: NotRequired[Literal["closed", "open"]]
+    pass_ip_bound: NotRequired[bool]
+    bypass: NotRequired[list[BypassRule]]
+    target_url: NotRequired[str]
+    allowed_return_hosts: NotRequired[list[str]]
+    room_id: str
+
+
+class NewRoomOfEvent(TypedDict):
+    """The room of a new event: any settings; without a name it takes the event's."""
+
+    admission_rate_per_minute: NotRequired[int]
+    burst: NotRequired[int | None]
+    active_visitors_max: NotRequired[int | None]
+    claim_window_s: NotRequired[int]
+    unclaimed_per_network_max: NotRequired[int | None]
+    session_ttl_s: NotRequired[int]
+    visitors_per_ticket_max: NotRequired[float]
+    session_ends_on_confirm: NotRequired[bool]
+    restore_window_s: NotRequired[int]
+    queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    prequeue_at: NotRequired[str | None]
+    opens_at: NotRequired[str | None]
+    closes_at: NotRequired[str | None]
+    message: NotRequired[str]
+    locale: NotRequired[str]
+    theme: NotRequired[Theme]
+    public: NotRequired[bool]
+    test: NotRequired[bool]
+    session_renews: NotRequired[bool]
+    session_max_s: NotRequired[int | None]
+    gate_mode: NotRequired[Literal["auto", "off", "queue_all"]]
+    gate_fail: NotRequired[Literal["closed", "open"]]
+    pass_ip_bound: NotRequired[bool]
+    bypass: NotRequired[list[BypassRule]]
+    target_url: NotRequired[str]
+    allowed_return_hosts: NotRequired[list[str]]
+    name: NotRequired[str]
+    room_id: NotRequired[str | None]
+
+
+class NewSeat(TypedDict):
+    """One seat. Seats of a row are next to each other when their numbers are."""
+
+    section: str
+    row: str
+    number: int
+    price: int
+
+
+class NewSeats(TypedDict):
+    """Whole sections, or a list of seats; not both."""
+
+    sections: NotRequired[list[NewSection]]
+    seats: NotRequired[list[NewSeat]]
+
+
+class NewSection(TypedDict):
+    """A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to
+    `seats_per_row`."""
+
+    name: str
+    price: int
+    rows: int
+    seats_per_row: int
+    ticket_type_id: NotRequired[str | None]
+    sale_from: NotRequired[str | None]
+    sale_until: NotRequired[str | None]
+
+
+class NewTicketType(TypedDict):
+    """A ticket type to be sold."""
+
+    ticket_type_id: str
+    name: str
+    price: int
+    quantity: int
+    sale_from: NotRequired[str | None]
+    sale_until: NotRequired[str | None]
+
+
+class NewWebhook(TypedDict):
+    """Where to send events, and which; without types all of them, future ones included."""
+
+    url: str
+    types: NotRequired[
+        list[
+            Literal[
+                "payment.declined",
+                "payment.failed",
+                "payment.refunded",
+                "payment.succeeded",
+                "reservation.cancelled",
+                "reservation.confirmed",
+                "reservation.expired",
+                "reservation.held",
+                "room.closed",
+                "room.opened",
+                "room.paused",
+                "room.rate_changed",
+                "room.resumed",
+                "room.sold_out",
+            ]
+        ]
+    ]
+    description: NotRequired[str]
+
+
+class OrderDocument(TypedDict):
+    """One order of a list; `email`: where its visitor is reached, if they left an address."""
+
+    reservation_id: str
+    event_id: str
+    event_name: str
+    visitor_id: str
+    email: str | None
+    status: str
+    quantity: int
+    amount: int
+    currency: str
+    created_at: str
+
+
+class PaceDocument(TypedDict):
+    """What waits are told from: the k-th in the queue waits the lesser of k `first_s` and `base_s`
+    + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes without
+    warning only to shorter waits."""
+
+    first_s: float
+    base_s: float
+    each_s: float
+
+
+class Page_AuditEntry_(TypedDict):
+    """A part of a list."""
+
+    items: list[AuditEntry]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_EventDocument_(TypedDict):
+    """A part of a list."""
+
+    items: list[EventDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_KeyDocument_(TypedDict):
+    """A part of a list."""
+
+    items: list[KeyDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_OrderDocument_(TypedDict):
+    """A part of a list."""
+
+    items: list[OrderDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_ReservationDocument_(TypedDict):
+    """A part of a list."""
+
+    items: list[ReservationDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_StatusDocument_(TypedDict):
+    """A part of a list."""
+
+    items: list[StatusDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_WebhookDocument_(TypedDict):
+    """A part of a list."""
+
+    items: list[WebhookDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class PaidBody(TypedDict):
+    """Under which `reference` it was paid elsewhere, if there is one."""
+
+    reference: NotRequired[str | None]
+
+
+class PasswordChange(TypedDict):
+    """The password there is, and the one there will be."""
+
+    password: str
+    new_password: str
+
+
+class PaymentBody(TypedDict):
+    """How to pay. The amount is ours to say."""
+
+    method: str
+    token: str
+
+
+class PlaceChange(TypedDict):
+    """What a visitor may change of their place while they wait."""
+
+    quantity: int
+
+
+class PlaceDocument(TypedDict):
+    """Where one visitor stands."""
+
+    room_id: str
+    visitor_id: str
+    state: Literal["active", "called", "done", "expired", "left", "no_show", "prequeue", "removed", "waiting"]
+    queue_number: int | None
+    queue_position: int | None
+    wait_s: WaitRange | None
+    slower: SlowerDocument | None
+    poll_after_s: int
+    claim_by: str | None
+    session_expires_at: str | None
+    quantity: int
+    place_token: str
+
+
+class Problem(TypedDict):
+    """The body of every error; some codes add members of their own."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class ProcessFigures(TypedDict):
+    """The one web process that gave this answer; another one may give the next."""
+
+    uptime_s: int
+    answered: int
+
+
+class PushTo(TypedDict):
+    """Where the shop takes its configuration."""
+
+    url: str
+
+
+class Pushed(TypedDict):
+    """The version that the shop took."""
+
+    version: int
+
+
+class Ready(TypedDict):
+    """For anybody `status`: `ok` or `unavailable`. For operators of each part `ok`, or why not."""
+
+    status: NotRequired[str]
+    redis: NotRequired[str]
+    postgres: NotRequired[str]
+    worker: NotRequired[str]
+    loops: NotRequired[str]
+    warnings: NotRequired[list[str]]
+
+
+class RequestFigures(TypedDict):
+    """What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0."""
+
+    since: str | None
+    answered: int
+    refused: dict[str, int]
+    reservations_refused: dict[str, int]
+
+
+class ReservationDocument(TypedDict):
+    """A reservation."""
+
+    reservation_id: str
+    event_id: str
+    visitor_id: str
+    status: Literal["cancelled", "confirmed", "expired", "held", "paying"]
+    items: list[ReservedItem]
+    seat_ids: list[str]
+    amount: int
+    currency: str
+    created_at: str | None
+    expires_at: str | None
+    confirmed_at: str | None
+    tickets: list[TicketDocument]
+    extendable: bool
+
+
+class ReservationFigures(TypedDict):
+    """How reservations stand, in Postgres; a few seconds old at most."""
+
+    made: int
+    made_last_minute: int
+    held: int
+    paying: int
+    confirmed: int
+    cancelled: int
+    expired: int
+
+
+class ReserveBody(TypedDict):
+    """Which tickets to hold, all of them or none: counted ones, these seats, or the best seats
+    there are."""
+
+    items: NotRequired[list[ReserveItem]]
+    seat_ids: NotRequired[list[str]]
+    best_available: NotRequired[ReserveItem]
+
+
+class ReserveItem(TypedDict):
+    """Tickets of one type."""
+
+    ticket_type_id: str
+    quantity: int
+
+
+class ReservedItem(TypedDict):
+    """Tickets of one type; `price` is for each."""
+
+    ticket_type_id: str
+    quantity: int
+    price: int
+
+
+class Reset(TypedDict):
+    """What the link carries, and the password there will be."""
+
+    token: str
+    new_password: str
+
+
+class ResetAsked(TypedDict):
+    """Whose password was forgotten."""
+
+    email: str
+
+
+class RoomDocument(TypedDict):
+    """A room as staff see it: its settings and what became of it."""
+
+    name: str
+    admission_rate_per_minute: NotRequired[int]
+    burst: NotRequired[int | None]
+    active_visitors_max: NotRequired[int | None]
+    claim_window_s: NotRequired[int]
+    unclaimed_per_network_max: NotRequired[int | None]
+    session_ttl_s: NotRequired[int]
+    visitors_per_ticket_max: NotRequired[float]
+    session_ends_on_confirm: NotRequired[bool]
+    restore_window_s: NotRequired[int]
+    queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    prequeue_at: NotRequired[str | None]
+    opens_at: NotRequired[str | None]
+    closes_at: NotRequired[str | None]
+    message: NotRequired[str]
+    locale: NotRequired[str]
+    theme: NotRequired[Theme]
+    public: NotRequired[bool]
+    test: NotRequired[bool]
+    session_renews: NotRequired[bool]
+    session_max_s: NotRequired[int | None]
+    gate_mode: NotRequired[Literal["auto", "off", "queue_all"]]
+    gate_fail: NotRequired[Literal["closed", "open"]]
+    pass_ip_bound: NotRequired[bool]
+    bypass: NotRequired[list[BypassRule]]
+    target_url: NotRequired[str]
+    allowed_return_hosts: NotRequired[list[str]]
+    room_id: str
+    event_id: str | None
+    state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
+    opened_at: str | None
+    closed_at: str | None
+    draw: Draw | None
+
+
+class RoomLineFigures(TypedDict):
+    """The line of one room."""
+
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    stream_backlog: int
+    joined: int
+    admitted: int
+    no_shows: int
+    claimed: int
+    expired: int
+    left: int
+    done: int
+    room_id: str
+    event_id: str | None
+    state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
+    opened_at: str | None
+    admission_rate_per_minute: int
+
+
+class RoomPatch(TypedDict):
+    """RoomPatch."""
+
+    name: NotRequired[str]
+    admission_rate_per_minute: NotRequired[int]
+    burst: NotRequired[int | None]
+    active_visitors_max: NotRequired[int | None]
+    claim_window_s: NotRequired[int]
+    unclaimed_per_network_max: NotRequired[int | None]
+    session_ttl_s: NotRequired[int]
+    visitors_per_ticket_max: NotRequired[float]
+    session_ends_on_confirm: NotRequired[bool]
+    restore_window_s: NotRequired[int]
+    queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    prequeue_at: NotRequired[str | None]
+    opens_at: NotRequired[str | None]
+    closes_at: NotRequired[str | None]
+    message: NotRequired[str]
+    locale: NotRequired[str]
+    theme: NotRequired[Theme]
+    public: NotRequired[bool]
+    test: NotRequired[bool]
+    session_renews: NotRequired[bool]
+    session_max_s: NotRequired[int | None]
+    gate_mode: NotRequired[Literal["auto", "off", "queue_all"]]
+    gate_fail: NotRequired[Literal["closed", "open"]]
+    pass_ip_bound: NotRequired[bool]
+    bypass: NotRequired[list[BypassRule]]
+    target_url: NotRequired[str]
+    allowed_return_hosts: NotRequired[list[str]]
+
+
+class RoomStats(TypedDict):
+    """Counters and percentiles of one room since its opening."""
+
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    stream_backlog: int
+    joined: int
+    admitted: int
+    no_shows: int
+    claimed: int
+    expired: int
+    left: int
+    done: int
+    room_id: str
+    event_id: str | None
+    state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
+    opened_at: str | None
+    admission_rate_per_minute: int
+    wait_s: Waits | None
+    reservations: ReservationFigures | None
+
+
+class SeatMapDocument(TypedDict):
+    """The seats of an event, the best rows of a section first, and the state of each."""
+
+    event_id: str
+    currency: str
+    states: SeatStates
+    sections: list[SeatSectionDocument]
+    updated_at: str
+
+
+class SeatRowDocument(TypedDict):
+    """A row: `states` has a character for each seat number from `first` on; - is a gap, no seat."""
+
+    row: str
+    first: int
+    states: str
+
+
+class SeatSectionDocument(TypedDict):
+    """A section, a ticket type; `seat_id` is a pattern: put in the row and the number."""
+
+    ticket_type_id: str
+    name: str
+    price: int
+    seat_id: str
+    free: int
+    held: int
+    sold: int
+    total: int
+    sale_from: str | None
+    sale_until: str | None
+    rows: list[SeatRowDocument]
+
+
+class SeatStates(TypedDict):
+    """What the characters of `states` mean."""
+
+    f: NotRequired[str]
+    h: NotRequired[str]
+    s: NotRequired[str]
+
+
+class SeatsMadeDocument(TypedDict):
+    """The sections that were made, each a ticket type, and how many seats they have in all."""
+
+    event_id: str
+    ticket_types: list[TicketTypeDocument]
+    seats: int
+
+
+class SessionDocument(TypedDict):
+    """A session as it goes on."""
+
+    sid: str
+    session_expires_at: str | None
+
+
+class SlowerDocument(TypedDict):
+    """Since when a wait may be longer than one shown before, and why. The line was paused, staff
+    lowered the rate, or fewer people a minute are measured to go in."""
+
+    since: str | None
+    why: Literal["paused", "rate_lowered", "slower"]
+
+
+class StatusDocument(TypedDict):
+    """The shared status document of a room: the same for everyone."""
+
+    room_id: str
+    name: str
+    event_id: str | None
+    state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
+    serving_position: int
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    admission_rate_per_minute: int
+    prequeue_at: str | None
+    opens_at: str | None
+    closes_at: str | None
+    message: str
+    available: int | None
+    held: int | None
+    draw: Draw | None
+    updated_at: str | None
+    pace: PaceDocument | None
+    blocked: Literal["", "cap", "held", "not_on_sale_yet", "nothing_on_sale", "rate", "sale_over"] | None
+    slower: SlowerDocument | None
+    epoch: int
+    stale: NotRequired[bool]
+
+
+class Theme(TypedDict):
+    """The look of a room's pages; what is empty is as usual. `core/theme.py` checks more of it."""
+
+    accent: NotRequired[str]
+    paper: NotRequired[str]
+    logo: NotRequired[str]
+    cover: NotRequired[str]
+    welcome: NotRequired[str]
+    footer: NotRequired[str]
+
+
+class TicketDocument(TypedDict):
+    """A ticket of a confirmed reservation."""
+
+    ticket_id: str
+    ticket_type_id: str
+    seat_id: str | None
+    code: str
+
+
+class TicketTypeDocument(TypedDict):
+    """A ticket type with what is left of it."""
+
+    ticket_type_id: str
+    name: str
+    price: int
+    free: int
+    held: int
+    sold: int
+    total: int
+    sale_from: str | None
+    sale_until: str | None
+
+
+class TicketTypePatch(TypedDict):
+    """What can be changed of a ticket type."""
+
+    name: NotRequired[str]
+    price: NotRequired[int]
+    quantity: NotRequired[int]
+    sale_from: NotRequired[str | None]
+    sale_until: NotRequired[str | None]
+
+
+class UrlRule(TypedDict):
+    """Which addresses of the shop are meant."""
+
+    part: NotRequired[Literal["HostName", "PagePath", "PageUrl"]]
+    operator: NotRequired[Literal["Contains", "Equals"]]
+    value: str
+    negative: NotRequired[bool]
+    ignore_case: NotRequired[bool]
+
+
+class WaitRange(TypedDict):
+    """How long it will take: even odds, and nine in ten; seconds."""
+
+    p50: int
+    p90: int
+
+
+class Waits(TypedDict):
+    """How long those who were called had waited: seconds that 50, 90 and 99 of 100 did not exceed."""
+
+    p50: int
+    p90: int
+    p99: int
+
+
+class WebhookDocument(TypedDict):
+    """A webhook, and how its deliveries go: still to be made, and given up after a day of trying."""
+
+    webhook_id: str
+    url: str
+    types: list[str]
+    description: str
+    created_at: str
+    disabled_at: str | None
+    pending: int
+    given_up: int
+    last_failure: str | None
+    last_failure_at: str | None

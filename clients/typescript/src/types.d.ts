@@ -1,0 +1,889 @@
+// Documents of the API. Made by `generate.py` from the contract; do not edit.
+
+/** The reservation is on its way; ask again at its address. */
+export interface Accepted {
+  reservation_id: string;
+}
+
+/** An access token, good for 12 hours. */
+export interface AccessTokenDocument {
+  access_token: string;
+  expires_at: string | null;
+  token_type?: string;
+}
+
+/** An account; `account_id` is the `sub` of its access tokens. */
+export interface AccountDocument {
+  account_id: string;
+  email: string;
+  name: string;
+  role: "admin" | "operator" | "user";
+  created_at: string | null;
+}
+
+/** What one can change of one's own account. */
+export interface AccountPatch {
+  name: string;
+}
+
+/** The process serves. */
+export interface Alive {
+  status: string;
+}
+
+/** One change. `before` and `after` hold the fields that differ; null: it was made, or deleted. */
+export interface AuditEntry {
+  audit_id: string;
+  changed_at: string;
+  who: string;
+  role: string;
+  name: string | null;
+  action: string;
+  kind: string;
+  id: string;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+  request_id: string;
+}
+
+/** How many tickets of each type are left. */
+export interface AvailabilityDocument {
+  event_id: string;
+  ticket_types: Array<TicketTypeDocument>;
+  updated_at: string;
+}
+
+/** A claimed booking token. */
+export interface BookingTokenDocument {
+  booking_token: string;
+  expires_at: string | null;
+  token_type?: "Bearer";
+}
+
+/** Who passes the gate without a turn: whoever fits all that it says (`core/gating.py`). */
+export interface BypassRule {
+  path_prefix?: string;
+  path_regex?: string;
+  method?: string;
+  cidr?: string;
+  header?: string;
+  value?: string;
+  cookie?: string;
+  user_agent_contains?: string;
+}
+
+/** The code in the mail that asks for a confirmation. */
+export interface CodeBody {
+  code: string;
+}
+
+/** A payment for the hold; tickets that are free need none. */
+export interface ConfirmBody {
+  payment?: PaymentBody | null;
+}
+
+/** What is published of a lottery: the commitment from the creation on, the seed after the opening. */
+export interface Draw {
+  commitment: string;
+  seed: string | null;
+}
+
+/** An event. */
+export interface EventDocument {
+  event_id: string;
+  room_id: string;
+  name: string;
+  venue: string;
+  artist: string;
+  starts_at: string;
+  timezone: string;
+  currency: string;
+  max_tickets_per_visitor: number;
+  hold_ttl_s: number;
+  hold_extend_s: number;
+  sell_after_start: boolean;
+  ticket_types: Array<TicketTypeDocument>;
+  seated: boolean;
+  published: boolean;
+}
+
+/** What can be changed of an event. */
+export interface EventPatch {
+  name?: string;
+  starts_at?: string;
+  venue?: string;
+  artist?: string;
+  currency?: string;
+  max_tickets_per_visitor?: number;
+  hold_ttl_s?: number;
+  hold_extend_s?: number;
+  timezone?: string;
+  sell_after_start?: boolean;
+  published?: boolean;
+}
+
+/** As it is now; no secrets. */
+export interface FaceDocument {
+  customer_id: string;
+  protect?: Array<UrlRule>;
+  cancel?: Array<UrlRule>;
+  ignore?: Array<UrlRule>;
+  cookie_domain?: string;
+  cookie_minutes?: number;
+  extend_cookie?: boolean;
+  public_config?: boolean;
+  version: number;
+}
+
+/** What became of a payment, says the gateway. It may say more, and of other things: ignored. */
+export interface GatewayMessage {
+  type: string;
+  data?: unknown;
+}
+
+/** The whole installation. All is true for all processes together, but `this_process`. */
+export interface InstallationStats {
+  lines: LineFigures;
+  rooms: Array<RoomLineFigures>;
+  reservations: ReservationFigures;
+  requests: RequestFigures;
+  workers: number;
+  this_process: ProcessFigures;
+  updated_at: string | null;
+}
+
+/** What may be said on joining; all of it optional. */
+export interface JoinBody {
+  email?: string | null;
+  locale?: string | null;
+  invite?: null;
+  proof?: null;
+  quantity?: number | null;
+}
+
+/** A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now. */
+export interface KeyDocument {
+  key_id: string;
+  name: string;
+  role: string;
+  made_by: string;
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+  revoked_at: string | null;
+  live: boolean;
+  network: string;
+  scopes: Array<string> | null;
+  events: Array<string> | null;
+}
+
+/** Public keys (RFC 7517). */
+export interface KeySet {
+  keys: Array<Record<string, string>>;
+}
+
+/** A line, or several together. Counters go back to the making of a room, or to the last loss of Redis. */
+export interface LineFigures {
+  waiting: number;
+  called: number;
+  active: number;
+  outflow_per_minute: number;
+  stream_backlog: number;
+  joined: number;
+  admitted: number;
+  no_shows: number;
+  claimed: number;
+  expired: number;
+  left: number;
+  done: number;
+}
+
+/** E-mail and password. */
+export interface LoginBody {
+  email: string;
+  password: string;
+}
+
+/** As it is now, and what the shop is given: told this once. `api_key` reads the configuration. */
+export interface MadeFace {
+  customer_id: string;
+  protect?: Array<UrlRule>;
+  cancel?: Array<UrlRule>;
+  ignore?: Array<UrlRule>;
+  cookie_domain?: string;
+  cookie_minutes?: number;
+  extend_cookie?: boolean;
+  public_config?: boolean;
+  version: number;
+  secret_key: string;
+  api_key: string;
+}
+
+/** A key that has just been created. `key` is told this once; send it as `Authorization: Bearer`. */
+export interface MadeKey {
+  key_id: string;
+  name: string;
+  role: string;
+  created_at: string;
+  expires_at: string | null;
+  key: string;
+}
+
+/** A webhook that has just been created. Its secret is shown only here. */
+export interface MadeWebhook {
+  webhook_id: string;
+  url: string;
+  types: Array<string>;
+  description: string;
+  created_at: string;
+  secret: string;
+}
+
+/** Where mails to me go; `asked`: a confirmation was sent there, or is about to be. */
+export interface MailboxDocument {
+  email: string;
+  confirmed: boolean;
+  asked: boolean;
+}
+
+/** A registration. The password appears in no log and no response. */
+export interface NewAccount {
+  email: string;
+  name: string;
+  password: string;
+}
+
+/** An event to be put on sale. */
+export interface NewEvent {
+  event_id: string;
+  name: string;
+  starts_at: string;
+  venue?: string;
+  artist?: string;
+  currency?: string;
+  max_tickets_per_visitor?: number;
+  hold_ttl_s?: number;
+  hold_extend_s?: number;
+  timezone?: string;
+  sell_after_start?: boolean;
+  published?: boolean;
+  room?: NewRoomOfEvent;
+}
+
+/** How a room speaks to a shop. Without a `secret_key` it keeps the one it has, or gets the customer's. */
+export interface NewFace {
+  customer_id: string;
+  protect?: Array<UrlRule>;
+  cancel?: Array<UrlRule>;
+  ignore?: Array<UrlRule>;
+  cookie_domain?: string;
+  cookie_minutes?: number;
+  extend_cookie?: boolean;
+  public_config?: boolean;
+  secret_key?: string;
+}
+
+/** A key to be made: what it is for, what it may do, and until when; null: until it is revoked. `network`: from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of those of its role; null: all. `events`: which events it acts on, and their rooms; null: all. */
+export interface NewKey {
+  name: string;
+  role: "admin" | "operator";
+  expires_at?: string | null;
+  network?: string;
+  scopes?: Array<"audit:read" | "events:read" | "events:write" | "keys:read" | "keys:write" | "reservations:read" | "reservations:write" | "rooms:read" | "rooms:write" | "sessions:write" | "stats:read" | "webhooks:read" | "webhooks:write"> | null;
+  events?: Array<string> | null;
+}
+
+/** A room without an event: settings, all but the name with a default. */
+export interface NewRoom {
+  name: string;
+  admission_rate_per_minute?: number;
+  burst?: number | null;
+  active_visitors_max?: number | null;
+  claim_window_s?: number;
+  unclaimed_per_network_max?: number | null;
+  session_ttl_s?: number;
+  visitors_per_ticket_max?: number;
+  session_ends_on_confirm?: boolean;
+  restore_window_s?: number;
+  queueing_method?: "fifo" | "lottery";
+  prequeue_at?: string | null;
+  opens_at?: string | null;
+  closes_at?: string | null;
+  message?: string;
+  locale?: string;
+  theme?: Theme;
+  public?: boolean;
+  test?: boolean;
+  session_renews?: boolean;
+  session_max_s?: number | null;
+  gate_mode?: "auto" | "off" | "queue_all";
+  gate_fail?: "closed" | "open";
+  pass_ip_bound?: boolean;
+  bypass?: Array<BypassRule>;
+  target_url?: string;
+  allowed_return_hosts?: Array<string>;
+  room_id: string;
+}
+
+/** The room of a new event: any settings; without a name it takes the event's. */
+export interface NewRoomOfEvent {
+  admission_rate_per_minute?: number;
+  burst?: number | null;
+  active_visitors_max?: number | null;
+  claim_window_s?: number;
+  unclaimed_per_network_max?: number | null;
+  session_ttl_s?: number;
+  visitors_per_ticket_max?: number;
+  session_ends_on_confirm?: boolean;
+  restore_window_s?: number;
+  queueing_method?: "fifo" | "lottery";
+  prequeue_at?: string | null;
+  opens_at?: string | null;
+  closes_at?: string | null;
+  message?: string;
+  locale?: string;
+  theme?: Theme;
+  public?: boolean;
+  test?: boolean;
+  session_renews?: boolean;
+  session_max_s?: number | null;
+  gate_mode?: "auto" | "off" | "queue_all";
+  gate_fail?: "closed" | "open";
+  pass_ip_bound?: boolean;
+  bypass?: Array<BypassRule>;
+  target_url?: string;
+  allowed_return_hosts?: Array<string>;
+  name?: string;
+  room_id?: string | null;
+}
+
+/** One seat. Seats of a row are next to each other when their numbers are. */
+export interface NewSeat {
+  section: string;
+  row: string;
+  number: number;
+  price: number;
+}
+
+/** Whole sections, or a list of seats; not both. */
+export interface NewSeats {
+  sections?: Array<NewSection>;
+  seats?: Array<NewSeat>;
+}
+
+/** A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`. */
+export interface NewSection {
+  name: string;
+  price: number;
+  rows: number;
+  seats_per_row: number;
+  ticket_type_id?: string | null;
+  sale_from?: string | null;
+  sale_until?: string | null;
+}
+
+/** A ticket type to be sold. */
+export interface NewTicketType {
+  ticket_type_id: string;
+  name: string;
+  price: number;
+  quantity: number;
+  sale_from?: string | null;
+  sale_until?: string | null;
+}
+
+/** Where to send events, and which; without types all of them, future ones included. */
+export interface NewWebhook {
+  url: string;
+  types?: Array<"payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.opened" | "room.paused" | "room.rate_changed" | "room.resumed" | "room.sold_out">;
+  description?: string;
+}
+
+/** One order of a list; `email`: where its visitor is reached, if they left an address. */
+export interface OrderDocument {
+  reservation_id: string;
+  event_id: string;
+  event_name: string;
+  visitor_id: string;
+  email: string | null;
+  status: string;
+  quantity: number;
+  amount: number;
+  currency: string;
+  created_at: string;
+}
+
+/** What waits are told from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits. */
+export interface PaceDocument {
+  first_s: number;
+  base_s: number;
+  each_s: number;
+}
+
+/** A part of a list. */
+export interface Page_AuditEntry_ {
+  items: Array<AuditEntry>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A part of a list. */
+export interface Page_EventDocument_ {
+  items: Array<EventDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A part of a list. */
+export interface Page_KeyDocument_ {
+  items: Array<KeyDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A part of a list. */
+export interface Page_OrderDocument_ {
+  items: Array<OrderDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A part of a list. */
+export interface Page_ReservationDocument_ {
+  items: Array<ReservationDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A part of a list. */
+export interface Page_StatusDocument_ {
+  items: Array<StatusDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A part of a list. */
+export interface Page_WebhookDocument_ {
+  items: Array<WebhookDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** Under which `reference` it was paid elsewhere, if there is one. */
+export interface PaidBody {
+  reference?: string | null;
+}
+
+/** The password there is, and the one there will be. */
+export interface PasswordChange {
+  password: string;
+  new_password: string;
+}
+
+/** How to pay. The amount is ours to say. */
+export interface PaymentBody {
+  method: string;
+  token: string;
+}
+
+/** What a visitor may change of their place while they wait. */
+export interface PlaceChange {
+  quantity: number;
+}
+
+/** Where one visitor stands. */
+export interface PlaceDocument {
+  room_id: string;
+  visitor_id: string;
+  state: "active" | "called" | "done" | "expired" | "left" | "no_show" | "prequeue" | "removed" | "waiting";
+  queue_number: number | null;
+  queue_position: number | null;
+  wait_s: WaitRange | null;
+  slower: SlowerDocument | null;
+  poll_after_s: number;
+  claim_by: string | null;
+  session_expires_at: string | null;
+  quantity: number;
+  place_token: string;
+}
+
+/** The body of every error; some codes add members of their own. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+}
+
+/** The one web process that gave this answer; another one may give the next. */
+export interface ProcessFigures {
+  uptime_s: number;
+  answered: number;
+}
+
+/** Where the shop takes its configuration. */
+export interface PushTo {
+  url: string;
+}
+
+/** The version that the shop took. */
+export interface Pushed {
+  version: number;
+}
+
+/** For anybody `status`: `ok` or `unavailable`. For operators of each part `ok`, or why not. */
+export interface Ready {
+  status?: string;
+  redis?: string;
+  postgres?: string;
+  worker?: string;
+  loops?: string;
+  warnings?: Array<string>;
+}
+
+/** What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0. */
+export interface RequestFigures {
+  since: string | null;
+  answered: number;
+  refused: Record<string, number>;
+  reservations_refused: Record<string, number>;
+}
+
+/** A reservation. */
+export interface ReservationDocument {
+  reservation_id: string;
+  event_id: string;
+  visitor_id: string;
+  status: "cancelled" | "confirmed" | "expired" | "held" | "paying";
+  items: Array<ReservedItem>;
+  seat_ids: Array<string>;
+  amount: number;
+  currency: string;
+  created_at: string | null;
+  expires_at: string | null;
+  confirmed_at: string | null;
+  tickets: Array<TicketDocument>;
+  extendable: boolean;
+}
+
+/** How reservations stand, in Postgres; a few seconds old at most. */
+export interface ReservationFigures {
+  made: number;
+  made_last_minute: number;
+  held: number;
+  paying: number;
+  confirmed: number;
+  cancelled: number;
+  expired: number;
+}
+
+/** Which tickets to hold, all of them or none: counted ones, these seats, or the best seats there are. */
+export interface ReserveBody {
+  items?: Array<ReserveItem>;
+  seat_ids?: Array<string>;
+  best_available?: ReserveItem;
+}
+
+/** Tickets of one type. */
+export interface ReserveItem {
+  ticket_type_id: string;
+  quantity: number;
+}
+
+/** Tickets of one type; `price` is for each. */
+export interface ReservedItem {
+  ticket_type_id: string;
+  quantity: number;
+  price: number;
+}
+
+/** What the link carries, and the password there will be. */
+export interface Reset {
+  token: string;
+  new_password: string;
+}
+
+/** Whose password was forgotten. */
+export interface ResetAsked {
+  email: string;
+}
+
+/** A room as staff see it: its settings and what became of it. */
+export interface RoomDocument {
+  name: string;
+  admission_rate_per_minute?: number;
+  burst?: number | null;
+  active_visitors_max?: number | null;
+  claim_window_s?: number;
+  unclaimed_per_network_max?: number | null;
+  session_ttl_s?: number;
+  visitors_per_ticket_max?: number;
+  session_ends_on_confirm?: boolean;
+  restore_window_s?: number;
+  queueing_method?: "fifo" | "lottery";
+  prequeue_at?: string | null;
+  opens_at?: string | null;
+  closes_at?: string | null;
+  message?: string;
+  locale?: string;
+  theme?: Theme;
+  public?: boolean;
+  test?: boolean;
+  session_renews?: boolean;
+  session_max_s?: number | null;
+  gate_mode?: "auto" | "off" | "queue_all";
+  gate_fail?: "closed" | "open";
+  pass_ip_bound?: boolean;
+  bypass?: Array<BypassRule>;
+  target_url?: string;
+  allowed_return_hosts?: Array<string>;
+  room_id: string;
+  event_id: string | null;
+  state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
+  opened_at: string | null;
+  closed_at: string | null;
+  draw: Draw | null;
+}
+
+/** The line of one room. */
+export interface RoomLineFigures {
+  waiting: number;
+  called: number;
+  active: number;
+  outflow_per_minute: number;
+  stream_backlog: number;
+  joined: number;
+  admitted: number;
+  no_shows: number;
+  claimed: number;
+  expired: number;
+  left: number;
+  done: number;
+  room_id: string;
+  event_id: string | null;
+  state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
+  opened_at: string | null;
+  admission_rate_per_minute: number;
+}
+
+/** RoomPatch. */
+export interface RoomPatch {
+  name?: string;
+  admission_rate_per_minute?: number;
+  burst?: number | null;
+  active_visitors_max?: number | null;
+  claim_window_s?: number;
+  unclaimed_per_network_max?: number | null;
+  session_ttl_s?: number;
+  visitors_per_ticket_max?: number;
+  session_ends_on_confirm?: boolean;
+  restore_window_s?: number;
+  queueing_method?: "fifo" | "lottery";
+  prequeue_at?: string | null;
+  opens_at?: string | null;
+  closes_at?: string | null;
+  message?: string;
+  locale?: string;
+  theme?: Theme;
+  public?: boolean;
+  test?: boolean;
+  session_renews?: boolean;
+  session_max_s?: number | null;
+  gate_mode?: "auto" | "off" | "queue_all";
+  gate_fail?: "closed" | "open";
+  pass_ip_bound?: boolean;
+  bypass?: Array<BypassRule>;
+  target_url?: string;
+  allowed_return_hosts?: Array<string>;
+}
+
+/** Counters and percentiles of one room since its opening. */
+export interface RoomStats {
+  waiting: number;
+  called: number;
+  active: number;
+  outflow_per_minute: number;
+  stream_backlog: number;
+  joined: number;
+  admitted: number;
+  no_shows: number;
+  claimed: number;
+  expired: number;
+  left: number;
+  done: number;
+  room_id: string;
+  event_id: string | null;
+  state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
+  opened_at: string | null;
+  admission_rate_per_minute: number;
+  wait_s: Waits | null;
+  reservations: ReservationFigures | null;
+}
+
+/** The seats of an event, the best rows of a section first, and the state of each. */
+export interface SeatMapDocument {
+  event_id: string;
+  currency: string;
+  states: SeatStates;
+  sections: Array<SeatSectionDocument>;
+  updated_at: string;
+}
+
+/** A row: `states` has a character for each seat number from `first` on; - is a gap, no seat. */
+export interface SeatRowDocument {
+  row: string;
+  first: number;
+  states: string;
+}
+
+/** A section, a ticket type; `seat_id` is a pattern: put in the row and the number. */
+export interface SeatSectionDocument {
+  ticket_type_id: string;
+  name: string;
+  price: number;
+  seat_id: string;
+  free: number;
+  held: number;
+  sold: number;
+  total: number;
+  sale_from: string | null;
+  sale_until: string | null;
+  rows: Array<SeatRowDocument>;
+}
+
+/** What the characters of `states` mean. */
+export interface SeatStates {
+  f?: string;
+  h?: string;
+  s?: string;
+}
+
+/** The sections that were made, each a ticket type, and how many seats they have in all. */
+export interface SeatsMadeDocument {
+  event_id: string;
+  ticket_types: Array<TicketTypeDocument>;
+  seats: number;
+}
+
+/** A session as it goes on. */
+export interface SessionDocument {
+  sid: string;
+  session_expires_at: string | null;
+}
+
+/** Since when a wait may be longer than one shown before, and why. The line was paused, staff lowered the rate, or fewer people a minute are measured to go in. */
+export interface SlowerDocument {
+  since: string | null;
+  why: "paused" | "rate_lowered" | "slower";
+}
+
+/** The shared status document of a room: the same for everyone. */
+export interface StatusDocument {
+  room_id: string;
+  name: string;
+  event_id: string | null;
+  state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
+  serving_position: number;
+  waiting: number;
+  called: number;
+  active: number;
+  outflow_per_minute: number;
+  admission_rate_per_minute: number;
+  prequeue_at: string | null;
+  opens_at: string | null;
+  closes_at: string | null;
+  message: string;
+  available: number | null;
+  held: number | null;
+  draw: Draw | null;
+  updated_at: string | null;
+  pace: PaceDocument | null;
+  blocked: "" | "cap" | "held" | "not_on_sale_yet" | "nothing_on_sale" | "rate" | "sale_over" | null;
+  slower: SlowerDocument | null;
+  epoch: number;
+  stale?: boolean;
+}
+
+/** The look of a room's pages; what is empty is as usual. `core/theme.py` checks more of it. */
+export interface Theme {
+  accent?: string;
+  paper?: string;
+  logo?: string;
+  cover?: string;
+  welcome?: string;
+  footer?: string;
+}
+
+/** A ticket of a confirmed reservation. */
+export interface TicketDocument {
+  ticket_id: string;
+  ticket_type_id: string;
+  seat_id: string | null;
+  code: string;
+}
+
+/** A ticket type with what is left of it. */
+export interface TicketTypeDocument {
+  ticket_type_id: string;
+  name: string;
+  price: number;
+  free: number;
+  held: number;
+  sold: number;
+  total: number;
+  sale_from: string | null;
+  sale_until: string | null;
+}
+
+/** What can be changed of a ticket type. */
+export interface TicketTypePatch {
+  name?: string;
+  price?: number;
+  quantity?: number;
+  sale_from?: string | null;
+  sale_until?: string | null;
+}
+
+/** Which addresses of the shop are meant. */
+export interface UrlRule {
+  part?: "HostName" | "PagePath" | "PageUrl";
+  operator?: "Contains" | "Equals";
+  value: string;
+  negative?: boolean;
+  ignore_case?: boolean;
+}
+
+/** How long it will take: even odds, and nine in ten; seconds. */
+export interface WaitRange {
+  p50: number;
+  p90: number;
+}
+
+/** How long those who were called had waited: seconds that 50, 90 and 99 of 100 did not exceed. */
+export interface Waits {
+  p50: number;
+  p90: number;
+  p99: number;
+}
+
+/** A webhook, and how its deliveries go: still to be made, and given up after a day of trying. */
+export interface WebhookDocument {
+  webhook_id: string;
+  url: string;
+  types: Array<string>;
+  description: string;
+  created_at: string;
+  disabled_at: string | null;
+  pending: number;
+  given_up: number;
+  last_failure: string | null;
+  last_failure_at: string | null;
+}
