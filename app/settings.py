@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.core.email import address
 
 SECRET_MIN = 16  # bytes
+SIMULATED = "simulated"  # the gateway that takes no money
 
 
 def _store_url(name: str) -> Any:
@@ -115,9 +116,14 @@ class Settings(BaseSettings):
     PgBouncer in transaction mode."""
     webhooks_private: Literal["on", "off"] = "off"
     """`on`: webhooks may be sent to private and loopback addresses."""
+    payments: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39})?$")
+    """The payment gateway: a name from `app/payments/gateways`; `simulated` sells every ticket without taking
+    money. Empty: confirming is 409 `payments_not_configured`, except in rooms set to `test`, which use
+    `simulated` in any case."""
+    payments_key: SecretStr = SecretStr("")
+    """The secret by which the payment gateway knows us; `simulated` needs none."""
     simulate_payments: Literal["on", "off"] = "off"
-    """`on` (or `up --simulate-payments`): a simulated gateway sells every ticket without taking money. `off`:
-    confirming is 409 `payments_not_configured`, except in rooms set to `test`."""
+    """`on` (or `up --simulate-payments`): the same as `FAIRGATE_PAYMENTS=simulated`."""
     payment_webhook_secret: SecretStr = SecretStr("")
     """Verifies what the payment gateway sends us: `whsec_` and 24 bytes or more in base64. `fairgate up`
     creates one and keeps it in the data folder."""
@@ -202,6 +208,14 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {SECRET_MIN} characters or more, as `openssl rand -hex 32` makes it")
         return value
 
+    @field_validator("simulate_payments")
+    @classmethod
+    def _one_gateway(cls, value: str, info: ValidationInfo) -> str:
+        chosen = info.data.get("payments", "")
+        if value == "on" and chosen not in ("", SIMULATED):
+            raise ValueError("cannot be on: FAIRGATE_PAYMENTS names another gateway")
+        return value
+
     @field_validator("payment_webhook_secret")
     @classmethod
     def _signs(cls, value: SecretStr) -> SecretStr:
@@ -254,9 +268,14 @@ class Settings(BaseSettings):
         return self.webhooks_private == "on"
 
     @property
+    def gateway(self) -> str:
+        """The gateway of rooms that are no test; "" where none is set up."""
+        return self.payments or (SIMULATED if self.simulate_payments == "on" else "")
+
+    @property
     def simulates_payments(self) -> bool:
         """Whether tickets are sold for nothing, also in rooms that are no test."""
-        return self.simulate_payments == "on"
+        return self.gateway == SIMULATED
 
     @property
     def queue_url(self) -> str:

@@ -16,7 +16,8 @@ from app.core.errors import (
     ValidationFailed,
 )
 from app.core.model import Reservation, ReservationId
-from app.payments.gateway import Charge, GatewayFailed, SimulatedGateway
+from app.payments.gateway import Charge, GatewayFailed
+from app.payments.gateways.simulated import SimulatedGateway
 from app.reservations import holds
 from app.reservations.checkout import Payment, cancel, confirm, settle_payments
 from app.reservations.operations import check, get, reserve

@@ -14,8 +14,8 @@ from app.payments.gateway import (
     GatewayFailed,
     GatewayNotAsked,
     GuardedGateway,
-    SimulatedGateway,
 )
+from app.payments.gateways.simulated import SimulatedGateway
 from app.reservations.checkout import ASKED_AT_ONCE, confirm, settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill

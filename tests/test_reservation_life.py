@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import Refusal
 from app.core.model import ReservationId
-from app.payments.gateway import SimulatedGateway
+from app.payments.gateways.simulated import SimulatedGateway
 from app.reservations import checkout, consistency, holds, reconcile
 from app.reservations.checkout import Payment, cancel, confirm, extend
 from app.reservations.operations import check

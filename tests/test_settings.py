@@ -80,6 +80,7 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
     "cors_origins": ["shop.example", "https://shop.example/", "https://shop.example,*.example"],
     "trusted_proxies": ["10.0.0.0/8,nonsense", "10.0.0.0/99"],
     "rate_limits": ["maybe"],
+    "payments": ["Acme!", "nowhere"],
     "simulate_payments": ["maybe"],
     "webhooks_private": ["yes"],
     "payment_webhook_secret": ["do-not-tell", "whsec_do-not-tell", "whsec_c2hvcnQ="],
@@ -94,7 +95,7 @@ BAD += [(name, value) for name in NUMBERS for value in ("many", "-1", "1e12", "n
 
 
 def test_every_setting_that_can_be_mistyped_is_tried() -> None:
-    assert {name for name, _ in BAD} | {"data"} == set(Settings.model_fields)
+    assert {name for name, _ in BAD} | {"data", "payments_key"} == set(Settings.model_fields)
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)

@@ -23,6 +23,7 @@ from app import loops
 from app.core.errors import CannotRun
 from app.monitoring import health, ops_server
 from app.monitoring.ops_server import Ops
+from app.payments import gateways
 from app.runtime import gc_tuning
 from app.settings import Settings
 from app.store.connections import connected
@@ -69,6 +70,8 @@ async def start(arq: dict[Any, Any]) -> None:
     if "worker" in arq:
         return
     settings: Settings = arq["settings"]
+    if settings.gateway:
+        gateways.check(settings.gateway)
     async with AsyncExitStack() as opened:
         stores = await opened.enter_async_context(connected(settings, "worker"))
         if isinstance(stores.redis, RedisCluster) and not settings.queue_redis_url:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from app.payments.gateway import guarded
+from app.payments.gateways import open_gateway
 from app.reservations.checkout import settle_payments as settle
 from worker.context import WorkerContext
 from worker.timing import repeat
@@ -14,13 +14,13 @@ EVERY_S = 0.5
 
 async def settle_payments(ctx: WorkerContext) -> None:
     """Until the worker stops. Any number of workers may do so at once: each step is taken once."""
-    gateway = guarded(ctx.stores.postgres)
+    async with open_gateway(ctx.settings, ctx.stores) as gateway:
 
-    async def once() -> bool:
-        await settle(ctx.stores, gateway)
-        return False
+        async def once() -> bool:
+            await settle(ctx.stores, gateway)
+            return False
 
-    await repeat(ctx.stopping, "settle_payments", once, EVERY_S)
+        await repeat(ctx.stopping, "settle_payments", once, EVERY_S)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (settle_payments,)

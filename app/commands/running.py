@@ -11,6 +11,7 @@ import typer
 from app import logs
 from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
 from app.runtime import installation, sockets
+from app.settings import SIMULATED
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for all.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -52,7 +53,7 @@ def up(
 
     settings = read_settings(data)
     if simulate_payments:
-        settings = settings.model_copy(update={"simulate_payments": "on"})
+        settings = settings.model_copy(update={"payments": SIMULATED})
     logs.configure(settings, "up")
     asyncio.run(supervisor.run(supervisor.Plan(settings, host, port, server, web, workers, ops_port)))
 
@@ -72,7 +73,7 @@ def demo(
     from app.demo import sale
     from app.runtime import supervisor
 
-    settings = read_settings(data).model_copy(update={"simulate_payments": "on"})
+    settings = read_settings(data).model_copy(update={"payments": SIMULATED})
     logs.configure(settings, "up")
     plan = supervisor.Plan(settings, host, port, server, web, workers, ops_port)
     asyncio.run(supervisor.run(plan, lambda url, running: sale.run(url, running, fans)))

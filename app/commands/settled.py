@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.core.errors import CannotRun, WrongUsage
 from app.runtime import installation
-from app.settings import Settings
+from app.settings import SIMULATED, Settings
 from app.store.connections import Stores, connected
 
 T = TypeVar("T")
@@ -45,6 +45,10 @@ def read_settings(data: Path | None) -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise WrongSetting(_bad_settings(error)) from None
+    if settings.gateway not in ("", SIMULATED):
+        from app.payments import gateways  # loads what the gateways need
+
+        gateways.check(settings.gateway)
     return settings if data is None else settings.model_copy(update={"data": data})
 
 

@@ -148,9 +148,11 @@ async def mail_server(settings: Settings) -> list[Finding]:
 
 
 async def payment_gateway(settings: Settings) -> list[Finding]:
-    """There is only the simulated one."""
+    """Which one is set up, if any."""
     if settings.simulates_payments:
         says = "the payment gateway is the simulated one: every ticket is sold for nothing"
+    elif settings.gateway:
+        says = f"the payment gateway is {settings.gateway}; rooms marked `test` sell with the simulated one"
     else:
         says = (
             "no payment gateway is configured: holds are confirmed by POST /v1/reservations/ID/confirm-paid, "

@@ -1,4 +1,4 @@
-"""What we need of a payment gateway, and a simulated one to sell with before there is a contract."""
+"""What we ask of a payment gateway, how one fails, and the guard around it. They are in `gateways/`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-import asyncpg
 from purgatory import AsyncCircuitBreakerFactory, ContextChanged, Event
 from purgatory.domain.model import CLOSED, HALF_OPENED, OPENED, OpenedState
 
 from app import metrics
-from app.core.clock import now_ms
-from app.core.errors import ValidationFailed
-from app.store.sql import simulated_charges
 from app.store.sql.payments import Attempt, Bill
 
-SLOW_MS = 5_000  # tok_slow
-LATE_MS = 1_000  # tok_late: so long after the hold has ended
 ANSWER_TIMEOUT_S = 3.0  # one answer of the gateway
 FAILURES_MAX = 20  # in a row: then it is left alone for a while
 LEFT_ALONE_S = 5.0  # then the next call tries whether it is back
+TEST_SALE = "simulated-"  # begins the payment ids of rooms that are a `test`, where another gateway is set up
 
 T = TypeVar("T")
 
@@ -48,7 +43,7 @@ class Gateway(Protocol):
     It answers within a few seconds, or raises GatewayFailed.
     """
 
-    def accept(self, method: str, token: str) -> None:
+    def accept(self, attempt: Attempt) -> None:
         """Raise ValidationFailed for a payment this gateway cannot even be asked for."""
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
@@ -59,52 +54,6 @@ class Gateway(Protocol):
 
     async def refund(self, payment_id: str) -> None:
         """Refund the charge, or make sure that nothing will be charged. Raises GatewayFailed."""
-
-
-class SimulatedGateway:
-    """A gateway that answers by the token, and keeps its books in Postgres so that it remembers."""
-
-    def __init__(self, postgres: asyncpg.Pool) -> None:
-        self._postgres = postgres
-
-    def accept(self, method: str, token: str) -> None:
-        """Raise ValidationFailed for an unknown test token."""
-        if token not in ("tok_ok", "tok_declined", "tok_slow", "tok_error", "tok_late"):
-            raise ValidationFailed("payment.token", "is not known to the payment gateway")
-
-    async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
-        """Book the charge; tok_error fails before it reaches the books."""
-        if attempt.token == "tok_error":
-            raise GatewayFailed("tok_error")
-        settles_at_ms = 0
-        if attempt.token == "tok_slow":
-            settles_at_ms = now_ms() + SLOW_MS
-        elif attempt.token == "tok_late":
-            settles_at_ms = bill.expires_at_ms + LATE_MS
-        approved = attempt.token != "tok_declined"
-        booked = await simulated_charges.book(
-            self._postgres, attempt.payment_id, bill.amount, approved, settles_at_ms
-        )
-        if booked is not None:
-            return _charge(booked)
-        before = await self.look_up(attempt.payment_id)
-        assert before is not None
-        return before
-
-    async def look_up(self, payment_id: str) -> Charge | None:
-        """The charge in the gateway's books."""
-        booked = await simulated_charges.look_up(self._postgres, payment_id)
-        return _charge(booked) if booked is not None else None
-
-    async def refund(self, payment_id: str) -> None:
-        """Record the refund in the gateway's books."""
-        await simulated_charges.refund(self._postgres, payment_id)
-
-
-def _charge(booked: simulated_charges.BookedCharge) -> Charge:
-    if not booked.approved or booked.refunded:
-        return Charge("declined")
-    return Charge("succeeded", booked.settles_at_ms) if booked.settled else Charge("pending")
 
 
 class GuardedGateway:
@@ -121,9 +70,9 @@ class GuardedGateway:
         self._circuits.add_listener(_show)
         _show_state(CLOSED)
 
-    def accept(self, method: str, token: str) -> None:
+    def accept(self, attempt: Attempt) -> None:
         """Ask the gateway whether it can be asked for this payment."""
-        self._gateway.accept(method, token)
+        self._gateway.accept(attempt)
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
         """Raises GatewayNotAsked while the circuit is open."""
@@ -148,9 +97,30 @@ class GuardedGateway:
             raise GatewayFailed(f"no answer within {self._timeout_s:g} s") from None
 
 
-def guarded(postgres: asyncpg.Pool) -> Gateway:
-    """The gateway of this process."""
-    return GuardedGateway(SimulatedGateway(postgres))
+class WithTestSales:
+    """The gateway for real sales, and the simulated one for the payments of rooms set to `test`."""
+
+    def __init__(self, real: Gateway, simulated: Gateway) -> None:
+        self._real, self._simulated = real, simulated
+
+    def accept(self, attempt: Attempt) -> None:
+        """As the gateway of this payment does."""
+        self._of(attempt.payment_id).accept(attempt)
+
+    async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
+        """Raises GatewayFailed."""
+        return await self._of(attempt.payment_id).charge(attempt, bill)
+
+    async def look_up(self, payment_id: str) -> Charge | None:
+        """Raises GatewayFailed."""
+        return await self._of(payment_id).look_up(payment_id)
+
+    async def refund(self, payment_id: str) -> None:
+        """Raises GatewayFailed."""
+        await self._of(payment_id).refund(payment_id)
+
+    def _of(self, payment_id: str) -> Gateway:
+        return self._simulated if payment_id.startswith(TEST_SALE) else self._real
 
 
 def _is_no_failure(error: BaseException) -> bool:

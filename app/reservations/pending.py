@@ -23,7 +23,8 @@ from app import loops
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import EventId, Reservation, RoomId
 from app.loops import Loops
-from app.payments.gateway import Gateway, guarded
+from app.payments.gateway import Gateway
+from app.payments.gateways import open_gateway
 from app.reservations import holds
 from app.reservations.turnover import limits_of
 from app.settings import Settings
@@ -191,20 +192,20 @@ async def open_desk(stores: Stores, settings: Settings, running: Loops | None = 
     if not secret:
         raise ValueError("a desk needs FAIRGATE_SECRET")
     key = hmac.digest(secret, b"fairgate reservation id", "sha256")
-    desk = Desk(stores, settings, guarded(stores.postgres), key, instance=secrets.token_urlsafe(9))
-    running = running or Loops()
-    tasks = [
-        running.start("desk_listener", partial(_listen, desk)),
-        running.start("desk_sweep", partial(_sweep, desk)),
-    ]
-    try:
-        yield desk
-    finally:
-        await loops.end(tasks)
-        for reservation_id in list(desk.waiting):
-            desk.tell(
-                reservation_id, StoreUnavailable("The server is stopping; send the same request again.")
-            )
+    async with open_gateway(settings, stores) as gateway:
+        desk = Desk(stores, settings, gateway, key, instance=secrets.token_urlsafe(9))
+        running = running or Loops()
+        tasks = [
+            running.start("desk_listener", partial(_listen, desk)),
+            running.start("desk_sweep", partial(_sweep, desk)),
+        ]
+        try:
+            yield desk
+        finally:
+            await loops.end(tasks)
+            for reservation_id in list(desk.waiting):
+                stopping = StoreUnavailable("The server is stopping; send the same request again.")
+                desk.tell(reservation_id, stopping)
 
 
 @contextmanager

@@ -207,7 +207,8 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
         **os.environ,
         "FAIRGATE_DATA": str(crew.data),
         "FAIRGATE_SECRET": settings.secret.get_secret_value(),
-        "FAIRGATE_SIMULATE_PAYMENTS": settings.simulate_payments,
+        "FAIRGATE_PAYMENTS": settings.gateway,
+        "FAIRGATE_SIMULATE_PAYMENTS": "off",  # said by the line above
         "FAIRGATE_PAYMENT_WEBHOOK_SECRET": settings.payment_webhook_secret.get_secret_value(),
         "FAIRGATE_REDIS_URL": settings.redis_url,
         "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,

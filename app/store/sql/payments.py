@@ -95,6 +95,10 @@ SELECT status IN ('held', 'paying') AND expires_at > now()
        AND NOT coalesce((rooms.settings ->> 'test')::boolean, false)
 FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id) WHERE reservation_id = $1
 """
+_IS_OF_A_TEST = """
+SELECT coalesce((rooms.settings ->> 'test')::boolean, false)
+FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id) WHERE reservation_id = $1
+"""
 
 # Paid: the row, the payment, the counters, the tickets, and the session's end where the room says so.
 _SELL = """
@@ -210,6 +214,11 @@ async def begin_without_gateway(queries: Queries, attempt: Attempt) -> bool:
 async def is_for_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:
     """Whether it is a hold that is to be paid in earnest."""
     return bool(await postgres.fetchval(_IS_FOR_MONEY, reservation_id))
+
+
+async def is_of_a_test(postgres: asyncpg.Pool, reservation_id: str) -> bool:
+    """Whether its room is a `test`, where no money is taken."""
+    return bool(await postgres.fetchval(_IS_OF_A_TEST, reservation_id))
 
 
 async def confirm(queries: Queries, payment_ids: Sequence[str]) -> list[Sold]:
