@@ -28,7 +28,7 @@ export function positionOf(status, place) {
   return Math.min(bound + (place.passed ?? 0), place.queue_position ?? bound);
 }
 
-// How many people ahead the line has passed over; found out when we are told our exact place.
+// How many people ahead were passed over; found out when we are told our exact place.
 export function passedOf(status, place) {
   const bound = Math.max(1, place.queue_number - status.serving_position);
   return Math.max(0, (place.queue_position ?? bound) - bound);
@@ -52,7 +52,7 @@ export function progressOf(position, began) {
   return began > 1 ? Math.round((1000 * (began - position)) / began) : 0;
 }
 
-// Whether the shared document says that the line has come to us: it is our turn, or we are passed over.
+// Whether the shared document says that the queue has come to us: it is our turn, or we are passed over.
 export function isReached(status, place) {
   return place?.state === "waiting" && place.queue_number !== null && status.serving_position >= place.queue_number;
 }

@@ -1,4 +1,4 @@
--- One tick of the controller: acts on the schedule, ends what has run out, calls whoever may be called. Everything
+-- One tick of the controller: acts on the schedule, ends what has expired, calls whoever may be called. Everything
 -- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
 -- KEYS wanted, submissions, networks, renewed
@@ -25,8 +25,8 @@ if off_sale_now ~= (m.off_sale or '') then
   m.off_sale = off_sale_now
   redis.call('HSET', meter, 'off_sale', off_sale_now)
 end
--- Who looks at the room is told at once when its state or its settings changed, four times a second while it moves,
--- and each second while anybody waits; by one of the workers.
+-- Viewers hear at once when the room's state or settings changed, four times a second while it moves, and each
+-- second while anybody waits; from one of the workers.
 local version = c.version .. state .. off_sale_now
 local what = table.concat({ version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1 }, ' ')
 local since_ms = math.abs(now_ms - (m.told_ms or 0)) -- the clock may have been set back
@@ -47,7 +47,7 @@ reply[HEAD + 12] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < 
 -- The cap is full: so far apart people leave who all stay to the end.
 reply[HEAD + 13] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
 reply[HEAD + 14] = next_due_in_ms(); reply[HEAD + 15] = redis.call('XLEN', submissions)
--- How long until the rate lets the next of the line in; -1: nobody waits for that.
+-- How long until the rate admits the next in the queue; -1: nobody waits for that.
 local waits_for_rate = state == 'open' and c.rate > 0 and n.waiting + n.prequeue > 0
 reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - m.level) / c.rate)) or -1
 -- What ended since Postgres was told last, and shortly before (see `app/waiting_room/ended_places.py`): clocks may be set back.

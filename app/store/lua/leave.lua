@@ -1,4 +1,4 @@
--- Takes a visitor out of the line by their own wish, or ends their session. A second time changes nothing.
+-- Takes a visitor out of the queue at their own wish, or ends their session. A second time changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, ended_channel
 -- USES room, endings, wanted, networks, turns, early_ends

@@ -1,4 +1,4 @@
--- Takes reservation requests in: repeats what is decided, refuses what has to be, streams the rest once each.
+-- Takes reservation requests in: repeats what is decided, refuses what must be, streams the rest once each.
 -- Workers are told when the stream was empty: while it is not, one of them is at it.
 -- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters, renewed, turnover
 -- ARGV now_ms:clock, event_id, backlog_max:num, channel

@@ -1,4 +1,4 @@
--- Calls the first `count` of the line who may be, in the order of their numbers. While a draw goes on only numbers below the
+-- Calls the first `count` in the queue who may be, in the order of their numbers. While a draw goes on only numbers below the
 -- next one to be drawn are complete, so only they may be called. Returns how many were.
 local function call_first(count)
   local bound = n.prequeue > 0 and string.format('(%d', m.draw_next) or '+inf'

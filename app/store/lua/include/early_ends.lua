@@ -1,5 +1,5 @@
 -- Sessions that end before their time: passes of theirs have to stop being good at once, in every web process. `note_early_end`
--- for each, before it ends; `tell_early_ends` once. An entry is visitor_id number ended_ms, kept until the last pass has run out.
+-- for each, before it ends; `tell_early_ends` once. An entry is visitor_id number ended_ms, kept until the last pass has expired.
 local ended_early = {}
 local function note_early_end(visitor_id)
   local until_ms, number = redis.call('ZSCORE', active, visitor_id), redis.call('HGET', turns, visitor_id)

@@ -1,4 +1,4 @@
--- Ends what has run out, at most `limit` of each kind, and forgets endings after an hour. True: more is due. A call is
+-- Ends what has expired, at most `limit` of each kind, and forgets endings after an hour. True: more is due. A call is
 -- over when Postgres has answered after its deadline: until then it may be Postgres that kept the visitor from claiming.
 local function end_what_is_due(limit, silent_ms)
   local late = redis.call('ZRANGEBYSCORE', called, '-inf', now_ms - silent_ms, 'LIMIT', 0, limit)

@@ -1,4 +1,4 @@
--- While Postgres is away nobody can claim: then nobody is called, and claim windows stand still, from its last answer on.
+-- While Postgres is unavailable nobody can claim: then nobody is called, and claim windows stand still, from its last answer on.
 -- `thawed_ms` keeps workers that disagree from counting a moment twice.
 local function freeze(silent_ms)
   if m.frozen_ms then return end

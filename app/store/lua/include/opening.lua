@@ -7,8 +7,8 @@ local function keep_numbers_for_draw()
   m.last_number = m.draw_last
   m.numbers_reserved = math.min(m.numbers_reserved, m.draw_last)
 end
--- The first opening: the bucket is full and the pre-queue becomes the line. That of a fifo room is numbered already and
--- turns into the line as it is.
+-- The first opening: the bucket is full and the pre-queue becomes the queue. That of a fifo room is numbered already and
+-- turns into the queue as it is.
 local function first_opening()
   c.opened_at_ms = now_ms
   redis.call('HSET', conf, 'opened_at_ms', now_ms)

@@ -1,4 +1,4 @@
--- Who is called next: the first of the line for whom enough is free, and of whose network not too many are called and have
+-- Who is called next: the first in the queue for whom enough is free, and of whose network not too many are called and have
 -- not claimed. The others are passed over and keep their places; so many at most are looked at besides, that a tick stays short.
 local PASSED_MAX = 100
 local unclaimed, more_of = {}, {} -- network -> how many are called; those that grow by this tick
@@ -48,7 +48,7 @@ local function choose(flat, count, chosen)
   return last, passed
 end
 -- Returns visitor_id, number, ... and whether anybody was passed over. Nobody is held up by those who are: after the front of
--- the line comes some of whoever was passed over before (`looked_to`: where the last tick stopped), then who stands behind
+-- the queue comes some of those who were passed over before (`looked_to`: where the last tick stopped), then those behind
 -- the last one that was ever looked at (`passed_to`).
 local function first_of_line(count, bound)
   local chosen, passed = {}, false

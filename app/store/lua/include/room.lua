@@ -30,7 +30,7 @@ local function save_meter()
   for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = m[METER[i]] end
   redis.call('HSET', meter, unpack(flat))
 end
--- Why nobody who waits in an open room can be called, however long they wait, until something changes; '' where the line moves.
+-- Why nobody who waits in an open room can be called, however long they wait, until something changes; '' where the queue moves.
 local function blocked_by()
   if state ~= 'open' then return '' end
   if c.rate == 0 then return 'rate' end
@@ -51,7 +51,7 @@ local function head(reply)
   reply[14] = m.pace or ''; reply[15] = blocked_by(); reply[16] = c.generation or ''
   return reply
 end
--- While Postgres is away nobody can claim, so claim windows stand still from `frozen_ms` on: a deadline as it would be
+-- While Postgres is unavailable nobody can claim, so claim windows stand still from `frozen_ms` on: a deadline as it would be
 -- if they went on now. Nobody gets more than a whole window.
 local function thawed(deadline_ms)
   if not deadline_ms or not m.frozen_ms then return deadline_ms end

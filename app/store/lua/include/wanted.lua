@@ -1,6 +1,6 @@
 -- How many tickets visitors want at once. `wanted` has those who want, or wanted, more than one, until they reserve or are
 -- gone; its field :inside is what those who are inside want above one each. Who was called and has not come counts for one
--- ticket like anybody else: a wish costs nothing to say, a session has to be claimed.
+-- ticket like anybody else: a wish costs nothing to say, a session must be claimed.
 local some_wanted = redis.call('EXISTS', wanted) == 1
 local function said(visitor_id)
   return some_wanted and tonumber(redis.call('HGET', wanted, visitor_id)) or 0
