@@ -76,14 +76,15 @@ messages: install
 
 # The browser tests drive the system's Chromium, those of the gate its proxies, those of the clients Node.js and PHP, and those of the stores Redis, Sentinel and
 # PgBouncer. Root on Debian gets them; others are told and go on without. Their services are not started: tests run them on folders of their own.
-# Each is a command, and after a colon the package it is in where that has another name.
-TOOLS := chromium chromium-headless-shell nginx haproxy caddy node:nodejs npm php:php-cli redis-server redis-sentinel pgbouncer
+# Each is a command, and after a colon the package it is in where that has another name, with others
+# that it needs after a plus.
+TOOLS := chromium chromium-headless-shell nginx haproxy caddy apache2:apache2+lua-socket node:nodejs npm php:php-cli redis-server redis-sentinel pgbouncer
 browser:
 	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $${it%:*} >/dev/null || echo $${it#*:}; done); \
 	[ -z "$$missing" ] || \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing for the tests:" $$missing && apt-get update -qq && \
-	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${missing//+/ } >/dev/null; \
 	  else echo "some tests will be skipped, for want of (apt-get install):" $$missing >&2; fi
 
 # What the tests of the clients need from npm; no script of a package is run.

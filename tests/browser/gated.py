@@ -39,6 +39,23 @@ http {{
     include {folder}/gate.conf;
 }}
 """
+LUASOCKET = Path("/usr/share/lua/5.3/socket/http.lua")  # Debian's lua-socket
+APACHE_MAIN = """
+ServerRoot /usr/lib/apache2
+{user}
+LoadModule mpm_event_module modules/mod_mpm_event.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule setenvif_module modules/mod_setenvif.so
+LoadModule headers_module modules/mod_headers.so
+LoadModule lua_module modules/mod_lua.so
+LoadModule proxy_module modules/mod_proxy.so
+LoadModule proxy_http_module modules/mod_proxy_http.so
+PidFile {folder}/apache.pid
+DefaultRuntimeDir {folder}
+ErrorLog /dev/stderr
+Listen 127.0.0.1:{port}
+ServerName localhost
+"""
 
 
 @dataclass
@@ -185,7 +202,8 @@ def started(
 
 def available(proxy: str) -> bool:
     """Whether the program is there; `make test` installs it where it can."""
-    return shutil.which(proxy, path=PROGRAMS) is not None
+    needs = proxy != "apache2" or LUASOCKET.exists()
+    return needs and shutil.which(proxy, path=PROGRAMS) is not None
 
 
 def _changed(text: str, changes: dict[str, str]) -> str:
@@ -238,8 +256,30 @@ def _caddy(folder: Path, port: int, shop: int, fairgate: int, room_id: str) -> l
     return [shutil.which("caddy", path=PROGRAMS) or "caddy", "run", "--config", str(folder / "Caddyfile")]
 
 
+def _apache2(folder: Path, port: int, shop: int, fairgate: int, room_id: str) -> list[str]:
+    shutil.copy(DEPLOYED / "apache" / "gate.lua", folder / "gate.lua")
+    changes = {
+        "<VirtualHost *:80>": f"<VirtualHost 127.0.0.1:{port}>",
+        "/etc/apache2/gate.lua": f"{folder}/gate.lua",
+        "127.0.0.1:8080": f"127.0.0.1:{fairgate}",
+        "127.0.0.1:3000": f"127.0.0.1:{shop}",
+        "shop.example": SHOP_NAME,
+        ROOM_IN_FILES: room_id,
+    }
+    ours = APACHE_MAIN.format(folder=folder, port=port, user="User www-data" if os.getuid() == 0 else "")
+    text = ours + _changed((DEPLOYED / "apache" / "gate.conf").read_text(), changes)
+    (folder / "gate.conf").write_text(text)
+    return [
+        shutil.which("apache2", path=PROGRAMS) or "apache2",
+        "-DFOREGROUND",
+        "-f",
+        str(folder / "gate.conf"),
+    ]
+
+
 _PROXIES: dict[str, Callable[[Path, int, int, int, str], list[str]]] = {
     "nginx": _nginx,
     "haproxy": _haproxy,
     "caddy": _caddy,
+    "apache2": _apache2,
 }

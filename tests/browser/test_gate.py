@@ -17,11 +17,14 @@ from tests.browser.gated import Gated, a_shop, asked, available, fairgate, gated
 from tests.waiting import wait_until
 
 PASS = "fairgate_pass_"
-PROXIES = ("nginx", "haproxy", "caddy")
+PROXIES = ("nginx", "haproxy", "caddy", "apache2")
 FAILS_OPEN: dict[str, dict[str, str]] = {  # as each file says it is done
     "nginx": {"# error_page 502 504 = @open;": "error_page 502 504 = @open;"},
     "haproxy": {
         "    http-request return status 503 hdr Retry-After 5 if { var(txn.fairgate_away) -m found }\n": ""
+    },
+    "apache2": {
+        "# SetEnvIf Request_Protocol ^ FAIRGATE_FAIL_OPEN": "SetEnvIf Request_Protocol ^ FAIRGATE_FAIL_OPEN"
     },
     "caddy": {"\t\theader Retry-After 5\n\t\trespond 503\n": "\t\treverse_proxy 127.0.0.1:SHOP\n"},
 }

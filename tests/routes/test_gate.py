@@ -166,6 +166,18 @@ def passed(answer: httpx.Response) -> dict[str, str]:
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
 
+async def test_a_proxy_that_redirects_to_the_queue_alone_keeps_the_ticket(web: Web) -> None:
+    await web.room(**SHOP, gate_mode="queue_all")
+    place, _ = await web.inside("hall")
+    ticketed = await handed_over(web, place, "https://shop.example/buy?size=2")
+    asking = f"{GATE}?deny=401&tickets=keep"
+    answer = await web.get(asking, headers=asked(ticketed))
+    assert answer.status_code == 204
+    assert (await web.get(asking, headers={**passed(answer), **asked(ticketed)})).status_code == 204
+    again = await web.get(asking, headers=asked(ticketed))
+    assert (again.status_code, "set-cookie" in again.headers) == (401, False)
+
+
 async def test_a_ticket_is_exchanged_for_a_pass_once(web: Web) -> None:
     await web.room(**SHOP, gate_mode="queue_all")
     place, _ = await web.inside("hall")
@@ -185,6 +197,8 @@ async def test_a_ticket_is_exchanged_for_a_pass_once(web: Web) -> None:
     reload = await web.get(GATE, headers={**passed(answer), **asked(ticketed)})
     assert (reload.status_code, reload.headers["location"]) == (302, wanted)
     assert "set-cookie" not in reload.headers
+    kept = await web.get(f"{GATE}?deny=401&tickets=keep", headers={**passed(answer), **asked(ticketed)})
+    assert kept.status_code == 204
     used = await web.get(GATE, headers=asked(ticketed))
     assert "set-cookie" not in used.headers
     assert parse_qs(urlsplit(used.headers["location"]).query) == {"return_to": [wanted]}

@@ -57,6 +57,7 @@ class GateQuery(Struct, frozen=True):
 
     return_to: Annotated[str, Meta(max_length=ADDRESS_MAX)] = ""
     deny: Literal["", "302", "401"] = ""
+    tickets: Literal["", "keep"] = ""
 
 
 class Asked(NamedTuple):
@@ -68,6 +69,7 @@ class Asked(NamedTuple):
     ticket: str
     method: str
     is_page: bool  # a browser opens a page: it can be sent elsewhere
+    tidied: bool  # and is sent from an address with a ticket to the one without
     secure: bool
     deny: int  # the status a redirect has
     now_s: int
@@ -112,7 +114,8 @@ async def gate(request: Request, query: GateQuery) -> Response:
     that a browser opens is answered by a redirect: 302, or with `deny=401` a 401 with the same `Location` and
     `Set-Cookie`, for proxies that take no other no (nginx, ingress-nginx). Anything else is refused with 401
     and the address of the queue page in `queue_url` and in the header `X-Fairgate-Queue`. A `fairgate_ticket`
-    in the address visitors asked for becomes a pass, a cookie of the shop's host. Whoever passes without a
+    in the address visitors asked for becomes a pass, a cookie of the shop's host; with `tickets=keep` on a
+    204, for proxies that redirect nobody but to the queue page (ingress-nginx). Whoever passes without a
     turn, by a rule of the room, is told why in `X-Fairgate-Bypass`.
     """
     room_id = RoomId(request.params["room_id"])
@@ -152,13 +155,15 @@ def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSe
     # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
     mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
     accept = request.header(b"accept") or ""
+    is_page = method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept
     return Asked(
         room_id=room_id,
         settings=settings,
         address=without_ticket(address),
         ticket=ticket_in(address),
         method=method,
-        is_page=method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept,
+        is_page=is_page,
+        tidied=is_page and query.tickets != "keep",
         secure=address.lower().startswith("https:") or request.is_secure(),
         deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
         now_s=int(time.time()),
@@ -203,7 +208,7 @@ async def _inside(request: Request, asked: Asked, shown: Shown) -> Response | No
         metrics.GATE.labels("renewed").inc()
         return _let_in(claims, request, asked)
     PASSED.inc()
-    if asked.ticket and asked.is_page and (back := asked.back()):
+    if asked.ticket and asked.tidied and (back := asked.back()):
         return _to(back, asked)  # a reload of the address they came back to, or the way back to it
     return empty()
 
@@ -300,12 +305,12 @@ def _number(claims: PassClaims) -> int:
 def _pass(request: Request, asked: Asked, claims: PassClaims) -> Response:
     """A ticket was good: to the same address without it, with a pass."""
     cookie = pass_cookie(request, claims, asked.secure)
-    return _to(asked.back(), asked, cookie) if asked.is_page else Response(204, b"", [cookie])
+    return _to(asked.back(), asked, cookie) if asked.tidied else Response(204, b"", [cookie])
 
 
 def _let_in(claims: PassClaims, request: Request, asked: Asked) -> Response:
     """A new pass, and on they go; from an address with a ticket to the one without."""
-    if asked.ticket and asked.is_page and asked.back():
+    if asked.ticket and asked.tidied and asked.back():
         return _pass(request, asked, claims)
     return Response(204, b"", [pass_cookie(request, claims, asked.secure)])
 
