@@ -13,7 +13,8 @@ import pytest
 
 from app.core.errors import NotFound, ValidationFailed
 from app.core.model import COMMAND_LINE, NoticeType
-from app.notifications import safe_post, webhooks
+from app.notifications import safe_post
+from app.notifications.channels import webhooks
 from app.notifications.relay import relay
 from app.store.connections import Stores
 from app.store.sql import delivery_log

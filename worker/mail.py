@@ -12,7 +12,7 @@ from functools import partial
 
 from app import loops
 from app.core.model import RoomId
-from app.notifications import email_delivery
+from app.notifications.channels import email
 from app.store.redis import called
 from app.store.redis.busy import KEYS, busy_rooms
 from app.store.redis.called import Call
@@ -65,7 +65,7 @@ async def mail_reminders(ctx: WorkerContext) -> None:
 
 async def send_mails(ctx: WorkerContext) -> None:
     """A few lanes, each with a connection of its own. Until the worker stops."""
-    post = email_delivery.open_post(ctx.settings)
+    post = email.open_post(ctx.settings)
     lanes = [
         ctx.loops.start("send_mails", partial(_lane, ctx, post, number), of=f"lane {number}")
         for number in range(LANES)
@@ -76,11 +76,11 @@ async def send_mails(ctx: WorkerContext) -> None:
         await loops.end(lanes)
 
 
-async def _lane(ctx: WorkerContext, post: email_delivery.Post, number: int) -> None:
+async def _lane(ctx: WorkerContext, post: email.Post, number: int) -> None:
     """Send while there is anything to send; without, look one after the other."""
     rest_s = REST_S
     await pause(ctx.stopping, number * SEND_S)
-    send = partial(email_delivery.send_due, ctx.stores, post)
+    send = partial(email.send_due, ctx.stores, post)
 
     async def once() -> bool:
         nonlocal rest_s

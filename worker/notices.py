@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from app import loops
-from app.notifications import relay, safe_post, webhooks
+from app.notifications import relay, safe_post
+from app.notifications.channels import webhooks
 from app.set_aside.failures import TRIES_MAX
 from app.store.connections import STORE_AWAY
 from app.store.sql import delivery_log

@@ -53,7 +53,7 @@ def replay(
     data: Data = None,
 ) -> None:
     """Send again what was given up, or everything since a time; enables a disabled webhook."""
-    from app.notifications import webhooks  # loads an HTTP client
+    from app.notifications.channels import webhooks  # loads an HTTP client
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
 

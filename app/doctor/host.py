@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from aiosmtplib import SMTPException
 
 from app.doctor.finding import Finding, good, note, wrong
-from app.notifications import email_delivery
+from app.notifications.channels import email
 from app.settings import Settings
 
 OPEN_FILES_MIN = 10_000  # each visitor whose page is open holds one
@@ -140,7 +140,7 @@ async def mail_server(settings: Settings) -> list[Finding]:
         return [note("smtp", "FAIRGATE_SMTP_URL is not set: mails are kept at /admin/mail, not sent")]
     where = urlsplit(address).hostname
     try:
-        async with email_delivery.connected(address):
+        async with email.connected(address):
             return [good("smtp", f"{where} takes mails from {settings.mail_from}")]
     except (SMTPException, OSError) as error:  # a TimeoutError is an OSError
         says = f"{where} does not take our connection: {error or type(error).__name__}"

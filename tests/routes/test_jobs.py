@@ -14,7 +14,7 @@ from arq.worker import Worker
 from app.core.jobs import UNFINISHED_MAX, JobKind
 from app.core.model import EventId
 from app.jobs import steps
-from app.notifications import email_delivery
+from app.notifications.channels import email
 from app.reservations import consistency
 from app.settings import Settings
 from app.store.connections import Stores
@@ -187,7 +187,7 @@ async def test_a_message_reaches_each_buyer_once(
         assert it["subject"] == "Doors at seven"
         assert "Dear guests,\n\n<please> come early." in it["body"]
         assert "<p>&lt;please&gt; come early.</p>" in it["html"]
-    assert (await email_delivery.page(stores, limit=9, offset=0))[1] >= 3
+    assert (await email.page(stores, limit=9, offset=0))[1] >= 3
 
 
 async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(

@@ -9,7 +9,7 @@ import pytest
 from asyncpg import UndefinedColumnError
 
 from app.core.model import COMMAND_LINE
-from app.notifications import webhooks
+from app.notifications.channels import webhooks
 from app.notifications.relay import relay
 from app.set_aside import failures
 from app.settings import Settings

@@ -29,7 +29,7 @@ BEGUN = b"+"  # what streams are sent with
 LOADED_LATE = (
     "app.store.away",
     "app.runtime.supervisor",
-    "app.notifications.webhooks",
+    "app.notifications.channels.webhooks",
     "app.runtime.migrate",
     "app.doctor.examination",
 )

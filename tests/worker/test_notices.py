@@ -11,7 +11,7 @@ from typing import Any
 
 from app.core.clock import now_ms
 from app.core.model import COMMAND_LINE
-from app.notifications import webhooks
+from app.notifications.channels import webhooks
 from app.store.connections import Stores
 from app.store.redis.notice_stream import KEYS
 from app.store.sql import hold_endings, outbox, payments, reservations

@@ -11,7 +11,7 @@ from msgspec import Meta
 from app.core.definitions import Words
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
 from app.core.model import URL, Account, NoticeType, Struct
-from app.notifications import webhooks
+from app.notifications.channels import webhooks
 from app.store.sql.webhooks import Webhook
 from app.web.documents.sale import Page
 from app.web.http.credentials import ADMIN, author

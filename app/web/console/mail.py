@@ -11,7 +11,7 @@ from quart import Response
 from app.core.email import MailState
 from app.core.errors import Conflict
 from app.notifications import email_content
-from app.notifications import email_delivery as mails
+from app.notifications.channels import email as mails
 from app.store.sql.mails import MailRow
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, asked, one_of, page_number, to_page

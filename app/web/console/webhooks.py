@@ -11,7 +11,7 @@ from app.core import typed
 from app.core.errors import Conflict, ValidationFailed
 from app.core.model import NoticeType
 from app.core.validation_messages import invalid
-from app.notifications import webhooks
+from app.notifications.channels import webhooks
 from app.store.sql.delivery_log import Attempt, Queued
 from app.store.sql.webhooks import Webhook
 from app.web.api.webhooks import NewWebhook

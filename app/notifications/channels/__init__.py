@@ -1,0 +1,1 @@
+"""The channels by which others are told of changes, one file each."""
