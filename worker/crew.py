@@ -28,7 +28,7 @@ from app.runtime import gc_tuning
 from app.settings import Settings
 from app.store.connections import connected
 from app.waiting_room.queue import open_line
-from worker import admission, expiry, mail, notices, payments, processor, repair, samples
+from worker import admission, channels, expiry, mail, notices, payments, processor, repair, samples
 from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *repair.LOOPS,
     *notices.LOOPS,
     *mail.LOOPS,
+    *channels.LOOPS,
     *samples.LOOPS,
 )
 GRACE_S = 1.5  # for the batch in hand at shutdown

@@ -1,18 +1,14 @@
-"""Writes and sends mails.
+"""Writes mails that no change in Postgres asks for: of a turn, and reminders.
 
-Loops: an arq job a mail would stay locked where its worker died, and the table of mails already says what is
-due and who has it. Reminders, which nobody waits for, are a job (`worker/jobs.py`).
+`worker/channels.py` sends them. Reminders, which nobody waits for, are a job (`worker/jobs.py`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from app import loops
 from app.core.model import RoomId
-from app.notifications.channels import email
 from app.store.redis import called
 from app.store.redis.busy import KEYS, busy_rooms
 from app.store.redis.called import Call
@@ -20,14 +16,11 @@ from app.store.sql import mailboxes
 from app.store.sql import mails as stored
 from app.store.sql.mails import Called
 from worker.context import WorkerContext
-from worker.timing import in_time, pause, repeat
+from worker.timing import in_time, repeat
 
 TURNS_S = 1.0
 REMIND_STEPS_MAX = 100  # a round
-SEND_S = 1.0  # one of the lanes looks for mails
-LANES = 4  # connections to the server at once
 CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
-REST_S, REST_MAX_S = 1.0, 30.0  # while the server takes nothing, growing
 
 
 async def mail_turns(ctx: WorkerContext) -> None:
@@ -63,36 +56,4 @@ async def mail_reminders(ctx: WorkerContext) -> None:
             break
 
 
-async def send_mails(ctx: WorkerContext) -> None:
-    """A few lanes, each with a connection of its own. Until the worker stops."""
-    post = email.open_post(ctx.settings)
-    lanes = [
-        ctx.loops.start("send_mails", partial(_lane, ctx, post, number), of=f"lane {number}")
-        for number in range(LANES)
-    ]
-    try:
-        await asyncio.wait(lanes)
-    finally:
-        await loops.end(lanes)
-
-
-async def _lane(ctx: WorkerContext, post: email.Post, number: int) -> None:
-    """Send while there is anything to send; without, look one after the other."""
-    rest_s = REST_S
-    await pause(ctx.stopping, number * SEND_S)
-    send = partial(email.send_due, ctx.stores, post)
-
-    async def once() -> bool:
-        nonlocal rest_s
-        taken = await send()
-        if taken is False:
-            await pause(ctx.stopping, rest_s)
-            rest_s = min(2 * rest_s, REST_MAX_S)
-        elif taken:
-            rest_s = REST_S
-        return taken is True
-
-    await repeat(ctx.stopping, "send_mails", once, LANES * SEND_S)
-
-
-LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mail_turns, send_mails)
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (mail_turns,)

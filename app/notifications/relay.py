@@ -7,10 +7,11 @@ the same notices are added again with the same ids.
 from __future__ import annotations
 
 from app import logs
+from app.notifications.channels import CHANNELS
 from app.set_aside import failures
 from app.store.connections import STORE_AWAY, Stores
 from app.store.redis import notice_stream
-from app.store.sql import mails, outbox
+from app.store.sql import outbox
 from app.store.sql.rooms import Connection
 
 LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
@@ -32,9 +33,8 @@ async def _tell(stores: Stores, connection: Connection, number: int | None = Non
     found = await outbox.waiting(connection, number)
     if found.notices:
         entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
-        await mails.queue_of_notices(connection, found.numbers)
-        if found.listened:  # who listens from now on is not told what was before
-            await outbox.deliver(connection, found.numbers)
+        for channel in CHANNELS:
+            await channel.queue(connection, found)
         await outbox.mark_streamed(connection, found.numbers, entry_id)
     return len(found.notices)
 

@@ -24,7 +24,7 @@ from tests.test_webhooks import OPEN, a_webhook
 from tests.waiting import wait_until
 from tests.worker.test_jobs import at_work
 from tests.worker.test_mail import due_now, queued, states
-from worker.mail import send_mails
+from worker.channels import send_queued
 from worker.notices import deliver_notices, relay_notices
 
 
@@ -95,7 +95,7 @@ async def test_a_mail_that_cannot_be_written_holds_up_no_other(stores: Stores, w
         await due_now(stores)  # no need to wait
         return (await states(stores))["b@example.org"][0]
 
-    async with at_work(stores, send_mails, Settings(secret=web.settings.secret)):
+    async with at_work(stores, send_queued, Settings(secret=web.settings.secret)):
         await wait_until(becomes(of_b, "given_up"), "the end of it", timeout_s=20)
         await wait_until(becomes(lambda: mails.pending(stores.postgres), 0), "the others")
     assert {email: state for email, (state, _) in (await states(stores)).items()} == {

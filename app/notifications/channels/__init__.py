@@ -1,1 +1,12 @@
-"""The channels by which others are told of changes, one file each."""
+"""The channels by which others are told of changes: one file each, and their list.
+
+A new channel is a file here and an entry in `CHANNELS`: docs/contributing/channel.md. Never here: what
+changed (the outbox's triggers say it), or in which order it is told (`notifications/relay.py`).
+"""
+
+from __future__ import annotations
+
+from app.notifications.channel import Channel
+from app.notifications.channels import email, webhooks
+
+CHANNELS: list[Channel] = [email.CHANNEL, webhooks.CHANNEL]

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from email.message import EmailMessage
 from email.utils import parseaddr
+from functools import partial
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -31,6 +32,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.model import Author
 from app.core.webhook_policy import retry_after_s
 from app.notifications import email_content
+from app.notifications.channel import Channel, Send
 from app.notifications.email_content import Letter, Overtaken, Writer
 from app.restoring.loaded_rooms import stores_answer
 from app.set_aside import failures
@@ -38,7 +40,10 @@ from app.settings import Settings
 from app.store.connections import STORE_AWAY, Stores
 from app.store.sql import mails
 from app.store.sql.mails import Mail, MailRow
+from app.store.sql.outbox import Waiting
+from app.store.sql.rooms import Connection
 
+LANES = 4  # connections to the server at once
 LINE_BROKEN: tuple[type[Exception], ...] = (SMTPException, *STORE_AWAY)
 AT_ONCE = 5  # mails of one attempt; all of them take less than their lease
 MAIL_TIMEOUT_S = 20.0
@@ -272,3 +277,14 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
             await audit.record(
                 connection, by, "send again", thing, before={"state": before}, after={"state": "waiting"}
             )
+
+
+async def _queue(connection: Connection, batch: Waiting) -> None:
+    await mails.queue_of_notices(connection, batch.numbers)
+
+
+def _opened(settings: Settings) -> Send:
+    return partial(send_due, post=open_post(settings))
+
+
+CHANNEL = Channel("mails", _queue, _opened, LANES)

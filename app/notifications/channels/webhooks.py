@@ -22,14 +22,16 @@ from app.core.model import Author, NoticeType
 from app.core.webhook_policy import new_secret, retry_after_s
 from app.loops import each
 from app.notifications import safe_post
+from app.notifications.channel import Channel
 from app.notifications.safe_post import AddressRefused, NotTaken
 from app.restoring.loaded_rooms import stores_answer
 from app.set_aside import failures
 from app.settings import Settings
 from app.store.connections import STORE_AWAY, Stores
 from app.store.sql import delivery_log as log_of_attempts
-from app.store.sql import webhooks
+from app.store.sql import outbox, webhooks
 from app.store.sql.delivery_log import Answer, Attempt, Queued
+from app.store.sql.outbox import Waiting
 from app.store.sql.rooms import Connection
 from app.store.sql.webhooks import Delivery, Target, Webhook
 
@@ -212,3 +214,11 @@ async def _failed(
     if disabled or (isinstance(error, NotTaken) and error.gone):
         await webhooks.disable(stores.postgres, target.webhook_id)
         logs.get(__name__).warning("a webhook was disabled", webhook_id=target.webhook_id, why=str(error))
+
+
+async def _queue(connection: Connection, batch: Waiting) -> None:
+    if batch.listened:  # who listens from now on is not told what was before
+        await outbox.deliver(connection, batch.numbers)
+
+
+CHANNEL = Channel("webhooks", _queue)  # each webhook has a lane of its own: worker/notices.py

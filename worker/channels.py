@@ -1,0 +1,56 @@
+"""Sends what is queued in the notification channels, in a few lanes each.
+
+Loops: with an arq job for each message it would stay locked where its worker died, and the channel's table
+already says what is due and who has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from app import loops
+from app.notifications.channel import Channel, Send
+from app.notifications.channels import CHANNELS
+from worker.context import WorkerContext
+from worker.timing import pause, repeat
+
+SEND_S = 1.0  # one of a channel's lanes looks for what is due
+REST_S, REST_MAX_S = 1.0, 30.0  # while the other side takes nothing, growing
+
+
+async def send_queued(ctx: WorkerContext) -> None:
+    """The lanes of all channels, each with a connection of its own. Until the worker stops."""
+    lanes = []
+    for it in CHANNELS:
+        if it.opened is not None:
+            send = it.opened(ctx.settings)
+            for number in range(it.lanes):
+                lane = partial(_lane, ctx, it, send, number)
+                lanes.append(ctx.loops.start(f"send_{it.name}", lane, of=f"lane {number}"))
+    try:
+        await asyncio.wait(lanes)
+    finally:
+        await loops.end(lanes)
+
+
+async def _lane(ctx: WorkerContext, channel: Channel, send: Send, number: int) -> None:
+    """Send while there is anything to send; without, look one after the other."""
+    rest_s = REST_S
+    await pause(ctx.stopping, number * SEND_S)
+
+    async def once() -> bool:
+        nonlocal rest_s
+        taken = await send(ctx.stores)
+        if taken is False:
+            await pause(ctx.stopping, rest_s)
+            rest_s = min(2 * rest_s, REST_MAX_S)
+        elif taken:
+            rest_s = REST_S
+        return taken is True
+
+    await repeat(ctx.stopping, f"send_{channel.name}", once, channel.lanes * SEND_S)
+
+
+LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (send_queued,)
