@@ -71,7 +71,7 @@ async def test_the_last_change_is_undone_and_only_as_it_was_seen(web: Web) -> No
     await web.post(f"{HERE}/settings", data={"message": "Soon"}, headers=staff)
     late = await web.post(f"{HERE}/undo", data={"audit_id": seen}, headers=staff)
     assert late.status_code == 409
-    assert "changed meanwhile" in late.text
+    assert "changed in the meantime" in late.text
     for _ in range(2):  # the message, then nothing but an undo of the undo
         audit_id = (await newest(web))["audit_id"]
         answer = await web.post(f"{HERE}/undo", data={"audit_id": audit_id}, headers=staff)
