@@ -1,7 +1,8 @@
 """`--profile`: where the time goes. Wall and CPU seconds of each test and fixture, with all their processes.
 
 Processes that tests start (stores, browsers, `fairgate` children) count with the test during which they work,
-whether they have ended by then or not.
+whether they have ended by then or not. `python -m tests.support.profiling` keeps in `seconds.json` how long
+each file of the last profile took: the longest are begun first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any, NamedTuple
 import pytest
 
 FILE = Path("build/test-profile.json")
+RECORD = Path(__file__).with_name("seconds.json")
+RECORDED_FROM_S = 2.0
 SHOWN = 40
 KEY = "profile"
 
@@ -165,3 +168,16 @@ def _print(title: str, rows: list[tuple[str, Spent]]) -> None:
     dearest = sorted(sums.items(), key=lambda row: -max(total(row[1])))
     for name, of in dearest[:SHOWN]:
         print(f"{_row(total(of))} {len(of):5}  {name}")
+
+
+def record() -> None:
+    """Write down how long each file took, which `sharing_out` goes by."""
+    spent: dict[str, float] = defaultdict(float)
+    for name, phases in json.loads(FILE.read_text())["tests"].items():
+        spent[_file(name)] += sum(wall for wall, _ in phases.values())
+    kept = {name: round(wall, 1) for name, wall in spent.items() if wall >= RECORDED_FROM_S}
+    RECORD.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    record()
