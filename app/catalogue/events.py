@@ -110,6 +110,12 @@ async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketTy
         return found, await events.select_ticket_types(stores.postgres, event_id)
 
 
+async def revision(stores: Stores, event_id: EventId) -> int:
+    """How many times the event was changed since it was made."""
+    with stores_answer():
+        return await events.revision_of(stores.postgres, event_id)
+
+
 async def events_page(
     stores: Stores, wanted: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[tuple[Event, list[TicketType]]], int]:

@@ -43,6 +43,13 @@ async def test_the_tickets_go_into_a_calendar_and_onto_paper(page: Page, product
     assert entry["location"] == "Velodrome"
     assert entry.decoded("dtstart") == datetime(2030, 6, 1, 18, 0, tzinfo=UTC)
     assert entry["url"] == url
+    event_id = str(answer.headers["content-disposition"]).partition('"')[2].removesuffix('.ics"')
+    await product.staff("PATCH", f"/v1/events/{event_id}", {"starts_at": "2030-06-02T18:00:00Z"})
+    moved = await page.request.get(f"{url}/calendar.ics")
+    [later] = Calendar.from_ical(await moved.body()).walk("VEVENT")
+    assert later["uid"] == entry["uid"]
+    assert (entry["sequence"], later["sequence"]) == (0, 1)
+    assert later.decoded("dtstart") == datetime(2030, 6, 2, 18, 0, tzinfo=UTC)
 
     await expect(page.get_by_role("button", name="Print")).to_be_visible()
     await page.emulate_media(media="print")

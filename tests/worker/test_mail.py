@@ -292,6 +292,12 @@ async def test_a_reminder_missed_by_workers_that_were_down_is_made_up_for(stores
     await asyncio.gather(*(mail.mail_reminders(ctx) for _ in range(3)))
     await mail.mail_reminders(ctx)
     assert await stores.postgres.fetchval(count) == 1
+    for starts_in, reminders in (("3 days", 1), ("20 hours", 2), ("20 hours", 2)):  # it is moved
+        await stores.postgres.execute(
+            f"UPDATE events SET starts_at = date_trunc('hour', now()) + interval '{starts_in}'"
+        )
+        await mail.mail_reminders(ctx)
+        assert await stores.postgres.fetchval(count) == reminders
 
 
 async def test_an_international_domain_needs_no_server_that_knows_other_letters(

@@ -133,7 +133,7 @@ async def update_event(connection: Connection, event: Event) -> None:
         """
         UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
             max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9, hold_extend_s = $10,
-            timezone = $11, sell_after_start = $12, search = $13
+            timezone = $11, sell_after_start = $12, search = $13, revision = revision + 1
         WHERE event_id = $1
         """,
         *(getattr(event, name) for name in Event.__struct_fields__ if name != "room_id"),
@@ -203,6 +203,12 @@ async def select_unpublished(postgres: asyncpg.Pool) -> list[tuple[EventId, Room
     """The events that are shown to staff alone, and their rooms."""
     rows = await postgres.fetch("SELECT event_id, room_id FROM events WHERE NOT published")
     return [(row["event_id"], row["room_id"]) for row in rows]
+
+
+async def revision_of(queries: Queries, event_id: EventId) -> int:
+    """How many times the event was changed."""
+    revision: int = await queries.fetchval("SELECT revision FROM events WHERE event_id = $1", event_id) or 0
+    return revision
 
 
 async def room_of(queries: Queries, event_id: EventId) -> RoomId | None:

@@ -132,15 +132,18 @@ FOR SHARE OF mailboxes
 ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
-# Whoever bought later than a day before has just been told when it starts.
+# Whoever bought later than a day before has just been told when it starts. Those who were reminded of an
+# event that was moved then are reminded again, before the new time.
+_REMINDER_OF = "concat_ws(' ', reservations.reservation_id, extract(epoch FROM starts_at)::bigint)"
 _OF_REMINDERS = f"""
 INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
-SELECT 'reminder', reservation_id, room_id, visitor_id, reservation_id, email, guest, starts_at,
+SELECT 'reminder', {_REMINDER_OF}, room_id, visitor_id, reservation_id, email, guest, starts_at,
        CASE WHEN mailboxes.confirmed_at IS NULL AND amount = 0 THEN 'unconfirmed' ELSE 'waiting' END
 FROM events JOIN reservations USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
 WHERE starts_at > now() AND starts_at <= now() + interval '24 hours'
   AND reservations.status = 'confirmed' AND reservations.confirmed_at <= starts_at - interval '24 hours'
-  AND NOT EXISTS (SELECT FROM mails WHERE kind = 'reminder' AND subject_id = reservations.reservation_id)
+  AND NOT EXISTS (SELECT FROM mails WHERE kind = 'reminder' AND until = starts_at
+                  AND subject_id IN (reservations.reservation_id, {_REMINDER_OF}))
 LIMIT {REMIND_MAX}
 FOR SHARE OF mailboxes
 ON CONFLICT (kind, subject_id) DO NOTHING

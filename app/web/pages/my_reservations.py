@@ -58,7 +58,11 @@ async def _sale(request: Request, it: Reservation) -> Sale:
 
 
 async def calendar(request: Request) -> Response:
-    """The event as a calendar file, for who has tickets. No end: how long it takes is nothing we know."""
+    """The event as a calendar file, for who has tickets. No end: how long it takes is nothing we know.
+
+    A calendar that has it already takes the new time of an event that was moved (RFC 5545, 3.8.7.4): the same
+    `UID`, a higher `SEQUENCE`, a later `DTSTAMP`.
+    """
     from icalendar import Calendar  # loads slowly, and few ask for the file
     from icalendar import Event as CalendarEvent
 
@@ -69,7 +73,8 @@ async def calendar(request: Request) -> Response:
     url = f"{request.origin()}/reservations/{it.reservation_id}"
     entry = CalendarEvent()
     entry.add("uid", f"{it.reservation_id}@fairgate")
-    entry.add("dtstamp", from_ms(it.confirmed_at_ms))
+    entry.add("dtstamp", from_ms(now_ms()))
+    entry.add("sequence", await events.revision(request.app.stores, it.event_id))
     entry.add("dtstart", in_zone(event.starts_at, ZoneInfo(event.timezone)))
     entry.add("summary", event.name)
     if event.venue:
