@@ -41,6 +41,7 @@ from app.web.gate.rooms import GateRooms
 from app.web.http.cache import Kept
 from app.web.http.client_ip import trusted_networks
 from app.web.http.hot_lane import HotLane
+from app.web.http.in_flight import InFlight
 from app.web.http.open_streams import OpenStreams
 from app.web.http.quart_adapter import DRAIN_MAX, register_endpoints
 from app.web.http.routes import App
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> Quart:
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
     places, claims = PlaceSigner(secret), ClaimSigner(secret)
+    trusted = trusted_networks(settings.trusted_proxies)
     contract = msgspec.json.encode(openapi.contract(CALLS))
     quart = Quart("fairgate", static_folder=None)
     quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
@@ -83,7 +85,8 @@ def create_app(settings: Settings) -> Quart:
 
     quart.after_serving(serving.aclose)
 
-    lane: Any = HotLane(quart, CALLS)
+    in_flight = InFlight(settings.requests_per_address if settings.throttled else 0, trusted)
+    lane: Any = HotLane(quart, CALLS, in_flight)
     quart.asgi_app = lane  # type: ignore[method-assign]  # the way Quart documents for ASGI middleware
     return quart
 

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     streams_per_address: int = Field(default=300, ge=0, le=1_000_000)
     """Event streams that one address (IPv6: a /64) may have open in one web process, then 429; 0: no
     limit."""
+    requests_per_address: int = Field(default=1000, ge=0, le=1_000_000)
+    """Requests that one address (IPv6: a /64) may have in flight in one web process, streams included, then
+    429; 0: no limit. What comes through `FAIRGATE_TRUSTED_PROXIES` is for the proxy to limit."""
     staff_rate_per_minute: int = Field(default=1200, ge=1, le=1_000_000)
     """Calls per minute with one account's access tokens."""
     backlog_max: int = Field(default=20_000, ge=1, le=10_000_000)

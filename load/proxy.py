@@ -57,13 +57,16 @@ class ProxyFailed(CannotRun):
     """nginx did not come up; the message is one line with what it said."""
 
 
-def settings_for(deployed: str, *, port: int, upstream: str, cache: Path) -> str:
-    """The deployed configuration with our ports and our cache folder, and nothing else changed."""
+def settings_for(deployed: str, *, port: int, upstream: str, cache: Path, connections: int = 0) -> str:
+    """The deployed configuration with our ports and our cache folder, perhaps with more connections for an
+    address, and nothing else changed."""
     changes = {
         "listen 80;": f"listen 127.0.0.1:{port};",
         "server 127.0.0.1:8080;": f"server {upstream};",
         "proxy_cache_path /var/cache/nginx/fairgate": f"proxy_cache_path {cache}",
     }
+    if connections:  # all of them from this host
+        changes["limit_conn fairgate_address 400;"] = f"limit_conn fairgate_address {connections};"
     for old, new in changes.items():
         if deployed.count(old) != 1:
             raise ProxyFailed(f"deploy/nginx/fairgate.conf does not say `{old}` once; adapt load/proxy.py")
@@ -80,13 +83,19 @@ def program() -> str:
 
 
 @asynccontextmanager
-async def proxied(origin: str) -> AsyncIterator[tuple[str, psutil.Process]]:
+async def proxied(origin: str, *, connections: int = 0) -> AsyncIterator[tuple[str, psutil.Process]]:
     """nginx in front of Fairgate at `origin`: its address and its first process."""
     nginx, port = program(), free_port()
     with tempfile.TemporaryDirectory(prefix="fairgate-nginx-") as name:
         folder = Path(name)
         upstream = urlsplit(origin).netloc
-        deployed = settings_for(DEPLOYED.read_text(), port=port, upstream=upstream, cache=folder / "cache")
+        deployed = settings_for(
+            DEPLOYED.read_text(),
+            port=port,
+            upstream=upstream,
+            cache=folder / "cache",
+            connections=connections,
+        )
         (folder / "fairgate.conf").write_text(deployed)
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
@@ -135,7 +144,8 @@ async def through_nginx(run: Run) -> Row:
     """The shared document at 1,000 connections through nginx, and how many requests reach the origin."""
     how = replace(run.how, connections=run.size.proxy_connections)
     try:
-        async with run.product() as product, proxied(product.url) as (url, nginx):
+        many = 2 * how.connections
+        async with run.product() as product, proxied(product.url, connections=many) as (url, nginx):
             room_id = await crowd.open_room(
                 product, "proxied", admission_rate_per_minute=RATE, active_visitors_max=None
             )

@@ -22,6 +22,7 @@ from tests.contract.test_every_call import STREAMS, filled
 from tests.listening import listening
 from tests.routes.conftest import Web, served
 from tests.routes.test_slashes import address
+from tests.security.test_floods import a_slow_body, status_from
 from tests.waiting import wait_until
 
 SHOP, BLOG, STRANGER = "https://shop.example", "https://blog.example", "https://evil.example"
@@ -29,6 +30,7 @@ ENDLESS = {"/admin/rooms/<room_id>/events"}
 MARK = "x-cache"
 BUSY = (502, 503, 504)
 NOT_READY = "/readyz"  # there is no worker
+CONNECTIONS_MAX = 400  # `limit_conn` in the file
 
 pytestmark = pytest.mark.skipif(
     shutil.which("nginx", path=os.pathsep.join(PLACES)) is None,
@@ -173,3 +175,19 @@ async def test_what_is_withdrawn_is_gone_from_nginx(front: Front) -> None:
     await wait_until(gone, "the end of it")
     assert (await ask(front.nginx, path, web.as_("admin"))).status_code == 200
     assert (await ask(front.nginx, path, {})).status_code == 404
+
+
+async def test_one_address_has_so_many_connections(front: Front) -> None:
+    """Slow bodies stay in nginx, and those of one address keep no other out."""
+    url = str(front.nginx.base_url).rstrip("/")
+    slow = [await a_slow_body(url, "127.0.0.1") for _ in range(CONNECTIONS_MAX)]
+    try:
+
+        async def refused() -> bool:
+            return (await status_from(url, "127.0.0.1", "/v1/rooms")).startswith(b"HTTP/1.1 429 ")
+
+        await wait_until(refused, "all of them to be known", timeout_s=30)
+        assert (await status_from(url, "127.0.0.2", "/v1/rooms")).startswith(b"HTTP/1.1 200 ")
+    finally:
+        for _, writer in slow:
+            writer.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Any
 
 import h2.connection
 import httpx
@@ -13,6 +14,7 @@ from app.runtime.sockets import ServerName
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS
+from app.web.http.in_flight import InFlight
 from app.web.http.routes import Events
 from tests.listening import listening
 from tests.routes.conftest import Web, code, served
@@ -103,3 +105,73 @@ def test_every_event_stream_is_counted() -> None:
     streams = [it for it in CALLS if any(isinstance(answer, Events) for answer in it.answers.values())]
     assert streams
     assert all(it.hot for it in streams)  # the lane in front of Quart counts them
+
+
+async def a_slow_body(url: str, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A request from this address whose body is announced and does not come."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+    head = f"POST /v1/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 50\r\n\r\n".encode())
+    return reader, writer
+
+
+async def status_from(url: str, source: str, path: str = "/v1/rooms") -> bytes:
+    """The status line and headers of an answer to this address."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(30):
+        told = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return told
+
+
+@pytest.mark.parametrize("server", SERVERS)
+async def test_slow_bodies_of_one_address_keep_no_other_out(
+    stores: Stores, settings: Settings, server: ServerName
+) -> None:
+    chosen = {"rate_limits": "on", "requests_per_address": 50, "body_timeout_s": 120.0}
+    async with served(settings.model_copy(update=chosen)) as web, listening(web.quart, server) as url:
+        slow = [await a_slow_body(url, "127.0.0.1") for _ in range(100)]
+        told = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _ in slow]
+
+        async def half_are_refused() -> bool:
+            return sum(it.done() for it in told) == 50
+
+        await wait_until(half_are_refused, "the refusals", timeout_s=30)
+        for refusal in (it.result() for it in told if it.done()):
+            assert refusal.startswith(b"HTTP/1.1 429 ")
+            assert b"\r\nretry-after: 2\r\n" in refusal.lower()
+            assert b'"in-flight"' in refusal
+        assert (await status_from(url, "127.0.0.1")).startswith(b"HTTP/1.1 429 ")
+        assert (await status_from(url, "127.0.0.2")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in slow:
+            writer.close()
+
+        async def free_again() -> bool:
+            return (await status_from(url, "127.0.0.1")).startswith(b"HTTP/1.1 200 ")
+
+        await wait_until(free_again, "the end of the slow ones", timeout_s=30)
+        await asyncio.gather(*told, return_exceptions=True)
+
+        async def none_left() -> bool:
+            return not lane_of(web)._open
+
+        await wait_until(none_left, "the end of the count", timeout_s=30)
+
+
+async def test_what_our_proxies_send_is_theirs_to_limit(stores: Stores, settings: Settings) -> None:
+    chosen = {"rate_limits": "on", "requests_per_address": 5, "trusted_proxies": ["127.0.0.0/8"]}
+    async with served(settings.model_copy(update=chosen)) as web, listening(web.quart) as url:
+        slow = [await a_slow_body(url, "127.0.0.1") for _ in range(20)]
+        assert (await status_from(url, "127.0.0.1")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in slow:
+            writer.close()
+
+
+def lane_of(web: Web) -> InFlight:
+    """What counts the requests of an app."""
+    lane: Any = web.quart.asgi_app
+    found: InFlight = lane._in_flight
+    return found

@@ -18,7 +18,7 @@ from app.web.http.routes import Request, Response, empty, endpoint
 
 TAG = "Accounts"
 ANSWER_AFTER_S = 0.25  # as long for every address, whatever there was to do
-NO_MAIL = "This installation sends no mail. Ask another admin, or whoever runs it, for a new password."
+NO_MAIL = "This installation sends no e-mail. Ask another admin, or whoever runs it, for a new password."
 
 
 class ResetAsked(Struct, frozen=True):

@@ -21,6 +21,7 @@ from app.web.http import cache_control, cors, request_log, security_headers
 from app.web.http.assets import load_assets
 from app.web.http.deadlines import BodyPace, too_slow
 from app.web.http.dispatch import answer, refuse, request_id_of, request_of
+from app.web.http.in_flight import InFlight
 from app.web.http.routes import BODILESS, METHODS, STREAM, App, Endpoint, Request, Response, param_names
 from app.web.http.streaming import ReaderGone, Receive, Send, broke_off, send_stream, send_told, send_within
 
@@ -40,8 +41,9 @@ DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so tha
 class HotLane:
     """An ASGI app around Quart's."""
 
-    def __init__(self, quart: Quart, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, quart: Quart, endpoints: Iterable[Endpoint], in_flight: InFlight) -> None:
         self._quart = quart
+        self._in_flight = in_flight
         self._inner: Asgi = quart.asgi_app
         self._assets = load_assets()
         self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
@@ -58,10 +60,24 @@ class HotLane:
                     self._calls["HEAD", "/".join(parts)] = it, name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or pass it on."""
+        """Serve one request, unless its address has too many in flight."""
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
+        try:
+            counted = self._in_flight.begin(scope.get("client"))
+        except RateLimited as error:
+            request = request_of(self._quart.extensions["fairgate"], scope, {})
+            await _send(request, refuse(error), receive, send)
+            return
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            if counted:
+                self._in_flight.end(counted)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer it here, or pass it on."""
         parts = scope["path"].split("/")
         if parts[1:2] == [FILES] and await self._file(parts[2:], scope, receive, send):
             return
