@@ -53,6 +53,9 @@ STEPS = {
     "resume_room": Step("/v1/rooms/{e}/resume", first=("open", "pause"), rows=(("resume", "room", "{e}"),)),
     "close_room": Step("/v1/rooms/{e}/close", rows=(("close", "room", "{e}"),)),
     "remove_visitor": Step("/v1/rooms/{e}/visitors/ann", rows=(("remove", "visitor", "{e}/ann"),)),
+    "set_knownuser": Step(
+        "/v1/rooms/{e}/knownuser", {"customer_id": "shop"}, rows=(("create", "knownuser", "{e}"),)
+    ),
 }
 # The same for the forms of the console; signing in and out changes nothing.
 FORMS = {
@@ -78,6 +81,7 @@ FORMS_ELSEWHERE = {
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order"}  # test_api_keys.py, test_orders.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
+ELSEWHERE |= {"delete_knownuser", "push_knownuser"}  # test_knownuser.py; the second changes nothing of ours
 CHANGES = [
     it
     for it in CALLS

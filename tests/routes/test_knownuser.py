@@ -115,4 +115,6 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
         refused = await web.send("PUT", FACE, json={**OURS, field: value}, headers=operator)
         assert field_of(refused).startswith(field)
     assert (await web.send("DELETE", FACE, headers=operator)).status_code == 204
+    log = (await web.get("/v1/audit?kind=knownuser&id=hall", headers=web.as_("admin"))).json()["items"]
+    assert [it["action"] for it in log] == ["delete", "change", "create"]
     assert code(await web.get(FACE, headers=operator)) == (404, "not_found")
