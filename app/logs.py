@@ -10,10 +10,10 @@ import structlog
 
 from app.settings import Settings
 
-# Libraries that write at `info` what we tell ourselves, or that nobody needs twice.
+# Libraries that log at `info` what we log ourselves, or that nobody needs twice.
 QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn.error", "quart.serving")
 
-# It warns with a traceback each second while Postgres is unavailable; our jobs tell that once, in a line.
+# It warns with a traceback every second while Postgres is unavailable; our jobs tell that once, in a line.
 SILENT = ("asyncpg.pool",)
 
 

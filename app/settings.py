@@ -27,7 +27,7 @@ def _store_url(name: str) -> Any:
 def _address(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
     """`text` as an address of one of these schemes, with hosts and ports that can be.
 
-    What is told of it is only what it should look like: there may be a password in it.
+    The message only says what it should look like: the address may contain a password.
     """
     try:
         url = urlsplit(text)
@@ -282,5 +282,5 @@ class Settings(BaseSettings):
 
     @property
     def queue_url(self) -> str:
-        """Where arq keeps its jobs; the same server unless told otherwise."""
+        """Where arq keeps its jobs; the same server by default."""
         return self.queue_redis_url or self.redis_url

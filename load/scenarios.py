@@ -26,7 +26,7 @@ class Scenario:
     storms: int = 0  # how often all streams break at once
 
     def arrivals_per_s(self, fans: int) -> float:
-        """How many come each second."""
+        """How many come every second."""
         return max(fans / self.arrive_s, 10.0)
 
     def rate_per_minute(self, fans: int) -> int:

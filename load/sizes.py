@@ -12,8 +12,8 @@ class Size:
     trials: int = 3
     seconds: int = 10
     places: int = 20_000  # visitors who ask for their exact place
-    joins_per_s_max: int = 40_000  # requests prepared for each second where each has an address of its own
-    buyers_per_s_max: int = 12_000  # visitors prepared for each second of reservations
+    joins_per_s_max: int = 40_000  # requests prepared for every second where each has an address of its own
+    buyers_per_s_max: int = 12_000  # visitors prepared for every second of reservations
     paced_per_s: int = 5_000
     last_tickets: int = 1_000  # of each type, for ten times as many buyers
     claimers: int = 30_000  # called visitors who claim, in each trial

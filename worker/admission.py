@@ -140,7 +140,7 @@ async def admit_rooms(ctx: WorkerContext) -> None:
 
 
 async def report(ctx: WorkerContext) -> None:
-    """Tell each second that this worker lives, and what it counted."""
+    """Write this worker's heartbeat and counts every second."""
     redis: Any = ctx.stores.redis
     myself = Self()
 

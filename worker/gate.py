@@ -228,7 +228,7 @@ class Gate:
         return keep or (now >= self._records_at and not self._is_recorded(tick))
 
     async def _record(self, tick: Tick) -> None:
-        """Keep how far the queue got and how places ended, each second."""
+        """Keep how far the queue got and how places ended, every second."""
         now = time.monotonic()
         if tick.unkept and now >= self._keeps_at:
             await keep_endings(self._stores, self._room_id, tick.status.now_ms)

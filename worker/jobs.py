@@ -45,7 +45,7 @@ class Periodic(NamedTuple):
 
 
 def counted(work: Work) -> WorkerCoroutine:
-    """As a coroutine function of arq's: counted, timed, and told once that a store is unavailable.
+    """As a coroutine function of arq's: counted, timed, and logged once while a store is unavailable.
 
     What else goes wrong is arq's to log, with its traceback.
     """

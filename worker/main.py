@@ -103,7 +103,7 @@ class LastingWorker(Worker):
             raise
 
     async def close(self) -> None:
-        """End the loops, also where the queue cannot be told that we leave."""
+        """End the loops, even if the queue cannot be reached."""
         if ctx := self.ctx.get("worker"):
             ctx.stopping.set()
         self.on_shutdown = None

@@ -45,7 +45,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
             failures = 0
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is: then the rows are told one by one
+        except Exception as error:  # whatever it is: then the rows are published one by one
             if failures >= TRIES_MAX:
                 raise
             failures += 1

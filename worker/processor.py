@@ -72,7 +72,7 @@ class Lanes:
                     if channel:
                         self.ring([RoomId(channel.removeprefix(SUBMITTED_CHANNEL))])
                     else:
-                        self._round_at = 0.0  # what was told before was not heard
+                        self._round_at = 0.0  # earlier messages were missed
             await asyncio.sleep(HEAR_AGAIN_S)
 
     async def _look(self) -> bool:

@@ -59,7 +59,7 @@ async def align_totals(ctx: WorkerContext) -> None:
 
 
 async def purge(ctx: WorkerContext) -> None:
-    """Forget what nobody can ask for any more: replies, calls, draws, consumers that are dead."""
+    """Forget what nobody can ask for any longer: replies, calls, draws, consumers that are dead."""
 
     async def forget_dead(sale: Sale) -> None:
         await submissions.forget_dead(ctx.stores.redis, holds.keys_of(sale[0]))

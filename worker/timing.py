@@ -64,7 +64,7 @@ async def repeat(
 ) -> None:
     """Call `once` again and again until the worker stops; without a pause while it says there is more.
 
-    While a store is unavailable it is tried at least each second, and told in the log once.
+    While a store is unavailable it is tried at least every second, and logged once.
     """
     backoff = Backoff()
     while not stopping.is_set():

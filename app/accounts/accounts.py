@@ -32,9 +32,9 @@ LOGGED_IN = "a."  # how the `jti` of a token begins that an account logged in fo
 
 
 async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
-    """Make an account with the role `user`. Raises ValidationFailed, BacklogFull.
+    """Create an account with the role `user`. Raises ValidationFailed, BacklogFull.
 
-    Where the e-mail has an account already the answer and the work are the same, and nothing changes: whoever
+    If the e-mail already has an account, the answer and the work are the same and nothing changes: whoever
     asks does not learn who has accounts here. The account they are told of is none.
     """
     email = mailbox(new.email).lower()
@@ -166,7 +166,7 @@ async def change_password(
 
 
 def _made_ms(jti: str) -> int:
-    """When a token was made that an account logged in for; 0 for those of before that was in it."""
+    """When a token was made that an account logged in for; 0 for those from before it had that."""
     made = jti.removeprefix(LOGGED_IN).partition(".")[0]
     return int(made) if made.isascii() and made.isdigit() else 0
 
@@ -190,7 +190,7 @@ async def accounts_page(
 async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author) -> RegisteredAccount:
     """Change an account's role; the same role changes nothing.
 
-    Raises NotFound, and Conflict where nobody would be admin any more.
+    Raises NotFound, and Conflict where nobody would be admin any longer.
     """
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
@@ -264,5 +264,5 @@ def _there(found: RegisteredAccount | None) -> RegisteredAccount:
 
 
 def _fields(it: RegisteredAccount) -> dict[str, str]:
-    """What the audit log tells of an account; of its password only that it was replaced."""
+    """The audit log's fields of an account; of its password only that it was replaced."""
     return {"email": it.email, "name": it.name, "role": it.role}

@@ -1,4 +1,4 @@
-"""A new password for whoever has forgotten theirs: by a link in a mail, or by whoever runs us."""
+"""Forgotten passwords: a new one by a link in an e-mail, or from whoever runs the installation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKEN_MAX = 100
 async def ask(
     stores: Stores, signer: ResetSigner, traces: Traces, email: str, *, network: str, locale: str
 ) -> None:
-    """Mail a link to the account with this e-mail; nothing tells whether there is one.
+    """E-mail a link to the account with this address; nothing reveals whether there is one.
 
     No more than three a day go to an address, and twenty an hour from where they are asked for. Raises
     ValidationFailed, StoreUnavailable.

@@ -89,7 +89,7 @@ async def rotate(postgres: asyncpg.Pool, *, by: Author) -> dict[Purpose, str]:
 
 
 async def revoke(postgres: asyncpg.Pool, kid: str, *, by: Author) -> Purpose | None:
-    """No token of this key is good any more, in this process's next look and within seconds everywhere; a
+    """No token of this key is good any longer, in this process's next look and within seconds everywhere; a
     new key signs if this one did. Its purpose; None: there is none with this `kid` that was not revoked."""
     async with postgres.acquire() as connection, connection.transaction():
         found = await signing_keys.revoke_key(connection, kid)

@@ -1,4 +1,4 @@
 """What staff put on sale: events, ticket types, sections of seats, and whether they are published.
 
-Postgres first, then the room in Redis is told. Never here: a visitor, a reservation.
+Postgres first, then the room in Redis. Never here: a visitor, a reservation.
 """

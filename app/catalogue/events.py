@@ -202,7 +202,7 @@ async def import_event(
     said: Mapping[str, Any] | None = None,
     by: Author,
 ) -> tuple[Event, bool]:
-    """Make the event with all that is sold, or bring the one there is up to the definition; True: made.
+    """Create the event with all that is sold, or update the existing one to the definition. True if created.
 
     `said` is the definition as it was written: what it does not mention stays as it is. So do the settings of
     a room that exists; the seats of a section that exists must be those of the definition. `progress` is

@@ -119,6 +119,6 @@ def _thing(event_id: EventId, it: TicketType) -> Thing:
 
 
 def _fields(it: TicketType) -> Fields:
-    """What the audit log tells of a ticket type: what staff set, by the names they set it by."""
+    """The audit log's fields of a ticket type: what staff set, by the names they set it by."""
     fields: Fields = {"name": it.name, "price": it.price, "quantity": it.total}
     return {**fields, "sale_from": it.sale_from, "sale_until": it.sale_until}

@@ -21,7 +21,7 @@ Keys = tuple[str | int, ...]
 
 
 def faults(document: Any) -> Iterator[tuple[Keys, str]]:
-    """Everything that is wrong, each with the way to it; what is between fields once each field is right."""
+    """Every fault, each with the path to it; faults between fields once each field is valid."""
     found = list(_wrong(document, EventDefinition, ()))
     yield from found
     if found:

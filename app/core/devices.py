@@ -49,7 +49,7 @@ class DeviceSigner:
         return device if now_ms - device.made_ms < DEVICE_S * 1000 else None
 
     def word(self, account_id: str) -> str:
-        """A short word for an account, for the name of its cookie; it does not tell the account."""
+        """A short word for an account, for the name of its cookie; it does not reveal the account."""
         return self._mac(account_id)[:8]
 
     def _mac(self, payload: str) -> str:

@@ -24,7 +24,7 @@ from app.core.zones import UTC
 MINUTE_S = 60
 HOUR_S = 60 * MINUTE_S
 DAY_S = 24 * HOUR_S
-HOURS_FROM_S = 90 * MINUTE_S  # longer waits are told in hours: nobody counts 137 minutes
+HOURS_FROM_S = 90 * MINUTE_S  # longer waits are shown in hours: nobody counts 137 minutes
 ENGLISH = "en"
 NUMBERS_MAX = 4_096  # kept as text: a page names the same few again and again
 Units = Mapping[str, Mapping[str, str]]  # by unit: a pattern for each plural form

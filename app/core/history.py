@@ -1,4 +1,4 @@
-"""How a room has been lately: samples of its live numbers, and the rates that are worked out from them."""
+"""A room's recent history: samples of its live numbers, and the rates computed from them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """What is drawn of one moment."""
+    """What the graphs show of one moment."""
 
     at_ms: int
     waiting: int
@@ -60,7 +60,7 @@ class Point(msgspec.Struct, frozen=True):
 
 
 def points(samples: Sequence[Sample]) -> list[Point]:
-    """What is drawn of these moments, oldest first."""
+    """What the graphs show of these moments, oldest first."""
     times = [it.at_ms for it in samples]
     return [_point(it, samples[_base(times, i)]) for i, it in enumerate(samples)]
 
@@ -82,7 +82,7 @@ def p99_ms(counts: Sequence[int], bounds_s: Sequence[float]) -> int | None:
 def last_in_line_s(
     status: RoomStatus, settings: RoomSettings, changed: RoomSettings
 ) -> tuple[int, int] | None:
-    """How long the last in the queue would wait with the changed settings, by the rule visitors are told by.
+    """How long the last in the queue would wait with the changed settings, estimated as for visitors.
 
     None: nobody is called. What is measured holds as far as it is the rate or the cap that decides: a change
     of the other one changes nothing.

@@ -11,7 +11,7 @@ JobKind = Literal["export_orders", "cancel_orders", "message_buyers"]
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
 
 UNFINISHED: tuple[JobState, ...] = ("queued", "running")
-UNFINISHED_MAX = 20  # jobs; who asks for one more is told to wait
+UNFINISHED_MAX = 20  # jobs; one more is refused for now
 ITEMS_MAX = 1_000_000  # orders of one job
 SUBJECT_MAX, TEXT_MAX = 150, 5_000  # characters of a message
 

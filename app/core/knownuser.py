@@ -78,7 +78,7 @@ class Enqueue(msgspec.Struct, frozen=True):
     """What an enqueue token says that we act on."""
 
     token_id: str
-    until_ms: int  # so long it can be used; its `token_id` is remembered until then
+    until_ms: int  # until when it can be used; its `token_id` is remembered as long
     unique_key: str = ""  # whoever comes with the same key is the same visitor
 
 

@@ -39,7 +39,7 @@ TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,100}\Z"
 SIX_DIGITS = r"^[0-9]{6}\Z"
 COLOUR = r"^(#[0-9a-f]{6})?\Z"
 PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
-PATTERN_MEANS = {  # what a person is told who did not keep to it
+PATTERN_MEANS = {  # the message for a value that does not match
     OPAQUE: "must be an id issued by Fairgate",
     SLUG: "must be 1 to 40 lower-case letters and digits, with single hyphens between them",
     NAME: "must not contain control characters",
@@ -81,7 +81,7 @@ KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
 GateMode = Literal["auto", "queue_all", "off"]  # queue when there is a crowd; always; never
 GateFail = Literal["closed", "open"]  # while Redis is unavailable newcomers wait, or pass
-# Why nobody can be called in an open room: until staff, time or somebody inside changes it.
+# Why nobody can be called in an open room, until staff, time or somebody inside changes it.
 Blocked = Literal["", "rate", "cap", "held", "not_on_sale_yet", "sale_over", "nothing_on_sale"]
 Slower = Literal["", "paused", "rate_lowered", "slower"]
 NoticeType = Literal[
@@ -182,7 +182,7 @@ class Room(Struct, frozen=True):
     opened_at_ms: int  # 0: never opened
     closed_at_ms: int
     generation: str = (
-        ""  # tells it from deleted rooms of the same name; "" for rooms of before migration 0027
+        ""  # distinguishes it from deleted rooms of the same name; "" for rooms from before migration 0027
     )
 
 
@@ -228,7 +228,7 @@ class Place(Struct, frozen=True):
     claim_by_ms: int  # 0 unless called
     session_expires_at_ms: int  # 0 unless active
     new: bool = False  # this call made it: a join the place, a claim the session
-    token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be told
+    token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be shown
     quantity: int = 0  # tickets wanted at once; 0, as good as 1: more than one was never said
 
 
@@ -252,7 +252,7 @@ class BookingClaims(Struct, frozen=True):
     jti: str
     iat: int
     exp: int  # also the session: `active` holds exp * 1000 as score
-    generation: str | None = None  # of the room; None: the token is of before there was one in it
+    generation: str | None = None  # of the room; None for tokens from before they had one
 
 
 class PassClaims(Struct, frozen=True):
@@ -282,7 +282,7 @@ def session_of(sid: str) -> tuple[VisitorId, int] | None:
 
 
 class Account(Struct, frozen=True):
-    """Who an access token speaks for; `jti` is the token's, empty for an API key, which has `key`."""
+    """The holder of an access token; `jti` is the token's id, empty for an API key, which has `key`."""
 
     subject: str
     role: Role
@@ -291,7 +291,7 @@ class Account(Struct, frozen=True):
 
 
 class Author(Struct, frozen=True):
-    """Who changes something, for the audit log: staff with an access token, or the command line."""
+    """The author of a change, for the audit log: staff with an access token, or the command line."""
 
     subject: str
     role: Role | Literal["cli"]

@@ -50,12 +50,12 @@ def draw_of(seed: bytes, visitor_id: str) -> int:
 
 
 def commitment(seed: bytes) -> str:
-    """What is published of a seed before the opening."""
+    """The commitment of a seed, published before the opening."""
     return hashlib.sha256(seed).hexdigest()
 
 
 def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
-    """When to ask for the exact place again: after three quarters of the wait, at most after 10 minutes.
+    """Seconds until the place should be asked for again: three quarters of the wait, at most 10 minutes.
 
     The shared document tells everybody how the queue moves and when it is their turn. The place adds who left
     ahead, which is worth little, so it is asked for about as often as the rest of the wait is quartered: a
@@ -78,7 +78,7 @@ def spread_s(seconds: float, jitter01: float) -> int:
 
 
 def numbers_block(last_number: int) -> int:
-    """How many queue numbers to reserve at once: enough for a second of the fastest rush seen so far."""
+    """How many queue numbers to reserve at once: enough for one second of the fastest rush so far."""
     return max(NUMBERS_BLOCK_MIN, last_number // 2)
 
 

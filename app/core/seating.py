@@ -68,7 +68,7 @@ def natural_order(seat: str) -> tuple[str, int, str, int]:
 
 
 def seat_words(seat: str) -> str:
-    """A seat as people are told it beside the name of its section."""
+    """A seat in words, beside the name of its section."""
     _, row, number = seat.rsplit("-", 2)
     return f"row {row.upper()} seat {number}"
 
@@ -151,7 +151,7 @@ class SeatName(NamedTuple):
 
 
 def seat_name(seat: str) -> SeatName:
-    """The seat of this id as people are told it."""
+    """The seat with this id, in words."""
     _, row, number = seat.rsplit("-", 2)
     return SeatName(row.upper(), number)
 

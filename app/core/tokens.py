@@ -128,7 +128,7 @@ class PlaceSigner:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One Ed25519 key; `kid` names it in token headers and in the JWKS. One for `any` purpose is of before
+    """One Ed25519 key; `kid` names it in token headers and in the JWKS. One for `any` purpose is from before
     there were keys for each."""
 
     kid: str

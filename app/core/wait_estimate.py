@@ -28,12 +28,12 @@ P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/
 CLAIMS_SOON_MS = 30_000  # who has not claimed by then rarely does; `admit.lua` counts them
 MEMORY_CALLS_S = 600.0  # over which no-shows are counted
 MEMORY_FLOW_S = 120.0  # over which the outflow is measured
-MEMORY_HELD_S = 20.0  # over which is told what holds the queue back
+MEMORY_HELD_S = 20.0  # over which it is measured what holds the queue back
 CAUTIOUS = 1.0  # standard errors: a wait falls as soon as it is this likely
 BOLD = 2.0  # and rises only when it is this certain
 HELD_BACK = 0.3  # so much of the time something else than the rate: the outflow is what counts
-LONGER_TIMES, LONGER_PLUS_S = 1.1, 10.0  # a wait this much longer than shown is told
-CAP_SEEN_S = 10.0  # so long after the cap was full its outflow is told
+LONGER_TIMES, LONGER_PLUS_S = 1.1, 10.0  # from this much longer on, a longer wait is shown
+CAP_SEEN_S = 10.0  # how long after the cap was full its outflow counts
 RATE_HOLDS, FLOW_MIN = 0.7, 10  # a full cap that lets this share of the rate in, and so many a minute
 SHORTER_TIMES = 0.995  # what is less of a change is not worth a write
 
@@ -60,7 +60,7 @@ class Measured(msgspec.Struct, frozen=True):
     last: Moment | None = None
     before: RoomState = "open"  # of the moment before the last
     marks: tuple[tuple[int, int], ...] = ()  # (now_ms, admitted) of the last moments
-    judged: tuple[int, int] = (0, 0)  # calls old enough to tell, and of these not claimed
+    judged: tuple[int, int] = (0, 0)  # calls old enough to count, and of these not claimed
     calls: float = 0.0  # such calls, fading
     missed: float = 0.0
     held: float = 0.0  # the share of time in which something else than the rate held the queue back
@@ -166,7 +166,7 @@ def _behind_the_cap(seen: Measured, now: Moment, errors: float) -> Pace:
 
 
 def told_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
-    """What waits are told from at this moment. None: nobody is called until something changes, or the cap is
+    """What waits are computed from now. None: nobody is called until something changes, or the cap is
     full and nobody knows yet how soon people leave."""
     if rate_per_minute == 0 or status.state in ("closed", "sold_out") or status.blocked not in ("", "cap"):
         return None
@@ -198,7 +198,7 @@ def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
         return shown if shown.why == "paused" and seen.before == "paused" else _since(shown, now, "paused")
     likely = estimate(seen, 0.0) or cautious
     if now.waiting == 0:
-        return _as_told(likely, shown)  # there is nobody to tell
+        return _as_told(likely, shown)  # nobody is waiting
     if seen.before == "paused":  # who joined since the room went on was shown what held before
         return (
             _as_told(likely, shown)

@@ -63,7 +63,7 @@ class Board:
             await self.changed.wait_for(lambda: self.state not in ("", "scheduled", "prequeue"))
 
     async def called(self, queue_number: int) -> None:
-        """Wait until this number is called. Raises GaveUp when nobody will be called any more."""
+        """Wait until this number is called. Raises GaveUp when nobody will be called any longer."""
         async with self.changed:
             await self.changed.wait_for(
                 lambda: self.serving_position >= queue_number or self.state in ("sold_out", "closed")

@@ -31,7 +31,7 @@ class Ends:
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._of: dict[tuple[RoomId, VisitorId], EarlyEnd] = {}  # the oldest first
-        self._asked: set[RoomId] = set()  # rooms whose gate was asked: what is told of others is not kept
+        self._asked: set[RoomId] = set()  # rooms whose gate was asked: messages about others are dropped
         self._read: set[RoomId] = set()  # those that are known in full
         self._reading: dict[RoomId, asyncio.Task[None]] = {}
         self._broken = 0  # how often the subscription was made anew

@@ -71,7 +71,7 @@ async def set_face(at: Faces, room_id: RoomId, face: Face, secret: str, *, by: A
 
 
 async def remove_face(at: Faces, room_id: RoomId, *, by: Author) -> None:
-    """Let the room speak to no shop any more. Raises NotFound, StoreUnavailable."""
+    """Let the room speak to no shop any longer. Raises NotFound, StoreUnavailable."""
     with stores_answer():
         async with at.stores.postgres.acquire() as connection, connection.transaction():
             before = await kept.delete_face(connection, room_id)

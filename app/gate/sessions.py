@@ -55,7 +55,7 @@ def open_gate(line: Line) -> Gate:
 
 
 async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
-    """The session of whoever is called or inside, or with `anew` of whom a join would call at once.
+    """The session of a visitor who is called or inside, or with `anew` of one whom a join would call at once.
 
     None: they have to go to the queue page. Raises RoomNotFound, Restoring, StoreUnavailable.
     """
@@ -146,7 +146,7 @@ async def renew_by_hand(
 
 @contextmanager
 def sessions_known() -> Iterator[None]:
-    """Stores that are away, or a room whose sessions are still being loaded, are told as such."""
+    """Turn unavailable stores, and a room whose sessions are still loading, into their refusals."""
     try:
         with stores_answer():
             yield

@@ -58,7 +58,7 @@ async def step(stores: Stores, job_id: str) -> Said:
     except TooMany as refusal:
         await jobs.finish(stores.postgres, job_id, "failed", str(refusal))
         return "over"
-    except Exception as error:  # whatever it is: it is tried again, then told to who asked
+    except Exception as error:  # whatever it is: it is tried again, then shown to whoever started the job
         await jobs.broke(stores.postgres, job_id, f"{type(error).__name__}: {error}")
         raise
     if after.follow is not None:

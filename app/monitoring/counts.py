@@ -41,7 +41,7 @@ class Counts:
         self._one_by_one = asyncio.Lock()
 
     async def tell(self, redis: RedisClient) -> None:
-        """Add what was counted since the last time. What may have arrived or not is sent again as it was."""
+        """Add what was counted since the last time. What may have arrived or not is sent again unchanged."""
         async with self._one_by_one:
             if not self._sending:
                 self._sending = {
@@ -64,7 +64,7 @@ OURS = Counts(metrics.REGISTRY)
 
 
 async def tell(redis: RedisClient, process: str) -> None:
-    """Tell what this process has counted, and what it measures; called about each second."""
+    """Publish what this process has counted and measures; called about every second."""
     await OURS.tell(redis)
     measured = {
         _field(metric, it): it.value
@@ -94,7 +94,7 @@ async def read(redis: RedisClient) -> list[Metric]:
 
 
 async def keep_told(redis: RedisClient, process: str) -> None:
-    """Tell each second, and what `metrics.Totals` adds up; for ever, and once more at the end."""
+    """Publish every second, for ever, and once more at the end."""
     totals, task = Totals(), asyncio.current_task()
     assert task is not None
     try:

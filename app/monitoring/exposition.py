@@ -1,7 +1,7 @@
 """What `/metrics` serves: all processes together, and each busy room as Redis has it now.
 
-A room is told of for a quarter of an hour after somebody was in it last, and no more than a hundred are: how
-many series there are follows what goes on, not how many rooms there ever were.
+A room has series for a quarter of an hour after its last visitor, and at most a hundred rooms have any: how
+many series there are follows the traffic, not the number of rooms.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
                 families += await read()
         except StoreUnavailable:
             away = True
-        except Exception as error:  # whatever it is: the other parts are told
+        except Exception as error:  # whatever it is: the other parts are served
             failed("metrics", name, error)
     up.add_metric([], not away)
     families.append(up)

@@ -24,7 +24,7 @@ from app.store.state import PostgresState, RedisNode
 log = structlog.get_logger(__name__)
 
 DEADLINE_S = 1.0
-SEEN_MS = 10_000  # a process writes its heartbeat each second
+SEEN_MS = 10_000  # a process writes its heartbeat every second
 ROOMS_MAX = 10_000  # looked at for their backlog
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Backlog(NamedTuple):
     """What waits for the workers."""
 
     submissions: int  # requests for reservations that nobody has settled yet
-    notices_lag_s: float  # for how long the oldest change has not been told
+    notices_lag_s: float  # age of the oldest event that was not published
     deliveries: int  # to webhooks
     mails: int
 

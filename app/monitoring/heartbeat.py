@@ -65,7 +65,7 @@ def _version() -> str:
 
 
 async def keep_present(redis: RedisClient, name: str, loops: Loops) -> None:
-    """Say each second that the web process of this name is alive; for ever, and at the end that it is not."""
+    """Write this web process's heartbeat every second, for ever, and remove it at the end."""
     myself, beat = Self(), None
     try:
         while True:

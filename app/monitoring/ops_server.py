@@ -34,7 +34,7 @@ Answer = tuple[int, str, bytes]  # status, content type, body
 
 @dataclass
 class Ops:
-    """What a process tells operators about."""
+    """What a process reports to operators."""
 
     stores: Stores
     line: Line

@@ -64,7 +64,7 @@ async def _warnings(redis: RedisClient) -> list[str]:
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
             return await state.redis_faults(redis)
-    except STORE_AWAY:  # which is told already
+    except STORE_AWAY:  # which is reported already
         return []
 
 

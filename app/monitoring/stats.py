@@ -22,7 +22,7 @@ from app.store.sql.rooms import select_progress
 from app.waiting_room import queue, room_lists
 from app.waiting_room.queue import Line
 
-WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat each second
+WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat every second
 
 
 class RoomFigures(NamedTuple):

@@ -1,4 +1,4 @@
-"""Telling others what changed: from the outbox to the stream of notices, to webhooks, to mail.
+"""Notifications: from the outbox to the event stream, to webhooks and to e-mail.
 
 `relay` reads the outbox, hands them to the `channels`, `email_content` says it in words,
 `addresses` knows where a visitor is reached, `safe_post` is the only code that sends HTTP to an address

@@ -49,13 +49,13 @@ async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> 
 
 
 async def of_link(stores: Stores, token: str) -> Kept | None:
-    """The address that this link confirms, None: the link is not good any more. Raises StoreUnavailable."""
+    """The address that this link confirms, None: the link is not good any longer. Raises StoreUnavailable."""
     with stores_answer():
         return await mailboxes.of_token(stores.postgres, token)
 
 
 async def confirm(stores: Stores, token: str) -> bool:
-    """Write to the address from now on; also the second time. False: the link is not good any more."""
+    """Write to the address from now on; also the second time. False: the link is not good any longer."""
     with stores_answer():
         return await mailboxes.confirm(stores.postgres, token)
 

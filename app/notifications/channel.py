@@ -15,7 +15,7 @@ Send = Callable[[Stores], Awaitable[bool | None]]
 
 
 class Channel(NamedTuple):
-    """One way to tell others what changed. The workers run `lanes` loops that send, named `send_NAME`.
+    """One way to notify others of changes. The workers run `lanes` loops that send, named `send_NAME`.
 
     A channel without `opened` has loops of its own in `worker/`.
     """

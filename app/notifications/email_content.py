@@ -70,7 +70,7 @@ class Ticket(NamedTuple):
 
 
 class Overtaken(Exception):
-    """There is no use in this mail any more; the message says why."""
+    """There is no use in this mail any longer; the message says why."""
 
 
 class Writer(NamedTuple):
@@ -167,7 +167,7 @@ def claim_url(writer: Writer, it: Mail) -> str:
 
 
 def message(it: Mail, letter: Letter, sender: str) -> EmailMessage:
-    """The mail as it is sent. Its Message-ID is the mail's id, so that a copy can be told as one.
+    """The mail as it is sent. Its Message-ID is the mail's id, so that a copy can be recognised.
 
     Raises ValueError when the recipient is no address.
     """

@@ -20,7 +20,7 @@ LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
 async def relay(stores: Stores, *, apart: bool = False) -> int:
     """Publish the next events; how many. 0 also while another worker does.
 
-    `apart`: row by row, as one of them cannot be told; that one is set aside, and the rest goes on.
+    `apart`: row by row, because one of them cannot be published; that one is set aside, the others continue.
     """
     async with outbox.turn(stores.postgres) as connection:
         if connection is None:
@@ -40,7 +40,7 @@ async def _tell(stores: Stores, connection: Connection, number: int | None = Non
 
 
 async def _tell_apart(stores: Stores, connection: Connection) -> int:
-    """Raises what is wrong, if it is wrong with several and none can be told: then it is not the rows."""
+    """Raises the error if several rows fail and none can be published: then the rows are not the cause."""
     told, wrong = 0, dict[int, Exception]()
     for number in await outbox.first_numbers(connection):
         try:

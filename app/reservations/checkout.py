@@ -144,9 +144,9 @@ async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> bool:
 
 
 async def _conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: Charge) -> None:
-    """Act on an answer of the gateway that does not confirm by itself: declined, or paid too late.
+    """Act on an answer that does not confirm a reservation by itself: declined, or paid too late.
 
-    Paid too late is taken where tickets are left, and paid back where none are.
+    A payment that came too late is accepted if tickets are left, else refunded.
     """
     if charge.status == "declined":
         await payments.give_up(stores.postgres, payment_id, "declined")
@@ -249,7 +249,7 @@ async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
     """Extend a hold, once; asked again it changes nothing and answers the same.
 
     By how much is the event's policy. Raises ReservationNotFound, HoldExpired, and Conflict where the event
-    offers none or it is no hold any more.
+    offers none or it is no hold any longer.
     """
     with stores_needed():
         extended = await reservations.extend(desk.stores.postgres, reservation_id)

@@ -65,7 +65,7 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
 
 
 async def lasting(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
-    """What does not add up at any of the looks: what it is, and the line that tells it."""
+    """What does not add up at any of the looks: what it is, with a line that describes it."""
     keys = keys_of(room_id)
     found: dict[Finding, str] = {}
     for look in range(LOOKS):

@@ -95,7 +95,7 @@ def _decisions(batch: Batch) -> Iterable[tuple[str, Decision]]:
 
 
 def _outcome(message: Message, decision: Decision) -> str:
-    """The outcome of what took no tickets; none for what nobody waits for any more."""
+    """The outcome of what took no tickets; none for what nobody waits for any longer."""
     if decision.word == "forgotten":
         return ""
     if decision.word == "settled":

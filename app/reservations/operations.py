@@ -202,7 +202,7 @@ async def _outcome(waiter: Waiter, word: str) -> str:
 def _told(
     claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, outcome: str, extend_s: int
 ) -> Reservation:
-    """The reservation as it was made, the same at each repeat."""
+    """The reservation as first answered, the same at each repeat."""
     _held, amount, currency, created_ms, expires_ms, items = outcome.split("|")
     return Reservation(
         reservation_id=reservation_id,
@@ -222,7 +222,7 @@ def _told(
 
 
 def _told_refusal(wish: Wish, outcome: str, replayed: bool) -> Refusal:
-    """The refusal that a submission came to."""
+    """The refusal that a submission led to."""
     word, *terms = outcome.split("|")
     refusal = _refusal(word, wish, *terms[1:])
     refusal.replayed = replayed

@@ -43,7 +43,7 @@ from app.store.sql.payments import Attempt, Bill
 SWEEP_S = 0.1
 LOOK_UP_S = 1.0  # for an outcome that should have come by itself
 EXTENSION_FRESH_S = 1.0
-LOOK_UP_OTHERS_S = 0.1  # for one that another process is told
+LOOK_UP_OTHERS_S = 0.1  # for one that goes to another process
 
 
 T = TypeVar("T")
@@ -136,7 +136,7 @@ class Desk:
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self.unfinished.discard(task)
         if not task.cancelled():
-            task.exception()  # the caller was told, or nobody is there to be
+            task.exception()  # the caller has its answer, or has gone
 
     def wait_for(self, room_id: RoomId, reservation_id: str) -> Waiter:
         """Register for the outcome, before submitting: it may arrive before the submission's answer."""
@@ -163,7 +163,7 @@ class Desk:
     async def extension_s(self, event_id: EventId) -> int:
         """By how many seconds the event extends a hold, cached for a moment: many ask, one reads.
 
-        0 when Postgres does not say; the reservation itself will tell.
+        0 when Postgres does not answer; reading the reservation will show it.
         """
         now = time.monotonic()
         read_at, reading = self.extensions.get(event_id, (now, None))
@@ -275,5 +275,5 @@ async def _look_up(desk: Desk, room_id: RoomId, reservation_ids: list[str]) -> N
         outcome = known.partition("|")[2]
         if not outcome.startswith("pending|"):
             desk.tell(reservation_id, outcome)
-        else:  # perhaps the message that told workers of it was lost
+        else:  # perhaps the message to the workers was lost
             await publish(desk.stores.redis, SUBMITTED_CHANNEL + room_id, "")

@@ -114,7 +114,7 @@ def _is_lost(kind: str, row: Reservation | None) -> bool:
 async def _recount(
     stores: Stores, room_id: RoomId, lost: Collection[Reservation], seats: Collection[str]
 ) -> None:
-    """Know the lost ones again and recount; then tell what became of them meanwhile."""
+    """Restore the lost ones and recount; then apply what happened to them meanwhile."""
     entries = {it.reservation_id: _entry(it) for it in lost}
     records = [*entries.items(), *((seat, "") for seat in seats)]
     await stock.recount(stores.redis, keys_of(room_id), records, holds_max=HOLDS_MAX)

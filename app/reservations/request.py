@@ -45,7 +45,7 @@ class Wish(NamedTuple):
 
 
 def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
-    """Why these tickets cannot be had now; `detail` as the scripts tell it: TYPE:from|until:MS."""
+    """Why these tickets are not on sale now; `detail` as the scripts return it: TYPE:from|until:MS."""
     name, word, ms = detail.split(":")
     at = from_ms(int(ms))
     told = at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else "long ago"

@@ -1,7 +1,7 @@
 """The reservation half of restoring a room after its Redis was lost or lost its last second.
 
 Called with the epoch raised in Postgres and `restoring` set in Redis: nothing is decided meanwhile, and
-batches decided before cannot be written any more. So what is read here is all there is.
+batches decided before cannot be written any longer. So what is read here is all there is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Unloads rooms that have long been closed from Redis; whoever needs one loads it again.
 
-What is told of a room that is not loaded, and that nobody joins it, Postgres knows; so neither loads it.
+Postgres knows what is shown of a room that is not loaded, and that nobody joins it; so neither loads it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.store.scripts.room import NotLoaded
 from app.store.sql import resting
 from app.store.sql.resting import Unloaded
 
-CLOSED_S = 3_600.0  # how places ended is told for an hour
+CLOSED_S = 3_600.0  # how places ended is kept in Redis for an hour
 LOADED_S = 900.0  # one that was needed is kept for a while
 UNLOAD_MAX = 50  # a round
 
@@ -32,7 +32,7 @@ async def unload_room(
 ) -> bool:
     """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it.
 
-    Cut off anywhere it is either still there, or is found missing by whoever needs it and restored.
+    If it is interrupted, the room is either still there, or found missing and restored by whoever needs it.
     """
     keys, redis = RoomKeys(room_id), cast(Any, stores.redis)
     try:
@@ -55,7 +55,7 @@ async def unload_room(
 
 
 def status_of(it: Unloaded) -> RoomStatus:
-    """What is told of a room that is not loaded."""
+    """The status of a room that is not loaded."""
     return RoomStatus(
         now_ms=now_ms(),
         version=it.version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-YOUNG = 50_000  # new objects between two looks; a full look at what an import made takes 70 ms, each second
+YOUNG = 50_000  # new objects between two looks; a full look at what an import made takes 70 ms, every second
 
 
 def spare_what_started() -> None:

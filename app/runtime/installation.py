@@ -76,7 +76,7 @@ class Installation(msgspec.Struct, frozen=True):
     queue_redis_url: str
     database_url: str
     children: list[Member] = []
-    ops_url: str = ""  # where web processes tell operators how they are
+    ops_url: str = ""  # the operators' port of web processes
     worker_ops_url: str = ""
 
 
@@ -131,7 +131,7 @@ def save(data: Path, installation: Installation) -> None:
 
 
 def forget(data: Path) -> None:
-    """Remove `run.json`: nothing runs from this folder any more."""
+    """Remove `run.json`: nothing runs from this folder any longer."""
     (data / "run.json").unlink(missing_ok=True)
 
 

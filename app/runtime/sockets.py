@@ -14,7 +14,7 @@ from app.core.errors import CannotRun
 ServerName = Literal["hypercorn", "granian"]
 
 BACKLOG = 4096  # connections the kernel keeps for us in a rush
-UNHEARD_MS = 30_000  # who takes nothing of what we send for so long has left, with or without a farewell
+UNHEARD_MS = 30_000  # a reader who takes nothing for this long has left
 
 
 OPS_HOST = "127.0.0.1"  # of the port for operators

@@ -152,7 +152,7 @@ async def _start_stores(crew: Crew) -> None:
             else installation.payment_webhook_secret(data),
         }
     )
-    await ask(given)  # first: a wrong address is told before anything is started
+    await ask(given)  # first: a wrong address is reported before anything is started
     addresses = {"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url}
     if unset := [name for name, value in addresses.items() if not value]:
         embedded_stores.needed(f"set {' and '.join(unset)}")

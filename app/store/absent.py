@@ -1,4 +1,4 @@
-"""What Postgres did not have a moment ago, so that a made-up id is looked up once and not at each request.
+"""Remembers what Postgres did not have a moment ago, so that a made-up id is not looked up at each request.
 
 It is this process's memory alone: what another one creates meanwhile is found when an entry is too old.
 """
@@ -26,11 +26,11 @@ class Absent:
         return until is not None and time.monotonic() < until
 
     def begin(self) -> int:
-        """To be called before looking something up, and handed to `note`."""
+        """Call this before looking something up, and pass the result to `note`."""
         return self._created
 
     def note(self, kind: str, id_: str, begun: int) -> None:
-        """It was not found, unless it was created while we looked."""
+        """Remember that it was not found, unless it was created while we looked."""
         if begun != self._created:
             return
         self._until.pop((kind, id_), None)
@@ -39,6 +39,6 @@ class Absent:
         self._until[kind, id_] = time.monotonic() + ABSENT_S
 
     def forget(self, kind: str, id_: str) -> None:
-        """It was created just now: to be called after the commit."""
+        """Forget it: it has just been created. Call this after the commit."""
         self._created += 1
         self._until.pop((kind, id_), None)

@@ -1,4 +1,4 @@
-"""Redis pub/sub: one subscription per process, whatever the number of those who wait.
+"""Redis pub/sub: one subscription per process, however many requests wait.
 
 A message tells that something changed and may be lost; whoever waits looks for itself after a while.
 """
@@ -19,7 +19,7 @@ PING_S = 5.0  # a connection that died silently is found within twice this time
 
 
 async def publish(redis: RedisClient, channel: str, message: str) -> None:
-    """Tell whoever listens at the moment; in a Cluster the node passes it on to all others."""
+    """Publish to current listeners; in a Cluster the node forwards it to all others."""
     if isinstance(redis, Redis):
         await redis.publish(channel, message)
     else:  # the Cluster client has no publish() of its own

@@ -130,7 +130,8 @@ async def set_state(line: Line, room_id: RoomId, action: RoomAction, *, by: Auth
 async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
     """Undo the room's last change: settings, a pause or its end.
 
-    Raises RoomNotFound, and Conflict when it is not the last change any more, or is none that can be undone.
+    Raises RoomNotFound, and Conflict when it is not the last change any longer, or is none that can be
+    undone.
     """
     with stores_answer():
         wanted = AuditFilter("room", room_id)
@@ -234,5 +235,5 @@ def _settings_alone(fields: Fields) -> Fields:
 
 
 def _fields(room: Room) -> Fields:
-    """What the audit log tells of a room; not the seed, which is secret until the opening."""
+    """The audit log's fields of a room; not the seed, which is secret until the opening."""
     return {**msgspec.structs.asdict(room.settings), "state": room.state}

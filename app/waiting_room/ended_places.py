@@ -1,6 +1,6 @@
-"""How places ended, kept in Postgres: whose turn is over gets no second one when Redis is lost.
+"""How places ended, stored in Postgres: nobody gets a second turn when Redis is lost.
 
-Redis tells an ending for an hour. Each second a worker writes down what ended there since it last looked, so
+Redis keeps an ending for an hour. Every second a worker stores what has ended since it last looked, so
 that visitors pay nothing for it; what ended in the last second before Redis was lost may be lost.
 """
 

@@ -1,4 +1,4 @@
-"""The channels by which others are told of changes: one file each, and their list.
+"""The channels by which others are notified of changes: one file each, and their list.
 
 A new channel is a file here and an entry in `CHANNELS`: docs/contributing/channel.md. Never here: what
 changed (the outbox's triggers say it), or in which order it is told (`notifications/relay.py`).

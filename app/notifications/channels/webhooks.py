@@ -104,7 +104,7 @@ async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by:
 
 
 async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int, *, by: Author) -> bool:
-    """Deliver one notice again, given up, waiting or taken before; False when it is not kept any more.
+    """Deliver one notice again, given up, waiting or taken before; False when it is not kept any longer.
 
     A disabled webhook is enabled again, else nothing would come. Raises NotFound.
     """
@@ -217,7 +217,7 @@ async def _failed(
 
 
 async def _queue(connection: Connection, batch: Waiting) -> None:
-    if batch.listened:  # who listens from now on is not told what was before
+    if batch.listened:  # a new listener does not get earlier events
         await outbox.deliver(connection, batch.numbers)
 
 

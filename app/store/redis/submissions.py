@@ -1,4 +1,4 @@
-"""A room's stream of submissions, as workers read it. Delivery is at least once: losing would be worse."""
+"""A room's stream of submissions, as workers read it. Delivery is at least once, as losing one is worse."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def loaded_rooms(redis: RedisClient) -> list[RoomId]:
 
 
 async def open_group(redis: RedisClient, keys: RoomKeys) -> None:
-    """Make the consumer group, at the first message ever: after Redis was lost nothing may be skipped."""
+    """Create the consumer group at the first message ever: after Redis was lost nothing may be skipped."""
     try:
         await redis.xgroup_create(keys.submissions, GROUP, "0", mkstream=True)
     except ResponseError as error:

@@ -1,4 +1,4 @@
-"""What Postgres says of an event as a whole: its ticket types, sums over its rows, all rows to restore."""
+"""Reads an event from Postgres as a whole: ticket types, sums over its rows, all rows to restore."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ async def select_attempts(
 
 
 async def deliver_one_again(connection: Connection, webhook_id: str, number: int, ordinal: int) -> str | None:
-    """One notice is due again; its id, None when it is not kept any more. The webhook is locked already."""
+    """One notice is due again; its id, None when it is not kept any longer. The webhook is locked already."""
     notice_id: str | None = await connection.fetchval(_ONE_AGAIN, webhook_id, number, ordinal)
     return notice_id
 

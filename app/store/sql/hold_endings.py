@@ -107,7 +107,7 @@ async def expire_due(postgres: asyncpg.Pool, limit: int = EXPIRE_MAX) -> list[En
 async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[Ended]:
     """End a reservation whose payment came after its hold was over; the money is owed back.
 
-    Empty: nobody was asked for it any more.
+    Empty: nobody was asked for it any longer.
     """
     return [Ended(*row) for row in await postgres.fetch(_EXPIRE_LATE, payment_id)]
 

@@ -127,7 +127,7 @@ async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> K
 
 
 async def of_token(postgres: asyncpg.Pool, token: str) -> Kept | None:
-    """The address that a link confirms, None: it confirms none any more."""
+    """The address that a link confirms, None: it confirms none any longer."""
     row = await postgres.fetchrow(
         "SELECT email, confirmed_at IS NOT NULL, true FROM mailboxes WHERE confirm_token = $1", token
     )

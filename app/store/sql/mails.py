@@ -1,4 +1,4 @@
-"""SQL of mails: written once for each subject, each attempt one worker's, every end kept for staff to see."""
+"""SQL of e-mails: one row per subject, each attempt by one worker, every outcome kept for staff to see."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ async def messages_waiting(connection: Connection, at_most: int) -> int:
 
 
 async def claim(postgres: asyncpg.Pool, limit: int) -> list[Mail]:
-    """Mails that are due, now this worker's to send. Several workers may do this at once."""
+    """Claim due e-mails for this worker. Several workers may do this at once."""
     return [Mail(*row) for row in await postgres.fetch(_CLAIM, limit)]
 
 
@@ -259,7 +259,7 @@ async def write(postgres: asyncpg.Pool, it: Mail, letter: Sequence[Any], *, kept
 
 
 async def settle(postgres: asyncpg.Pool, it: Mail, state: MailState, why: str = "") -> None:
-    """This is what became of it."""
+    """Record the outcome."""
     await postgres.execute(
         "UPDATE mails SET state = $3, why = $4, settled_at = now() "
         "WHERE mail_id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')",

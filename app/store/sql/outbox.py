@@ -1,4 +1,4 @@
-"""SQL of the outbox: what changed and is not told yet. The triggers of migration 0005 write it."""
+"""SQL of the outbox: changes that are not published yet. The triggers of migration 0005 write it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ APART_MAX = 100  # rows of one step that are told one by one
 
 
 class Notice(NamedTuple):
-    """One change as others are told of it; `data` is JSON. Told again, it has the same id."""
+    """An event as others receive it; `data` is JSON. Sent again, it has the same id."""
 
     notice_id: str
     type: NoticeType
@@ -27,7 +27,7 @@ class Notice(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Rows of the outbox that are next, what they tell, in order, and whether there are webhooks to tell."""
+    """The next rows of the outbox with their events, in order, and whether any webhook listens."""
 
     numbers: list[int]
     notices: list[Notice]
@@ -106,7 +106,7 @@ async def first_numbers(connection: Connection) -> list[int]:
 
 
 async def pass_over(connection: Connection, number: int) -> str:
-    """Do not tell this row; what it is."""
+    """Skip this row; returns it."""
     row: str = await connection.fetchval(
         "WITH passed AS (UPDATE outbox SET streamed_at = now(), queued = true WHERE number = $1 RETURNING *) "
         "SELECT row_to_json(passed)::text FROM passed",
@@ -116,7 +116,7 @@ async def pass_over(connection: Connection, number: int) -> str:
 
 
 async def tell_again(connection: Connection, number: int) -> bool:
-    """Tell this row, which was passed over; False when it is not kept any more."""
+    """Tell this row, which was passed over; False when it is not kept any longer."""
     done = await connection.execute(
         "UPDATE outbox SET streamed_at = NULL, queued = false WHERE number = $1", number
     )
@@ -149,7 +149,7 @@ async def stream_again(connection: Connection, since_ms: int, entry_id: str) -> 
 
 
 async def lag_s(postgres: asyncpg.Pool) -> float:
-    """For how long the oldest change has not been told; 0 when all are."""
+    """Age in seconds of the oldest unpublished event; 0 if there is none."""
     waits: float = await postgres.fetchval(
         "SELECT coalesce(extract(epoch FROM now() - (SELECT at FROM outbox WHERE streamed_at IS NULL "
         "ORDER BY number LIMIT 1)), 0)::float8"
@@ -158,7 +158,7 @@ async def lag_s(postgres: asyncpg.Pool) -> float:
 
 
 async def forget(postgres: asyncpg.Pool) -> bool:
-    """Delete what was told everywhere and is past its time; True when there may be more."""
+    """Delete published rows past their retention; True when there may be more."""
     done = await postgres.execute(
         """
         DELETE FROM outbox WHERE number IN (

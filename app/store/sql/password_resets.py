@@ -77,7 +77,7 @@ async def take(connection: Connection, token_hash: bytes) -> str | None:
 
 
 async def forget(connection: Connection, account_id: str) -> None:
-    """No link of the account is good any more."""
+    """No link of the account is good any longer."""
     await connection.execute("DELETE FROM password_resets WHERE account_id = $1", account_id)
 
 

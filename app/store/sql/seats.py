@@ -1,4 +1,4 @@
-"""Seats: which an event has and who has them, in Postgres; and how Redis tells them, row by row."""
+"""Seats: which an event has and who has them, in Postgres; and their rows for Redis."""
 
 from __future__ import annotations
 

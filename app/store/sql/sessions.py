@@ -1,4 +1,4 @@
-"""SQL of claimed turns and of what a restored room needs to know: nobody gets a second turn."""
+"""SQL of claimed turns and of what restoring a room needs: nobody gets a second turn."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ POINT = """
 
 
 async def insert_sessions(queries: Queries, room_id: RoomId, places: Sequence[Place]) -> None:
-    """Remember claimed turns; those that are known stay as they are."""
+    """Insert claimed turns; existing ones stay as they are."""
     await queries.execute(
         "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
         "SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) ON CONFLICT DO NOTHING",
@@ -122,7 +122,7 @@ async def next_epoch(
 
 
 async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> bool:
-    """Be the only one at this in this room until the transaction ends; False when somebody else is."""
+    """Take this room's lock until the transaction ends; False when somebody else has it."""
     locked: bool = await connection.fetchval(
         "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
     )

@@ -1,4 +1,4 @@
-"""SQL of what was set aside: work that failed again and again for a reason of its own."""
+"""SQL of what was set aside: work that keeps failing by itself."""
 
 from __future__ import annotations
 

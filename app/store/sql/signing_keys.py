@@ -54,8 +54,8 @@ async def replace_key(connection: Connection, key: SigningKey) -> str | None:
 
 
 async def revoke_key(connection: Connection, kid: str) -> tuple[Purpose, bool] | None:
-    """This key verifies nothing any more: its purpose, and whether it signed. None: there is no such key, or
-    it was revoked before."""
+    """This key verifies nothing from now on: its purpose, and whether it signed. None: there is no such key,
+    or it was revoked before."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
     row = await connection.fetchrow(
         """

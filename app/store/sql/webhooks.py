@@ -1,4 +1,4 @@
-"""SQL of webhooks and of what is to be delivered to them."""
+"""SQL of webhooks and their deliveries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GIVEN_UP_MAX = 10  # in a row: then the webhook is disabled
 
 
 class Webhook(NamedTuple):
-    """Where to tell what, and how that goes."""
+    """A webhook: where to send which events, and how its deliveries go."""
 
     webhook_id: str
     url: str
@@ -173,7 +173,7 @@ async def targets(postgres: asyncpg.Pool) -> list[Target]:
 
 
 async def claim(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Delivery]:
-    """Deliveries that are due, now this worker's to make. Several workers may do this at once."""
+    """Claim due deliveries for this worker. Several workers may do this at once."""
     rows = await postgres.fetch(_CLAIM, webhook_id, limit)
     return [
         Delivery(
@@ -205,7 +205,7 @@ async def failed(
     *,
     give_up: bool = False,
 ) -> tuple[bool, bool]:
-    """It was not taken: again later, or given up, after a day at the latest.
+    """The delivery failed: retry later, or give up after a day at the latest.
 
     (given up, the webhook is disabled now)
     """
@@ -219,7 +219,7 @@ async def failed(
 
 
 async def disable(postgres: asyncpg.Pool, webhook_id: str) -> None:
-    """Deliver nothing more to it. What was due is given up, for a replay to take up."""
+    """Disable the webhook. Due deliveries are given up, for a replay to send."""
     await postgres.execute(
         """
         WITH disabled AS (
@@ -242,7 +242,7 @@ async def enable(connection: Connection, webhook_id: str) -> bool:
 
 
 async def deliver_given_up(connection: Connection, webhook_id: str) -> int:
-    """What was given up is due again; how many."""
+    """Make given-up deliveries due again; how many."""
     done = await connection.execute(
         "UPDATE deliveries SET attempts = 0, due_at = now(), created_at = now(), given_up_at = NULL "
         "WHERE webhook_id = $1 AND given_up_at IS NOT NULL",

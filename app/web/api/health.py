@@ -1,6 +1,6 @@
-"""What machines ask at the public port: alive, ready, metrics, public keys.
+"""What machines ask at the public port: liveness, readiness, metrics, public keys.
 
-Anybody may ask whether we are alive and ready, and is not told why not. That and the metrics are for
+Anybody may ask whether we are alive and ready; the reasons and the metrics are for
 operators: on a port of their own (`app/monitoring/ops_server.py`), and here for whoever has the token.
 """
 
@@ -28,7 +28,7 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
-    """For anybody `status`: `ok` or `unavailable`. For operators of each part `ok`, or why not."""
+    """For everybody `status`: `ok` or `unavailable`. For operators, each part: `ok` or the reason."""
 
     status: str = ""
     redis: str = ""

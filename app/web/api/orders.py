@@ -1,4 +1,4 @@
-"""What staff are told of orders."""
+"""The calls of staff for orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the payment gateway tells us."""
+"""Messages of the payment gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cockpit of a room is told: its live numbers, how they were lately, what was changed."""
+"""The cockpit's document: a room's live numbers, their recent history, and the changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LONG = 40  # characters of a value that are told
 
 
 class ChangeLine(msgspec.Struct, frozen=True):
-    """One change of the room, in words."""
+    """A change of the room, in words."""
 
     audit_id: int
     at_ms: int

@@ -25,9 +25,9 @@ from app.web.console.cockpit_document import ChangeLine, Cockpit, change_lines, 
 from app.web.http.status_board import Board
 
 EVERY_S = 1.0
-NEWS_MS = 10_000  # points of the last seconds are told again, so that a slow reader misses none
+NEWS_MS = 10_000  # points of the last seconds are sent again, so that a slow reader misses none
 CHANGES_MAX = 30
-CHANGES_EVERY_S = 10.0  # the log is read with each new version of the room, and this often besides
+CHANGES_EVERY_S = 10.0  # the log is read with each new version of the room, and also this often
 
 _encoder = msgspec.json.Encoder()
 
@@ -92,7 +92,7 @@ class Feeds:
                     watched.task.cancel()
 
     async def _keep(self, room_id: RoomId, watched: Watched) -> None:
-        """Read the room until nobody watches it any more; a store that is away leaves it as it is."""
+        """Read the room until nobody watches it any longer; a store that is away leaves it as it is."""
         while not self._closing.is_set():
             await asyncio.sleep(EVERY_S)
             with suppress(StoreUnavailable, RoomNotFound, Restoring):

@@ -1,6 +1,6 @@
-"""What a page of the console is asked for: the filters in its address, and the address of another page.
+"""The query of a console page: the filters in its address, and the addresses of other pages.
 
-A filter that makes no sense is told, not guessed at: an operator who mistypes a day must not read "nothing".
+An invalid filter is reported, not ignored: an operator who mistypes a day must not read "nothing".
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Staff(msgspec.Struct, frozen=True):
 
 
 async def signed_in(request: Request) -> SignIn | None:
-    """Who is signed in; nobody when it has ended, or is no staff any more. Raises RateLimited."""
+    """Who is signed in; nobody when it has ended, or is no staff any longer. Raises RateLimited."""
     secret = cookies(request, COOKIE).get("")
     if not secret:
         return None

@@ -262,7 +262,7 @@ async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
-    """The pass that a ticket is exchanged for; None if it is no good here, or not any more."""
+    """The pass that a ticket is exchanged for; None if it is no good here, or not any longer."""
     try:
         ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
         if (ticket.room_id, ticket.host) != (asked.room_id, host_of(asked.back())):

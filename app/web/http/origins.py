@@ -1,4 +1,4 @@
-"""Whether a page of somebody else's made a browser send this request: the one rule for all calls and forms.
+"""Whether another site's page made the browser send this request: the one rule for all calls and forms.
 
 A browser names where a POST comes from in `Sec-Fetch-Site`, or where it does not send that (plain HTTP, older
 browsers) in `Origin`. A client that sends neither is no browser, and has no visitor's cookies to abuse.

@@ -134,18 +134,18 @@ class Response(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What a call answers that streams server-sent events: their name, and the document each one carries."""
+    """The answer of a call that streams server-sent events: their name, and the document of each."""
 
     name: str
     document: type[msgspec.Struct]
 
 
 class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a call takes that takes no body: nothing, or an empty object."""
+    """The body of a call without one: nothing, or an empty object."""
 
 
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a call takes that knows no query parameter."""
+    """The query of a call without parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One call of the contract: declared once, served by the hot lane and by Quart, told in OpenAPI."""
+    """One call of the contract: declared once, served by the hot lane and by Quart, described in OpenAPI."""
 
     method: str
     path: str
@@ -190,7 +190,7 @@ class Endpoint:
 
     @property
     def details(self) -> str:
-        """What its docstring says below the summary, for the contract."""
+        """The docstring below the summary, for the contract."""
         return inspect.cleandoc(self.run.__doc__ or "").partition("\n\n")[2]
 
 

@@ -74,7 +74,7 @@ class Board:
         self._changed: set[RoomId] = set()
 
     def peek(self, room_id: RoomId) -> bytes | None:
-        """The document, if it is fresh enough to be told again."""
+        """The document, if it is fresh enough to be sent again."""
         shown = self._shown.get(room_id)
         return shown.body if shown is not None and shown.fresh_until > time.monotonic() else None
 
@@ -94,13 +94,13 @@ class Board:
             return self._stale(room_id)
 
     def outdated(self, room_id: RoomId) -> None:
-        """The room was changed here: whoever asks next is shown the change."""
+        """The room was changed by this process: the next reader gets the change."""
         if room_id in self._shown:
             self._shown[room_id].fresh_until = 0.0
             self._changed.add(room_id)
 
     def hide(self, room_id: RoomId) -> None:
-        """The room is not to be seen any more: its streams end."""
+        """The room is hidden from now on: its streams end."""
         viewers = self._viewers.get(room_id)
         for stream in list(viewers.streams) if viewers is not None else ():
             stream.tell(END)
@@ -160,7 +160,7 @@ class Board:
         viewers.streams.add(stream)
         metrics.VIEWERS.inc()
         try:
-            shown = self._shown.get(room_id, shown)  # others may have been told of a change meanwhile
+            shown = self._shown.get(room_id, shown)  # others may have received a change meanwhile
             stream.tell(part(retry() + event("status", shown.body)))
             if viewers.told is None:
                 viewers.told, viewers.told_at = shown.document, time.monotonic()
@@ -174,7 +174,7 @@ class Board:
                 self._viewers.pop(room_id, None)
 
     async def _turn(self, room_id: RoomId) -> None:
-        """Tell the room's streams what is new, at most once a second, or that we are here, or the end."""
+        """Send the room's streams what is new, at most once a second, or a comment, or the end."""
         viewers, shown, now = self._viewers.get(room_id), self._shown.get(room_id), time.monotonic()
         if viewers is None:  # the last viewer has just left
             return
@@ -231,5 +231,5 @@ async def _tell(viewers: Viewers, message: Message, *, needed: bool = True) -> N
 
 
 def _is_news(told: StatusDocument | None, document: StatusDocument) -> bool:
-    """Whether a viewer would see a difference; the time of reading is none."""
+    """Whether a viewer would see a difference; the time of reading does not count."""
     return told is None or msgspec.structs.replace(document, updated_at=told.updated_at) != told

@@ -1,6 +1,6 @@
 """Sends streamed responses: plain ASGI, as the lane in front of Quart speaks it.
 
-Once it has begun nothing can be refused any more. What goes wrong then ends the connection, without the end
+Once it has begun nothing can be refused any longer. What goes wrong then ends the connection, without the end
 of the answer: so a report that was cut off is not taken for a whole one, and a reader of events comes again.
 """
 
@@ -31,7 +31,7 @@ def part(body: bytes) -> Message:
 
 
 class Stream:
-    """An open answer that is told what to send. It has a task only while it sends: nearly never.
+    """An open response that is given what to send. It has a task only while it sends: nearly never.
 
     Its reader takes each piece in time or is given up. That is looked at when there is more to tell, at least
     each COMMENT_EVERY_S: a timer for each piece and reader would cost as much as a tenth of sending it.
@@ -49,7 +49,7 @@ class Stream:
         self.broken = False
 
     def tell(self, message: Message, *, needed: bool = True) -> None:
-        """Send it. A reader who is slow is told the newest only, and nothing that is not needed."""
+        """Send it. A slow reader gets only the newest document, and no comments."""
         if self._task is None:
             self._task = asyncio.create_task(self._sending(message))
             return
@@ -79,7 +79,7 @@ Audience = Callable[[Stream], AbstractContextManager[None]]  # tells a stream wh
 async def send_told(
     audience: Audience, receive: Receive, send: Send, timeout_s: float = SEND_TIMEOUT_S
 ) -> None:
-    """Let the stream be told until its reader has gone; told the end, a server says that, too."""
+    """Feed the stream until its reader has gone."""
     stream = Stream(send, timeout_s)
     try:
         with audience(stream):

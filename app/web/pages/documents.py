@@ -1,4 +1,4 @@
-"""What the pages show, as frozen documents: everything is decided here, templates only lay out.
+"""The pages' documents, frozen: everything is decided here, templates only lay it out.
 
 The queue page has its own module, `queue_document.py`.
 """

@@ -1,4 +1,4 @@
-"""The way into every page: whose form it is, and what is shown when something ends a request.
+"""The entry of every page: whose form it is, and which page an error becomes.
 
 Forms are protected against other sites in two ways that need nothing in the page. Our cookies are
 `SameSite=Lax`, so a browser does not send them with another site's POST; and a POST is refused unless the

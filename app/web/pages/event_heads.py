@@ -1,4 +1,4 @@
-"""What an event is called and where it is, for the heads of pages; looked up at most every few seconds.
+"""Names and places of events, for the heads of pages; read at most every few seconds.
 
 The queue page is opened by everybody at once; it must not cost a query each, and it goes on with what was
 last known while Postgres is unavailable.

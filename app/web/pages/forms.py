@@ -1,4 +1,4 @@
-"""What the pages post: join, want, enter, leave, reserve, pay, extend, cancel. Each calls what the API calls.
+"""The pages' forms: join, want, enter, leave, reserve, pay, extend, cancel. Each calls what the API calls.
 
 A form that worked answers 303, so that a refresh repeats nothing. A refusal the page has words for shows the
 page again; any other ends as an error page (`page_entry.py`, which has also checked whose form it is).
@@ -100,7 +100,7 @@ async def join(request: Request) -> Response:
     try:
         place, status = await queue.join(request.app.line, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):
-        return back  # the page tells
+        return back  # the page shows it
     set_place(back, request, place, status)
     return back
 
@@ -127,7 +127,7 @@ async def want(request: Request) -> Response:
     try:
         place, status = await queue.want(request.app.line, room_id, claims, quantity)
     except (Over, PlaceNotFound, NotWaiting, LimitExceeded):
-        return back  # the page tells what they stand for
+        return back  # the page shows it what they stand for
     set_place(back, request, place, status)
     return back
 
@@ -238,7 +238,7 @@ async def pay(request: Request) -> Response:
     except ValidationFailed as refusal:
         return await reservation_page(request, it, "refused", status=refusal.status)
     except (HoldExpired, Conflict):
-        query = ""  # the page tells what became of it
+        query = ""  # the page shows it what became of it
     return see(f"/reservations/{it.reservation_id}{query}")
 
 
@@ -253,7 +253,7 @@ async def cancel(request: Request) -> Response:
 async def extend(request: Request) -> Response:
     """Put off the end of the hold."""
     it = await _counted(request)
-    with suppress(Conflict, HoldExpired):  # the page tells what became of it
+    with suppress(Conflict, HoldExpired):  # the page shows it what became of it
         await operations.extend(request.app.desk, it.reservation_id)
     return see(f"/reservations/{it.reservation_id}")
 

@@ -134,7 +134,7 @@ async def _cancel(request: Request, customer_id: str, pairs: list[tuple[str, str
 
 
 async def _face(request: Request, customer_id: str, room_id: str) -> tuple[RoomFace, Room]:
-    """The room that a connector means. Raises NotFound, RoomNotFound, StoreUnavailable."""
+    """The room a connector means. Raises NotFound, RoomNotFound, StoreUnavailable."""
     face = await face_of(request, RoomId(room_id.lower())) if len(room_id) <= 40 else None
     if face is None or face.face.customer_id != customer_id.lower():
         raise NotFound

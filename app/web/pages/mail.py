@@ -1,4 +1,4 @@
-"""What pages say about mail: leave an address while you wait, and take over what you reserved as a guest."""
+"""Pages about e-mail: leave an address, confirm it, add a guest reservation to an account."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REFUSED = (CredentialInvalid, WrongAccount, Conflict, RateLimited)
 
 
 class ConfirmPage(msgspec.Struct, frozen=True):
-    """The button that confirms an address; without a token: the link is not good any more."""
+    """The button that confirms an address; without a token: the link is not good any longer."""
 
     token: str = ""
     email: str = ""
@@ -57,7 +57,7 @@ class ClaimPage(msgspec.Struct, frozen=True):
 
 
 async def leave_email(request: Request) -> Response:
-    """Keep an address for whoever stands in this line; the empty one forgets it."""
+    """Store the address of a waiting visitor; an empty one removes it."""
     room_id, form = RoomId(request.params["room_id"]), await read_form()
     claims, back = visitor_of(request, room_id), see(f"/rooms/{request.params['room_id']}")
     if claims is None:

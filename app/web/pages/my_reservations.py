@@ -1,4 +1,4 @@
-"""My reservations: all of one browser, of every sale it queued for; and the calendar file of each."""
+"""My reservations: all of one browser, from every sale it queued for; and the calendar file of each."""
 
 from __future__ import annotations
 

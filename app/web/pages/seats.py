@@ -1,4 +1,4 @@
-"""What the booking page shows of seats: the terms of the map that a script draws, and the list without one.
+"""The seats of the booking page: the map that a script draws, and the list without a script.
 
 Without a script a visitor opens a section, then a row of it, each by a link, and checks boxes; with one the
 same place holds the list that `static/seat-list.js` makes of the map.

@@ -1,4 +1,4 @@
-"""Who looks at a page: the visitor of a room by their cookie, and what the pages know of their place.
+"""The visitor of a page: identified by their cookie, with what the pages know of their place.
 
 A page takes cookies for what they are worth: one that is forged, of another room or of a session that is over
 counts as none, and the page shows what anybody sees.
