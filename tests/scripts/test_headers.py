@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
 
 import pytest
+from redis.exceptions import ResponseError
 
+from app.core.script_constants import CONSTANTS
 from app.store.redis import busy, counts, notice_stream
 from app.store.scripts import admission, gate, loader, room, stock
 from tests.builders import KEYS, Client
+from tests.scripts import lua_names
 
 NAMES = sorted(path.stem for path in loader.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((loader.SCRIPTS / "include").glob("*.lua"))
@@ -26,10 +31,9 @@ def typed(name: str) -> FunctionType:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_script_compiles_and_is_within_its_size(redis: Client, name: str) -> None:
+async def test_a_script_compiles(redis: Client, name: str) -> None:
     it = loader.script(name)
     assert await redis.script_load(it.text) == it.sha
-    assert len((loader.SCRIPTS / f"{name}.lua").read_text().splitlines()) <= 100
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,12 +65,40 @@ def test_a_script_has_a_test_of_its_own(name: str) -> None:
     assert (Path(__file__).parent / f"test_{name}.py").exists()
 
 
+@pytest.mark.parametrize("path", [*INCLUDES, *(loader.SCRIPTS / f"{name}.lua" for name in NAMES)], ids=str)
+def test_a_file_is_short_and_its_lines_are(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 100
+    assert [number for number, line in enumerate(lines, 1) if len(line) > 110] == []
+
+
 @pytest.mark.parametrize("path", INCLUDES, ids=lambda path: path.stem)
-def test_an_include_is_used_and_within_its_size(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 100
-    headers = [(loader.SCRIPTS / f"{name}.lua").read_text() for name in NAMES]
-    uses = [line for text in headers for line in text.splitlines() if line.startswith("-- USES ")]
-    assert any(path.stem in line.removeprefix("-- USES ").split(", ") for line in uses)
+def test_an_include_says_what_it_needs_and_gives(path: Path) -> None:
+    include = loader._includes(loader.SCRIPTS)[0][path.stem]
+    assert set(include.needs) == lua_names.free(include.text)
+    assert include.gives, "nobody would use it"
+    assert set(include.gives) <= lua_names.given(include.text)
+    others = [it.read_text() for it in (*INCLUDES, *loader.SCRIPTS.glob("*.lua")) if it != path]
+    used = set().union(*map(lua_names.free, others))
+    assert set(include.gives) == lua_names.given(include.text) & used
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_uses_what_it_says_it_uses(name: str) -> None:
+    it, source = loader.script(name), (loader.SCRIPTS / f"{name}.lua").read_text()
+    header, includes = loader._header(source), loader._includes(loader.SCRIPTS)[0]
+    uses, needs = ({part.strip() for part in header.get(key, "").split(",")} for key in ("USES", "NEEDS"))
+    own = {*it.keys, *it.scalars, *({"records"} if it.record else ())}
+    from_others = lua_names.free(source) - own - CONSTANTS.keys()
+    for include in uses - {""}:
+        assert set(includes[include].gives) & from_others, f"{include} is not used"
+    assert from_others <= {name for include in uses - {""} for name in includes[include].gives}
+    assert lua_names.free(source) & CONSTANTS.keys() == needs - {""}
+
+
+def test_every_number_that_scripts_are_given_is_used() -> None:
+    used = set().union(*(lua_names.free(it.read_text()) for it in (*INCLUDES, *loader.SCRIPTS.glob("*.lua"))))
+    assert CONSTANTS.keys() <= used
 
 
 def test_a_key_nobody_knows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +106,83 @@ def test_a_key_nobody_knows_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(loader, "SCRIPTS", tmp_path)
     with pytest.raises(loader.HeaderError, match="lobby"):
         loader.script("wrong")
+
+
+@pytest.fixture
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have these scripts and includes instead of ours."""
+    monkeypatch.setattr(loader, "SCRIPTS", tmp_path)
+
+    def written(**files: str) -> None:
+        (tmp_path / "include").mkdir(exist_ok=True)
+        for name, text in files.items():
+            folder = tmp_path if name.startswith("script") else tmp_path / "include"
+            (folder / f"{name}.lua").write_text(text)
+        loader.script.cache_clear()
+        loader._includes.cache_clear()
+
+    return written
+
+
+async def test_includes_come_behind_what_they_need(redis: Client, scripts: Callable[..., None]) -> None:
+    scripts(
+        script_a="-- Adds.\n-- KEYS conf\n-- ARGV more:num\n-- USES alpha\nreturn alpha(1)\n",
+        alpha="-- NEEDS beta, more\n-- GIVES alpha\nlocal function alpha(n) return beta(n) + more end\n",
+        beta="-- NEEDS MINUTE_MS\n-- GIVES beta\nlocal function beta(n) return n + MINUTE_MS end\n",
+    )
+    assert await loader.call(redis, "script_a", KEYS, more=5) == 60_006
+    names = [path for _, path in loader.script("script_a").files]
+    assert names == ["include/beta.lua", "include/alpha.lua", "script_a.lua"]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (
+            {it: f"-- NEEDS {needs}\n-- GIVES {it}\n" for it, needs in ("ab", "bc", "ca")},
+            "script_x.lua: includes need each other: a -> b -> c -> a",
+        ),
+        (
+            {"a": "-- NEEDS nothing\n-- GIVES a\n"},
+            "script_x.lua: include/a.lua needs nothing, which nothing gives",
+        ),
+        ({"a": "-- GIVES x\n", "b": "-- GIVES x\n"}, "include/b.lua and include/a.lua both give x"),
+        ({}, "script_x.lua: there is no include 'a'"),
+        ({"a": "-- NEEDS 1st\n-- GIVES a\n"}, "cannot read '1st'"),
+    ],
+)
+def test_what_cannot_be_put_together_is_refused(
+    scripts: Callable[..., None], files: dict[str, str], says: str
+) -> None:
+    scripts(script_x="-- Does nothing.\n-- KEYS conf\n-- USES a\nreturn 1\n", **files)
+    with pytest.raises(loader.HeaderError, match=re.escape(says)):
+        loader.script("script_x")
+
+
+def test_a_number_nobody_knows_is_refused(scripts: Callable[..., None]) -> None:
+    scripts(script_x="-- Does nothing.\n-- KEYS conf\n-- NEEDS DOZEN\nreturn DOZEN\n")
+    with pytest.raises(loader.HeaderError, match="DOZEN"):
+        loader.script("script_x")
+
+
+async def test_an_error_names_the_file_and_the_line(redis: Client, scripts: Callable[..., None]) -> None:
+    scripts(
+        script_a="-- Fails.\n-- KEYS conf\n-- USES deep\n\ndeep()\nreturn 1\n",
+        script_b="-- Fails.\n-- KEYS conf\n\nreturn redis.call('HGET', conf)\n",
+        script_c="-- Fails.\n-- KEYS conf\nlocal = 1\n",
+        deep="-- What fails.\n-- GIVES deep\nlocal function deep()\n  return nothing.here\nend\n",
+    )
+    for name, place in (
+        ("script_a", "include/deep.lua:4"),
+        ("script_b", "script_b.lua:4"),
+        ("script_c", "script_c.lua:3"),
+    ):
+        with pytest.raises(ResponseError) as failed:
+            await loader.call(redis, name, KEYS)
+        assert place in str(failed.value)
+        assert "user_script:" not in str(failed.value)
+    (reply,) = await loader.call_each(redis, "script_a", [KEYS])
+    assert "include/deep.lua:4" in str(reply)
 
 
 async def test_a_call_names_every_argument(redis: Client) -> None:

@@ -30,9 +30,9 @@ class Fault(NamedTuple):
 
 
 ROOM_FAULTS = {
-    "the cap is dropped": Fault("include/bucket.lua", "if c.active_max > 0 then", "if false then"),
+    "the cap is dropped": Fault("include/callable.lua", "if c.active_max > 0 then", "if false then"),
     "no-shows are not given back": Fault(
-        "include/turns.lua", "m.level = m.level + 60000", "m.level = m.level"
+        "include/turns.lua", "m.level = m.level + TOKEN", "m.level = m.level"
     ),
     "the bucket fills while paused": Fault("include/bucket.lua", "and c.state == 'open' then", "then"),
     "numbers run past what Postgres knows": Fault(
@@ -43,7 +43,7 @@ ROOM_FAULTS = {
         "if not passed then redis.call('ZREMRANGEBYRANK'",
         "if true then redis.call('ZREMRANGEBYRANK'",
     ),
-    "who is inside counts for one ticket": Fault("include/bucket.lua", "- wanted_inside()", ""),
+    "who is inside counts for one ticket": Fault("include/callable.lua", "- wanted_inside()", ""),
     "calls can be hoarded": Fault("include/passing.lua", "unclaimed[network] >= most", "false"),
     "a lapsed turn changes nothing": Fault("include/turns.lua", "c.claim_window_ms / 2", "c.claim_window_ms"),
 }
@@ -51,7 +51,9 @@ SALE_FAULTS = {
     "an ended hold keeps its tickets": Fault(
         "release.lua", "redis.call('HDEL', holds", "redis.call('HGET', holds"
     ),
-    "an outcome has no end": Fault("include/outcomes.lua", "redis.call('EXPIRE', outcomes, 172800)", ""),
+    "an outcome has no end": Fault(
+        "include/outcomes.lua", "redis.call('EXPIRE', outcomes, OUTCOMES_KEPT_S)", ""
+    ),
     "a restored session is forgotten": Fault(
         "load_sessions.lua", "redis.call('ZADD', active", "redis.call('ZADD', ended"
     ),

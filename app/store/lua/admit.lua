@@ -1,11 +1,15 @@
--- One tick of the controller: acts on the schedule, ends what has expired, calls whoever may be called. Everything
--- follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks do no harm.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow, throttle, polls
--- KEYS wanted, submissions, networks, renewed
+-- One tick of the controller: acts on the schedule, ends what has expired, calls whoever may be called.
+-- Everything follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks
+-- do no harm.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
+-- KEYS throttle, polls, wanted, submissions, networks, renewed
 -- ARGV now_ms:clock, limit:num, channel, silent_ms:num
--- USES room, windows, wanted, networks, bucket, turns, throttle, outflow, opening, schedule, ending_due, freezing, passing, calling
+-- USES bucket, callable, calling, ending_due, freezing, off_sale, opening, outflow, room, room_now, schedule
+-- USES throttle
+-- NEEDS CLAIMS_SOON_MS, TOKEN
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
--- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept
+-- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog
+-- REPLY call_in_ms unkept
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
@@ -16,7 +20,8 @@ forget_allowances(polls, limit)
 -- Who is still in the pre-queue of an open room, with no number kept for them, came back after a restore.
 if c.opened_at_ms > 0 and n.prequeue > 0 and m.draw_next > m.draw_last then keep_numbers_for_draw() end
 local undrawn = (c.opened_at_ms > 0 and n.prequeue > 0) and 1 or 0
-local calls = call_first(math.min(callable(), limit))
+local callable_now, spare = callable()
+local calls = call_first(math.min(callable_now, limit), spare)
 m.level = math.min(m.level, capacity())
 count_outflow(calls)
 m.outflow = measure_outflow()
@@ -28,7 +33,9 @@ end
 -- Viewers hear at once when the room's state or settings changed, four times a second while it moves, and each
 -- second while anybody waits; from one of the workers.
 local version = c.version .. state .. off_sale_now
-local what = table.concat({ version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1 }, ' ')
+local what = table.concat({
+  version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1,
+}, ' ')
 local since_ms = math.abs(now_ms - (m.told_ms or 0)) -- the clock may have been set back
 local new = string.match(m.told or '', '^%S*') ~= version
 local tell = new or (what ~= m.told and since_ms >= 225) or (n.waiting + n.prequeue > 0 and since_ms >= 1000)
@@ -38,19 +45,24 @@ if tell then
 end
 save_meter()
 local reply = head({})
-reply[HEAD + 1] = c.restoring; reply[HEAD + 2] = (more or calls == limit) and 1 or 0; reply[HEAD + 3] = undrawn
-reply[HEAD + 4] = m.numbers_reserved - m.last_number; reply[HEAD + 5] = tell and 1 or 0; reply[HEAD + 6] = calls
--- What the pace is measured by (`app/core/wait_estimate.py`): who was called longer than 30 s ago, or half a window, and has not come.
-reply[HEAD + 7] = c.rate; reply[HEAD + 8] = c.claim_window_ms; reply[HEAD + 9] = m.admitted; reply[HEAD + 10] = m.no_shows
-reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + math.max(c.claim_window_ms - 30000, c.claim_window_ms / 2))
+reply[HEAD + 1], reply[HEAD + 2], reply[HEAD + 3] = c.restoring, (more or calls == limit) and 1 or 0, undrawn
+reply[HEAD + 4], reply[HEAD + 5], reply[HEAD + 6] = m.numbers_reserved - m.last_number, tell and 1 or 0, calls
+-- What the pace is measured by (`app/core/wait_estimate.py`): who was called longer than 30 s ago, or half a window,
+-- and has not come.
+reply[HEAD + 7], reply[HEAD + 8] = c.rate, c.claim_window_ms
+reply[HEAD + 9], reply[HEAD + 10] = m.admitted, m.no_shows
+local soon_ms = math.max(c.claim_window_ms - CLAIMS_SOON_MS, c.claim_window_ms / 2)
+reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + soon_ms)
 reply[HEAD + 12] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
 -- The cap is full: so far apart people leave who all stay to the end.
 reply[HEAD + 13] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
-reply[HEAD + 14] = next_due_in_ms(); reply[HEAD + 15] = redis.call('XLEN', submissions)
+reply[HEAD + 14] = next_due_in_ms()
+reply[HEAD + 15] = redis.call('XLEN', submissions)
 -- How long until the rate admits the next in the queue; -1: nobody waits for that.
 local waits_for_rate = state == 'open' and c.rate > 0 and n.waiting + n.prequeue > 0
 reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - m.level) / c.rate)) or -1
--- What ended since Postgres was told last, and shortly before (see `app/waiting_room/ended_places.py`): clocks may be set back.
+-- What ended since Postgres was told last, and shortly before (`app/waiting_room/ended_places.py`): clocks may
+-- be set back.
 local kept_ms = (m.kept_ms or 0) - 2000
 reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms, '+inf')
 return reply

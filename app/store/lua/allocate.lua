@@ -1,12 +1,14 @@
--- Decides a batch of submissions: takes stock and allowance, all of a submission or none. A known id keeps its
--- old outcome, so a batch may be decided twice; a refusal is remembered at once, for a worker that was overtaken.
+-- Decides a batch of submissions: takes stock and allowance, all of a submission or none. A known id keeps
+-- its old outcome, so a batch may be decided twice; a refusal is remembered at once, for a worker that was
+-- overtaken.
 -- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters, wanted
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
--- USES wanted, outcomes, windows, wishes, run_codes, seats, seats_written, named_seats, best_seats
+-- USES best_seats, named_seats, outcomes, seats, wanted, wishes
 -- REPLY unknown | restoring for all; else epoch event_id, then for each a word and a detail:
--- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats) | settled OUTCOME | sold_out
--- REPLY seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | forgotten: Redis was wiped since this was submitted, nobody waits for it
+-- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats) | settled OUTCOME
+-- REPLY sold_out | seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded
+-- REPLY forgotten: Redis was wiped since this was submitted, nobody waits for it
 local room = redis.call('HMGET', conf,
   'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
 if not room[1] then return {'unknown'} end
@@ -17,7 +19,8 @@ for reservation_id, visitor_id in records() do
   ids[#ids + 1], visitors[#visitors + 1] = reservation_id, visitor_id
 end
 local entries, known = redis.call('HMGET', holds, unpack(ids)), recall(ids)
-local had, inside = redis.call('HMGET', allowance, unpack(visitors)), redis.call('ZMSCORE', active, unpack(visitors))
+local had = redis.call('HMGET', allowance, unpack(visitors))
+local inside = redis.call('ZMSCORE', active, unpack(visitors))
 local here, spent, new_holds, new_spent, new_buyers = {}, {}, {}, {}, {}
 
 local function hold(n, reservation_id, visitor_id, it)
@@ -27,7 +30,10 @@ local function hold(n, reservation_id, visitor_id, it)
   here[reservation_id], spent[visitor_id] = terms, (spent[visitor_id] or tonumber(had[n] or 0)) + it.count
   new_holds[#new_holds + 1], new_holds[#new_holds + 2] = reservation_id, 'held|' .. visitor_id .. '|' .. terms
   new_spent[#new_spent + 1], new_spent[#new_spent + 2] = visitor_id, spent[visitor_id]
-  if inside[n] then new_buyers[#new_buyers + 1] = visitor_id; forget_wanted(visitor_id, true) end
+  if inside[n] then
+    new_buyers[#new_buyers + 1] = visitor_id
+    forget_wanted(visitor_id, true)
+  end
   return 'held', terms
 end
 local function decide(n, reservation_id, visitor_id, items)
@@ -37,7 +43,8 @@ local function decide(n, reservation_id, visitor_id, items)
   local fingerprint, told = string.match(known[n], '^([^|]*|)(.*)$')
   if string.sub(told, 1, 8) ~= 'pending|' then return 'settled', told end
   local it, refused, which = name_seats(wish(items), visitor_id)
-  local refusal = refused == 'not_on_sale' and refused or refused and 'seat_taken' or not enough(it) and 'sold_out'
+  local refusal = refused == 'not_on_sale' and refused or refused and 'seat_taken'
+    or not enough(it) and 'sold_out'
     or (spent[visitor_id] or tonumber(had[n] or 0)) + it.count > max_tickets and 'limit_exceeded'
   if it.best and not refusal then
     local ids = take_best(it.best, it.count, visitor_id)
@@ -56,5 +63,6 @@ if #new_holds > 0 then redis.call('HSET', holds, unpack(new_holds)) end
 if #new_spent > 0 then redis.call('HSET', allowance, unpack(new_spent)) end
 if #new_buyers > 0 then redis.call('SADD', buyers, unpack(new_buyers)) end
 write_taken()
-write_seats() write_outcomes()
+write_seats()
+write_outcomes()
 return replies

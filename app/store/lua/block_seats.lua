@@ -1,8 +1,8 @@
--- Marks seats as taken that Postgres gave to somebody and Redis lost, until a restore puts everything right. Counters
--- stay as they are: a seat less to choose from oversells nothing.
+-- Marks seats as taken that Postgres gave to somebody and Redis lost, until a restore puts everything right.
+-- Counters stay as they are: a seat less to choose from oversells nothing.
 -- KEYS conf, seats, sitters
 -- RECORD seat_id, visitor_id
--- USES run_codes, seats, seats_written
+-- USES seats
 -- REPLY unknown | restoring | blocked COUNT
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end

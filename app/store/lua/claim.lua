@@ -3,9 +3,11 @@
 -- KEYS wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, wanted, networks, bucket, endings, turns, throttle, place_back, standing, answer
+-- USES answer, room, room_now, standing, throttle, turns
+-- NEEDS BATCH
 -- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | restoring | away
+-- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms
+-- REPLY (the same width) unchecked|undrawn|no_draw|absent|restoring|away
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
@@ -20,6 +22,6 @@ for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   end
   at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)
 end
-forget_allowances(polls, 1000)
+forget_allowances(polls, BATCH)
 if m.changed then save_meter() end
 return head(reply)

@@ -1,4 +1,5 @@
--- Empties the reservation half of a room that is being restored, so that it can be loaded again from Postgres.
+-- Empties the reservation half of a room that is being restored, so that it can be loaded again from
+-- Postgres.
 -- KEYS conf, stock, holds, allowance, buyers, seats, sitters
 -- ARGV epoch
 -- REPLY superseded | cleared: only the restore that began last, and only while it lasts

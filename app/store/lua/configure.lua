@@ -1,9 +1,9 @@
--- Writes what staff changed. The bucket is filled at the old rate up to now, the new one counts from here on. An older
--- version than the one here is ignored; a room that has begun never goes back to before.
+-- Writes what staff changed. The bucket is filled at the old rate up to now, the new one counts from here on.
+-- An older version than the one here is ignored; a room that has begun never goes back to before.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, version:num, to
 -- RECORD field, value
--- USES room, bucket, opening
+-- USES bucket, opening, room, room_now
 -- REPLY unknown | head
 if not read_room() then return { 'unknown' } end
 if version <= c.version then return head({}) end

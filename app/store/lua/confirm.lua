@@ -1,22 +1,18 @@
--- Turns paid holds into sold tickets, and ends the session of a buyer who is done. Once each, by what `holds` says.
--- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters, early_ends, renewed
+-- Turns paid holds into sold tickets, and ends the session of a buyer who is done. Once each, by what `holds`
+-- says.
+-- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters
+-- KEYS early_ends, renewed
 -- ARGV now_ms:clock, channel, ended_channel
 -- RECORD reservation_id
--- USES stock, run_codes, seats, seats_written, early_ends
+-- USES early_ends, seats, session_end, stock
 -- REPLY unknown | restoring | confirmed COUNT
 local room = redis.call('HMGET', conf, 'version', 'restoring', 'ends_on_confirm', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
-local function end_session(visitor_id)
-  note_early_end(visitor_id)
-  if redis.call('ZREM', active, visitor_id) == 0 then return end
-  local number = redis.call('HGET', turns, visitor_id) or 0
-  redis.call('HDEL', turns, visitor_id)
-  redis.call('HDEL', renewed, visitor_id)
+local function finish_session(visitor_id)
+  if not note_early_end(visitor_id) then return end
+  close_session(visitor_id, 'done')
   redis.call('HINCRBY', meter, 'done', 1)
-  redis.call('SREM', buyers, visitor_id)
-  redis.call('ZADD', ended, now_ms, visitor_id)
-  redis.call('HSET', endings, visitor_id, 'done|' .. number)
 end
 local confirmed = {}
 for reservation_id in records() do
@@ -26,7 +22,7 @@ for reservation_id in records() do
     redis.call('HSET', holds, reservation_id, 'sold|' .. visitor_id .. rest)
     set_seats(rest, 's', visitor_id)
     local bought = tally(visitor_id .. ':sold', move(string.match(rest, '[^|]*$'), 'held', 'sold'))
-    if room[3] == '1' or bought >= tonumber(room[4]) then end_session(visitor_id) end
+    if room[3] == '1' or bought >= tonumber(room[4]) then finish_session(visitor_id) end
     confirmed[#confirmed + 1] = reservation_id
   end
 end

@@ -1,9 +1,9 @@
--- Counts calls that pay, extend or give back a reservation, with those that take tickets (`submit.lua`). One that is over a
--- limit is not to be done, whichever process it came to.
+-- Counts calls that pay, extend or give back a reservation, with those that take tickets (`submit.lua`). One
+-- that is over a limit is not to be done, whichever process it came to.
 -- KEYS turnover
 -- ARGV now_ms:clock, visitor_rate:num, visitor_burst:num, network_rate:num, network_burst:num
 -- RECORD visitor_id, network
--- USES throttle, turnover
+-- USES turnover
 -- REPLY for each a word and a detail: allowed | limited visitor|network:MS
 local replies = {}
 for visitor_id, network in records() do

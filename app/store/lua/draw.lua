@@ -1,5 +1,6 @@
--- Moves visitors from the pre-queue into the queue with the numbers the draw gave them. Postgres has them already. Who
--- left in between is passed over. A worker that was overtaken by another (`expected`) moves nobody.
+-- Moves visitors from the pre-queue into the queue with the numbers the draw gave them. Postgres has them
+-- already. Who left in between is passed over. A worker that was overtaken by another (`expected`) moves
+-- nobody.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, expected:num, draw_next:num
 -- RECORD visitor_id, number

@@ -1,7 +1,8 @@
 -- Ends one session before its time; a later one of the same visitor stays, and a second time changes nothing.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted, early_ends, networks, renewed
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted
+-- KEYS early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, number:num, ended_channel
--- USES room, wanted, networks, turns, early_ends
+-- USES early_ends, room, turns
 -- REPLY unknown | restoring | done|absent
 if not read_room() then return { 'unknown' } end
 if c.restoring == 1 then return { 'restoring' } end -- it may be loaded after this

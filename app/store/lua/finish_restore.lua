@@ -1,4 +1,5 @@
--- Ends the loading of a room: claim and reserve work again, admission after `window_ms` for visitors to come back.
+-- Ends the loading of a room: claim and reserve work again, admission after `window_ms` for visitors to come
+-- back.
 -- KEYS conf
 -- ARGV now_ms:clock, epoch, window_ms:num
 -- REPLY superseded | restored

@@ -1,20 +1,27 @@
--- Gives each visitor a place: the one they have, or a new one at the end; with no crowd it calls them at once.
--- One place per visitor. No number above `numbers_reserved` is given out: what Postgres does not know is not told.
+-- Gives each visitor a place: the one they have, or a new one at the end; with no crowd it calls them at
+-- once. One place per visitor. No number above `numbers_reserved` is given out: what Postgres does not know
+-- is not told.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
 -- KEYS throttle, wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, windows, wanted, networks, bucket, endings, turns, throttle, outflow, place_back, answer, at_once
--- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new quantity
--- REPLY (the same width) limited retry_after_ms|removed|not_open|closed|sold_out|numbers_exhausted|unchecked|undrawn|no_draw|restoring|too_many
+-- USES answer, at_once, bucket, network_limit, networks, outflow, place_back, room, room_now, throttle, turns
+-- USES wanted
+-- NEEDS BATCH
+-- REPLY unknown | head, then for each record:
+-- REPLY prequeue|waiting|called|active number ahead deadline_ms new quantity
+-- REPLY (the same width) limited retry_after_ms | removed|not_open|closed|sold_out|numbers_exhausted
+-- REPLY (the same width) unchecked|undrawn|no_draw|restoring|too_many
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 local reply, at, admitted_before = head({}), HEAD, m.admitted
 local removals = redis.call('SCARD', removed)
-free_places = away == 1 and 0 or callable()
--- Nobody stands in a pre-queue, and everybody may join: then adding a visitor tells whether they were there already.
+if away == 0 then open_at_once() end
+-- Nobody stands in a pre-queue, and everybody may join: then adding a visitor tells whether they were there
+-- already.
 local straight = n.prequeue == 0 and (state == 'open' or state == 'paused')
-local refusal, lottery = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state], c.method == 'lottery'
+local refusal = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state]
+local lottery = c.method == 'lottery'
 
 local function new_place(visitor_id, address, draw, quantity)
   if refusal then return refusal end
@@ -26,9 +33,11 @@ local function new_place(visitor_id, address, draw, quantity)
     return 'prequeue', 0, -1, 0, 1
   end
   if m.last_number >= m.numbers_reserved then return 'numbers_exhausted' end
-  local number, at_once = m.last_number + 1, may_be_called(quantity) and not network_is_full(network_of(visitor_id))
-  local line = state == 'prequeue' and prequeue or waiting
-  if not at_once and redis.call('ZADD', line, 'NX', number, visitor_id) == 0 then return find_in_line(visitor_id) end
+  local at_once = may_be_called(quantity) and not network_is_full(network_of(visitor_id))
+  local number, line = m.last_number + 1, state == 'prequeue' and prequeue or waiting
+  if not at_once and redis.call('ZADD', line, 'NX', number, visitor_id) == 0 then
+    return find_in_line(visitor_id)
+  end
   m.last_number, m.joined = number, m.joined + 1
   if state == 'prequeue' then
     n.prequeue = n.prequeue + 1
@@ -42,23 +51,30 @@ local function new_place(visitor_id, address, draw, quantity)
   return 'waiting', number, n.waiting + n.prequeue - 1, 0, 1
 end
 
-for visitor_id, address, draw, known_number, known_epoch, known_quantity, quantity in records() do
+local function place_of(visitor_id, address, draw, known_number, known_epoch, known_quantity, quantity)
   local wait_ms = address ~= '' and over_limit(throttle, address, rate, burst)
-  local word, number, ahead, deadline_ms, new = 'limited', wait_ms or 0, nil, nil, nil
-  if not wait_ms then
-    word = quantity > 1 and quantity > c.max_tickets and 'too_many' or nil
-    if removals > 0 and redis.call('SISMEMBER', removed, visitor_id) == 1 then word = 'removed' end
-    if not word then word, number, ahead, deadline_ms = find_turn(visitor_id) end
-    if not word and (known_number ~= -1 or not straight) then word, number, ahead, deadline_ms = find_in_line(visitor_id) end
-    if not word then
-      word, number, ahead, deadline_ms = place_back(visitor_id, draw, known_number, known_epoch, known_quantity)
-    end
-    if not word then word, number, ahead, deadline_ms, new = new_place(visitor_id, address, draw, math.max(1, quantity)) end
-    if quantity > 0 and (word == 'waiting' or word == 'prequeue') then want(visitor_id, quantity) end
+  if wait_ms then return 'limited', wait_ms end
+  if removals > 0 and redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed' end
+  if quantity > 1 and quantity > c.max_tickets then return 'too_many' end
+  local word, number, ahead, deadline_ms, new = find_turn(visitor_id)
+  if not word and (known_number ~= -1 or not straight) then
+    word, number, ahead, deadline_ms = find_in_line(visitor_id)
   end
-  at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)
+  if not word then
+    word, number, ahead, deadline_ms = place_back(visitor_id, draw, known_number, known_epoch, known_quantity)
+  end
+  if not word then
+    word, number, ahead, deadline_ms, new = new_place(visitor_id, address, draw, math.max(1, quantity))
+  end
+  if quantity > 0 and (word == 'waiting' or word == 'prequeue') then want(visitor_id, quantity) end
+  return word, number, ahead, deadline_ms, new
 end
-forget_allowances(throttle, 1000)
+
+for visitor_id, address, draw, known_number, known_epoch, known_quantity, quantity in records() do
+  at = answer(reply, at, visitor_id,
+    place_of(visitor_id, address, draw, known_number, known_epoch, known_quantity, quantity))
+end
+forget_allowances(throttle, BATCH)
 count_outflow(m.admitted - admitted_before)
 save_meter()
 return head(reply)

@@ -1,9 +1,11 @@
--- Loads reservations from Postgres into a room that is being restored: those that live (entry) with their stock,
--- seats and allowance, and the recent ones (outcome) so that a repeated request gets its old answer. Once each.
+-- Loads reservations from Postgres into a room that is being restored: those that live (entry) with their
+-- stock, seats and allowance, and the recent ones (outcome) so that a repeated request gets its old answer.
+-- Once each.
 -- KEYS conf, stock, holds, allowance, buyers, active, outcomes, seats, sitters
 -- ARGV epoch
 -- RECORD reservation_id, entry, outcome
--- USES stock, run_codes, seats, seats_written
+-- USES seats, stock
+-- NEEDS OUTCOMES_KEPT_S
 -- REPLY superseded | loaded COUNT: only the restore that began last, and only while it lasts
 local room = redis.call('HMGET', conf, 'epoch', 'restoring')
 if room[1] ~= epoch or room[2] ~= '1' then return {'superseded'} end
@@ -22,5 +24,5 @@ for reservation_id, entry, outcome in records() do
 end
 write_moves()
 write_seats()
-redis.call('EXPIRE', outcomes, 172800)
+redis.call('EXPIRE', outcomes, OUTCOMES_KEPT_S)
 return {'loaded', loaded}

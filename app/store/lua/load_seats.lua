@@ -1,4 +1,5 @@
--- Loads the seats of a ticket type from Postgres, all of them free. Those that are here already stay as they are.
+-- Loads the seats of a ticket type from Postgres, all of them free. Those that are here already stay as they
+-- are.
 -- KEYS conf, seats
 -- ARGV ticket_type_id
 -- RECORD name, first, states

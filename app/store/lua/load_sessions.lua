@@ -1,11 +1,11 @@
--- Loads claimed turns from Postgres into a room that is being restored: sessions that last, and endings that are still
--- told, with the number that ended: who has a later one has it still. A session that lasts comes before any place its
--- visitor was given since; an ended one does not.
--- KEYS conf, waiting, called, active, turns, ended, endings, wanted, early_ends
--- KEYS networks, renewed
+-- Loads claimed turns from Postgres into a room that is being restored: sessions that last, and endings that
+-- are still told, with the number that ended: who has a later one has it still. A session that lasts comes
+-- before any place its visitor was given since; an ended one does not.
+-- KEYS conf, waiting, called, active, turns, ended, endings, wanted, early_ends, networks, renewed
 -- ARGV now_ms:clock, epoch
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num, began_ms:num
--- USES wanted, networks
+-- USES networks, wanted
+-- NEEDS EARLY_ENDS_KEPT_MS, LEFT_ALONE_MS
 -- REPLY superseded | loaded
 local room = redis.call('HMGET', conf, 'epoch', 'restoring', 'session_ttl_ms')
 if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
@@ -22,18 +22,19 @@ for visitor_id, number, expires_ms, ended_ms, began_ms in records() do
   end
   if ended_ms > 0 and expires_ms > now_ms then -- as `include/early_ends.lua` writes it
     redis.call('ZADD', early_ends, expires_ms, string.format('%s %.0f %.0f', visitor_id, number, ended_ms))
-    redis.call('PEXPIRE', early_ends, 86400000)
+    redis.call('PEXPIRE', early_ends, EARLY_ENDS_KEPT_MS)
   end
   if lasts then
     redis.call('ZADD', active, expires_ms, visitor_id)
     redis.call('HSET', turns, visitor_id, number)
     if began_ms > 0 and expires_ms > began_ms + ttl_ms + 2000 then -- it was put off: as `renew.lua` notes it
       redis.call('HSET', renewed, visitor_id, began_ms)
-      redis.call('PEXPIRE', renewed, ttl_ms + 3600000)
+      redis.call('PEXPIRE', renewed, ttl_ms + LEFT_ALONE_MS)
     end
   elseif number >= tonumber(string.match(redis.call('HGET', endings, visitor_id) or '', '%d+$') or 0) then
     redis.call('ZADD', ended, ended_ms > 0 and ended_ms or expires_ms, visitor_id)
-    redis.call('HSET', endings, visitor_id, (ended_ms > 0 and 'done|' or 'expired|') .. string.format('%d', number))
+    local word = ended_ms > 0 and 'done|' or 'expired|'
+    redis.call('HSET', endings, visitor_id, word .. string.format('%d', number))
   end
 end
 return { 'loaded' }

@@ -1,5 +1,5 @@
--- Sets the totals, prices and sale windows of all ticket types from Postgres; what is held and sold stays. Where there are seats
--- (`seated` is 1) they are loaded before, so that none is ever sold by the count.
+-- Sets the totals, prices and sale windows of all ticket types from Postgres; what is held and sold stays.
+-- Where there are seats (`seated` is 1) they are loaded before, so that none is ever sold by the count.
 -- KEYS conf, stock
 -- RECORD ticket_type_id, total:num, price, seated, window
 -- REPLY unknown | loaded FREE

@@ -1,21 +1,25 @@
--- Tells each visitor where they stand, exactly, or how their place ended. Moves nobody forward: polling gains nothing.
--- Who says a quantity (not 0) wants so many tickets at once from now on, while they wait.
+-- Tells each visitor where they stand, exactly, or how their place ended. Moves nobody forward: polling gains
+-- nothing. Who says a quantity (not 0) wants so many tickets at once from now on, while they wait.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
 -- KEYS wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES room, wanted, networks, bucket, endings, turns, throttle, place_back, standing, answer
--- REPLY unknown | head, then for each record: prequeue|waiting|called|active number ahead deadline_ms new(0) quantity
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms | unchecked | undrawn | no_draw | absent | too_many
+-- USES answer, room, room_now, standing, throttle, wanted
+-- NEEDS BATCH
+-- REPLY unknown | head, then for each record:
+-- REPLY prequeue|waiting|called|active number ahead deadline_ms new(0) quantity
+-- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms
+-- REPLY (the same width) unchecked|undrawn|no_draw|absent|too_many|restoring
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
 for visitor_id, draw, known_number, known_epoch, known_quantity, quantity in records() do
-  local word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch, known_quantity)
+  local word, number, ahead, deadline_ms =
+    standing(visitor_id, draw, known_number, known_epoch, known_quantity)
   if quantity > 0 and (word == 'waiting' or word == 'prequeue') then
     if quantity > math.max(1, c.max_tickets) then word = 'too_many' else want(visitor_id, quantity) end
   end
   at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms)
 end
-forget_allowances(polls, 1000)
+forget_allowances(polls, BATCH)
 if m.changed then save_meter() end
 return head(reply)

@@ -1,11 +1,13 @@
--- Puts the counters of a room right by its holds, in one step: what is held and sold of each ticket type, what each visitor
--- has, who has the seats in question. Reservations of Postgres that Redis has lost are known again before.
+-- Puts the counters of a room right by its holds, in one step: what is held and sold of each ticket type,
+-- what each visitor has, who has the seats in question. Reservations of Postgres that Redis has lost are
+-- known again before.
 -- KEYS conf, stock, holds, allowance, buyers, active, seats, sitters
 -- ARGV holds_max:num
 -- RECORD name, entry
--- USES run_codes, seats, seats_written, sums
 -- A record with an entry is a reservation that lives; one without is a seat that was found to differ.
--- REPLY unknown | restoring | too_many HOLDS: nothing was done, it would stop Redis for too long | recounted HOLDS
+-- USES seats, sums
+-- REPLY unknown | restoring | recounted HOLDS
+-- REPLY too_many HOLDS: nothing was done, it would stop Redis for too long
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
@@ -28,13 +30,16 @@ for _, entry in ipairs(redis.call('HVALS', holds)) do
     add(tallies, visitor_id, quantity)
     if hold_state == 'sold' then add(tallies, visitor_id .. ':sold', quantity) end
   end
-  for _, seat_id in ipairs(string.find(items, '@', 1, true) and seat_ids_of(items) or {}) do due[seat_id] = {string.sub(hold_state, 1, 1), visitor_id} end
+  for _, seat_id in ipairs(string.find(items, '@', 1, true) and seat_ids_of(items) or {}) do
+    due[seat_id] = {string.sub(hold_state, 1, 1), visitor_id}
+  end
 end
 local flat, all = redis.call('HGETALL', stock), {free = 0, held = 0, sold = 0, total = 0}
 for i = 1, #flat, 2 do
   local ticket_type = string.match(flat[i], '^total:(.*)$')
   if ticket_type then
-    local now = {total = tonumber(flat[i + 1]), held = sums['held:' .. ticket_type] or 0, sold = sums['sold:' .. ticket_type] or 0}
+    local held, sold = sums['held:' .. ticket_type] or 0, sums['sold:' .. ticket_type] or 0
+    local now = {total = tonumber(flat[i + 1]), held = held, sold = sold}
     now.free = now.total - now.held - now.sold
     for word, number in pairs(now) do
       all[word .. ':' .. ticket_type] = number
@@ -45,6 +50,9 @@ end
 write_fields(stock, all)
 redis.call('DEL', allowance)
 write_fields(allowance, tallies)
-for seat_id in pairs(asked) do set_seat(seat_id, due[seat_id] and due[seat_id][1] or 'f', due[seat_id] and due[seat_id][2]) end
+for seat_id in pairs(asked) do
+  local seat_state, visitor_id = unpack(due[seat_id] or {'f'})
+  set_seat(seat_id, seat_state, visitor_id)
+end
 write_seats()
 return {'recounted', redis.call('HLEN', holds)}

@@ -9,5 +9,6 @@ local new = redis.call('ZADD', tickets, 'NX', now_ms + ttl_ms, ticket_id) == 1
 redis.call('PEXPIRE', tickets, ttl_ms)
 if not new then return { 'used' } end
 local deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
-if tonumber(redis.call('HGET', turns, visitor_id) or 0) ~= number or deadline_ms <= now_ms then return { 'ended' } end
+local its_number = tonumber(redis.call('HGET', turns, visitor_id) or 0)
+if its_number ~= number or deadline_ms <= now_ms then return { 'ended' } end
 return { 'active', deadline_ms }

@@ -1,9 +1,9 @@
--- Gives back what ended reservations had, held or sold: stock, seats, allowance, the buyer's mark. Once each: only
--- what `holds` still has. Postgres says first that it ended.
+-- Gives back what ended reservations had, held or sold: stock, seats, allowance, the buyer's mark. Once each:
+-- only what `holds` still has. Postgres says first that it ended.
 -- KEYS conf, stock, holds, allowance, buyers, seats, sitters
 -- ARGV channel
 -- RECORD reservation_id
--- USES stock, run_codes, seats, seats_written
+-- USES seats, stock
 -- REPLY unknown | restoring | released COUNT
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end

@@ -1,8 +1,10 @@
--- Puts off the end of sessions to their whole length from now, none beyond `limit_ms` (0: no limit) and none to an earlier moment.
+-- Puts off the end of sessions to their whole length from now, none beyond `limit_ms` (0: no limit) and none
+-- to an earlier moment.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, renewed
 -- ARGV now_ms:clock
 -- RECORD visitor_id, number:num, limit_ms:num
 -- USES room
+-- NEEDS LEFT_ALONE_MS
 -- REPLY unknown | restoring | renewed, then for each record its end in ms, 0: the session is over
 if not read_room() then return { 'unknown' } end
 if c.restoring == 1 then return { 'restoring' } end -- a session that is not loaded yet is not over
@@ -23,5 +25,7 @@ for visitor_id, number, limit_ms in records() do
   end
   reply[#reply + 1] = ends_ms
 end
-if redis.call('EXISTS', renewed) == 1 then redis.call('PEXPIRE', renewed, c.session_ttl_ms + 3600000) end
+if redis.call('EXISTS', renewed) == 1 then
+  redis.call('PEXPIRE', renewed, c.session_ttl_ms + LEFT_ALONE_MS)
+end
 return reply

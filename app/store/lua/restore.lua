@@ -1,6 +1,7 @@
--- Begins to load a room from Postgres, over whatever is left here of it. From now on join and place work; nobody is
--- admitted, and nothing claimed or reserved, until `finish_restore.lua`. What this server still has is kept, but it may
--- lack the last second: so numbers start above every old one, and the bucket starts empty.
+-- Begins to load a room from Postgres, over whatever is left here of it. From now on join and place work;
+-- nobody is admitted, and nothing claimed or reserved, until `finish_restore.lua`. What this server still has
+-- is kept, but it may lack the last second: so numbers start above every old one, and the bucket starts
+-- empty.
 -- KEYS conf, meter
 -- ARGV now_ms:clock, epoch:num, last_number:num, numbers_reserved:num, serving_position:num, settled:num
 -- ARGV draw_first:num, draw_next:num, draw_last:num, counted
@@ -18,9 +19,11 @@ redis.call('HSET', conf, 'epoch', epoch, 'run_id', string.match(redis.call('INFO
   'restoring', 1, 'restore_until_ms', 0, 'restored_at_ms', now_ms, 'restored_serving', serving,
   'restored_settled', settled)
 local next_counted = string.gmatch(counted, '%d+')
-for _, counter in ipairs({ 'joined', 'admitted', 'no_shows', 'claimed', 'expired', 'left', 'done', 'outflow' }) do
+local COUNTERS = { 'joined', 'admitted', 'no_shows', 'claimed', 'expired', 'left', 'done', 'outflow' }
+for _, counter in ipairs(COUNTERS) do
   redis.call('HSETNX', meter, counter, counter ~= 'outflow' and next_counted() or 0)
 end
-redis.call('HSET', meter, 'level', 0, 'tick_ms', now_ms, 'serving_position', serving, 'last_number', last_number,
-  'numbers_reserved', numbers_reserved, 'draw_first', draw_first, 'draw_next', draw_next, 'draw_last', draw_last)
+redis.call('HSET', meter, 'level', 0, 'tick_ms', now_ms, 'serving_position', serving,
+  'last_number', last_number, 'numbers_reserved', numbers_reserved,
+  'draw_first', draw_first, 'draw_next', draw_next, 'draw_last', draw_last)
 return { 'restoring' }

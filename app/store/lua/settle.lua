@@ -4,6 +4,7 @@
 -- ARGV group, channel
 -- RECORD message_id, reservation_id, fingerprint, instance, outcome
 -- An empty outcome is told to nobody: the submission only leaves the stream.
+-- NEEDS OUTCOMES_KEPT_S
 -- REPLY how many submissions were taken out
 local messages, known, told, instances = {}, {}, {}, {}
 for message_id, reservation_id, fingerprint, instance, outcome in records() do
@@ -22,7 +23,7 @@ end
 if #messages == 0 then return 0 end
 if #known > 0 then
   redis.call('HSET', outcomes, unpack(known))
-  redis.call('EXPIRE', outcomes, 172800)
+  redis.call('EXPIRE', outcomes, OUTCOMES_KEPT_S)
 end
 for _, instance in ipairs(instances) do
   redis.call('PUBLISH', channel .. instance, table.concat(told[instance], '\n'))

@@ -2,6 +2,7 @@
 -- KEYS meter
 -- ARGV expected, pace
 -- REPLY written | overtaken
-if redis.call('EXISTS', meter) == 0 or (redis.call('HGET', meter, 'pace') or '') ~= expected then return { 'overtaken' } end
+if redis.call('EXISTS', meter) == 0 then return { 'overtaken' } end
+if (redis.call('HGET', meter, 'pace') or '') ~= expected then return { 'overtaken' } end
 redis.call('HSET', meter, 'pace', pace)
 return { 'written' }

@@ -1,14 +1,17 @@
 -- Takes reservation requests in: repeats what is decided, refuses what must be, streams the rest once each.
 -- Workers are told when the stream was empty: while it is not, one of them is at it.
--- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters, renewed, turnover
--- ARGV now_ms:clock, event_id, backlog_max:num, channel
--- ARGV visitor_rate:num, visitor_burst:num, network_rate:num, network_burst:num
+-- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters, renewed
+-- KEYS turnover
+-- ARGV now_ms:clock, event_id, backlog_max:num, channel, visitor_rate:num, visitor_burst:num
+-- ARGV network_rate:num, network_burst:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num, network
--- USES throttle, turnover, outcomes, windows, wishes, run_codes, seats, named_seats
+-- USES named_seats, outcomes, turnover, wishes
 -- REPLY unknown | other_event | restoring for all; else for each a word and a detail:
--- REPLY queued | pending | known OUTCOME | reused | session_ended | unknown_type|seated_type|no_seats TYPE | backlog_full
+-- REPLY queued | pending | known OUTCOME | reused | session_ended | backlog_full
+-- REPLY unknown_type|seated_type|no_seats TYPE
 -- REPLY limited visitor|network:MS
--- REPLY unknown_seat|seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | price_changed AMOUNT | sold_out
+-- REPLY unknown_seat|seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | sold_out
+-- REPLY price_changed AMOUNT
 local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
@@ -23,6 +26,7 @@ local decided, refusals = recall(ids), recall(refused)
 local sessions = redis.call('ZMSCORE', active, unpack(visitors))
 local had = redis.call('HMGET', allowance, unpack(visitors))
 
+local KEPT = {sold_out = true, limit_exceeded = true, seat_taken = true, not_on_sale = true}
 local function outcome_of(n, id)
   local last = refusals[n]
   return told[id] or decided[n] or last and string.sub(last, 1, #id) == id and string.sub(last, #id + 2)
@@ -55,10 +59,11 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expect
     word, detail = judge(n, visitor_id, session_ms, items, expected)
   end
   if word == 'queued' then
-    redis.call('XADD', submissions, '*', 's', table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|'))
+    local entry = {reservation_id, visitor_id, fingerprint, instance, items}
+    redis.call('XADD', submissions, '*', 's', table.concat(entry, '|'))
     backlog, told[reservation_id] = backlog + 1, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
-  elseif not body and (word == 'sold_out' or word == 'limit_exceeded' or word == 'seat_taken' or word == 'not_on_sale') then
+  elseif not body and KEPT[word] then
     told[reservation_id] = fingerprint .. '|' .. word .. (detail and '|' .. visitor_id .. '|' .. detail or '')
     remember(refused[n], reservation_id .. '|' .. told[reservation_id])
   end

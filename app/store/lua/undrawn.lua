@@ -1,8 +1,8 @@
--- The next in the draw: the first of the pre-queue, and the number the first of them gets. Waits while the room is
--- being restored, or whoever came back first would win. Changes nothing.
+-- The next in the draw: the first of the pre-queue, and the number the first of them gets. Waits while the
+-- room is being restored, or whoever came back first would win. Changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, limit:num
--- USES room
+-- USES room, room_now
 -- REPLY unknown | draw_next draw_last visitor_id ...
 if not read_room() then return { 'unknown' } end
 local ready = c.opened_at_ms > 0 and restored()

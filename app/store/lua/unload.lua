@@ -1,10 +1,11 @@
--- Takes a room that has long been closed out of Redis, if nothing is lost by it: nobody is called, inside, or was passed
--- over; no ticket is held, no request unsettled, no ending still told. Who waits has their place in their token; what has a
--- TTL stays until then.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow, throttle, polls
--- KEYS wanted, stock, holds, allowance, seats, sitters, submissions, networks
+-- Takes a room that has long been closed out of Redis, if nothing is lost by it: nobody is called, inside, or
+-- was passed over; no ticket is held, no request unsettled, no ending still told. Who waits has their place
+-- in their token; what has a TTL stays until then.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
+-- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, networks
 -- ARGV now_ms:clock, epoch:num, closed_ms:num, loaded_ms:num
 -- USES room
+-- NEEDS ENDINGS_TOLD_MS
 -- REPLY unknown | kept | unloaded
 if not read_room() then return { 'unknown' } end
 local function since(moment_ms, least_ms) return moment_ms > 0 and now_ms - moment_ms >= least_ms end
@@ -12,8 +13,9 @@ local closed = c.state == 'closed' and since(c.closed_at_ms, closed_ms) and sinc
 local whole = c.epoch == epoch and c.restoring == 0 and (m.draw_first == 0 or m.draw_next > m.draw_last)
 local empty = n.called + n.active + (n.held or 0) + redis.call('XLEN', submissions) == 0
 local passed_over = redis.call('ZCOUNT', waiting, '-inf', m.serving_position)
-local told = redis.call('ZCOUNT', ended, now_ms - 3600000, '+inf')
+local told = redis.call('ZCOUNT', ended, now_ms - ENDINGS_TOLD_MS, '+inf')
 if not (closed and whole and empty and passed_over == 0 and told == 0) then return { 'kept' } end
-redis.call('UNLINK', conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow,
+redis.call('UNLINK',
+  conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow,
   throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, networks)
 return { 'unloaded' }

@@ -1,19 +1,26 @@
-"""Loads the Lua scripts and calls them. The header of a script is its contract, and it is read here.
+"""Puts the Lua scripts together and calls them. The header of a script is its contract, and it is read here.
 
     -- Lets called visitors in.                  line 1: purpose and guarantee
     -- KEYS conf, meter                          attributes of `RoomKeys` and the like; become locals
     -- ARGV now_ms:clock, limit:num              scalars; `clock`: 0 means Redis TIME
     -- RECORD visitor_id, quantity:num           batch scripts: `for visitor_id, quantity in records() do`
-    -- USES admission                            functions from lua/include, which see the locals above
+    -- USES turns, throttle                      files of lua/include whose functions it calls
+    -- NEEDS TOKEN                               numbers of `core/script_constants.py`
     -- REPLY called|not_called queue_number      documentation of the flat reply
 
-Everything generated goes on line 1, so the line numbers in Redis errors are those of the file.
+A file of lua/include says what it works with and what it is for; so it can be put before whatever uses it:
+
+    -- NEEDS conf, now_ms, restored, TOKEN       of the script: keys, scalars; what includes give; numbers
+    -- GIVES capacity, callable                  its locals that are for others
+
+An error in a script names file and line as they are here (`located`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,10 +28,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisClusterException
+from redis.exceptions import NoScriptError, RedisClusterException, ResponseError
 
-from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
+from app.core.script_constants import CONSTANTS
 from app.store.pipelining import ask_together
+from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient
@@ -32,11 +40,22 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parents[1] / "lua"
 ROOMS_AT_ONCE = 200
 KEY_CLASSES = (RoomKeys, NoticeKeys, BusyKeys, CountKeys)
-_LINE = re.compile(r"^-- (KEYS|ARGV|RECORD|USES|REPLY)\s+(.*)$")
+_LINE = re.compile(r"^-- (KEYS|ARGV|RECORD|USES|NEEDS|GIVES|REPLY)\s+(.*)$")
+_AT = re.compile(r"user_script:(\d+)")
 
 
 class HeaderError(Exception):
     """A script's header is wrong; found when it is loaded, not when it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """A file of lua/include."""
+
+    name: str
+    needs: tuple[str, ...]
+    gives: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,15 @@ class Script:
     record: tuple[str, ...]
     text: str
     sha: str
+    files: tuple[tuple[int, str], ...]  # the line of the text at which each file begins, and its path
+
+    def place_of(self, line: int) -> str:
+        """The file and line that a line of the text comes from."""
+        at = bisect_right([first for first, _ in self.files], line) - 1
+        if at < 0:
+            return f"{self.name}.lua: what its header makes"
+        first, path = self.files[at]
+        return f"{path}:{line - first + 1}"
 
 
 def _names(header: str) -> list[tuple[str, str]]:
@@ -61,16 +89,73 @@ def _names(header: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def _plain(header: str) -> tuple[str, ...]:
+    return tuple(name for name, _ in _names(header))
+
+
 def _value(expression: str, kind: str) -> str:
     return f"tonumber({expression})" if kind else expression
 
 
-def _include(name: str) -> str:
-    lines = (SCRIPTS / "include" / f"{name}.lua").read_text().splitlines()
-    return " ".join(line.split(" -- ")[0].strip() for line in lines if not line.lstrip().startswith("--"))
+def _header(source: str) -> dict[str, str]:
+    header: dict[str, str] = {}
+    for line in source.splitlines():
+        if not line.startswith("--"):
+            break
+        if found := _LINE.match(line):
+            header[found[1]] = f"{header[found[1]]}, {found[2]}" if found[1] in header else found[2]
+    return header
 
 
-def _preamble(header: Mapping[str, str]) -> str:
+@cache
+def _includes(folder: Path) -> tuple[dict[str, Include], dict[str, str]]:
+    """The includes of a folder, and which of them gives each name."""
+    found: dict[str, Include] = {}
+    givers: dict[str, str] = {}
+    for path in sorted((folder / "include").glob("*.lua")):
+        text = path.read_text()
+        header = _header(text)
+        it = Include(path.stem, _plain(header.get("NEEDS", "")), _plain(header.get("GIVES", "")), text)
+        found[it.name] = it
+        for name in it.gives:
+            if name in givers:
+                raise HeaderError(f"include/{it.name}.lua and include/{givers[name]}.lua both give {name}")
+            givers[name] = it.name
+    return found, givers
+
+
+def _in_order(script: str, uses: Sequence[str], own: Iterable[str]) -> list[Include]:
+    """The includes a script needs, each behind those it needs itself. Raises HeaderError."""
+    includes, givers = _includes(SCRIPTS)
+    known = {*own, *CONSTANTS}
+    ordered: dict[str, Include] = {}
+
+    def add(name: str, asking: tuple[str, ...]) -> None:
+        if name in asking:
+            raise HeaderError(f"{script}.lua: includes need each other: {' -> '.join((*asking, name))}")
+        if name in ordered:
+            return
+        if name not in includes:
+            raise HeaderError(f"{script}.lua: there is no include {name!r}")
+        for needed in includes[name].needs:
+            if needed in known:
+                continue
+            if needed not in givers:
+                raise HeaderError(f"{script}.lua: include/{name}.lua needs {needed}, which nothing gives")
+            add(givers[needed], (*asking, name))
+        ordered[name] = includes[name]
+
+    for name in uses:
+        add(name, ())
+    return list(ordered.values())
+
+
+def _constants(needs: Iterable[str]) -> list[str]:
+    wanted = sorted({name for name in needs if name in CONSTANTS})
+    return [f"local {name}={CONSTANTS[name]}" for name in wanted]
+
+
+def _preamble(header: Mapping[str, str]) -> list[str]:
     parts = [f"local {name}=KEYS[{i}]" for i, (name, _) in enumerate(_names(header.get("KEYS", "")), 1)]
     scalars = _names(header.get("ARGV", ""))
     for i, (name, kind) in enumerate(scalars, 1):
@@ -88,33 +173,48 @@ def _preamble(header: Mapping[str, str]) -> str:
             f"local function records() local i={len(scalars) + 1 - width}; "
             f"return function() i=i+{width}; if ARGV[i] then return {values} end end end"
         )
-    parts += [_include(name) for name, _ in _names(header.get("USES", ""))]
-    return "; ".join(part.rstrip("; ") for part in parts) + "; " if parts else ""
+    return parts
 
 
 @cache
 def script(name: str) -> Script:
     """The script `lua/NAME.lua`. Raises HeaderError when its header names something that does not exist."""
     source = (SCRIPTS / f"{name}.lua").read_text()
-    header: dict[str, str] = {}
-    for line in source.splitlines():
-        if not line.startswith("--"):
-            break
-        if found := _LINE.match(line):
-            header[found[1]] = f"{header[found[1]]}, {found[2]}" if found[1] in header else found[2]
-    keys = tuple(name for name, _ in _names(header.get("KEYS", "")))
+    header = _header(source)
+    keys, scalars = _plain(header.get("KEYS", "")), _plain(header.get("ARGV", ""))
     for key in keys:
         if not any(isinstance(getattr(keys_of, key, None), property) for keys_of in KEY_CLASSES):
             raise HeaderError(f"{name}.lua: there is no key {key!r}")
-    text = _preamble(header) + source
+    needs = _plain(header.get("NEEDS", ""))
+    for needed in needs:
+        if needed not in CONSTANTS:
+            raise HeaderError(f"{name}.lua: there is no number {needed!r}")
+    uses = _in_order(name, _plain(header.get("USES", "")), (*keys, *scalars))
+    constants = _constants([*needs, *(it for include in uses for it in include.needs)])
+    pieces = ["; ".join([*_preamble(header), *constants]) + "\n"]
+    files: list[tuple[int, str]] = []
+    for path, text in [*((f"include/{it.name}.lua", it.text) for it in uses), (f"{name}.lua", source)]:
+        files.append((sum(piece.count("\n") for piece in pieces) + 1, path))
+        pieces.append(text if text.endswith("\n") else f"{text}\n")
+    text = "".join(pieces)
     return Script(
         name=name,
         keys=keys,
-        scalars=tuple(name for name, _ in _names(header.get("ARGV", ""))),
-        record=tuple(name for name, _ in _names(header.get("RECORD", ""))),
+        scalars=scalars,
+        record=_plain(header.get("RECORD", "")),
         text=text,
         sha=hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(),
+        files=tuple(files),
     )
+
+
+def located(it: Script, error: ResponseError) -> ResponseError:
+    """The error of a script with the places it names as they are in the files; of another kind as it is."""
+    error.args = tuple(
+        _AT.sub(lambda found: it.place_of(int(found[1])), part) if isinstance(part, str) else part
+        for part in error.args
+    )
+    return error
 
 
 async def call(
@@ -137,9 +237,13 @@ async def call(
     arguments += records
     client: Any = redis  # redis-py types EVALSHA for its sync and async clients at once
     try:
-        return await client.evalsha(it.sha, len(it.keys), *arguments)
-    except NoScriptError:
-        return await client.eval(it.text, len(it.keys), *arguments)
+        try:
+            return await client.evalsha(it.sha, len(it.keys), *arguments)
+        except NoScriptError:
+            return await client.eval(it.text, len(it.keys), *arguments)
+    except ResponseError as error:
+        located(it, error)
+        raise
 
 
 async def call_each(
@@ -162,6 +266,8 @@ async def call_each(
         replies = await ask_together(redis, [_evalsha(it, keys, {**common, **own(keys)}) for keys in some])
         for keys, reply in zip(some, replies, strict=True):
             unknown = isinstance(reply, NoScriptError)
+            if isinstance(reply, ResponseError):
+                located(it, reply)
             found.append(await call(redis, name, keys, **common, **own(keys)) if unknown else reply)
     return found
 

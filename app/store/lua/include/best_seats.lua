@@ -1,6 +1,9 @@
--- The best seats of a type: together in the first row that has so many together; else as many as are together anywhere,
--- and the rest from the rows nearest to them. The work is bounded by the rows of the type, not by its seats.
--- Takes up to `wanted` seats of a row: of the shortest run that has them all, else run by run, the longest first.
+-- The best seats of a type: together in the first row that has so many together; else as many as are together
+-- anywhere, and the rest from the rows nearest to them. The work is bounded by the rows of the type, not by
+-- its seats. Takes up to `wanted` seats of a row: of the shortest run that has them all, else run by run, the
+-- longest first.
+-- NEEDS find_row, run_code, runs_of, seats, set_seat
+-- GIVES take_best
 local function take_in_row(name, wanted, visitor_id, ids)
   local row = find_row(name)
   while row and wanted > 0 do

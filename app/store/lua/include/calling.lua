@@ -1,11 +1,15 @@
--- Calls the first `count` in the queue who may be, in the order of their numbers. While a draw goes on only numbers below the
--- next one to be drawn are complete, so only they may be called. Returns how many were.
-local function call_first(count)
+-- Calls the first `count` in the queue who may be, in the order of their numbers, for `spare` tickets. While a
+-- draw goes on only numbers below the next one to be drawn are complete, so only they may be called. Returns
+-- how many were.
+-- NEEDS called, endings, first_of_line, m, n, now_ms, TOKEN, turns, waiting, window_after
+-- GIVES call_first
+local CALLED_AT_ONCE = 100 -- values of one command: a tick of 1,000 took a tenth to a quarter more with 1,000
+local function call_first(count, spare)
   local bound = n.prequeue > 0 and string.format('(%d', m.draw_next) or '+inf'
-  local flat, passed = first_of_line(count, bound)
+  local flat, passed = first_of_line(count, spare, bound)
   if #flat == 0 then return 0 end
-  for first = 1, #flat, 100 do -- short commands: a tick of 1,000 took a tenth to a quarter more with 1,000 values each
-    local last, deadlines, visitors = math.min(first + 99, #flat), {}, {}
+  for first = 1, #flat, CALLED_AT_ONCE do
+    local last, deadlines, visitors = math.min(first + CALLED_AT_ONCE - 1, #flat), {}, {}
     for i = first, last, 2 do visitors[#visitors + 1] = flat[i] end
     local before = redis.call('HMGET', endings, unpack(visitors))
     for i, visitor_id in ipairs(visitors) do
@@ -20,7 +24,7 @@ local function call_first(count)
   if not passed then redis.call('ZREMRANGEBYRANK', waiting, 0, calls - 1) end
   n.waiting = n.waiting - calls
   n.called = n.called + calls
-  m.level = m.level - calls * 60000
+  m.level = m.level - calls * TOKEN
   m.admitted = m.admitted + calls
   m.serving_position = math.max(m.serving_position, tonumber(flat[#flat]))
   return calls

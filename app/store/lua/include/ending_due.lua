@@ -1,11 +1,14 @@
--- Ends what has expired, at most `limit` of each kind, and forgets endings after an hour. True: more is due. A call is
--- over when Postgres has answered after its deadline: until then it may be Postgres that kept the visitor from claiming.
+-- Ends what has expired, at most `limit` of each kind, and forgets endings after an hour. True: more is due.
+-- A call is over when Postgres has answered after its deadline: until then it may be Postgres that kept the
+-- visitor from claiming.
+-- NEEDS active, c, called, end_call, end_session, ended, endings, ENDINGS_TOLD_MS, now_ms, waiting
+-- GIVES end_what_is_due
 local function end_what_is_due(limit, silent_ms)
   local late = redis.call('ZRANGEBYSCORE', called, '-inf', now_ms - silent_ms, 'LIMIT', 0, limit)
   for i = 1, #late do end_call(late[i], 'no_show', 'no_shows') end
   local sessions = redis.call('ZRANGEBYSCORE', active, '-inf', now_ms, 'LIMIT', 0, limit)
   for i = 1, #sessions do end_session(sessions[i], 'expired') end
-  local told = redis.call('ZRANGEBYSCORE', ended, '-inf', now_ms - 3600000, 'LIMIT', 0, limit)
+  local told = redis.call('ZRANGEBYSCORE', ended, '-inf', now_ms - ENDINGS_TOLD_MS, 'LIMIT', 0, limit)
   if #told > 0 then
     -- Of whoever waits again it is known on: that they let a turn lapse decides how long the next one is.
     local waits, over = c.state ~= 'closed' and redis.call('ZMSCORE', waiting, unpack(told)) or {}, {}

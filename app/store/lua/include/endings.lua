@@ -1,4 +1,7 @@
--- How a visitor's last place ended, and which number it had; 0: it had none yet, and the ending stands for any.
+-- How a visitor's last place ended, and which number it had; 0: it had none yet, and the ending stands for
+-- any.
+-- NEEDS endings
+-- GIVES ending_of
 local function ending_of(visitor_id)
   local word, number = string.match(redis.call('HGET', endings, visitor_id) or '', '^([^|]+)|(%d+)$')
   return word, number == '0' and math.huge or tonumber(number)

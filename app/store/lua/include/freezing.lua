@@ -1,8 +1,11 @@
--- While Postgres is unavailable nobody can claim: then nobody is called, and claim windows stand still, from its last answer on.
--- `thawed_ms` keeps workers that disagree from counting a moment twice.
+-- While Postgres is unavailable nobody can claim: then nobody is called, and claim windows stand still, from its
+-- last answer on. `thawed_ms` keeps workers that disagree from counting a moment twice.
+-- NEEDS called, m, meter, now_ms, thawed
+-- GIVES freeze, thaw
 local function freeze(silent_ms)
   if m.frozen_ms then return end
-  m.frozen_ms = math.min(math.max(now_ms - silent_ms, m.thawed_ms or 0), now_ms) -- the clock may have been set back
+  local since_ms = math.max(now_ms - silent_ms, m.thawed_ms or 0)
+  m.frozen_ms = math.min(since_ms, now_ms) -- the clock may have been set back
   redis.call('HSET', meter, 'frozen_ms', m.frozen_ms)
 end
 local function thaw()

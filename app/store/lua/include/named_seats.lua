@@ -1,17 +1,21 @@
--- What a wish that names seats comes to for a visitor. A seat they have already is theirs: it stays in the reservation it
--- is in, and is not taken again.
+-- What a wish that names seats comes to for a visitor. A seat they have already is theirs: it stays in the
+-- reservation it is in, and is not taken again.
+-- NEEDS find_seat, price, sitter_of
+-- GIVES with_seats, name_seats
 local function with_seats(lines)
   local it, priced = {counts = {}, amount = 0, count = 0, seats = true}, {}
   for _, line in ipairs(lines) do
     local ticket_type, ids = line[1], line[2]
     it.counts[ticket_type], it.count = #ids, it.count + #ids
     it.amount = it.amount + #ids * price[ticket_type]
-    priced[#priced + 1] = ticket_type .. ':' .. #ids .. ':' .. price[ticket_type] .. '@' .. table.concat(ids, '+')
+    local seats_of_type = table.concat(ids, '+')
+    priced[#priced + 1] = ticket_type .. ':' .. #ids .. ':' .. price[ticket_type] .. '@' .. seats_of_type
   end
   it.priced = table.concat(priced, ',')
   return it
 end
--- The wish, or why not: not_on_sale, unknown_seat, seat_taken, and which ones. Asking for nothing but one's own seats is the latter.
+-- The wish, or why not: not_on_sale, unknown_seat, seat_taken, and which ones. Asking for nothing but one's
+-- own seats is the latter.
 local function name_seats(it, visitor_id)
   if it.off then return it, 'not_on_sale', it.off end
   if not it.named then return it end

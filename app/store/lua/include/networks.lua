@@ -1,6 +1,8 @@
--- Which network a visitor comes from, and how many of it are called and have not claimed: `per_network` at most, so that
--- whoever joins over and over and never comes keeps nobody else from being called. An id of 26 characters says it in its
--- last four (`app/core/tokens.py`); of others `networks` knows, from their join until they claim or are gone.
+-- Which network a visitor comes from, and how many of it are called and have not claimed, field :NETWORK. An
+-- id of 26 characters says it in its last four (`app/core/tokens.py`); of others `networks` knows, from their
+-- join until they claim or are gone.
+-- NEEDS BATCH, networks
+-- GIVES network_of, note_network, forget_network, count_unclaimed, networks_of, write_unclaimed
 local some_networks = redis.call('EXISTS', networks) == 1
 local function says_network(visitor_id) return #visitor_id == 26 end
 local function network_of(visitor_id)
@@ -22,14 +24,30 @@ local function count_unclaimed(visitor_id, more)
   if redis.call('HINCRBY', networks, field, more) <= 0 then redis.call('HDEL', networks, field) end
   some_networks = true
 end
--- A twentieth of all who could be called at once, three at least; or what staff have set.
-local function per_network()
-  if (c.per_network or 0) > 0 then return c.per_network end
-  local most = c.rate * c.claim_window_ms / 60000
-  if c.active_max > 0 then most = math.min(most, c.active_max) end
-  if n.on_sale then most = math.min(most, math.max(1, c.visitors_per_ticket) * n.on_sale) end
-  return math.max(3, math.ceil(most / 20))
+-- The networks of many, '' for none; what `unclaimed` does not have of them yet is read.
+local function networks_of(visitors, unclaimed)
+  local known = some_networks and redis.call('HMGET', networks, unpack(visitors)) or {}
+  local from, fresh, fields = {}, {}, {}
+  for i, visitor_id in ipairs(visitors) do
+    local network = says_network(visitor_id) and string.sub(visitor_id, 23) or known[i] or ''
+    from[i] = network
+    if network ~= '' and not unclaimed[network] then
+      unclaimed[network], fresh[#fresh + 1], fields[#fields + 1] = 0, network, ':' .. network
+    end
+  end
+  if some_networks and #fields > 0 then
+    for i, count in ipairs(redis.call('HMGET', networks, unpack(fields))) do
+      unclaimed[fresh[i]] = tonumber(count or 0)
+    end
+  end
+  return from
 end
-local function network_is_full(network)
-  return network ~= '' and tonumber(redis.call('HGET', networks, ':' .. network) or 0) >= per_network()
+local function write_unclaimed(changed, unclaimed)
+  local counts = {}
+  for network in pairs(changed) do
+    counts[#counts + 1], counts[#counts + 2] = ':' .. network, unclaimed[network]
+  end
+  for first = 1, #counts, BATCH do
+    redis.call('HSET', networks, unpack(counts, first, math.min(first + BATCH - 1, #counts)))
+  end
 end

@@ -1,5 +1,7 @@
--- Keeps the next numbers for whoever stands in a lottery's pre-queue. None of them, and none behind them, is given out
--- before Postgres knows which they are: so `numbers_reserved` is cut.
+-- Keeps the next numbers for whoever stands in a lottery's pre-queue. None of them, and none behind them, is
+-- given out before Postgres knows which they are: so `numbers_reserved` is cut.
+-- NEEDS c, capacity, conf, m, n, now_ms, prequeue, settle_bucket, state, waiting
+-- GIVES keep_numbers_for_draw, enter_state
 local function keep_numbers_for_draw()
   m.draw_first = m.last_number + 1
   m.draw_next = m.draw_first
@@ -7,8 +9,8 @@ local function keep_numbers_for_draw()
   m.last_number = m.draw_last
   m.numbers_reserved = math.min(m.numbers_reserved, m.draw_last)
 end
--- The first opening: the bucket is full and the pre-queue becomes the queue. That of a fifo room is numbered already and
--- turns into the queue as it is.
+-- The first opening: the bucket is full and the pre-queue becomes the queue. That of a fifo room is numbered
+-- already and turns into the queue as it is.
 local function first_opening()
   c.opened_at_ms = now_ms
   redis.call('HSET', conf, 'opened_at_ms', now_ms)

@@ -1,4 +1,6 @@
 -- What is known of many submissions at once: today's outcomes, and where there is none yesterday's.
+-- NEEDS outcomes, outcomes_before, OUTCOMES_KEPT_S
+-- GIVES recall, remember, write_outcomes
 local function recall(fields)
   local found = redis.call('HMGET', outcomes, unpack(fields))
   if redis.call('EXISTS', outcomes_before) == 1 then
@@ -16,5 +18,5 @@ end
 local function write_outcomes()
   if #written == 0 then return end
   redis.call('HSET', outcomes, unpack(written))
-  redis.call('EXPIRE', outcomes, 172800)
+  redis.call('EXPIRE', outcomes, OUTCOMES_KEPT_S)
 end

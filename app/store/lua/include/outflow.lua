@@ -1,4 +1,6 @@
 -- Measured admissions: sixty slots, one a second of the minute, each "second:admissions".
+-- NEEDS c, now_ms, outflow
+-- GIVES count_outflow, measure_outflow
 local function count_outflow(admissions)
   if admissions == 0 then return end
   local second = math.floor(now_ms / 1000)

@@ -1,5 +1,6 @@
--- How many seats are together, as one character: the more, the greater. `%` and `^` are left out, because patterns
--- are made of these characters.
+-- How many seats are together, as one character: the more, the greater. `%` and `^` are left out, because
+-- patterns are made of these characters.
+-- GIVES run_code, longest_run
 local function run_code(length)
   local code = math.min(length, 100) + 1
   if code >= 37 then code = code + 1 end

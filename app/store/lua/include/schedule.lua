@@ -1,5 +1,7 @@
--- The times staff set act by themselves. `app.core.rules.due_state` says the same for Postgres. A restored room
--- opens after its visitors had time to come back, or the draw would miss them.
+-- The times staff set act by themselves. `app.core.rules.due_state` says the same for Postgres. A restored
+-- room opens after its visitors had time to come back, or the draw would miss them.
+-- NEEDS c, enter_state, now_ms, restored
+-- GIVES act_on_schedule, next_due_in_ms
 local function act_on_schedule()
   local function due(at_ms) return at_ms > 0 and at_ms <= now_ms end
   local before = c.state == 'scheduled' or c.state == 'prequeue'

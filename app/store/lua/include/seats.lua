@@ -1,6 +1,9 @@
--- The seats, row by row. In `seats`: row:TYPE-ROW is NUMBER|FIRST|STATES, with a state for each seat number from FIRST on
--- (f free, h held, s sold, - no such seat); label:TYPE:NUMBER is TYPE-ROW; runs:TYPE has a character for each row, which
--- says how many free seats are together in it. All is written once for the whole batch, by write_seats.
+-- The seats, row by row. In `seats`: row:TYPE-ROW is NUMBER|FIRST|STATES, with a state for each seat number
+-- from FIRST on (f free, h held, s sold, - no such seat); label:TYPE:NUMBER is TYPE-ROW; runs:TYPE has a
+-- character for each row, which says how many free seats are together in it. All is written once for the
+-- whole batch, by write_seats.
+-- NEEDS longest_run, run_code, seats, sitters
+-- GIVES runs_of, find_row, find_seat, sitter_of, set_seat, set_seats, write_seats
 local rows, runs, stale, sat = {}, {}, {}, {}
 local function runs_of(ticket_type)
   for name, row in pairs(stale) do
@@ -37,4 +40,28 @@ local function set_seat(seat_id, new_state, visitor_id)
   if not row then return end
   row.states = string.sub(row.states, 1, at - 1) .. new_state .. string.sub(row.states, at + 1)
   stale[name], row.changed, sat[seat_id] = row, true, new_state ~= 'f' and visitor_id or false
+end
+-- Sets all seats of a hold's items.
+local function set_seats(items, new_state, visitor_id)
+  for ids in string.gmatch(items, '@([^,]+)') do
+    for seat_id in string.gmatch(ids, '[^+]+') do set_seat(seat_id, new_state, visitor_id) end
+  end
+end
+-- Writes what the batch did to seats.
+local function write_seats()
+  if next(sat) == nil then return end
+  runs_of('')
+  for name, row in pairs(rows) do
+    if row and row.changed then
+      redis.call('HSET', seats, 'row:' .. name, row.number .. '|' .. row.first .. '|' .. row.states)
+    end
+  end
+  for ticket_type, text in pairs(runs) do redis.call('HSET', seats, 'runs:' .. ticket_type, text) end
+  for seat_id, visitor_id in pairs(sat) do
+    if visitor_id then
+      redis.call('HSET', sitters, seat_id, visitor_id)
+    else
+      redis.call('HDEL', sitters, seat_id)
+    end
+  end
 end

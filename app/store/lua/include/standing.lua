@@ -1,4 +1,6 @@
 -- What a visitor with a token is told: as `find_place`, or how it ended, or a refusal.
+-- NEEDS burst, c, ending_of, find_place, over_limit, place_back, polls, rate, removed
+-- GIVES standing
 local function standing(visitor_id, draw, number, epoch, quantity)
   local wait_ms = over_limit(polls, visitor_id, rate, burst)
   if wait_ms then return 'limited', wait_ms end

@@ -1,5 +1,7 @@
 -- Moves tickets between two of free, held and sold: per ticket type and in the sums over all types. The stock
 -- is written once for the whole batch, by write_moves.
+-- NEEDS allowance, stock
+-- GIVES move, write_moves, tally
 local moves = {}
 local function move(items, from, to)
   local moved = 0

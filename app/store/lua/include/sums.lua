@@ -1,4 +1,6 @@
 -- Sums by name, the seats that items name, and a hash written in few commands.
+-- NEEDS BATCH
+-- GIVES add, seat_ids_of, write_fields
 local function add(to, name, quantity) to[name] = (to[name] or 0) + quantity end
 local function seat_ids_of(items)
   local found = {}
@@ -10,5 +12,7 @@ end
 local function write_fields(key, values)
   local flat = {}
   for name, value in pairs(values) do flat[#flat + 1], flat[#flat + 2] = name, value end
-  for first = 1, #flat, 1000 do redis.call('HSET', key, unpack(flat, first, math.min(first + 999, #flat))) end
+  for first = 1, #flat, BATCH do
+    redis.call('HSET', key, unpack(flat, first, math.min(first + BATCH - 1, #flat)))
+  end
 end

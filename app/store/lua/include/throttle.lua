@@ -1,10 +1,12 @@
--- GCRA: the sorted set keeps for each member when its allowance will be whole again. Returns the ms to wait, or
--- nil when the call was allowed and counted. A rate of 0 is no limit.
+-- GCRA: the sorted set keeps for each member when its allowance will be whole again. Returns the ms to wait,
+-- or nil when the call was allowed and counted. A rate of 0 is no limit.
+-- NEEDS MINUTE_MS, now_ms
+-- GIVES over_limit, forget_allowances
 local function over_limit(key, member, rate_per_minute, burst)
   if rate_per_minute == 0 then return nil end
-  local step_ms = 60000 / rate_per_minute
+  local step_ms = MINUTE_MS / rate_per_minute
   local whole_ms = math.max(tonumber(redis.call('ZSCORE', key, member) or now_ms), now_ms)
-  if whole_ms > now_ms + burst * step_ms + 60000 then whole_ms = now_ms end -- the clock was set back
+  if whole_ms > now_ms + burst * step_ms + MINUTE_MS then whole_ms = now_ms end -- the clock was set back
   local wait_ms = whole_ms + step_ms - burst * step_ms - now_ms
   if wait_ms > 0.001 then return math.ceil(wait_ms) end
   redis.call('ZADD', key, whole_ms + step_ms, member)

@@ -1,31 +1,29 @@
--- A visitor's turn: how it starts, and the four ways it ends. What ended is told for an hour, with the number it had.
+-- A visitor's turn: how it starts, and the four ways it ends.
+-- NEEDS active, c, called, close_session, count_unclaimed, count_wanted, endings, forget_network
+-- NEEDS forget_wanted, m, n, now_ms, prequeue, record_ending, thawed, TOKEN, turns, waiting, wants
+-- GIVES finish, end_call, end_session, window_after, call_in, begin_session, claim_turn, find_turn
+-- GIVES find_in_line, find_place
 local function finish(visitor_id, word, number)
-  redis.call('ZADD', ended, now_ms, visitor_id)
-  redis.call('HSET', endings, visitor_id, word .. '|' .. string.format('%.0f', number))
+  record_ending(visitor_id, word, number)
   m.changed = true
 end
-local function give_up(visitor_id, standing)
-  local number = redis.call('HGET', turns, visitor_id) or 0
-  redis.call('ZREM', standing, visitor_id)
-  redis.call('HDEL', turns, visitor_id)
-  forget_wanted(visitor_id, standing == active)
-  if standing == active then redis.call('HDEL', renewed, visitor_id) end
-  return number
-end
--- The token of a call nobody came for goes back to the bucket; not of one made before the room was restored, whose
--- token may have been given back already.
+-- The token of a call nobody came for goes back to the bucket; not of one made before the room was restored,
+-- whose token may have been given back already.
 local function end_call(visitor_id, word, counter)
-  local number = give_up(visitor_id, called)
-  if tonumber(number) > c.restored_serving then m.level = m.level + 60000 end
+  local number = redis.call('HGET', turns, visitor_id) or 0
+  if tonumber(number) > c.restored_serving then m.level = m.level + TOKEN end
+  redis.call('ZREM', called, visitor_id)
+  redis.call('HDEL', turns, visitor_id)
   count_unclaimed(visitor_id, -1)
   forget_network(visitor_id)
+  forget_wanted(visitor_id, false)
   n.called, m[counter] = n.called - 1, m[counter] + 1
   finish(visitor_id, word, number)
 end
 local function end_session(visitor_id, word)
-  redis.call('SREM', buyers, visitor_id)
-  n.active, m[word] = n.active - 1, m[word] + 1
-  finish(visitor_id, word, give_up(visitor_id, active))
+  close_session(visitor_id, word)
+  forget_wanted(visitor_id, true)
+  n.active, m[word], m.changed = n.active - 1, m[word] + 1, true
 end
 -- How long somebody called has to claim: who let their last turn lapse has half as long.
 local function window_after(ending)
@@ -40,8 +38,8 @@ local function call_in(visitor_id, number)
   n.called, m.changed = n.called + 1, true
   return deadline_ms
 end
--- Starts a session, from now on they count for as many tickets as they want. It ends on a whole second, so that the `exp`
--- of its booking token can say it.
+-- Starts a session, from now on they count for as many tickets as they want. It ends on a whole second, so
+-- that the `exp` of its booking token can say it.
 local function begin_session(visitor_id)
   local deadline_ms = math.floor(now_ms / 1000) * 1000 + c.session_ttl_ms
   redis.call('ZADD', active, deadline_ms, visitor_id)
@@ -56,8 +54,8 @@ local function claim_turn(visitor_id)
   count_unclaimed(visitor_id, -1)
   return begin_session(visitor_id)
 end
--- Where a visitor stands whose turn it is: word, number, people ahead (-1: it is their turn), deadline; nil: it is
--- not. A deadline that has passed ends the turn for whoever looks first.
+-- Where a visitor stands whose turn it is: word, number, people ahead (-1: it is their turn), deadline; nil:
+-- it is not. A deadline that has passed ends the turn for whoever looks first.
 local function find_turn(visitor_id)
   local number = redis.call('HGET', turns, visitor_id)
   if not number then return nil end

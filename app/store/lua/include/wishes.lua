@@ -1,16 +1,18 @@
--- What items come to at the prices of the stock: looked up once for all who want the same. A line is TYPE:QUANTITY, of a
--- type with seats TYPE:QUANTITY@SEAT+SEAT, or TYPE:QUANTITY@* for the best there are.
+-- What items come to at the prices of the stock: looked up once for all who want the same. A line is
+-- TYPE:QUANTITY, of a type with seats TYPE:QUANTITY@SEAT+SEAT, or TYPE:QUANTITY@* for the best there are.
+-- NEEDS now_ms, off_sale, stock
+-- GIVES price, wish, enough, take, write_taken
 local free, price, unknown, seated, taken, wishes, off = {}, {}, {}, {}, {}, {}, nil
 local function wish(items)
   if wishes[items] then return wishes[items] end
   local it, lines = {counts = {}, amount = 0, count = 0}, {}
   for ticket_type, quantity, which in string.gmatch(items, '([^:,]+):(%d+)@?([^,]*)') do
     if not free[ticket_type] then
-      local found = redis.call('HMGET', stock, 'free:' .. ticket_type, 'price:' .. ticket_type, 'seated:' .. ticket_type,
-        'windows')
+      local found = redis.call('HMGET', stock,
+        'free:' .. ticket_type, 'price:' .. ticket_type, 'seated:' .. ticket_type, 'windows')
       unknown[ticket_type], seated[ticket_type] = not found[1], found[3] and true or false
       free[ticket_type], price[ticket_type], taken[ticket_type] = tonumber(found[1] or 0), found[2] or 0, 0
-      off = off or off_sale(found[4])
+      off = off or off_sale(found[4], now_ms)
     end
     if unknown[ticket_type] then
       it.wrong, it.about = 'unknown_type', ticket_type

@@ -1,0 +1,22 @@
+"""Numbers that the Lua scripts go by; a script names them in its header, and the loader hands them over.
+
+What is only of one script stands there.
+"""
+
+from __future__ import annotations
+
+from app.core.wait_estimate import CLAIMS_SOON_MS
+
+HOUR_MS = 3_600_000
+
+CONSTANTS: dict[str, int] = {
+    "MINUTE_MS": 60_000,
+    "TOKEN": 60_000,  # one admission in the bucket, to which each ms adds the rate a minute: no remainders
+    "ENDINGS_TOLD_MS": HOUR_MS,  # how a place ended; then Postgres is asked
+    "OUTCOMES_KEPT_S": 2 * 86_400,  # there is a hash a day: an outcome is known for 24 to 48 hours
+    "EARLY_ENDS_KEPT_MS": 86_400_000,  # as long as a session lasts at most, and so a pass of it
+    "LEFT_ALONE_MS": HOUR_MS,  # what is kept of sessions and throttles that nobody has used for so long goes
+    "RESTORE_WINDOW_MAX_MS": 360_000,  # longer than any: then the clock was set back
+    "CLAIMS_SOON_MS": CLAIMS_SOON_MS,
+    "BATCH": 1_000,  # values of one command: longer ones cost more than they save
+}

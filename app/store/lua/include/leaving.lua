@@ -1,0 +1,14 @@
+-- Whoever is called, or in the line, gives it up. What ended is recorded of calls, not of who waited.
+-- NEEDS end_call, forget_network, forget_wanted, m, prequeue, waiting
+-- GIVES give_up_place
+local function give_up_place(visitor_id, word)
+  if word == 'called' then
+    end_call(visitor_id, 'left', 'left')
+  elseif word then
+    redis.call('ZREM', waiting, visitor_id)
+    redis.call('ZREM', prequeue, visitor_id)
+    forget_wanted(visitor_id, false)
+    forget_network(visitor_id)
+    m.left, m.changed = m.left + 1, true
+  end
+end

@@ -1,0 +1,37 @@
+-- The room at this moment: what it tells of itself, and what of it depends on the time.
+-- Whether who was here before a restore has had time to return. No window is so long: then the clock was set
+-- back.
+-- NEEDS c, m, n, now_ms, RESTORE_WINDOW_MAX_MS, state
+-- GIVES restored, blocked_by, HEAD, head, thawed
+local function restored()
+  local wait_ms = c.restore_until_ms - now_ms
+  return c.restoring == 0 and (wait_ms <= 0 or wait_ms > RESTORE_WINDOW_MAX_MS)
+end
+-- Why nobody who waits in an open room can be called, however long they wait, until something changes; ''
+-- where the queue moves.
+local function blocked_by()
+  if state ~= 'open' then return '' end
+  if c.rate == 0 then return 'rate' end
+  if c.event_id ~= '' then
+    if not n.free or n.free == 0 and n.held == 0 then return 'nothing_on_sale' end
+    if n.free == 0 then return 'held' end
+    if m.off_sale and m.off_sale ~= '' then return m.off_sale end
+  end
+  return c.active_max > 0 and n.called + n.active >= c.active_max and 'cap' or ''
+end
+-- The first values of a reply, see `RoomStatus`; -1: no tickets to speak of.
+local HEAD = 16
+local function head(reply)
+  reply[1] = now_ms; reply[2] = c.version; reply[3] = c.epoch; reply[4] = state
+  reply[5] = m.serving_position; reply[6] = m.last_number
+  reply[7] = n.waiting + n.prequeue; reply[8] = n.called; reply[9] = n.active
+  reply[10] = m.outflow; reply[11] = n.free or -1; reply[12] = c.opened_at_ms; reply[13] = n.held or -1
+  reply[14] = m.pace or ''; reply[15] = blocked_by(); reply[16] = c.generation or ''
+  return reply
+end
+-- While Postgres is unavailable nobody can claim, so claim windows stand still from `frozen_ms` on: a deadline as it
+-- would be if they went on now. Nobody gets more than a whole window.
+local function thawed(deadline_ms)
+  if not deadline_ms or not m.frozen_ms then return deadline_ms end
+  return math.max(deadline_ms, math.min(deadline_ms + now_ms - m.frozen_ms, now_ms + c.claim_window_ms))
+end

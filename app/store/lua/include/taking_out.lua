@@ -1,0 +1,14 @@
+-- Takes a visitor out of wherever they stand. Returns where that was, nil for nowhere, and their number.
+-- NEEDS end_session, find_place, give_up_place, note_early_end, tell_early_ends
+-- GIVES take_out
+local function take_out(visitor_id)
+  local word, number = find_place(visitor_id)
+  if word == 'active' then
+    note_early_end(visitor_id)
+    end_session(visitor_id, 'done')
+    tell_early_ends()
+  else
+    give_up_place(visitor_id, word)
+  end
+  return word, number
+end
