@@ -8,9 +8,7 @@ KEYWORDS = frozenset(
     "and break do else elseif end false for function if in local nil not or repeat return then true until "
     "while".split()
 )
-BUILT_IN = frozenset(
-    "redis math string table ipairs pairs next tonumber tostring type unpack".split()
-)
+BUILT_IN = frozenset("redis math string table ipairs pairs next tonumber tostring type unpack".split())
 _TOKEN = re.compile(r"\s+|--[^\n]*|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|\d[\w.]*|\.\.+|[=~<>]=|.")
 _TOP = re.compile(r"^local (?:function (\w+)|([\w, ]+))", re.MULTILINE)
 
