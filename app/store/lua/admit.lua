@@ -47,8 +47,8 @@ save_meter()
 local reply = head({})
 reply[HEAD + 1], reply[HEAD + 2], reply[HEAD + 3] = c.restoring, (more or calls == limit) and 1 or 0, undrawn
 reply[HEAD + 4], reply[HEAD + 5], reply[HEAD + 6] = m.numbers_reserved - m.last_number, tell and 1 or 0, calls
--- What the pace is measured by (`app/core/wait_estimate.py`): who was called longer than 30 s ago, or half a window,
--- and has not come.
+-- What the pace is measured by (`app/core/wait_estimate.py`): who was called longer than 30 s ago, or half a
+-- window, and has not come.
 reply[HEAD + 7], reply[HEAD + 8] = c.rate, c.claim_window_ms
 reply[HEAD + 9], reply[HEAD + 10] = m.admitted, m.no_shows
 local soon_ms = math.max(c.claim_window_ms - CLAIMS_SOON_MS, c.claim_window_ms / 2)
