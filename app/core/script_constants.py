@@ -8,11 +8,13 @@ from __future__ import annotations
 from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
+ENDINGS_OVERLAP_MS = 2_000  # looked at again: a clock may be set back a little
 
 CONSTANTS: dict[str, int] = {
     "MINUTE_MS": 60_000,
     "TOKEN": 60_000,  # one admission in the bucket, to which each ms adds the rate a minute: no remainders
     "ENDINGS_TOLD_MS": HOUR_MS,  # how a place ended; then Postgres is asked
+    "ENDINGS_OVERLAP_MS": ENDINGS_OVERLAP_MS,
     "OUTCOMES_KEPT_S": 2 * 86_400,  # there is a hash a day: an outcome is known for 24 to 48 hours
     "EARLY_ENDS_KEPT_MS": 86_400_000,  # as long as a session lasts at most, and so a pass of it
     "LEFT_ALONE_MS": HOUR_MS,  # what is kept of sessions and throttles that nobody has used for so long goes

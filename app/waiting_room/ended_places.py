@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.model import RoomId
+from app.core.script_constants import ENDINGS_OVERLAP_MS
 from app.store import ended_places
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
@@ -16,7 +17,6 @@ from app.store.scripts import admission
 
 PAGE = 1_000
 PAGES_MAX = 100  # a round; the next one goes on
-OVERLAP_MS = 2_000  # looked at again: a clock may be set back a little
 
 
 async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
@@ -24,7 +24,7 @@ async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
     keys = RoomKeys(room_id)
     kept_ms = await ended_places.kept_until(stores.redis, keys)
     # Another worker may be a little ahead; one that is far ahead was, before the clock was set back.
-    since_ms = 0 if kept_ms > now_ms + OVERLAP_MS else max(0, kept_ms - OVERLAP_MS)
+    since_ms = 0 if kept_ms > now_ms + ENDINGS_OVERLAP_MS else max(0, kept_ms - ENDINGS_OVERLAP_MS)
     last_ms, until_ms = 0, 0
     for page in range(PAGES_MAX):
         found, page_ms = await ended_places.ended_since(stores.redis, keys, since_ms, page * PAGE, PAGE)

@@ -6,7 +6,7 @@
 -- ARGV now_ms:clock, limit:num, channel, silent_ms:num
 -- USES bucket, callable, calling, ending_due, freezing, off_sale, opening, outflow, room, room_now, schedule
 -- USES throttle
--- NEEDS CLAIMS_SOON_MS, TOKEN
+-- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, TOKEN
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
 -- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog
 -- REPLY call_in_ms unkept
@@ -30,8 +30,8 @@ if off_sale_now ~= (m.off_sale or '') then
   m.off_sale = off_sale_now
   redis.call('HSET', meter, 'off_sale', off_sale_now)
 end
--- Viewers hear at once when the room's state or settings changed, four times a second while it moves, and each
--- second while anybody waits; from one of the workers.
+-- Viewers hear at once when the room's state or settings changed, four times a second while it moves, and
+-- each second while anybody waits; from one of the workers.
 local version = c.version .. state .. off_sale_now
 local what = table.concat({
   version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1,
@@ -61,8 +61,8 @@ reply[HEAD + 15] = redis.call('XLEN', submissions)
 -- How long until the rate admits the next in the queue; -1: nobody waits for that.
 local waits_for_rate = state == 'open' and c.rate > 0 and n.waiting + n.prequeue > 0
 reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - m.level) / c.rate)) or -1
--- What ended since Postgres was told last, and shortly before (`app/waiting_room/ended_places.py`): clocks may
--- be set back.
-local kept_ms = (m.kept_ms or 0) - 2000
+-- What ended since Postgres was told last, and shortly before (`app/waiting_room/ended_places.py`): clocks
+-- may be set back.
+local kept_ms = (m.kept_ms or 0) - ENDINGS_OVERLAP_MS
 reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms, '+inf')
 return reply

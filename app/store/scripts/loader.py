@@ -31,8 +31,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisClusterException, ResponseError
 
 from app.core.script_constants import CONSTANTS
-from app.store.pipelining import ask_together
 from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
+from app.store.pipelining import ask_together
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient

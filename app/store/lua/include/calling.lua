@@ -1,6 +1,6 @@
--- Calls the first `count` in the queue who may be, in the order of their numbers, for `spare` tickets. While a
--- draw goes on only numbers below the next one to be drawn are complete, so only they may be called. Returns
--- how many were.
+-- Calls the first `count` in the queue who may be, in the order of their numbers, for `spare` tickets. While
+-- a draw goes on only numbers below the next one to be drawn are complete, so only they may be called.
+-- Returns how many were.
 -- NEEDS called, endings, first_of_line, m, n, now_ms, TOKEN, turns, waiting, window_after
 -- GIVES call_first
 local CALLED_AT_ONCE = 100 -- values of one command: a tick of 1,000 took a tenth to a quarter more with 1,000

@@ -1,5 +1,5 @@
--- While Postgres is unavailable nobody can claim: then nobody is called, and claim windows stand still, from its
--- last answer on. `thawed_ms` keeps workers that disagree from counting a moment twice.
+-- While Postgres is unavailable nobody can claim: then nobody is called, and claim windows stand still, from
+-- its last answer on. `thawed_ms` keeps workers that disagree from counting a moment twice.
 -- NEEDS called, m, meter, now_ms, thawed
 -- GIVES freeze, thaw
 local function freeze(silent_ms)

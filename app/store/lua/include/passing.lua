@@ -38,8 +38,8 @@ local function note_looked(passed_to, looked_to, passed, more)
   end
 end
 -- Returns visitor_id, number, ... and whether anybody was passed over. Nobody is held up by those who are:
--- after the front of the queue comes some of those who were passed over before (`looked_to`: where the last tick
--- stopped), then those behind the last one that was ever looked at (`passed_to`).
+-- after the front of the queue comes some of those who were passed over before (`looked_to`: where the last
+-- tick stopped), then those behind the last one that was ever looked at (`passed_to`).
 local function first_of_line(count, spare, bound)
   local chosen, passed = {}, false
   local most = (anybody_wants_more() or m.passed_to) and count + PASSED_MAX or count

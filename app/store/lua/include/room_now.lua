@@ -29,8 +29,8 @@ local function head(reply)
   reply[14] = m.pace or ''; reply[15] = blocked_by(); reply[16] = c.generation or ''
   return reply
 end
--- While Postgres is unavailable nobody can claim, so claim windows stand still from `frozen_ms` on: a deadline as it
--- would be if they went on now. Nobody gets more than a whole window.
+-- While Postgres is unavailable nobody can claim, so claim windows stand still from `frozen_ms` on: a
+-- deadline as it would be if they went on now. Nobody gets more than a whole window.
 local function thawed(deadline_ms)
   if not deadline_ms or not m.frozen_ms then return deadline_ms end
   return math.max(deadline_ms, math.min(deadline_ms + now_ms - m.frozen_ms, now_ms + c.claim_window_ms))

@@ -1,6 +1,7 @@
 -- How many tickets visitors want at once. `wanted` has those who want, or wanted, more than one, until they
 -- reserve or are gone; its field :inside is what those who are inside want above one each. Who was called and
--- has not come counts for one ticket like anybody else: a wish costs nothing to say, a session must be claimed.
+-- has not come counts for one ticket like anybody else: a wish costs nothing to say, a session must be
+-- claimed.
 -- NEEDS wanted
 -- GIVES anybody_wants_more, said, wants, wanted_of, note_wanted, want, wanted_inside, count_wanted
 -- GIVES forget_wanted
