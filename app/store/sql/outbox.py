@@ -116,7 +116,7 @@ async def pass_over(connection: Connection, number: int) -> str:
 
 
 async def tell_again(connection: Connection, number: int) -> bool:
-    """Tell this row, which was passed over; False when it is not kept any longer."""
+    """Publish a row that was skipped; False when it is no longer kept."""
     done = await connection.execute(
         "UPDATE outbox SET streamed_at = NULL, queued = false WHERE number = $1", number
     )

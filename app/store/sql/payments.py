@@ -212,7 +212,7 @@ async def begin_without_gateway(queries: Queries, attempt: Attempt) -> bool:
 
 
 async def is_for_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:
-    """Whether it is a hold that is to be paid in earnest."""
+    """Whether it is a hold that costs real money."""
     return bool(await postgres.fetchval(_IS_FOR_MONEY, reservation_id))
 
 

@@ -1,4 +1,4 @@
-"""The console's pages of orders: found, filtered, as a file; one with its history, to cancel and pay back."""
+"""The console's pages of orders: found, filtered, as a file; one with its history, to cancel and refund."""
 
 from __future__ import annotations
 
