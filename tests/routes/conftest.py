@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
 from quart import Quart
 from standardwebhooks import Webhook
@@ -166,6 +167,7 @@ def field_of(response: httpx.Response) -> str:
     return named
 
 
+HASTY = PasswordHasher(time_cost=1, memory_cost=256)  # what the work is worth: tests/test_passwords.py
 _idle: list[tuple[Settings, Quart]] = []  # compiling the routes of an app takes longer than most tests
 
 
@@ -178,7 +180,9 @@ async def served(settings: Settings) -> AsyncIterator[Web]:
         asgi: Any = quart
         transport = httpx.ASGITransport(app=asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://fairgate.test") as http:
-            yield Web(quart, http, settings)
+            found = Web(quart, http, settings)
+            found.app.passwords._hasher = HASTY
+            yield found
     _idle.append((settings, quart))
 
 
