@@ -51,9 +51,10 @@ def settings() -> str:
         "Settings are environment variables. `REDIS_URL`, `QUEUE_REDIS_URL` and `DATABASE_URL` also work "
         "with the prefix `FAIRGATE_`. With an invalid value a process does not start, and names it.\n\n"
         f"{table(('Variable', 'Default', 'Meaning'), rows)}\n"
-        "Log-ins are limited to 10 per minute for one account and 60 from one address, registrations to 60 "
-        "from one address. What staff set for each room (rate, maximum inside, claim window, schedule, "
-        "lottery, look) is in `/docs` of a running installation, under rooms.\n"
+        "Log-ins and registrations are limited to 60 per minute from one address. An account takes 10 "
+        "log-ins per minute in all from devices it has not signed in on, and a few more from each address. "
+        "What staff set for each room (rate, maximum inside, claim window, schedule, lottery, look) is in "
+        "`/docs` of a running installation, under rooms.\n"
     )
 
 
