@@ -20,6 +20,7 @@ REDIS_MAX = 4  # commands for each, those inside of scripts, of a throttle for e
 STATEMENTS_MAX = 10  # of Postgres; a creation is done once only and in a transaction, which are most of them
 OTHERWISE = {  # what is answered where not 404, for a reason
     "show_claim": 302,  # leads to the form, whatever the link is
+    "secure_integration_config": 401,  # its api_key is asked for before
     "claim_reservation": 401,  # the link is not one of ours
     "GET /reservations/<reservation_id>/claim": 200,  # the form
     "POST /reservations/<reservation_id>/claim": 401,  # the link is not one of ours
@@ -38,6 +39,8 @@ BODIES: dict[str, Any] = {
     "change_ticket_type": {"name": "Other"},
     "create_seats": {"sections": [{"name": "A", "price": 1, "rows": 1, "seats_per_row": 1}]},
     "change_room": {"name": "Other"},
+    "set_knownuser": {"customer_id": "shop"},
+    "push_knownuser": {"url": "https://shop.example/"},
 }
 
 

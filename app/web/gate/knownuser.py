@@ -71,6 +71,7 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
     """
     face = Face(**{name: getattr(body, name) for name in Face.__struct_fields__})
     by = author(request, account)
+    await request.app.line.rooms.read(_room_of(request))
     made = await knownuser.set_face(request.app.faces, _room_of(request), face, body.secret_key, by=by)
     document = MadeFace(
         **_fields(made), version=made.version, secret_key=made.secret, api_key=config_key(made.secret)
@@ -104,6 +105,7 @@ async def read_knownuser(request: Request, account: Account) -> Response:
 )
 async def delete_knownuser(request: Request, account: Account) -> Response:
     """Remove a room's KnownUser v3 settings."""
+    await request.app.line.rooms.read(_room_of(request))
     await knownuser.remove_face(request.app.faces, _room_of(request), by=author(request, account))
     return empty()
 
