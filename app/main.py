@@ -149,7 +149,7 @@ async def _opened(
                 standings=Kept(STANDING_FRESH_S),
                 reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
                 seat_maps=Kept(AVAILABILITY_FRESH_S),
-                open_streams=OpenStreams(settings.streams_per_address if settings.throttled else 0),
+                open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
                 readiness=Kept(READINESS_FRESH_S),
                 drift=Drift(),
                 contract=contract,

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.email import address
 
 SECRET_MIN = 16  # bytes
 SIMULATED = "simulated"  # the gateway that takes no money
+SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
 def _store_url(name: str) -> Any:
@@ -38,6 +39,17 @@ def _address(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
     if url.scheme not in schemes or not good or any(it.isspace() for it in url.netloc):
         raise ValueError(f"must be {form}")
     return url
+
+
+def _switch(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.lower() not in SWITCH:
+        raise ValueError("has to be on or off")
+    return SWITCH[value.lower()]
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
 class Settings(BaseSettings):
@@ -75,7 +87,7 @@ class Settings(BaseSettings):
     a visitor's cookie."""
     trusted_proxies: Annotated[list[str], NoDecode] = []
     """Networks whose `X-Forwarded-*` headers are believed, comma-separated."""
-    rate_limits: Literal["on", "off"] = "on"
+    rate_limits: Switch = True
     """`off` turns off all throttles, those of `/v1/login` included (for benchmarks)."""
     join_rate_per_address: int = Field(default=600, ge=0, le=60_000_000)
     """Joins per minute from one IPv4 address or IPv6 /64; 0: no limit."""
@@ -117,7 +129,7 @@ class Settings(BaseSettings):
     postgres_statements: int = Field(default=0, ge=0, le=10_000)
     """Prepared statements kept per connection, which saves a round trip each. Embedded: 100. Leave 0 behind
     PgBouncer in transaction mode."""
-    webhooks_private: Literal["on", "off"] = "off"
+    webhooks_private: Switch = False
     """`on`: webhooks may be sent to private and loopback addresses."""
     payments: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39})?$")
     """The payment gateway: a name from `app/payments/gateways`; `simulated` sells every ticket without taking
@@ -125,7 +137,7 @@ class Settings(BaseSettings):
     `simulated` in any case."""
     payments_key: SecretStr = SecretStr("")
     """The secret by which the payment gateway knows us; `simulated` needs none."""
-    simulate_payments: Literal["on", "off"] = "off"
+    simulate_payments: Switch = False
     """`on` (or `up --simulate-payments`): the same as `FAIRGATE_PAYMENTS=simulated`."""
     payment_webhook_secret: SecretStr = SecretStr("")
     """Verifies what the payment gateway sends us: `whsec_` and 24 bytes or more in base64. `fairgate up`
@@ -213,9 +225,9 @@ class Settings(BaseSettings):
 
     @field_validator("simulate_payments")
     @classmethod
-    def _one_gateway(cls, value: str, info: ValidationInfo) -> str:
+    def _one_gateway(cls, value: bool, info: ValidationInfo) -> bool:
         chosen = info.data.get("payments", "")
-        if value == "on" and chosen not in ("", SIMULATED):
+        if value and chosen not in ("", SIMULATED):
             raise ValueError("cannot be on: FAIRGATE_PAYMENTS names another gateway")
         return value
 
@@ -256,24 +268,14 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def throttled(self) -> bool:
-        """Whether request throttles are on at all."""
-        return self.rate_limits == "on"
-
-    @property
     def mails_links(self) -> bool:
         """Whether a mail can bring a link: there is a server, and we know by which address we are reached."""
         return bool(self.smtp_url.get_secret_value() and self.public_url)
 
     @property
-    def posts_privately(self) -> bool:
-        """Whether webhooks may be at addresses that are not public."""
-        return self.webhooks_private == "on"
-
-    @property
     def gateway(self) -> str:
         """The gateway of rooms that are no test; "" where none is set up."""
-        return self.payments or (SIMULATED if self.simulate_payments == "on" else "")
+        return self.payments or (SIMULATED if self.simulate_payments else "")
 
     @property
     def simulates_payments(self) -> bool:

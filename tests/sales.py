@@ -112,8 +112,8 @@ LIVE = RoomKeys(HALL)  # the keys that do not depend on the day
 SETTINGS = Settings(
     secret=SecretStr("only for these tests"),
     reserve_wait_s=5,
-    simulate_payments="on",
-    rate_limits="off",  # limits have tests of their own
+    simulate_payments=True,
+    rate_limits=False,  # limits have tests of their own
 )
 _numbers = itertools.count(1)
 

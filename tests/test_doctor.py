@@ -133,7 +133,7 @@ async def test_what_was_set_aside_is_found(stores: Stores, settings: Settings) -
         ({"secret": ""}, "secret"),
         ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies"),
         ({"trusted_proxies": ["10.0.0.0/8", "::/0"]}, "trusted_proxies"),
-        ({"rate_limits": "off"}, "rate_limits"),
+        ({"rate_limits": False}, "rate_limits"),
         (
             {
                 "smtp_url": "smtp://127.0.0.1:1",

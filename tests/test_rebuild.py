@@ -26,7 +26,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 async def line(stores: Stores) -> Line:
-    return open_line(stores, Settings(rate_limits="off"))
+    return open_line(stores, Settings(rate_limits=False))
 
 
 async def an_open_room(line: Line, **settings: Any) -> None:
@@ -234,7 +234,7 @@ async def test_a_server_that_restarted_with_its_data_is_not_believed_blindly(lin
 async def test_many_processes_notice_at_once_and_one_restores(line: Line) -> None:
     await an_open_room(line)
     crowd = await joined(line, 20)
-    others = [open_line(line.stores, Settings(rate_limits="off")) for _ in range(4)]
+    others = [open_line(line.stores, Settings(rate_limits=False)) for _ in range(4)]
     await wipe(line)
     await asyncio.gather(*(back(it, visitor) for it in others for visitor in crowd))
     await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")

@@ -25,7 +25,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 async def line(stores: Stores) -> Line:
-    line = open_line(stores, Settings(rate_limits="off"))
+    line = open_line(stores, Settings(rate_limits=False))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
     await control.set_state(line, ROOM, "open", by=STAFF)
     return line
@@ -143,7 +143,7 @@ async def test_who_left_the_line_does_not_stand_there_again(line: Line) -> None:
 
 
 async def test_a_pre_queue_is_left_for_good(stores: Stores) -> None:
-    line = open_line(stores, Settings(rate_limits="off"))
+    line = open_line(stores, Settings(rate_limits=False))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
     await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await look(line)

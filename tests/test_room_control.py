@@ -25,7 +25,7 @@ from tests.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor, token
 
 @pytest.fixture
 async def line(stores: Stores) -> Line:
-    return open_line(stores, Settings(rate_limits="off"))
+    return open_line(stores, Settings(rate_limits=False))
 
 
 async def states(line: Line) -> tuple[str, str]:

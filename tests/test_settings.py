@@ -22,7 +22,7 @@ def test_without_any_setting_everything_is_embedded() -> None:
     settings = Settings()
     assert settings.redis_url == settings.queue_url == settings.database_url == ""
     assert settings.secret.get_secret_value() == ""
-    assert settings.throttled
+    assert settings.rate_limits
 
 
 @pytest.mark.parametrize("name", ["redis_url", "queue_redis_url", "database_url"])
@@ -41,6 +41,21 @@ def test_the_queue_is_on_the_same_server_unless_told_otherwise(monkeypatch: pyte
     assert Settings().queue_url == "redis://one"
     monkeypatch.setenv("QUEUE_REDIS_URL", "redis://two")
     assert Settings().queue_url == "redis://two"
+
+
+@pytest.mark.parametrize("name", ["rate_limits", "webhooks_private", "simulate_payments"])
+def test_a_switch_is_on_or_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"on": True, "true": True, "1": True, "ON": True, "off": False, "false": False, "0": False}
+    for text, meant in said.items():
+        monkeypatch.setenv(f"FAIRGATE_{name.upper()}", text)
+        assert getattr(Settings(), name) is meant
+
+
+def test_one_gateway_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRGATE_SIMULATE_PAYMENTS", "on")
+    assert Settings().gateway == Settings(payments="simulated").gateway == "simulated"
+    with pytest.raises(ValidationError, match="names another gateway"):
+        Settings(payments="acme")
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 async def line(stores: Stores) -> Line:
-    return open_line(stores, Settings(rate_limits="off"))
+    return open_line(stores, Settings(rate_limits=False))
 
 
 @dataclass
@@ -168,7 +168,7 @@ async def test_unloading_and_loading_at_once_end_in_a_room_that_is_whole(line: L
 async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> None:
     client: Client = stores.redis
     async with a_shop(stores) as desk:
-        line = open_line(stores, Settings(rate_limits="off"))
+        line = open_line(stores, Settings(rate_limits=False))
         reserved = await ask(desk, await a_session(stores))
         await stores.postgres.execute("UPDATE reservations SET status = 'confirmed', confirmed_at = now()")
         await stores.postgres.execute("UPDATE ticket_types SET sold = held, held = 0")

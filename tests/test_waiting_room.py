@@ -21,7 +21,7 @@ from tests.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_visitor, st
 
 @pytest.fixture
 async def line(stores: Stores) -> Line:
-    return open_line(stores, Settings(rate_limits="off"))
+    return open_line(stores, Settings(rate_limits=False))
 
 
 async def an_open_room(line: Line, state: RoomState = "open", **settings: Any) -> None:
@@ -195,7 +195,7 @@ async def test_the_status_is_one_call_for_all_who_ask(line: Line) -> None:
 async def test_a_change_by_another_process_is_seen_at_once(line: Line) -> None:
     await an_open_room(line)
     await status(line, ROOM)
-    other = open_line(line.stores, Settings(rate_limits="off"))
+    other = open_line(line.stores, Settings(rate_limits=False))
     await control.configure(other, ROOM, {"message": "Soon"}, by=STAFF)
     assert (await status(line, ROOM))[0].settings.message == "Soon"
 
@@ -240,7 +240,7 @@ async def test_a_lottery_is_drawn_as_anyone_can_check(line: Line) -> None:
 
 async def test_who_takes_a_room_for_one_without_a_lottery_still_gives_it_a_draw(line: Line) -> None:
     await a_stored_room(line.stores, admission_rate_per_minute=0)
-    behind = open_line(line.stores, Settings(rate_limits="off"))
+    behind = open_line(line.stores, Settings(rate_limits=False))
     assert (await behind.rooms.get(ROOM)).settings.queueing_method == "fifo"
     lottery = {"queueing_method": "lottery", "prequeue_at": "2020-01-01T00:00:00Z"}
     await control.configure(line, ROOM, lottery, by=STAFF)
@@ -251,7 +251,7 @@ async def test_who_takes_a_room_for_one_without_a_lottery_still_gives_it_a_draw(
 
 
 async def test_a_store_that_is_away_is_said_so(stores: Stores) -> None:
-    line = open_line(stores, Settings(rate_limits="off"))
+    line = open_line(stores, Settings(rate_limits=False))
     await an_open_room(line)
     (ann,) = await joined(line)
     stores.postgres.terminate()

@@ -26,7 +26,7 @@ from tests.sales import SETTINGS, a_sale
 from tests.test_outbox import hold
 from tests.waiting import wait_until
 
-OPEN = SETTINGS.model_copy(update={"webhooks_private": "on"})
+OPEN = SETTINGS.model_copy(update={"webhooks_private": True})
 
 
 async def a_webhook(stores: Stores, receiver: Receiver, *types: NoticeType) -> Target:

@@ -92,7 +92,7 @@ async def _lane(ctx: WorkerContext, target: Target) -> None:
 
         async def once() -> bool:
             nonlocal rest_s
-            taken = await webhooks.deliver(ctx.stores, client, target, private=ctx.settings.posts_privately)
+            taken = await webhooks.deliver(ctx.stores, client, target, private=ctx.settings.webhooks_private)
             if taken is False:
                 await pause(ctx.stopping, rest_s)
                 rest_s = min(2 * rest_s, REST_MAX_S)

@@ -128,7 +128,7 @@ def _proxies(settings: Settings) -> Finding:
 
 async def throttles(settings: Settings) -> list[Finding]:
     """They are on outside of benchmarks."""
-    if not settings.throttled:
+    if not settings.rate_limits:
         return [wrong("rate_limits", "all throttles are off", "set FAIRGATE_RATE_LIMITS to on")]
     return [good("rate_limits", "throttles are on")]
 

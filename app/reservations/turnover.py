@@ -18,7 +18,7 @@ WINDOW_S = 60
 
 def limits_of(settings: Settings) -> Limits:
     """The limits as the scripts take them."""
-    if not settings.throttled:
+    if not settings.rate_limits:
         return NO_LIMITS
     return Limits(
         settings.reserve_rate_per_visitor,

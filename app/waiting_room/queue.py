@@ -127,7 +127,7 @@ class Line:
         self.rooms = LoadedRooms(stores)
         self.postgres = PostgresWatch(stores.postgres)
         self.marks = Marks(stores.redis)
-        on = settings.throttled
+        on = settings.rate_limits
         self.join_throttle = Throttle(
             "join", settings.join_rate_per_address if on else 0, settings.join_burst_per_address
         )

@@ -46,7 +46,7 @@ class Product:
 async def product(servers: Servers, empty: Empty) -> AsyncIterator[Product]:
     """One for a module; tests keep apart by having a room of their own."""
     chosen = settings_of(servers).model_copy(
-        update={"webhooks_private": "on", "trusted_proxies": ["127.0.0.1"]}
+        update={"webhooks_private": True, "trusted_proxies": ["127.0.0.1"]}
     )
     async with connected(chosen) as stores:
         await stores.redis.flushall()

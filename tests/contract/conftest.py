@@ -37,7 +37,7 @@ __all__ = ["settings", "web", "worker"]
 async def world(servers: Servers, empty: Empty) -> AsyncIterator[World]:
     """A sale on a real port, with a worker; one for a module, since it takes two seconds to make."""
     links = {"smtp_url": SecretStr("smtp://127.0.0.1:9"), "mail_from": "a@example.org", "public_url": BASE}
-    chosen = settings_of(servers).model_copy(update={"webhooks_private": "on", **links})
+    chosen = settings_of(servers).model_copy(update={"webhooks_private": True, **links})
     async with connected(chosen) as stores:
         await stores.redis.flushall()
         running = served(chosen), working(stores, chosen), receiving()

@@ -194,8 +194,8 @@ def settings_of(servers: Servers) -> Settings:
         secret=SecretStr("only for tests, 32 characters ..."),
         payment_webhook_secret=SecretStr(GATEWAY_SECRET),
         ops_token=SecretStr(OPS_TOKEN),
-        rate_limits="off",
-        simulate_payments="on",
+        rate_limits=False,
+        simulate_payments=True,
         public_url="",
         store_timeout_s=10,  # tests share their two cores with others
     )

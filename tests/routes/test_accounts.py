@@ -129,7 +129,7 @@ async def test_a_token_without_an_account_has_no_page(web: Web) -> None:
 
 
 async def test_guessing_one_password_is_throttled_and_others_are_not(settings: Settings) -> None:
-    async with served(settings.model_copy(update={"rate_limits": "on"})) as web:
+    async with served(settings.model_copy(update={"rate_limits": True})) as web:
         web.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # the work is not the matter
         guesses = [await web.post("/v1/login", LOGIN | {"password": f"guess {n}"}) for n in range(11)]
         assert {code(it) for it in guesses[:10]} == {(401, "credential_invalid")}
@@ -145,7 +145,7 @@ async def test_guessing_one_password_is_throttled_and_others_are_not(settings: S
 
 @pytest.mark.parametrize(("path", "policy"), [("/v1/login", "login-address"), ("/v1/users", "registration")])
 async def test_one_address_is_throttled(settings: Settings, path: str, policy: str) -> None:
-    async with served(settings.model_copy(update={"rate_limits": "on"})) as web:
+    async with served(settings.model_copy(update={"rate_limits": True})) as web:
         limiter = web.app.throttles._limiter
         body = LOGIN if path == "/v1/login" else ANN
         await web.post(path, body)  # one, as it comes; the rest is counted without the work

@@ -26,7 +26,7 @@ URL = "http://127.0.0.1:9/hook"
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
     """The app, webhooks into private networks allowed."""
-    async with served(settings.model_copy(update={"webhooks_private": "on"})) as found:
+    async with served(settings.model_copy(update={"webhooks_private": True})) as found:
         yield found
 
 

@@ -171,7 +171,7 @@ async def test_rooms_that_take_nobody_say_why(web: Web) -> None:
 
 async def test_a_crowd_from_one_address_is_slowed_down(settings: Settings) -> None:
     strict = settings.model_copy(
-        update={"rate_limits": "on", "join_rate_per_address": 60, "join_burst_per_address": 3}
+        update={"rate_limits": True, "join_rate_per_address": 60, "join_burst_per_address": 3}
     )
     async with served(strict) as web:
         await web.room()
@@ -187,7 +187,7 @@ async def test_a_crowd_from_one_address_is_slowed_down(settings: Settings) -> No
 async def test_addresses_behind_a_trusted_proxy_are_told_apart(settings: Settings) -> None:
     strict = settings.model_copy(
         update={
-            "rate_limits": "on",
+            "rate_limits": True,
             "join_rate_per_address": 1,
             "join_burst_per_address": 1,
             "trusted_proxies": ["127.0.0.0/8"],

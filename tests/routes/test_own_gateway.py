@@ -62,7 +62,7 @@ def purse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def settings(settings: Settings, purse: ModuleType) -> Settings:
     """What the environment would say."""
     chosen = Settings(payments="purse", payments_key="ours")  # type: ignore[arg-type]  # as the environment gives it
-    update = {"simulate_payments": "off", "payments": chosen.payments, "payments_key": chosen.payments_key}
+    update = {"simulate_payments": False, "payments": chosen.payments, "payments_key": chosen.payments_key}
     return settings.model_copy(update=update)
 
 

@@ -21,7 +21,7 @@ CARD = {"payment": {"method": "card", "token": "tok_ok"}}
 @pytest.fixture
 async def shop(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
     """An installation without a gateway, as `fairgate up` starts it."""
-    async with served(settings.model_copy(update={"simulate_payments": "off"})) as found:
+    async with served(settings.model_copy(update={"simulate_payments": False})) as found:
         yield found
 
 

@@ -75,7 +75,7 @@ async def test_who_is_not_staff_is_told_so_and_not_signed_in(web: Web) -> None:
 
 
 async def test_guesses_at_the_form_are_throttled_with_those_at_the_api(settings: Settings) -> None:
-    async with served(settings.model_copy(update={"rate_limits": "on"})) as web:
+    async with served(settings.model_copy(update={"rate_limits": True})) as web:
         web.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # the work is not the matter
         guess = LOGIN | {"password": "wrong horse"}
         answers = [await sign_in(web, **guess) for _ in range(5)]

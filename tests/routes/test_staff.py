@@ -135,7 +135,7 @@ async def test_roles_are_steps(web: Web) -> None:
 
 
 async def test_an_account_is_throttled_and_others_are_not(settings: Settings) -> None:
-    strict = settings.model_copy(update={"rate_limits": "on", "staff_rate_per_minute": 3})
+    strict = settings.model_copy(update={"rate_limits": True, "staff_rate_per_minute": 3})
     async with served(strict) as web:
         answers = [await web.get("/v1/rooms/no/stats", headers=web.as_("admin", "ann")) for _ in range(5)]
         assert [it.status_code for it in answers[:3]] == [404] * 3

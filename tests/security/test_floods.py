@@ -70,7 +70,7 @@ async def test_nobody_speaks_http_2_without_tls(web: Web, server: ServerName) ->
 
 async def test_an_address_has_so_many_streams_open(stores: Stores, settings: Settings) -> None:
     chosen = settings.model_copy(
-        update={"rate_limits": "on", "streams_per_address": 3, "trusted_proxies": ["127.0.0.0/8"]}
+        update={"rate_limits": True, "streams_per_address": 3, "trusted_proxies": ["127.0.0.0/8"]}
     )
     async with served(chosen) as web, listening(web.quart) as url, AsyncExitStack() as streams:
         await web.room()

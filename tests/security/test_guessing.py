@@ -31,7 +31,7 @@ WAYS = ("/v1/login", "/admin/sign-in")
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
     """Behind a proxy that we believe and that speaks TLS, with throttles, and two accounts of staff."""
-    chosen = {"rate_limits": "on", "trusted_proxies": ["127.0.0.0/8"], "public_url": "https://fairgate.test"}
+    chosen = {"rate_limits": True, "trusted_proxies": ["127.0.0.0/8"], "public_url": "https://fairgate.test"}
     async with served(settings.model_copy(update=chosen)) as found:
         found.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # not the matter here
         for it in (BOSS, OTHER):

@@ -28,7 +28,7 @@ _others = count(1)
 
 def behind_a_proxy(settings: Settings) -> Settings:
     """Throttles as they are by default; the addresses of visitors are what the proxy says."""
-    return settings.model_copy(update={"rate_limits": "on", "trusted_proxies": ["127.0.0.0/8"]})
+    return settings.model_copy(update={"rate_limits": True, "trusted_proxies": ["127.0.0.0/8"]})
 
 
 def of(address: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ BODIES: dict[str, Any] = {  # good ones, so that nothing but the key is refused
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
     """The app, webhooks into private networks allowed."""
-    async with served(settings.model_copy(update={"webhooks_private": "on"})) as found:
+    async with served(settings.model_copy(update={"webhooks_private": True})) as found:
         yield found
 
 

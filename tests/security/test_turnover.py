@@ -20,7 +20,7 @@ PAY = {"payment": {"method": "card", "token": "tok_ok"}}
 
 def throttled(settings: Settings, **limits: int) -> Settings:
     """With limits, and none on joins: everybody in a test has one address."""
-    chosen = {"rate_limits": "on", "join_rate_per_address": 0, **limits}
+    chosen = {"rate_limits": True, "join_rate_per_address": 0, **limits}
     return settings.model_copy(update=chosen)
 
 

@@ -78,7 +78,7 @@ class LineWorld:
         self.watch = sale.watch
         self.stores = sale.stores
         self.seed = seed
-        self.line = queue.open_line(sale.stores, Settings(rate_limits="off"))
+        self.line = queue.open_line(sale.stores, Settings(rate_limits=False))
         self.tokens: dict[str, PlaceClaims] = {}
         self.lost: dict[str, Lost] = {}
         self.removed: set[str] = set()

@@ -31,7 +31,7 @@ from worker.crew import LOOPS as ALL_LOOPS
 from worker.gate import SLOW_TICK_S, TICK_S, next_tick_s, rests
 from worker.jobs import PERIODIC
 
-OFF = Settings(rate_limits="off")
+OFF = Settings(rate_limits=False)
 
 
 @pytest.fixture

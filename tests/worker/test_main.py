@@ -47,7 +47,7 @@ async def test_each_loop_is_started_and_ends_when_asked(stores: Stores) -> None:
 async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
     stores: Stores, servers: Servers, database_url: str, queue: EmbeddedStore
 ) -> None:
-    line = open_line(stores, Settings(rate_limits="off"))
+    line = open_line(stores, Settings(rate_limits=False))
     await embedded_stores.ready(queue)
     await a_stored_room(stores, admission_rate_per_minute=600)
     await control.set_state(line, ROOM, "open", by=STAFF)
@@ -88,7 +88,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
 async def test_arq_runs_the_worker_by_its_own_command(
     stores: Stores, servers: Servers, database_url: str
 ) -> None:
-    line = open_line(stores, Settings(rate_limits="off"))
+    line = open_line(stores, Settings(rate_limits=False))
     await a_stored_room(stores, admission_rate_per_minute=600)
     await control.set_state(line, ROOM, "open", by=STAFF)
     await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(100)))

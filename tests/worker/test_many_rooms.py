@@ -30,7 +30,7 @@ MANY = 300
 OPEN = 200
 CONNECTIONS_MAX = 60  # to either store, of worker, desk and test together
 BUSY_CONNECTIONS_MAX = 110  # while twenty rooms are sold from in the same moment
-OFF = Settings(rate_limits="off")
+OFF = Settings(rate_limits=False)
 _SETTINGS = RoomSettings(name="One of many", admission_rate_per_minute=6_000, restore_window_s=0)
 
 

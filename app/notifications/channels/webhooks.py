@@ -59,7 +59,7 @@ async def create(
 ) -> NewWebhook:
     """Create a webhook for these event types, or for all. Raises ValidationFailed (`url`)."""
     try:
-        await safe_post.checked(safe_post.parse(url), private=settings.posts_privately)
+        await safe_post.checked(safe_post.parse(url), private=settings.webhooks_private)
     except AddressRefused as error:
         raise ValidationFailed("url", str(error)) from None
     target = Target(f"wh_{secrets.token_hex(10)}", url, new_secret())

@@ -123,7 +123,7 @@ async def delete_knownuser(request: Request, account: Account) -> Response:
 async def push_knownuser(request: Request, account: Account, body: PushTo) -> Response:
     """Send the customer's configuration to an address of the shop, signed with the room's key."""
     found, app = await _known(request), request.app
-    private = app.settings.posts_privately
+    private = app.settings.webhooks_private
     version = await knownuser.push(app.faces, found, body.url, queue_host(request), private=private)
     return json_response(200, Pushed(version))
 

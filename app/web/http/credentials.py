@@ -163,7 +163,7 @@ def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
 def network_of(request: Request, room_id: RoomId) -> str:
     """The network that asks in a room, as `Joining` takes it; "" without throttles."""
     app = request.app
-    if not app.settings.throttled:
+    if not app.settings.rate_limits:
         return ""
     return app.places.network(room_id, throttle_key(request.client))
 

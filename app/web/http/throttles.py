@@ -37,7 +37,7 @@ class Throttles:
         if isinstance(stores.redis, Redis):
             self._limiter = SlidingWindowCounterRateLimiter(_shared(stores.redis))
         self._calls = RateLimitItemPerMinute(settings.staff_rate_per_minute)
-        self._on = settings.throttled
+        self._on = settings.rate_limits
 
     async def account(self, account: Account) -> None:
         """Count a call with an access token. Raises RateLimited."""
