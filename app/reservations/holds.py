@@ -16,6 +16,7 @@ import structlog
 from app import metrics
 from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
+from app.core.terms import held_outcome, seats_of, terms_of
 from app.restoring.stock import load_seats
 from app.set_aside import failures
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
@@ -69,7 +70,7 @@ async def record(stores: Stores, batch: Batch) -> None:
         if decision.word in ("held", "known")
     }
     written, refused = await _write(stores, origin, list(holds.values()))
-    outcomes = {it: f"held|{decision.terms}" for it, decision in _decisions(batch) if it in written}
+    outcomes = {it: held_outcome(decision.terms) for it, decision in _decisions(batch) if it in written}
     outcomes |= await _correct(stores, batch, refused)
     there_before = holds.keys() - written - refused
     if there_before:
@@ -129,7 +130,7 @@ async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str,
     await stock.release(stores.redis, keys_of(batch.room_id), refused)
     await load_totals(stores, batch.room_id, EventId(batch.event_id))
     wanted = {
-        message.reservation_id: (message.visitor_id, reservations.seats_of(decision.terms))
+        message.reservation_id: (message.visitor_id, seats_of(decision.terms))
         for message, decision in batch.decided
         if message.reservation_id in refused
     }
@@ -164,8 +165,7 @@ async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[
 
 def outcome_of(row: Reservation) -> str:
     """The outcome that a reservation was answered with when it was made."""
-    times = f"{row.created_at_ms}|{row.expires_at_ms - 1000 * row.extended_s}"
-    return f"held|{row.amount}|{row.currency}|{times}|{reservations.items_text(row.items)}"
+    return held_outcome(terms_of(row))
 
 
 async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Exception | str) -> None:

@@ -36,6 +36,7 @@ from app.core.model import (
     VisitorId,
     Wanted,
 )
+from app.core.terms import items_of, read_terms, terms_granted
 from app.reservations import turnover
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
@@ -133,9 +134,10 @@ async def reserve(
             if waiter is None:
                 return Reserved(reservation_id, None, replayed)
             outcome = await _outcome(waiter, word)
-        if not outcome.startswith("held|"):
+        terms = terms_granted(outcome)
+        if terms is None:
             raise _told_refusal(wish, outcome, replayed)
-        told = _told(claims, event_id, reservation_id, outcome, await desk.extension_s(event_id))
+        told = _told(claims, event_id, reservation_id, terms, await desk.extension_s(event_id))
         return Reserved(reservation_id, told, replayed)
     finally:
         if waiter is not None:
@@ -200,21 +202,21 @@ async def _outcome(waiter: Waiter, word: str) -> str:
 
 
 def _told(
-    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, outcome: str, extend_s: int
+    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, text: str, extend_s: int
 ) -> Reservation:
     """The reservation as first answered, the same at each repeat."""
-    _held, amount, currency, created_ms, expires_ms, items = outcome.split("|")
+    terms = read_terms(text)
     return Reservation(
         reservation_id=reservation_id,
         event_id=event_id,
         room_id=claims.room_id,
         visitor_id=claims.visitor_id,
         status="held",
-        items=list(reservations.items_of(items)),
-        amount=int(amount),
-        currency=currency,
-        created_at_ms=int(created_ms),
-        expires_at_ms=int(expires_ms),
+        items=list(items_of(terms.items)),
+        amount=terms.amount,
+        currency=terms.currency,
+        created_at_ms=terms.created_at_ms,
+        expires_at_ms=terms.expires_at_ms,
         confirmed_at_ms=0,
         tickets=[],
         extend_s=extend_s,

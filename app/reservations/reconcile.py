@@ -26,6 +26,7 @@ from typing import NamedTuple
 from app import metrics
 from app.core.errors import EventNotFound
 from app.core.model import EventId, Reservation, RoomId
+from app.core.terms import entry_text, terms_of
 from app.reservations import consistency, holds
 from app.reservations.consistency import Finding
 from app.reservations.holds import keys_of
@@ -124,8 +125,7 @@ async def _recount(
 
 
 def _entry(it: Reservation) -> str:
-    terms = holds.outcome_of(it).removeprefix("held|")
-    return f"{STATES[it.status]}|{it.visitor_id}|{terms}"
+    return entry_text(STATES[it.status], it.visitor_id, terms_of(it))
 
 
 def _ended(it: Reservation) -> Ended:

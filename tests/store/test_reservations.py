@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from app.core.terms import items_of
 from app.store.connections import Stores
-from app.store.sql.reservations import NewHold, Origin, Refused, Superseded, fetch_one, insert_holds, items_of
+from app.store.sql.reservations import NewHold, Origin, Refused, Superseded, fetch_one, insert_holds
 from tests.sales import GALA, HALL, a_sale, counters, rows
 from tests.waiting import wait_until
 

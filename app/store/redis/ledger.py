@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
+from app.core.terms import items_of, read_entry
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import RoomKeys
-from app.store.sql.reservations import items_of
 
 CHUNK = 1000
 
@@ -103,7 +103,7 @@ async def _scan(redis: RedisClient, key: str) -> dict[str, str]:
 
 
 def _entry(text: str) -> Entry:
-    state, visitor_id, *_, text = text.split("|")
-    items = items_of(text)
+    state, visitor_id, terms = read_entry(text)
+    items = items_of(terms.items)
     quantities: dict[str, int] = {it.ticket_type_id: it.quantity for it in items}
     return Entry(state, visitor_id, quantities, [seat for it in items for seat in it.seat_ids or ()])

@@ -13,10 +13,10 @@ import msgspec
 from app.core.model import EventId, Item, RoomId, TicketType
 from app.core.rules import sold_until
 from app.core.seating import SeatRow
+from app.core.terms import HoldTerms, entry_text, held_outcome, items_text, terms_text
 from app.store.scripts.stock import LoadedHold
 from app.store.sql import seats
 from app.store.sql.events import TYPE_READ, select_event
-from app.store.sql.reservations import items_text
 
 CHUNK = 1000
 LONG_S = 60.0  # statements that read all of an event
@@ -155,13 +155,20 @@ _STATES = {"held": "held", "paying": "held", "confirmed": "sold"}
 
 
 def _loaded(row: asyncpg.Record) -> LoadedHold:
-    times = f"{row['created_ms']}|{row['expires_ms']}"
-    terms = f"{row['amount']}|{row['currency']}|{times}|{_items_text(row['items'])}"
+    terms = terms_text(
+        HoldTerms(
+            row["amount"],
+            row["currency"],
+            row["created_ms"],
+            row["expires_ms"],
+            _items_text(row["items"]),
+        )
+    )
     state = _STATES.get(row["status"])
     return LoadedHold(
         row["reservation_id"],
-        f"{state}|{row['visitor_id']}|{terms}" if state else "",
-        f"{row['fingerprint']}|held|{terms}" if row["recent"] else "",
+        entry_text(state, row["visitor_id"], terms) if state else "",
+        f"{row['fingerprint']}|{held_outcome(terms)}" if row["recent"] else "",
     )
 
 

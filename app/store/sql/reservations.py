@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import asyncpg
 import msgspec
-from msgspec import UNSET
 
 from app.core.clock import to_ms
 from app.core.model import (
@@ -17,9 +16,9 @@ from app.core.model import (
     Reservation,
     ReservationId,
     RoomId,
-    TicketTypeId,
     VisitorId,
 )
+from app.core.terms import items_of, read_terms, seats_of
 
 _read_items = msgspec.json.Decoder(list[Item]).decode
 _read_tickets = msgspec.json.Decoder(list[dict[str, str | None]]).decode
@@ -34,7 +33,7 @@ class Superseded(Exception):
 
 
 class NewHold(NamedTuple):
-    """A hold as Redis decided it; `terms` = amount|currency|created_ms|expires_ms|items (see `items_of`)."""
+    """A hold as Redis decided it; `terms` as in `core/terms.py`."""
 
     reservation_id: str
     visitor_id: str
@@ -48,34 +47,6 @@ class Origin(NamedTuple):
     room_id: RoomId
     epoch: int  # of the room when Redis decided; another one now: the decision is void
     event_id: str
-
-
-@lru_cache(maxsize=4096)
-def items_of(text: str) -> tuple[Item, ...]:
-    """The items of TYPE:QUANTITY:PRICE,... or, with seats, TYPE:QUANTITY:PRICE@SEAT+SEAT,...
-
-    Few different texts make up a whole sale of counted tickets.
-    """
-    return tuple(_item_of(line) for line in text.split(","))
-
-
-def _item_of(line: str) -> Item:
-    counted, _, seats = line.partition("@")
-    name, quantity, price = counted.split(":")
-    return Item(
-        ticket_type_id=TicketTypeId(name),
-        quantity=int(quantity),
-        price=int(price),
-        seat_ids=seats.split("+") if seats else UNSET,
-    )
-
-
-def items_text(items: Iterable[Item]) -> str:
-    """The same items as Redis has them; what `items_of` reads."""
-    return ",".join(
-        f"{it.ticket_type_id}:{it.quantity}:{it.price}" + (f"@{'+'.join(it.seat_ids)}" if it.seat_ids else "")
-        for it in items
-    )
 
 
 @lru_cache(maxsize=4096)
@@ -121,10 +92,10 @@ async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[N
 
 def _columns(numbers: dict[str, int]) -> list[Sequence[object]]:
     """The different terms of a batch, and their lines, as the columns that `insert_holds` takes."""
-    terms, lines = [], []
+    terms, lines = list[tuple[object, ...]](), list[tuple[object, ...]]()
     for text, number in numbers.items():
-        amount, currency, created_ms, expires_ms, items = text.split("|")
-        terms.append((number, int(amount), currency, int(created_ms), int(expires_ms), _items_json(items)))
+        *rest, items = read_terms(text)
+        terms.append((number, *rest, _items_json(items)))
         lines += [(number, it.ticket_type_id, it.quantity) for it in items_of(items)]
     return [*zip(*terms, strict=True), *zip(*lines, strict=True)]
 
@@ -133,11 +104,6 @@ def _seat_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
     """The seats of the different terms, as columns; none for a batch that has no seats."""
     seats = [(number, seat) for text, number in numbers.items() if "@" in text for seat in seats_of(text)]
     return [*zip(*seats, strict=True)]
-
-
-def seats_of(terms: str) -> list[str]:
-    """The seats in the terms of a hold."""
-    return [seat for it in items_of(terms.rpartition("|")[2]) for seat in it.seat_ids or ()]
 
 
 _SELECT = """
