@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> Quart:
 
     quart.after_serving(serving.aclose)
 
-    in_flight = InFlight(settings.requests_per_address if settings.throttled else 0, trusted)
+    in_flight = InFlight(settings.requests_per_address if settings.rate_limits else 0, trusted)
     lane: Any = HotLane(quart, CALLS, in_flight)
     quart.asgi_app = lane  # type: ignore[method-assign]  # the way Quart documents for ASGI middleware
     return quart
