@@ -6,7 +6,7 @@ many series there are follows the traffic, not the number of rooms.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
@@ -48,6 +48,10 @@ class Drift:
             if amount * last > 0:
                 lasting += min(abs(amount), abs(last))
         return lasting
+
+    def forget_others(self, event_ids: Collection[str]) -> None:
+        """Keep what was found of these, which are all that was looked at."""
+        self._before = {it: found for it, found in self._before.items() if it in event_ids}
 
 
 def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Differences:
@@ -166,4 +170,5 @@ def _conservation(
         if it.room.event_id:
             tickets = drift.of(it.room.event_id, it.stock, types.get(it.room.event_id, []))
             gauge.add_metric([it.room.event_id], tickets)
+    drift.forget_others({it.room.event_id for it in found if it.room.event_id})
     return gauge

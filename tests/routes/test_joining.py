@@ -211,3 +211,17 @@ async def test_addresses_behind_a_trusted_proxy_are_told_apart(settings: Setting
 async def test_a_secret_is_needed(settings: Settings) -> None:
     with pytest.raises(CannotRun, match="FAIRGATE_SECRET"):
         create_app(settings.model_copy(update={"secret": SecretStr("")}))
+
+
+async def test_an_exact_place_comes_with_the_token_that_was_sent_while_nothing_changed(web: Web) -> None:
+    await web.room(admission_rate_per_minute=0)
+    mine, other = [(await web.post("/v1/rooms/hall/places")).json()["place_token"] for _ in range(2)]
+    beside = {"X-Place-Token": mine}
+    found = (await web.get("/v1/rooms/hall/places/me", headers=beside)).json()
+    assert found["place_token"] == mine
+    both = (await web.get("/v1/rooms/hall/places/me", headers=bearer(other) | beside)).json()
+    assert both["place_token"] == other  # whose place it is
+    await web.app.stores.redis.flushall()
+    again = (await web.get("/v1/rooms/hall/places/me", headers=beside)).json()
+    assert again["visitor_id"] == found["visitor_id"]
+    assert again["place_token"] != mine  # which names an epoch of the room that is over

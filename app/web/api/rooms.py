@@ -245,7 +245,9 @@ async def _known(request: Request) -> PlaceClaims | None:
 async def place(request: Request, claims: PlaceClaims) -> Response:
     """Get my exact place."""
     found, now = await queue.place(request.app.line, RoomId(request.params["room_id"]), claims)
-    return await _place_response(request, found, now, 200)
+    # Where there is an Authorization header, the claims are perhaps not those of this token.
+    token = None if b"authorization" in request.headers else request.header(b"x-place-token")
+    return await _place_response(request, found, now, 200, (claims, token) if token else None)
 
 
 @endpoint(
@@ -379,10 +381,16 @@ async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -
     return empty()
 
 
-async def _place_response(request: Request, found: Place, now: RoomStatus, status: int) -> Response:
+async def _place_response(
+    request: Request,
+    found: Place,
+    now: RoomStatus,
+    status: int,
+    sent: tuple[PlaceClaims, str] | None = None,
+) -> Response:
     app, room_id = request.app, RoomId(request.params["room_id"])
     room = app.line.rooms.peek(room_id, now) or await app.line.rooms.of(room_id, now)
-    token = place_token(app.places, found, now, room_id)
+    token = place_token(app.places, found, now, room_id, sent)
     rate = room.settings.admission_rate_per_minute
     document = place_document(room_id, found, now, rate, token)
     return json_response(status, document, [place_cookie(request, room_id, token), _PRIVATE])

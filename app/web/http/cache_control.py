@@ -33,5 +33,5 @@ def shared(call: str, *, published: bool = True) -> Header:
 
 
 def is_told(headers: list[Header]) -> bool:
-    """Whether an answer says itself who may keep it."""
-    return any(name.lower() == CACHE_CONTROL for name, _ in headers)
+    """Whether an answer says itself who may keep it. Names are in lower case, as ASGI has them."""
+    return CACHE_CONTROL in dict(headers)

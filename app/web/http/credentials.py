@@ -135,8 +135,11 @@ def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
 
 async def _current_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
     """A place token of this room. Raises CredentialInvalid, WrongRoom, RoomNotFound, StoreUnavailable."""
-    claims = _named_place(request, room_id, token)
-    if not await request.app.line.rooms.is_generation(room_id, claims.generation):
+    claims, rooms = _named_place(request, room_id, token), request.app.line.rooms
+    room = rooms.known(room_id)
+    if room is not None and room.generation == claims.generation:
+        return claims
+    if not await rooms.is_generation(room_id, claims.generation):
         raise _of_a_deleted_room()
     return claims
 
@@ -427,6 +430,6 @@ def cookie(
     request: Request, named: str, value: str, max_age_s: int, *, same_site: str = "Lax"
 ) -> tuple[bytes, bytes]:
     """Set-Cookie for a cookie of ours, bound to our host where there is TLS."""
-    name, secure = cookie_name(request, named), "; Secure" if request.is_secure() else ""
-    text = f"{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite={same_site}{secure}"
+    prefix, secure = (HOST_PREFIX, "; Secure") if request.is_secure() else ("", "")
+    text = f"{prefix}{named}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite={same_site}{secure}"
     return b"set-cookie", text.encode()

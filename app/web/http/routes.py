@@ -148,7 +148,7 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of a call without parameters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Auth:
     """Which credential a call needs: its name in the contract and how to read it off a request.
 

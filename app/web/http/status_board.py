@@ -29,6 +29,7 @@ from app.web.documents.waiting_room import StatusDocument, status_document
 from app.web.http.sse import COMMENT, COMMENT_EVERY_S, event, retry
 from app.web.http.streaming import END, Audience, Message, Stream, part
 
+SHOWN_MAX = 10_000  # rooms remembered
 FRESH_S = 1.0
 STALE_MAX_S = 30.0
 TICK_S = 0.25
@@ -136,6 +137,8 @@ class Board:
         document = status_document(room, status)
         now = time.monotonic()
         shown = Shown(room, status, document, _encoder.encode(document), now, now + FRESH_S)
+        if room_id not in self._shown and len(self._shown) >= SHOWN_MAX:
+            del self._shown[next(iter(self._shown))]  # the one first read; who asks for it reads it again
         self._shown[room_id] = shown
         return shown
 
