@@ -50,6 +50,7 @@ WITH RECURSIVE chain AS (
 ), used AS (
     UPDATE api_keys SET last_used_at = now() FROM chain
     WHERE api_keys.key_id = chain.key_id AND step = 1
+      AND NOT EXISTS (SELECT FROM chain WHERE revoked_at IS NOT NULL OR expires_at <= now())
       AND (chain.last_used_at IS NULL OR chain.last_used_at < now() - make_interval(secs => {USED_EVERY_S}))
 )
 SELECT key_id, chain.role, accounts.role AS maker_role, network, scopes, events,
