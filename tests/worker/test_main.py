@@ -103,11 +103,11 @@ async def test_arq_runs_the_worker_by_its_own_command(
 
         await wait_until(moved, "the line moves", timeout_s=30)
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
-        assert await asyncio.wait_for(check.wait(), 10) == 0
+        assert await asyncio.wait_for(check.wait(), 60) == 0
         worker.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(worker.wait(), 20) == 0
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
-        assert await asyncio.wait_for(check.wait(), 10) == 1
+        assert await asyncio.wait_for(check.wait(), 60) == 1
     finally:
         with suppress(ProcessLookupError):
             worker.kill()
