@@ -85,6 +85,18 @@ def made_for(answer: httpx.Response) -> tuple[object, ...]:
     )
 
 
+def every_path() -> set[str]:
+    """Every page and every GET that has an end, of a sale that is published and of one that is not."""
+    paths = {filled(it.path) for it in CALLS if it.method == "GET" and it.name not in STREAMS}
+    paths |= {it.replace("/hall", "/gala") for it in paths}
+    paths |= {it.replace("/gala", "/secret") for it in paths}
+    paths |= {address(it).replace("/hall", "/gala") for it in PAGES}
+    pages = {it.path for it in CONSOLE if it.method == "GET"} - ENDLESS
+    paths |= {address(it).replace("/hall", "/gala") for it in pages}
+    paths |= {"/docs", "/nowhere", "/v1/nowhere"}
+    return paths - {"/metrics", "/readyz"}  # for operators, not through nginx
+
+
 async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Front) -> None:
     web = front.web
     await web.event()
@@ -103,14 +115,7 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
         {"Accept": "text/html", "accept-encoding": "gzip"},
     ]
     sheet = (await ask(front.direct, "/", {})).text.partition('href="/static/')[2].partition('"')[0]
-    paths = {filled(it.path) for it in CALLS if it.method == "GET" and it.name not in STREAMS}
-    paths |= {it.replace("/hall", "/gala") for it in paths}
-    paths |= {it.replace("/gala", "/secret") for it in paths}
-    paths |= {address(it).replace("/hall", "/gala") for it in PAGES}
-    pages = {it.path for it in CONSOLE if it.method == "GET"} - ENDLESS
-    paths |= {address(it).replace("/hall", "/gala") for it in pages}
-    paths |= {f"/static/{sheet}", "/docs", "/nowhere", "/v1/nowhere"}
-    paths -= {"/metrics", "/readyz"}  # for operators, not through nginx
+    paths = every_path() | {f"/static/{sheet}"}
     kept = set()
 
     async def checked(path: str) -> None:
