@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 from app.core.clock import in_zone
 from app.core.model import Author
-from app.restoring.loaded_rooms import stores_answer
-from app.store.connections import Stores
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
 from app.store.sql import audit
 from app.store.sql.audit import AuditFilter, Change, Entry, Fields
-from app.store.sql.rooms import Connection
 
 
 class Thing(NamedTuple):

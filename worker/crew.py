@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from redis.asyncio import RedisCluster
 
 from app import loops
 from app.core.errors import CannotRun
@@ -26,7 +25,7 @@ from app.monitoring.ops_server import Ops
 from app.payments import gateways
 from app.runtime import gc_tuning
 from app.settings import Settings
-from app.store.connections import connected
+from app.store.connections import connected, is_cluster
 from app.waiting_room.queue import open_line
 from worker import admission, channels, expiry, mail, notices, payments, processor, repair, samples
 from worker.context import WorkerContext
@@ -75,7 +74,7 @@ async def start(arq: dict[Any, Any]) -> None:
         gateways.check(settings.gateway)
     async with AsyncExitStack() as opened:
         stores = await opened.enter_async_context(connected(settings, "worker"))
-        if isinstance(stores.redis, RedisCluster) and not settings.queue_redis_url:
+        if is_cluster(stores.redis) and not settings.queue_redis_url:
             raise CannotRun(
                 "REDIS_URL is a Redis Cluster, where arq cannot keep its queue; "
                 "set QUEUE_REDIS_URL to a Redis that is none"

@@ -20,8 +20,9 @@ from app.restoring.unloading import unload_closed
 from app.store.redis import submissions
 from app.store.redis.busy import KEYS, WITHIN_MS, busy_rooms
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import balances, retention, sessions
+from app.store.sql import balances, retention
 from app.store.sql.hold_endings import EXPIRE_MAX
+from app.store.sql.locks import try_lock
 from worker.context import WorkerContext
 from worker.timing import in_time, repeat
 
@@ -98,7 +99,7 @@ async def _sales(ctx: WorkerContext, within_s: float, changed_within_s: float = 
 
 async def _reconcile(ctx: WorkerContext, room_id: RoomId, event_id: EventId) -> None:
     async with ctx.stores.postgres.acquire() as connection, connection.transaction():
-        if not await sessions.try_lock(connection, "reconcile", room_id):
+        if not await try_lock(connection, "reconcile", room_id):
             return
         try:
             report = await reconcile.reconcile(ctx.stores, event_id, mend=True)

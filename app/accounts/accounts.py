@@ -6,7 +6,6 @@ import secrets
 import time
 from datetime import UTC, datetime
 
-import asyncpg
 import msgspec
 
 from app import audit
@@ -20,11 +19,10 @@ from app.core.email import mailbox, normalised
 from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
 from app.core.tokens import PlaceSigner
-from app.restoring.loaded_rooms import stores_answer
-from app.store.connections import Stores
+from app.store.away import stores_answer
+from app.store.connections import Connection, Postgres, Stores
 from app.store.sql import accounts, balances, reservations, sign_ins
 from app.store.sql.accounts import AccountFilter
-from app.store.sql.rooms import Connection
 
 RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
 NEVER_OVER_MS = 2**62  # of tokens that no password was given for
@@ -222,7 +220,7 @@ async def reservations_page(
         return await reservations.of_visitors(stores.postgres, visitors, subject, limit=limit, offset=offset)
 
 
-async def issue_access_token(postgres: asyncpg.Pool, subject: str, role: Role) -> tuple[str, datetime]:
+async def issue_access_token(postgres: Postgres, subject: str, role: Role) -> tuple[str, datetime]:
     """An access token for `subject` with `role`, and when it ends."""
     keyring = await signing_keys.open_keyring(postgres)
     token, exp = keyring.signer.sign_access(Account(subject=subject, role=role), int(time.time()))

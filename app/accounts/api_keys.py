@@ -21,7 +21,7 @@ from app.audit import Thing
 from app.core.errors import CredentialInvalid, NotFound, ValidationFailed
 from app.core.model import Account, Author, KeyRole, Role
 from app.core.scopes import SCOPES, KeyRights, Scope
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql import api_keys
 from app.store.sql.api_keys import ApiKey, KeyRow

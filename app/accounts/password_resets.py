@@ -12,11 +12,10 @@ from app.core.email import Traces, mailbox, normalised
 from app.core.errors import CredentialInvalid, NotFound
 from app.core.model import Author, RegisteredAccount
 from app.core.resets import ResetSigner, digest
-from app.restoring.loaded_rooms import stores_answer
-from app.store.connections import Stores
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
 from app.store.sql import accounts, password_resets, sign_ins
 from app.store.sql.password_resets import Asked
-from app.store.sql.rooms import Connection
 
 TOKEN_MAX = 100
 

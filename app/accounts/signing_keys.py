@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
-import asyncpg
-
 from app import audit
 from app.audit import Thing
 from app.core.errors import CredentialInvalid
 from app.core.model import Account, Author, BookingClaims, PassClaims
 from app.core.tokens import PURPOSES, BookingSigner, Purpose, SigningKey, UnknownKey
-from app.store.connections import POSTGRES_AWAY
+from app.store.connections import POSTGRES_AWAY, Connection, Postgres
 from app.store.sql import signing_keys
-from app.store.sql.rooms import Connection
 
 REFRESH_S = 2.0  # a new key is used everywhere within this, and a revoked one nowhere
 UNKNOWN_KEY_REFRESH_S = 1.0  # forged key names cost at most one query in this
@@ -23,7 +20,7 @@ UNKNOWN_KEY_REFRESH_S = 1.0  # forged key names cost at most one query in this
 class Keyring:
     """The signer with the keys as they were last loaded."""
 
-    def __init__(self, postgres: asyncpg.Pool, signer: BookingSigner) -> None:
+    def __init__(self, postgres: Postgres, signer: BookingSigner) -> None:
         self._postgres = postgres
         self._looked_again_at_s = -UNKNOWN_KEY_REFRESH_S
         self.signer = signer
@@ -68,7 +65,7 @@ class Keyring:
         await self.refresh()
 
 
-async def open_keyring(postgres: asyncpg.Pool) -> Keyring:
+async def open_keyring(postgres: Postgres) -> Keyring:
     """The keyring of this process; makes the installation's first key of each purpose when there is none."""
     keys = await signing_keys.load_keys(postgres)
     if missing := set(PURPOSES) - {it.purpose for it in keys}:
@@ -78,7 +75,7 @@ async def open_keyring(postgres: asyncpg.Pool) -> Keyring:
     return Keyring(postgres, BookingSigner(keys))
 
 
-async def rotate(postgres: asyncpg.Pool, *, by: Author) -> dict[Purpose, str]:
+async def rotate(postgres: Postgres, *, by: Author) -> dict[Purpose, str]:
     """Make a new signing key of each purpose; the `kid` of each. Tokens signed before stay good until they
     run out."""
     made = {}
@@ -88,7 +85,7 @@ async def rotate(postgres: asyncpg.Pool, *, by: Author) -> dict[Purpose, str]:
     return made
 
 
-async def revoke(postgres: asyncpg.Pool, kid: str, *, by: Author) -> Purpose | None:
+async def revoke(postgres: Postgres, kid: str, *, by: Author) -> Purpose | None:
     """No token of this key is good any longer, in this process's next look and within seconds everywhere; a
     new key signs if this one did. Its purpose; None: there is none with this `kid` that was not revoked."""
     async with postgres.acquire() as connection, connection.transaction():

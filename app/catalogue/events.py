@@ -26,12 +26,11 @@ from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNo
 from app.core.model import Author, Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
 from app.core.seating import Section
 from app.reservations import holds
-from app.restoring.loaded_rooms import stores_answer
-from app.store.connections import Stores
+from app.store.away import stores_answer
+from app.store.connections import Connection, Queries, Stores
 from app.store.scripts.stock import RoomNotReady
 from app.store.sql import events, rooms, seats
 from app.store.sql.events import EventFilter
-from app.store.sql.rooms import Connection, Queries
 from app.waiting_room import control
 
 T = TypeVar("T")

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-import asyncpg
-
 from app.core.errors import EventNotFound, Refusal, RoomNotFound
 from app.core.model import RoomId
-from app.store.connections import POSTGRES_AWAY
+from app.store.connections import POSTGRES_AWAY, Postgres
 from app.store.sql import events
 
 REFRESH_S = 1.0
@@ -22,7 +20,7 @@ REFRESH_S = 1.0
 class Hidden:
     """One per process; `on_hidden` is told of rooms that were seen until now."""
 
-    def __init__(self, postgres: asyncpg.Pool, on_hidden: Callable[[RoomId], None]) -> None:
+    def __init__(self, postgres: Postgres, on_hidden: Callable[[RoomId], None]) -> None:
         self._postgres = postgres
         self._on_hidden = on_hidden
         self._rooms: frozenset[str] = frozenset()

@@ -13,9 +13,9 @@ from app.core.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicket
 from app.core.errors import AlreadyExists, Conflict
 from app.core.model import Author, EventId, TicketType, TicketTypeId
 from app.core.seating import Section
+from app.store.connections import Connection
 from app.store.sql import events, seats
 from app.store.sql.audit import Fields
-from app.store.sql.rooms import Connection
 
 
 async def insert(connection: Connection, event_id: EventId, new: NewTicketType, by: Author) -> TicketType:

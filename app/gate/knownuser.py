@@ -16,7 +16,7 @@ from app.core.model import Author, RoomId, VisitorId
 from app.gate.sessions import Gate, sessions_known
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, NotTaken
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import gate as gate_scripts

@@ -21,7 +21,7 @@ from app.core.errors import (
 )
 from app.core.handover import Ticket
 from app.core.model import Author, Place, RoomId, RoomSettings, VisitorId, session_id
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import POSTGRES_AWAY
 from app.store.keys import RoomKeys

@@ -18,7 +18,7 @@ from app.core.csv_rows import csv_rows
 from app.core.errors import Conflict, EventNotFound, NotFound, ValidationFailed
 from app.core.jobs import SUBJECT_MAX, TEXT_MAX, UNFINISHED_MAX, JobKind, JobRequest
 from app.core.model import Author, EventId
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.redis import job_queue
 from app.store.sql import jobs, reservations

@@ -17,10 +17,9 @@ from app.core.csv_rows import csv_rows
 from app.core.jobs import ITEMS_MAX, JobKind
 from app.core.model import Author
 from app.reservations import holds
-from app.store.connections import STORE_AWAY, Stores
+from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.sql import hold_endings, jobs, mails, orders
 from app.store.sql.jobs import Item, Job
-from app.store.sql.rooms import Connection
 
 EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders a step
 TRIES_MAX = 10  # of an order that cannot be cancelled just now

@@ -16,7 +16,7 @@ from app.core.model import EventId, TicketType
 from app.loops import failed
 from app.monitoring import counts, stats
 from app.monitoring.stats import RoomFigures
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql import events, jobs, mails, outbox, webhooks
 from app.waiting_room.queue import Line

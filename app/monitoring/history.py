@@ -8,7 +8,7 @@ from app import metrics
 from app.core.clock import now_ms
 from app.core.history import EVERY_MS, KEPT_MS, Sample, p99_ms
 from app.core.model import Room, RoomId, RoomStatus
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import history

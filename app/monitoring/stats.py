@@ -8,7 +8,7 @@ from app import metrics
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.model import EventId, Room, RoomId, RoomStatus
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import WORKERS, RoomKeys
 from app.store.redis import ledger, submissions

@@ -8,7 +8,7 @@ from app import logs, metrics
 from app.core.email import ClaimSigner, Traces, normalised
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed, WrongAccount
 from app.core.model import Account, Reservation, ReservationId, RoomId, VisitorId
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, Stores
 from app.store.sql import accounts, mailboxes, reservations
 from app.store.sql.mailboxes import Kept, NewMailbox

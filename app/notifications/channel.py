@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from app.settings import Settings
-from app.store.connections import Stores
+from app.store.connections import Connection, Stores
 from app.store.sql.outbox import Waiting
-from app.store.sql.rooms import Connection
 
 # Send a few that are due. None: there were none; False: not one was taken, so rest a while.
 Send = Callable[[Stores], Awaitable[bool | None]]

@@ -9,10 +9,9 @@ from __future__ import annotations
 from app import logs
 from app.notifications.channels import CHANNELS
 from app.set_aside import failures
-from app.store.connections import STORE_AWAY, Stores
+from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.redis import notice_stream
 from app.store.sql import outbox
-from app.store.sql.rooms import Connection
 
 LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
 

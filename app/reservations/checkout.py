@@ -34,7 +34,8 @@ from app.payments.gateway import (
     GatewayNotAsked,
 )
 from app.reservations import holds
-from app.reservations.pending import Desk, stores_needed
+from app.reservations.pending import Desk
+from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import Stores
 from app.store.sql import hold_endings, payments, reservations
@@ -82,7 +83,7 @@ async def confirm(
         payment.token,
     )
     desk.gateway.accept(attempt)
-    with stores_needed():
+    with stores_answer():
         return await desk.see_through(_pay(desk, attempt))
 
 
@@ -93,7 +94,7 @@ async def _is_real(desk: Desk, reservation_id: ReservationId) -> bool:
     """
     if desk.settings.simulates_payments:
         return True
-    with stores_needed():
+    with stores_answer():
         if desk.settings.gateway:
             return not await payments.is_of_a_test(desk.stores.postgres, reservation_id)
         if await payments.is_for_money(desk.stores.postgres, reservation_id):
@@ -229,7 +230,7 @@ async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
 
     Raises ReservationNotFound, and Conflict while a payment is under way.
     """
-    with stores_needed():
+    with stores_answer():
         ended = await hold_endings.cancel(desk.stores.postgres, reservation_id)
         return await finish_cancel(desk, reservation_id, ended)
 
@@ -251,7 +252,7 @@ async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
     By how much is the event's policy. Raises ReservationNotFound, HoldExpired, and Conflict where the event
     offers none or it is no hold any longer.
     """
-    with stores_needed():
+    with stores_answer():
         extended = await reservations.extend(desk.stores.postgres, reservation_id)
         found = await _fetch(desk, reservation_id)
         if extended:
@@ -299,7 +300,7 @@ async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: st
     doubled and out of order, and a stolen secret makes us look, and no more. While the books say nothing yet,
     the worker goes on asking. The caller has checked the signature.
     """
-    with stores_needed():
+    with stores_answer():
         if await payments.is_heard(stores.postgres, message_id):
             return
         made = await payments.state(stores.postgres, payment_id)

@@ -41,8 +41,9 @@ from app.reservations import turnover
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
 from app.reservations.holds import keys_of
-from app.reservations.pending import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk, stores_needed
+from app.reservations.pending import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk
 from app.reservations.request import Wish, not_on_sale, wish_of
+from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY
 from app.store.redis import submissions
@@ -181,7 +182,7 @@ async def _submit(
     if word == "price_changed":
         raise PriceChanged(amount=int(detail))
     if word == "other_event":
-        with stores_needed():
+        with stores_answer():
             room_id = await reservations.room_of(desk.stores.postgres, event_id)
         if room_id is None:
             raise EventNotFound
@@ -265,7 +266,7 @@ async def get(
     With the asker's token also their own submission is known that was not waited for: None while it is not
     decided ("ask again"), the refusal it came to. Raises ReservationNotFound, StoreUnavailable.
     """
-    with stores_needed():
+    with stores_answer():
         found = await desk.read.submit("", reservation_id)
         if found is not None:
             return found
@@ -284,13 +285,13 @@ async def get(
 
 async def of_visitor(desk: Desk, event_id: EventId, visitor_id: VisitorId) -> list[Reservation]:
     """What a visitor holds, bought and gave up of an event, the newest first. Raises StoreUnavailable."""
-    with stores_needed():
+    with stores_answer():
         return await reservations.of_visitor(desk.stores.postgres, event_id, visitor_id)
 
 
 async def of_visits(desk: Desk, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
     """What one browser reserved in the rooms it has places of, the newest first. Raises StoreUnavailable."""
-    with stores_needed():
+    with stores_answer():
         return await reservations.of_visits(desk.stores.postgres, visitors)
 
 
@@ -300,7 +301,7 @@ async def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Rese
     with desk.changes(reservation_id) as changed:
         while seen is None or seen.status not in ENDED:
             changed.clear()
-            with stores_needed():
+            with stores_answer():
                 found = await desk.read.submit("", reservation_id)
             if found is None:
                 raise ReservationNotFound

@@ -15,7 +15,7 @@ from app.core.model import Author, EventId, Reservation, ReservationId, VisitorI
 from app.core.tokens import PlaceSigner
 from app.reservations import checkout
 from app.reservations.pending import Desk
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql import accounts, balances, hold_endings, reservations
 from app.store.sql import orders as order_rows

@@ -8,7 +8,8 @@ from app.core.clock import now_ms
 from app.core.errors import Conflict, HoldExpired, ReservationNotFound
 from app.core.model import Author, Reservation, ReservationId
 from app.reservations import holds
-from app.reservations.pending import Desk, stores_needed
+from app.reservations.pending import Desk
+from app.store.away import stores_answer
 from app.store.sql import orders, payments
 from app.store.sql.payments import Attempt, Sold
 
@@ -35,7 +36,7 @@ async def _confirm(
     desk: Desk, reservation_id: ReservationId, method: str, reference: str, by: Author | None
 ) -> Reservation:
     attempt = Attempt(desk.signed(f"{method}|{reservation_id}"), reservation_id, "", method, reference)
-    with stores_needed():
+    with stores_answer():
         await desk.see_through(_sell(desk, attempt, by))
         found = await desk.read.submit("", reservation_id)
     if found is None:

@@ -208,15 +208,6 @@ async def open_desk(stores: Stores, settings: Settings, running: Loops | None = 
                 desk.tell(reservation_id, stopping)
 
 
-@contextmanager
-def stores_needed() -> Iterator[None]:
-    """Turn the errors of an unavailable store into StoreUnavailable."""
-    try:
-        yield
-    except STORE_AWAY as error:
-        raise StoreUnavailable from error
-
-
 async def _extension_s(stores: Stores, event_id: EventId) -> int:
     try:
         return await reservations.extension_s(stores.postgres, event_id)

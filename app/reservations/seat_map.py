@@ -7,7 +7,8 @@ from typing import Any
 from app.core.errors import Restoring
 from app.core.model import RoomId
 from app.core.seating import SeatRow
-from app.restoring.loaded_rooms import LoadedRooms, stores_answer
+from app.restoring.loaded_rooms import LoadedRooms
+from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.scripts import room
 from app.store.sql import seats

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
+from app.core.errors import Restoring, RoomNotFound
 from app.core.model import Room, RoomId, RoomStatus
 from app.restoring.room import rebuild_room
 from app.restoring.unloading import status_of
-from app.store.connections import POSTGRES_AWAY, STORE_AWAY, Stores
+from app.store.away import stores_answer
+from app.store.connections import POSTGRES_AWAY, Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
@@ -26,15 +26,6 @@ LOAD_WAIT_S = 2.0  # how long a request waits for a room to come to life
 KNOWN_MAX = 2_000  # rooms remembered; some have pictures in their settings
 LOOK_AGAIN_S = 0.02
 COMPARE_EVERY_S = 1.0
-
-
-@contextmanager
-def stores_answer() -> Iterator[None]:
-    """Turn the errors of an unavailable store into StoreUnavailable."""
-    try:
-        yield
-    except STORE_AWAY as error:
-        raise StoreUnavailable from error
 
 
 class LoadedRooms:

@@ -23,13 +23,14 @@ from app.store.scripts import admission, room
 from app.store.scripts.admission import RestorePoint
 from app.store.scripts.stock import RoomNotReady
 from app.store.sql import rooms, sessions
+from app.store.sql.locks import try_lock
 from app.store.sql.rooms import RoomRow
 
 
 async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
     """Restore the room unless it is complete. False if another process does. Raises RoomNotFound."""
     async with stores.postgres.acquire() as connection, connection.transaction():
-        if not await sessions.try_lock(connection, "fairgate restore", room_id):
+        if not await try_lock(connection, "fairgate restore", room_id):
             return False
         if await is_whole(stores, room_id):
             return True

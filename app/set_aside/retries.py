@@ -8,10 +8,9 @@ from app import audit
 from app.audit import Thing
 from app.core.errors import Conflict, NotFound
 from app.core.model import Author
-from app.restoring.loaded_rooms import stores_answer
-from app.store.connections import Stores
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
 from app.store.sql import delivery_log, mails, outbox, set_aside, webhooks
-from app.store.sql.rooms import Connection
 from app.store.sql.set_aside import SetAside
 
 

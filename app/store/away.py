@@ -7,6 +7,8 @@ by what the store said (Redis: the first word; Postgres: the SQLSTATE), also by 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
@@ -14,6 +16,8 @@ from asyncpg import exceptions as asyncpg_errors
 from redis.exceptions import ClusterError, RedisClusterException, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from app.core.errors import StoreUnavailable
 
 # Redis -----------------------------------------------------------------------------------------------------
 
@@ -101,3 +105,12 @@ POSTGRES_AWAY: tuple[type[Exception], ...] = (
     TimeoutError,
 )
 STORE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *POSTGRES_AWAY)
+
+
+@contextmanager
+def stores_answer() -> Iterator[None]:
+    """Turn the errors of an unavailable store into StoreUnavailable."""
+    try:
+        yield
+    except STORE_AWAY as error:
+        raise StoreUnavailable from error

@@ -28,6 +28,9 @@ __all__ = [
     "POSTGRES_AWAY",
     "REDIS_AWAY",
     "STORE_AWAY",
+    "Connection",
+    "Postgres",
+    "Queries",
     "RedisClient",
     "StoreRefused",
     "Stores",
@@ -36,11 +39,15 @@ __all__ = [
     "connect_postgres",
     "connect_redis",
     "connected",
+    "is_cluster",
     "postgres_connector",
     "queue_pool",
 ]
 
 RedisClient = Redis | RedisCluster  # the commands we use are the same on both
+Postgres = asyncpg.Pool
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Queries = Postgres | Connection  # a statement of its own, or one in the caller's transaction
 
 NOT_USABLE: tuple[type[Exception], ...] = (
     *POSTGRES_AWAY,
@@ -59,6 +66,11 @@ class StoreRefused(CannotRun):
 
 class WrongAddress(StoreRefused, WrongUsage):
     """The address of a store asks for what cannot be; nothing was connected to."""
+
+
+def is_cluster(redis: RedisClient) -> bool:
+    """Whether these are several servers, of which each has a part of the keys."""
+    return isinstance(redis, RedisCluster)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.model import RoomId
-from app.store.connections import RedisClient
+from app.store.connections import Queries, RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts.admission import EndingRecord
-from app.store.sql.rooms import Queries
 
 
 async def kept_until(redis: RedisClient, keys: RoomKeys) -> int:

@@ -21,9 +21,9 @@ from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorI
 from app.core.moments import check_moments
 from app.core.rules import RoomAction
 from app.core.validation_messages import invalid
-from app.restoring.loaded_rooms import stores_answer
 from app.restoring.room import rebuild_room
-from app.store.connections import Stores
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
 from app.store.keys import ROOMS, RoomKeys
 from app.store.redis import busy
 from app.store.redis.busy import mark_busy
@@ -33,7 +33,6 @@ from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
 from app.store.sql import rooms, sessions
 from app.store.sql.audit import AuditFilter, Fields
-from app.store.sql.rooms import Connection
 from app.waiting_room.queue import Line
 
 OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}

@@ -7,7 +7,7 @@ import re
 from app.core import typed
 from app.core.email import normalised
 from app.core.model import RoomId
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import visitors

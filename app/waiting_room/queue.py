@@ -18,9 +18,10 @@ from app.core import errors, rules
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.handover import CarryCode
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
-from app.restoring.loaded_rooms import LoadedRooms, stores_answer
+from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
 from app.store import ended_places
+from app.store.away import stores_answer
 from app.store.coalescer import Coalescer, CoalescerFull
 from app.store.connections import Stores
 from app.store.keys import RoomKeys

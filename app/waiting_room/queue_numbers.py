@@ -8,7 +8,8 @@ from app.core.model import RoomId
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import admission
-from app.store.sql import rooms, sessions
+from app.store.sql import rooms
+from app.store.sql.locks import try_lock
 
 DRAW_BATCH = 2_000  # visitors: a few ms of script, one INSERT
 
@@ -42,7 +43,7 @@ async def draw_batch(stores: Stores, room_id: RoomId) -> int:
     a visitor one number in Postgres, and only the first to come with the number that is next moves anybody.
     """
     async with stores.postgres.acquire() as connection, connection.transaction():
-        if not await sessions.try_lock(connection, "fairgate draw", room_id):
+        if not await try_lock(connection, "fairgate draw", room_id):
             return 0
         return await _draw_next(stores, room_id)
 

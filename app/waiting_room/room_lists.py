@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from app.core.errors import RoomNotFound
 from app.core.model import Room, RoomId, RoomStatus
 from app.loops import gathered
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.redis import busy
 from app.store.scripts import room as room_scripts

@@ -9,7 +9,7 @@ import httpx
 
 from app.core.model import RoomId
 from app.store.connections import Stores
-from app.store.sql import sessions
+from app.store.sql.locks import try_lock
 from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint
 from tests.contract.test_every_call import filled, headers_for
@@ -43,7 +43,7 @@ async def test_a_room_that_is_restored_is_told_as_the_contract_says(
 
     redis: Any = stores.redis
     async with stores.postgres.acquire() as connection, connection.transaction():
-        assert await sessions.try_lock(connection, "fairgate restore", RoomId("gala"))  # nobody restores it
+        assert await try_lock(connection, "fairgate restore", RoomId("gala"))  # nobody restores it
         await redis.flushall()
         in_room = [
             it for it in CALLS if it.path.startswith(("/v1/rooms/{room_id}", "/v1/events/{event_id}/"))

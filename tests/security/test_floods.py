@@ -131,7 +131,7 @@ async def status_from(url: str, source: str, path: str = "/v1/rooms") -> bytes:
 async def test_slow_bodies_of_one_address_keep_no_other_out(
     stores: Stores, settings: Settings, server: ServerName
 ) -> None:
-    chosen = {"rate_limits": "on", "requests_per_address": 50, "body_timeout_s": 120.0}
+    chosen = {"rate_limits": True, "requests_per_address": 50, "body_timeout_s": 120.0}
     async with served(settings.model_copy(update=chosen)) as web, listening(web.quart, server) as url:
         slow = [await a_slow_body(url, "127.0.0.1") for _ in range(100)]
         told = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _ in slow]
@@ -162,7 +162,7 @@ async def test_slow_bodies_of_one_address_keep_no_other_out(
 
 
 async def test_what_our_proxies_send_is_theirs_to_limit(stores: Stores, settings: Settings) -> None:
-    chosen = {"rate_limits": "on", "requests_per_address": 5, "trusted_proxies": ["127.0.0.0/8"]}
+    chosen = {"rate_limits": True, "requests_per_address": 5, "trusted_proxies": ["127.0.0.0/8"]}
     async with served(settings.model_copy(update=chosen)) as web, listening(web.quart) as url:
         slow = [await a_slow_body(url, "127.0.0.1") for _ in range(20)]
         assert (await status_from(url, "127.0.0.1")).startswith(b"HTTP/1.1 200 ")

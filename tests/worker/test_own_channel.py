@@ -10,10 +10,9 @@ from app.notifications.channel import Channel, Send
 from app.notifications.channels import CHANNELS
 from app.notifications.relay import relay
 from app.settings import Settings
-from app.store.connections import Stores
+from app.store.connections import Connection, Stores
 from app.store.sql import reservations
 from app.store.sql.outbox import Waiting
-from app.store.sql.rooms import Connection
 from tests.sales import a_sale
 from tests.store.test_reservations import ORIGIN, new_hold
 from tests.waiting import wait_until

@@ -34,14 +34,13 @@ from app.core.webhook_policy import retry_after_s
 from app.notifications import email_content
 from app.notifications.channel import Channel, Send
 from app.notifications.email_content import Letter, Overtaken, Writer
-from app.restoring.loaded_rooms import stores_answer
 from app.set_aside import failures
 from app.settings import Settings
-from app.store.connections import STORE_AWAY, Stores
+from app.store.away import stores_answer
+from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.sql import mails
 from app.store.sql.mails import Mail, MailRow
 from app.store.sql.outbox import Waiting
-from app.store.sql.rooms import Connection
 
 LANES = 4  # connections to the server at once
 LINE_BROKEN: tuple[type[Exception], ...] = (SMTPException, *STORE_AWAY)

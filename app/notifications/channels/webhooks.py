@@ -24,15 +24,14 @@ from app.loops import each
 from app.notifications import safe_post
 from app.notifications.channel import Channel
 from app.notifications.safe_post import AddressRefused, NotTaken
-from app.restoring.loaded_rooms import stores_answer
 from app.set_aside import failures
 from app.settings import Settings
-from app.store.connections import STORE_AWAY, Stores
+from app.store.away import stores_answer
+from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.sql import delivery_log as log_of_attempts
 from app.store.sql import outbox, webhooks
 from app.store.sql.delivery_log import Answer, Attempt, Queued
 from app.store.sql.outbox import Waiting
-from app.store.sql.rooms import Connection
 from app.store.sql.webhooks import Delivery, Target, Webhook
 
 AT_ONCE = 16  # requests to one webhook at the same time, per worker

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
-
 from app.core.clock import now_ms
 from app.core.errors import ValidationFailed
 from app.payments.gateway import Charge, GatewayFailed
 from app.settings import Settings
-from app.store.connections import Stores
+from app.store.connections import Postgres, Stores
 from app.store.sql import simulated_charges
 from app.store.sql.payments import Attempt, Bill
 
@@ -22,7 +20,7 @@ LATE_MS = 1_000  # tok_late: so long after the hold has ended
 class SimulatedGateway:
     """A gateway that answers by the token, and keeps its books in Postgres so that it remembers."""
 
-    def __init__(self, postgres: asyncpg.Pool) -> None:
+    def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
     def accept(self, attempt: Attempt) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from app.core.model import RegisteredAccount, Role
-from app.store.sql.rooms import Connection, Queries
+from app.store.connections import Connection, Queries
 
 
 class AccountFilter(NamedTuple):

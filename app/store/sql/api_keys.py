@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.model import KeyRole, Role
-from app.store.sql.rooms import Connection, Queries
+from app.store.connections import Connection, Queries
 
 CHAIN_MAX = 8  # keys made by keys
 USED_EVERY_S = 60.0  # `last_used_at` is written at most so often

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from app.core.model import Author
-from app.store.sql.rooms import Connection
+from app.store.connections import Connection
 
 Fields = dict[str, Any]
 

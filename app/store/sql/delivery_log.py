@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from app.store.connections import Connection
 from app.store.sql.outbox import AT
-from app.store.sql.rooms import Connection
 
 ATTEMPTS_KEPT_DAYS = 7
 ATTEMPTS_MAX = 10_000  # kept for each webhook

@@ -10,7 +10,8 @@ import asyncpg
 
 from app.core import typed
 from app.core.model import Event, EventId, RoomId, TicketType, TicketTypeId
-from app.store.sql.rooms import Connection, Queries, readable
+from app.store.connections import Connection, Queries
+from app.store.sql.rooms import readable
 
 _COLUMNS = """
     event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.model import ReservationStatus, RoomId
-from app.store.sql.rooms import Connection, Queries
+from app.store.connections import Connection, Queries
 
 EXPIRE_MAX = 1000  # rows a statement
 LONG_S = 20.0

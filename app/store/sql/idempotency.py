@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from app.store.sql.rooms import Connection
+from app.store.connections import Connection
 
 KEPT_H = 24
 

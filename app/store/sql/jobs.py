@@ -11,8 +11,8 @@ import msgspec
 
 from app.core.jobs import UNFINISHED, UNFINISHED_MAX, JobKind, JobRequest, JobState
 from app.core.model import Role
+from app.store.connections import Connection, Queries
 from app.store.sql.orders import WHERE
-from app.store.sql.rooms import Connection, Queries
 
 BREAKS_MAX = 3  # steps that fail in a row, until the job is given up
 WHY_MAX = 300

@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.knownuser import Face
 from app.core.model import RoomId, VisitorId
-from app.store.sql.rooms import Connection, Queries
+from app.store.connections import Connection, Queries
 
 ROOMS_MAX = 200  # of one customer that are told to a connector
 FORGET_MAX = 10  # used tokens whose time is over, forgotten with each that is used

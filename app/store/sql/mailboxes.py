@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from app.store.sql.rooms import Connection
+from app.store.connections import Connection
 
 ASKED_A_DAY = 3  # confirmations to one address, over all rooms
 ASKING_AN_HOUR = 20  # confirmations asked for from one network address; many people may share it

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from app.core.email import MailKind, MailState
-from app.store.sql.rooms import Connection, readable
+from app.store.connections import Connection
+from app.store.sql.rooms import readable
 
 LEASE_S = 120.0  # an attempt that was begun is over after so long: its worker died
 GIVE_UP_AFTER_S = 86_400.0

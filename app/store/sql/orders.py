@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.model import EventId, VisitorId
-from app.store.sql.rooms import Connection
+from app.store.connections import Connection
 
 CHUNK = 1000
 LONG_S = 60.0  # the first chunk sorts all of them

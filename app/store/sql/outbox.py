@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.model import NoticeType
-from app.store.sql.rooms import Connection
+from app.store.connections import Connection
 
 KEPT_DAYS = 3  # what was told can be replayed for so long
 NOTICES_MAX = 500  # one step of the relay; the last row may hold more, as many as were changed at once

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.resets import RESET_S
-from app.store.sql.rooms import Connection, Queries
+from app.store.connections import Connection, Queries
 
 ASKED_A_DAY = 3  # links to one address
 ASKING_AN_HOUR = 20  # links asked for from one network address; many people may share it

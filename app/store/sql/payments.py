@@ -9,8 +9,7 @@ import asyncpg
 
 from app.core.clock import to_ms
 from app.core.model import ReservationStatus, RoomId
-from app.store.connections import POSTGRES_AWAY
-from app.store.sql.rooms import Queries
+from app.store.connections import POSTGRES_AWAY, Queries
 
 PaymentStatus = Literal["asked", "succeeded", "declined", "failed", "refunding", "refunded"]
 OPEN_MAX = 200  # payments looked after in one go

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from app.core.model import RoomId
-from app.store.sql.rooms import Queries
+from app.store.connections import Queries
 
 
 class Unloaded(NamedTuple):

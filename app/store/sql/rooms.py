@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import asyncpg
 import msgspec
 
 from app.core.clock import from_ms, to_ms
 from app.core.model import EventId, Room, RoomId, RoomSettings, RoomStatus, VisitorId
 from app.core.moments import EARLIEST, LATEST
-
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-Queries = asyncpg.Pool | Connection  # a statement of its own, or one in the caller's transaction
+from app.store.connections import Connection, Queries
 
 PROGRESS_MAX = 100_000  # a day of seconds
 

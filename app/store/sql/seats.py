@@ -10,9 +10,8 @@ import asyncpg
 
 from app.core.model import EventId
 from app.core.seating import SeatRow, Section, row_of, seat_id
-from app.store.connections import RedisClient
+from app.store.connections import Connection, Queries, RedisClient
 from app.store.keys import RoomKeys
-from app.store.sql.rooms import Connection, Queries
 
 LONG_S = 60.0  # statements that read all seats of an event
 CHUNK = 10_000  # seats an INSERT

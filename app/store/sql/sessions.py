@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from app.core.clock import from_ms, to_ms
 from app.core.model import Place, RoomId, VisitorId
+from app.store.connections import Queries
 from app.store.scripts.admission import RestorePoint, SessionRecord
-from app.store.sql.rooms import Connection, Queries
 
 CHUNK = 1_000  # rows a script call
 POINT = """
@@ -119,14 +119,6 @@ async def next_epoch(
     """
     row = await queries.fetchrow(POINT, room_id, claim_window_s, block)
     return RestorePoint(**row) if row else None
-
-
-async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> bool:
-    """Take this room's lock until the transaction ends; False when somebody else has it."""
-    locked: bool = await connection.fetchval(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
-    )
-    return locked
 
 
 async def recent_sessions(queries: Queries, room_id: RoomId) -> AsyncIterator[list[SessionRecord]]:

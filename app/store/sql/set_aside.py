@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from app.store.sql.rooms import Connection
+from app.store.connections import Connection
 
 KEPT_MAX = 10_000
 _KEPT_DAYS = 30

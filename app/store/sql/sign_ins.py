@@ -8,7 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.model import Role
-from app.store.sql.rooms import Connection, Queries
+from app.store.connections import Connection, Queries
 
 SEEN_EVERY = "interval '1 minute'"  # a page a second does not need a write a second
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from app.core.tokens import KEY_OVERLAP_S, Purpose, SigningKey
-from app.store.sql.rooms import Connection
+from app.store.connections import Connection
 
 _ONE_AT_A_TIME = 0x6661_6972_6B65_7973  # advisory lock: two processes never make a first key each
 

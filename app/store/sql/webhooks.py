@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from app.store.connections import Connection
 from app.store.sql.delivery_log import Answer
 from app.store.sql.outbox import AT, Notice
-from app.store.sql.rooms import Connection
 
 LEASE_S = 60.0  # a delivery that was begun is another worker's to do after so long: its worker died
 GIVE_UP_AFTER_S = 86_400.0

@@ -19,7 +19,7 @@ from app.core.errors import (
 )
 from app.core.model import Account, RoomId, RoomSettings, Slug, VisitorId
 from app.core.rules import RoomAction
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.waiting_room import control
 from app.web.documents.waiting_room import RoomDocument, room_document
 from app.web.http.credentials import OPERATOR, author

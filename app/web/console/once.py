@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from app.core.errors import Conflict
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.sql import idempotency
 from app.store.sql.idempotency import Reply
 from app.web.console.staff import Staff

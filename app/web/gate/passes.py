@@ -16,7 +16,7 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import BookingClaims, PassClaims, RoomId, RoomSettings, VisitorId, session_of
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY
 from app.web.http.credentials import BOOKING_COOKIE, PLACE_PREFIX, cookies
 from app.web.http.routes import Request

@@ -12,7 +12,7 @@ from contextlib import suppress
 from app.core.errors import RoomNotFound, StoreUnavailable
 from app.core.gating import Bypass
 from app.core.model import Room, RoomId, RoomSettings
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.waiting_room.queue import Line
 from app.web.http.status_board import Board
 

@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.errors import IdempotencyKeyReused
 from app.core.model import Account
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.sql import idempotency
 from app.store.sql.idempotency import Reply
 from app.web.http.bodies import idempotency_key

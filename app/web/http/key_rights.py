@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.errors import EventNotAllowed, ReservationNotFound, ScopeRequired
 from app.core.model import Account
-from app.restoring.loaded_rooms import stores_answer
+from app.store.away import stores_answer
 from app.store.sql import reservations
 from app.web.http.credentials import Asker
 from app.web.http.routes import Endpoint, Request

@@ -1,0 +1,14 @@
+"""Locks in Postgres that only one process has at a time."""
+
+from __future__ import annotations
+
+from app.core.model import RoomId
+from app.store.connections import Connection
+
+
+async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> bool:
+    """Take this room's lock until the transaction ends; False when somebody else has it."""
+    locked: bool = await connection.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
+    )
+    return locked
