@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from app import audit
+from app import audit, logs
 from app.accounts import signing_keys
 from app.accounts.passwords import Passwords, refuse_common
 from app.audit import Thing
@@ -59,10 +59,12 @@ async def log_in(stores: Stores, passwords: Passwords, email: str, password: str
     with stores_answer():
         found = await accounts.select_by_email(stores.postgres, normalised(email))
         if not await passwords.verify(found.password_hash if found else None, password) or found is None:
+            logs.get(__name__).info("a password was wrong", account_id=found.account_id if found else None)
             raise CredentialInvalid("The e-mail or the password is wrong.")
         if passwords.is_outdated(found.password_hash):
             renewed = await passwords.hash(password)
             await accounts.replace_hash(stores.postgres, found.account_id, found.password_hash, renewed)
+    logs.get(__name__).info("somebody logged in", account_id=found.account_id)
     return found
 
 
@@ -161,6 +163,20 @@ async def change_password(
             if found.role != "user":  # the log is of what staff do
                 by, thing = Author(subject, found.role, request_id), Thing("account", subject)
                 await audit.record(connection, by, "change password", thing, after={"password": "replaced"})
+
+
+async def sign_out_everywhere(stores: Stores, account_id: str, *, by: Author) -> None:
+    """End all sign-ins, access tokens and known devices of an account. Raises NotFound."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            found = await accounts.lock_one(connection, account_id)
+            if found is None:
+                raise NotFound("There is no such account.")
+            same = found.password_hash
+            await accounts.change_password(connection, account_id, same, same, now_ms())
+            await sign_ins.delete_of(connection, account_id)
+            thing = Thing("account", account_id)
+            await audit.record(connection, by, "sign out", thing, after={"signed_in": False})
 
 
 def _made_ms(jti: str) -> int:

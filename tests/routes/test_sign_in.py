@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 from argon2 import PasswordHasher
 
@@ -10,7 +12,7 @@ from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.web.console.staff import COOKIE
-from tests.routes.conftest import Web, served
+from tests.routes.conftest import Web, bearer, served
 
 OP = NewAccount(email="op@example.org", name="Olga <Op>", password="correct horse")
 LOGIN = {"email": "OP@example.org", "password": "correct horse"}
@@ -105,3 +107,29 @@ async def test_a_new_password_signs_out_everywhere(web: Web) -> None:
     assert (await web.get("/admin/sign-ins", headers=headers)).status_code == 401
     assert (await sign_in(web, **LOGIN)).status_code == 401
     assert (await sign_in(web, **LOGIN | {"password": "battery staple"})).status_code == 303
+
+
+async def test_signing_in_again_ends_the_session_that_this_browser_had(web: Web) -> None:
+    await appoint(web)
+    first = (await sign_in(web, **LOGIN)).headers["set-cookie"].partition(";")[0]
+    headers = {"Cookie": first, "Origin": "http://fairgate.test"}
+    again = await web.post("/admin/sign-in", data=LOGIN, headers=headers)
+    second = again.headers["set-cookie"].partition(";")[0]
+    for cookie, status in ((first, 401), (second, 200)):
+        assert (await web.get("/admin/sign-ins", headers={"Cookie": cookie})).status_code == status
+
+
+async def test_an_admin_signs_somebody_out_everywhere(web: Web) -> None:
+    await appoint(web)
+    theirs = (await sign_in(web, **LOGIN)).headers["set-cookie"].partition(";")[0]
+    token = bearer((await web.post("/v1/login", LOGIN)).json()["access_token"])
+    boss = await web.staff("admin")
+    found = (await web.get("/admin/users?q=op@example.org", headers=boss)).text
+    (action,) = re.findall(r'"(/admin/users/[^"/]+/sign-out)"', found)
+    assert (await web.post(action, data={}, headers=boss)).status_code == 303
+    assert (await web.get("/admin/sign-ins", headers={"Cookie": theirs})).status_code == 401
+    assert (await web.get("/v1/audit", headers=token)).status_code == 401
+    assert (await sign_in(web, **LOGIN)).status_code == 303, "with the password as it was"
+    (entry,) = (await web.get("/v1/audit?kind=account&per_page=1", headers=web.as_("admin"))).json()["items"]
+    assert entry["action"] == "sign out"
+    assert (await web.post("/admin/users/none/sign-out", data={}, headers=boss)).status_code == 404

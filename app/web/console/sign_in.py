@@ -45,6 +45,8 @@ async def sign_in(request: Request) -> Response:
         account, ttl_s = await account_of(request, done.token if done else form["token"].strip())
     except (CredentialInvalid, BookingTokenExpired, RoleRequired) as refusal:
         return sign_in_form(to, refusal.detail, refusal.status)
+    if (before := await signed_in(request)) is not None:  # a browser has one session
+        await sign_ins.end(request.app.stores, before.subject, before.sign_in_id)
     agent = request.header(b"user-agent") or ""
     secret = await sign_ins.begin(
         request.app.stores, account, address=request.client, agent=agent, ttl_s=ttl_s

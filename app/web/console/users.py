@@ -57,6 +57,14 @@ async def change_role(request: Request, staff: Staff, form: dict[str, str]) -> R
     return see(f"/admin/users?q={changed.account_id}")
 
 
+@console_form("/admin/users/<account_id>/sign-out", section="Users", role="admin")
+async def sign_out_user(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """End all sessions of an account."""
+    account_id = request.params["account_id"]
+    await accounts.sign_out_everywhere(request.app.stores, account_id, by=staff.by)
+    return see(f"/admin/users?q={account_id}")
+
+
 async def _list(
     request: Request, staff: Staff, fields: dict[str, str], problem: str = "", status: int = 200
 ) -> Response:
