@@ -5,10 +5,14 @@
 -- RECORD visitor_id, network
 -- USES turnover
 -- REPLY for each a word and a detail: allowed | limited visitor|network:MS
-local replies = {}
+local replies, visitors, from = {}, {}, {}
+for visitor_id, network in records() do
+  visitors[#visitors + 1], from[#from + 1] = visitor_id, network
+end
+read_turnover(visitors, from)
 for visitor_id, network in records() do
   local word, detail = too_often(visitor_id, network)
   replies[#replies + 1], replies[#replies + 2] = word or 'allowed', detail or ''
 end
-keep_turnover()
+write_turnover()
 return replies

@@ -25,7 +25,7 @@ local lottery = c.method == 'lottery'
 
 local function new_place(visitor_id, address, draw, quantity)
   if refusal then return refusal end
-  note_network(visitor_id, address)
+  if address ~= '' then note_network(visitor_id, address) end
   if state == 'prequeue' and lottery and draw == '' then return 'no_draw' end
   if state == 'prequeue' and lottery then
     redis.call('ZADD', prequeue, draw, visitor_id)

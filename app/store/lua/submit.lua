@@ -17,11 +17,13 @@ if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
 if room[3] == '1' then return {'restoring'} end
 local max_tickets, before = tonumber(room[4]), redis.call('XLEN', submissions)
-local backlog, ids, visitors, refused, told, replies = before, {}, {}, {}, {}, {}
-for reservation_id, visitor_id in records() do
+local backlog, ids, visitors, from, refused, told, replies = before, {}, {}, {}, {}, {}, {}
+for reservation_id, visitor_id, _, _, _, _, _, network in records() do
   ids[#ids + 1], visitors[#visitors + 1] = reservation_id, visitor_id
+  from[#from + 1] = network
   refused[#refused + 1] = visitor_id .. ':refused' -- the last refusal only: one costs nothing, many would
 end
+read_turnover(visitors, from)
 local decided, refusals = recall(ids), recall(refused)
 local sessions = redis.call('ZMSCORE', active, unpack(visitors))
 local had = redis.call('HMGET', allowance, unpack(visitors))
@@ -70,6 +72,6 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expect
   replies[#replies + 1], replies[#replies + 2] = word, detail or ''
 end
 write_outcomes()
-keep_turnover()
+write_turnover()
 if before == 0 and backlog > 0 then redis.call('PUBLISH', channel, backlog) end
 return replies

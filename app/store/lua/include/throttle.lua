@@ -1,15 +1,21 @@
--- GCRA: the sorted set keeps for each member when its allowance will be whole again. Returns the ms to wait,
--- or nil when the call was allowed and counted. A rate of 0 is no limit.
+-- GCRA: a sorted set keeps for each member when its allowance will be whole again.
 -- NEEDS MINUTE_MS, now_ms
--- GIVES over_limit, forget_allowances
-local function over_limit(key, member, rate_per_minute, burst)
-  if rate_per_minute == 0 then return nil end
+-- GIVES spend, over_limit, forget_allowances
+-- When an allowance is whole again after one more call; nil, and the ms to wait, when there is no more of it.
+local function spend(whole_ms, rate_per_minute, burst)
   local step_ms = MINUTE_MS / rate_per_minute
-  local whole_ms = math.max(tonumber(redis.call('ZSCORE', key, member) or now_ms), now_ms)
+  whole_ms = math.max(tonumber(whole_ms or now_ms), now_ms)
   if whole_ms > now_ms + burst * step_ms + MINUTE_MS then whole_ms = now_ms end -- the clock was set back
   local wait_ms = whole_ms + step_ms - burst * step_ms - now_ms
-  if wait_ms > 0.001 then return math.ceil(wait_ms) end
-  redis.call('ZADD', key, whole_ms + step_ms, member)
+  if wait_ms > 0.001 then return nil, math.ceil(wait_ms) end
+  return whole_ms + step_ms
+end
+-- The ms to wait, or nil when the call was allowed and counted. A rate of 0 is no limit.
+local function over_limit(key, member, rate_per_minute, burst)
+  if rate_per_minute == 0 then return nil end
+  local whole_ms, wait_ms = spend(redis.call('ZSCORE', key, member), rate_per_minute, burst)
+  if wait_ms then return wait_ms end
+  redis.call('ZADD', key, whole_ms, member)
   return nil
 end
 -- An entry whose time has come says the same as none. Twice what one call can add keeps the set small.
