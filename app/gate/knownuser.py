@@ -48,26 +48,28 @@ async def faces_of(at: Faces, customer_id: str) -> list[RoomFace]:
     return [face for row in rows if (face := _opened(at.sealer, row))]
 
 
-async def set_face(at: Faces, room_id: RoomId, face: Face, secret: str, *, by: Author) -> RoomFace:
-    """Let a room speak to a shop. Without a `secret` it keeps its own, or takes the customer's, or a new one.
+async def set_face(
+    at: Faces, room_id: RoomId, face: Face, secret: str, *, by: Author
+) -> tuple[RoomFace, bool]:
+    """Let a room speak to a shop; whether its secret is one that was not there before, which is told once.
 
+    Without a `secret` it keeps its own, or takes the customer's, or a new one.
     Raises RoomNotFound, StoreUnavailable.
     """
-    before = await face_of(at, room_id)
-    if not secret:
-        others = await faces_of(at, face.customer_id)
-        same = before and before.face.customer_id == face.customer_id
-        secret = before.secret if before and same else others[0].secret if others else knownuser.new_secret()
+    before, others = await face_of(at, room_id), await faces_of(at, face.customer_id)
+    of_customer = {it.room_id: it.secret for it in others}
+    there = of_customer.get(room_id) or next(iter(of_customer.values()), "")
+    secret = secret or there or knownuser.new_secret()
     with stores_answer():
         async with at.stores.postgres.acquire() as connection, connection.transaction():
             version = await kept.put_face(connection, room_id, face, at.sealer.seal(room_id, secret))
             if version is None:
                 raise RoomNotFound
-            after = msgspec.structs.asdict(face)
-            was = msgspec.structs.asdict(before.face) if before else None
+            after = msgspec.structs.asdict(face) | {"other_key": before is None or before.secret != secret}
+            was = msgspec.structs.asdict(before.face) | {"other_key": False} if before else None
             action = "change" if before else "create"
             await audit.record(connection, by, action, _thing(room_id), before=was, after=after)
-    return RoomFace(room_id, face, secret, version)
+    return RoomFace(room_id, face, secret, version), secret != there
 
 
 async def remove_face(at: Faces, room_id: RoomId, *, by: Author) -> None:

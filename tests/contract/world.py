@@ -179,8 +179,13 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
     ]
     to_end, to_renew = [session_id(it.visitor_id, it.queue_number or 0) for it in inside if it is not None]
 
-    for room_id in ("gala", "to-resume"):
-        path, body = f"/v1/rooms/{room_id}/knownuser", {"customer_id": "shop", "public_config": True}
+    for room_id in ("to-resume", "gala"):
+        path = f"/v1/rooms/{room_id}/knownuser"
+        body = {
+            "customer_id": "shop",
+            "public_config": True,
+            "secret_key": f"{room_id:x<16}",
+        }
         spoken = await web.send("PUT", path, json=body, headers=web.as_("operator"))
         assert spoken.status_code == 200, spoken.text
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from app.core.knownuser import queue_id
 from app.core.tokens import new_visitor_id
+from app.gate import knownuser
 from tests.routes.conftest import Web, code, field_of
 
 HTML = {"Accept": "text/html"}
@@ -91,7 +92,7 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
     made = (await web.send("PUT", FACE, json=given, headers=operator)).json()
     assert made["secret_key"] == given["secret_key"]
     kept = (await web.send("PUT", FACE, json={**OURS, "cookie_minutes": 5}, headers=operator)).json()
-    assert (kept["secret_key"], kept["cookie_minutes"]) == (given["secret_key"], 5)
+    assert (kept["secret_key"], kept["api_key"], kept["cookie_minutes"]) == (None, None, 5)
     assert kept["version"] > made["version"]
     read = (await web.get(FACE, headers=operator)).json()
     assert not {"secret_key", "api_key"} & read.keys()
@@ -102,7 +103,13 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
     assert given["secret_key"].encode() not in bytes(row["sealed"]) + row["face"].encode()
     await web.room("second")
     second = (await web.send("PUT", "/v1/rooms/second/knownuser", json=OURS, headers=operator)).json()
-    assert second["secret_key"] == given["secret_key"]  # the customer has one connector
+    assert second["secret_key"] is None  # it is the customer's, who has one connector
+    faces = await knownuser.faces_of(web.app.faces, "ticketania")
+    assert {it.secret for it in faces} == {given["secret_key"]}
+    again = (await web.send("PUT", FACE, json={**given, "secret_key": "n" * 72}, headers=operator)).json()
+    assert again["secret_key"] == "n" * 72
+    changes = (await web.get("/v1/audit?kind=knownuser", headers=web.as_("admin"))).json()["items"]
+    assert changes[0]["after"] == {"cookie_minutes": 20, "other_key": True}
     nowhere = await web.send("PUT", "/v1/rooms/nowhere/knownuser", json=OURS, headers=operator)
     assert code(nowhere) == (404, "room_not_found")
     for field, value in (
@@ -116,5 +123,5 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
         assert field_of(refused).startswith(field)
     assert (await web.send("DELETE", FACE, headers=operator)).status_code == 204
     log = (await web.get("/v1/audit?kind=knownuser&id=hall", headers=web.as_("admin"))).json()["items"]
-    assert [it["action"] for it in log] == ["delete", "change", "create"]
+    assert [it["action"] for it in log] == ["delete", "change", "change", "create"]
     assert code(await web.get(FACE, headers=operator)) == (404, "not_found")

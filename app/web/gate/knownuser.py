@@ -34,11 +34,12 @@ class PushTo(Struct, frozen=True):
 
 
 class MadeFace(Face, frozen=True, kw_only=True):
-    """As it is now, and what the shop is given: told this once. `api_key` reads the configuration."""
+    """As it is now, and what the shop is given, told where the key is new: `api_key` reads the configuration.
+    Null: the shop has them."""
 
     version: int
-    secret_key: str
-    api_key: str
+    secret_key: str | None
+    api_key: str | None
 
 
 class FaceDocument(Face, frozen=True, kw_only=True):
@@ -72,10 +73,11 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
     face = Face(**{name: getattr(body, name) for name in Face.__struct_fields__})
     by = author(request, account)
     await request.app.line.rooms.read(_room_of(request))
-    made = await knownuser.set_face(request.app.faces, _room_of(request), face, body.secret_key, by=by)
-    document = MadeFace(
-        **_fields(made), version=made.version, secret_key=made.secret, api_key=config_key(made.secret)
+    made, is_new = await knownuser.set_face(
+        request.app.faces, _room_of(request), face, body.secret_key, by=by
     )
+    told = (made.secret, config_key(made.secret)) if is_new else (None, None)
+    document = MadeFace(**_fields(made), version=made.version, secret_key=told[0], api_key=told[1])
     return json_response(200, document, [NO_STORE])
 
 

@@ -204,7 +204,7 @@ export interface LoginBody {
   password: string;
 }
 
-/** As it is now, and what the shop is given: told this once. `api_key` reads the configuration. */
+/** As it is now, and what the shop is given, told where the key is new: `api_key` reads the configuration. Null: the shop has them. */
 export interface MadeFace {
   customer_id: string;
   protect?: Array<UrlRule>;
@@ -215,8 +215,8 @@ export interface MadeFace {
   extend_cookie?: boolean;
   public_config?: boolean;
   version: number;
-  secret_key: string;
-  api_key: string;
+  secret_key: string | null;
+  api_key: string | null;
 }
 
 /** A key that has just been created. `key` is told this once; send it as `Authorization: Bearer`. */
@@ -539,7 +539,7 @@ export interface Pushed {
   version: number;
 }
 
-/** For anybody `status`: `ok` or `unavailable`. For operators of each part `ok`, or why not. */
+/** For everybody `status`: `ok` or `unavailable`. For operators, each part: `ok` or the reason. */
 export interface Ready {
   status?: string;
   redis?: string;

@@ -234,7 +234,8 @@ class LoginBody(TypedDict):
 
 
 class MadeFace(TypedDict):
-    """As it is now, and what the shop is given: told this once. `api_key` reads the configuration."""
+    """As it is now, and what the shop is given, told where the key is new: `api_key` reads the
+    configuration. Null: the shop has them."""
 
     customer_id: str
     protect: NotRequired[list[UrlRule]]
@@ -245,8 +246,8 @@ class MadeFace(TypedDict):
     extend_cookie: NotRequired[bool]
     public_config: NotRequired[bool]
     version: int
-    secret_key: str
-    api_key: str
+    secret_key: str | None
+    api_key: str | None
 
 
 class MadeKey(TypedDict):
@@ -648,7 +649,7 @@ class Pushed(TypedDict):
 
 
 class Ready(TypedDict):
-    """For anybody `status`: `ok` or `unavailable`. For operators of each part `ok`, or why not."""
+    """For everybody `status`: `ok` or `unavailable`. For operators, each part: `ok` or the reason."""
 
     status: NotRequired[str]
     redis: NotRequired[str]
