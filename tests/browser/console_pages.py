@@ -109,4 +109,30 @@ async def jobs(page: Page, product: Product) -> None:
     await expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
 
 
-STAFF = [orders, no_orders, order, message, job, jobs, webhooks, audit_log, users, keys, health]
+async def forgot_password(page: Page, product: Product) -> None:
+    """Before anybody is signed in; without a mail server it says whom to ask."""
+    await page.goto(f"{product.url}/admin")
+    await page.get_by_role("link", name="Forgot your password?").click()
+    await expect(page.get_by_role("heading", name="Forgot your password?")).to_be_visible()
+
+
+async def reset_over(page: Page, product: Product) -> None:
+    """A link that was used before."""
+    await page.goto(f"{product.url}/admin/reset-password?token=used")
+
+
+STAFF = [
+    orders,
+    no_orders,
+    order,
+    message,
+    job,
+    jobs,
+    webhooks,
+    audit_log,
+    users,
+    keys,
+    health,
+    forgot_password,
+    reset_over,
+]
