@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from itertools import accumulate
-from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from app.core.clock import now_ms
 from app.store.connections import RedisClient
-from app.store.keys import TOTALS
+from app.store.redis.totals import add_totals, read_totals
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text and tells nothing
 REGISTRY = CollectorRegistry()
@@ -204,13 +203,8 @@ class Totals:
     async def tell(self, redis: RedisClient) -> None:
         """Add what was counted since the last time."""
         now = _counted()
-        client: Any = redis
-        pipeline = client.pipeline()
-        pipeline.hsetnx(TOTALS, "since_ms", now_ms())
-        for name, count in now.items():
-            if grown := count - self._told.get(name, 0):
-                pipeline.hincrby(TOTALS, name, grown)
-        await pipeline.execute()
+        grown = {name: count - self._told.get(name, 0) for name, count in now.items()}
+        await add_totals(redis, {name: count for name, count in grown.items() if count}, now_ms())
         self._told = now
 
 
@@ -219,8 +213,7 @@ async def totals(redis: RedisClient) -> dict[str, int]:
 
     And when they began: `since_ms`.
     """
-    client: Any = redis
-    return {name: int(count) for name, count in (await client.hgetall(TOTALS)).items()}
+    return await read_totals(redis)
 
 
 def _counted() -> dict[str, int]:

@@ -14,6 +14,7 @@ from app.reservations.operations import Reserved, reserve
 from app.reservations.pending import Desk
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
+from app.store.redis import seat_rows
 from app.store.scripts import stock
 from app.store.sql import seats
 from tests.sales import GALA, HALL, KEYS, TOTALS, a_sale, at_desk, on_sale, working
@@ -53,7 +54,7 @@ async def seats_on_sale(
 
 async def states(redis: RedisClient, keys: RoomKeys = KEYS, ticket_type: str = "stalls") -> dict[str, str]:
     """Row -> the states of its seats; asserts that runs are right, and that every taken seat has a sitter."""
-    rows = (await seats.live_rows(redis, keys))[ticket_type]
+    rows = (await seat_rows.live_rows(redis, keys))[ticket_type]
     client: Any = redis
     runs: str = await client.hget(keys.seats, f"runs:{ticket_type}")
     longest = [max(map(len, row.states.replace("-", "h").replace("s", "h").split("h"))) for row in rows]

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -22,9 +21,9 @@ from app.monitoring.heartbeat import Self
 from app.restoring.loaded_rooms import LOADS_MAX
 from app.store.connections import POSTGRES_AWAY
 from app.store.keys import WORKERS
+from app.store.redis import heartbeats
 from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
-from app.store.redis.heartbeats import forget, tell
-from app.store.redis.submissions import loaded_rooms
+from app.store.redis.loaded import loaded_rooms
 from app.store.sql import resting
 from worker.context import WorkerContext
 from worker.gate import DUE_WITHIN_S, TICK_S, Answering, Gate, Ticks
@@ -141,19 +140,18 @@ async def admit_rooms(ctx: WorkerContext) -> None:
 
 async def report(ctx: WorkerContext) -> None:
     """Write this worker's heartbeat and counts every second."""
-    redis: Any = ctx.stores.redis
+    redis = ctx.stores.redis
     myself = Self()
 
     async def once() -> bool:
-        await tell(redis, ctx.worker_id, myself.about(ctx.loops))
-        await redis.zadd(WORKERS, {ctx.worker_id: now_ms()})
-        await forget(ctx.stores.redis, WORKERS, now_ms())
+        await heartbeats.tell(redis, ctx.worker_id, myself.about(ctx.loops))
+        await heartbeats.appear(redis, ctx.worker_id, now_ms(), WORKERS)
         await counts.tell(ctx.stores.redis, ctx.worker_id)
         return False
 
     await repeat(ctx.stopping, "report", once, 1.0)
     await counts.tell(ctx.stores.redis, ctx.worker_id)
-    await redis.zrem(WORKERS, ctx.worker_id)
+    await heartbeats.leave(redis, ctx.worker_id, WORKERS)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (admit_rooms, report)

@@ -23,6 +23,7 @@ from app.store.connections import REDIS_AWAY
 from app.store.keys import SUBMITTED_CHANNEL
 from app.store.pubsub import listen
 from app.store.redis import busy, submissions
+from app.store.redis.loaded import loaded_rooms
 from worker.context import WorkerContext
 from worker.lane import Lane
 from worker.timing import repeat
@@ -78,7 +79,7 @@ class Lanes:
     async def _look(self) -> bool:
         redis = self._ctx.stores.redis
         if time.monotonic() >= self._round_at:
-            rooms = await submissions.loaded_rooms(redis)
+            rooms = await loaded_rooms(redis)
             self._round_at = time.monotonic() + ROUND_S
         else:
             rooms = await busy.busy_rooms(redis, busy.KEYS)

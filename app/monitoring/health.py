@@ -11,15 +11,16 @@ import structlog
 
 from app.core.clock import now_ms
 from app.set_aside import failures
-from app.store import state
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS
-from app.store.redis import heartbeats
+from app.store.redis import heartbeats, servers
 from app.store.redis import submissions as stream
 from app.store.redis.heartbeats import Heard
-from app.store.sql import mails, outbox, webhooks
+from app.store.redis.loaded import loaded_rooms
+from app.store.redis.servers import RedisNode
+from app.store.sql import mails, outbox, server, webhooks
+from app.store.sql.server import PostgresState
 from app.store.sql.set_aside import SetAside
-from app.store.state import PostgresState, RedisNode
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,7 @@ class Health(NamedTuple):
 async def tell_faults(stores: Stores) -> None:
     """Say in the log what is wrong with how the stores are set up; for the start of a process."""
     with suppress(*STORE_AWAY):  # who needs it will notice
-        for fault in await state.redis_faults(stores.redis):
+        for fault in await servers.redis_faults(stores.redis):
             log.warning("a store is set up so that it may lose something", fault=fault)
 
 
@@ -79,7 +80,7 @@ async def look(stores: Stores) -> Health:
             _asked(_processes(stores.redis, WEBS)),
             _asked(_processes(stores.redis, WORKERS)),
             _asked(_redis(stores.redis)),
-            _asked(state.postgres(stores.postgres)),
+            _asked(server.postgres(stores.postgres)),
             _asked(_backlog(stores)),
             _asked(failures.newest(stores)),
         )
@@ -97,8 +98,8 @@ async def _asked(part: Awaitable[T]) -> T | Away:
 
 
 async def _redis(redis: RedisClient) -> list[RedisNode]:
-    await state.write_redis(redis)
-    return await state.redis_nodes(redis)
+    await servers.write_redis(redis)
+    return await servers.redis_nodes(redis)
 
 
 async def _processes(redis: RedisClient, kind: str) -> list[Process]:
@@ -112,7 +113,7 @@ def _process(it: Heard, now: int) -> Process:
 
 
 async def _backlog(stores: Stores) -> Backlog:
-    rooms = await stream.loaded_rooms(stores.redis)
+    rooms = await loaded_rooms(stores.redis)
     waiting = await stream.backlogs(stores.redis, rooms[:ROOMS_MAX])
     postgres = stores.postgres
     return Backlog(

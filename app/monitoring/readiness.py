@@ -11,10 +11,10 @@ from app.core.clock import now_ms
 from app.loops import Loops
 from app.monitoring import stats
 from app.monitoring.stats import WORKER_SEEN_MS
-from app.store import state
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WORKERS
-from app.store.redis import heartbeats
+from app.store.redis import heartbeats, servers
+from app.store.sql import server
 
 READY_TIMEOUT_S = 1.0
 
@@ -37,8 +37,8 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
 async def look(stores: Stores, running: Loops) -> Readiness:
     """Ask both stores, and whether our loops and a worker's run."""
     redis, postgres, worker, warnings = await asyncio.gather(
-        _checked(_ok(state.write_redis(stores.redis))),
-        _checked(_ok(state.write_postgres(stores.postgres))),
+        _checked(_ok(servers.write_redis(stores.redis))),
+        _checked(_ok(server.write_postgres(stores.postgres))),
         _checked(_worker(stores.redis)),
         _warnings(stores.redis),
     )
@@ -63,7 +63,7 @@ async def _ok(check: Awaitable[None]) -> str:
 async def _warnings(redis: RedisClient) -> list[str]:
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
-            return await state.redis_faults(redis)
+            return await servers.redis_faults(redis)
     except STORE_AWAY:  # which is reported already
         return []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app import metrics
 from app.core import rules
@@ -11,9 +11,8 @@ from app.core.model import EventId, Room, RoomId, RoomStatus
 from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import WORKERS, RoomKeys
-from app.store.redis import ledger, submissions
+from app.store.redis import heartbeats, ledger, submissions
 from app.store.redis.busy import LATELY_MS
-from app.store.redis.heartbeats import FORGET_MS
 from app.store.scripts import admission
 from app.store.scripts.admission import Counters
 from app.store.sql import orders
@@ -83,15 +82,11 @@ async def totals(stores: Stores) -> dict[str, int]:
 
 async def workers(redis: RedisClient) -> int:
     """How many workers were alive a moment ago."""
-    client: Any = redis
-    now = now_ms()  # who is far ahead was there before the clock was set back
-    alive: int = await client.zcount(WORKERS, now - WORKER_SEEN_MS, now + FORGET_MS)
-    return alive
+    return await heartbeats.alive(redis, WORKERS, now_ms(), WORKER_SEEN_MS)
 
 
 async def _figures(line: Line, room: Room, status: RoomStatus) -> RoomFigures:
     keys, client = RoomKeys(room.room_id), line.stores.redis
-    redis: Any = client
     counted = await admission.counters(client, keys)
     stock = await ledger.stock(client, keys) if room.event_id else {}
-    return RoomFigures(room, status, counted, await redis.xlen(keys.submissions), stock)
+    return RoomFigures(room, status, counted, await submissions.backlog(client, keys), stock)

@@ -18,7 +18,7 @@ from app.core.seating import FREE, GAP, HELD, SOLD, SeatRow, seat_id
 from app.reservations.holds import keys_of
 from app.restoring.room import rebuild_room
 from app.store.connections import Stores
-from app.store.redis import ledger
+from app.store.redis import ledger, seat_rows
 from app.store.sql import balances, reservations, resting, seats
 
 LOOKS = 12
@@ -74,7 +74,7 @@ async def lasting(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Fi
         before = await ledger.stock(stores.redis, keys)
         holds = await ledger.holds(stores.redis, keys)
         allowance = await ledger.allowance(stores.redis, keys)
-        rows = await seats.live_rows(stores.redis, keys)
+        rows = await seat_rows.live_rows(stores.redis, keys)
         sitters = await ledger.sitters(stores.redis, keys)
         after = await ledger.stock(stores.redis, keys)
         prices = await ledger.prices(stores.redis, keys)

@@ -21,7 +21,7 @@ from app.restoring.stock import load_seats
 from app.set_aside import failures
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import DAY_MS, RoomKeys
-from app.store.redis import submissions
+from app.store.redis import seat_rows, submissions
 from app.store.redis.submissions import Message
 from app.store.scripts import stock
 from app.store.scripts.stock import Decision, Request, RoomNotReady, Settlement
@@ -204,7 +204,7 @@ async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId) -> Non
     keys = keys_of(room_id)
     ticket_types = await balances.ticket_types(stores.postgres, event_id)
     seated = [it.ticket_type_id for it in ticket_types if it.seated]
-    missing = await seats.missing_types(stores.redis, keys, seated)
+    missing = await seat_rows.missing_types(stores.redis, keys, seated)
     if missing:
         rows = await seats.select_rows(stores.postgres, event_id, missing)
         await load_seats(stores.redis, keys, rows)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from app.core.errors import Restoring
 from app.core.model import RoomId
 from app.core.seating import SeatRow
 from app.restoring.loaded_rooms import LoadedRooms
 from app.store.away import stores_answer
 from app.store.keys import RoomKeys
+from app.store.redis import seat_rows
+from app.store.redis.loaded import is_restoring
 from app.store.scripts import room
-from app.store.sql import seats
 
 
 async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatRow]]:
@@ -20,14 +19,13 @@ async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatR
     One read of Redis; its cost grows with the rows of the event, so callers keep the answer for a moment.
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
-    redis: Any = rooms.stores.redis
     keys = RoomKeys(room_id)
 
     async def read() -> dict[str, list[SeatRow]]:
         await room.status(rooms.stores.redis, keys)
-        if await redis.hget(keys.conf, "restoring") != "0":
+        if await is_restoring(rooms.stores.redis, keys):
             raise Restoring
-        return await seats.live_rows(rooms.stores.redis, keys)
+        return await seat_rows.live_rows(rooms.stores.redis, keys)
 
     with stores_answer():
         return await rooms.loaded(room_id, read)

@@ -8,17 +8,16 @@ earlier one still does is refused.
 
 from __future__ import annotations
 
-from typing import Any
-
 from app.core import rules
 from app.core.errors import RoomNotFound
 from app.core.model import RoomId
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
-from app.store.keys import ROOMS, RoomKeys
+from app.store.keys import RoomKeys
 from app.store.redis import busy
 from app.store.redis.busy import mark_busy
 from app.store.redis.conf import restored_fields
+from app.store.redis.loaded import is_restoring, note_loaded
 from app.store.scripts import admission, room
 from app.store.scripts.admission import RestorePoint
 from app.store.scripts.stock import RoomNotReady
@@ -50,23 +49,22 @@ async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
 
 async def is_whole(stores: Stores, room_id: RoomId) -> bool:
     """Whether this Redis has the room and is not in the middle of restoring it."""
-    redis: Any = stores.redis
+    keys = RoomKeys(room_id)
     try:
-        await room.status(stores.redis, RoomKeys(room_id))
+        await room.status(stores.redis, keys)
     except room.NotLoaded:
         return False
-    restoring: str | None = await redis.hget(RoomKeys(room_id).conf, "restoring")
-    return restoring == "0"
+    return not await is_restoring(stores.redis, keys)
 
 
 async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
-    redis: Any = stores.redis
+    redis = stores.redis
     keys, epoch = RoomKeys(row.room.room_id), point.epoch
     async for removed in sessions.removed_visitors(stores.postgres, row.room.room_id):
         await admission.load_removed(redis, keys, removed)
     if not await admission.restore(redis, keys, restored_fields(row, point.draw_first), point):
         return False
-    await redis.sadd(ROOMS, row.room.room_id)
+    await note_loaded(redis, row.room.room_id)
     await mark_busy(redis, busy.KEYS, [row.room.room_id])  # should this process not come to the end of it
     async for claimed in sessions.recent_sessions(stores.postgres, row.room.room_id):
         if not await admission.load_sessions(redis, keys, claimed, epoch=epoch):

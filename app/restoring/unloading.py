@@ -5,12 +5,11 @@ Postgres knows what is shown of a room that is not loaded, and that nobody joins
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from app.core.clock import now_ms, to_ms
 from app.core.model import RoomId, RoomStatus
 from app.store.connections import Stores
-from app.store.keys import ROOMS, RoomKeys
+from app.store.keys import RoomKeys
+from app.store.redis.loaded import note_unloaded
 from app.store.scripts import admission, room
 from app.store.scripts.room import NotLoaded
 from app.store.sql import resting
@@ -34,7 +33,7 @@ async def unload_room(
 
     If it is interrupted, the room is either still there, or found missing and restored by whoever needs it.
     """
-    keys, redis = RoomKeys(room_id), cast(Any, stores.redis)
+    keys = RoomKeys(room_id)
     try:
         now = await room.status(stores.redis, keys)
         counted = await admission.counters(stores.redis, keys)
@@ -50,7 +49,7 @@ async def unload_room(
     ):  # after Redis was lost, or a restart: the round over loaded rooms restores those that are there
         return False
     if await resting.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it is there again by now
-        await redis.srem(ROOMS, room_id)
+        await note_unloaded(stores.redis, room_id)
     return True
 
 

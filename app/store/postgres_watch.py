@@ -7,8 +7,8 @@ import time
 
 import asyncpg
 
-from app.store import state
 from app.store.connections import POSTGRES_AWAY
+from app.store.sql import server
 
 EVERY_S = 0.5
 ANSWER_S = 2.0
@@ -34,7 +34,7 @@ class PostgresWatch:
         while True:
             try:
                 async with asyncio.timeout(ANSWER_S):
-                    self._refuses = not await state.takes_writes(self._postgres)
+                    self._refuses = not await server.takes_writes(self._postgres)
                 self._answered_at = time.monotonic()
             except TimeoutError:  # it may be busy; after a while it is away
                 pass

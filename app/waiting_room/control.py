@@ -24,10 +24,11 @@ from app.core.validation_messages import invalid
 from app.restoring.room import rebuild_room
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.keys import ROOMS, RoomKeys
+from app.store.keys import RoomKeys
 from app.store.redis import busy
 from app.store.redis.busy import mark_busy
 from app.store.redis.conf import conf_fields
+from app.store.redis.loaded import note_unloaded
 from app.store.scripts import admission
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
@@ -190,7 +191,6 @@ async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId, *, by: Auth
 
 async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
     """Delete a room whose event is deleted: its row and everything in Redis."""
-    redis: Any = stores.redis
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             row = await rooms.lock_room(connection, room_id)
@@ -198,7 +198,7 @@ async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
                 await rooms.delete_room(connection, room_id)
                 before = _fields(row.room)
                 await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
-        await redis.srem(ROOMS, room_id)
+        await note_unloaded(stores.redis, room_id)
         await admission.forget_room(stores.redis, RoomKeys(room_id, now_ms() // 86_400_000))
 
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from app.core.model import RoomId
 from app.core.script_constants import ENDINGS_OVERLAP_MS
-from app.store import ended_places
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
+from app.store.redis import ended_places
 from app.store.scripts import admission
+from app.store.sql.ended_places import insert_ended, select_ended
 
 PAGE = 1_000
 PAGES_MAX = 100  # a round; the next one goes on
@@ -32,7 +33,7 @@ async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
             until_ms = now_ms if last_ms else 0  # so what was kept is not looked at again for ever
             break
         if found:
-            await ended_places.insert_ended(stores.postgres, room_id, found)
+            await insert_ended(stores.postgres, room_id, found)
         last_ms = until_ms = page_ms
     if until_ms:
         await ended_places.note_kept(stores.redis, keys, until_ms)
@@ -40,6 +41,6 @@ async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
 
 async def load_endings(stores: Stores, room_id: RoomId, visitor_ids: Sequence[str]) -> None:
     """Let Redis know how places of these ended. Raises NotLoaded."""
-    found = await ended_places.select_ended(stores.postgres, room_id, visitor_ids)
+    found = await select_ended(stores.postgres, room_id, visitor_ids)
     if found:
         await admission.load_endings(stores.redis, RoomKeys(room_id), found)

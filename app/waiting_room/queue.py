@@ -20,7 +20,6 @@ from app.core.handover import CarryCode
 from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
-from app.store import ended_places
 from app.store.away import stores_answer
 from app.store.coalescer import Coalescer, CoalescerFull
 from app.store.connections import Stores
@@ -32,6 +31,7 @@ from app.store.scripts.admission import EndingRecord
 from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
 from app.store.sql import rooms as room_rows
 from app.store.sql import sessions
+from app.store.sql.ended_places import insert_ended
 from app.waiting_room.ended_places import load_endings
 from app.waiting_room.queue_numbers import reserve_numbers
 
@@ -204,7 +204,7 @@ async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
             await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
         if word == "absent" and claims.queue_number:  # perhaps a place that would be restored
             ending = EndingRecord(visitor_id, "left", claims.queue_number)
-            await ended_places.insert_ended(line.stores.postgres, room_id, [ending])
+            await insert_ended(line.stores.postgres, room_id, [ending])
 
 
 async def carry(line: Line, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:

@@ -6,8 +6,8 @@ import pytest
 from redis.asyncio import Redis
 
 from app.core.seating import row_of
+from app.store.redis.seat_rows import live_rows
 from app.store.scripts.stock import Request, RoomNotReady, load_seats
-from app.store.sql.seats import live_rows
 from tests.sales import KEYS, decided, on_sale
 from tests.seating import a_section, seats_on_sale, states
 

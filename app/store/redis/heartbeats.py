@@ -27,11 +27,11 @@ async def tell(redis: RedisClient, name: str, about: dict[str, str | int | float
     await client.expire(PROCESS + name, TTL_S)
 
 
-async def appear(redis: RedisClient, name: str, now_ms: int) -> None:
-    """Write this web process's heartbeat."""
+async def appear(redis: RedisClient, name: str, now_ms: int, kind: str = WEBS) -> None:
+    """Write this process's heartbeat."""
     client: Any = redis
-    await client.zadd(WEBS, {name: now_ms})
-    await forget(redis, WEBS, now_ms)
+    await client.zadd(kind, {name: now_ms})
+    await forget(redis, kind, now_ms)
 
 
 async def forget(redis: RedisClient, kind: str, now_ms: int) -> None:
@@ -41,10 +41,17 @@ async def forget(redis: RedisClient, kind: str, now_ms: int) -> None:
     await client.zremrangebyscore(kind, now_ms + FORGET_MS, "+inf")
 
 
-async def leave(redis: RedisClient, name: str) -> None:
-    """Remove this web process's heartbeat."""
+async def leave(redis: RedisClient, name: str, kind: str = WEBS) -> None:
+    """Remove this process's heartbeat."""
     client: Any = redis
-    await client.zrem(WEBS, name)
+    await client.zrem(kind, name)
+
+
+async def alive(redis: RedisClient, kind: str, now_ms: int, within_ms: int) -> int:
+    """How many were heard of recently; who is far ahead was there before the clock was set back."""
+    client: Any = redis
+    found: int = await client.zcount(kind, now_ms - within_ms, now_ms + FORGET_MS)
+    return found
 
 
 async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:

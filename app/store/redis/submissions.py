@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from app.core.model import RoomId
 from app.store.away import RedisUnable
 from app.store.connections import RedisClient
-from app.store.keys import CHANGE_CHANNEL, ROOMS, RoomKeys
+from app.store.keys import CHANGE_CHANNEL, RoomKeys
 from app.store.pipelining import ask_together
 from app.store.pubsub import publish
 from app.store.scripts.stock import GROUP
@@ -49,12 +49,6 @@ async def outcomes(
 async def announce(redis: RedisClient, reservation_ids: Iterable[str]) -> None:
     """Tell those who watch reservations that they changed; confirm.lua and release.lua do so themselves."""
     await publish(redis, CHANGE_CHANNEL, "\n".join(reservation_ids))
-
-
-async def loaded_rooms(redis: RedisClient) -> list[RoomId]:
-    """The rooms that are in this Redis."""
-    client: Any = redis
-    return sorted(RoomId(it) for it in await client.smembers(ROOMS))
 
 
 async def open_group(redis: RedisClient, keys: RoomKeys) -> None:

@@ -11,8 +11,9 @@ from app.monitoring import health
 from app.monitoring.health import Away, Health
 from app.set_aside import retries
 from app.set_aside.retries import AGAIN
+from app.store.redis.servers import KEEPS_KEYS, RedisNode, faults_of
+from app.store.sql.server import PostgresState
 from app.store.sql.set_aside import SetAside
-from app.store.state import KEEPS_KEYS, PostgresState, RedisNode, faults_of
 from app.web.console.frame import console_form, console_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request

@@ -1,0 +1,34 @@
+"""Which rooms are in this Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.model import RoomId
+from app.store.connections import RedisClient
+from app.store.keys import ROOMS, RoomKeys
+
+
+async def loaded_rooms(redis: RedisClient) -> list[RoomId]:
+    """The rooms that are in this Redis."""
+    client: Any = redis
+    return sorted(RoomId(it) for it in await client.smembers(ROOMS))
+
+
+async def note_loaded(redis: RedisClient, room_id: RoomId) -> None:
+    """It is in this Redis, or is about to be."""
+    client: Any = redis
+    await client.sadd(ROOMS, room_id)
+
+
+async def note_unloaded(redis: RedisClient, room_id: RoomId) -> None:
+    """It is in this Redis no more."""
+    client: Any = redis
+    await client.srem(ROOMS, room_id)
+
+
+async def is_restoring(redis: RedisClient, keys: RoomKeys) -> bool:
+    """Whether not all of this room is here yet."""
+    client: Any = redis
+    restoring: str | None = await client.hget(keys.conf, "restoring")
+    return restoring != "0"
