@@ -52,7 +52,7 @@ test-fast: install
 # All tests again, with each line and branch watched, which takes about twice as long; what is seldom run is listed in the end.
 coverage: install browser
 	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
-	@rm -f .coverage .coverage.*
+	@mkdir -p build; rm -f .coverage .coverage.*
 	@status=0; $(PYTEST) -m coverage run -m pytest -n $(PROCESSES) --timeout 300 $(ARGS) || status=$$?; \
 	$(VENV)/bin/coverage combine -q; $(VENV)/bin/coverage json -q -o build/coverage.json; \
 	$(VENV)/bin/python -m tests.support.covered build/coverage.json; exit $$status
