@@ -117,7 +117,7 @@ async def _kept(run: Callable[[], Awaitable[None]], breaks: _Breaks) -> None:
             breaks.since, pause_s = now, FIRST_S
         breaks.last, breaks.why = now, f"{type(broke).__name__}: {broke}"
         metrics.LOOP_RESTARTS.labels(breaks.name).inc()
-        log.error("a loop broke; it is started again", loop=breaks.name, of=breaks.of, exc_info=broke)
+        log.error("a loop broke and is restarted", loop=breaks.name, of=breaks.of, exc_info=broke)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_S)
 
@@ -195,4 +195,4 @@ def failed(name: str, of: str, error: Exception) -> None:
     if len(_told) >= TOLD_MAX:
         _told.clear()
     _told[name, of] = now
-    log.error("a loop failed for one and goes on", loop=name, of=of, exc_info=error)
+    log.error("a loop failed for one item and continues", loop=name, of=of, exc_info=error)

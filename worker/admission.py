@@ -114,7 +114,7 @@ class Watch:
                 self._due, self._due_asked_at = await resting.select_due(postgres, DUE_WITHIN_S), now
         except POSTGRES_AWAY as error:
             if not self._postgres.away:
-                log.warning("Postgres is away: nobody is called meanwhile", why=repr(error))
+                log.warning("Postgres is unavailable: nobody is called meanwhile", why=repr(error))
             self._postgres.away = True
             return
         self._postgres.away, self._asked_at, self._postgres.answered_at = False, now, now

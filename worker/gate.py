@@ -117,7 +117,7 @@ class Gate:
         try:
             await repeat(self._dismissed, f"admit {self._room_id}", self._once, 0)
         except RoomNotFound:
-            log.info("the room is gone", room_id=self._room_id)
+            log.info("the room was deleted", room_id=self._room_id)
 
     def dismiss(self) -> None:
         """Let it come to an end."""

@@ -63,7 +63,7 @@ def counted(work: Work) -> WorkerCoroutine:
         except loops.AWAY as error:
             outcome = "store_away"
             if not away:
-                log.warning("a store is away", job=name, why=repr(error))
+                log.warning("a store is unavailable", job=name, why=repr(error))
             away = True
         finally:
             metrics.JOBS.labels(name, outcome).inc()

@@ -91,7 +91,7 @@ class LastingWorker(Worker):
                 if time.monotonic() - began > STEADY_S:
                     backoff.reset()
                 if backoff.first:
-                    logger.warning("the queue is away; the loops go on", why=repr(error))
+                    logger.warning("the queue is unavailable; the loops continue", why=repr(error))
                 await asyncio.sleep(backoff.next())
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:

@@ -74,7 +74,7 @@ async def repeat(
         except STORE_AWAY as error:
             metrics.STORE_FAILURES.labels("worker").inc()
             if backoff.first:
-                log.warning("a store is away", job=name, why=repr(error))
+                log.warning("a store is unavailable", job=name, why=repr(error))
             await pause(stopping, backoff.next())
             continue
         if not more:

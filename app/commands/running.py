@@ -125,7 +125,7 @@ def _ops_listener(host: str, port: int | None, fd: int | None) -> socket.socket 
     if port is None:
         return None
     listener = sockets.listen(host, port, option="--ops-port")
-    logs.get(__name__).info("operators are answered", address=sockets.url_of(host, listener))
+    logs.get(__name__).info("serving operators", address=sockets.url_of(host, listener))
     return listener
 
 

@@ -70,7 +70,7 @@ async def tell_faults(stores: Stores) -> None:
     """Say in the log what is wrong with how the stores are set up; for the start of a process."""
     with suppress(*STORE_AWAY):  # who needs it will notice
         for fault in await servers.redis_faults(stores.redis):
-            log.warning("a store is set up so that it may lose something", fault=fault)
+            log.warning("a store is configured so that it may lose data", fault=fault)
 
 
 async def look(stores: Stores) -> Health:

@@ -108,4 +108,4 @@ async def claim(
 
 def _not_kept(error: Exception) -> None:
     metrics.STORE_FAILURES.labels("mailbox").inc()
-    logs.get(__name__).warning("a mailbox was not kept", why=repr(error))
+    logs.get(__name__).warning("an e-mail address was not stored", why=repr(error))

@@ -54,7 +54,9 @@ async def _tell_apart(stores: Stores, connection: Connection) -> int:
     for number, why in wrong.items():
         row = await outbox.pass_over(connection, number)
         await failures.keep(stores, "notice", str(number), why, content=row, room_id=None)
-        logs.get(__name__).error("a change cannot be told and is set aside", number=number, exc_info=why)
+        logs.get(__name__).error(
+            "an event could not be published and is set aside", number=number, exc_info=why
+        )
     return told
 
 
@@ -64,4 +66,4 @@ async def _mend_stream(stores: Stores, connection: Connection) -> None:
     if notice_stream.order(end) < notice_stream.order(known):
         since_ms = max(0, notice_stream.order(end)[0] - LOST_MARGIN_MS)
         rows = await outbox.stream_again(connection, since_ms, end)
-        logs.get(__name__).warning("the stream of notices lost its end; it is told again", rows=rows)
+        logs.get(__name__).warning("the event stream lost its end; its events are added again", rows=rows)

@@ -134,7 +134,9 @@ async def _send_one(stores: Stores, post: Post, client: SMTP, it: Mail, letter: 
     except Unclear as error:
         await mails.settle(stores.postgres, it, "unclear", mails.BROKE_OFF)
         metrics.MAILS.labels("unclear").inc()
-        logs.get(__name__).warning("a mail may have arrived or not", mail_id=it.mail_id, why=str(error))
+        logs.get(__name__).warning(
+            "an e-mail may or may not have arrived", mail_id=it.mail_id, why=str(error)
+        )
         return False
     await mails.settle(stores.postgres, it, "sent")
     metrics.MAILS.labels("sent").inc()
@@ -207,7 +209,7 @@ async def _refused(stores: Stores, it: Mail, error: SMTPResponseException) -> bo
 async def _ended(stores: Stores, it: Mail, why: str) -> None:
     await mails.settle(stores.postgres, it, "given_up", _without(it.recipient, why))
     metrics.MAILS.labels("given_up").inc()
-    logs.get(__name__).warning("a mail was given up", mail_id=it.mail_id, kind=it.kind)
+    logs.get(__name__).warning("an e-mail was given up", mail_id=it.mail_id, kind=it.kind)
 
 
 async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) -> None:
@@ -216,12 +218,12 @@ async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) 
     given_up = await mails.failed(stores.postgres, it, again_s, why, refused=refused)
     metrics.MAILS.labels("given_up" if given_up else "failed").inc()
     if given_up:
-        logs.get(__name__).warning("a mail was given up", mail_id=it.mail_id, kind=it.kind)
+        logs.get(__name__).warning("an e-mail was given up", mail_id=it.mail_id, kind=it.kind)
 
 
 async def _broke(stores: Stores, it: Mail, error: Exception) -> None:
     """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
-    logs.get(__name__).error("a mail could not be written or sent", mail_id=it.mail_id, exc_info=error)
+    logs.get(__name__).error("an e-mail could not be written or sent", mail_id=it.mail_id, exc_info=error)
     if it.attempts < failures.TRIES_MAX:
         await _failed(stores, it, error, refused=False)
         return
@@ -241,7 +243,7 @@ def _without(recipient: str, why: str) -> str:
 async def _close_unclear(stores: Stores) -> None:
     if count := await mails.close_unclear(stores.postgres):
         metrics.MAILS.labels("unclear").inc(count)
-        logs.get(__name__).warning("mails may have arrived or not; see /admin/mail", count=count)
+        logs.get(__name__).warning("e-mails may or may not have arrived; see /admin/mail", count=count)
 
 
 async def page(

@@ -191,7 +191,7 @@ async def _deliver(
 
 async def _broke(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
     """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
-    logs.get(__name__).error("a delivery broke", notice_id=it.notice.notice_id, exc_info=error)
+    logs.get(__name__).error("a delivery failed unexpectedly", notice_id=it.notice.notice_id, exc_info=error)
     last, why = it.attempts >= failures.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
     again_s = retry_after_s(it.attempts, random.random())
     answer = Answer(0, None, why)
