@@ -22,6 +22,8 @@ PUBLIC = {
     ("GET", "/v1/reservations/{reservation_id}/claim"),  # leads to a form, whatever the link is
     ("POST", "/v1/users"),  # throttled by address
     ("POST", "/v1/login"),  # throttled by account and by address
+    ("POST", "/v1/users/password-reset"),  # throttled by mailbox and by address
+    ("POST", "/v1/users/password-reset/confirm"),  # the token of the link is the proof
     ("GET", "/status/integrationconfig/{customer_id}"),  # where the room makes it public
     ("GET", "/status/integrationconfig/secure/{customer_id}"),  # asks for its api_key in its own words
     ("GET", "/livez"),
