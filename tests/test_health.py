@@ -126,7 +126,7 @@ async def test_a_redis_that_may_throw_keys_away_is_told_in_the_log_and_on_the_pa
     assert "allkeys-lru" in line["fault"]
     (part,) = next(it.parts for it in groups if it.title == "Redis")
     assert part.kind == "bad"
-    assert [fact for name, fact in part.facts if name == "To do"] == [line["fault"]]
+    assert [fact for name, fact in part.facts if name == "Fix"] == [line["fault"]]
     with capture_logs() as logged:
         await health.tell_faults(stores)
     assert logged == []

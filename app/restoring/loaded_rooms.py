@@ -16,7 +16,7 @@ from app.store.connections import POSTGRES_AWAY, Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
-from app.store.spans import shared_task
+from app.store.single_flight import SingleFlight
 from app.store.sql import resting, rooms
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class LoadedRooms:
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
         self._known: dict[RoomId, Room] = {}
-        self._loading: dict[RoomId, asyncio.Task[bool]] = {}
+        self._loading = SingleFlight[RoomId, bool]()
         self._slots = asyncio.Semaphore(LOADS_MAX)
         self._compared: dict[
             RoomId, float
@@ -132,10 +132,7 @@ class LoadedRooms:
 
     async def _load(self, room_id: RoomId) -> None:
         """Wait until the room is in Redis, which is long before all of it is restored."""
-        task = self._loading.get(room_id)
-        if task is None:
-            task = self._loading[room_id] = shared_task(self._rebuild(room_id))
-            task.add_done_callback(lambda done: self._loaded(room_id, done))
+        task = self._loading.task(room_id, lambda: self._rebuild(room_id))
         done, _ = await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
         if done and not task.result():
             await asyncio.sleep(LOOK_AGAIN_S)  # another process restores it
@@ -154,9 +151,8 @@ class LoadedRooms:
 
     async def _rebuild(self, room_id: RoomId) -> bool:
         async with self._slots:
-            return await rebuild_room(self.stores, room_id)
-
-    def _loaded(self, room_id: RoomId, task: asyncio.Task[bool]) -> None:
-        del self._loading[room_id]
-        if not task.cancelled() and isinstance(task.exception(), RoomNotFound):
-            self._known.pop(room_id, None)
+            try:
+                return await rebuild_room(self.stores, room_id)
+            except RoomNotFound:
+                self._known.pop(room_id, None)
+                raise

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from app.store.spans import shared_task
+from app.store.single_flight import SingleFlight
 
 T = TypeVar("T")
 
@@ -20,27 +19,22 @@ class Kept(Generic[T]):
     def __init__(self, fresh_s: float) -> None:
         self._fresh_s = fresh_s
         self._found: dict[str, tuple[float, T]] = {}
-        self._reading: dict[str, asyncio.Task[T]] = {}
+        self._reading = SingleFlight[str, T]()
 
     async def get(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         """The kept answer, or a new one. What `read` raises, all who wait for it are told."""
         kept = self._found.get(key)
         if kept is not None and time.monotonic() - kept[0] < self._fresh_s:
             return kept[1]
-        task = self._reading.get(key)
-        if task is None:
-            task = self._reading[key] = shared_task(self._read(key, read))
-            task.add_done_callback(lambda done: self._done(key, done))
-        return await asyncio.shield(task)
+        return await self._reading.get(key, lambda: self._read(key, read))
 
     async def _read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
-        found = await read()
+        try:
+            found = await read()
+        except Exception:
+            self._found.pop(key, None)
+            raise
         if len(self._found) >= KEYS_MAX:
             self._found.clear()
         self._found[key] = (time.monotonic(), found)
         return found
-
-    def _done(self, key: str, task: asyncio.Task[T]) -> None:
-        del self._reading[key]
-        if not task.cancelled() and task.exception() is not None:
-            self._found.pop(key, None)

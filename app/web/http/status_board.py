@@ -22,6 +22,7 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import STATUS_CHANNEL
 from app.store.pubsub import listen
+from app.store.single_flight import SingleFlight
 from app.store.spans import shared_task
 from app.waiting_room import queue
 from app.waiting_room.queue import Line
@@ -69,7 +70,7 @@ class Board:
         self._redis = redis
         self._closing = closing
         self._shown: dict[RoomId, Shown] = {}
-        self._reading: dict[RoomId, asyncio.Task[Shown]] = {}
+        self._reading = SingleFlight[RoomId, Shown]()
         self._following: dict[RoomId, asyncio.Task[Shown]] = {}
         self._viewers: dict[RoomId, Viewers] = {}
         self._changed: set[RoomId] = set()
@@ -108,12 +109,7 @@ class Board:
 
     async def read(self, room_id: RoomId) -> Shown:
         """Read the room now; callers of the same time share the reading."""
-        task = self._reading.get(room_id)
-        if task is None:
-            task = shared_task(self._read(room_id))
-            self._reading[room_id] = task
-            task.add_done_callback(lambda done: self._done(room_id, done))
-        return await asyncio.shield(task)
+        return await self._reading.get(room_id, lambda: self._read(room_id))
 
     def closed_at_ms(self, room_id: RoomId) -> int:
         """When the room closed, as far as this process has seen it; 0 for not."""
@@ -133,7 +129,11 @@ class Board:
             await loops.each("board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
 
     async def _read(self, room_id: RoomId) -> Shown:
-        room, status = await queue.status(self._line, room_id)
+        try:
+            room, status = await queue.status(self._line, room_id)
+        except RoomNotFound:
+            self._shown.pop(room_id, None)
+            raise
         document = status_document(room, status)
         now = time.monotonic()
         shown = Shown(room, status, document, _encoder.encode(document), now, now + FRESH_S)
@@ -141,11 +141,6 @@ class Board:
             del self._shown[next(iter(self._shown))]  # the one first read; who asks for it reads it again
         self._shown[room_id] = shown
         return shown
-
-    def _done(self, room_id: RoomId, task: asyncio.Task[Shown]) -> None:
-        del self._reading[room_id]
-        if not task.cancelled() and isinstance(task.exception(), RoomNotFound):
-            self._shown.pop(room_id, None)
 
     def _stale(self, room_id: RoomId) -> Shown:
         shown, now = self._shown.get(room_id), time.monotonic()

@@ -1,0 +1,41 @@
+"""One piece of work for a key at a time: who asks meanwhile waits for the same.
+
+Not async-lru: it keeps what it found, and what is fresh enough here is for each caller to say. A caller that
+goes away ends nothing; what the work raises, all who wait are told, and nothing of it is remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from app.store.spans import shared_task
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+class SingleFlight(Generic[K, T]):
+    """The work that is under way, by its key. It holds no more keys than there are callers waiting."""
+
+    def __init__(self) -> None:
+        self._flying: dict[K, asyncio.Task[T]] = {}
+
+    def task(self, key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
+        """The work under way for this key, begun if there is none. Not to be cancelled by who waits."""
+        task = self._flying.get(key)
+        if task is None:
+            task = self._flying[key] = shared_task(work())
+            task.add_done_callback(partial(self._landed, key))
+        return task
+
+    async def get(self, key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What it comes to; it goes on when this caller goes away."""
+        return await asyncio.shield(self.task(key, work))
+
+    def _landed(self, key: K, task: asyncio.Task[T]) -> None:
+        del self._flying[key]
+        if not task.cancelled():
+            task.exception()  # who waits is told; perhaps nobody does any more
