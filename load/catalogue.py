@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from load import accuracy, arriving, growth, million, paying, processes, proxy, rates, rooms, streams, visits
+from load import (
+    accuracy,
+    arriving,
+    floods,
+    growth,
+    million,
+    paying,
+    processes,
+    proxy,
+    rates,
+    rooms,
+    streams,
+    visits,
+)
 from load.figures import Row
 from load.measuring import Run
 
@@ -15,6 +28,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "last": rates.last_tickets,
     "confirms": paying.confirms,
     "joins": rates.joins,
+    "floods": floods.floods,
     "unthrottled": rates.unthrottled,
     "place": rates.places,
     "claims": rates.claims,

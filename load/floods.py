@@ -1,0 +1,76 @@
+"""The row of floods: how many honest visitors still join while one attacker floods the product."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import msgspec
+
+from app.runtime import child_process
+from load import crowd, prepared
+from load.attacker import Order
+from load.figures import Figure, Row
+from load.measuring import Run
+from load.rates import join_trial
+
+BESIDE = 0.9  # of the joins there are without the flood
+RATES = {  # what one address sends in a second: more than its limits let through
+    "metrics": 200,
+    "names": 400,
+    "resets": 50,
+    "streams": 200,  # openings, of 600 that are wanted at once
+    "bodies": 100,  # beginnings, of 300 that are wanted at once; then a byte each five seconds
+    "cycles": 200,
+}
+UNDER_WAY_S = 2.0
+ENDS_S = 10.0
+
+
+async def floods(run: Run) -> Row:
+    """Joins beside each flood from one address, as a share of those without it, by turns."""
+    figures, answers = [], []
+    async with run.product(throttled=True) as product:
+        sale = await crowd.open_sale(product, "target")
+        (token,) = await prepared.inside(product, sale, 1)
+        address = urlsplit(product.url)
+        for flood, per_s in RATES.items():
+            order = Order(
+                flood, str(address.hostname), address.port or 80, per_s, sale.name, sale.name, token
+            )
+            shares, said = [], ""
+            for number in range(run.size.trials):
+                calm, _ = await join_trial(run, product, f"{flood}-{number}-calm", by_address=True)
+                async with attacked(order) as told:
+                    beside, watched = await join_trial(run, product, f"{flood}-{number}", by_address=True)
+                run.verdicts[f"floods {flood} {number + 1}"] = watched.verdict()
+                shares.append(beside.per_s / calm.per_s)
+                said = ", ".join(f"{count:,} x {word}" for word, count in sorted(told.items()))
+            figures.append(Figure.of(f"joins beside {flood}, of those without", shares, at_least=BESIDE))
+            answers.append(f"{flood}, {per_s} a second: {said}")
+    return Row(name="floods", figures=figures, note="answered to the attacker: " + "; ".join(answers))
+
+
+@asynccontextmanager
+async def attacked(order: Order) -> AsyncIterator[dict[str, int]]:
+    """One attacker meanwhile, who gets what CPU others leave; how it was answered is known afterwards."""
+    command = ["nice", "-n", "19", sys.executable, "-P", "-m", "load.attacker"]
+    process = await asyncio.create_subprocess_exec(
+        *command, msgspec.json.encode(order).decode(), stdout=PIPE, env=child_process.finding_ours()
+    )
+    answers: dict[str, int] = {}
+    try:
+        await asyncio.sleep(UNDER_WAY_S)
+        yield answers
+        process.send_signal(signal.SIGTERM)
+        out, _ = await asyncio.wait_for(process.communicate(), ENDS_S)
+        answers |= msgspec.json.decode(out, type=dict[str, int])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
