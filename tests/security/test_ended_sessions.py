@@ -13,7 +13,7 @@ from app.web.api.registry import CALLS
 from app.web.console.frame import CONSOLE
 from app.web.pages.entry import _PARAMS
 from tests.contract.test_every_call import STREAMS, filled
-from tests.routes.conftest import Web, bearer, code, working
+from tests.routes.conftest import Web, bearer, code, served, working
 from tests.security.test_origins import OURS, PAGE_PARAMETER, SAMPLES, everything
 
 PASSWORD = "correct horse"
@@ -22,7 +22,7 @@ WAYS = ("signed out", "new password", "another role", "gone", "key revoked", "ma
 
 
 async def over(web: Web, how: str) -> dict[str, str]:
-    """The header of an admin's token, or key, that is not good any more; nobody has sent it since it was."""
+    """The header of an admin's token, or key, that is not good any more."""
     stores, name = web.app.stores, how.replace(" ", "-")
     new = NewAccount(email=f"{name}@example.org", name=name, password=PASSWORD)
     made, _ = await accounts.appoint(stores, web.app.passwords, new, "admin", by=COMMAND_LINE)
@@ -47,18 +47,22 @@ async def over(web: Web, how: str) -> dict[str, str]:
     return token
 
 
-async def test_no_call_takes_a_token_or_a_key_that_is_over(web: Web, stores: Stores) -> None:
+async def test_no_call_takes_a_token_or_a_key_that_is_over(
+    web: Web, stores: Stores, settings: Settings
+) -> None:
+    """In another process than that in which it ended, which remembers for two seconds who it was."""
     await web.event()
     await web.room()
     last = NewAccount("last@example.org", "Last", PASSWORD)  # an installation is never without an admin
     await accounts.appoint(stores, web.app.passwords, last, "admin", by=COMMAND_LINE)
     ended = {how: await over(web, how) for how in WAYS}
     before = await everything(stores)
-    for how, headers in ended.items():
-        for call in OF_ACCOUNTS:
-            sent = headers | {"Idempotency-Key": "once"}
-            answer = await web.send(call.method, filled(call.path), json={}, headers=sent)
-            assert code(answer) == (401, "credential_invalid"), (how, call.name, answer.text)
+    async with served(settings) as other:
+        for how, headers in ended.items():
+            for call in OF_ACCOUNTS:
+                sent = headers | {"Idempotency-Key": "once"}
+                answer = await other.send(call.method, filled(call.path), json={}, headers=sent)
+                assert code(answer) == (401, "credential_invalid"), (how, call.name, answer.text)
     assert await everything(stores) == before
 
 
