@@ -18,11 +18,11 @@ from quart import request as quart_request
 from werkzeug.exceptions import NotFound as NotFoundError
 
 from app.core.errors import NotFound, Refusal, Retryable
-from app.core.model import SLUG, RoomId
+from app.core.model import OPAQUE, RoomId
 from app.store.spans import RECORD
 from app.web.http import deadlines
 from app.web.http.credentials import shows_staff
-from app.web.http.dispatch import refuse, request_of
+from app.web.http.dispatch import PARAMS, refuse, request_of
 from app.web.http.origins import is_foreign
 from app.web.http.problems import refusal_of
 from app.web.http.quart_adapter import quart_response
@@ -30,21 +30,15 @@ from app.web.http.routes import Request
 from app.web.pages.documents import ErrorPage
 from app.web.pages.render import SECURITY_HEADERS, respond
 
-_PARAMS = {
-    "room_id": re.compile(SLUG),
-    "event_id": re.compile(SLUG),
-    "reservation_id": re.compile(r"[\w-]{1,128}"),
+_PARAMS = {name: pattern for name, (pattern, _) in PARAMS.items()} | {
     "digest": re.compile(r"[0-9a-f]{0,12}"),
     "theme_file": re.compile(r"[a-z.]{1,20}"),
     "confirm_token": re.compile(r"[\w-]{22}"),
     "job_id": re.compile(r"[0-9a-f-]{36}"),
     "mail_id": re.compile(r"[0-9a-f-]{36}"),
-    "visitor_id": re.compile(r"[\w-]{1,128}"),
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),
-    "webhook_id": re.compile(r"[\w-]{1,128}"),
-    "key_id": re.compile(r"[\w-]{1,128}"),
-    "account_id": re.compile(r"[\w-]{1,128}"),
-    "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),
+    "account_id": re.compile(OPAQUE),
+    "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),  # as a shop's connector writes it, in any case
     "queue_id": re.compile(r"[\w-]{0,64}"),
     "error_code": re.compile(r"[a-z]{1,20}"),
     "set_aside_id": re.compile(r"[0-9]{1,18}"),
