@@ -100,6 +100,11 @@ class RoomWorld:
         answers = await room.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)
         self.watch.told(answers.places, self.model.join(visitors, self.now_ms, quantity))
 
+    async def claim_called(self) -> None:
+        """Somebody who is called claims: of twelve visitors asked at random few are."""
+        if self.model.called:
+            await self.claim(min(self.model.called))
+
     async def place(self, visitor: str) -> None:
         answers = await room.place(self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms)
         self.watch.told(answers.places, [self.model.place(visitor, self.now_ms)])

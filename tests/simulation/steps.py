@@ -63,6 +63,8 @@ def room_steps(random: Random, count: int = STEPS) -> list[Step]:
         beginning += [Step("state", ("prequeue",)), *(_join(random) for _ in range(3))]
     if random.random() < 0.8:
         beginning.append(Step("state", ("open",)))
+    if random.random() < 0.5:  # somebody is inside who wants several tickets, and others come
+        beginning += [_quantity("join_for")(random), Step("claim_called"), _join(random), _admit(random)]
     makers = list(ROOM_STEPS)
     chosen = random.choices(makers, [weight for _, weight in ROOM_STEPS.items()], k=count - len(beginning))
     return beginning + [make(random) for make in chosen]
@@ -79,6 +81,10 @@ def _join(random: Random) -> Step:
 
 def _of_one(verb: str) -> Callable[[Random], Step]:
     return lambda random: Step(verb, (random.choice(VISITORS),))
+
+
+def _plain(verb: str) -> Callable[[Random], Step]:
+    return lambda _: Step(verb)
 
 
 def _quantity(verb: str, visitors: Sequence[str] = VISITORS) -> Callable[[Random], Step]:
@@ -129,6 +135,7 @@ ROOM_STEPS: dict[Callable[[Random], Step], int] = {
     _join: 25,
     _of_one("place"): 6,
     _quantity("join_for"): 6,
+    _plain("claim_called"): 12,
     _quantity("want"): 5,
     _of_one("claim"): 25,
     _of_one("leave"): 4,
@@ -219,10 +226,6 @@ def _totals(random: Random) -> Step:
 
 def _staff(random: Random) -> Step:
     return Step("staff", (random.choice(("open", "open", "resume", "resume", "pause", "close")),))
-
-
-def _plain(verb: str) -> Callable[[Random], Step]:
-    return lambda _: Step(verb)
 
 
 _wipe, _save, _restart = _plain("wipe"), _plain("save"), _plain("restart")
