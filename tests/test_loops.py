@@ -12,7 +12,7 @@ import pytest
 from app import loops, metrics
 from app.core.errors import Restoring, StoreUnavailable
 from app.loops import Loops, each, gathered
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 STARTS = {"create_task", "ensure_future", "TaskGroup", "gather", "run_coroutine_threadsafe", "shared_task"}

@@ -33,7 +33,7 @@ from redis.asyncio import Redis
 
 from app.runtime import installation
 from app.runtime.embedded_stores import free_port
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
 # The same engine without windows: a new page takes half the work.

@@ -8,7 +8,7 @@ import httpx
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 async def bought(product: Product, email: str) -> tuple[str, dict[str, str]]:

@@ -20,7 +20,7 @@ import httpx
 
 from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import Product, running
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "gate"
 PROGRAMS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))

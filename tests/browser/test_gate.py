@@ -14,7 +14,7 @@ from playwright.async_api import Page, expect
 from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import Product
 from tests.browser.gated import Gated, a_shop, asked, available, fairgate, gated, started
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PASS = "fairgate_pass_"
 PROXIES = ("nginx", "haproxy", "caddy", "apache2")

@@ -12,7 +12,7 @@ from playwright.async_api import Request as PageRequest
 
 from app.web.pages.render import CONTENT_SECURITY_POLICY
 from tests.browser.conftest import OpenContext, Product
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import EXPECT_TIMEOUT_MS, OpenContext, Product
 from tests.browser.steps import TOLD_MS, heading, joined, joined_by_hand, number_of
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from app.core.model import EventId, RoomId
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PATIENCE_S = 30.0  # of one visitor with one call, whatever happens meanwhile
 ASK_AGAIN_S = 0.1

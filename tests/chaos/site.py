@@ -24,7 +24,7 @@ from load.verdict import Books, judge, read_books
 from tests.chaos.crowd import Crowd, Sale
 from tests.platform.conftest import new_folder
 from tests.platform.outside import Up, fairgate, up
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 STARTS_AT = "2031-06-01T19:00:00Z"
 TICKETS, SEATS = "standing", "stalls"

@@ -20,7 +20,7 @@ from tests.chaos.bad_requests import CONFIRM, JSON, KEY, RESERVE, Bad
 from tests.chaos.crowd import Crowd, Sale, Visitor
 from tests.chaos.site import Site
 from tests.platform.outside import fairgate
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

@@ -13,7 +13,7 @@ from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from tests.chaos.crowd import Sale
 from tests.chaos.site import Site
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

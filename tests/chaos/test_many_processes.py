@@ -15,7 +15,7 @@ from load.verdict import over_admitted
 from tests.chaos.crowd import Crowd
 from tests.chaos.site import Site
 from tests.platform.outside import OPS
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.site import SEATS, Site
 from tests.chaos.test_wiped_redis import wipe
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

@@ -14,7 +14,7 @@ from app.store.connections import POSTGRES_AWAY
 from tests.chaos.crowd import Crowd, Sale
 from tests.chaos.site import Site, frozen
 from tests.platform.outside import OPS, gone
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

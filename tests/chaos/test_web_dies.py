@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.site import Site
 from tests.platform.outside import fairgate, gone
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

@@ -14,7 +14,7 @@ from app.core.model import RoomId
 from app.store.keys import RoomKeys
 from tests.chaos.crowd import Crowd, Visitor
 from tests.chaos.site import Site
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

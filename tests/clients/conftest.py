@@ -17,9 +17,9 @@ from fairgate_gate.visits import no_cookies
 
 from app.store.connections import connected
 from tests.conftest import Servers
-from tests.listening import listening
 from tests.routes.conftest import Web, served, settings_of, working
 from tests.support.emptying import Empty
+from tests.support.listening import listening
 
 CLIENTS = Path(__file__).parents[2] / "clients"
 READY_S = 30

@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import program
-from tests.listening import listening
+from tests.support.listening import listening
 
 RECHECK_S = 0.3
 NODE = ("express", "next", "worker", "lambda-edge")

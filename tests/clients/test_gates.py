@@ -22,7 +22,7 @@ from app.web.http.routes import App
 from tests.clients.conftest import CLIENTS, HTML, Product
 from tests.clients.shops import KINDS, Way, shops, way_to
 from tests.routes.conftest import code
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 CASES: list[dict[str, Any]] = json.loads((CLIENTS / "cases.json").read_text())
 KNOWN = {

@@ -17,7 +17,7 @@ from app.core.model import RoomId
 from app.core.tokens import new_visitor_id
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import HTML, Product, program
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ROOM = RoomId("flash2026")
 COOKIE = f"QueueITAccepted-SDFrts345E-V3_{ROOM}"

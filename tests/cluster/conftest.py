@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from app.runtime import embedded_stores
 from app.runtime.embedded_stores import EmbeddedStore, free_port
 from tests.conftest import Servers
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 SLOTS = 16_384
 NODES = 3

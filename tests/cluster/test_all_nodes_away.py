@@ -11,7 +11,7 @@ import pytest
 from app.runtime import embedded_stores
 from app.store.connections import REDIS_AWAY, connect_redis
 from tests.cluster.conftest import form, start
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 async def test_with_all_nodes_gone_the_store_is_away_and_comes_back() -> None:

@@ -1,7 +1,7 @@
-"""The suite of `tests/test_checkout.py`, on a three-node cluster."""
+"""The suite of `tests/reservations/test_checkout.py`, on a three-node cluster."""
 
 import pytest
 
-from tests.test_checkout import *
+from tests.reservations.test_checkout import *
 
 pytestmark = pytest.mark.cluster

@@ -1,7 +1,7 @@
-"""The suite of `tests/test_outbox.py`, on a three-node cluster."""
+"""The suite of `tests/notifications/test_outbox.py`, on a three-node cluster."""
 
 import pytest
 
-from tests.test_outbox import *
+from tests.notifications.test_outbox import *
 
 pytestmark = pytest.mark.cluster

@@ -1,7 +1,7 @@
-"""The suite of `tests/test_rebuild_endings.py`, on a three-node cluster."""
+"""The suite of `tests/restoring/test_rebuild_endings.py`, on a three-node cluster."""
 
 import pytest
 
-from tests.test_rebuild_endings import *
+from tests.restoring.test_rebuild_endings import *
 
 pytestmark = pytest.mark.cluster

@@ -1,7 +1,7 @@
-"""The suite of `tests/test_reservations.py`, on a three-node cluster."""
+"""The suite of `tests/reservations/test_reservations.py`, on a three-node cluster."""
 
 import pytest
 
-from tests.test_reservations import *
+from tests.reservations.test_reservations import *
 
 pytestmark = pytest.mark.cluster

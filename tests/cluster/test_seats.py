@@ -1,7 +1,7 @@
-"""The suite of `tests/test_seats.py`, on a three-node cluster."""
+"""The suite of `tests/reservations/test_seats.py`, on a three-node cluster."""
 
 import pytest
 
-from tests.test_seats import *
+from tests.reservations.test_seats import *
 
 pytestmark = pytest.mark.cluster

@@ -1,7 +1,7 @@
-"""The suite of `tests/test_totals.py`, on a three-node cluster."""
+"""The suite of `tests/monitoring/test_totals.py`, on a three-node cluster."""
 
 import pytest
 
-from tests.test_totals import *
+from tests.monitoring.test_totals import *
 
 pytestmark = pytest.mark.cluster

@@ -1,7 +1,7 @@
-"""The suite of `tests/test_waiting_room.py`, on a three-node cluster."""
+"""The suite of `tests/waiting_room/test_waiting_room.py`, on a three-node cluster."""
 
 import pytest
 
-from tests.test_waiting_room import *
+from tests.waiting_room.test_waiting_room import *
 
 pytestmark = pytest.mark.cluster

@@ -13,10 +13,10 @@ from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig,
 from app.store.connections import connected
 from tests.conftest import Servers
 from tests.contract.world import World, a_world
-from tests.listening import listening
-from tests.receiver import receiving
 from tests.routes.conftest import served, settings, settings_of, web, worker, working
 from tests.support.emptying import Empty
+from tests.support.listening import listening
+from tests.support.receiver import receiving
 
 CALL_TIMEOUT_S = 15
 BASE = "http://fairgate.test"  # of links in mails

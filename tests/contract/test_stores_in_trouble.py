@@ -21,7 +21,7 @@ from tests.conftest import Servers
 from tests.contract.test_every_call import STREAMS
 from tests.contract.world import FLOOR, Known, World
 from tests.routes.conftest import ops
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 RECOVERS_S = 10.0
 PAGES = ("/", "/rooms/gala", "/events/gala")

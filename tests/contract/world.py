@@ -14,7 +14,7 @@ from app.gate import sessions
 from app.gate.sessions import Entering
 from app.web.http.routes import Endpoint, param_names
 from tests.routes.conftest import Web, bearer, ops
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 FAN = {"email": "fan@example.org", "password": "correct horse"}
 NEW_FAN = {"email": "new@example.org", "name": "New", "password": "correct horse"}

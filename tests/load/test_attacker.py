@@ -8,7 +8,7 @@ import pytest
 
 from load.attacker import FLOODS, Attacker, Order
 from load.floods import RATES
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 REFUSED = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n"
 SENT = {

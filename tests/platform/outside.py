@@ -15,7 +15,7 @@ import psutil
 
 from app.runtime.child_process import ends_with_us
 from tests.support import warm
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")
 START_TIMEOUT_S = 60.0

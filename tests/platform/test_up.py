@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from app.runtime.supervisor import ROLES_STOP_TIMEOUT_S, STORES_STOP_TIMEOUT_S
 from app.store.connections import REDIS_AWAY
 from tests.platform.outside import Up, fairgate, gone, up
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 RESTART_WITHIN_S = 20.0  # it is started at once; beside other tests it may have to wait for a core
 

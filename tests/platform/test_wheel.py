@@ -25,7 +25,7 @@ from app.runtime.child_process import ends_with_us
 from app.runtime.embedded_stores import free_port
 from tests.conftest import Servers
 from tests.platform.outside import environment, fairgate, up
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("fairgate", "app", "worker", "load", "migrations", "templates")

@@ -24,7 +24,7 @@ from app.store.connections import RedisClient, Stores
 from app.web.http.routes import App
 from tests.conftest import Servers
 from tests.contract import declared
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 from worker.crew import LOOPS
 
@@ -167,7 +167,7 @@ def field_of(response: httpx.Response) -> str:
     return named
 
 
-HASTY = PasswordHasher(time_cost=1, memory_cost=256)  # what the work is worth: tests/test_passwords.py
+HASTY = PasswordHasher(time_cost=1, memory_cost=256)  # its worth: tests/accounts/test_passwords.py
 _idle: list[tuple[Settings, Quart]] = []  # compiling the routes of an app takes longer than most tests
 
 

@@ -17,7 +17,7 @@ from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.web.http.throttles import LOGINS_PER_ADDRESS
 from tests.routes.conftest import Web, bearer, code, field_of, served
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ANN = {"email": "Ann@Example.org", "name": "Ann 🎷", "password": "correct horse"}
 LOGIN = {"email": "ann@example.org", "password": "correct horse"}

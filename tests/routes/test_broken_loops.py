@@ -25,7 +25,7 @@ from app.store.keys import TOTALS, WEBS, WORKERS, RoomKeys
 from app.store.redis import busy
 from tests.routes.conftest import Web, served
 from tests.routes.test_streams import listening, next_event
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker import processor
 from worker.context import WorkerContext
 from worker.crew import LOOPS, Crew

@@ -8,7 +8,7 @@ import jwt
 
 from app.core.model import BookingClaims
 from tests.routes.conftest import Web, bearer, code
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 CLAIM = "/v1/rooms/hall/places/me/booking-token"
 

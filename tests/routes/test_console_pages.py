@@ -17,7 +17,7 @@ from app.store.connections import Stores
 from app.web.console.health import size
 from tests.routes.conftest import Web, bearer, served
 from tests.routes.test_orders import a_purchase
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 
 URL = "http://127.0.0.1:9/hook"

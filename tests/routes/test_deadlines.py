@@ -22,11 +22,11 @@ from app.web.console.frame import CONSOLE
 from app.web.http.streaming import Message, Stream, part, send_told
 from app.web.pages.visitor_pages import FORMS
 from tests.contract.test_every_call import filled
-from tests.listening import listening
 from tests.routes.conftest import Web, served
 from tests.routes.test_slashes import address
 from tests.routes.test_trouble import Wires, wires
-from tests.waiting import wait_until
+from tests.support.listening import listening
+from tests.support.waiting import wait_until
 
 __all__ = ["wires"]
 

@@ -11,7 +11,7 @@ import pytest
 from app.reservations import holds
 from app.store.connections import Stores
 from tests.routes.conftest import Web, code
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 PAY = {"payment": {"method": "card", "token": "tok_ok"}}

@@ -19,10 +19,10 @@ from app.reservations import consistency
 from app.settings import Settings
 from app.store.connections import Stores, connected
 from app.store.redis.job_queue import STEP_JOB, enqueue_step
-from tests.redis_servers import PASSWORD, USER, a_pair, redis_servers, sentinels
 from tests.routes.conftest import Web, ops, served, working
-from tests.waiting import wait_until
-from tests.wire import wired
+from tests.support.redis_servers import PASSWORD, USER, a_pair, redis_servers, sentinels
+from tests.support.waiting import wait_until
+from tests.support.wire import wired
 from worker.context import WorkerContext
 from worker.main import LastingWorker, worker_settings
 

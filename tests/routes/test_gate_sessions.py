@@ -17,7 +17,7 @@ from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from tests.routes.conftest import Web, code, served
 from tests.routes.test_gate import GATE, HTML, SHOP, asked, passed
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ADDRESS = "https://shop.example/a"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.routes.conftest import Web, bearer
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 
 FUTURE, PAST = "2029-01-01T00:00:00Z", "2020-01-01T00:00:00Z"

@@ -24,7 +24,7 @@ from app.web.console import orders
 from tests.routes.conftest import Web
 from tests.routes.test_console_pages import actions, sent, shown
 from tests.routes.test_orders import a_purchase
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker import jobs as worker_jobs
 from worker.context import WorkerContext
 from worker.main import worker_settings

@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.sql import signing_keys as keyring
 from tests.routes.conftest import Web, bearer, code, served
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 async def test_processes_that_start_together_share_one_key(stores: Stores) -> None:

@@ -20,9 +20,9 @@ from app.notifications import email_content
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.sql.mails import Mail, queue_of_reminders
-from tests.mail_server import MailServer, mail_server
 from tests.routes.conftest import Web, bearer, code, field_of
-from tests.waiting import wait_until
+from tests.support.mail_server import MailServer, mail_server
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 
 ANN = {"email": "Ann@Example.org", "name": "Ann", "password": "long enough 1"}

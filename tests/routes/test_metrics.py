@@ -13,7 +13,7 @@ from app.monitoring.counts import Counts
 from app.monitoring.exposition import Drift
 from app.store.keys import RoomKeys
 from tests.routes.conftest import Web, ops
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 
 

@@ -19,11 +19,11 @@ from app.web.http.cache_control import PUBLIC
 from app.web.pages.visitor_pages import PAGES
 from load.proxy import PLACES, proxied
 from tests.contract.test_every_call import STREAMS, filled
-from tests.listening import listening
 from tests.routes.conftest import Web, served
 from tests.routes.test_slashes import address
 from tests.security.test_floods import a_slow_body, status_from
-from tests.waiting import wait_until
+from tests.support.listening import listening
+from tests.support.waiting import wait_until
 
 SHOP, BLOG, STRANGER = "https://shop.example", "https://blog.example", "https://evil.example"
 ENDLESS = {"/admin/rooms/<room_id>/events"}

@@ -8,7 +8,7 @@ import pytest
 
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.routes.conftest import Web, bearer, code, field_of
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PAY = {"payment": {"method": "card", "token": "tok_ok"}}
 pytestmark = pytest.mark.usefixtures("worker")

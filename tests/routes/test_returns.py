@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.routes.conftest import Web, bearer, code, field_of
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.routes.conftest import Web, code, field_of
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 TYPES = "/v1/events/gala/ticket-types"
 FLOOR = f"{TYPES}/floor"

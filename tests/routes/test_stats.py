@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.store.sql.rooms import record_progress
 from app.waiting_room.queue import status
 from tests.routes.conftest import Web, code, served
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 async def figures(web: Web, path: str = "/v1/stats") -> dict[str, Any]:

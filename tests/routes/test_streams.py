@@ -16,9 +16,9 @@ from app import metrics
 from app.runtime.sockets import ServerName
 from app.web.http import sse, status_board
 from app.web.http.streaming import END, Message, Stream, part
-from tests.listening import listening as on_a_port
 from tests.routes.conftest import Web, bearer, code
-from tests.waiting import wait_until
+from tests.support.listening import listening as on_a_port
+from tests.support.waiting import wait_until
 
 on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])
 

@@ -15,8 +15,8 @@ from app.store.connections import Stores
 from app.web.http import deadlines
 from app.web.http.credentials import PLACE_COOKIE
 from tests.routes.conftest import Web, bearer, code, ops, served
-from tests.waiting import wait_until
-from tests.wire import Wire, wired
+from tests.support.waiting import wait_until
+from tests.support.wire import Wire, wired
 
 
 @dataclass

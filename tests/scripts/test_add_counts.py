@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.store.redis import counts
 from app.store.redis.counts import KEYS, add_counts
-from tests.builders import Client
+from tests.support.builders import Client
 
 
 async def test_sent_again_it_adds_nothing(redis: Client) -> None:

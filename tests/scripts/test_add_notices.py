@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.store.redis.notice_stream import KEYS, NOTHING, add_notices, end, order
 from app.store.sql.outbox import Notice
-from tests.builders import Client
+from tests.support.builders import Client
 
 
 def a_notice(number: int) -> Notice:

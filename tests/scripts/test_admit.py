@@ -15,8 +15,8 @@ from app.core.clock import from_ms
 from app.core.model import Place
 from app.store.scripts import admission, room
 from app.store.scripts.room import NotLoaded
-from tests.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
-from tests.line_steps import ask, claim, crowd, join, only, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
+from tests.support.line_steps import ask, claim, crowd, join, only, stand, tick, words
 
 
 async def a_line(redis: Client, size: int, now_ms: int = NOW, **settings: Any) -> list[str]:

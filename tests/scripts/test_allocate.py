@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Decision, Request, RoomNotReady, Settlement, allocate, release, settle
-from tests.sales import KEYS, NOW, decided, let_in, on_sale, stock
+from tests.support.sales import KEYS, NOW, decided, let_in, on_sale, stock
 
 LATER = NOW + 60_000
 

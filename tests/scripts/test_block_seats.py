@@ -6,8 +6,8 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Request, RoomNotReady, block_seats
-from tests.sales import KEYS, decided, stock
-from tests.seating import seats_on_sale, states
+from tests.support.sales import KEYS, decided, stock
+from tests.support.seating import seats_on_sale, states
 
 A1, A2 = "stalls-a-1", "stalls-a-2"
 

@@ -7,8 +7,8 @@ import pytest
 from app.core.clock import REDIS_TIME
 from app.store.scripts.admission import counters
 from app.store.scripts.room import NotLoaded, carry
-from tests.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.line_steps import claim, crowd, join, only, stand, tick
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
+from tests.support.line_steps import claim, crowd, join, only, stand, tick
 
 
 async def test_number_wish_and_neighbours_stay_as_they_are(redis: Client) -> None:

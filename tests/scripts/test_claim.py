@@ -9,8 +9,8 @@ from app.store.redis.conf import restored_fields
 from app.store.scripts import room
 from app.store.scripts.admission import RestorePoint, restore
 from app.store.scripts.room import NotLoaded, Refused
-from tests.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, asking, set_up
-from tests.line_steps import claim, crowd, only, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, asking, set_up
+from tests.support.line_steps import claim, crowd, only, stand, tick, words
 
 
 async def test_claiming_again_gives_the_same_session(redis: Client) -> None:

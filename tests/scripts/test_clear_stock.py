@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Request, RoomNotReady, clear_stock
-from tests.sales import KEYS, decided, let_in, on_sale
+from tests.support.sales import KEYS, decided, let_in, on_sale
 
 
 async def test_everything_of_the_reservation_half_goes_and_nothing_else(redis: Redis) -> None:

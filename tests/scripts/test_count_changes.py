@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Change, Limits, Submitted, count_changes, submit
-from tests.sales import KEYS, NOW, let_in, on_sale, submission
+from tests.support.sales import KEYS, NOW, let_in, on_sale, submission
 
 LIMITS = Limits(visitor_rate=60, visitor_burst=2, network_rate=60, network_burst=3)
 

@@ -11,8 +11,8 @@ from app.store.scripts.admission import RestorePoint, SessionRecord, finish_rest
 from app.store.scripts.gate import BeingRestored, EarlyEnd, early_ends, end_session
 from app.store.scripts.room import leave, remove
 from app.store.scripts.stock import confirm
-from tests.builders import KEYS, NOW, ROOM, Client, a_room, a_row, opened, stock
-from tests.line_steps import claim, crowd, join, stand
+from tests.support.builders import KEYS, NOW, ROOM, Client, a_room, a_row, opened, stock
+from tests.support.line_steps import claim, crowd, join, stand
 
 ENDS = NOW + 600_000
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.store.scripts.admission import forget_room
-from tests.builders import KEYS, Client, a_room, stock
-from tests.line_steps import claim, crowd
+from tests.support.builders import KEYS, Client, a_room, stock
+from tests.support.line_steps import claim, crowd
 
 
 async def test_every_key_of_the_room_goes_and_no_other(redis: Client) -> None:

@@ -14,8 +14,8 @@ from redis.exceptions import ResponseError
 from app.core.script_constants import CONSTANTS
 from app.store.redis import busy, counts, notice_stream
 from app.store.scripts import admission, gate, loader, room, stock
-from tests.builders import KEYS, Client
 from tests.scripts import lua_names
+from tests.support.builders import KEYS, Client
 
 NAMES = sorted(path.stem for path in loader.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((loader.SCRIPTS / "include").glob("*.lua"))

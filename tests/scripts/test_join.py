@@ -18,7 +18,7 @@ from app.store.scripts.room import (
     leave,
     remove,
 )
-from tests.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock, token
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock, token
 
 
 async def enter(redis: Client, *records: JoinRecord, now_ms: int = NOW, **limits: int) -> Answers:

@@ -6,8 +6,8 @@ import pytest
 
 from app.store.scripts.admission import counters
 from app.store.scripts.room import NotLoaded, leave
-from tests.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.line_steps import claim, crowd, join, only, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
+from tests.support.line_steps import claim, crowd, join, only, stand, tick, words
 
 
 async def test_leaving_twice_changes_nothing_more(redis: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import LoadedHold, RoomNotReady, load_holds, release
-from tests.sales import KEYS, let_in, on_sale, stock
+from tests.support.sales import KEYS, let_in, on_sale, stock
 
 HELD = LoadedHold("r1", "held|ann|10000|EUR|1|2|floor:2:5000", "print|held|10000|EUR|1|2|floor:2:5000")
 SOLD = LoadedHold("r2", "sold|ann|3000|EUR|1|2|balcony:1:3000", "")

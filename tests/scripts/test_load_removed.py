@@ -5,8 +5,8 @@ from __future__ import annotations
 from app.store.redis.conf import restored_fields
 from app.store.scripts.admission import RestorePoint, load_removed, restore
 from app.store.scripts.room import CHECKED
-from tests.builders import KEYS, NOW, Client, a_row, joining, token
-from tests.line_steps import join, words
+from tests.support.builders import KEYS, NOW, Client, a_row, joining, token
+from tests.support.line_steps import join, words
 
 
 async def test_a_removed_visitor_is_out_before_they_can_come_back(redis: Client) -> None:

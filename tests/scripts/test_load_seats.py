@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from app.core.seating import row_of
 from app.store.redis.seat_rows import live_rows
 from app.store.scripts.stock import Request, RoomNotReady, load_seats
-from tests.sales import KEYS, decided, on_sale
-from tests.seating import a_section, seats_on_sale, states
+from tests.support.sales import KEYS, decided, on_sale
+from tests.support.seating import a_section, seats_on_sale, states
 
 
 async def test_rows_are_known_with_all_seats_free(redis: Redis) -> None:

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Request, RoomNotReady, load_stock
-from tests.sales import KEYS, decided, on_sale, stock, ticket_types
+from tests.support.sales import KEYS, decided, on_sale, stock, ticket_types
 
 
 async def test_a_total_may_change_while_tickets_are_held(redis: Redis) -> None:

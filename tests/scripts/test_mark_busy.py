@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.model import RoomId
 from app.store.redis.busy import KEYS, busy_rooms, mark_busy
-from tests.builders import NOW, Client
+from tests.support.builders import NOW, Client
 
 HALL, CLUB, BARN = RoomId("hall"), RoomId("club"), RoomId("barn")
 

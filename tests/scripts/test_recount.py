@@ -7,9 +7,9 @@ import pytest
 from app.store.redis import ledger
 from app.store.scripts import stock as stock_scripts
 from app.store.scripts.stock import Request, RoomNotReady
-from tests.builders import Client
-from tests.sales import KEYS, decided, let_in, on_sale, stock
-from tests.seating import seats_on_sale, states
+from tests.support.builders import Client
+from tests.support.sales import KEYS, decided, let_in, on_sale, stock
+from tests.support.seating import seats_on_sale, states
 
 LOST = "held|eve|5000|EUR|1|2|floor:1:5000"
 SEATED = "held|eve|7000|EUR|1|2|stalls:1:7000@stalls-a-1"

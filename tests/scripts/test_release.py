@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Request, RoomNotReady, confirm, release
-from tests.sales import KEYS, NOW, decided, let_in, on_sale, stock
+from tests.support.sales import KEYS, NOW, decided, let_in, on_sale, stock
 
 
 async def hold(redis: Redis, **held: str) -> None:

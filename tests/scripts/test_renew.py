@@ -9,9 +9,9 @@ from app.store.scripts.admission import SessionRecord, load_sessions
 from app.store.scripts.gate import BeingRestored, RenewRecord, renew
 from app.store.scripts.room import leave
 from app.store.scripts.stock import Submission, confirm, load_stock, submit
-from tests.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.line_steps import claim, crowd, join, stand, tick
-from tests.sales import ticket_types
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
+from tests.support.line_steps import claim, crowd, join, stand, tick
+from tests.support.sales import ticket_types
 
 
 async def test_a_session_goes_on_from_now(redis: Client) -> None:

@@ -10,9 +10,9 @@ from app.core.model import PlaceClaims, RoomState, VisitorId
 from app.store.redis.conf import restored_fields
 from app.store.scripts.admission import EndingRecord, RestorePoint, finish_restore, load_endings, restore
 from app.store.scripts.room import CHECKED, Refused, leave, status
-from tests import builders
-from tests.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened
-from tests.line_steps import ask, claim, crowd, join, only, stand, tick, words
+from tests.support import builders
+from tests.support.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened
+from tests.support.line_steps import ask, claim, crowd, join, only, stand, tick, words
 
 SERVED, SETTLED, LAST = 100, 60, 5_000
 

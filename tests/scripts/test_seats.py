@@ -19,8 +19,8 @@ from app.store.scripts.stock import (
     release,
     submit,
 )
-from tests.sales import KEYS, NOW, decided, let_in, stock, submission
-from tests.seating import a_section, seats_on_sale, states
+from tests.support.sales import KEYS, NOW, decided, let_in, stock, submission
+from tests.support.seating import a_section, seats_on_sale, states
 
 ALL_FREE = {"a": "fffff", "b": "fffff", "c": "fffff"}
 TIMES = f"EUR|{NOW}|{NOW + 300_000}"

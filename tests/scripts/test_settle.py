@@ -6,8 +6,8 @@ from redis.asyncio import Redis
 
 from app.store.keys import OUTCOME_CHANNEL
 from app.store.scripts.stock import GROUP, Settlement, settle, submit
-from tests.sales import KEYS, NOW, let_in, on_sale, submission
-from tests.waiting import wait_until
+from tests.support.sales import KEYS, NOW, let_in, on_sale, submission
+from tests.support.waiting import wait_until
 
 OUTCOME = "held|10000|EUR|1|2|floor:2:5000"
 

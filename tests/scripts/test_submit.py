@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from app.store.keys import RoomKeys
 from app.store.scripts.stock import Settlement, Submission, Submitted, settle, submit
-from tests.sales import KEYS, NOW, SESSION, let_in, on_sale, submission
+from tests.support.sales import KEYS, NOW, SESSION, let_in, on_sale, submission
 
 HELD = "held|10000|EUR|1|2|floor:2:5000"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from app.core.model import RoomId
 from app.store.keys import RoomKeys
 from app.store.scripts.admission import unload
-from tests.builders import KEYS, NOW, Client, a_room, stock
-from tests.line_steps import claim, crowd, tick
+from tests.support.builders import KEYS, NOW, Client, a_room, stock
+from tests.support.line_steps import claim, crowd, tick
 
 HOUR_MS = 3_600_000
 

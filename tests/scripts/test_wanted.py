@@ -12,8 +12,8 @@ from app.store.redis.conf import restored_fields
 from app.store.scripts import admission, room
 from app.store.scripts.admission import RestorePoint, SessionRecord
 from app.store.scripts.room import CHECKED, AskRecord
-from tests.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, stock, token
-from tests.line_steps import ask, claim, join, only, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, stock, token
+from tests.support.line_steps import ask, claim, join, only, stand, tick, words
 
 EVENT = "gala"
 

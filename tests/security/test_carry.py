@@ -11,7 +11,7 @@ import httpx
 from app.core.handover import CARRY_TTL_S
 from app.core.model import RoomId, VisitorId
 from tests.routes.conftest import Web, code
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 OURS = {"Origin": "http://fairgate.test"}
 CARRY = "/rooms/gala/carry"

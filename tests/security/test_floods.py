@@ -16,9 +16,9 @@ from app.store.connections import Stores
 from app.web.api.registry import CALLS
 from app.web.http.in_flight import InFlight
 from app.web.http.routes import Events
-from tests.listening import listening
 from tests.routes.conftest import Web, code, served
-from tests.waiting import wait_until
+from tests.support.listening import listening
+from tests.support.waiting import wait_until
 
 SERVERS: tuple[ServerName, ...] = ("hypercorn", "granian")
 

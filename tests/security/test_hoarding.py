@@ -13,10 +13,10 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts import room
 from app.store.scripts.room import JoinRecord
-from tests.builders import KEYS, NOW, Client, a_room, joining, stock
-from tests.line_steps import ask, claim, join, stand, tick, words
 from tests.routes.conftest import Web, bearer, code, served
-from tests.waiting import wait_until
+from tests.support.builders import KEYS, NOW, Client, a_room, joining, stock
+from tests.support.line_steps import ask, claim, join, stand, tick, words
+from tests.support.waiting import wait_until
 
 TICKETS = 200
 RATE = 60  # calls a minute

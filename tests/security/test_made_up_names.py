@@ -13,7 +13,7 @@ from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint, param_names
 from tests.contract.test_every_call import headers_for
 from tests.routes.conftest import Web, code, served
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 NAMES = 5  # made-up ids that each route is asked for
 REDIS_MAX = 4  # commands for each, those inside of scripts, of a throttle for example, included

@@ -8,7 +8,7 @@ from app.core.model import COMMAND_LINE, RegisteredAccount, Role
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code, field_of, served
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 
 PASSWORD = "correct horse battery"

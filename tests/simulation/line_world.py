@@ -18,12 +18,12 @@ from app.store.sql import rooms
 from app.waiting_room import control, queue, queue_numbers
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.queue import Joining
-from tests.builders import STAFF
 from tests.simulation.invariants import Lost, returning
 from tests.simulation.model import RoomModel, Rules, Standing
 from tests.simulation.sale_world import ROOM, SaleWorld
 from tests.simulation.steps import NETWORKS
 from tests.simulation.watch import Differs, standing
+from tests.support.builders import STAFF
 
 WORDS: dict[type[Refusal], str] = {
     errors.RoomNotOpen: "not_open",

@@ -9,7 +9,7 @@ import pytest
 
 from app.store import coalescer as batching
 from app.store.coalescer import Coalescer, CoalescerFull
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 class Store:

@@ -10,7 +10,7 @@ from app.store import pubsub
 from app.store.connections import REDIS_AWAY, connect_redis
 from app.store.pubsub import listen
 from tests.conftest import Servers
-from tests.wire import wired
+from tests.support.wire import wired
 
 
 async def test_a_subscription_that_goes_dumb_ends(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:

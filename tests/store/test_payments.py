@@ -8,9 +8,9 @@ from app.core.clock import now_ms
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill, begin
 from app.store.sql.reservations import NewHold, Origin, insert_holds
-from tests.sales import GALA, HALL, a_sale, rows
 from tests.store.test_reservations import WAITING
-from tests.waiting import wait_until
+from tests.support.sales import GALA, HALL, a_sale, rows
+from tests.support.waiting import wait_until
 
 
 async def holds(stores: Stores, *reservation_ids: str, ttl_s: int = 300) -> int:

@@ -9,8 +9,8 @@ import pytest
 from app.core.terms import items_of
 from app.store.connections import Stores
 from app.store.sql.reservations import NewHold, Origin, Refused, Superseded, fetch_one, insert_holds
-from tests.sales import GALA, HALL, a_sale, counters, rows
-from tests.waiting import wait_until
+from tests.support.sales import GALA, HALL, a_sale, counters, rows
+from tests.support.waiting import wait_until
 
 ORIGIN = Origin(HALL, 1, GALA)
 NOW_MS = 1_790_000_000_123

@@ -35,9 +35,9 @@ from app.store.drivers.postgres_pool import BOUNDS, Role
 from app.store.drivers.redis_address import read_redis_address
 from tests.conftest import Servers
 from tests.platform.outside import fairgate
-from tests.redis_servers import ACL, PASSWORD, USER, redis_servers
 from tests.store.certificates import self_signed
-from tests.waiting import wait_until
+from tests.support.redis_servers import ACL, PASSWORD, USER, redis_servers
+from tests.support.waiting import wait_until
 
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
 

@@ -21,10 +21,10 @@ from app.store.scripts import admission
 from app.store.sql import rooms
 from app.waiting_room import control
 from app.waiting_room.queue import Joining, Line, claim, join, open_line, place, status
-from tests.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
 from tests.conftest import Servers
-from tests.waiting import wait_until
-from tests.wire import wired
+from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
+from tests.support.waiting import wait_until
+from tests.support.wire import wired
 from worker.admission import LOOPS
 from worker.context import WorkerContext
 from worker.crew import LOOPS as ALL_LOOPS

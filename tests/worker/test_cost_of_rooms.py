@@ -13,9 +13,9 @@ from app.store.keys import RoomKeys
 from app.store.redis.busy import KEYS
 from app.waiting_room import control
 from app.waiting_room.queue import Joining, join, open_line
-from tests.builders import STAFF, a_visitor
 from tests.conftest import Servers
-from tests.waiting import wait_until
+from tests.support.builders import STAFF, a_visitor
+from tests.support.waiting import wait_until
 from tests.worker.test_many_rooms import OFF, a_worker, many_rooms
 
 MOMENTS = 2  # samples of a room, two seconds apart: for so long is counted

@@ -19,8 +19,8 @@ from app.store.connections import Stores
 from app.store.redis.job_queue import redis_settings
 from app.store.scripts.stock import GROUP
 from tests.conftest import Servers
-from tests.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
-from tests.waiting import wait_until
+from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
+from tests.support.waiting import wait_until
 from worker import repair
 from worker.context import WorkerContext
 from worker.jobs import PERIODIC, TIMEOUT_S, Periodic, counted

@@ -27,10 +27,10 @@ from app.store.sql import mails as stored
 from app.store.sql.mailboxes import NewMailbox
 from app.store.sql.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
-from tests.mail_server import MailServer, mail_server
 from tests.platform.outside import FAIRGATE, environment
-from tests.sales import GALA, HALL, a_sale
-from tests.waiting import wait_until
+from tests.support.mail_server import MailServer, mail_server
+from tests.support.sales import GALA, HALL, a_sale
+from tests.support.waiting import wait_until
 from worker import mail
 from worker.context import WorkerContext
 

@@ -19,9 +19,9 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control
 from app.waiting_room.queue import Joining, join, open_line, status
-from tests.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.conftest import Servers
-from tests.waiting import wait_until
+from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 from worker.crew import LOOPS, Crew
 

@@ -20,9 +20,9 @@ from app.store.keys import ROOMS, RoomKeys
 from app.store.redis import busy
 from app.waiting_room import control
 from app.waiting_room.queue import Joining, Line, claim, join, open_line, status
-from tests.builders import SEED, STAFF, a_visitor, token
-from tests.sales import SETTINGS, at_desk
-from tests.waiting import wait_until
+from tests.support.builders import SEED, STAFF, a_visitor, token
+from tests.support.sales import SETTINGS, at_desk
+from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 from worker.crew import LOOPS
 

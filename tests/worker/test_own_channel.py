@@ -13,9 +13,9 @@ from app.settings import Settings
 from app.store.connections import Connection, Stores
 from app.store.sql import reservations
 from app.store.sql.outbox import Waiting
-from tests.sales import a_sale
 from tests.store.test_reservations import ORIGIN, new_hold
-from tests.waiting import wait_until
+from tests.support.sales import a_sale
+from tests.support.waiting import wait_until
 from tests.worker.test_jobs import at_work
 from worker.channels import send_queued
 

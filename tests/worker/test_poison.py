@@ -15,8 +15,8 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis import submissions
 from app.store.sql.set_aside import KEPT_MAX, forget
-from tests.builders import Client
-from tests.sales import (
+from tests.support.builders import Client
+from tests.support.sales import (
     GALA,
     LIVE,
     SETTINGS,
@@ -29,7 +29,7 @@ from tests.sales import (
     stock,
     working,
 )
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from worker.lane import TRIES
 
 POISON = """

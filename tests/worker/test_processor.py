@@ -18,7 +18,7 @@ from app.store.redis import submissions
 from app.store.scripts.stock import GROUP, submit
 from app.store.sql.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
-from tests.sales import (
+from tests.support.sales import (
     GALA,
     HALL,
     LIVE,
@@ -34,8 +34,8 @@ from tests.sales import (
     submission,
     working,
 )
-from tests.waiting import wait_until
-from tests.wire import wired
+from tests.support.waiting import wait_until
+from tests.support.wire import wired
 from worker import lane, processor
 
 

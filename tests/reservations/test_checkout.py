@@ -1,0 +1,368 @@
+"""Paying and giving up: charged once, never for nothing, and a payment that comes too late is given back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from app.core.errors import (
+    Conflict,
+    HoldExpired,
+    IdempotencyKeyReused,
+    PaymentDeclined,
+    ReservationNotFound,
+    ValidationFailed,
+)
+from app.core.model import Reservation, ReservationId
+from app.payments.gateway import Charge, GatewayFailed
+from app.payments.gateways.simulated import SimulatedGateway
+from app.reservations import holds
+from app.reservations.checkout import Payment, cancel, confirm, settle_payments
+from app.reservations.operations import check, get, reserve
+from app.reservations.pending import Desk
+from app.store.connections import Stores
+from app.store.sql.payments import Attempt, Bill
+from tests.store.test_reservations import WAITING
+from tests.support.sales import GALA, LIVE, a_session, a_shop, ask, counters, stock, wanted
+from tests.support.waiting import wait_until
+
+
+def card(token: str = "tok_ok") -> Payment:
+    return Payment("card", token)
+
+
+async def held(desk: Desk, items: str = "floor:2") -> ReservationId:
+    return (await ask(desk, await a_session(desk.stores), items)).reservation_id
+
+
+async def now(desk: Desk, reservation_id: ReservationId) -> Reservation:
+    found = await get(desk, reservation_id)
+    assert found is not None
+    return found
+
+
+async def payments(stores: Stores) -> list[str]:
+    return [row["status"] for row in await stores.postgres.fetch("SELECT status FROM payments")]
+
+
+async def charged(stores: Stores) -> int:
+    """What the gateway has taken and kept, over all."""
+    taken: int = await stores.postgres.fetchval(
+        "SELECT coalesce(sum(amount), 0)::bigint FROM simulated_charges "
+        "WHERE approved AND refunded_at IS NULL AND settles_at <= now()"
+    )
+    return taken
+
+
+async def looked_after(desk: Desk, reservation_id: ReservationId, status: str) -> Reservation:
+    """Work as the worker does until the reservation has come to this."""
+
+    async def settled() -> Reservation | None:
+        await settle_payments(desk.stores, desk.gateway)
+        found = await now(desk, reservation_id)
+        return found if found.status == status else None
+
+    return await wait_until(settled, f"status {status}", timeout_s=15)
+
+
+async def test_a_paid_hold_is_confirmed_and_has_a_ticket_for_each_seat(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk, "floor:2,balcony:1")
+        confirmation = await confirm(desk, reservation_id, card(), "pay")
+        assert not confirmation.replayed
+        sold = confirmation.reservation
+        assert sold.status == "confirmed"
+        assert sold.confirmed_at_ms > 0
+        assert [it["ticket_type_id"] for it in sold.tickets] == ["balcony", "floor", "floor"]
+        assert len({it["code"] for it in sold.tickets}) == 3
+        assert await counters(stores, "floor") == (0, 2)
+        assert await stock(stores.redis, "floor", LIVE) == (8, 0, 2)
+        assert await charged(stores) == 13_000
+        assert await check(stores, GALA) == []
+
+
+async def test_a_purchase_ends_the_session_in_both_stores(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        ann = await a_session(stores)
+        reserved = await ask(desk, ann)
+        await confirm(desk, reserved.reservation_id, card(), "pay")
+        assert await stores.redis.zscore(LIVE.active, ann.visitor_id) is None
+        assert (await stores.redis.hget(LIVE.endings, ann.visitor_id) or "").startswith("done|")
+        assert await stores.postgres.fetchval("SELECT ended_at IS NOT NULL FROM sessions")
+
+
+@pytest.mark.parametrize(("most", "ended"), [(3, False), (2, True)])
+async def test_where_sessions_go_on_the_most_tickets_allowed_end_it(
+    stores: Stores, most: int, ended: bool
+) -> None:
+    async with a_shop(stores, ends_on_confirm=0, max_tickets=most) as desk:
+        await stores.postgres.execute("UPDATE rooms SET settings = '{\"session_ends_on_confirm\": false}'")
+        await stores.postgres.execute("UPDATE events SET max_tickets_per_visitor = $1", most)
+        ann = await a_session(stores)
+        for i in (1, 2):
+            reserved = await ask(desk, ann, "floor:1")
+            await confirm(desk, reserved.reservation_id, card(), "pay")
+            over = i == 2 and ended
+            assert (await stores.redis.zscore(LIVE.active, ann.visitor_id) is None) is over
+            assert await stores.postgres.fetchval("SELECT ended_at IS NOT NULL FROM sessions") is over
+
+
+async def test_the_same_confirm_at_once_charges_once(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        answers = await asyncio.gather(*(confirm(desk, reservation_id, card(), "pay") for _ in range(20)))
+        assert {it.reservation.status for it in answers} == {"confirmed"}
+        assert sum(not it.replayed for it in answers) == 1
+        assert await charged(stores) == 10_000
+        assert await payments(stores) == ["succeeded"]
+
+
+async def test_two_payments_at_once_charge_once(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        answers = await asyncio.gather(*(confirm(desk, reservation_id, card(), f"pay{i}") for i in range(5)))
+        assert {it.reservation.status for it in answers} == {"confirmed"}
+        assert await charged(stores) == 10_000
+
+
+async def test_many_buyers_at_once(stores: Stores) -> None:
+    async with a_shop(stores, {"floor": 40}) as desk:
+        reservations = await asyncio.gather(*(held(desk, "floor:1") for _ in range(40)))
+        await asyncio.gather(*(confirm(desk, it, card(), "pay") for it in reservations))
+        assert await counters(stores) == (0, 40)
+        assert await check(stores, GALA) == []
+
+
+async def test_nobody_waits_for_a_strangers_hold_that_is_locked(stores: Stores) -> None:
+    async with a_shop(stores, {"floor": 40}) as desk:
+        locked, *others = await asyncio.gather(*(held(desk, "floor:1") for _ in range(10)))
+        async with stores.postgres.acquire() as other:
+            locking = other.transaction()
+            await locking.start()
+            await other.execute("SELECT FROM reservations WHERE reservation_id = $1 FOR UPDATE", locked)
+            waiting = asyncio.create_task(confirm(desk, locked, card(), "pay"))
+            await asyncio.gather(*(confirm(desk, it, card(), "pay") for it in others))
+            assert not waiting.done()
+            await locking.rollback()
+        assert (await waiting).reservation.status == "confirmed"
+        assert await charged(stores) == 50_000
+
+
+async def test_nobody_waits_for_a_connection_that_stands_still(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        async with stores.postgres.acquire() as other:
+            locking = other.transaction()
+            await locking.start()
+            await other.execute("LOCK TABLE payments")
+            stuck = asyncio.create_task(confirm(desk, reservation_id, card(), "pay"))
+            await wait_until(lambda: stores.postgres.fetchval(WAITING), "the payment waiting for the lock")
+            assert (await now(desk, reservation_id)).status == "held"
+            assert not stuck.done()
+            await locking.rollback()
+        assert (await stuck).reservation.status == "confirmed"
+
+
+async def test_a_payment_goes_on_when_its_buyer_closed_the_page(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        for turns in range(8):  # of the event loop, until they left
+            leaving = asyncio.create_task(
+                confirm(desk, reservation_id, card("tok_declined"), f"left {turns}")
+            )
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            with pytest.raises(PaymentDeclined):  # not "the gateway failed", much later
+                await confirm(desk, reservation_id, card("tok_declined"), f"left {turns}")
+        leaving = asyncio.create_task(confirm(desk, reservation_id, card(), "pay"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert (await confirm(desk, reservation_id, card(), "pay")).reservation.status == "confirmed"
+        assert await charged(stores) == 10_000
+
+
+async def test_a_key_is_for_one_payment(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        await confirm(desk, reservation_id, card(), "pay")
+        with pytest.raises(IdempotencyKeyReused):
+            await confirm(desk, reservation_id, card("tok_slow"), "pay")
+
+
+async def test_a_declined_payment_leaves_the_hold_for_another(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        for replayed in (False, True):
+            with pytest.raises(PaymentDeclined) as declined:
+                await confirm(desk, reservation_id, card("tok_declined"), "first")
+            assert declined.value.replayed is replayed
+        assert (await now(desk, reservation_id)).status == "held"
+        assert (await confirm(desk, reservation_id, card(), "second")).reservation.status == "confirmed"
+
+
+async def test_a_slow_payment_is_202_and_confirmed_by_the_worker(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        began = time.monotonic()
+        answer = await confirm(desk, reservation_id, card("tok_slow"), "pay")
+        assert answer.reservation.status == "paying"
+        assert time.monotonic() - began > 2.5  # and not until it is through
+        with pytest.raises(Conflict):
+            await cancel(desk, reservation_id)
+        await looked_after(desk, reservation_id, "confirmed")
+        assert (await confirm(desk, reservation_id, card("tok_slow"), "pay")).replayed
+        assert await charged(stores) == 10_000
+        assert await check(stores, GALA) == []
+
+
+async def test_a_gateway_that_failed_leaves_a_hold_and_charges_nothing(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        assert (await confirm(desk, reservation_id, card("tok_error"), "pay")).reservation.status == "paying"
+        await settle_payments(stores, desk.gateway)
+        assert (await now(desk, reservation_id)).status == "paying"  # it may still be on its way
+        await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
+        await looked_after(desk, reservation_id, "held")
+        with pytest.raises(PaymentDeclined) as failed:
+            await confirm(desk, reservation_id, card("tok_error"), "pay")
+        assert failed.value.replayed
+        assert (await confirm(desk, reservation_id, card(), "again")).reservation.status == "confirmed"
+
+
+async def test_a_charge_that_reaches_the_gateway_after_it_was_given_up_is_void(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        await desk.gateway.refund("lost")
+        late = await desk.gateway.charge(Attempt("lost", "r1", "", "card", "tok_ok"), Bill(100, "EUR", 0))
+        assert late == Charge("declined")
+        assert await charged(stores) == 0
+
+
+async def test_a_payment_after_the_hold_is_taken_while_tickets_are_left(stores: Stores) -> None:
+    async with a_shop(stores, hold_ttl_s=2) as desk:
+        reservation_id = await held(desk)
+        await confirm(desk, reservation_id, card("tok_late"), "pay")
+        sold = await looked_after(desk, reservation_id, "confirmed")
+        assert len(sold.tickets) == 2
+        assert sold.confirmed_at_ms > sold.expires_at_ms
+        assert await charged(stores) == 10_000
+        assert await stock(stores.redis, "floor", LIVE) == (8, 0, 2)
+        assert await check(stores, GALA) == []
+
+
+async def test_a_payment_after_the_hold_is_given_back_and_told_when_none_is_left(stores: Stores) -> None:
+    async with a_shop(stores, {"floor": 3}, hold_ttl_s=2) as desk:
+        reservation_id = await held(desk)
+        assert (await confirm(desk, reservation_id, card("tok_late"), "pay")).reservation.status in (
+            "paying",
+            "expired",
+        )
+        assert await holds.expire_due(stores) == 0  # a payment under way is not cut off
+        await looked_after(desk, reservation_id, "expired")
+        assert await payments(stores) == ["refunded"]
+        assert await charged(stores) == 0
+        with pytest.raises(HoldExpired):
+            await confirm(desk, reservation_id, card("tok_late"), "pay")
+        assert await stock(stores.redis, "floor", LIVE) == (3, 0, 0)
+        assert await check(stores, GALA) == []
+
+
+async def test_a_hold_that_is_over_cannot_be_paid_swept_or_not(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
+        with pytest.raises(HoldExpired):
+            await confirm(desk, reservation_id, card(), "pay")
+        await holds.expire_due(stores)
+        with pytest.raises(HoldExpired):
+            await confirm(desk, reservation_id, card(), "pay")
+        assert await payments(stores) == []
+
+
+async def test_cancelling_gives_back_once(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        for _ in range(2):
+            assert (await cancel(desk, reservation_id)).status == "cancelled"
+            assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
+            assert await counters(stores) == (0, 0)
+        with pytest.raises(Conflict):
+            await confirm(desk, reservation_id, card(), "pay")
+        assert await check(stores, GALA) == []
+
+
+async def test_cancelling_a_purchase_pays_it_back_and_voids_the_tickets(stores: Stores) -> None:
+    async with a_shop(stores, ends_on_confirm=0) as desk:
+        ann = await a_session(stores)
+        reservation_id = (await ask(desk, ann)).reservation_id
+        await confirm(desk, reservation_id, card(), "pay")
+        ended = await cancel(desk, reservation_id)
+        assert (ended.status, ended.tickets) == ("cancelled", [])
+        assert await stores.postgres.fetchval("SELECT count(*) FROM tickets") == 0
+        assert await payments(stores) == ["refunded"]
+        assert await charged(stores) == 0
+        assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
+        assert not await stores.redis.exists(LIVE.allowance)
+        with pytest.raises(Conflict):
+            await confirm(desk, reservation_id, card(), "pay")
+        assert await check(stores, GALA) == []
+        await ask(desk, ann, "floor:10")
+
+
+async def test_what_expired_stays_expired_when_cancelled(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
+        await holds.expire_due(stores)
+        assert (await cancel(desk, reservation_id)).status == "expired"
+
+
+async def test_nothing_can_be_done_with_what_does_not_exist(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        with pytest.raises(ReservationNotFound):
+            await confirm(desk, ReservationId("nothing"), card(), "pay")
+        with pytest.raises(ReservationNotFound):
+            await cancel(desk, ReservationId("nothing"))
+
+
+async def test_a_token_the_gateway_does_not_know_is_named(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        with pytest.raises(ValidationFailed) as wrong:
+            await confirm(desk, reservation_id, card("tok_stolen"), "pay")
+        assert wrong.value.members["errors"][0]["field"] == "payment.token"
+        assert (await now(desk, reservation_id)).status == "held"
+
+
+async def test_a_free_ticket_is_confirmed_too(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        await stores.redis.hset(LIVE.stock, "price:floor", "0")
+        ann = await a_session(stores)
+        reserved = await reserve(desk, ann, GALA, wanted("floor:1"), idempotency_key="1")
+        assert reserved.reservation is not None
+        assert reserved.reservation.amount == 0
+        answer = await confirm(desk, reserved.reservation_id, card(), "pay")
+        assert answer.reservation.status == "confirmed"
+
+
+class _FailsToRefund(SimulatedGateway):
+    """A gateway that charges, and is away when money is to be given back."""
+
+    async def refund(self, payment_id: str) -> None:
+        raise GatewayFailed
+
+
+async def test_money_that_is_owed_is_paid_back_when_the_gateway_is_there_again(stores: Stores) -> None:
+    async with a_shop(stores) as desk:
+        reservation_id = await held(desk)
+        await confirm(desk, reservation_id, card(), "pay")
+        there, desk.gateway = desk.gateway, _FailsToRefund(stores.postgres)
+        assert (await cancel(desk, reservation_id)).status == "cancelled"
+        assert await payments(stores) == ["refunding"]
+        await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
+        await settle_payments(stores, there)
+        assert await payments(stores) == ["refunded"]
+        assert await charged(stores) == 0

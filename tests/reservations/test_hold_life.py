@@ -1,0 +1,209 @@
+"""The life of holds under any order of steps: a sale is taken through them beside a model of a few dicts.
+
+Steps may be cut off between the stores and may be taken twice. Whatever happens, nothing is oversold, nothing
+is stranded, a hold ends once, and after mending both stores agree with the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.core.errors import Refusal
+from app.core.model import BookingClaims, ReservationId
+from app.reservations import holds
+from app.reservations.checkout import Payment, cancel, confirm
+from app.reservations.operations import check
+from app.reservations.pending import Desk
+from app.restoring.stock import rebuild_stock
+from app.store.connections import Stores
+from app.store.redis import submissions
+from app.store.sql import hold_endings
+from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, ask, at_desk, rows, stock
+
+TOTAL, MOST, VISITORS = 6, 4, 3
+READ = "worker1"
+
+Step = tuple[str, int, int]
+KINDS = ["reserve"] * 4 + [
+    "ask",
+    "work",
+    "repeat",
+    "decide",
+    "expire",
+    "expire_cut",
+    "cancel",
+    "pay",
+    "pay",
+    "mend",
+    "wipe",
+]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(KINDS), st.integers(0, VISITORS - 1), st.integers(1, MOST)),
+    min_size=20,
+    max_size=40,
+)
+
+
+@dataclass
+class Model:
+    """What must be true: the reservations that were told, and how many tickets each has."""
+
+    quantity: dict[str, int] = field(default_factory=dict)
+    status: dict[str, str] = field(default_factory=dict)
+    visitor: dict[str, int] = field(default_factory=dict)
+
+    def taken(self, visitor: int | None = None) -> int:
+        """Tickets held and sold, over all or of one visitor."""
+        return sum(
+            quantity
+            for it, quantity in self.quantity.items()
+            if self.status[it] in ("held", "confirmed") and visitor in (None, self.visitor[it])
+        )
+
+
+@dataclass
+class Sale:
+    """The engine, the model beside it, and what is on its way."""
+
+    desk: Desk
+    claims: list[BookingClaims]
+    model: Model = field(default_factory=Model)
+    asked: list[tuple[ReservationId, int, int, str]] = field(default_factory=list)
+    epoch: int = 1
+
+    async def take(self, step: Step) -> None:
+        """One step, in the engine and in the model."""
+        kind, visitor, number = step
+        if kind in ("ask", "reserve"):
+            await self.ask(visitor, number, f"key{len(self.asked)}")
+        elif kind == "repeat" and self.asked:
+            await self.ask(*self.asked[number % len(self.asked)][1:])
+        if kind in ("work", "reserve"):
+            await self.work()
+        elif kind == "decide":
+            await self.decide_and_die()
+        elif kind in ("expire", "expire_cut"):
+            await self.expire(cut=kind == "expire_cut")
+        elif kind == "wipe":
+            await self.wipe()
+        elif kind == "mend":
+            await holds.mend(self.desk.stores, older_than_s=0)
+        elif kind in ("pay", "cancel", "cancel_cut"):
+            await self.end(kind, number)
+
+    async def ask(self, visitor: int, quantity: int, key: str) -> None:
+        """Submit; unless it is refused at once, the worker has the last word."""
+        claims, items = self.claims[visitor], f"floor:{quantity}"
+        try:
+            reserved = await ask(self.desk, claims, items, key=key, wait=False)
+        except Refusal:
+            return
+        self.asked.append((reserved.reservation_id, visitor, quantity, key))
+
+    async def work(self) -> None:
+        """What a lane does, once; and again, as another worker might."""
+        stores = self.desk.stores
+        messages = await submissions.read_new(stores.redis, LIVE, READ)
+        messages += [it for it in await submissions.read_own(stores.redis, LIVE, READ) if it not in messages]
+        if messages:
+            batch = await holds.decide(stores, HALL, messages)
+            await holds.record(stores, batch)
+            await holds.record(stores, batch)
+            await self.learn()
+
+    async def decide_and_die(self) -> None:
+        """A worker that took stock and was killed before it wrote anything."""
+        messages = await submissions.read_new(self.desk.stores.redis, LIVE, READ)
+        if messages:
+            await holds.decide(self.desk.stores, HALL, messages)
+
+    async def learn(self) -> None:
+        """Take over into the model what was decided; rows are never unmade."""
+        there = await rows(self.desk.stores)
+        for reservation_id, visitor, quantity, _ in self.asked:
+            if reservation_id in there and reservation_id not in self.model.status:
+                self.model.quantity[reservation_id] = quantity
+                self.model.visitor[reservation_id] = visitor
+                self.model.status[reservation_id] = "held"
+
+    async def expire(self, *, cut: bool) -> None:
+        """Every hold's time is over; with `cut`, Redis is not told."""
+        stores = self.desk.stores
+        await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
+        await (hold_endings.expire_due(stores.postgres) if cut else holds.expire_due(stores))
+        for reservation_id, status in self.model.status.items():
+            if status == "held":
+                self.model.status[reservation_id] = "expired"
+
+    async def end(self, kind: str, number: int) -> None:
+        """Pay for or cancel one of the reservations there are, whatever its state, and again."""
+        if not self.model.status:
+            return
+        reservation_id = ReservationId(list(self.model.status)[number % len(self.model.status)])
+        was = self.model.status[reservation_id]
+        for _ in range(2):
+            try:
+                if kind == "pay":
+                    await confirm(self.desk, reservation_id, Payment("card", "tok_ok"), "pay")
+                elif kind == "cancel":
+                    await cancel(self.desk, reservation_id)
+                else:
+                    await hold_endings.cancel(self.desk.stores.postgres, reservation_id)
+            except Refusal:
+                continue
+        if kind == "pay" and was == "held":
+            self.model.status[reservation_id] = "confirmed"
+        elif kind != "pay" and was in ("held", "confirmed"):
+            self.model.status[reservation_id] = "cancelled"
+
+    async def wipe(self) -> None:
+        """Redis is empty; submissions on their way are lost, nothing that was told is."""
+        stores = self.desk.stores
+        self.epoch += 1
+        conf = await stores.redis.hgetall(LIVE.conf)
+        active = await stores.redis.zrange(LIVE.active, 0, -1, withscores=True)
+        await stores.redis.flushall()
+        await stores.postgres.execute("UPDATE rooms SET epoch = $1", self.epoch)
+        await stores.redis.hset(LIVE.conf, mapping={**conf, "epoch": self.epoch, "restoring": 1})
+        await stores.redis.zadd(LIVE.active, dict(active))
+        await rebuild_stock(stores, HALL, GALA, epoch=self.epoch)
+        await stores.redis.hset(LIVE.conf, "restoring", "0")
+
+    async def verify(self) -> None:
+        """What holds at every moment."""
+        assert self.model.taken() <= TOTAL
+        for visitor in range(VISITORS):
+            assert self.model.taken(visitor) <= MOST
+        assert await rows(self.desk.stores) == self.model.status
+        free, held, sold = await stock(self.desk.stores.redis, "floor", LIVE)
+        assert free >= 0
+        assert free + held + sold == TOTAL
+
+    async def finish(self) -> None:
+        """When everything on its way has arrived, the stores agree and every ticket is accounted for."""
+        await self.work()
+        await holds.mend(self.desk.stores, older_than_s=0)
+        assert await check(self.desk.stores, GALA) == []
+        _, held, sold = await stock(self.desk.stores.redis, "floor", LIVE)
+        assert held + sold == self.model.taken()
+
+
+async def _run(stores: Stores, steps: list[Step]) -> None:
+    await stores.redis.flushall()
+    await stores.postgres.execute("TRUNCATE rooms CASCADE")
+    await a_sale(stores, {"floor": TOTAL}, max_tickets=MOST, ends_on_confirm=0)
+    async with at_desk(stores) as desk:
+        sale = Sale(desk, [await a_session(stores) for _ in range(VISITORS)])
+        for step in steps:
+            await sale.take(step)
+            await sale.verify()
+        await sale.finish()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+async def test_no_order_of_steps_oversells_or_strands_a_ticket(stores: Stores, steps: list[Step]) -> None:
+    await _run(stores, steps)

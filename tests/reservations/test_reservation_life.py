@@ -1,0 +1,178 @@
+"""The life of reservations with their payments, under any order of steps, each of which may be cut off.
+
+Where `test_hold_life.py` predicts what becomes of each hold, this one lets the gateway decline, fail, answer
+later or too late, and says what must never be: a step back from an end, more than there is, a charge too
+many, tickets without money, money without tickets.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.core.errors import Refusal
+from app.core.model import ReservationId
+from app.payments.gateways.simulated import SimulatedGateway
+from app.reservations import checkout, consistency, holds, reconcile
+from app.reservations.checkout import Payment, cancel, confirm, extend
+from app.reservations.operations import check
+from app.store.connections import Stores
+from app.store.sql import hold_endings, payments
+from app.store.sql.payments import Attempt
+from tests.reservations.test_hold_life import MOST, TOTAL, VISITORS, Sale, Step
+from tests.support.sales import GALA, LIVE, a_sale, a_session, at_desk, rows, stock
+
+EXTEND_S = 60
+KINDS = [
+    *["reserve"] * 5,
+    *["tok_ok", "tok_ok", "tok_declined", "tok_error", "tok_slow", "tok_late"],
+    *["asked_cut", "charged_cut", "sold_cut", "cancel", "cancel_cut", "expire", "expire_cut", "extend"],
+    *["ask", "repeat", "work", "decide", "time", "settle", "settle", "mend", "wipe", "reconcile"],
+]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(KINDS), st.integers(0, VISITORS - 1), st.integers(1, MOST)),
+    min_size=15,
+    max_size=40,
+)
+# What a status may become between two looks; several steps of one payment may lie between them.
+NEXT = {
+    "held": {"held", "paying", "confirmed", "cancelled", "expired"},
+    "paying": {"held", "paying", "confirmed", "expired"},
+    "confirmed": {"confirmed", "cancelled"},
+    "cancelled": {"cancelled"},
+    "expired": {"expired"},
+}
+MONEY = """
+SELECT r.reservation_id, r.status, r.extended_s, r.amount,
+       (SELECT sum(quantity) FROM jsonb_to_recordset(r.items) AS line (quantity bigint)) AS wanted,
+       (SELECT count(*) FROM tickets WHERE tickets.reservation_id = r.reservation_id) AS tickets,
+       coalesce((SELECT array_agg(c.amount) FROM payments JOIN simulated_charges c USING (payment_id)
+                 WHERE payments.reservation_id = r.reservation_id AND approved AND refunded_at IS NULL),
+                '{}') AS kept,
+       (SELECT count(*) FROM payments
+        WHERE payments.reservation_id = r.reservation_id AND status IN ('asked', 'refunding')) AS open
+FROM reservations r
+"""
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for an answer here; time passes in a step of its own."""
+    monkeypatch.setattr(consistency, "PAUSE_S", 0)
+    for name in ("CONFIRM_WAIT_S", "POLL_S", "ASK_AGAIN_AFTER_S", "LOST_AFTER_S"):
+        monkeypatch.setattr(checkout, name, 0)
+
+
+@dataclass
+class PaidSale(Sale):
+    """The engine, and how every reservation stood at the last look."""
+
+    seen: dict[str, str] = field(default_factory=dict)
+
+    async def take(self, step: Step) -> None:
+        """One step; those of a reservation are taken twice, as somebody does who got no answer."""
+        kind, visitor, number = step
+        stores = self.desk.stores
+        if kind == "time":
+            await self.pass_time()
+        elif kind == "settle":
+            await checkout.settle_payments(stores, SimulatedGateway(stores.postgres))
+        elif kind == "reconcile":
+            assert (await reconcile.reconcile(stores, GALA, mend=True)).left == []
+        elif kind in ("reserve", "ask", "repeat", "work", "decide", "expire", "expire_cut", "mend", "wipe"):
+            await super().take(step)
+        elif self.seen:
+            reservation_id = ReservationId(list(self.seen)[(visitor * MOST + number) % len(self.seen)])
+            for _ in range(2):
+                with suppress(Refusal):
+                    await self.touch(kind, reservation_id, f"{kind}{number}")
+
+    async def touch(self, kind: str, reservation_id: ReservationId, key: str) -> None:
+        """Pay for it, put off its end, cancel it; or what a process does of that before it dies."""
+        postgres = self.desk.stores.postgres
+        if kind.startswith("tok_"):
+            await confirm(self.desk, reservation_id, Payment("card", kind), key)
+        elif kind == "extend":
+            await extend(self.desk, reservation_id)
+        elif kind == "cancel":
+            await cancel(self.desk, reservation_id)
+        elif kind == "cancel_cut":
+            await hold_endings.cancel(postgres, reservation_id)
+        else:
+            attempt = Attempt(
+                self.desk.signed(f"{reservation_id}{key}"), reservation_id, "", "card", "tok_ok"
+            )
+            bill = (await payments.begin(postgres, [attempt])).get(attempt.payment_id)
+            if bill is None or kind == "asked_cut":
+                return
+            await SimulatedGateway(postgres).charge(attempt, bill)
+            if kind == "sold_cut":
+                await payments.confirm(postgres, [attempt.payment_id])
+
+    async def pass_time(self) -> None:
+        """Every hold runs out, then every charge comes to its end."""
+        postgres = self.desk.stores.postgres
+        await postgres.execute(
+            "UPDATE reservations SET expires_at = now() - interval '1 s' WHERE status IN ('held', 'paying')"
+        )
+        await postgres.execute("UPDATE simulated_charges SET settles_at = now() WHERE settles_at > now()")
+
+    async def verify(self) -> None:
+        """What holds at every moment."""
+        found = await self.desk.stores.postgres.fetch(MONEY)
+        now = {row["reservation_id"]: row["status"] for row in found}
+        assert self.seen.keys() <= now.keys(), "a reservation vanished"
+        for reservation_id, was in self.seen.items():
+            assert now[reservation_id] in NEXT[was], f"{was} became {now[reservation_id]}"
+        taken = sum(row["wanted"] for row in found if row["status"] in ("held", "paying", "confirmed"))
+        assert taken <= TOTAL
+        for row in found:
+            assert len(row["kept"]) <= 1, "charged twice"
+            assert row["extended_s"] in (0, EXTEND_S)
+            assert row["tickets"] == (row["wanted"] if row["status"] == "confirmed" else 0)
+            if row["status"] == "confirmed":
+                assert row["kept"] == [row["amount"]], "confirmed, and not paid"
+        free, held, sold = await stock(self.desk.stores.redis, "floor", LIVE)
+        assert free >= 0
+        assert free + held + sold == TOTAL
+        self.seen = now
+
+    async def finish(self) -> None:
+        """When everything has come to its end: nothing stranded, and money only for tickets."""
+        stores = self.desk.stores
+        await self.work()
+        for _ in range(2):
+            await self.pass_time()
+            await checkout.settle_payments(stores, SimulatedGateway(stores.postgres))
+            await holds.expire_due(stores)
+        await holds.mend(stores, older_than_s=0)
+        await self.verify()
+        for row in await stores.postgres.fetch(MONEY):
+            assert row["status"] in ("confirmed", "cancelled", "expired")
+            assert row["open"] == 0
+            assert len(row["kept"]) == (row["status"] == "confirmed"), "money without tickets"
+        assert await check(stores, GALA) == []
+        assert await rows(stores) == self.seen
+
+
+async def _run(stores: Stores, steps: list[Step]) -> None:
+    await stores.redis.flushall()
+    await stores.postgres.execute("TRUNCATE rooms CASCADE")
+    await a_sale(stores, {"floor": TOTAL}, max_tickets=MOST, ends_on_confirm=0)
+    await stores.postgres.execute("UPDATE events SET hold_extend_s = $1", EXTEND_S)
+    async with at_desk(stores) as desk:
+        sale = PaidSale(desk, [await a_session(stores) for _ in range(VISITORS)])
+        for step in steps:
+            await sale.take(step)
+            await sale.verify()
+        await sale.finish()
+
+
+@settings(max_examples=18, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+async def test_no_order_of_steps_loses_a_ticket_or_money(stores: Stores, steps: list[Step]) -> None:
+    await _run(stores, steps)

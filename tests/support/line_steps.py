@@ -1,0 +1,58 @@
+"""What tests of the line do again and again, with the clock pinned: join, ask, claim, tick."""
+
+from __future__ import annotations
+
+from app.core.model import Place, VisitorId
+from app.store.scripts import admission, room
+from app.store.scripts.admission import Tick
+from app.store.scripts.room import AskRecord, JoinRecord, Refused
+from tests.support.builders import KEYS, NOW, Client, a_visitor, asking, joining
+
+Found = Place | Refused
+
+
+async def join(redis: Client, *visitors: str | JoinRecord, now_ms: int = NOW) -> list[Found]:
+    """Everybody joins in one batch."""
+    records = [it if isinstance(it, JoinRecord) else joining(it) for it in visitors]
+    return (await room.join(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
+
+
+async def crowd(redis: Client, size: int, now_ms: int = NOW) -> list[VisitorId]:
+    """So many join; who they are."""
+    visitors = [a_visitor() for _ in range(size)]
+    await join(redis, *visitors, now_ms=now_ms)
+    return visitors
+
+
+async def ask(redis: Client, *visitors: str | AskRecord, now_ms: int = NOW) -> list[Found]:
+    """Everybody asks for their place."""
+    records = [it if isinstance(it, AskRecord) else asking(it) for it in visitors]
+    return (await room.place(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
+
+
+async def claim(redis: Client, *visitors: str | AskRecord, now_ms: int = NOW) -> list[Found]:
+    """Everybody claims."""
+    records = [it if isinstance(it, AskRecord) else asking(it) for it in visitors]
+    return (await room.claim(redis, KEYS, records, rate=0, burst=1, now_ms=now_ms)).places
+
+
+async def tick(redis: Client, now_ms: int = NOW, limit: int = 2_000) -> Tick:
+    """One tick of the controller."""
+    return await admission.admit(redis, KEYS, limit=limit, now_ms=now_ms)
+
+
+def words(found: list[Found]) -> list[str]:
+    """How they stand."""
+    return [it.word if isinstance(it, Refused) else it.state for it in found]
+
+
+async def stand(redis: Client, *visitors: str, now_ms: int = NOW) -> list[str]:
+    """How these stand now."""
+    return words(await ask(redis, *visitors, now_ms=now_ms))
+
+
+def only(found: list[Found]) -> Place:
+    """The one place."""
+    (place,) = found
+    assert isinstance(place, Place), place
+    return place

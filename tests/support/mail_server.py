@@ -1,0 +1,129 @@
+"""Somebody else's SMTP server, in a process of its own: `python -m tests.mail_server PORT FOLDER [ascii]`.
+
+What it takes becomes a file. Who is written to says what it does: `refused@` 550, `later@` 451; for
+`hangup@` it takes the mail and breaks the line before it says so, for `slow@` it waits until it is let go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import itertools
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+from tests.support.waiting import wait_until
+
+REFUSALS = {"refused": "550 no such mailbox", "later": "451 come back later"}
+
+
+class Handler:
+    """Keeps what comes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._numbers = folder, itertools.count(1)
+
+    async def _may_go_on(self) -> bool:
+        return (self._folder / "go").exists()
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, to: str, _options: Any) -> str:
+        refusal = REFUSALS.get(to.partition("@")[0])
+        if refusal is None:
+            envelope.rcpt_tos.append(to)
+        return refusal or "250 OK"
+
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:
+        part = self._folder / f"{uuid.uuid4()}.part"
+        part.write_bytes(envelope.content)
+        part.rename(part.with_name(f"{os.getpid()}-{next(self._numbers):06}.eml"))
+        if envelope.rcpt_tos[0].startswith("hangup@"):
+            server.transport.abort()
+        if envelope.rcpt_tos[0].startswith("slow@"):
+            await wait_until(self._may_go_on, "the word to go on")
+        return "250 taken"
+
+
+class MailServer:
+    """The server as a test sees it: where it is and what it got."""
+
+    def __init__(self, folder: Path, *, smtputf8: bool = True) -> None:
+        self._folder, self._speaks = folder, [] if smtputf8 else ["ascii"]
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, again on the port it had."""
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.support.mail_server",
+                str(self.port),
+                str(self._folder),
+                *self._speaks,
+            ],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+    def go_on(self) -> None:
+        """Let it say that it took the slow ones."""
+        (self._folder / "go").touch()
+
+    def got(self) -> list[EmailMessage]:
+        """What it took, in order."""
+        files = sorted(self._folder.glob("*.eml"), key=lambda it: it.stat().st_mtime_ns)
+        found = [email.message_from_bytes(it.read_bytes(), policy=default) for it in files]
+        return [it for it in found if isinstance(it, EmailMessage)]
+
+    def subjects(self) -> list[str]:
+        """Their subjects."""
+        return [it["Subject"] for it in self.got()]
+
+
+@contextmanager
+def mail_server(folder: Path, *, smtputf8: bool = True) -> Iterator[MailServer]:
+    """A server that runs, ended in the end."""
+    server = MailServer(folder, smtputf8=smtputf8)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+async def serve(port: int, folder: Path, *, smtputf8: bool = True) -> None:
+    """Take mail until the process is ended."""
+    handler = Handler(folder)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(handler, enable_SMTPUTF8=smtputf8), "127.0.0.1", port)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    with suppress(asyncio.CancelledError):
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]), smtputf8="ascii" not in sys.argv[3:]))

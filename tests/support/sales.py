@@ -1,0 +1,244 @@
+"""A sale to test with, in Redis and in Postgres; its defaults may be overridden."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from pydantic import SecretStr
+from redis.asyncio.cluster import RedisCluster
+
+from app.core.model import (
+    BookingClaims,
+    EventId,
+    Item,
+    RoomId,
+    TicketType,
+    TicketTypeId,
+    VisitorId,
+)
+from app.reservations.operations import Reserved, reserve
+from app.reservations.pending import Desk, open_desk
+from app.settings import Settings
+from app.store.connections import RedisClient, Stores
+from app.store.keys import ROOMS, RoomKeys
+from app.store.redis import ledger
+from app.store.scripts import stock as stock_scripts
+from app.store.scripts.stock import Decision, Request, Submission
+from tests.support.waiting import wait_until
+from worker.context import WorkerContext
+from worker.processor import drain
+
+NOW = 1_000_000_000_000  # the pinned time of the script tests
+SESSION = NOW + 600_000
+KEYS = RoomKeys(RoomId("hall"), day=100)
+TOTALS = {"floor": 10, "balcony": 5}
+PRICES = {"floor": 5000, "balcony": 3000}
+CONF = {
+    "version": 1,
+    "epoch": 1,
+    "restoring": 0,
+    "event_id": "gala",
+    "currency": "EUR",
+    "hold_ttl_ms": 300_000,
+    "max_tickets": 10,
+    "ends_on_confirm": 1,
+}
+
+
+def ticket_types(totals: Mapping[str, int] = TOTALS) -> list[TicketType]:
+    """The ticket types of the sale as Postgres has them."""
+    return [
+        TicketType(
+            ticket_type_id=TicketTypeId(name),
+            name=name.title(),
+            price=PRICES.get(name, 1000),
+            total=total,
+            held=0,
+            sold=0,
+        )
+        for name, total in totals.items()
+    ]
+
+
+async def on_sale(
+    redis: RedisClient, keys: RoomKeys = KEYS, totals: Mapping[str, int] = TOTALS, **conf: int | str
+) -> None:
+    """Load the room and its stock, nobody inside yet."""
+    await redis.hset(keys.conf, mapping={**CONF, **conf})
+    await stock_scripts.load_stock(redis, keys, ticket_types(totals))
+
+
+async def let_in(
+    redis: RedisClient, *visitors: str, keys: RoomKeys = KEYS, session_ms: int = SESSION
+) -> None:
+    """Give visitors a session."""
+    await redis.zadd(keys.active, dict.fromkeys(visitors, session_ms))
+    await redis.hset(keys.turns, mapping=dict.fromkeys(visitors, 1))
+
+
+def submission(reservation_id: str, visitor_id: str = "ann", items: str = "floor:2") -> Submission:
+    """A request for tickets."""
+    return Submission(reservation_id, visitor_id, SESSION, f"print-of-{items}", "web1", items)
+
+
+async def decided(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> list[Decision]:
+    """What `allocate` says to requests that were submitted."""
+    for it in requests:
+        await redis.hsetnx(KEYS.outcomes, it.reservation_id, f"print|pending|{it.visitor_id}")
+    await redis.expire(KEYS.outcomes, 172_800)
+    return (await stock_scripts.allocate(redis, KEYS, requests, now_ms=now_ms)).decisions
+
+
+async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys = KEYS) -> tuple[int, ...]:
+    """(free, held, sold) of a ticket type; asserts that they add up to its total, and the sums to theirs."""
+    counts: dict[str, int] = await ledger.stock(redis, keys)
+    types = [name.partition(":")[2] for name in counts if name.startswith("total:")]
+    for word in ("free", "held", "sold", "total"):
+        assert counts[word] == sum(counts[f"{word}:{it}"] for it in types), word
+    for it in types:
+        assert counts[f"free:{it}"] + counts[f"held:{it}"] + counts[f"sold:{it}"] == counts[f"total:{it}"]
+    return tuple(counts[f"{word}:{ticket_type}"] for word in ("free", "held", "sold"))
+
+
+# --- both stores ------------------------------------------------------------------------------------------
+HALL = RoomId("hall")
+GALA = EventId("gala")
+LIVE = RoomKeys(HALL)  # the keys that do not depend on the day
+SETTINGS = Settings(
+    secret=SecretStr("only for these tests"),
+    reserve_wait_s=5,
+    simulate_payments=True,
+    rate_limits=False,  # limits have tests of their own
+)
+_numbers = itertools.count(1)
+
+
+async def a_sale(
+    stores: Stores, totals: Mapping[str, int] = TOTALS, *, hold_ttl_s: int = 300, **conf: int
+) -> None:
+    """The sale in both stores, nobody inside yet."""
+    await stores.postgres.execute(
+        "INSERT INTO rooms (room_id, settings, state, epoch, seed) VALUES ($1, $2, 'open', 1, $3)",
+        HALL,
+        '{"name": "Hall"}',
+        bytes(32),
+    )
+    await stores.postgres.execute(
+        "INSERT INTO events (event_id, room_id, name, starts_at, hold_ttl_s, sell_after_start) "
+        "VALUES ($1, $2, 'Gala', now() + interval '1 day', $3, true)",
+        GALA,
+        HALL,
+        hold_ttl_s,
+    )
+    await stores.postgres.executemany(
+        "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total) VALUES ($1, $2, $3, $4, $5)",
+        [(GALA, it.ticket_type_id, it.name, it.price, it.total) for it in ticket_types(totals)],
+    )
+    await on_sale(stores.redis, LIVE, totals, **{"hold_ttl_ms": hold_ttl_s * 1000, **conf})
+    await stores.redis.sadd(ROOMS, HALL)
+
+
+async def a_session(stores: Stores, visitor_id: str = "", seconds: int = 600) -> BookingClaims:
+    """A visitor inside, in Redis and in Postgres, and what their booking token says."""
+    visitor_id = visitor_id or f"visitor{next(_numbers)}"
+    now_s = int(time.time())
+    await let_in(stores.redis, visitor_id, keys=LIVE, session_ms=(now_s + seconds) * 1000)
+    await stores.postgres.execute(
+        "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
+        "VALUES ($1, $2, 1, to_timestamp($3)) ON CONFLICT DO NOTHING",
+        HALL,
+        visitor_id,
+        now_s + seconds,
+    )
+    return BookingClaims(
+        room_id=HALL, visitor_id=VisitorId(visitor_id), jti="jti", iat=now_s, exp=now_s + seconds
+    )
+
+
+def wanted(text: str) -> list[Item]:
+    """The items of a body, written `floor:2,balcony:1`."""
+    lines = (line.split(":") for line in text.split(","))
+    return [Item(ticket_type_id=TicketTypeId(name), quantity=int(quantity)) for name, quantity in lines]
+
+
+async def ask(
+    desk: Desk, claims: BookingClaims, items: str = "floor:2", *, key: str = "", wait: bool = True
+) -> Reserved:
+    """Reserve, by default under a key of its own."""
+    key = key or f"key{next(_numbers)}"
+    return await reserve(desk, claims, GALA, wanted(items), idempotency_key=key, wait=wait)
+
+
+@asynccontextmanager
+async def at_desk(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[Desk]:
+    """A desk whose subscription stands, and no worker."""
+    async with open_desk(stores, settings) as desk:
+        await wait_until(lambda: listening(stores, desk), "the subscription")
+        yield desk
+
+
+async def listening(stores: Stores, desk: Desk) -> bool:
+    """Whether the desk's subscription stands."""
+    own = f"fairgate:outcomes:{desk.instance}"
+    client: Any = stores.redis
+    where = {"target_nodes": client.get_default_node()} if isinstance(client, RedisCluster) else {}
+    ((_, listeners),) = await client.execute_command("PUBSUB NUMSUB", own, **where)
+    return bool(listeners)
+
+
+async def hearing(stores: Stores, workers: int) -> bool:
+    """Whether so many workers hear of submissions: each by a pattern, which nobody else here listens to."""
+    client: Any = stores.redis
+    where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
+    found = await client.client_list(_type="pubsub", **where)
+    listed = [it for node in found.values() for it in node] if isinstance(found, dict) else found
+    return sum(int(it["psub"]) for it in listed) == workers
+
+
+async def kill_subscriptions(stores: Stores) -> None:
+    """Break the connection of every subscriber, on all nodes of a Cluster."""
+    client: Any = stores.redis
+    where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
+    killed = await client.execute_command("CLIENT KILL", "TYPE", "pubsub", **where)
+    assert sum(killed.values()) if isinstance(killed, dict) else killed
+
+
+@asynccontextmanager
+async def working(stores: Stores, worker_id: str = "worker1") -> AsyncIterator[asyncio.Task[None]]:
+    """A worker's drain beside the test, stopped politely in the end."""
+    ctx = WorkerContext(SETTINGS, stores, worker_id, asyncio.Event())
+    job = asyncio.create_task(drain(ctx))
+    try:
+        yield job
+    finally:
+        ctx.stopping.set()
+        with suppress(asyncio.CancelledError):
+            await job
+
+
+@asynccontextmanager
+async def a_shop(stores: Stores, totals: Mapping[str, int] = TOTALS, **sale: int) -> AsyncIterator[Desk]:
+    """A sale with a desk and a worker."""
+    await a_sale(stores, totals, **sale)
+    async with at_desk(stores) as desk, working(stores):
+        yield desk
+
+
+async def rows(stores: Stores) -> dict[str, str]:
+    """reservation_id -> status, of all there are."""
+    found = await stores.postgres.fetch("SELECT reservation_id, status FROM reservations")
+    return {row["reservation_id"]: row["status"] for row in found}
+
+
+async def counters(stores: Stores, ticket_type: str = "floor") -> tuple[int, int]:
+    """(held, sold) of a ticket type in Postgres."""
+    row = await stores.postgres.fetchrow(
+        "SELECT held, sold FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2", GALA, ticket_type
+    )
+    assert row is not None
+    return row["held"], row["sold"]
