@@ -75,6 +75,7 @@ FORMS_ELSEWHERE = {
     "change_password",
     *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
     *("change_role", "make_key", "end_key"),
+    "sign_out_user",  # tests/routes/test_sign_in.py
     *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
     *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }

@@ -91,7 +91,11 @@ FORMS = {
 
 def register_pages(app: Quart) -> None:
     """Add the pages and their forms. They use `extensions["fairgate"]`."""
-    app.extensions[POSTERS] = Posters()
+
+    @app.before_serving
+    async def forget() -> None:
+        app.extensions[POSTERS] = Posters()
+
     for path, view in PAGES.items():
         add_page(app, path, f"page_{view.__name__}", view)
     for name, (path, view) in knownuser.PATHS.items():
