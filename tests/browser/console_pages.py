@@ -86,7 +86,7 @@ async def keys(page: Page, product: Product) -> None:
 
 async def health(page: Page, product: Product) -> None:
     await signed_in(page, product, "/admin/health")
-    await expect(page.get_by_text("alive").first).to_be_visible()
+    await expect(page.get_by_text("running").first).to_be_visible()
 
 
 async def message(page: Page, product: Product) -> None:
