@@ -57,8 +57,10 @@ async def without_replicas(servers: Servers) -> AsyncIterator[None]:
     """Redis takes writes only with more replicas than it has: NOREPLICAS."""
     async with Redis.from_url(servers.redis_url) as redis:
         await redis.config_set("min-replicas-to-write", 3)
-        yield
-        await redis.config_set("min-replicas-to-write", 0)
+        try:
+            yield
+        finally:
+            await redis.config_set("min-replicas-to-write", 0)
 
 
 @asynccontextmanager
@@ -66,8 +68,10 @@ async def full_memory(servers: Servers) -> AsyncIterator[None]:
     """Redis has more than it may have: OOM."""
     async with Redis.from_url(servers.redis_url) as redis:
         await redis.config_set("maxmemory", 1)
-        yield
-        await redis.config_set("maxmemory", 0)
+        try:
+            yield
+        finally:
+            await redis.config_set("maxmemory", 0)
 
 
 @asynccontextmanager
@@ -75,8 +79,10 @@ async def a_replica(servers: Servers) -> AsyncIterator[None]:
     """Redis is a replica of nobody who answers: READONLY."""
     async with Redis.from_url(servers.redis_url) as redis:
         await redis.execute_command("REPLICAOF", "127.0.0.1", 1)
-        yield
-        await redis.execute_command("REPLICAOF", "NO", "ONE")
+        try:
+            yield
+        finally:
+            await redis.execute_command("REPLICAOF", "NO", "ONE")
 
 
 @asynccontextmanager
@@ -98,10 +104,12 @@ async def _setting(servers: Servers, name: str, value: str) -> AsyncIterator[Non
     admin = await asyncpg.connect(servers.postgres_url, server_settings={name: "0"})
     await admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
     await admin.execute("SELECT pg_reload_conf()")
-    yield
-    await admin.execute(f"ALTER SYSTEM RESET {name}")
-    await admin.execute("SELECT pg_reload_conf()")
-    await admin.close()
+    try:
+        yield
+    finally:
+        await admin.execute(f"ALTER SYSTEM RESET {name}")
+        await admin.execute("SELECT pg_reload_conf()")
+        await admin.close()
 
 
 TROUBLES = {
