@@ -178,12 +178,13 @@ def test_clocks_are_compared(theirs: int, word: str | None) -> None:
 def secret_settings() -> dict[str, str]:
     """Every setting that is a secret or may have one in it, with one."""
     kept = {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
-    assert kept == {"secret", "payment_webhook_secret", "smtp_url", "ops_token"}, (
+    assert kept == {"secret", "payment_webhook_secret", "payments_key", "smtp_url", "ops_token"}, (
         "tell this test of the new one"
     )
     return {
         "FAIRGATE_SECRET": SECRET,
         "FAIRGATE_PAYMENT_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "FAIRGATE_PAYMENTS_KEY": SECRET,
         "FAIRGATE_OPS_TOKEN": SECRET,
         "FAIRGATE_SMTP_URL": f"smtp://fairgate:{SECRET}@127.0.0.1:1",
         "FAIRGATE_MAIL_FROM": "tickets@example.org",

@@ -133,7 +133,8 @@ async def test_a_store_that_ends_at_once_is_told(folder: Path) -> None:
 def test_first_starts_at_the_same_time_share_one_user() -> None:
     name = f"fairgate_test_{os.getpid()}"
     program = (
-        f"import os, pwd, subprocess; from app import embedded; embedded.POSTGRES_OS_USER = {name!r}\n"
+        "import os, pwd, subprocess; from app.runtime import embedded_stores as embedded\n"
+        f"embedded.POSTGRES_OS_USER = {name!r}\n"
         f"print(flush=True); input(); embedded._os_user(); uid = pwd.getpwnam({name!r}).pw_uid\n"
         "subprocess.run(['whoami'], user=uid, check=True, stdout=subprocess.DEVNULL)"
     )
