@@ -122,6 +122,9 @@ TROUBLES = {
 }
 
 
+FILES = {"orders_csv"}  # are sent while they are read
+
+
 async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Known) -> httpx.Response:
     path = call.path
     for name, value in known.ids.items():
@@ -151,7 +154,11 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
             for call in CALLS:
                 if call.name in STREAMS:
                     continue
-                answer = await _send(http, world, call, world.known(call)[0])
+                try:
+                    answer = await _send(http, world, call, world.known(call)[0])
+                except httpx.RemoteProtocolError:  # a file that breaks off is none that looks whole
+                    assert call.name in FILES
+                    continue
                 statuses.add(answer.status_code)
                 assert answer.status_code < 500 or answer.status_code == 503, (call.name, answer.text)
                 if answer.status_code == 503:

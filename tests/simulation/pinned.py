@@ -78,6 +78,17 @@ class PinnedRedis:
         script = next(it for it in _scripts().values() if it.text == text)
         return await self._redis.eval(text, count, *self._at_our_time(script, count, arguments))
 
+    def pipeline(self) -> PinnedPipeline:
+        """As the client's: many commands in one round trip, scripts at our time."""
+        return PinnedPipeline(self, self._redis.pipeline(transaction=False), self._fuse)
+
+    def at_our_time(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The command, with our time where it is a script that has one."""
+        if command[0] != "EVALSHA":
+            return command
+        name, sha, count, *arguments = command
+        return name, sha, count, *self._at_our_time(_script(sha), int(count), tuple(arguments))
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._redis, name)
         if not callable(found):
@@ -94,6 +105,22 @@ class PinnedRedis:
             return arguments
         at = count + script.scalars.index("now_ms")
         return (*arguments[:at], self.now_ms, *arguments[at + 1 :])
+
+
+class PinnedPipeline:
+    """Commands for one round trip, which is one call for the fuse."""
+
+    def __init__(self, redis: PinnedRedis, pipeline: Any, fuse: Fuse) -> None:
+        self._redis, self._pipeline, self._fuse = redis, pipeline, fuse
+
+    def execute_command(self, *command: Any) -> None:
+        """One more command."""
+        self._pipeline.execute_command(*self._redis.at_our_time(command))
+
+    async def execute(self, **options: Any) -> Any:
+        """Send them."""
+        self._fuse.burn()
+        return await self._pipeline.execute(**options)
 
 
 @cache
