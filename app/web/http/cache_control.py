@@ -34,4 +34,7 @@ def shared(call: str, *, published: bool = True) -> Header:
 
 def is_told(headers: list[Header]) -> bool:
     """Whether an answer says itself who may keep it. Names are in lower case, as ASGI has them."""
-    return CACHE_CONTROL in dict(headers)
+    for name, _ in headers:  # half of what `any` costs, on the way of each answer
+        if name == CACHE_CONTROL:
+            return True
+    return False

@@ -6,8 +6,10 @@ Headers = list[tuple[bytes, bytes]]
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 HSTS = (b"strict-transport-security", b"max-age=31536000")  # a year, for this very host
+ALWAYS: Headers = [NOSNIFF]
+SECURE: Headers = [NOSNIFF, HSTS]
 
 
 def added(headers: Headers, *, secure: bool) -> Headers:
     """An answer's headers with these; `secure`: the browser speaks TLS with us."""
-    return [*headers, NOSNIFF, HSTS] if secure else [*headers, NOSNIFF]
+    return [*headers, *(SECURE if secure else ALWAYS)]
