@@ -6,8 +6,6 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Product
 
-TOLD_MS = 5_000  # whoever waits is told within this
-
 
 def heading(page: Page) -> Locator:
     """The heading of the panel that is shown."""

@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, Page, Route, async_playwright, 
 from playwright.async_api import Request as PageRequest
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, OpenContext, Product
-from tests.browser.steps import TOLD_MS, heading, joined, number_of
+from tests.browser.steps import heading, joined, number_of
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +55,7 @@ async def test_eight_tabs_share_one_stream_and_all_go_in(visitor: OpenContext, p
     await pages[0].close()  # it had the stream: another one takes over
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
     for page in pages[1:]:
-        await expect(page.locator('[data-notice="paused"]')).to_be_visible(timeout=TOLD_MS)
+        await expect(page.locator('[data-notice="paused"]')).to_be_visible()
     assert len(streams) == 2
     await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
     await product.let_in(room_id)
@@ -173,7 +173,7 @@ async def test_a_device_clock_that_is_set_changes_nothing(visitor: OpenContext, 
         await _set_clock(page, minutes)
         await product.staff("POST", f"/v1/rooms/{room_id}/{step}", {})
         notice = page.locator('[data-notice="paused"]')
-        await (expect(notice).to_be_hidden if hidden else expect(notice).to_be_visible)(timeout=TOLD_MS)
+        await (expect(notice).to_be_hidden if hidden else expect(notice).to_be_visible)()
     await product.let_in(room_id)
     await expect(heading(page)).to_have_text("Choose your tickets")
     await _counts_on(page, "session_expires_at")

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import EXPECT_TIMEOUT_MS, OpenContext, Product
-from tests.browser.steps import TOLD_MS, heading, joined, joined_by_hand, number_of
+from tests.browser.steps import heading, joined, joined_by_hand, number_of
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -122,17 +122,17 @@ async def test_pause_and_resume_are_told_at_once(page: Page, product: Product) -
     room_id = await product.a_sale()
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
-    await expect(page.locator('[data-notice="paused"]')).to_be_visible(timeout=TOLD_MS)
+    await expect(page.locator('[data-notice="paused"]')).to_be_visible()
     await expect(page.locator("[data-live]")).to_contain_text("The queue is paused.")
     await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
-    await expect(page.locator('[data-notice="paused"]')).to_be_hidden(timeout=TOLD_MS)
+    await expect(page.locator('[data-notice="paused"]')).to_be_hidden()
 
 
 async def test_closing_is_told_at_once(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
-    await expect(heading(page)).to_have_text("The sale is closed", timeout=TOLD_MS)
+    await expect(heading(page)).to_have_text("The sale is closed")
 
 
 async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, product: Product) -> None:
@@ -144,10 +144,10 @@ async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, pro
     await buyer.get_by_role("button", name="Reserve").click()
     await expect(heading(buyer)).to_have_text("Held for you")
     await joined(page, product, room_id)
-    await expect(page.locator('[data-notice="held"]')).to_be_visible(timeout=TOLD_MS)
+    await expect(page.locator('[data-notice="held"]')).to_be_visible()
     await buyer.get_by_role("button", name="Pay €45.00").click()
     await expect(heading(buyer)).to_have_text("Confirmed")
-    await expect(heading(page)).to_have_text("Sold out", timeout=TOLD_MS)
+    await expect(heading(page)).to_have_text("Sold out")
     await expect(page.locator("[data-panel=returns] .lead")).to_contain_text("You are first")
 
 
@@ -167,7 +167,7 @@ async def test_what_comes_back_after_the_sale_goes_to_the_returns_line(
     await buyer.get_by_role("button", name="Pay €90.00").click()
     await expect(heading(buyer)).to_have_text("Confirmed")
 
-    await expect(heading(page)).to_have_text("Sold out", timeout=TOLD_MS)
+    await expect(heading(page)).to_have_text("Sold out")
     lead = page.locator("[data-panel=returns] .lead")
     await expect(lead).to_contain_text("One person is ahead of you")
     await plain_page.reload()
@@ -177,7 +177,7 @@ async def test_what_comes_back_after_the_sale_goes_to_the_returns_line(
 
     await buyer.get_by_text("Cancel and get a refund").click()
     await buyer.get_by_role("button", name="Cancel reservation").click()
-    await expect(heading(page)).to_have_text("Choose your tickets", timeout=2 * TOLD_MS)
+    await expect(heading(page)).to_have_text("Choose your tickets")
     await page.get_by_label("Standing +1").click()
     await page.get_by_role("button", name="Reserve").click()
     await page.get_by_role("button", name="Pay €45.00").click()
@@ -195,7 +195,7 @@ async def test_the_returns_line_is_told_that_the_sale_is_over(page: Page, produc
     room_id = await product.a_sale()
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
-    await expect(heading(page)).to_have_text("The sale is closed", timeout=TOLD_MS)
+    await expect(heading(page)).to_have_text("The sale is closed")
     await expect(page.locator("[data-panel=closed]")).to_contain_text("The queue ended with the sale")
 
 
@@ -226,7 +226,7 @@ async def test_before_a_pre_queue_nobody_has_a_place(page: Page, product: Produc
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("Not open yet")
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
-    await expect(heading(page)).to_have_text("You are in the queue", timeout=TOLD_MS + 1000)
+    await expect(heading(page)).to_have_text("You are in the queue")
 
 
 async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import EXPECT_TIMEOUT_MS, OpenContext, Product
-from tests.browser.steps import TOLD_MS, heading, joined, joined_by_hand, number_of
+from tests.browser.steps import heading, joined, joined_by_hand, number_of
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ async def test_where_streams_are_blocked_asking_takes_over(page: Page, product: 
     await page.route("**/events", lambda route: route.abort())
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
-    await expect(page.locator('[data-notice="paused"]')).to_be_visible(timeout=TOLD_MS)
+    await expect(page.locator('[data-notice="paused"]')).to_be_visible()
     await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
     await product.let_in(room_id)
     await expect(heading(page)).to_have_text("Choose your tickets")
