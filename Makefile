@@ -78,7 +78,8 @@ messages: install
 # PgBouncer. Root on Debian gets them; others are told and go on without. Their services are not started: tests run them on folders of their own.
 # Each is a command, and after a colon the package it is in where that has another name, with others
 # that it needs after a plus.
-TOOLS := chromium chromium-headless-shell nginx haproxy caddy apache2:apache2+lua-socket node:nodejs npm php:php-cli redis-server redis-sentinel pgbouncer
+TOOLS := chromium chromium-headless-shell nginx haproxy caddy apache2:apache2+lua-socket node:nodejs npm php:php-cli redis-server redis-sentinel pgbouncer \
+  promtool:prometheus
 browser:
 	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $${it%:*} >/dev/null || echo $${it#*:}; done); \
 	[ -z "$$missing" ] || \

@@ -17,7 +17,17 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = {"fairgate", "app", "worker", "load", "migrations", "tests", "fairgate_gate", "fairgate_client"}
+OURS = {
+    "fairgate",
+    "app",
+    "worker",
+    "load",
+    "migrations",
+    "tests",
+    "deploy",
+    "fairgate_gate",
+    "fairgate_client",
+}
 DISTRIBUTIONS = packages_distributions()
 ALL, PROGRAM = ((ROOT / folder / "requirements.lock").read_text() for folder in ("", "deploy"))
 

@@ -7,18 +7,23 @@ many series there are follows the traffic, not the number of rooms.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from math import inf
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
+from app.core.clock import now_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import EventId, TicketType
 from app.loops import failed
 from app.monitoring import counts, stats
+from app.monitoring.health import SEEN_MS
 from app.monitoring.stats import RoomFigures
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import events, jobs, mails, outbox, webhooks
+from app.store.keys import WEBS, WORKERS
+from app.store.redis import heartbeats
+from app.store.sql import events, jobs, mails, outbox, signing_keys, webhooks
 from app.waiting_room.queue import Line
 
 ROOMS_MAX = 100
@@ -80,6 +85,7 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
     families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "1 if both stores answered.")
     parts: dict[str, Callable[[], Awaitable[list[Metric]]]] = {
         "counts": lambda: counts.read(stores.redis),
+        "processes": lambda: _processes(stores),
         "rooms": lambda: _rooms(stores, line, drift),
         "notices": lambda: _notices(stores),
     }
@@ -104,6 +110,14 @@ async def _rooms(stores: Stores, line: Line, drift: Drift) -> list[Metric]:
     return [*_of_rooms(found), _conservation(found, types, drift)]
 
 
+async def _processes(stores: Stores) -> list[Metric]:
+    now, redis = now_ms(), stores.redis
+    alive = GaugeMetricFamily("fairgate_processes", "Processes heard of a moment ago.", labels=["role"])
+    alive.add_metric(["web"], await heartbeats.alive(redis, WEBS, now, SEEN_MS))
+    alive.add_metric(["worker"], await heartbeats.alive(redis, WORKERS, now, SEEN_MS))
+    return [alive]
+
+
 async def _notices(stores: Stores) -> list[Metric]:
     lag = GaugeMetricFamily(
         "fairgate_outbox_lag_seconds", "Age of the oldest event not yet sent to other systems."
@@ -115,10 +129,26 @@ async def _notices(stores: Stores) -> list[Metric]:
     waiting.add_metric([], await mails.pending(stores.postgres))
     asked = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs of staff that have not ended.")
     asked.add_metric([], await jobs.unfinished(stores.postgres))
-    return [lag, pending, waiting, asked]
+    ages = GaugeMetricFamily(
+        "fairgate_signing_key_age_seconds", "Age of the key that signs.", labels=["purpose"]
+    )
+    for purpose, age_s in (await signing_keys.ages_s(stores.postgres)).items():
+        ages.add_metric([purpose], age_s)
+    return [lag, pending, waiting, asked, ages]
 
 
-_GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], int]], ...] = (
+_GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], float | None]], ...] = (  # None: no series
+    (
+        "admission_rate_per_minute",
+        "Visitors to be called in a minute, as it is set.",
+        lambda it: it.room.settings.admission_rate_per_minute,
+    ),
+    (
+        "active_visitors_max",
+        "Sessions that may run at once; +Inf without a limit.",
+        lambda it: it.room.settings.active_visitors_max or inf,
+    ),
+    ("available_tickets", "Tickets nobody holds; of a room that sells any.", lambda it: it.status.available),
     ("waiting", "Visitors waiting, pre-queue included.", lambda it: it.status.waiting),
     ("called", "Visitors called who have not claimed yet.", lambda it: it.status.called),
     ("active", "Running sessions.", lambda it: it.status.active),
@@ -142,7 +172,8 @@ def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
     for name, help_text, value in _GAUGES:
         gauge = GaugeMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
         for it in found:
-            gauge.add_metric([it.room.room_id], value(it))
+            if (measured := value(it)) is not None:
+                gauge.add_metric([it.room.room_id], measured)
         yield gauge
     for name, help_text in _COUNTERS:
         counter = CounterMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import subprocess
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -56,6 +60,12 @@ async def test_the_first_counters(web: Web, worker: object) -> None:
     assert of(after, "fairgate_conservation_drift", event_id="gala") == 0
     assert of(after, "fairgate_stores_up") == 1
 
+    assert of(after, "fairgate_admission_rate_per_minute", **room) > 0
+    assert of(after, "fairgate_active_visitors_max", **room) > 0
+    assert of(after, "fairgate_available_tickets", **room) == 1
+    assert of(after, "fairgate_processes", role="worker") >= 1
+    assert of(after, "fairgate_signing_key_age_seconds", purpose="booking") > 0
+
     def grown(name: str, **labels: str) -> float:
         return of(after, name, **labels) - of(before, name, **labels)
 
@@ -63,6 +73,19 @@ async def test_the_first_counters(web: Web, worker: object) -> None:
     assert grown("fairgate_requests_total", call="reserve", status="201") == 1
     assert grown("fairgate_reservations_total", outcome="held") == 1
     assert grown("fairgate_reservations_total", outcome="sold_out") == 1
+
+
+async def test_names_and_types_follow_the_conventions(web: Web) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    await web.event(floor=3)
+    text = (await web.get("/metrics", headers=ops())).text
+    command = [promtool, "check", "metrics"]
+    ended = await asyncio.to_thread(
+        subprocess.run, command, input=text, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 async def test_the_numbers_of_all_processes_are_in_the_sums(web: Web, worker: WorkerContext) -> None:

@@ -24,6 +24,17 @@ async def load_keys(postgres: asyncpg.Pool) -> list[SigningKey]:
     return [SigningKey.from_pem(row["kid"], row["private_pem"], row["purpose"]) for row in rows]
 
 
+async def ages_s(postgres: asyncpg.Pool) -> dict[str, float]:
+    """How old the key is that signs for each purpose."""
+    rows = await postgres.fetch(
+        """
+        SELECT purpose, extract(epoch FROM now() - max(created_at))::float8 AS age_s FROM signing_keys
+        WHERE retired_at IS NULL AND revoked_at IS NULL GROUP BY purpose
+        """
+    )
+    return {row["purpose"]: row["age_s"] for row in rows}
+
+
 async def insert_first_key(postgres: asyncpg.Pool, key: SigningKey) -> None:
     """Keep `key` unless there is one that signs for its purpose already."""
     async with postgres.acquire() as connection, connection.transaction():
