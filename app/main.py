@@ -100,12 +100,12 @@ async def _opened(
     async with (
         open_queue(settings) as queue,
         connected(settings) as stores,
-        operations.open_desk(stores, settings, running) as desk,
+        operations.open_engine(stores, settings, running) as engine,
     ):
         await health.tell_faults(stores)
-        line = waiting_room.open_line(stores, settings)
+        queues = waiting_room.open_queues(stores, settings)
         keyring = await signing_keys.open_keyring(stores.postgres)
-        board = Board(line, stores.redis, closing)
+        board = Board(queues, stores.redis, closing)
         ends = Ends(stores.redis)
         hidden = Hidden(stores.postgres, board.hide)
         await hidden.refresh()
@@ -117,7 +117,7 @@ async def _opened(
             running.start("ends", ends.keep),
             running.start("hidden", hidden.keep),
             running.start("signing_keys", keyring.keep_fresh),
-            running.start("postgres_watch", line.postgres.keep),
+            running.start("postgres_watch", queues.postgres.keep),
             running.start("counts", partial(counts.keep_told, stores.redis, name)),
             running.start("presence", present),
         ]
@@ -125,8 +125,8 @@ async def _opened(
             yield App(
                 settings=settings,
                 stores=stores,
-                line=line,
-                desk=desk,
+                queues=queues,
+                engine=engine,
                 places=places,
                 claims=claims,
                 traces=Traces(settings.secret.get_secret_value().encode()),
@@ -134,13 +134,13 @@ async def _opened(
                 devices=DeviceSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
                 board=board,
-                gate=sessions.open_gate(line),
-                gate_rooms=GateRooms(line, board),
+                gate=sessions.open_gate(queues),
+                gate_rooms=GateRooms(queues, board),
                 ends=ends,
                 faces=Faces(stores, Sealer(settings.secret.get_secret_value().encode())),
                 kept_faces=Kept(FACE_FRESH_S),
                 hidden=hidden,
-                feeds=Feeds(line, board, running, closing),
+                feeds=Feeds(queues, board, running, closing),
                 loops=running,
                 queue=queue,
                 throttles=Throttles(stores, settings),

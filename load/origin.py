@@ -74,7 +74,7 @@ class Origin(msgspec.Struct, frozen=True):
         return self.per_minute <= TARGET_PER_MINUTE and self.falling
 
 
-class Line:
+class VirtualRoom:
     """A room that calls `rate` visitors a minute, as the status script would tell it at a moment."""
 
     def __init__(self, fans: int, rate_per_minute: int) -> None:
@@ -140,51 +140,51 @@ class Line:
 
 def measure(fans: int = FANS, rate_per_minute: int = RATES_PER_MINUTE[0], seed: int = 1) -> Origin:
     """Let the whole line through. Bounded: each visitor waits `fans / rate` and asks each 2 s at the most."""
-    line, random = Line(fans, rate_per_minute), Random(seed)
+    room, random = VirtualRoom(fans, rate_per_minute), Random(seed)
     asks = [0] * (len(BANDS) - 1)
     due: list[tuple[float, int]] = []
     pages: dict[int, Page] = {}
     for number in range(1, fans + 1):
         at_s = number / JOINS_PER_S
-        if line.serving(at_s) >= number:
+        if room.serving(at_s) >= number:
             continue  # called at once: nobody waited
-        page = pages[number] = Page(random, line.document(at_s))
-        page.answered("join", line.place(number, at_s), at_s)
+        page = pages[number] = Page(random, room.document(at_s))
+        page.answered("join", room.place(number, at_s), at_s)
         due.append((page.due_s(at_s), number))
     heapq.heapify(due)
     while due:
         at_s, number = heapq.heappop(due)
-        if line.serving(at_s) >= number:
+        if room.serving(at_s) >= number:
             continue  # called before it would have asked: the shared document told, and the page claims
         page = pages[number]
-        page.hear(line.document(at_s), at_s)
+        page.hear(room.document(at_s), at_s)
         if page.step(at_s) == "ask":
-            asks[_band(number - line.serving(at_s) - 1)] += 1
-            page.answered("ask", line.place(number, at_s), at_s)
+            asks[_band(number - room.serving(at_s) - 1)] += 1
+            page.answered("ask", room.place(number, at_s), at_s)
         heapq.heappush(due, (max(page.due_s(at_s), at_s + 0.001), number))
-    return _found(line, asks)
+    return _found(room, asks)
 
 
 def _band(ahead: int) -> int:
     return next((at for at, end in enumerate(BANDS[1:]) if ahead < end), len(BANDS) - 2)
 
 
-def _found(line: Line, asks: Sequence[int]) -> Origin:
+def _found(room: VirtualRoom, asks: Sequence[int]) -> Origin:
     minutes = [0.0] * (len(BANDS) - 1)
-    lasts_s = ceil(line.fans * 60 / line.rate)
+    lasts_s = ceil(room.fans * 60 / room.rate)
     for second in range(lasts_s):
-        waiting = line.fans - line.serving(second)
+        waiting = room.fans - room.serving(second)
         for at, (begin, end) in enumerate(pairwise(BANDS)):
             last = at == len(BANDS) - 2
             minutes[at] += max(0, (waiting if last else min(waiting, end)) - begin) / 60
     total = max(sum(minutes), 1e-9)
     polls = NO_STREAM_SHARE * total * 60 / STATUS_POLL_S
     return Origin(
-        fans=line.fans,
-        rate_per_minute=line.rate,
+        fans=room.fans,
+        rate_per_minute=room.rate,
         visitor_minutes=total,
         asks_per_minute=sum(asks) / total,
-        streams_per_minute=line.fans / total + STREAM_BREAKS_PER_MINUTE,
+        streams_per_minute=room.fans / total + STREAM_BREAKS_PER_MINUTE,
         status_per_minute=min(polls, lasts_s * STATUS_AT_ORIGIN_PER_S) / total,
         bands=[
             Band(begin, end, spent, count / spent if spent else 0.0)

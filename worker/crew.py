@@ -26,7 +26,7 @@ from app.payments import gateways
 from app.runtime import gc_tuning
 from app.settings import Settings
 from app.store.connections import connected, is_cluster
-from app.waiting_room.queue import open_line
+from app.waiting_room.queue import open_queues
 from worker import admission, channels, expiry, mail, notices, payments, processor, repair, samples
 from worker.context import WorkerContext
 
@@ -87,7 +87,7 @@ async def start(arq: dict[Any, Any]) -> None:
         crew = Crew(ctx)
         opened.push_async_callback(crew.finish)
         if listener := arq.get("ops_listener"):
-            told = Ops(stores, open_line(stores, settings), ctx.loops)
+            told = Ops(stores, open_queues(stores, settings), ctx.loops)
             answering = ctx.loops.start("ops", partial(ops_server.serve, told, listener))
             opened.push_async_callback(loops.end, [answering])
         arq["worker"], arq["opened"] = ctx, opened.pop_all()

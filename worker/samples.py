@@ -15,11 +15,11 @@ from worker.timing import repeat
 
 async def sample_rooms(ctx: WorkerContext) -> None:
     """Each two seconds, until the worker stops. While a store is unavailable there is a gap in the graph."""
-    line, latency = queue.open_line(ctx.stores, ctx.settings), Latency()
+    queues, latency = queue.open_queues(ctx.stores, ctx.settings), Latency()
 
     async def once() -> bool:
         with suppress(StoreUnavailable, Restoring):
-            await history.take(line, latency)
+            await history.take(queues, latency)
         return False
 
     await repeat(ctx.stopping, "sample_rooms", once, EVERY_MS / 1000)

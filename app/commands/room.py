@@ -15,7 +15,7 @@ from app.core.rules import RoomAction
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control, queue, room_lists
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 T = TypeVar("T")
 RoomArgument = Annotated[str, typer.Argument(metavar="ROOM", help="The room_id.")]
@@ -29,9 +29,9 @@ TEXTS = {
 app = typer.Typer(help="List rooms; open, pause, resume, close and configure one.", rich_markup_mode=None)
 
 
-def _on_line(data: Data, operation: Callable[[Line], Awaitable[T]]) -> T:
+def _on_queues(data: Data, operation: Callable[[Queues], Awaitable[T]]) -> T:
     async def with_line(stores: Stores, settings: Settings) -> T:
-        return await operation(queue.open_line(stores, settings))
+        return await operation(queue.open_queues(stores, settings))
 
     return on_stores(data, with_line)
 
@@ -39,7 +39,7 @@ def _on_line(data: Data, operation: Callable[[Line], Awaitable[T]]) -> T:
 @app.command("list")
 def list_rooms(*, data: Data = None) -> None:
     """List all rooms: waiting, inside, admitted per minute."""
-    rooms = _on_line(data, _all_rooms)
+    rooms = _on_queues(data, _all_rooms)
     rows = [("ROOM", "STATE", "WAITING", "CALLED", "ACTIVE", "PER MINUTE", "AVAILABLE")]
     rows += [_row(room, status) for room, status in rooms]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -47,10 +47,10 @@ def list_rooms(*, data: Data = None) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-async def _all_rooms(line: Line) -> list[tuple[Room, RoomStatus]]:
+async def _all_rooms(queues: Queues) -> list[tuple[Room, RoomStatus]]:
     found: list[tuple[Room, RoomStatus]] = []
-    for offset in range(0, await room_lists.count(line, False), room_lists.LISTED_MAX):
-        found += await room_lists.listed(line, False, offset=offset)
+    for offset in range(0, await room_lists.count(queues, False), room_lists.LISTED_MAX):
+        found += await room_lists.listed(queues, False, offset=offset)
     return found
 
 
@@ -64,7 +64,7 @@ def _row(room: Room, status: RoomStatus) -> tuple[str, str, str, str, str, str, 
 @app.command()
 def show(room: RoomArgument, *, data: Data = None) -> None:
     """Show one room and its settings as JSON."""
-    shown, status = _on_line(data, lambda line: queue.status(line, RoomId(room)))
+    shown, status = _on_queues(data, lambda queues: queue.status(queues, RoomId(room)))
     document: dict[str, Any] = {"room_id": shown.room_id, "event_id": shown.event_id, "state": status.state}
     for name in ("serving_position", "last_number", "waiting", "called", "active", "outflow_per_minute"):
         document[name] = getattr(status, name)
@@ -74,7 +74,9 @@ def show(room: RoomArgument, *, data: Data = None) -> None:
 
 
 def _act(room: str, action: RoomAction, data: Data) -> None:
-    changed = _on_line(data, lambda line: control.set_state(line, RoomId(room), action, by=COMMAND_LINE))
+    changed = _on_queues(
+        data, lambda queues: control.set_state(queues, RoomId(room), action, by=COMMAND_LINE)
+    )
     print(f"{changed.room_id} is {changed.state}")
 
 
@@ -111,7 +113,7 @@ def set_room(
 ) -> None:
     """Change settings, from the next tick on. Example: room set demo admission_rate_per_minute=900"""
     patch = dict(_change(change) for change in changes)
-    changed = _on_line(data, lambda line: control.configure(line, RoomId(room), patch, by=COMMAND_LINE))
+    changed = _on_queues(data, lambda queues: control.configure(queues, RoomId(room), patch, by=COMMAND_LINE))
     values = msgspec.to_builtins(changed.settings)
     print(f"{changed.room_id}: " + ", ".join(f"{name}={values[name]}" for name in patch))
 

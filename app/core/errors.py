@@ -293,7 +293,7 @@ class SessionExpired(Over):
     code = "session_expired"
 
 
-class LeftTheLine(Over):
+class LeftQueue(Over):
     """You left the queue; join again for a new place."""
 
     code = "left"
@@ -305,7 +305,7 @@ class SessionDone(Over):
     code = "done"
 
 
-class RemovedFromLine(Over):
+class RemovedFromQueue(Over):
     """You were removed from this room by staff."""
 
     code = "removed"

@@ -22,7 +22,7 @@ from app.demo.fans import Crowd, a_client
 from app.settings import Settings
 from app.store.connections import STORE_AWAY, Stores, connected
 from app.waiting_room import control, queue
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 EVENT = "demo"
 HALL = "demo-seats"
@@ -87,8 +87,8 @@ async def run(url: str, settings: Settings, fans: int) -> None:
     """Put the concerts on sale, print where to look, let the fans come. Ends when the last one is through."""
     try:
         async with connected(settings) as stores:
-            line = queue.open_line(stores, settings)
-            on_sale = [await _on_sale(stores, line, it) for it in (concert(), seated_concert())]
+            queues = queue.open_queues(stores, settings)
+            on_sale = [await _on_sale(stores, queues, it) for it in (concert(), seated_concert())]
     except REFUSED as error:
         _tell(f"the demo events could not be put on sale: {error}")
         return
@@ -119,7 +119,7 @@ async def _come(crowds: list[tuple[Crowd, int]]) -> None:
     _tell(f"the fans are gone: {_summary([it for it, _ in crowds])}; the sale goes on, Ctrl-C ends it")
 
 
-async def _on_sale(stores: Stores, line: Line, wanted: EventDefinition) -> tuple[str, list[str], str]:
+async def _on_sale(stores: Stores, queues: Queues, wanted: EventDefinition) -> tuple[str, list[str], str]:
     """Import the event where it is missing, and open its room the first time; ticket types and state."""
     event_id, room_id = EventId(wanted.event_id), RoomId(wanted.event_id)
     try:
@@ -127,10 +127,10 @@ async def _on_sale(stores: Stores, line: Line, wanted: EventDefinition) -> tuple
     except EventNotFound:
         await events.import_event(stores, wanted, by=COMMAND_LINE)
     _, ticket_types = await events.event(stores, event_id)
-    _, status = await queue.status(line, room_id)
+    _, status = await queue.status(queues, room_id)
     state = status.state
     if state == "scheduled":
-        room = await control.set_state(line, room_id, "open", by=COMMAND_LINE)
+        room = await control.set_state(queues, room_id, "open", by=COMMAND_LINE)
         state = room.state
     return event_id, [it.ticket_type_id for it in ticket_types], state
 

@@ -114,14 +114,14 @@ async def cancel(gate: Gate, room_id: RoomId, visitor_id: VisitorId) -> bool:
 
     Whoever knows the visitor's id may: only their own browser and the shop do. Raises StoreUnavailable & Co.
     """
-    stores = gate.line.stores
+    stores = gate.queues.stores
     with sessions_known():
         number = await kept.running_session(stores.postgres, room_id, visitor_id)
         if number is None:
             return False
         await sessions.end_session(stores.postgres, room_id, visitor_id, number)
         keys = RoomKeys(room_id)
-        await gate.line.rooms.loaded(
+        await gate.queues.rooms.loaded(
             room_id, lambda: gate_scripts.end_session(stores.redis, keys, visitor_id, number)
         )
     return True

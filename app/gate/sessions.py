@@ -29,7 +29,7 @@ from app.store.scripts import gate as gate_scripts
 from app.store.scripts.gate import BeingRestored, RenewRecord
 from app.store.scripts.room import NO_DRAW, NO_TOKEN, JoinRecord
 from app.store.sql import sessions
-from app.waiting_room.queue import JOIN_REFUSALS, Answer, Line, Outcome, Question, decided, submitted
+from app.waiting_room.queue import JOIN_REFUSALS, Answer, Outcome, Question, Queues, decided, submitted
 
 
 class Entering(NamedTuple):
@@ -43,15 +43,15 @@ class Entering(NamedTuple):
 class Gate:
     """What one process needs to serve gates; created by `open_gate`."""
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
-        self.entries: Coalescer[RoomId, Entering, Answer] = Coalescer(partial(_enter_batch, line))
-        self.renewals: Coalescer[RoomId, RenewRecord, int] = Coalescer(partial(_renew_batch, line))
+    def __init__(self, queues: Queues) -> None:
+        self.queues = queues
+        self.entries: Coalescer[RoomId, Entering, Answer] = Coalescer(partial(_enter_batch, queues))
+        self.renewals: Coalescer[RoomId, RenewRecord, int] = Coalescer(partial(_renew_batch, queues))
 
 
-def open_gate(line: Line) -> Gate:
+def open_gate(queues: Queues) -> Gate:
     """The gate of this process; call it inside the running event loop. Nothing to close."""
-    return Gate(line)
+    return Gate(queues)
 
 
 async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
@@ -71,15 +71,15 @@ async def redeem(gate: Gate, ticket: Ticket) -> int:
 
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
-    keys, line = RoomKeys(ticket.room_id), gate.line
+    keys, queues = RoomKeys(ticket.room_id), gate.queues
 
     def ask() -> Awaitable[int]:
         return gate_scripts.redeem(
-            line.stores.redis, keys, ticket.ticket_id, ticket.visitor_id, ticket.queue_number
+            queues.stores.redis, keys, ticket.ticket_id, ticket.visitor_id, ticket.queue_number
         )
 
     with stores_answer():
-        return await line.rooms.loaded(ticket.room_id, ask)
+        return await queues.rooms.loaded(ticket.room_id, ask)
 
 
 async def renew(
@@ -101,7 +101,7 @@ def last_end_s(began_s: int, settings: RoomSettings) -> int:
 async def began_s(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int) -> int:
     """When a session was claimed, in seconds. Raises NotFound, StoreUnavailable."""
     with stores_answer():
-        found = await sessions.began_at(gate.line.stores.postgres, room_id, visitor_id, number)
+        found = await sessions.began_at(gate.queues.stores.postgres, room_id, visitor_id, number)
     if found is None:
         raise NotFound("There is no such session.")
     return to_ms(found) // 1000
@@ -112,16 +112,16 @@ async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *
 
     Raises RoomNotFound, NotFound, Restoring, StoreUnavailable.
     """
-    line, keys = gate.line, RoomKeys(room_id)
-    await line.rooms.get(room_id)
+    queues, keys = gate.queues, RoomKeys(room_id)
+    await queues.rooms.get(room_id)
     with sessions_known():
-        async with line.stores.postgres.acquire() as connection, connection.transaction():
+        async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if not await sessions.end_session(connection, room_id, visitor_id, number):
                 raise NotFound("There is no such session.")
             thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
             await audit.record(connection, by, "end", thing, after={"ended": True})
-        await line.rooms.loaded(
-            room_id, lambda: gate_scripts.end_session(line.stores.redis, keys, visitor_id, number)
+        await queues.rooms.loaded(
+            room_id, lambda: gate_scripts.end_session(queues.stores.redis, keys, visitor_id, number)
         )
 
 
@@ -132,13 +132,13 @@ async def renew_by_hand(
 
     Raises RoomNotFound, NotFound, SessionDone, Restoring, StoreUnavailable.
     """
-    room = await gate.line.rooms.read(room_id)
+    room = await gate.queues.rooms.read(room_id)
     began = await began_s(gate, room_id, visitor_id, number)
     ends_ms = await renew(gate, room_id, visitor_id, number, began, room.settings)
     if not ends_ms:
         raise SessionDone("This session is over.")
     with stores_answer():
-        async with gate.line.stores.postgres.acquire() as connection, connection.transaction():
+        async with gate.queues.stores.postgres.acquire() as connection, connection.transaction():
             thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
             await audit.record(connection, by, "renew", thing, after={"ends_ms": ends_ms})
     return ends_ms
@@ -158,7 +158,7 @@ class _Crowd(Conflict):
     """There is a crowd and this visitor has not been called."""
 
 
-async def _enter_batch(line: Line, room_id: RoomId, batch: list[Entering]) -> Sequence[Outcome]:
+async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -> Sequence[Outcome]:
     """Sessions are committed before anybody passes, where Postgres answers. Where it does not they pass all
     the same: what is lost is that a new Redis would not know them again."""
     with stores_answer():
@@ -166,23 +166,25 @@ async def _enter_batch(line: Line, room_id: RoomId, batch: list[Entering]) -> Se
             JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=1 if it.anew else 0)
             for it in batch
         ]
-        question = Question(gate_scripts.enter, line.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
-        outcomes = await decided(line, room_id, records, question)
+        question = Question(gate_scripts.enter, queues.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
+        outcomes = await decided(queues, room_id, records, question)
     begun = [it[0] for it in outcomes if not isinstance(it, Exception)]
-    if begun and not line.postgres.away:
+    if begun and not queues.postgres.away:
         with suppress(*POSTGRES_AWAY):
-            await sessions.insert_sessions(line.stores.postgres, room_id, begun)
+            await sessions.insert_sessions(queues.stores.postgres, room_id, begun)
     return outcomes
 
 
-async def _renew_batch(line: Line, room_id: RoomId, batch: list[RenewRecord]) -> Sequence[int]:
+async def _renew_batch(queues: Queues, room_id: RoomId, batch: list[RenewRecord]) -> Sequence[int]:
     keys = RoomKeys(room_id)
     with sessions_known():
-        ends = await line.rooms.loaded(room_id, lambda: gate_scripts.renew(line.stores.redis, keys, batch))
+        ends = await queues.rooms.loaded(
+            room_id, lambda: gate_scripts.renew(queues.stores.redis, keys, batch)
+        )
     renewed = [
         (it.visitor_id, it.number, ends_ms) for it, ends_ms in zip(batch, ends, strict=True) if ends_ms
     ]
     if renewed:
         with suppress(*POSTGRES_AWAY):  # it is renewed again soon
-            await sessions.renew_sessions(line.stores.postgres, room_id, renewed)
+            await sessions.renew_sessions(queues.stores.postgres, room_id, renewed)
     return ends

@@ -24,7 +24,7 @@ from app.store.connections import Stores
 from app.store.keys import WEBS, WORKERS
 from app.store.redis import heartbeats
 from app.store.sql import events, jobs, mails, outbox, signing_keys, webhooks
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 ROOMS_MAX = 100
 STATES = ("scheduled", "prequeue", "open", "paused", "sold_out", "closed")
@@ -80,13 +80,13 @@ class _Families(list[Metric]):
         return iter(self)
 
 
-async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
+async def render(stores: Stores, queues: Queues, drift: Drift) -> bytes:
     """The metrics as text. Leaves out what an unavailable store would provide, and reports that it is."""
     families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "1 if both stores answered.")
     parts: dict[str, Callable[[], Awaitable[list[Metric]]]] = {
         "counts": lambda: counts.read(stores.redis),
         "processes": lambda: _processes(stores),
-        "rooms": lambda: _rooms(stores, line, drift),
+        "rooms": lambda: _rooms(stores, queues, drift),
         "notices": lambda: _notices(stores),
     }
     away = False
@@ -103,8 +103,8 @@ async def render(stores: Stores, line: Line, drift: Drift) -> bytes:
     return generate_latest(families)  # asks nothing but collect() of it
 
 
-async def _rooms(stores: Stores, line: Line, drift: Drift) -> list[Metric]:
-    found = await stats.rooms(line, ROOMS_MAX)
+async def _rooms(stores: Stores, queues: Queues, drift: Drift) -> list[Metric]:
+    found = await stats.rooms(queues, ROOMS_MAX)
     event_ids = [it.room.event_id for it in found if it.room.event_id]
     types = await events.select_types_of_events(stores.postgres, event_ids)
     return [*_of_rooms(found), _conservation(found, types, drift)]

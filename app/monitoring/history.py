@@ -14,7 +14,7 @@ from app.store.keys import RoomKeys
 from app.store.redis import history
 from app.store.redis.history import Told
 from app.waiting_room import room_lists
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 P99_OVER = 15  # readings: half a minute
 AHEAD_MS = 60_000  # no clock of another worker is: ours was set back
@@ -38,13 +38,13 @@ class Latency:
         return p99_ms(grown, metrics.BUCKETS_S)
 
 
-async def take(line: Line, latency: Latency) -> None:
+async def take(queues: Queues, latency: Latency) -> None:
     """One sample of each busy room. Any number of workers may: a moment is kept once."""
     at_ms = now_ms() // EVERY_MS * EVERY_MS
-    redis = line.stores.redis
+    redis = queues.stores.redis
     with stores_answer():
         slow_ms = await latency.read(redis)
-        known = await room_lists.busy_ones(line, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
+        known = await room_lists.busy_ones(queues, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
         busy = [(RoomKeys(it[0].room_id), *it) for it in known if _is_worth_it(it[1])]
         told = await history.look(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
         taken = []

@@ -22,7 +22,7 @@ from app.loops import Loops
 from app.monitoring import exposition, readiness
 from app.monitoring.exposition import Drift
 from app.store.connections import Stores
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 REQUEST_TIMEOUT_S = 5.0  # to send a request, and again to take the answer
 ANSWER_TIMEOUT_S = 10.0
@@ -37,7 +37,7 @@ class Ops:
     """What a process reports to operators."""
 
     stores: Stores
-    line: Line
+    queues: Queues
     running: Loops
     drift: Drift = field(default_factory=Drift)
     connections: int = 0
@@ -62,7 +62,7 @@ async def _readyz(ops: Ops) -> Answer:
 
 
 async def _metrics(ops: Ops) -> Answer:
-    return 200, CONTENT_TYPE_LATEST, await exposition.render(ops.stores, ops.line, ops.drift)
+    return 200, CONTENT_TYPE_LATEST, await exposition.render(ops.stores, ops.queues, ops.drift)
 
 
 _CALLS: dict[str, Callable[[Ops], Awaitable[Answer]]] = {

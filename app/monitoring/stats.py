@@ -19,7 +19,7 @@ from app.store.sql import orders
 from app.store.sql.orders import ReservationCounts
 from app.store.sql.rooms import select_progress
 from app.waiting_room import queue, room_lists
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat every second
 
@@ -34,15 +34,15 @@ class RoomFigures(NamedTuple):
     stock: dict[str, int]
 
 
-async def rooms(line: Line, limit: int) -> list[RoomFigures]:
+async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
     """The rooms that were busy in the last quarter of an hour, by room_id; of more the latest so many.
 
     Without one that is being restored or in trouble. Raises StoreUnavailable.
     """
 
-    redis = line.stores.redis
+    redis = queues.stores.redis
     with stores_answer():
-        known = await room_lists.busy_ones(line, within_ms=LATELY_MS, limit=limit)
+        known = await room_lists.busy_ones(queues, within_ms=LATELY_MS, limit=limit)
         keys = {it.room_id: RoomKeys(it.room_id) for it, _ in known}
         counted = await admission.counters_of(redis, list(keys.values()))
         backlogs = await submissions.backlogs(redis, list(keys))
@@ -55,17 +55,17 @@ async def rooms(line: Line, limit: int) -> list[RoomFigures]:
     ]
 
 
-async def room(line: Line, room_id: RoomId) -> RoomFigures:
+async def room(queues: Queues, room_id: RoomId) -> RoomFigures:
     """One room. Raises RoomNotFound, Restoring, StoreUnavailable."""
     with stores_answer():
-        known, status = await queue.status(line, room_id)
-        return await line.rooms.loaded(room_id, lambda: _figures(line, known, status))
+        known, status = await queue.status(queues, room_id)
+        return await queues.rooms.loaded(room_id, lambda: _figures(queues, known, status))
 
 
-async def waits_s(line: Line, room_id: RoomId) -> dict[str, int] | None:
+async def waits_s(queues: Queues, room_id: RoomId) -> dict[str, int] | None:
     """How long those who were called had waited: p50, p90, p99. None: nobody was called yet."""
     with stores_answer():
-        return rules.wait_percentiles_s(await select_progress(line.stores.postgres, room_id))
+        return rules.wait_percentiles_s(await select_progress(queues.stores.postgres, room_id))
 
 
 async def reservations(stores: Stores, event_id: EventId | None = None) -> ReservationCounts:
@@ -85,8 +85,8 @@ async def workers(redis: RedisClient) -> int:
     return await heartbeats.alive(redis, WORKERS, now_ms(), WORKER_SEEN_MS)
 
 
-async def _figures(line: Line, room: Room, status: RoomStatus) -> RoomFigures:
-    keys, client = RoomKeys(room.room_id), line.stores.redis
+async def _figures(queues: Queues, room: Room, status: RoomStatus) -> RoomFigures:
+    keys, client = RoomKeys(room.room_id), queues.stores.redis
     counted = await admission.counters(client, keys)
     stock = await ledger.stock(client, keys) if room.event_id else {}
     return RoomFigures(room, status, counted, await submissions.backlog(client, keys), stock)

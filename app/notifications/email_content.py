@@ -52,7 +52,7 @@ class Letter(NamedTuple):
     codes: list[str]
 
 
-class Line(NamedTuple):
+class TicketLine(NamedTuple):
     """Tickets of one type."""
 
     quantity: int
@@ -204,9 +204,9 @@ _tickets: Callable[[str], list[dict[str, str | None]]] = msgspec.json.Decoder(
 ).decode
 
 
-def _line(names: dict[str, str], item: Item, currency: str, language: str) -> Line:
+def _line(names: dict[str, str], item: Item, currency: str, language: str) -> TicketLine:
     name = names.get(item.ticket_type_id, item.ticket_type_id)
-    return Line(item.quantity, name, formatting.money(item.price, currency, language))
+    return TicketLine(item.quantity, name, formatting.money(item.price, currency, language))
 
 
 def _url(writer: Writer, path: str) -> str:

@@ -34,7 +34,7 @@ from app.payments.gateway import (
     GatewayNotAsked,
 )
 from app.reservations import holds
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import Stores
@@ -66,81 +66,81 @@ class Confirmation:
 
 
 async def confirm(
-    desk: Desk, reservation_id: ReservationId, payment: Payment, idempotency_key: str
+    engine: ReservationEngine, reservation_id: ReservationId, payment: Payment, idempotency_key: str
 ) -> Confirmation:
     """Pay for a hold. Raises PaymentDeclined, HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed,
     and PaymentsNotConfigured where no gateway is set up and the room is no test.
 
     The caller has checked who owns it. Waits up to 3 s for the gateway.
     """
-    key = desk.signed(f"pay|{reservation_id}|{idempotency_key}")
+    key = engine.signed(f"pay|{reservation_id}|{idempotency_key}")
     body = f"{payment.method}\n{payment.token}"
     attempt = Attempt(
-        key if await _is_real(desk, reservation_id) else TEST_SALE + key,
+        key if await _is_real(engine, reservation_id) else TEST_SALE + key,
         reservation_id,
         hashlib.blake2b(body.encode(), digest_size=12).hexdigest(),
         payment.method,
         payment.token,
     )
-    desk.gateway.accept(attempt)
+    engine.gateway.accept(attempt)
     with stores_answer():
-        return await desk.see_through(_pay(desk, attempt))
+        return await engine.see_through(_pay(engine, attempt))
 
 
-async def _is_real(desk: Desk, reservation_id: ReservationId) -> bool:
+async def _is_real(engine: ReservationEngine, reservation_id: ReservationId) -> bool:
     """Whether the gateway that is set up is asked; else the simulated one is, as the room is a test.
 
     Raises PaymentsNotConfigured.
     """
-    if desk.settings.simulates_payments:
+    if engine.settings.simulates_payments:
         return True
     with stores_answer():
-        if desk.settings.gateway:
-            return not await payments.is_of_a_test(desk.stores.postgres, reservation_id)
-        if await payments.is_for_money(desk.stores.postgres, reservation_id):
+        if engine.settings.gateway:
+            return not await payments.is_of_a_test(engine.stores.postgres, reservation_id)
+        if await payments.is_for_money(engine.stores.postgres, reservation_id):
             raise PaymentsNotConfigured
     return True
 
 
-async def _pay(desk: Desk, attempt: Attempt) -> Confirmation:
-    bill = await desk.begun.submit("", attempt)
+async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
+    bill = await engine.begun.submit("", attempt)
     if bill is None:
-        if standing := await _standing(desk, attempt):
+        if standing := await _standing(engine, attempt):
             return standing
-        bill = await _begin_alone(desk, attempt)
+        bill = await _begin_alone(engine, attempt)
     if bill is None:
-        if standing := await _standing(desk, attempt):
+        if standing := await _standing(engine, attempt):
             return standing
         raise Conflict("Another payment for this reservation just ended; send this one again.")
-    if await _ask(desk, attempt, bill):
-        found = await _fetch(desk, attempt.reservation_id)
+    if await _ask(engine, attempt, bill):
+        found = await _fetch(engine, attempt.reservation_id)
         if found.status == "confirmed":
             return Confirmation(found, replayed=False)
-    return await _answer(desk, attempt, replayed=False)
+    return await _answer(engine, attempt, replayed=False)
 
 
-async def _begin_alone(desk: Desk, attempt: Attempt) -> Bill | None:
-    """As `desk.begun`, for a hold that somebody had locked: this waits, and nobody else does."""
-    bills = await payments.begin(desk.stores.postgres, [attempt])
+async def _begin_alone(engine: ReservationEngine, attempt: Attempt) -> Bill | None:
+    """As `engine.begun`, for a hold that somebody had locked: this waits, and nobody else does."""
+    bills = await payments.begin(engine.stores.postgres, [attempt])
     if bills:
-        await holds.announce(desk.stores, [attempt.reservation_id])
+        await holds.announce(engine.stores, [attempt.reservation_id])
     return bills.get(attempt.payment_id)
 
 
-async def _ask(desk: Desk, attempt: Attempt, bill: Bill) -> bool:
+async def _ask(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bool:
     """Charge, and act on the answer if there is one; without one the worker asks again. Whether this sold."""
     try:
-        charge = await desk.gateway.charge(attempt, bill)
+        charge = await engine.gateway.charge(attempt, bill)
     except GatewayNotAsked:  # this attempt is made once, here: so nothing was charged, and never will be
-        await payments.give_up(desk.stores.postgres, attempt.payment_id, "failed")
-        await holds.announce(desk.stores, [attempt.reservation_id])
+        await payments.give_up(engine.stores.postgres, attempt.payment_id, "failed")
+        await holds.announce(engine.stores, [attempt.reservation_id])
         return False
     except GatewayFailed:
         return False
     if charge.status == "succeeded" and charge.settled_at_ms <= bill.expires_at_ms:
-        return await desk.paid.submit("", attempt)
-    await _conclude(desk.stores, desk.gateway, attempt.payment_id, charge)
-    await holds.announce(desk.stores, [attempt.reservation_id])
+        return await engine.paid.submit("", attempt)
+    await _conclude(engine.stores, engine.gateway, attempt.payment_id, charge)
+    await holds.announce(engine.stores, [attempt.reservation_id])
     return False
 
 
@@ -164,16 +164,16 @@ async def _refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
         await payments.mark_refunded(stores.postgres, payment_id)
 
 
-async def _standing(desk: Desk, attempt: Attempt) -> Confirmation | None:
+async def _standing(engine: ReservationEngine, attempt: Attempt) -> Confirmation | None:
     """The hold could not be taken for this attempt: a repeat, or paid, or over. None: it could be now."""
-    made = await payments.state(desk.stores.postgres, attempt.payment_id)
+    made = await payments.state(engine.stores.postgres, attempt.payment_id)
     if made is not None:
         if made.fingerprint != attempt.fingerprint:
             raise IdempotencyKeyReused
-        return await _answer(desk, attempt, replayed=True)
+        return await _answer(engine, attempt, replayed=True)
     deadline = time.monotonic() + CONFIRM_WAIT_S
     while True:
-        found = await _fetch(desk, attempt.reservation_id)
+        found = await _fetch(engine, attempt.reservation_id)
         if found.status == "confirmed" or (found.status == "paying" and time.monotonic() > deadline):
             return Confirmation(found, replayed=False)
         if found.status == "cancelled":
@@ -182,22 +182,22 @@ async def _standing(desk: Desk, attempt: Attempt) -> Confirmation | None:
             raise HoldExpired
         if found.status == "held":
             return None
-        await _change(desk, attempt.reservation_id)
+        await _change(engine, attempt.reservation_id)
 
 
-async def _answer(desk: Desk, attempt: Attempt, *, replayed: bool) -> Confirmation:
+async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool) -> Confirmation:
     """The outcome of the attempt, or after a while that the gateway has not answered."""
     deadline = time.monotonic() + CONFIRM_WAIT_S
     while True:
-        made = await payments.state(desk.stores.postgres, attempt.payment_id)
+        made = await payments.state(engine.stores.postgres, attempt.payment_id)
         assert made is not None
         if made.status not in ("asked", "succeeded"):
             refusal = _refusal(made)
             refusal.replayed = replayed
             raise refusal
         if made.status == "succeeded" or time.monotonic() > deadline:
-            return Confirmation(await _fetch(desk, attempt.reservation_id), replayed)
-        await _change(desk, attempt.reservation_id)
+            return Confirmation(await _fetch(engine, attempt.reservation_id), replayed)
+        await _change(engine, attempt.reservation_id)
 
 
 def _refusal(made: PaymentState) -> Refusal:
@@ -212,51 +212,53 @@ def _refusal(made: PaymentState) -> Refusal:
     return HoldExpired("The payment arrived after the hold had ended; it is refunded.")
 
 
-async def _fetch(desk: Desk, reservation_id: str) -> Reservation:
-    found = await desk.read.submit("", reservation_id)
+async def _fetch(engine: ReservationEngine, reservation_id: str) -> Reservation:
+    found = await engine.read.submit("", reservation_id)
     if found is None:
         raise ReservationNotFound
     return found
 
 
-async def _change(desk: Desk, reservation_id: str) -> None:
+async def _change(engine: ReservationEngine, reservation_id: str) -> None:
     """Wait until the reservation changes, or a moment."""
-    with desk.changes(reservation_id) as changed, suppress(TimeoutError):
+    with engine.changes(reservation_id) as changed, suppress(TimeoutError):
         await asyncio.wait_for(changed.wait(), POLL_S)
 
 
-async def cancel(desk: Desk, reservation_id: ReservationId) -> Reservation:
+async def cancel(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
     """Cancel a reservation: release its tickets and refund what was paid. A second time changes nothing.
 
     Raises ReservationNotFound, and Conflict while a payment is under way.
     """
     with stores_answer():
-        ended = await hold_endings.cancel(desk.stores.postgres, reservation_id)
-        return await finish_cancel(desk, reservation_id, ended)
+        ended = await hold_endings.cancel(engine.stores.postgres, reservation_id)
+        return await finish_cancel(engine, reservation_id, ended)
 
 
-async def finish_cancel(desk: Desk, reservation_id: ReservationId, ended: Sequence[Ended]) -> Reservation:
+async def finish_cancel(
+    engine: ReservationEngine, reservation_id: ReservationId, ended: Sequence[Ended]
+) -> Reservation:
     """Finish a cancellation: return the stock and refund. A worker does what is left undone."""
-    found = await _fetch(desk, reservation_id)
+    found = await _fetch(engine, reservation_id)
     if found.status == "paying":
         raise Conflict("A payment is in progress; wait for its outcome.")
-    await holds.tell_redis(desk.stores, ended)
-    for payment_id in await payments.owed(desk.stores.postgres, reservation_id) if ended else ():
-        await _refund(desk.stores, desk.gateway, payment_id)
+    await holds.tell_redis(engine.stores, ended)
+    for payment_id in await payments.owed(engine.stores.postgres, reservation_id) if ended else ():
+        await _refund(engine.stores, engine.gateway, payment_id)
     return found
 
 
-async def extend(desk: Desk, reservation_id: ReservationId) -> Reservation:
+async def extend(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
     """Extend a hold, once; asked again it changes nothing and answers the same.
 
     By how much is the event's policy. Raises ReservationNotFound, HoldExpired, and Conflict where the event
     offers none or it is no hold any longer.
     """
     with stores_answer():
-        extended = await reservations.extend(desk.stores.postgres, reservation_id)
-        found = await _fetch(desk, reservation_id)
+        extended = await reservations.extend(engine.stores.postgres, reservation_id)
+        found = await _fetch(engine, reservation_id)
         if extended:
-            await holds.announce(desk.stores, [reservation_id])
+            await holds.announce(engine.stores, [reservation_id])
     if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
         raise HoldExpired
     if found.status != "held":

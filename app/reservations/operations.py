@@ -41,7 +41,7 @@ from app.reservations import turnover
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
 from app.reservations.holds import keys_of
-from app.reservations.pending import LOOK_UP_OTHERS_S, Desk, Waiter, open_desk
+from app.reservations.pending import LOOK_UP_OTHERS_S, ReservationEngine, Waiter, open_engine
 from app.reservations.request import Wish, not_on_sale, wish_of
 from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
@@ -53,8 +53,8 @@ from app.store.sql import reservations
 __all__ = [
     "ENDED",
     "Confirmation",
-    "Desk",
     "Payment",
+    "ReservationEngine",
     "Reserved",
     "cancel",
     "check",
@@ -64,7 +64,7 @@ __all__ = [
     "get",
     "of_visitor",
     "of_visits",
-    "open_desk",
+    "open_engine",
     "reserve",
     "watch",
 ]
@@ -99,7 +99,7 @@ class Reserved:
 
 
 async def reserve(
-    desk: Desk,
+    engine: ReservationEngine,
     claims: BookingClaims,
     event_id: EventId,
     wanted: Wanted,
@@ -121,13 +121,13 @@ async def reserve(
     refusal that is the answer of an earlier equal call has `replayed` set.
     """
     wish = wish_of(wanted)
-    reservation_id = _reservation_id(desk, claims.visitor_id, event_id, idempotency_key)
-    submission = _submission(desk, claims, reservation_id, wish, wait)._replace(network=network)
+    reservation_id = _reservation_id(engine, claims.visitor_id, event_id, idempotency_key)
+    submission = _submission(engine, claims, reservation_id, wish, wait)._replace(network=network)
     if expected is not None:
         submission = submission._replace(expected=expected)
-    waiter = desk.wait_for(claims.room_id, reservation_id) if wait else None
+    waiter = engine.wait_for(claims.room_id, reservation_id) if wait else None
     try:
-        word, outcome = await _submit(desk, claims, event_id, submission, wish)
+        word, outcome = await _submit(engine, claims, event_id, submission, wish)
         if word in UNKNOWN_WORDS:
             raise wish.refusal(word, outcome)
         replayed = word != "queued"
@@ -138,37 +138,39 @@ async def reserve(
         terms = terms_granted(outcome)
         if terms is None:
             raise _told_refusal(wish, outcome, replayed)
-        told = _told(claims, event_id, reservation_id, terms, await desk.extension_s(event_id))
+        told = _told(claims, event_id, reservation_id, terms, await engine.extension_s(event_id))
         return Reserved(reservation_id, told, replayed)
     finally:
         if waiter is not None:
-            desk.forget(reservation_id, waiter)
+            engine.forget(reservation_id, waiter)
 
 
-def _reservation_id(desk: Desk, visitor_id: VisitorId, event_id: EventId, key: str) -> ReservationId:
+def _reservation_id(
+    engine: ReservationEngine, visitor_id: VisitorId, event_id: EventId, key: str
+) -> ReservationId:
     """The same for the same asker, event and Idempotency-Key; not to be guessed by anyone else."""
-    return ReservationId(desk.signed(f"{visitor_id}|{event_id}|{key}"))
+    return ReservationId(engine.signed(f"{visitor_id}|{event_id}|{key}"))
 
 
 def _submission(
-    desk: Desk, claims: BookingClaims, reservation_id: ReservationId, wish: Wish, wait: bool
+    engine: ReservationEngine, claims: BookingClaims, reservation_id: ReservationId, wish: Wish, wait: bool
 ) -> Submission:
     return Submission(
         reservation_id,
         claims.visitor_id,
         claims.exp * 1000,
         wish.fingerprint,
-        desk.instance if wait else "",
+        engine.instance if wait else "",
         wish.items,
     )
 
 
 async def _submit(
-    desk: Desk, claims: BookingClaims, event_id: EventId, submission: Submission, wish: Wish
+    engine: ReservationEngine, claims: BookingClaims, event_id: EventId, submission: Submission, wish: Wish
 ) -> tuple[str, str]:
     """Into the stream, or refused: queued, pending, known with the outcome, or what it is that is unknown."""
     try:
-        word, detail = await desk.submissions.submit((claims.room_id, event_id), submission)
+        word, detail = await engine.submissions.submit((claims.room_id, event_id), submission)
     except STORE_AWAY as error:
         raise StoreUnavailable from error
     except CoalescerFull:
@@ -178,12 +180,12 @@ async def _submit(
     if word in ("seat_taken", "not_on_sale"):
         raise _refusal(word, wish, detail)
     if word == "limited":
-        raise turnover.refusal(desk.limits, detail)
+        raise turnover.refusal(engine.limits, detail)
     if word == "price_changed":
         raise PriceChanged(amount=int(detail))
     if word == "other_event":
         with stores_answer():
-            room_id = await reservations.room_of(desk.stores.postgres, event_id)
+            room_id = await reservations.room_of(engine.stores.postgres, event_id)
         if room_id is None:
             raise EventNotFound
         if room_id != claims.room_id:
@@ -244,22 +246,22 @@ def _refusal(word: str, wish: Wish | None = None, detail: str = "") -> Refusal:
     return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
 
 
-async def count_change(desk: Desk, reservation: Reservation, network: str) -> None:
+async def count_change(engine: ReservationEngine, reservation: Reservation, network: str) -> None:
     """Count that somebody is about to pay, extend or give back this reservation. Raises RateLimited.
 
     While Redis is unavailable nobody is counted: what was held can be paid.
     """
-    if not (desk.limits.visitor_rate or desk.limits.network_rate):
+    if not (engine.limits.visitor_rate or engine.limits.network_rate):
         return
     change = Change(reservation.visitor_id, network)
     with suppress(*REDIS_AWAY, CoalescerFull):
-        word, detail = await desk.counted.submit(reservation.room_id, change)
+        word, detail = await engine.counted.submit(reservation.room_id, change)
         if word == "limited":
-            raise turnover.refusal(desk.limits, detail)
+            raise turnover.refusal(engine.limits, detail)
 
 
 async def get(
-    desk: Desk, reservation_id: ReservationId, asker: BookingClaims | PlaceClaims | None = None
+    engine: ReservationEngine, reservation_id: ReservationId, asker: BookingClaims | PlaceClaims | None = None
 ) -> Reservation | None:
     """The reservation as it is now; whose it is (`visitor_id`, `room_id`) is for the caller to compare.
 
@@ -267,14 +269,14 @@ async def get(
     decided ("ask again"), the refusal it came to. Raises ReservationNotFound, StoreUnavailable.
     """
     with stores_answer():
-        found = await desk.read.submit("", reservation_id)
+        found = await engine.read.submit("", reservation_id)
         if found is not None:
             return found
         if asker is None:
             raise ReservationNotFound
-        known = await submissions.outcomes(desk.stores.redis, keys_of(asker.room_id), [reservation_id])
+        known = await submissions.outcomes(engine.stores.redis, keys_of(asker.room_id), [reservation_id])
         _, word, visitor_id, *more = (known[reservation_id] or "||").split("|")
-        if word == "held" and (found := await desk.read.submit("", reservation_id)):
+        if word == "held" and (found := await engine.read.submit("", reservation_id)):
             return found  # decided between the two looks; Postgres knew it before Redis did
     if visitor_id != asker.visitor_id:
         raise ReservationNotFound
@@ -283,26 +285,28 @@ async def get(
     return None
 
 
-async def of_visitor(desk: Desk, event_id: EventId, visitor_id: VisitorId) -> list[Reservation]:
+async def of_visitor(
+    engine: ReservationEngine, event_id: EventId, visitor_id: VisitorId
+) -> list[Reservation]:
     """What a visitor holds, bought and gave up of an event, the newest first. Raises StoreUnavailable."""
     with stores_answer():
-        return await reservations.of_visitor(desk.stores.postgres, event_id, visitor_id)
+        return await reservations.of_visitor(engine.stores.postgres, event_id, visitor_id)
 
 
-async def of_visits(desk: Desk, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
+async def of_visits(engine: ReservationEngine, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
     """What one browser reserved in the rooms it has places of, the newest first. Raises StoreUnavailable."""
     with stores_answer():
-        return await reservations.of_visits(desk.stores.postgres, visitors)
+        return await reservations.of_visits(engine.stores.postgres, visitors)
 
 
-async def watch(desk: Desk, reservation_id: ReservationId) -> AsyncIterator[Reservation]:
+async def watch(engine: ReservationEngine, reservation_id: ReservationId) -> AsyncIterator[Reservation]:
     """The reservation now and at each change, until it is cancelled or expired."""
     seen: Reservation | None = None
-    with desk.changes(reservation_id) as changed:
+    with engine.changes(reservation_id) as changed:
         while seen is None or seen.status not in ENDED:
             changed.clear()
             with stores_answer():
-                found = await desk.read.submit("", reservation_id)
+                found = await engine.read.submit("", reservation_id)
             if found is None:
                 raise ReservationNotFound
             if found != seen:

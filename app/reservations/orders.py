@@ -14,7 +14,7 @@ from app.core.errors import Conflict, EventNotFound, ReservationNotFound
 from app.core.model import Author, EventId, Reservation, ReservationId, VisitorId
 from app.core.tokens import PlaceSigner
 from app.reservations import checkout
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql import accounts, balances, hold_endings, reservations
@@ -78,14 +78,14 @@ async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
     return OrderStory(reservation, times, payments, mails, changes)
 
 
-async def cancel(desk: Desk, reservation_id: ReservationId, *, by: Author) -> Reservation:
+async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by: Author) -> Reservation:
     """Cancel an order as its owner could: release its tickets and refund what was paid.
 
     A second time changes nothing. Raises ReservationNotFound, and Conflict while a payment is under way or
     when the hold has expired.
     """
     with stores_answer():
-        async with desk.stores.postgres.acquire() as connection, connection.transaction():
+        async with engine.stores.postgres.acquire() as connection, connection.transaction():
             before = await order_rows.lock_status(connection, reservation_id)
             ended = await hold_endings.cancel(connection, reservation_id)
             if ended:
@@ -93,7 +93,7 @@ async def cancel(desk: Desk, reservation_id: ReservationId, *, by: Author) -> Re
                 await audit.record(connection, by, "cancel", thing, before={"status": before}, after=after)
         if before is None:
             raise ReservationNotFound("There is no such reservation.")
-        found = await checkout.finish_cancel(desk, reservation_id, ended)
+        found = await checkout.finish_cancel(engine, reservation_id, ended)
     if found.status == "expired":
         raise Conflict("The hold has expired; there is nothing to cancel.")
     return found

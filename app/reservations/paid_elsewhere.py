@@ -8,37 +8,37 @@ from app.core.clock import now_ms
 from app.core.errors import Conflict, HoldExpired, ReservationNotFound
 from app.core.model import Author, Reservation, ReservationId
 from app.reservations import holds
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
 from app.store.sql import orders, payments
 from app.store.sql.payments import Attempt, Sold
 
 
 async def confirm_paid(
-    desk: Desk, reservation_id: ReservationId, reference: str, *, by: Author
+    engine: ReservationEngine, reservation_id: ReservationId, reference: str, *, by: Author
 ) -> Reservation:
     """Confirm a hold that was paid elsewhere, under the reference it has there; again it changes nothing.
 
     Raises ReservationNotFound, HoldExpired, and Conflict when it was cancelled or a payment is under way.
     """
-    return await _confirm(desk, reservation_id, "elsewhere", reference, by)
+    return await _confirm(engine, reservation_id, "elsewhere", reference, by)
 
 
-async def confirm_free(desk: Desk, reservation_id: ReservationId) -> Reservation:
+async def confirm_free(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
     """Confirm a hold that costs nothing. The caller has checked whose it is.
 
     Raises as `confirm_paid`, and Conflict where there is something to pay.
     """
-    return await _confirm(desk, reservation_id, "free", "", None)
+    return await _confirm(engine, reservation_id, "free", "", None)
 
 
 async def _confirm(
-    desk: Desk, reservation_id: ReservationId, method: str, reference: str, by: Author | None
+    engine: ReservationEngine, reservation_id: ReservationId, method: str, reference: str, by: Author | None
 ) -> Reservation:
-    attempt = Attempt(desk.signed(f"{method}|{reservation_id}"), reservation_id, "", method, reference)
+    attempt = Attempt(engine.signed(f"{method}|{reservation_id}"), reservation_id, "", method, reference)
     with stores_answer():
-        await desk.see_through(_sell(desk, attempt, by))
-        found = await desk.read.submit("", reservation_id)
+        await engine.see_through(_sell(engine, attempt, by))
+        found = await engine.read.submit("", reservation_id)
     if found is None:
         raise ReservationNotFound("There is no such reservation.")
     if found.status == "paying":
@@ -52,9 +52,9 @@ async def _confirm(
     return found
 
 
-async def _sell(desk: Desk, attempt: Attempt, by: Author | None) -> None:
+async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) -> None:
     """In one transaction, so that nobody meets an attempt that a gateway could be asked for."""
-    async with desk.stores.postgres.acquire() as connection, connection.transaction():
+    async with engine.stores.postgres.acquire() as connection, connection.transaction():
         before = await orders.lock_status(connection, attempt.reservation_id)
         if not await payments.begin_without_gateway(connection, attempt):
             return
@@ -63,5 +63,5 @@ async def _sell(desk: Desk, attempt: Attempt, by: Author | None) -> None:
             thing, paid = Thing("reservation", attempt.reservation_id), {"status": "confirmed"}
             after = paid | {"paid_elsewhere": attempt.token}
             await audit.record(connection, by, "confirm_paid", thing, before={"status": before}, after=after)
-    await holds.tell_sold(desk.stores, sold)
-    await holds.announce(desk.stores, [attempt.reservation_id])
+    await holds.tell_sold(engine.stores, sold)
+    await holds.announce(engine.stores, [attempt.reservation_id])

@@ -61,8 +61,8 @@ class Waiter:
 
 
 @dataclass(slots=True)
-class Desk:
-    """A process's pending reservation requests; created by `open_desk`."""
+class ReservationEngine:
+    """A process's pending reservation requests; created by `open_engine`."""
 
     stores: Stores
     settings: Settings
@@ -186,26 +186,28 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(stores: Stores, settings: Settings, running: Loops | None = None) -> AsyncIterator[Desk]:
-    """The desk of this process, for as long as it serves."""
+async def open_engine(
+    stores: Stores, settings: Settings, running: Loops | None = None
+) -> AsyncIterator[ReservationEngine]:
+    """The reservation engine of this process, for as long as it serves."""
     secret = settings.secret.get_secret_value().encode()
     if not secret:
-        raise ValueError("a desk needs FAIRGATE_SECRET")
+        raise ValueError("reservations need FAIRGATE_SECRET")
     key = hmac.digest(secret, b"fairgate reservation id", "sha256")
     async with open_gateway(settings, stores) as gateway:
-        desk = Desk(stores, settings, gateway, key, instance=secrets.token_urlsafe(9))
+        engine = ReservationEngine(stores, settings, gateway, key, instance=secrets.token_urlsafe(9))
         running = running or Loops()
         tasks = [
-            running.start("desk_listener", partial(_listen, desk)),
-            running.start("desk_sweep", partial(_sweep, desk)),
+            running.start("desk_listener", partial(_listen, engine)),
+            running.start("desk_sweep", partial(_sweep, engine)),
         ]
         try:
-            yield desk
+            yield engine
         finally:
             await loops.end(tasks)
-            for reservation_id in list(desk.waiting):
+            for reservation_id in list(engine.waiting):
                 stopping = StoreUnavailable("The server is stopping; send the same request again.")
-                desk.tell(reservation_id, stopping)
+                engine.tell(reservation_id, stopping)
 
 
 async def _extension_s(stores: Stores, event_id: EventId) -> int:
@@ -215,32 +217,34 @@ async def _extension_s(stores: Stores, event_id: EventId) -> int:
         return 0
 
 
-async def _listen(desk: Desk) -> None:
+async def _listen(engine: ReservationEngine) -> None:
     """Take outcomes and changes as they come; while Redis is unavailable the sweep looks them up."""
-    own = OUTCOME_CHANNEL + desk.instance
+    own = OUTCOME_CHANNEL + engine.instance
     while True:
         with suppress(*REDIS_AWAY):
-            async for channel, message in listen(desk.stores.redis, own, CHANGE_CHANNEL):
+            async for channel, message in listen(engine.stores.redis, own, CHANGE_CHANNEL):
                 if channel == own:
                     for line in message.split("\n"):
                         reservation_id, _, outcome = line.partition("|")
-                        desk.tell(reservation_id, outcome)
-                elif desk.watching:
+                        engine.tell(reservation_id, outcome)
+                elif engine.watching:
                     for reservation_id in message.split("\n"):
-                        for event in desk.watching.get(reservation_id, ()):
+                        for event in engine.watching.get(reservation_id, ()):
                             event.set()
         await asyncio.sleep(SWEEP_S)
 
 
-async def _sweep(desk: Desk) -> None:
+async def _sweep(engine: ReservationEngine) -> None:
     """Refuse those whose time is up, and look up the outcomes that did not come."""
     while True:
         await asyncio.sleep(SWEEP_S)
         overdue: dict[RoomId, set[str]] = {}
         now = time.monotonic()
-        for reservation_id, waiter in [(key, it) for key, waiters in desk.waiting.items() for it in waiters]:
+        for reservation_id, waiter in [
+            (key, it) for key, waiters in engine.waiting.items() for it in waiters
+        ]:
             if waiter.deadline <= now:
-                desk.forget(reservation_id, waiter)
+                engine.forget(reservation_id, waiter)
                 if not waiter.outcome.done():
                     waiter.outcome.set_result(
                         StoreUnavailable("Not decided yet; send the same request again for the outcome.")
@@ -252,19 +256,19 @@ async def _sweep(desk: Desk) -> None:
             await loops.each(
                 "desk_sweep",
                 overdue.items(),
-                lambda it: _look_up(desk, it[0], list(it[1])),
+                lambda it: _look_up(engine, it[0], list(it[1])),
                 key=itemgetter(0),
             )
 
 
-async def _look_up(desk: Desk, room_id: RoomId, reservation_ids: list[str]) -> None:
-    found = await stream.outcomes(desk.stores.redis, holds.keys_of(room_id), reservation_ids)
+async def _look_up(engine: ReservationEngine, room_id: RoomId, reservation_ids: list[str]) -> None:
+    found = await stream.outcomes(engine.stores.redis, holds.keys_of(room_id), reservation_ids)
     for reservation_id, known in found.items():
         if known is None:  # the submission went when Redis was lost
-            desk.tell(reservation_id, Restoring())
+            engine.tell(reservation_id, Restoring())
             continue
         outcome = known.partition("|")[2]
         if not outcome.startswith("pending|"):
-            desk.tell(reservation_id, outcome)
+            engine.tell(reservation_id, outcome)
         else:  # perhaps the message to the workers was lost
-            await publish(desk.stores.redis, SUBMITTED_CHANNEL + room_id, "")
+            await publish(engine.stores.redis, SUBMITTED_CHANNEL + room_id, "")

@@ -73,7 +73,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     gc_tuning.spare_what_started()
-    told = Ops(running.stores, running.line, running.loops)
+    told = Ops(running.stores, running.queues, running.loops)
     operators = (
         [running.loops.start("ops", partial(ops_server.serve, told, ops_listener))] if ops_listener else []
     )

@@ -34,7 +34,7 @@ from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
 from app.store.sql import rooms, sessions
 from app.store.sql.audit import AuditFilter, Fields
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}
 
@@ -63,7 +63,7 @@ def check_settings(settings: RoomSettings) -> None:
 
 
 async def create_room(
-    line: Line, room_id: RoomId, settings: RoomSettings, event_id: EventId | None = None, *, by: Author
+    queues: Queues, room_id: RoomId, settings: RoomSettings, event_id: EventId | None = None, *, by: Author
 ) -> Room:
     """A new room, scheduled. Raises AlreadyExists, ValidationFailed (see `check_settings`).
 
@@ -72,13 +72,13 @@ async def create_room(
     `insert_room` in it, and `refresh` after it.
     """
     with stores_answer():
-        async with line.stores.postgres.acquire() as connection, connection.transaction():
+        async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if not await insert_room(connection, room_id, settings, by=by):
                 raise AlreadyExists(f"There is a room {room_id} already.")
-        line.stores.absent.forget("room", room_id)
+        queues.stores.absent.forget("room", room_id)
         if event_id is None:
-            await rebuild_room(line.stores, room_id)
-    return await line.rooms.get(room_id)
+            await rebuild_room(queues.stores, room_id)
+    return await queues.rooms.get(room_id)
 
 
 async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSettings, *, by: Author) -> bool:
@@ -91,7 +91,7 @@ async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSet
     return True
 
 
-async def configure(line: Line, room_id: RoomId, patch: dict[str, Any], *, by: Author) -> Room:
+async def configure(queues: Queues, room_id: RoomId, patch: dict[str, Any], *, by: Author) -> Room:
     """Change settings; `patch` holds the fields that were sent, JSON values. Acts on the next tick.
 
     Raises RoomNotFound, ValidationFailed (naming the field), QueueingMethodLocked.
@@ -103,10 +103,10 @@ async def configure(line: Line, room_id: RoomId, patch: dict[str, Any], *, by: A
             raise QueueingMethodLocked
         return msgspec.structs.replace(room, settings=settings)
 
-    return await _change(line, room_id, "change", patched, by)
+    return await _change(queues, room_id, "change", patched, by)
 
 
-async def set_state(line: Line, room_id: RoomId, action: RoomAction, *, by: Author) -> Room:
+async def set_state(queues: Queues, room_id: RoomId, action: RoomAction, *, by: Author) -> Room:
     """Open, pause, resume or close. Raises RoomNotFound, Conflict when the step makes no sense."""
 
     def stepped(room: Room) -> Room:
@@ -124,10 +124,10 @@ async def set_state(line: Line, room_id: RoomId, action: RoomAction, *, by: Auth
             closed_at_ms=at_ms if state == "closed" else 0,
         )
 
-    return await _change(line, room_id, action, stepped, by)
+    return await _change(queues, room_id, action, stepped, by)
 
 
-async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
+async def undo(queues: Queues, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
     """Undo the room's last change: settings, a pause or its end.
 
     Raises RoomNotFound, and Conflict when it is not the last change any longer, or is none that can be
@@ -135,12 +135,12 @@ async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Roo
     """
     with stores_answer():
         wanted = AuditFilter("room", room_id)
-        found, _ = await audit.entries(line.stores, wanted, limit=1, offset=0)
+        found, _ = await audit.entries(queues.stores, wanted, limit=1, offset=0)
     if not found or found[0].audit_id != audit_id:
         raise Conflict("The room has changed in the meantime; look at it again.")
     change = found[0].change
     if change.action in OPPOSITE:
-        return await set_state(line, room_id, OPPOSITE[change.action], by=by)
+        return await set_state(queues, room_id, OPPOSITE[change.action], by=by)
     if change.action != "change":
         raise Conflict("This change cannot be undone.")
     before, after = change.before or {}, change.after or {}
@@ -151,7 +151,7 @@ async def undo(line: Line, room_id: RoomId, audit_id: int, *, by: Author) -> Roo
             raise Conflict("The room has changed in the meantime; look at it again.")
         return msgspec.structs.replace(room, settings=read_settings(now | _settings_alone(before)))
 
-    return await _change(line, room_id, "change", put_back, by)
+    return await _change(queues, room_id, "change", put_back, by)
 
 
 async def refresh(stores: Stores, room_id: RoomId) -> None:
@@ -175,17 +175,17 @@ async def push(stores: Stores, room_id: RoomId) -> None:
         await mark_busy(stores.redis, busy.KEYS, [room_id])
 
 
-async def remove(line: Line, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:
+async def remove(queues: Queues, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:
     """Remove a visitor from the room for good. Raises RoomNotFound."""
-    await line.rooms.get(room_id)
+    await queues.rooms.get(room_id)
     with stores_answer():
-        async with line.stores.postgres.acquire() as connection, connection.transaction():
+        async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if await sessions.insert_removed(connection, room_id, visitor_id):
                 thing = Thing("visitor", f"{room_id}/{visitor_id}")
                 await audit.record(connection, by, "remove", thing, after={"removed": True})
             await sessions.end_sessions(connection, room_id, visitor_id)
-        await line.rooms.loaded(
-            room_id, lambda: room_scripts.remove(line.stores.redis, RoomKeys(room_id), visitor_id)
+        await queues.rooms.loaded(
+            room_id, lambda: room_scripts.remove(queues.stores.redis, RoomKeys(room_id), visitor_id)
         )
 
 
@@ -203,7 +203,7 @@ async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
 
 
 async def _change(
-    line: Line, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author
+    queues: Queues, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author
 ) -> Room:
     """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis.
 
@@ -212,8 +212,8 @@ async def _change(
     """
     keys = RoomKeys(room_id)
     with stores_answer():
-        await line.rooms.loaded(room_id, lambda: room_scripts.status(line.stores.redis, keys))
-        async with line.stores.postgres.acquire() as connection, connection.transaction():
+        await queues.rooms.loaded(room_id, lambda: room_scripts.status(queues.stores.redis, keys))
+        async with queues.stores.postgres.acquire() as connection, connection.transaction():
             row = await rooms.lock_room(connection, room_id)
             if row is None:
                 raise RoomNotFound
@@ -225,8 +225,8 @@ async def _change(
                 fields = {"before": _fields(before), "after": _fields(after)}
                 await audit.record(connection, by, action, Thing("room", room_id), **fields)
         if after != before:
-            await push(line.stores, room_id)
-    return await line.rooms.read(room_id)
+            await push(queues.stores, room_id)
+    return await queues.rooms.read(room_id)
 
 
 def _settings_alone(fields: Fields) -> Fields:

@@ -59,8 +59,8 @@ _CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
     "done": errors.SessionDone,
     "expired": errors.SessionExpired,
     "no_show": errors.NoShow,
-    "left": errors.LeftTheLine,
-    "removed": errors.RemovedFromLine,
+    "left": errors.LeftQueue,
+    "removed": errors.RemovedFromQueue,
 }
 _WANT_REFUSALS: dict[str, type[Refusal]] = _CLAIM_REFUSALS | {
     "too_many": errors.LimitExceeded,
@@ -120,8 +120,8 @@ class Question(NamedTuple):
         return refusal() if refusal else (answer, now)
 
 
-class Line:
-    """What one process needs to serve waiting rooms; created by `open_line`."""
+class Queues:
+    """What one process needs to serve waiting rooms; created by `open_queues`."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self.stores = stores
@@ -141,30 +141,30 @@ class Line:
         self.looks: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(partial(_status_batch, self))
 
 
-def open_line(stores: Stores, settings: Settings) -> Line:
+def open_queues(stores: Stores, settings: Settings) -> Queues:
     """The waiting rooms of this process. Call it inside the running event loop; there is nothing to close."""
-    return Line(stores, settings)
+    return Queues(stores, settings)
 
 
-def join(line: Line, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
+def join(queues: Queues, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
     """Give the visitor a place, or return the one they have (`Place.new` tells which). Their token carries
     `token_number`.
 
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
     Restoring, StoreUnavailable.
     """
-    return _patiently(line.joins, room_id, joining)
+    return _patiently(queues.joins, room_id, joining)
 
 
-def place(line: Line, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]:
+def place(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]:
     """The visitor's exact place, or how it ended within the last hour (state done, left, removed ...).
 
     Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
-    return _patiently(line.asks, room_id, claims)
+    return _patiently(queues.asks, room_id, claims)
 
 
-async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
+async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
     """Set how many tickets the visitor wants at once: they are not called while fewer are free. Returns the
     place.
 
@@ -173,41 +173,41 @@ async def want(line: Line, room_id: RoomId, claims: PlaceClaims, quantity: int) 
     StoreUnavailable.
     """
     with stores_answer():
-        (record,) = await _ask_records(line, room_id, [claims])
-        question = Question(room_scripts.place, line.place_throttle, _WANT_REFUSALS)
-        (outcome,) = await decided(line, room_id, [record._replace(quantity=quantity)], question)
+        (record,) = await _ask_records(queues, room_id, [claims])
+        question = Question(room_scripts.place, queues.place_throttle, _WANT_REFUSALS)
+        (outcome,) = await decided(queues, room_id, [record._replace(quantity=quantity)], question)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
-async def claim(line: Line, room_id: RoomId, claims: PlaceClaims) -> Answer:
+async def claim(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Answer:
     """Start the session of a called visitor, or return the one they have.
 
     `session_expires_at_ms` is the token's `exp` * 1000, the same each time; `Place.new` when this call
     started it (201). Waiting and prequeue come back as they are (202).
 
-    Raises NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine, PlaceNotFound, RoomNotFound,
+    Raises NoShow, SessionExpired, LeftQueue, SessionDone, RemovedFromQueue, PlaceNotFound, RoomNotFound,
     Restoring, RateLimited, StoreUnavailable.
     """
-    return await submitted(line.claims, room_id, claims)
+    return await submitted(queues.claims, room_id, claims)
 
 
-async def leave(line: Line, room_id: RoomId, claims: PlaceClaims) -> None:
+async def leave(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> None:
     """Leave the queue, or end the session; a second time changes nothing. Raises RoomNotFound."""
     keys, visitor_id = RoomKeys(room_id), claims.visitor_id
     with stores_answer():
-        word = await line.rooms.loaded(
-            room_id, lambda: room_scripts.leave(line.stores.redis, keys, visitor_id)
+        word = await queues.rooms.loaded(
+            room_id, lambda: room_scripts.leave(queues.stores.redis, keys, visitor_id)
         )
         if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
-            await sessions.end_sessions(line.stores.postgres, room_id, visitor_id)
+            await sessions.end_sessions(queues.stores.postgres, room_id, visitor_id)
         if word == "absent" and claims.queue_number:  # perhaps a place that would be restored
             ending = EndingRecord(visitor_id, "left", claims.queue_number)
-            await insert_ended(line.stores.postgres, room_id, [ending])
+            await insert_ended(queues.stores.postgres, room_id, [ending])
 
 
-async def carry(line: Line, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
+async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
     """Give the place of a code to another visitor: `carried`, `used`, `absent` (there is no such place),
     `inside` (one of the two is, or has tickets), `removed`, or `has_place` (they have one; not to `replace`).
 
@@ -215,9 +215,9 @@ async def carry(line: Line, code: CarryCode, to_id: VisitorId, *, replace: bool)
     """
     keys = RoomKeys(code.room_id)
     with stores_answer():
-        draw = _draw(await line.rooms.get(code.room_id), to_id)
-        redis, ids = line.stores.redis, (code.code_id, code.visitor_id, to_id)
-        word = await line.rooms.loaded(
+        draw = _draw(await queues.rooms.get(code.room_id), to_id)
+        redis, ids = queues.stores.redis, (code.code_id, code.visitor_id, to_id)
+        word = await queues.rooms.loaded(
             code.room_id, lambda: room_scripts.carry(redis, keys, *ids, draw=draw, replace=replace)
         )
     if word == "restoring":
@@ -225,13 +225,13 @@ async def carry(line: Line, code: CarryCode, to_id: VisitorId, *, replace: bool)
     return word
 
 
-async def status(line: Line, room_id: RoomId) -> tuple[Room, RoomStatus]:
+async def status(queues: Queues, room_id: RoomId) -> tuple[Room, RoomStatus]:
     """The room as Postgres has it and its live numbers. Raises RoomNotFound, StoreUnavailable.
 
     `RoomStatus` is the truth for state, serving position and whether the room has opened; the `Room` is kept
     in memory and read again when its version or epoch changed.
     """
-    return await submitted(line.looks, room_id, None)
+    return await submitted(queues.looks, room_id, None)
 
 
 async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
@@ -254,59 +254,61 @@ async def submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item
         raise StoreUnavailable from None
 
 
-async def _join_batch(line: Line, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
+async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
     with stores_answer():
-        room = await line.rooms.get(room_id)
+        room = await queues.rooms.get(room_id)
         records = [
             JoinRecord(it.visitor_id, it.network, _draw(room, it.visitor_id), *_told(it.known), it.quantity)
             for it in batch
         ]
-        script = partial(room_scripts.join, away=1) if line.postgres.away else room_scripts.join
-        question = Question(script, line.join_throttle, JOIN_REFUSALS)
-        return await decided(line, room_id, records, question)
+        script = partial(room_scripts.join, away=1) if queues.postgres.away else room_scripts.join
+        question = Question(script, queues.join_throttle, JOIN_REFUSALS)
+        return await decided(queues, room_id, records, question)
 
 
-async def _place_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
+async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     with stores_answer():
-        records = await _ask_records(line, room_id, batch)
-        question = Question(room_scripts.place, line.place_throttle, _ASK_REFUSALS)
-        return await decided(line, room_id, records, question)
+        records = await _ask_records(queues, room_id, batch)
+        question = Question(room_scripts.place, queues.place_throttle, _ASK_REFUSALS)
+        return await decided(queues, room_id, records, question)
 
 
-async def _claim_batch(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
+async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     """Commit sessions before answering, repeated ones too, in case an earlier commit failed."""
     with stores_answer():
-        records = await _ask_records(line, room_id, batch)
-        script = partial(room_scripts.claim, away=1) if line.postgres.away else room_scripts.claim
-        question = Question(script, line.place_throttle, _CLAIM_REFUSALS)
-        outcomes = await decided(line, room_id, records, question)
+        records = await _ask_records(queues, room_id, batch)
+        script = partial(room_scripts.claim, away=1) if queues.postgres.away else room_scripts.claim
+        question = Question(script, queues.place_throttle, _CLAIM_REFUSALS)
+        outcomes = await decided(queues, room_id, records, question)
         begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
         if begun:
-            await sessions.insert_sessions(line.stores.postgres, room_id, begun)
+            await sessions.insert_sessions(queues.stores.postgres, room_id, begun)
         return outcomes
 
 
-async def _status_batch(line: Line, room_id: RoomId, batch: list[None]) -> Sequence[tuple[Room, RoomStatus]]:
+async def _status_batch(
+    queues: Queues, room_id: RoomId, batch: list[None]
+) -> Sequence[tuple[Room, RoomStatus]]:
     with stores_answer():
         keys = RoomKeys(room_id)
 
         async def look() -> RoomStatus:
-            now = await room_scripts.status(line.stores.redis, keys)
-            await _note(line, room_id, now)
+            now = await room_scripts.status(queues.stores.redis, keys)
+            await _note(queues, room_id, now)
             return now
 
-        now = await line.rooms.loaded(room_id, look, lambda it: it)
-        return [(await line.rooms.of(room_id, now), now)] * len(batch)
+        now = await queues.rooms.loaded(room_id, look, lambda it: it)
+        return [(await queues.rooms.of(room_id, now), now)] * len(batch)
 
 
-async def _note(line: Line, room_id: RoomId, now: RoomStatus) -> None:
+async def _note(queues: Queues, room_id: RoomId, now: RoomStatus) -> None:
     """Mark the room as busy, so that a worker ticks it."""
     if now.waiting or now.called or now.active:
-        await line.marks.note(room_id)
+        await queues.marks.note(room_id)
 
 
-async def _ask_records(line: Line, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
-    room = await line.rooms.get(room_id)
+async def _ask_records(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
+    room = await queues.rooms.get(room_id)
     return [AskRecord(it.visitor_id, _draw(room, it.visitor_id), *_told(it)) for it in batch]
 
 
@@ -325,13 +327,13 @@ def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
 
 
 async def decided(
-    line: Line, room_id: RoomId, records: Sequence[Record], question: Question
+    queues: Queues, room_id: RoomId, records: Sequence[Record], question: Question
 ) -> list[Outcome]:
     """The outcome of each record. What the script lacks is fetched from Postgres, then it runs again."""
     outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
     undecided = dict(enumerate(records))
     for _ in range(ROUNDS_MAX):
-        answers = await _asked(line, room_id, list(undecided.values()), question)
+        answers = await _asked(queues, room_id, list(undecided.values()), question)
         again: dict[int, tuple[Record, str]] = {}
         for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
             outcome = question.outcome(answer, answers.status)
@@ -341,36 +343,36 @@ async def decided(
                 again[i] = record, answer.word
         if not again:
             break
-        undecided = dict(zip(again, await _prepared(line, room_id, list(again.values())), strict=True))
+        undecided = dict(zip(again, await _prepared(queues, room_id, list(again.values())), strict=True))
     return outcomes
 
 
-async def _asked(line: Line, room_id: RoomId, records: list[Record], question: Question) -> Answers:
+async def _asked(queues: Queues, room_id: RoomId, records: list[Record], question: Question) -> Answers:
     """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
 
     async def ask() -> Answers:
-        answers = await question.put(line.stores, room_id, records)
-        line.rooms.hear(room_id, answers.status)
-        await _note(line, room_id, answers.status)
+        answers = await question.put(queues.stores, room_id, records)
+        queues.rooms.hear(room_id, answers.status)
+        await _note(queues, room_id, answers.status)
         return answers
 
     def unloaded(now: RoomStatus) -> Answers:
         return Answers(now, [Refused("closed", 0)] * len(records))
 
     strangers = all(isinstance(it, JoinRecord) and it.known_number == room_scripts.NO_TOKEN for it in records)
-    return await line.rooms.loaded(room_id, ask, unloaded if strangers else None)
+    return await queues.rooms.loaded(room_id, ask, unloaded if strangers else None)
 
 
-async def _prepared(line: Line, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
+async def _prepared(queues: Queues, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
     """Provide what the script lacked: queue numbers, how places ended before the room was restored, numbers a
     draw gave before it, a draw."""
     if any(word == "numbers_exhausted" for _, word in again):
-        await line.rooms.loaded(room_id, lambda: reserve_numbers(line.stores, room_id))
+        await queues.rooms.loaded(room_id, lambda: reserve_numbers(queues.stores, room_id))
     if unchecked := [record.visitor_id for record, word in again if word == "unchecked"]:
-        await line.rooms.loaded(room_id, lambda: load_endings(line.stores, room_id, unchecked))
+        await queues.rooms.loaded(room_id, lambda: load_endings(queues.stores, room_id, unchecked))
     undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
-    drawn = await room_rows.select_drawn(line.stores.postgres, room_id, undrawn) if undrawn else {}
-    seed = (await line.rooms.get(room_id)).seed
+    drawn = await room_rows.select_drawn(queues.stores.postgres, room_id, undrawn) if undrawn else {}
+    seed = (await queues.rooms.get(room_id)).seed
     prepared: list[Record] = []
     for record, word in again:
         if isinstance(record, JoinRecord):

@@ -13,14 +13,14 @@ from app.store.redis import busy
 from app.store.scripts import room as room_scripts
 from app.store.sql import rooms
 from app.waiting_room import queue
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 
 LOOKS_AT_ONCE = 20  # each has a connection meanwhile
 LISTED_MAX = 500
 
 
 async def listed(
-    line: Line, public_only: bool, *, limit: int = LISTED_MAX, offset: int = 0
+    queues: Queues, public_only: bool, *, limit: int = LISTED_MAX, offset: int = 0
 ) -> list[tuple[Room, RoomStatus]]:
     """One page of all rooms, or of the public ones: those that are not closed first, then by room_id.
 
@@ -28,33 +28,33 @@ async def listed(
     """
     with stores_answer():
         known = await rooms.select_rooms(
-            line.stores.postgres, public_only=public_only, limit=limit, offset=offset
+            queues.stores.postgres, public_only=public_only, limit=limit, offset=offset
         )
-    return await _looked_at(line, [it.room_id for it in known], {it.room_id: it for it in known})
+    return await _looked_at(queues, [it.room_id for it in known], {it.room_id: it for it in known})
 
 
-async def count(line: Line, public_only: bool) -> int:
+async def count(queues: Queues, public_only: bool) -> int:
     """How many rooms there are, or public ones. Raises StoreUnavailable."""
     with stores_answer():
-        return await rooms.count_rooms(line.stores.postgres, public_only=public_only)
+        return await rooms.count_rooms(queues.stores.postgres, public_only=public_only)
 
 
-async def busy_ones(line: Line, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:
+async def busy_ones(queues: Queues, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:
     """The rooms that there was work for in the last while, by room_id; of more than `limit` the latest.
 
     Without one that is being restored or in trouble. Raises StoreUnavailable.
     """
     with stores_answer():
-        found = await busy.busy_rooms(line.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
-    return await _looked_at(line, sorted(found), {})
+        found = await busy.busy_rooms(queues.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
+    return await _looked_at(queues, sorted(found), {})
 
 
 async def _looked_at(
-    line: Line, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
+    queues: Queues, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
 ) -> list[tuple[Room, RoomStatus]]:
     """All in a few round trips; those that are not loaded, or not known as they are now, one by one."""
     with stores_answer():
-        found = await room_scripts.statuses(line.stores.redis, [RoomKeys(it) for it in room_ids])
+        found = await room_scripts.statuses(queues.stores.redis, [RoomKeys(it) for it in room_ids])
     told = dict(zip(room_ids, found, strict=True))
 
     async def look(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
@@ -63,8 +63,8 @@ async def _looked_at(
             return room, now
         try:
             if now is None:
-                return await queue.status(line, room_id)
-            return await line.rooms.of(room_id, now), now
+                return await queue.status(queues, room_id)
+            return await queues.rooms.of(room_id, now), now
         except RoomNotFound:  # deleted a moment ago
             return None
 

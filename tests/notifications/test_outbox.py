@@ -35,12 +35,12 @@ async def hold(stores: Stores, *names: str) -> None:
 
 
 async def test_a_purchase_and_its_end_are_told_in_order(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reserved = await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        reserved = await ask(engine, await a_session(stores))
         with pytest.raises(PaymentDeclined):
-            await confirm(desk, reserved.reservation_id, Payment("card", "tok_declined"), "no")
-        await confirm(desk, reserved.reservation_id, Payment("card", "tok_ok"), "yes")
-        await cancel(desk, reserved.reservation_id)
+            await confirm(engine, reserved.reservation_id, Payment("card", "tok_declined"), "no")
+        await confirm(engine, reserved.reservation_id, Payment("card", "tok_ok"), "yes")
+        await cancel(engine, reserved.reservation_id)
         while await relay(stores):
             pass
     told = await streamed(stores)

@@ -71,18 +71,18 @@ async def test_one_answer_starts_the_count_anew(stores: Stores) -> None:
 
 
 async def test_a_payment_that_was_never_sent_is_told_at_once_and_the_hold_stands(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         gateway = GuardedGateway(SimulatedGateway(stores.postgres))
         await fail(gateway)
-        there, desk.gateway = desk.gateway, gateway
-        reservation_id = await held(desk)
+        there, engine.gateway = engine.gateway, gateway
+        reservation_id = await held(engine)
         with pytest.raises(PaymentDeclined, match="charged nothing"):
-            await confirm(desk, reservation_id, card(), "pay")
-        assert (await now(desk, reservation_id)).status == "held"
+            await confirm(engine, reservation_id, card(), "pay")
+        assert (await now(engine, reservation_id)).status == "held"
         await settle_payments(stores, there)
         assert await charged(stores) == 0
-        desk.gateway = there
-        assert (await confirm(desk, reservation_id, card(), "again")).reservation.status == "confirmed"
+        engine.gateway = there
+        assert (await confirm(engine, reservation_id, card(), "again")).reservation.status == "confirmed"
 
 
 class _Silent(SimulatedGateway):
@@ -104,11 +104,11 @@ class _SilentForMost(SimulatedGateway):
 
 
 async def test_payments_the_gateway_is_silent_about_do_not_delay_those_that_are_paid(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 100}) as desk:
-        reserved = [await held(desk, "floor:1") for _ in range(ASKED_AT_ONCE)]
+    async with a_shop(stores, {"floor": 100}) as engine:
+        reserved = [await held(engine, "floor:1") for _ in range(ASKED_AT_ONCE)]
         tokens = ["tok_error"] * (ASKED_AT_ONCE - 1) + ["tok_slow"]
         answers = await asyncio.gather(
-            *(confirm(desk, it, card(token), "pay") for it, token in zip(reserved, tokens, strict=True))
+            *(confirm(engine, it, card(token), "pay") for it, token in zip(reserved, tokens, strict=True))
         )
         assert {it.reservation.status for it in answers} == {"paying"}
         await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
@@ -116,7 +116,7 @@ async def test_payments_the_gateway_is_silent_about_do_not_delay_those_that_are_
         settling = asyncio.ensure_future(settle_payments(stores, _SilentForMost(stores.postgres)))
 
         async def confirmed() -> bool:
-            return (await now(desk, reserved[-1])).status == "confirmed"
+            return (await now(engine, reserved[-1])).status == "confirmed"
 
         await wait_until(confirmed, "the sale")
         assert not settling.done()

@@ -21,7 +21,7 @@ from app.payments.gateways.simulated import SimulatedGateway
 from app.reservations import holds
 from app.reservations.checkout import Payment, cancel, confirm, settle_payments
 from app.reservations.operations import check, get, reserve
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill
 from tests.store.test_reservations import WAITING
@@ -33,12 +33,12 @@ def card(token: str = "tok_ok") -> Payment:
     return Payment("card", token)
 
 
-async def held(desk: Desk, items: str = "floor:2") -> ReservationId:
-    return (await ask(desk, await a_session(desk.stores), items)).reservation_id
+async def held(engine: ReservationEngine, items: str = "floor:2") -> ReservationId:
+    return (await ask(engine, await a_session(engine.stores), items)).reservation_id
 
 
-async def now(desk: Desk, reservation_id: ReservationId) -> Reservation:
-    found = await get(desk, reservation_id)
+async def now(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
+    found = await get(engine, reservation_id)
     assert found is not None
     return found
 
@@ -56,21 +56,21 @@ async def charged(stores: Stores) -> int:
     return taken
 
 
-async def looked_after(desk: Desk, reservation_id: ReservationId, status: str) -> Reservation:
+async def looked_after(engine: ReservationEngine, reservation_id: ReservationId, status: str) -> Reservation:
     """Work as the worker does until the reservation has come to this."""
 
     async def settled() -> Reservation | None:
-        await settle_payments(desk.stores, desk.gateway)
-        found = await now(desk, reservation_id)
+        await settle_payments(engine.stores, engine.gateway)
+        found = await now(engine, reservation_id)
         return found if found.status == status else None
 
     return await wait_until(settled, f"status {status}", timeout_s=15)
 
 
 async def test_a_paid_hold_is_confirmed_and_has_a_ticket_for_each_seat(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk, "floor:2,balcony:1")
-        confirmation = await confirm(desk, reservation_id, card(), "pay")
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine, "floor:2,balcony:1")
+        confirmation = await confirm(engine, reservation_id, card(), "pay")
         assert not confirmation.replayed
         sold = confirmation.reservation
         assert sold.status == "confirmed"
@@ -84,10 +84,10 @@ async def test_a_paid_hold_is_confirmed_and_has_a_ticket_for_each_seat(stores: S
 
 
 async def test_a_purchase_ends_the_session_in_both_stores(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
-        reserved = await ask(desk, ann)
-        await confirm(desk, reserved.reservation_id, card(), "pay")
+        reserved = await ask(engine, ann)
+        await confirm(engine, reserved.reservation_id, card(), "pay")
         assert await stores.redis.zscore(LIVE.active, ann.visitor_id) is None
         assert (await stores.redis.hget(LIVE.endings, ann.visitor_id) or "").startswith("done|")
         assert await stores.postgres.fetchval("SELECT ended_at IS NOT NULL FROM sessions")
@@ -97,22 +97,22 @@ async def test_a_purchase_ends_the_session_in_both_stores(stores: Stores) -> Non
 async def test_where_sessions_go_on_the_most_tickets_allowed_end_it(
     stores: Stores, most: int, ended: bool
 ) -> None:
-    async with a_shop(stores, ends_on_confirm=0, max_tickets=most) as desk:
+    async with a_shop(stores, ends_on_confirm=0, max_tickets=most) as engine:
         await stores.postgres.execute("UPDATE rooms SET settings = '{\"session_ends_on_confirm\": false}'")
         await stores.postgres.execute("UPDATE events SET max_tickets_per_visitor = $1", most)
         ann = await a_session(stores)
         for i in (1, 2):
-            reserved = await ask(desk, ann, "floor:1")
-            await confirm(desk, reserved.reservation_id, card(), "pay")
+            reserved = await ask(engine, ann, "floor:1")
+            await confirm(engine, reserved.reservation_id, card(), "pay")
             over = i == 2 and ended
             assert (await stores.redis.zscore(LIVE.active, ann.visitor_id) is None) is over
             assert await stores.postgres.fetchval("SELECT ended_at IS NOT NULL FROM sessions") is over
 
 
 async def test_the_same_confirm_at_once_charges_once(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
-        answers = await asyncio.gather(*(confirm(desk, reservation_id, card(), "pay") for _ in range(20)))
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
+        answers = await asyncio.gather(*(confirm(engine, reservation_id, card(), "pay") for _ in range(20)))
         assert {it.reservation.status for it in answers} == {"confirmed"}
         assert sum(not it.replayed for it in answers) == 1
         assert await charged(stores) == 10_000
@@ -120,30 +120,32 @@ async def test_the_same_confirm_at_once_charges_once(stores: Stores) -> None:
 
 
 async def test_two_payments_at_once_charge_once(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
-        answers = await asyncio.gather(*(confirm(desk, reservation_id, card(), f"pay{i}") for i in range(5)))
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
+        answers = await asyncio.gather(
+            *(confirm(engine, reservation_id, card(), f"pay{i}") for i in range(5))
+        )
         assert {it.reservation.status for it in answers} == {"confirmed"}
         assert await charged(stores) == 10_000
 
 
 async def test_many_buyers_at_once(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 40}) as desk:
-        reservations = await asyncio.gather(*(held(desk, "floor:1") for _ in range(40)))
-        await asyncio.gather(*(confirm(desk, it, card(), "pay") for it in reservations))
+    async with a_shop(stores, {"floor": 40}) as engine:
+        reservations = await asyncio.gather(*(held(engine, "floor:1") for _ in range(40)))
+        await asyncio.gather(*(confirm(engine, it, card(), "pay") for it in reservations))
         assert await counters(stores) == (0, 40)
         assert await check(stores, GALA) == []
 
 
 async def test_nobody_waits_for_a_strangers_hold_that_is_locked(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 40}) as desk:
-        locked, *others = await asyncio.gather(*(held(desk, "floor:1") for _ in range(10)))
+    async with a_shop(stores, {"floor": 40}) as engine:
+        locked, *others = await asyncio.gather(*(held(engine, "floor:1") for _ in range(10)))
         async with stores.postgres.acquire() as other:
             locking = other.transaction()
             await locking.start()
             await other.execute("SELECT FROM reservations WHERE reservation_id = $1 FOR UPDATE", locked)
-            waiting = asyncio.create_task(confirm(desk, locked, card(), "pay"))
-            await asyncio.gather(*(confirm(desk, it, card(), "pay") for it in others))
+            waiting = asyncio.create_task(confirm(engine, locked, card(), "pay"))
+            await asyncio.gather(*(confirm(engine, it, card(), "pay") for it in others))
             assert not waiting.done()
             await locking.rollback()
         assert (await waiting).reservation.status == "confirmed"
@@ -151,101 +153,103 @@ async def test_nobody_waits_for_a_strangers_hold_that_is_locked(stores: Stores) 
 
 
 async def test_nobody_waits_for_a_connection_that_stands_still(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         async with stores.postgres.acquire() as other:
             locking = other.transaction()
             await locking.start()
             await other.execute("LOCK TABLE payments")
-            stuck = asyncio.create_task(confirm(desk, reservation_id, card(), "pay"))
+            stuck = asyncio.create_task(confirm(engine, reservation_id, card(), "pay"))
             await wait_until(lambda: stores.postgres.fetchval(WAITING), "the payment waiting for the lock")
-            assert (await now(desk, reservation_id)).status == "held"
+            assert (await now(engine, reservation_id)).status == "held"
             assert not stuck.done()
             await locking.rollback()
         assert (await stuck).reservation.status == "confirmed"
 
 
 async def test_a_payment_goes_on_when_its_buyer_closed_the_page(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         for turns in range(8):  # of the event loop, until they left
             leaving = asyncio.create_task(
-                confirm(desk, reservation_id, card("tok_declined"), f"left {turns}")
+                confirm(engine, reservation_id, card("tok_declined"), f"left {turns}")
             )
             for _ in range(turns):
                 await asyncio.sleep(0)
             leaving.cancel()
             with pytest.raises(PaymentDeclined):  # not "the gateway failed", much later
-                await confirm(desk, reservation_id, card("tok_declined"), f"left {turns}")
-        leaving = asyncio.create_task(confirm(desk, reservation_id, card(), "pay"))
+                await confirm(engine, reservation_id, card("tok_declined"), f"left {turns}")
+        leaving = asyncio.create_task(confirm(engine, reservation_id, card(), "pay"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         leaving.cancel()
-        assert (await confirm(desk, reservation_id, card(), "pay")).reservation.status == "confirmed"
+        assert (await confirm(engine, reservation_id, card(), "pay")).reservation.status == "confirmed"
         assert await charged(stores) == 10_000
 
 
 async def test_a_key_is_for_one_payment(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
-        await confirm(desk, reservation_id, card(), "pay")
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
+        await confirm(engine, reservation_id, card(), "pay")
         with pytest.raises(IdempotencyKeyReused):
-            await confirm(desk, reservation_id, card("tok_slow"), "pay")
+            await confirm(engine, reservation_id, card("tok_slow"), "pay")
 
 
 async def test_a_declined_payment_leaves_the_hold_for_another(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         for replayed in (False, True):
             with pytest.raises(PaymentDeclined) as declined:
-                await confirm(desk, reservation_id, card("tok_declined"), "first")
+                await confirm(engine, reservation_id, card("tok_declined"), "first")
             assert declined.value.replayed is replayed
-        assert (await now(desk, reservation_id)).status == "held"
-        assert (await confirm(desk, reservation_id, card(), "second")).reservation.status == "confirmed"
+        assert (await now(engine, reservation_id)).status == "held"
+        assert (await confirm(engine, reservation_id, card(), "second")).reservation.status == "confirmed"
 
 
 async def test_a_slow_payment_is_202_and_confirmed_by_the_worker(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         began = time.monotonic()
-        answer = await confirm(desk, reservation_id, card("tok_slow"), "pay")
+        answer = await confirm(engine, reservation_id, card("tok_slow"), "pay")
         assert answer.reservation.status == "paying"
         assert time.monotonic() - began > 2.5  # and not until it is through
         with pytest.raises(Conflict):
-            await cancel(desk, reservation_id)
-        await looked_after(desk, reservation_id, "confirmed")
-        assert (await confirm(desk, reservation_id, card("tok_slow"), "pay")).replayed
+            await cancel(engine, reservation_id)
+        await looked_after(engine, reservation_id, "confirmed")
+        assert (await confirm(engine, reservation_id, card("tok_slow"), "pay")).replayed
         assert await charged(stores) == 10_000
         assert await check(stores, GALA) == []
 
 
 async def test_a_gateway_that_failed_leaves_a_hold_and_charges_nothing(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
-        assert (await confirm(desk, reservation_id, card("tok_error"), "pay")).reservation.status == "paying"
-        await settle_payments(stores, desk.gateway)
-        assert (await now(desk, reservation_id)).status == "paying"  # it may still be on its way
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
+        assert (
+            await confirm(engine, reservation_id, card("tok_error"), "pay")
+        ).reservation.status == "paying"
+        await settle_payments(stores, engine.gateway)
+        assert (await now(engine, reservation_id)).status == "paying"  # it may still be on its way
         await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
-        await looked_after(desk, reservation_id, "held")
+        await looked_after(engine, reservation_id, "held")
         with pytest.raises(PaymentDeclined) as failed:
-            await confirm(desk, reservation_id, card("tok_error"), "pay")
+            await confirm(engine, reservation_id, card("tok_error"), "pay")
         assert failed.value.replayed
-        assert (await confirm(desk, reservation_id, card(), "again")).reservation.status == "confirmed"
+        assert (await confirm(engine, reservation_id, card(), "again")).reservation.status == "confirmed"
 
 
 async def test_a_charge_that_reaches_the_gateway_after_it_was_given_up_is_void(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        await desk.gateway.refund("lost")
-        late = await desk.gateway.charge(Attempt("lost", "r1", "", "card", "tok_ok"), Bill(100, "EUR", 0))
+    async with a_shop(stores) as engine:
+        await engine.gateway.refund("lost")
+        late = await engine.gateway.charge(Attempt("lost", "r1", "", "card", "tok_ok"), Bill(100, "EUR", 0))
         assert late == Charge("declined")
         assert await charged(stores) == 0
 
 
 async def test_a_payment_after_the_hold_is_taken_while_tickets_are_left(stores: Stores) -> None:
-    async with a_shop(stores, hold_ttl_s=2) as desk:
-        reservation_id = await held(desk)
-        await confirm(desk, reservation_id, card("tok_late"), "pay")
-        sold = await looked_after(desk, reservation_id, "confirmed")
+    async with a_shop(stores, hold_ttl_s=2) as engine:
+        reservation_id = await held(engine)
+        await confirm(engine, reservation_id, card("tok_late"), "pay")
+        sold = await looked_after(engine, reservation_id, "confirmed")
         assert len(sold.tickets) == 2
         assert sold.confirmed_at_ms > sold.expires_at_ms
         assert await charged(stores) == 10_000
@@ -254,52 +258,52 @@ async def test_a_payment_after_the_hold_is_taken_while_tickets_are_left(stores: 
 
 
 async def test_a_payment_after_the_hold_is_given_back_and_told_when_none_is_left(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 3}, hold_ttl_s=2) as desk:
-        reservation_id = await held(desk)
-        assert (await confirm(desk, reservation_id, card("tok_late"), "pay")).reservation.status in (
+    async with a_shop(stores, {"floor": 3}, hold_ttl_s=2) as engine:
+        reservation_id = await held(engine)
+        assert (await confirm(engine, reservation_id, card("tok_late"), "pay")).reservation.status in (
             "paying",
             "expired",
         )
         assert await holds.expire_due(stores) == 0  # a payment under way is not cut off
-        await looked_after(desk, reservation_id, "expired")
+        await looked_after(engine, reservation_id, "expired")
         assert await payments(stores) == ["refunded"]
         assert await charged(stores) == 0
         with pytest.raises(HoldExpired):
-            await confirm(desk, reservation_id, card("tok_late"), "pay")
+            await confirm(engine, reservation_id, card("tok_late"), "pay")
         assert await stock(stores.redis, "floor", LIVE) == (3, 0, 0)
         assert await check(stores, GALA) == []
 
 
 async def test_a_hold_that_is_over_cannot_be_paid_swept_or_not(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
         with pytest.raises(HoldExpired):
-            await confirm(desk, reservation_id, card(), "pay")
+            await confirm(engine, reservation_id, card(), "pay")
         await holds.expire_due(stores)
         with pytest.raises(HoldExpired):
-            await confirm(desk, reservation_id, card(), "pay")
+            await confirm(engine, reservation_id, card(), "pay")
         assert await payments(stores) == []
 
 
 async def test_cancelling_gives_back_once(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         for _ in range(2):
-            assert (await cancel(desk, reservation_id)).status == "cancelled"
+            assert (await cancel(engine, reservation_id)).status == "cancelled"
             assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
             assert await counters(stores) == (0, 0)
         with pytest.raises(Conflict):
-            await confirm(desk, reservation_id, card(), "pay")
+            await confirm(engine, reservation_id, card(), "pay")
         assert await check(stores, GALA) == []
 
 
 async def test_cancelling_a_purchase_pays_it_back_and_voids_the_tickets(stores: Stores) -> None:
-    async with a_shop(stores, ends_on_confirm=0) as desk:
+    async with a_shop(stores, ends_on_confirm=0) as engine:
         ann = await a_session(stores)
-        reservation_id = (await ask(desk, ann)).reservation_id
-        await confirm(desk, reservation_id, card(), "pay")
-        ended = await cancel(desk, reservation_id)
+        reservation_id = (await ask(engine, ann)).reservation_id
+        await confirm(engine, reservation_id, card(), "pay")
+        ended = await cancel(engine, reservation_id)
         assert (ended.status, ended.tickets) == ("cancelled", [])
         assert await stores.postgres.fetchval("SELECT count(*) FROM tickets") == 0
         assert await payments(stores) == ["refunded"]
@@ -307,44 +311,44 @@ async def test_cancelling_a_purchase_pays_it_back_and_voids_the_tickets(stores: 
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
         assert not await stores.redis.exists(LIVE.allowance)
         with pytest.raises(Conflict):
-            await confirm(desk, reservation_id, card(), "pay")
+            await confirm(engine, reservation_id, card(), "pay")
         assert await check(stores, GALA) == []
-        await ask(desk, ann, "floor:10")
+        await ask(engine, ann, "floor:10")
 
 
 async def test_what_expired_stays_expired_when_cancelled(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
         await holds.expire_due(stores)
-        assert (await cancel(desk, reservation_id)).status == "expired"
+        assert (await cancel(engine, reservation_id)).status == "expired"
 
 
 async def test_nothing_can_be_done_with_what_does_not_exist(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         with pytest.raises(ReservationNotFound):
-            await confirm(desk, ReservationId("nothing"), card(), "pay")
+            await confirm(engine, ReservationId("nothing"), card(), "pay")
         with pytest.raises(ReservationNotFound):
-            await cancel(desk, ReservationId("nothing"))
+            await cancel(engine, ReservationId("nothing"))
 
 
 async def test_a_token_the_gateway_does_not_know_is_named(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
         with pytest.raises(ValidationFailed) as wrong:
-            await confirm(desk, reservation_id, card("tok_stolen"), "pay")
+            await confirm(engine, reservation_id, card("tok_stolen"), "pay")
         assert wrong.value.members["errors"][0]["field"] == "payment.token"
-        assert (await now(desk, reservation_id)).status == "held"
+        assert (await now(engine, reservation_id)).status == "held"
 
 
 async def test_a_free_ticket_is_confirmed_too(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         await stores.redis.hset(LIVE.stock, "price:floor", "0")
         ann = await a_session(stores)
-        reserved = await reserve(desk, ann, GALA, wanted("floor:1"), idempotency_key="1")
+        reserved = await reserve(engine, ann, GALA, wanted("floor:1"), idempotency_key="1")
         assert reserved.reservation is not None
         assert reserved.reservation.amount == 0
-        answer = await confirm(desk, reserved.reservation_id, card(), "pay")
+        answer = await confirm(engine, reserved.reservation_id, card(), "pay")
         assert answer.reservation.status == "confirmed"
 
 
@@ -356,11 +360,11 @@ class _FailsToRefund(SimulatedGateway):
 
 
 async def test_money_that_is_owed_is_paid_back_when_the_gateway_is_there_again(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reservation_id = await held(desk)
-        await confirm(desk, reservation_id, card(), "pay")
-        there, desk.gateway = desk.gateway, _FailsToRefund(stores.postgres)
-        assert (await cancel(desk, reservation_id)).status == "cancelled"
+    async with a_shop(stores) as engine:
+        reservation_id = await held(engine)
+        await confirm(engine, reservation_id, card(), "pay")
+        there, engine.gateway = engine.gateway, _FailsToRefund(stores.postgres)
+        assert (await cancel(engine, reservation_id)).status == "cancelled"
         assert await payments(stores) == ["refunding"]
         await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
         await settle_payments(stores, there)

@@ -10,7 +10,7 @@ from app.core.errors import EventNotFound, Refusal
 from app.core.model import EventId
 from app.reservations import consistency, holds
 from app.reservations.operations import Payment, cancel, check, confirm
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.store.connections import Stores
 from tests.support.sales import GALA, LIVE, a_sale, a_session, a_shop, ask
 
@@ -22,12 +22,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_sale_in_all_its_states_adds_up(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         made = [
-            (await ask(desk, await a_session(stores), "floor:1,balcony:1")).reservation_id for _ in range(4)
+            (await ask(engine, await a_session(stores), "floor:1,balcony:1")).reservation_id for _ in range(4)
         ]
-        await confirm(desk, made[0], Payment("card", "tok_ok"), "pay")
-        await cancel(desk, made[1])
+        await confirm(engine, made[0], Payment("card", "tok_ok"), "pay")
+        await cancel(engine, made[1])
         await stores.postgres.execute(
             "UPDATE reservations SET expires_at = now() WHERE reservation_id = $1", made[2]
         )
@@ -36,8 +36,8 @@ async def test_a_sale_in_all_its_states_adds_up(stores: Stores) -> None:
 
 
 async def test_a_room_that_redis_lost_is_restored_first(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        await ask(engine, await a_session(stores))
     await stores.redis.flushall()
     assert await check(stores, GALA) == []
     assert await stores.redis.exists(LIVE.stock) == 1
@@ -72,8 +72,8 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_what_is_wrong_is_found(stores: Stores, wrong: str) -> None:
-    async with a_shop(stores) as desk:
-        reserved = await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        reserved = await ask(engine, await a_session(stores))
         command = WRONG[wrong]
         if isinstance(command, str):
             await stores.postgres.execute(command)
@@ -96,9 +96,9 @@ async def test_many_findings_are_cut_short(stores: Stores) -> None:
 
 
 async def test_traffic_is_not_taken_for_a_fault(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 60, "balcony": 60}) as desk:
+    async with a_shop(stores, {"floor": 60, "balcony": 60}) as engine:
         stopping = asyncio.Event()
-        traffic = [asyncio.create_task(_buy_and_cancel(desk, stopping)) for _ in range(8)]
+        traffic = [asyncio.create_task(_buy_and_cancel(engine, stopping)) for _ in range(8)]
         for _ in range(3):
             assert await check(stores, GALA) == []
         stopping.set()
@@ -106,11 +106,11 @@ async def test_traffic_is_not_taken_for_a_fault(stores: Stores) -> None:
         assert await check(stores, GALA) == []
 
 
-async def _buy_and_cancel(desk: Desk, stopping: asyncio.Event) -> None:
-    ann = await a_session(desk.stores)
+async def _buy_and_cancel(engine: ReservationEngine, stopping: asyncio.Event) -> None:
+    ann = await a_session(engine.stores)
     while not stopping.is_set():
         try:
-            reserved = await ask(desk, ann, "floor:1,balcony:2")
-            await cancel(desk, reserved.reservation_id)
+            reserved = await ask(engine, ann, "floor:1,balcony:2")
+            await cancel(engine, reserved.reservation_id)
         except Refusal:
             continue

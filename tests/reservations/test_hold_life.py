@@ -16,12 +16,12 @@ from app.core.model import BookingClaims, ReservationId
 from app.reservations import holds
 from app.reservations.checkout import Payment, cancel, confirm
 from app.reservations.operations import check
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.redis import submissions
 from app.store.sql import hold_endings
-from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, ask, at_desk, rows, stock
+from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, an_engine, ask, rows, stock
 
 TOTAL, MOST, VISITORS = 6, 4, 3
 READ = "worker1"
@@ -68,7 +68,7 @@ class Model:
 class Sale:
     """The engine, the model beside it, and what is on its way."""
 
-    desk: Desk
+    engine: ReservationEngine
     claims: list[BookingClaims]
     model: Model = field(default_factory=Model)
     asked: list[tuple[ReservationId, int, int, str]] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Sale:
         elif kind == "wipe":
             await self.wipe()
         elif kind == "mend":
-            await holds.mend(self.desk.stores, older_than_s=0)
+            await holds.mend(self.engine.stores, older_than_s=0)
         elif kind in ("pay", "cancel", "cancel_cut"):
             await self.end(kind, number)
 
@@ -98,14 +98,14 @@ class Sale:
         """Submit; unless it is refused at once, the worker has the last word."""
         claims, items = self.claims[visitor], f"floor:{quantity}"
         try:
-            reserved = await ask(self.desk, claims, items, key=key, wait=False)
+            reserved = await ask(self.engine, claims, items, key=key, wait=False)
         except Refusal:
             return
         self.asked.append((reserved.reservation_id, visitor, quantity, key))
 
     async def work(self) -> None:
         """What a lane does, once; and again, as another worker might."""
-        stores = self.desk.stores
+        stores = self.engine.stores
         messages = await submissions.read_new(stores.redis, LIVE, READ)
         messages += [it for it in await submissions.read_own(stores.redis, LIVE, READ) if it not in messages]
         if messages:
@@ -116,13 +116,13 @@ class Sale:
 
     async def decide_and_die(self) -> None:
         """A worker that took stock and was killed before it wrote anything."""
-        messages = await submissions.read_new(self.desk.stores.redis, LIVE, READ)
+        messages = await submissions.read_new(self.engine.stores.redis, LIVE, READ)
         if messages:
-            await holds.decide(self.desk.stores, HALL, messages)
+            await holds.decide(self.engine.stores, HALL, messages)
 
     async def learn(self) -> None:
         """Take over into the model what was decided; rows are never unmade."""
-        there = await rows(self.desk.stores)
+        there = await rows(self.engine.stores)
         for reservation_id, visitor, quantity, _ in self.asked:
             if reservation_id in there and reservation_id not in self.model.status:
                 self.model.quantity[reservation_id] = quantity
@@ -131,7 +131,7 @@ class Sale:
 
     async def expire(self, *, cut: bool) -> None:
         """Every hold's time is over; with `cut`, Redis is not told."""
-        stores = self.desk.stores
+        stores = self.engine.stores
         await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
         await (hold_endings.expire_due(stores.postgres) if cut else holds.expire_due(stores))
         for reservation_id, status in self.model.status.items():
@@ -147,11 +147,11 @@ class Sale:
         for _ in range(2):
             try:
                 if kind == "pay":
-                    await confirm(self.desk, reservation_id, Payment("card", "tok_ok"), "pay")
+                    await confirm(self.engine, reservation_id, Payment("card", "tok_ok"), "pay")
                 elif kind == "cancel":
-                    await cancel(self.desk, reservation_id)
+                    await cancel(self.engine, reservation_id)
                 else:
-                    await hold_endings.cancel(self.desk.stores.postgres, reservation_id)
+                    await hold_endings.cancel(self.engine.stores.postgres, reservation_id)
             except Refusal:
                 continue
         if kind == "pay" and was == "held":
@@ -161,7 +161,7 @@ class Sale:
 
     async def wipe(self) -> None:
         """Redis is empty; submissions on their way are lost, nothing that was told is."""
-        stores = self.desk.stores
+        stores = self.engine.stores
         self.epoch += 1
         conf = await stores.redis.hgetall(LIVE.conf)
         active = await stores.redis.zrange(LIVE.active, 0, -1, withscores=True)
@@ -177,17 +177,17 @@ class Sale:
         assert self.model.taken() <= TOTAL
         for visitor in range(VISITORS):
             assert self.model.taken(visitor) <= MOST
-        assert await rows(self.desk.stores) == self.model.status
-        free, held, sold = await stock(self.desk.stores.redis, "floor", LIVE)
+        assert await rows(self.engine.stores) == self.model.status
+        free, held, sold = await stock(self.engine.stores.redis, "floor", LIVE)
         assert free >= 0
         assert free + held + sold == TOTAL
 
     async def finish(self) -> None:
         """When everything on its way has arrived, the stores agree and every ticket is accounted for."""
         await self.work()
-        await holds.mend(self.desk.stores, older_than_s=0)
-        assert await check(self.desk.stores, GALA) == []
-        _, held, sold = await stock(self.desk.stores.redis, "floor", LIVE)
+        await holds.mend(self.engine.stores, older_than_s=0)
+        assert await check(self.engine.stores, GALA) == []
+        _, held, sold = await stock(self.engine.stores.redis, "floor", LIVE)
         assert held + sold == self.model.taken()
 
 
@@ -195,8 +195,8 @@ async def _run(stores: Stores, steps: list[Step]) -> None:
     await stores.redis.flushall()
     await stores.postgres.execute("TRUNCATE rooms CASCADE")
     await a_sale(stores, {"floor": TOTAL}, max_tickets=MOST, ends_on_confirm=0)
-    async with at_desk(stores) as desk:
-        sale = Sale(desk, [await a_session(stores) for _ in range(VISITORS)])
+    async with an_engine(stores) as engine:
+        sale = Sale(engine, [await a_session(stores) for _ in range(VISITORS)])
         for step in steps:
             await sale.take(step)
             await sale.verify()

@@ -11,12 +11,12 @@ from app.core.errors import EventNotFound, Refusal
 from app.core.model import EventId
 from app.reservations import consistency, holds, reconcile
 from app.reservations.operations import Payment, cancel, check, confirm
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import submissions
 from app.store.scripts.stock import RoomNotReady
-from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, ask, at_desk, rows, stock
+from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, an_engine, ask, rows, stock
 from tests.support.seating import a_hall, ask_seats, states
 
 A1, B2 = "stalls-a-1", "stalls-b-2"
@@ -69,8 +69,8 @@ SAFE = {
 
 @pytest.mark.parametrize("drift", SAFE)
 async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
-    async with a_shop(stores) as desk:
-        reserved = await ask(desk, await a_session(stores), "floor:2")
+    async with a_shop(stores) as engine:
+        reserved = await ask(engine, await a_session(stores), "floor:2")
         for command in SAFE[drift]:
             await plant(stores, command, reserved.reservation_id)
         looked = await reconcile.reconcile(stores, GALA, mend=False)
@@ -81,7 +81,7 @@ async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
         assert (bool(mended.mended), mended.left) == (True, [])
         assert await check(stores, GALA) == []
         assert await reconcile.reconcile(stores, GALA, mend=False) == ([], [])
-        await ask(desk, await a_session(stores), "floor:1")
+        await ask(engine, await a_session(stores), "floor:1")
 
 
 UNSAFE = {
@@ -93,8 +93,8 @@ UNSAFE = {
 
 @pytest.mark.parametrize("drift", UNSAFE)
 async def test_what_is_not_safe_is_told_and_left(stores: Stores, drift: str) -> None:
-    async with a_shop(stores) as desk:
-        reserved = await ask(desk, await a_session(stores), "floor:2")
+    async with a_shop(stores) as engine:
+        reserved = await ask(engine, await a_session(stores), "floor:2")
         await plant(stores, UNSAFE[drift], reserved.reservation_id)
         before = await stores.postgres.fetch("SELECT held, sold, total FROM ticket_types ORDER BY name")
         counted = metrics.DRIFT.labels("rows", "left")._value.get()
@@ -116,8 +116,8 @@ SEATS = {
 
 @pytest.mark.parametrize("drift", SEATS)
 async def test_seats_are_mended_too(stores: Stores, drift: str) -> None:
-    async with a_hall(stores) as desk:
-        reserved = await ask_seats(desk, await a_session(stores), A1)
+    async with a_hall(stores) as engine:
+        reserved = await ask_seats(engine, await a_session(stores), A1)
         for command in SEATS[drift]:
             if command.startswith("row "):
                 _, row, marks = command.split()
@@ -134,8 +134,8 @@ async def test_seats_are_mended_too(stores: Stores, drift: str) -> None:
 async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
     """A batch that is decided and not committed, for as long as it takes."""
     await a_sale(stores)
-    async with at_desk(stores) as desk:
-        submitted = await ask(desk, await a_session(stores), "floor:2", wait=False)
+    async with an_engine(stores) as engine:
+        submitted = await ask(engine, await a_session(stores), "floor:2", wait=False)
         messages = await submissions.read_new(stores.redis, LIVE, "worker1")
         messages += await submissions.read_new(stores.redis, LIVE, "worker1")
         batch = await holds.decide(stores, HALL, messages)
@@ -148,9 +148,9 @@ async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
 
 
 async def test_traffic_is_not_taken_for_drift(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 60, "balcony": 60}) as desk:
+    async with a_shop(stores, {"floor": 60, "balcony": 60}) as engine:
         stopping = asyncio.Event()
-        traffic = [asyncio.create_task(_buy_and_cancel(desk, stopping)) for _ in range(6)]
+        traffic = [asyncio.create_task(_buy_and_cancel(engine, stopping)) for _ in range(6)]
         for mend in (True, False, True):
             assert await reconcile.reconcile(stores, GALA, mend=mend) == ([], [])
         await stores.redis.hincrby(LIVE.stock, "free:floor", 3)
@@ -161,13 +161,13 @@ async def test_traffic_is_not_taken_for_drift(stores: Stores) -> None:
         assert await check(stores, GALA) == []
 
 
-async def _buy_and_cancel(desk: Desk, stopping: asyncio.Event) -> None:
-    ann = await a_session(desk.stores)
+async def _buy_and_cancel(engine: ReservationEngine, stopping: asyncio.Event) -> None:
+    ann = await a_session(engine.stores)
     while not stopping.is_set():
         try:
-            reserved = await ask(desk, ann, "floor:1,balcony:2")
-            await confirm(desk, reserved.reservation_id, Payment("card", "tok_ok"), "pay")
-            await cancel(desk, reserved.reservation_id)
+            reserved = await ask(engine, ann, "floor:1,balcony:2")
+            await confirm(engine, reserved.reservation_id, Payment("card", "tok_ok"), "pay")
+            await cancel(engine, reserved.reservation_id)
         except Refusal:
             return
 

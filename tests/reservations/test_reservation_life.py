@@ -24,7 +24,7 @@ from app.store.connections import Stores
 from app.store.sql import hold_endings, payments
 from app.store.sql.payments import Attempt
 from tests.reservations.test_hold_life import MOST, TOTAL, VISITORS, Sale, Step
-from tests.support.sales import GALA, LIVE, a_sale, a_session, at_desk, rows, stock
+from tests.support.sales import GALA, LIVE, a_sale, a_session, an_engine, rows, stock
 
 EXTEND_S = 60
 KINDS = [
@@ -76,7 +76,7 @@ class PaidSale(Sale):
     async def take(self, step: Step) -> None:
         """One step; those of a reservation are taken twice, as somebody does who got no answer."""
         kind, visitor, number = step
-        stores = self.desk.stores
+        stores = self.engine.stores
         if kind == "time":
             await self.pass_time()
         elif kind == "settle":
@@ -93,18 +93,18 @@ class PaidSale(Sale):
 
     async def touch(self, kind: str, reservation_id: ReservationId, key: str) -> None:
         """Pay for it, put off its end, cancel it; or what a process does of that before it dies."""
-        postgres = self.desk.stores.postgres
+        postgres = self.engine.stores.postgres
         if kind.startswith("tok_"):
-            await confirm(self.desk, reservation_id, Payment("card", kind), key)
+            await confirm(self.engine, reservation_id, Payment("card", kind), key)
         elif kind == "extend":
-            await extend(self.desk, reservation_id)
+            await extend(self.engine, reservation_id)
         elif kind == "cancel":
-            await cancel(self.desk, reservation_id)
+            await cancel(self.engine, reservation_id)
         elif kind == "cancel_cut":
             await hold_endings.cancel(postgres, reservation_id)
         else:
             attempt = Attempt(
-                self.desk.signed(f"{reservation_id}{key}"), reservation_id, "", "card", "tok_ok"
+                self.engine.signed(f"{reservation_id}{key}"), reservation_id, "", "card", "tok_ok"
             )
             bill = (await payments.begin(postgres, [attempt])).get(attempt.payment_id)
             if bill is None or kind == "asked_cut":
@@ -115,7 +115,7 @@ class PaidSale(Sale):
 
     async def pass_time(self) -> None:
         """Every hold runs out, then every charge comes to its end."""
-        postgres = self.desk.stores.postgres
+        postgres = self.engine.stores.postgres
         await postgres.execute(
             "UPDATE reservations SET expires_at = now() - interval '1 s' WHERE status IN ('held', 'paying')"
         )
@@ -123,7 +123,7 @@ class PaidSale(Sale):
 
     async def verify(self) -> None:
         """What holds at every moment."""
-        found = await self.desk.stores.postgres.fetch(MONEY)
+        found = await self.engine.stores.postgres.fetch(MONEY)
         now = {row["reservation_id"]: row["status"] for row in found}
         assert self.seen.keys() <= now.keys(), "a reservation vanished"
         for reservation_id, was in self.seen.items():
@@ -136,14 +136,14 @@ class PaidSale(Sale):
             assert row["tickets"] == (row["wanted"] if row["status"] == "confirmed" else 0)
             if row["status"] == "confirmed":
                 assert row["kept"] == [row["amount"]], "confirmed, and not paid"
-        free, held, sold = await stock(self.desk.stores.redis, "floor", LIVE)
+        free, held, sold = await stock(self.engine.stores.redis, "floor", LIVE)
         assert free >= 0
         assert free + held + sold == TOTAL
         self.seen = now
 
     async def finish(self) -> None:
         """When everything has come to its end: nothing stranded, and money only for tickets."""
-        stores = self.desk.stores
+        stores = self.engine.stores
         await self.work()
         for _ in range(2):
             await self.pass_time()
@@ -164,8 +164,8 @@ async def _run(stores: Stores, steps: list[Step]) -> None:
     await stores.postgres.execute("TRUNCATE rooms CASCADE")
     await a_sale(stores, {"floor": TOTAL}, max_tickets=MOST, ends_on_confirm=0)
     await stores.postgres.execute("UPDATE events SET hold_extend_s = $1", EXTEND_S)
-    async with at_desk(stores) as desk:
-        sale = PaidSale(desk, [await a_session(stores) for _ in range(VISITORS)])
+    async with an_engine(stores) as engine:
+        sale = PaidSale(engine, [await a_session(stores) for _ in range(VISITORS)])
         for step in steps:
             await sale.take(step)
             await sale.verify()

@@ -24,7 +24,7 @@ from app.core.errors import (
 )
 from app.core.model import BookingClaims, EventId, Item, Reservation, ReservationId
 from app.reservations.operations import Reserved, check, get, reserve, watch
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.submissions import announce
@@ -36,8 +36,8 @@ from tests.support.sales import (
     a_sale,
     a_session,
     a_shop,
+    an_engine,
     ask,
-    at_desk,
     counters,
     kill_subscriptions,
     listening,
@@ -58,9 +58,9 @@ async def refused(attempt: asyncio.Future[Reserved] | asyncio.Task[Reserved]) ->
 
 
 async def test_a_reservation_is_in_postgres_before_it_is_told(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
-        reserved = await ask(desk, ann, "floor:2,balcony:1")
+        reserved = await ask(engine, ann, "floor:2,balcony:1")
         assert await rows(stores) == {reserved.reservation_id: "held"}
         assert not reserved.replayed
         told = reserved.reservation
@@ -71,17 +71,17 @@ async def test_a_reservation_is_in_postgres_before_it_is_told(stores: Stores) ->
             ("floor", 2, 5000),
         ]
         assert told.expires_at_ms - told.created_at_ms == 300_000
-        assert await get(desk, reserved.reservation_id) == told
+        assert await get(engine, reserved.reservation_id) == told
         assert await counters(stores) == (2, 0)
         assert await stock(stores.redis, "floor", LIVE) == (8, 2, 0)
         assert await check(stores, GALA) == []
 
 
 async def test_a_crowd_gets_every_ticket_and_none_twice(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 50}) as desk:
+    async with a_shop(stores, {"floor": 50}) as engine:
         crowd = [await a_session(stores) for _ in range(120)]
         outcomes = await asyncio.gather(
-            *(refused(asyncio.ensure_future(ask(desk, it, "floor:1"))) for it in crowd)
+            *(refused(asyncio.ensure_future(ask(engine, it, "floor:1"))) for it in crowd)
         )
         assert Counter(type(it) for it in outcomes) == {type(None): 50, SoldOut: 70}
         assert len(await rows(stores)) == 50
@@ -90,10 +90,10 @@ async def test_a_crowd_gets_every_ticket_and_none_twice(stores: Stores) -> None:
 
 
 async def test_the_same_key_at_once_makes_one_reservation_and_one_first_answer(stores: Stores) -> None:
-    async with a_shop(stores) as desk, at_desk(stores) as other_process:
+    async with a_shop(stores) as engine, an_engine(stores) as other_process:
         ann = await a_session(stores)
         answers = await asyncio.gather(
-            *(ask(it, ann, "floor:1", key="once") for it in [desk, other_process] * 25)
+            *(ask(it, ann, "floor:1", key="once") for it in [engine, other_process] * 25)
         )
         assert sum(not it.replayed for it in answers) == 1
         assert all(it.reservation == answers[0].reservation for it in answers)
@@ -102,48 +102,48 @@ async def test_the_same_key_at_once_makes_one_reservation_and_one_first_answer(s
 
 
 async def test_a_repeat_is_told_the_same_also_after_the_session_and_the_hold(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
-        first = await ask(desk, ann, key="once")
+        first = await ask(engine, ann, key="once")
         await stores.redis.delete(LIVE.active)
         await stores.postgres.execute("UPDATE reservations SET status = 'cancelled', ended_at = now()")
-        again = await ask(desk, ann, key="once")
+        again = await ask(engine, ann, key="once")
         assert again.replayed
         assert again.reservation == first.reservation
 
 
 async def test_order_of_items_is_no_other_body_but_another_quantity_is(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
-        await ask(desk, ann, "floor:2,balcony:1", key="once")
-        assert (await ask(desk, ann, "balcony:1,floor:2", key="once")).replayed
+        await ask(engine, ann, "floor:2,balcony:1", key="once")
+        assert (await ask(engine, ann, "balcony:1,floor:2", key="once")).replayed
         with pytest.raises(IdempotencyKeyReused):
-            await ask(desk, ann, "floor:1,balcony:1", key="once")
+            await ask(engine, ann, "floor:1,balcony:1", key="once")
 
 
 async def test_keys_of_two_visitors_have_nothing_to_do_with_each_other(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann, bob = await a_session(stores), await a_session(stores)
-        assert not (await ask(desk, ann, key="1")).replayed
-        assert not (await ask(desk, bob, key="1")).replayed
+        assert not (await ask(engine, ann, key="1")).replayed
+        assert not (await ask(engine, bob, key="1")).replayed
         assert len(await rows(stores)) == 2
 
 
 async def test_a_refusal_is_repeated_under_its_key_and_leaves_the_session_usable(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
         for replayed in (False, True):
             with pytest.raises(SoldOut) as sold_out:
-                await ask(desk, ann, "balcony:6", key="too many")
+                await ask(engine, ann, "balcony:6", key="too many")
             assert sold_out.value.replayed is replayed
-        await ask(desk, ann, "balcony:5")
+        await ask(engine, ann, "balcony:5")
 
 
 async def test_a_visitor_holds_as_many_as_the_event_allows_in_all(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 100}, max_tickets=4) as desk:
+    async with a_shop(stores, {"floor": 100}, max_tickets=4) as engine:
         ann = await a_session(stores)
         outcomes = await asyncio.gather(
-            *(refused(asyncio.ensure_future(ask(desk, ann, "floor:1"))) for _ in range(9))
+            *(refused(asyncio.ensure_future(ask(engine, ann, "floor:1"))) for _ in range(9))
         )
         assert Counter(type(it) for it in outcomes) == {type(None): 4, LimitExceeded: 5}
         assert await counters(stores) == (4, 0)
@@ -162,22 +162,22 @@ async def test_a_visitor_holds_as_many_as_the_event_allows_in_all(stores: Stores
 async def test_wrong_items_are_named_and_change_nothing(
     stores: Stores, items: list[Item], field: str
 ) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
         with pytest.raises(ValidationFailed) as wrong:
-            await reserve(desk, ann, GALA, items, idempotency_key="1")
+            await reserve(engine, ann, GALA, items, idempotency_key="1")
         assert wrong.value.members["errors"][0]["field"] == field
         assert await rows(stores) == {}
 
 
 async def test_a_huge_quantity_is_only_too_many(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         with pytest.raises(LimitExceeded):
-            await ask(desk, await a_session(stores), f"floor:{10**9}")
+            await ask(engine, await a_session(stores), f"floor:{10**9}")
 
 
 async def test_events_of_other_rooms_and_of_nobody(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
         await stores.postgres.execute(
             "INSERT INTO rooms (room_id, settings, state, seed) VALUES ('club', '{}', 'open', $1)", bytes(32)
@@ -187,66 +187,66 @@ async def test_events_of_other_rooms_and_of_nobody(stores: Stores) -> None:
             "VALUES ('party', 'club', 'Party', now() + '1 d')"
         )
         with pytest.raises(WrongRoom):
-            await reserve(desk, ann, EventId("party"), wanted("floor:1"), idempotency_key="1")
+            await reserve(engine, ann, EventId("party"), wanted("floor:1"), idempotency_key="1")
         with pytest.raises(EventNotFound):
-            await reserve(desk, ann, EventId("nothing"), wanted("floor:1"), idempotency_key="1")
+            await reserve(engine, ann, EventId("nothing"), wanted("floor:1"), idempotency_key="1")
 
 
 async def test_a_session_that_ended_reserves_nothing(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
         await stores.redis.delete(LIVE.active)
         with pytest.raises(SessionEnded):
-            await ask(desk, ann)
+            await ask(engine, ann)
 
 
 async def test_a_room_under_restoration_says_so(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
         await stores.redis.hset(LIVE.conf, "restoring", "1")
         with pytest.raises(Restoring):
-            await ask(desk, ann)
+            await ask(engine, ann)
         await stores.redis.delete(LIVE.conf)
         with pytest.raises(Restoring):
-            await ask(desk, ann)
+            await ask(engine, ann)
 
 
 async def test_without_a_worker_requests_wait_up_to_the_cap_and_are_done_later(stores: Stores) -> None:
     await a_sale(stores)
     impatient = Settings(secret=SETTINGS.secret, reserve_wait_s=0.3, backlog_max=2)
-    async with at_desk(stores, impatient) as desk:
+    async with an_engine(stores, impatient) as engine:
         ann, bob, cem = [await a_session(stores) for _ in range(3)]
-        late = [asyncio.create_task(ask(desk, it, "floor:1", key="mine")) for it in (ann, bob)]
+        late = [asyncio.create_task(ask(engine, it, "floor:1", key="mine")) for it in (ann, bob)]
         await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submissions")
         with pytest.raises(BacklogFull):
-            await ask(desk, cem, "floor:1", key="mine")
+            await ask(engine, cem, "floor:1", key="mine")
         for task in late:
             with pytest.raises(StoreUnavailable):
                 await task
-        assert not desk.waiting
-    async with at_desk(stores) as desk, working(stores):
-        answers = [await ask(desk, it, "floor:1", key="mine") for it in (ann, bob, cem)]
+        assert not engine.waiting
+    async with an_engine(stores) as engine, working(stores):
+        answers = [await ask(engine, it, "floor:1", key="mine") for it in (ann, bob, cem)]
         assert [it.replayed for it in answers] == [True, True, False]
         assert await counters(stores) == (3, 0)
 
 
 async def test_an_outcome_whose_message_was_lost_is_looked_up(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        desk.instance = "somebody-else"
-        assert (await ask(desk, await a_session(stores))).reservation
+    async with a_shop(stores) as engine:
+        engine.instance = "somebody-else"
+        assert (await ask(engine, await a_session(stores))).reservation
 
 
 async def test_a_subscription_that_broke_is_made_again(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         await kill_subscriptions(stores)
-        assert (await ask(desk, await a_session(stores))).reservation
-        await wait_until(lambda: listening(stores, desk), "a new subscription")
+        assert (await ask(engine, await a_session(stores))).reservation
+        await wait_until(lambda: listening(stores, engine), "a new subscription")
 
 
 async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores) -> None:
     await a_sale(stores)
-    async with at_desk(stores) as desk:
-        lost = asyncio.create_task(ask(desk, await a_session(stores)))
+    async with an_engine(stores) as engine:
+        lost = asyncio.create_task(ask(engine, await a_session(stores)))
         await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
         await stores.redis.flushall()
         with pytest.raises(Restoring):
@@ -255,12 +255,12 @@ async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores)
 
 async def test_at_the_moment_it_is_decided_it_is_not_unknown(stores: Stores) -> None:
     await a_sale(stores, {"floor": 1000})
-    async with at_desk(stores) as desk, working(stores):
+    async with an_engine(stores) as engine, working(stores):
 
         async def follow() -> None:
             ann = await a_session(stores)
-            asked = await ask(desk, ann, "floor:1", wait=False)
-            await wait_until(lambda: _found(desk, asked.reservation_id, ann), "the reservation", every_s=0)
+            asked = await ask(engine, ann, "floor:1", wait=False)
+            await wait_until(lambda: _found(engine, asked.reservation_id, ann), "the reservation", every_s=0)
 
         for _ in range(10):
             await asyncio.gather(*(follow() for _ in range(30)))
@@ -268,46 +268,48 @@ async def test_at_the_moment_it_is_decided_it_is_not_unknown(stores: Stores) -> 
 
 async def test_not_waiting_gives_the_id_and_the_outcome_can_be_asked_for(stores: Stores) -> None:
     await a_sale(stores)
-    async with at_desk(stores) as desk:
+    async with an_engine(stores) as engine:
         ann, eve = await a_session(stores), await a_session(stores)
-        reserved = await ask(desk, ann, "balcony:4", key="later", wait=False)
-        refused_later = await ask(desk, eve, "balcony:2", key="later", wait=False)
+        reserved = await ask(engine, ann, "balcony:4", key="later", wait=False)
+        refused_later = await ask(engine, eve, "balcony:2", key="later", wait=False)
         assert reserved.reservation is None
-        assert not desk.waiting
-        assert (await ask(desk, ann, "balcony:4", key="later", wait=False)).replayed
-        assert await get(desk, reserved.reservation_id, ann) is None
+        assert not engine.waiting
+        assert (await ask(engine, ann, "balcony:4", key="later", wait=False)).replayed
+        assert await get(engine, reserved.reservation_id, ann) is None
         for stranger in (eve, None):
             with pytest.raises(ReservationNotFound):
-                await get(desk, reserved.reservation_id, stranger)
+                await get(engine, reserved.reservation_id, stranger)
         async with working(stores):
-            await wait_until(lambda: _found(desk, reserved.reservation_id, ann), "the reservation")
+            await wait_until(lambda: _found(engine, reserved.reservation_id, ann), "the reservation")
             with pytest.raises(SoldOut):
-                await wait_until(lambda: get(desk, refused_later.reservation_id, eve), "the refusal")
+                await wait_until(lambda: get(engine, refused_later.reservation_id, eve), "the refusal")
 
 
-async def _found(desk: Desk, reservation_id: ReservationId, claims: BookingClaims) -> Reservation | None:
-    return await get(desk, reservation_id, claims)
+async def _found(
+    engine: ReservationEngine, reservation_id: ReservationId, claims: BookingClaims
+) -> Reservation | None:
+    return await get(engine, reservation_id, claims)
 
 
 async def test_a_watcher_sees_each_change_and_the_end(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reserved = await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        reserved = await ask(engine, await a_session(stores))
         seen = []
-        async for reservation in watch(desk, reserved.reservation_id):
+        async for reservation in watch(engine, reserved.reservation_id):
             seen.append(reservation.status)
             if reservation.status == "held":
                 await stores.postgres.execute("UPDATE reservations SET status = 'expired', ended_at = now()")
                 await announce(stores.redis, [reserved.reservation_id])
         assert seen == ["held", "expired"]
-        assert not desk.watching
+        assert not engine.watching
         with pytest.raises(ReservationNotFound):
-            await anext(watch(desk, ReservationId("nothing")))
+            await anext(watch(engine, ReservationId("nothing")))
 
 
 async def test_a_stopping_desk_lets_nobody_wait(stores: Stores) -> None:
     await a_sale(stores)
-    async with at_desk(stores) as desk:
-        waiting = asyncio.create_task(ask(desk, await a_session(stores)))
+    async with an_engine(stores) as engine:
+        waiting = asyncio.create_task(ask(engine, await a_session(stores)))
         await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
     with pytest.raises(StoreUnavailable):
         await waiting
@@ -315,12 +317,12 @@ async def test_a_stopping_desk_lets_nobody_wait(stores: Stores) -> None:
 
 async def test_a_desk_needs_a_secret(stores: Stores) -> None:
     with pytest.raises(ValueError, match="FAIRGATE_SECRET"):
-        async with at_desk(stores, Settings(secret=SecretStr(""))):
+        async with an_engine(stores, Settings(secret=SecretStr(""))):
             pass
 
 
 async def test_a_room_of_that_name_only(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reserved = await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        reserved = await ask(engine, await a_session(stores))
         assert reserved.reservation is not None
         assert reserved.reservation.room_id == HALL

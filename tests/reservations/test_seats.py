@@ -44,46 +44,48 @@ async def kept(stores: Stores) -> dict[str, str]:
 
 
 async def test_seats_are_in_postgres_before_they_are_told(stores: Stores) -> None:
-    async with a_hall(stores) as desk:
+    async with a_hall(stores) as engine:
         ann = await a_session(stores)
-        reserved = await ask_seats(desk, ann, B1, A2)
+        reserved = await ask_seats(engine, ann, B1, A2)
         assert await kept(stores) == dict.fromkeys((A2, B1), reserved.reservation_id)
         assert seats_in(reserved) == [A2, B1]
         told = reserved.reservation
         assert told is not None
         assert [(it.ticket_type_id, it.quantity, it.price) for it in told.items] == [("stalls", 2, 7000)]
         assert told.amount == 14_000
-        assert await get(desk, reserved.reservation_id) == told
+        assert await get(engine, reserved.reservation_id) == told
         assert await states(stores.redis, LIVE) == ALL_FREE | {"a": "fhfff", "b": "hffff"}
         assert await counters(stores, "stalls") == (2, 0)
-        again = await ask_seats(desk, ann, A2, B1, key=f"{B1}+{A2}")
+        again = await ask_seats(engine, ann, A2, B1, key=f"{B1}+{A2}")
         assert again.replayed
         assert again.reservation == told
         with pytest.raises(IdempotencyKeyReused):
-            await ask_seats(desk, ann, A2, key=f"{B1}+{A2}")
+            await ask_seats(engine, ann, A2, key=f"{B1}+{A2}")
         assert await check(stores, GALA) == []
 
 
 async def test_one_of_two_who_want_the_same_seat_gets_it(stores: Stores) -> None:
-    async with a_hall(stores) as desk:
+    async with a_hall(stores) as engine:
         ann, bob = await a_session(stores), await a_session(stores)
         outcomes = await asyncio.gather(
-            *(refused(asyncio.ensure_future(ask_seats(desk, it, A1, A2))) for it in (ann, bob))
+            *(refused(asyncio.ensure_future(ask_seats(engine, it, A1, A2))) for it in (ann, bob))
         )
         [lost] = [it for it in outcomes if it is not None]
         assert isinstance(lost, SeatTaken)
         assert lost.members["seat_ids"] == [A1, A2]
         with pytest.raises(SeatTaken) as later:
-            await ask_seats(desk, await a_session(stores), A2, A3)
+            await ask_seats(engine, await a_session(stores), A2, A3)
         assert later.value.members["seat_ids"] == [A2]
         assert await check(stores, GALA) == []
 
 
 async def test_a_crowd_gets_every_seat_and_none_twice(stores: Stores) -> None:
-    async with a_hall(stores, a_section(rows=5, seats_per_row=10)) as desk:
+    async with a_hall(stores, a_section(rows=5, seats_per_row=10)) as engine:
         crowd = [await a_session(stores) for _ in range(120)]
         calls = [
-            ask_best(desk, it, 1) if n % 2 else ask_seats(desk, it, f"stalls-{'abcde'[n % 5]}-{n % 10 + 1}")
+            ask_best(engine, it, 1)
+            if n % 2
+            else ask_seats(engine, it, f"stalls-{'abcde'[n % 5]}-{n % 10 + 1}")
             for n, it in enumerate(crowd)
         ]
         outcomes = Counter(
@@ -109,49 +111,49 @@ BAD: list[tuple[Wanted, str]] = [
 
 
 async def test_what_is_wrong_is_named_and_changes_nothing(stores: Stores) -> None:
-    async with a_hall(stores) as desk:
+    async with a_hall(stores) as engine:
         for asked, field in BAD:
             with pytest.raises(ValidationFailed) as wrong:
-                await reserve(desk, await a_session(stores), GALA, asked, idempotency_key="1")
+                await reserve(engine, await a_session(stores), GALA, asked, idempotency_key="1")
             assert wrong.value.members["errors"][0]["field"] == field
         assert await rows(stores) == {}
         assert await states(stores.redis, LIVE) == ALL_FREE
 
 
 async def test_counted_tickets_and_seats_share_the_visitors_limit(stores: Stores) -> None:
-    async with a_hall(stores, max_tickets=3) as desk:
+    async with a_hall(stores, max_tickets=3) as engine:
         ann = await a_session(stores)
-        await ask(desk, ann, "floor:2")
-        await ask_seats(desk, ann, A1)
-        for attempt in (ask_seats(desk, ann, A2), ask_best(desk, ann, 1), ask(desk, ann, "floor:1")):
+        await ask(engine, ann, "floor:2")
+        await ask_seats(engine, ann, A1)
+        for attempt in (ask_seats(engine, ann, A2), ask_best(engine, ann, 1), ask(engine, ann, "floor:1")):
             with pytest.raises(LimitExceeded):
                 await attempt
 
 
 async def test_seats_of_a_cancelled_and_of_an_expired_hold_are_free_again(stores: Stores) -> None:
-    async with a_hall(stores) as desk:
+    async with a_hall(stores) as engine:
         ann, bob = await a_session(stores), await a_session(stores)
-        given_up = await ask_seats(desk, ann, A1)
-        await ask_best(desk, bob, 3)
-        await cancel(desk, given_up.reservation_id)
+        given_up = await ask_seats(engine, ann, A1)
+        await ask_best(engine, bob, 3)
+        await cancel(engine, given_up.reservation_id)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
         assert await holds.expire_due(stores) == 1
         assert await kept(stores) == {}
         assert await states(stores.redis, LIVE) == ALL_FREE
         assert await stock(stores.redis, "stalls", LIVE) == (15, 0, 0)
         assert await check(stores, GALA) == []
-        await ask_seats(desk, bob, A1, A2)
+        await ask_seats(engine, bob, A1, A2)
 
 
 async def test_bought_seats_have_a_ticket_each_and_a_refund_frees_them(stores: Stores) -> None:
-    async with a_hall(stores) as desk:
-        held = await ask_seats(desk, await a_session(stores), A2, A1)
-        done = await confirm(desk, held.reservation_id, Payment("card", "tok_ok"), "pay")
+    async with a_hall(stores) as engine:
+        held = await ask_seats(engine, await a_session(stores), A2, A1)
+        done = await confirm(engine, held.reservation_id, Payment("card", "tok_ok"), "pay")
         assert sorted(it["seat_id"] for it in done.reservation.tickets) == [A1, A2]
         assert len({it["code"] for it in done.reservation.tickets}) == 2
         assert (await states(stores.redis, LIVE))["a"] == "ssfff"
         assert await check(stores, GALA) == []
-        await cancel(desk, held.reservation_id)
+        await cancel(engine, held.reservation_id)
         assert await states(stores.redis, LIVE) == ALL_FREE
         assert await kept(stores) == {}
         assert await check(stores, GALA) == []
@@ -159,17 +161,17 @@ async def test_bought_seats_have_a_ticket_each_and_a_refund_frees_them(stores: S
 
 # --- two stores -------------------------------------------------------------------------------------------
 async def test_postgres_gives_a_seat_to_one_whatever_redis_says(stores: Stores) -> None:
-    async with a_hall(stores) as desk:
-        first = await ask_seats(desk, await a_session(stores), A1)
+    async with a_hall(stores) as engine:
+        first = await ask_seats(engine, await a_session(stores), A1)
         assert await stock_scripts.release(stores.redis, LIVE, [first.reservation_id]) == 1
         eve = await a_session(stores)
         with pytest.raises(SeatTaken) as taken:
-            await ask_seats(desk, eve, A1, A2)
+            await ask_seats(engine, eve, A1, A2)
         assert taken.value.members["seat_ids"] == [A1]
         assert await rows(stores) == {first.reservation_id: "held"}
         assert await kept(stores) == {A1: first.reservation_id}
         assert (await states(stores.redis, LIVE))["a"] == "hffff"  # not offered again
-        assert seats_in(await ask_best(desk, eve, 2)) == [A2, A3]
+        assert seats_in(await ask_best(engine, eve, 2)) == [A2, A3]
 
 
 async def test_the_index_refuses_a_seat_twice_and_the_rest_of_the_batch_with_it(stores: Stores) -> None:
@@ -196,12 +198,12 @@ async def test_the_index_refuses_a_seat_twice_and_the_rest_of_the_batch_with_it(
 
 
 async def test_after_a_wipe_every_seat_is_as_it_was(stores: Stores) -> None:
-    async with a_hall(stores, ends_on_confirm=0) as desk:
+    async with a_hall(stores, ends_on_confirm=0) as engine:
         ann, bob = await a_session(stores), await a_session(stores)
-        held = await ask_seats(desk, ann, A1, B1, key="held")
-        sold = await ask_best(desk, bob, 2, key="sold")
-        await confirm(desk, sold.reservation_id, Payment("card", "tok_ok"), "pay")
-        await cancel(desk, (await ask_best(desk, ann, 3, key="gone")).reservation_id)
+        held = await ask_seats(engine, ann, A1, B1, key="held")
+        sold = await ask_best(engine, bob, 2, key="sold")
+        await confirm(engine, sold.reservation_id, Payment("card", "tok_ok"), "pay")
+        await cancel(engine, (await ask_best(engine, ann, 3, key="gone")).reservation_id)
         keys = (LIVE.stock, LIVE.holds, LIVE.allowance, LIVE.seats, LIVE.sitters)
         before = [await stores.redis.hgetall(key) for key in keys]
         await wiped(stores)
@@ -210,20 +212,20 @@ async def test_after_a_wipe_every_seat_is_as_it_was(stores: Stores) -> None:
             assert [await stores.redis.hgetall(key) for key in keys] == before
         assert await check(stores, GALA) == []
         await open_again(stores)
-        again = await ask_seats(desk, ann, A1, B1, key="held")
+        again = await ask_seats(engine, ann, A1, B1, key="held")
         assert again.replayed
         assert again.reservation == held.reservation
         with pytest.raises(SeatTaken):
-            await ask_seats(desk, await a_session(stores), A1)
+            await ask_seats(engine, await a_session(stores), A1)
 
 
 async def test_seats_that_never_reached_redis_do_so_before_their_stock(stores: Stores) -> None:
-    async with a_hall(stores) as desk:
+    async with a_hall(stores) as engine:
         await stores.redis.delete(LIVE.seats)
         with pytest.raises(ValidationFailed):
-            await ask_seats(desk, await a_session(stores), A1)
+            await ask_seats(engine, await a_session(stores), A1)
         await holds.load_totals(stores, HALL, GALA)
-        await ask_seats(desk, await a_session(stores), A1)
+        await ask_seats(engine, await a_session(stores), A1)
 
 
 WRONG = {
@@ -243,8 +245,8 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_the_check_finds_what_is_wrong_with_a_seat(stores: Stores, wrong: str) -> None:
-    async with a_hall(stores) as desk:
-        await ask_seats(desk, await a_session(stores), A1)
+    async with a_hall(stores) as engine:
+        await ask_seats(engine, await a_session(stores), A1)
         assert await check(stores, GALA) == []
         command = WRONG[wrong]
         if isinstance(command, str):

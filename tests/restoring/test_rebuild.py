@@ -18,284 +18,287 @@ from app.store.keys import ROOMS
 from app.store.scripts.admission import admit
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, Line, claim, join, leave, open_line, place, status
+from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.support.builders import KEYS, ROOM, SEED, STAFF, Client, a_stored_room, a_visitor, token
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Line:
-    return open_line(stores, Settings(rate_limits=False))
+async def line(stores: Stores) -> Queues:
+    return open_queues(stores, Settings(rate_limits=False))
 
 
-async def an_open_room(line: Line, **settings: Any) -> None:
+async def an_open_room(queues: Queues, **settings: Any) -> None:
     """A room without a restore window unless asked for; calls are made by hand in these tests."""
-    await a_stored_room(line.stores, **({"restore_window_s": 0, "admission_rate_per_minute": 0} | settings))
-    await control.set_state(line, ROOM, "open", by=STAFF)
+    await a_stored_room(queues.stores, **({"restore_window_s": 0, "admission_rate_per_minute": 0} | settings))
+    await control.set_state(queues, ROOM, "open", by=STAFF)
 
 
-async def joined(line: Line, count: int) -> list[Place]:
-    answers = await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(count)))
+async def joined(queues: Queues, count: int) -> list[Place]:
+    answers = await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
 
-async def call_next(line: Line, count: int) -> RoomStatus:
+async def call_next(queues: Queues, count: int) -> RoomStatus:
     """Call so many, as ticks with a full bucket would, and record it as the worker does each second."""
-    client: Client = line.stores.redis
+    client: Client = queues.stores.redis
     await client.hset(KEYS.conf, "rate", 1)
     await client.hset(KEYS.meter, "level", count * 60_000)
     await client.hset(KEYS.conf, "burst", max(count, 1))
-    called = await admit(line.stores.redis, KEYS, limit=count)
+    called = await admit(queues.stores.redis, KEYS, limit=count)
     await client.hset(KEYS.conf, "rate", 0)
     await client.hset(KEYS.meter, "level", 0)
     assert called.calls == count
-    await record_progress(line.stores.postgres, ROOM, called.status)
+    await record_progress(queues.stores.postgres, ROOM, called.status)
     return called.status
 
 
-async def wipe(line: Line) -> None:
-    await line.stores.redis.flushall()
+async def wipe(queues: Queues) -> None:
+    await queues.stores.redis.flushall()
 
 
 def claims(found: Place, epoch: int = 1) -> PlaceClaims:
     return token(found.visitor_id, found.token_number, epoch)
 
 
-async def back(line: Line, found: Place) -> Place:
+async def back(queues: Queues, found: Place) -> Place:
     """The visitor returns with the token they hold."""
-    return (await join(line, ROOM, Joining(found.visitor_id, claims(found))))[0]
+    return (await join(queues, ROOM, Joining(found.visitor_id, claims(found))))[0]
 
 
-async def test_everybody_returns_in_the_old_order_and_new_visitors_stand_behind(line: Line) -> None:
-    await an_open_room(line)
-    crowd = await joined(line, 50)
-    await call_next(line, 10)
-    await wipe(line)
-    (new,) = await joined(line, 1)
-    returned = [await back(line, it) for it in reversed(crowd[10:])]
+async def test_everybody_returns_in_the_old_order_and_new_visitors_stand_behind(queues: Queues) -> None:
+    await an_open_room(queues)
+    crowd = await joined(queues, 50)
+    await call_next(queues, 10)
+    await wipe(queues)
+    (new,) = await joined(queues, 1)
+    returned = [await back(queues, it) for it in reversed(crowd[10:])]
     assert [it.queue_number for it in returned] == list(range(50, 10, -1))
     assert not any(it.new for it in returned)
     assert new.queue_number is not None
     assert new.queue_number > 50
-    now = await call_next(line, 40)
+    now = await call_next(queues, 40)
     assert (now.serving_position, now.waiting, now.epoch) == (50, 1, 2)
-    assert (await place(line, ROOM, token(new.visitor_id, new.queue_number, 2)))[0].ahead == 0
+    assert (await place(queues, ROOM, token(new.visitor_id, new.queue_number, 2)))[0].ahead == 0
 
 
-async def test_a_place_taken_after_a_session_ended_survives_too(line: Line) -> None:
-    await an_open_room(line)
-    (buyer,) = await joined(line, 1)
-    await call_next(line, 1)
-    await claim(line, ROOM, claims(buyer))
-    await leave(line, ROOM, claims(buyer))
-    second = await back(line, buyer)
-    await wipe(line)
-    assert (await place(line, ROOM, claims(second)))[0].state == "waiting"
+async def test_a_place_taken_after_a_session_ended_survives_too(queues: Queues) -> None:
+    await an_open_room(queues)
+    (buyer,) = await joined(queues, 1)
+    await call_next(queues, 1)
+    await claim(queues, ROOM, claims(buyer))
+    await leave(queues, ROOM, claims(buyer))
+    second = await back(queues, buyer)
+    await wipe(queues)
+    assert (await place(queues, ROOM, claims(second)))[0].state == "waiting"
 
 
-async def test_nobody_who_had_a_turn_gets_a_second_one(line: Line) -> None:
-    await an_open_room(line, claim_window_s=2)
-    done, inside, missed, *_ = await joined(line, 5)
-    await call_next(line, 3)
-    await claim(line, ROOM, claims(done))
-    await leave(line, ROOM, claims(done))
-    session, _ = await claim(line, ROOM, claims(inside))
+async def test_nobody_who_had_a_turn_gets_a_second_one(queues: Queues) -> None:
+    await an_open_room(queues, claim_window_s=2)
+    done, inside, missed, *_ = await joined(queues, 5)
+    await call_next(queues, 3)
+    await claim(queues, ROOM, claims(done))
+    await leave(queues, ROOM, claims(done))
+    session, _ = await claim(queues, ROOM, claims(inside))
 
     async def settled() -> bool:
         sql = "SELECT count(*) = 0 FROM calls WHERE called_at > now() - interval '2 seconds'"
-        return bool(await line.stores.postgres.fetchval(sql))
+        return bool(await queues.stores.postgres.fetchval(sql))
 
     await wait_until(settled, "the claim window to be over")
-    await wipe(line)
-    assert (await place(line, ROOM, claims(missed)))[0].state == "no_show"
-    again, _ = await claim(line, ROOM, claims(inside))
+    await wipe(queues)
+    assert (await place(queues, ROOM, claims(missed)))[0].state == "no_show"
+    again, _ = await claim(queues, ROOM, claims(inside))
     assert (again.new, again.session_expires_at_ms) == (False, session.session_expires_at_ms)
     with pytest.raises(errors.SessionDone):
-        await claim(line, ROOM, claims(done))
+        await claim(queues, ROOM, claims(done))
     for visitor in (done, missed):
-        found = await back(line, visitor)
+        found = await back(queues, visitor)
         assert found.new
         assert found.queue_number is not None
         assert found.queue_number > 5
 
 
-async def test_a_call_that_still_ran_is_made_again(line: Line) -> None:
-    await an_open_room(line, claim_window_s=60)
-    ann, bob = await joined(line, 2)
-    await call_next(line, 1)
-    await wipe(line)
-    assert (await place(line, ROOM, claims(ann)))[0].state == "called"
-    assert (await place(line, ROOM, claims(bob)))[0].state == "waiting"
-    assert (await claim(line, ROOM, claims(ann)))[0].state == "active"
+async def test_a_call_that_still_ran_is_made_again(queues: Queues) -> None:
+    await an_open_room(queues, claim_window_s=60)
+    ann, bob = await joined(queues, 2)
+    await call_next(queues, 1)
+    await wipe(queues)
+    assert (await place(queues, ROOM, claims(ann)))[0].state == "called"
+    assert (await place(queues, ROOM, claims(bob)))[0].state == "waiting"
+    assert (await claim(queues, ROOM, claims(ann)))[0].state == "active"
 
 
-async def test_a_call_nobody_had_recorded_yet_is_not_lost(line: Line) -> None:
+async def test_a_call_nobody_had_recorded_yet_is_not_lost(queues: Queues) -> None:
     """The serving position is recorded each second; who claimed meanwhile is known by the session."""
-    await an_open_room(line)
-    ann, bob, cem = await joined(line, 3)
-    await call_next(line, 3)
-    await line.stores.postgres.execute("UPDATE rooms SET serving_position = 0")
-    await line.stores.postgres.execute("DELETE FROM calls")
-    await claim(line, ROOM, claims(bob))
-    await wipe(line)
-    states = [(await place(line, ROOM, claims(it)))[0].state for it in (bob, cem)]
+    await an_open_room(queues)
+    ann, bob, cem = await joined(queues, 3)
+    await call_next(queues, 3)
+    await queues.stores.postgres.execute("UPDATE rooms SET serving_position = 0")
+    await queues.stores.postgres.execute("DELETE FROM calls")
+    await claim(queues, ROOM, claims(bob))
+    await wipe(queues)
+    states = [(await place(queues, ROOM, claims(it)))[0].state for it in (bob, cem)]
     assert states == ["active", "waiting"]
-    assert (await status(line, ROOM))[1].serving_position == 2
-    assert (await place(line, ROOM, claims(ann)))[0].state == "no_show"
+    assert (await status(queues, ROOM))[1].serving_position == 2
+    assert (await place(queues, ROOM, claims(ann)))[0].state == "no_show"
 
 
-async def test_removed_visitors_stay_out(line: Line) -> None:
-    await an_open_room(line)
-    ann, _ = await joined(line, 2)
-    await control.remove(line, ROOM, ann.visitor_id, by=STAFF)
-    await wipe(line)
+async def test_removed_visitors_stay_out(queues: Queues) -> None:
+    await an_open_room(queues)
+    ann, _ = await joined(queues, 2)
+    await control.remove(queues, ROOM, ann.visitor_id, by=STAFF)
+    await wipe(queues)
     with pytest.raises(errors.RemovedByStaff):
-        await back(line, ann)
-    assert (await place(line, ROOM, claims(ann)))[0].state == "removed"
+        await back(queues, ann)
+    assert (await place(queues, ROOM, claims(ann)))[0].state == "removed"
 
 
-async def test_admission_waits_for_its_window_then_goes_on(line: Line) -> None:
-    await an_open_room(line, restore_window_s=300, admission_rate_per_minute=60_000)
-    ann, *_ = await joined(line, 2_000)
-    await wipe(line)
-    (new,) = await joined(line, 1)
+async def test_admission_waits_for_its_window_then_goes_on(queues: Queues) -> None:
+    await an_open_room(queues, restore_window_s=300, admission_rate_per_minute=60_000)
+    ann, *_ = await joined(queues, 2_000)
+    await wipe(queues)
+    (new,) = await joined(queues, 1)
     assert new.state == "waiting"
-    await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")
-    now, until = (await status(line, ROOM))[1], await line.stores.redis.hget(KEYS.conf, "restore_until_ms")
+    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
+    now, until = (
+        (await status(queues, ROOM))[1],
+        await queues.stores.redis.hget(KEYS.conf, "restore_until_ms"),
+    )
     assert until is not None
     assert 290_000 < int(until) - now.now_ms <= 300_000
-    assert (await back(line, ann)).state in ("waiting", "called")
-    before = await admit(line.stores.redis, KEYS, limit=10, now_ms=int(until) - 1)
-    after = await admit(line.stores.redis, KEYS, limit=10, now_ms=int(until))
+    assert (await back(queues, ann)).state in ("waiting", "called")
+    before = await admit(queues.stores.redis, KEYS, limit=10, now_ms=int(until) - 1)
+    after = await admit(queues.stores.redis, KEYS, limit=10, now_ms=int(until))
     assert (before.calls, after.calls > 0) == (0, True)
 
 
-async def test_a_first_load_has_no_window(line: Line) -> None:
-    await an_open_room(line, restore_window_s=300, admission_rate_per_minute=600)
-    assert (await joined(line, 1))[0].state == "called"
+async def test_a_first_load_has_no_window(queues: Queues) -> None:
+    await an_open_room(queues, restore_window_s=300, admission_rate_per_minute=600)
+    assert (await joined(queues, 1))[0].state == "called"
 
 
-async def test_a_fifo_pre_queue_returns_in_the_order_it_came(line: Line) -> None:
-    await a_stored_room(line.stores, restore_window_s=0, admission_rate_per_minute=0)
-    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
-    await admit(line.stores.redis, KEYS, limit=10)
-    crowd = await joined(line, 9)
-    await wipe(line)
-    await status(line, ROOM)
-    await admit(line.stores.redis, KEYS, limit=10)
-    returned = [await back(line, it) for it in reversed(crowd)]
+async def test_a_fifo_pre_queue_returns_in_the_order_it_came(queues: Queues) -> None:
+    await a_stored_room(queues.stores, restore_window_s=0, admission_rate_per_minute=0)
+    await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await admit(queues.stores.redis, KEYS, limit=10)
+    crowd = await joined(queues, 9)
+    await wipe(queues)
+    await status(queues, ROOM)
+    await admit(queues.stores.redis, KEYS, limit=10)
+    returned = [await back(queues, it) for it in reversed(crowd)]
     assert {it.state for it in returned} == {"prequeue"}
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    found = [(await place(line, ROOM, claims(it)))[0] for it in crowd]
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    found = [(await place(queues, ROOM, claims(it)))[0] for it in crowd]
     assert [(it.queue_number, it.ahead) for it in found] == [(n, n - 1) for n in range(1, 10)]
 
 
-async def test_a_half_drawn_lottery_goes_on_with_everybody_in_their_place(line: Line) -> None:
+async def test_a_half_drawn_lottery_goes_on_with_everybody_in_their_place(queues: Queues) -> None:
     await a_stored_room(
-        line.stores, restore_window_s=0, admission_rate_per_minute=0, queueing_method="lottery"
+        queues.stores, restore_window_s=0, admission_rate_per_minute=0, queueing_method="lottery"
     )
-    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
-    await admit(line.stores.redis, KEYS, limit=10)
-    crowd = await joined(line, 40)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    (late,) = await joined(line, 1)
-    await reserve_numbers(line.stores, ROOM)
-    client: Client = line.stores.redis
+    await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await admit(queues.stores.redis, KEYS, limit=10)
+    crowd = await joined(queues, 40)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    (late,) = await joined(queues, 1)
+    await reserve_numbers(queues.stores, ROOM)
+    client: Client = queues.stores.redis
     in_order = sorted(crowd, key=lambda it: (draw_of(SEED, it.visitor_id), it.visitor_id))
     undrawn = in_order[25:]
     await client.zrem(KEYS.prequeue, *(it.visitor_id for it in undrawn))  # as if the worker had died here
-    await draw_batch(line.stores, ROOM)
-    await wipe(line)
-    returned = [await back(line, it) for it in (late, *crowd)]
+    await draw_batch(queues.stores, ROOM)
+    await wipe(queues)
+    returned = [await back(queues, it) for it in (late, *crowd)]
     assert {it.state for it in returned} == {"waiting", "prequeue"}
-    while await draw_batch(line.stores, ROOM):
+    while await draw_batch(queues.stores, ROOM):
         pass
-    found = [(await place(line, ROOM, claims(it)))[0] for it in (*in_order, late)]
+    found = [(await place(queues, ROOM, claims(it)))[0] for it in (*in_order, late)]
     assert [it.queue_number for it in found] == list(range(1, 42))
     assert [it.ahead for it in found] == list(range(41))
 
 
-async def test_a_server_that_restarted_with_its_data_is_not_believed_blindly(line: Line) -> None:
-    await an_open_room(line)
-    crowd = await joined(line, 5)
-    client: Client = line.stores.redis
+async def test_a_server_that_restarted_with_its_data_is_not_believed_blindly(queues: Queues) -> None:
+    await an_open_room(queues)
+    crowd = await joined(queues, 5)
+    client: Client = queues.stores.redis
     await client.hset(KEYS.conf, "run_id", "0" * 40)
     await client.hset(KEYS.meter, "last_number", 3)  # it lost its last second
     await client.zrem(KEYS.waiting, crowd[3].visitor_id, crowd[4].visitor_id)
-    (new,) = await joined(line, 1)
+    (new,) = await joined(queues, 1)
     assert new.queue_number is not None
     assert new.queue_number > 5
-    found = [await back(line, it) for it in crowd]
+    found = [await back(queues, it) for it in crowd]
     assert [it.queue_number for it in found] == [1, 2, 3, 4, 5]
-    assert (await status(line, ROOM))[1].waiting == 6
+    assert (await status(queues, ROOM))[1].waiting == 6
 
 
-async def test_many_processes_notice_at_once_and_one_restores(line: Line) -> None:
-    await an_open_room(line)
-    crowd = await joined(line, 20)
-    others = [open_line(line.stores, Settings(rate_limits=False)) for _ in range(4)]
-    await wipe(line)
+async def test_many_processes_notice_at_once_and_one_restores(queues: Queues) -> None:
+    await an_open_room(queues)
+    crowd = await joined(queues, 20)
+    others = [open_queues(queues.stores, Settings(rate_limits=False)) for _ in range(4)]
+    await wipe(queues)
     await asyncio.gather(*(back(it, visitor) for it in others for visitor in crowd))
-    await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")
-    now = (await status(line, ROOM))[1]
+    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
+    now = (await status(queues, ROOM))[1]
     assert (now.epoch, now.waiting) == (2, 20)
-    assert await rebuild_room(line.stores, ROOM), "a whole room is left alone"
-    assert (await status(line, ROOM))[1].epoch == 2
+    assert await rebuild_room(queues.stores, ROOM), "a whole room is left alone"
+    assert (await status(queues, ROOM))[1].epoch == 2
 
 
-async def test_a_restore_that_died_half_way_is_begun_again(line: Line) -> None:
-    await an_open_room(line)
-    (ann,) = await joined(line, 1)
-    await call_next(line, 1)
-    await claim(line, ROOM, claims(ann))
-    client: Client = line.stores.redis
+async def test_a_restore_that_died_half_way_is_begun_again(queues: Queues) -> None:
+    await an_open_room(queues)
+    (ann,) = await joined(queues, 1)
+    await call_next(queues, 1)
+    await claim(queues, ROOM, claims(ann))
+    client: Client = queues.stores.redis
     await client.delete(KEYS.active, KEYS.turns)
     await client.hset(KEYS.conf, "restoring", 1)
     with pytest.raises(errors.Restoring):
-        await claim(line, ROOM, claims(ann))
-    assert await rebuild_room(line.stores, ROOM)
-    assert (await claim(line, ROOM, claims(ann)))[0].state == "active"
+        await claim(queues, ROOM, claims(ann))
+    assert await rebuild_room(queues.stores, ROOM)
+    assert (await claim(queues, ROOM, claims(ann)))[0].state == "active"
 
 
-async def test_a_wipe_again_and_again(line: Line) -> None:
-    await an_open_room(line)
-    crowd = await joined(line, 6)
+async def test_a_wipe_again_and_again(queues: Queues) -> None:
+    await an_open_room(queues)
+    crowd = await joined(queues, 6)
     tokens = {it.visitor_id: claims(it) for it in crowd}
     for epoch in range(2, 6):
-        await wipe(line)
+        await wipe(queues)
         for visitor_id, known in list(tokens.items()):
-            found, now = await join(line, ROOM, Joining(visitor_id, known))
+            found, now = await join(queues, ROOM, Joining(visitor_id, known))
             assert now.epoch == epoch
             if epoch % 2:  # every other time nobody keeps the newer token
                 tokens[visitor_id] = token(visitor_id, found.token_number, epoch)
-    places = [(await place(line, ROOM, tokens[it.visitor_id]))[0] for it in crowd]
+    places = [(await place(queues, ROOM, tokens[it.visitor_id]))[0] for it in crowd]
     assert [it.ahead for it in places] == list(range(6))
 
 
-async def test_the_stock_comes_back_before_anything_is_claimed(line: Line) -> None:
-    await an_open_room(line, admission_rate_per_minute=60_000)
-    await line.stores.postgres.execute(
+async def test_the_stock_comes_back_before_anything_is_claimed(queues: Queues) -> None:
+    await an_open_room(queues, admission_rate_per_minute=60_000)
+    await queues.stores.postgres.execute(
         "INSERT INTO events (event_id, room_id, name, starts_at) VALUES ('gala', $1, 'Gala', now() + '1 d')",
         ROOM,
     )
-    await line.stores.postgres.execute(
+    await queues.stores.postgres.execute(
         "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, held, sold) "
         "VALUES ('gala', 'floor', 'Floor', 5000, 10, 0, 0)"
     )
-    await control.refresh(line.stores, ROOM)
-    await wipe(line)
-    (ann,) = await joined(line, 1)
-    await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")
-    now = await admit(line.stores.redis, KEYS, limit=10)
+    await control.refresh(queues.stores, ROOM)
+    await wipe(queues)
+    (ann,) = await joined(queues, 1)
+    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
+    now = await admit(queues.stores.redis, KEYS, limit=10)
     assert now.status.available == 10
-    assert (await claim(line, ROOM, claims(ann, 2)))[0].state in ("waiting", "active")
-    assert await line.stores.redis.sismember(ROOMS, ROOM)
+    assert (await claim(queues, ROOM, claims(ann, 2)))[0].state in ("waiting", "active")
+    assert await queues.stores.redis.sismember(ROOMS, ROOM)
 
 
-async def test_without_postgres_a_wiped_room_says_so(line: Line) -> None:
-    await an_open_room(line)
-    await wipe(line)
-    line.stores.postgres.terminate()
+async def test_without_postgres_a_wiped_room_says_so(queues: Queues) -> None:
+    await an_open_room(queues)
+    await wipe(queues)
+    queues.stores.postgres.terminate()
     with pytest.raises(errors.StoreUnavailable):
-        await joined(line, 1)
+        await joined(queues, 1)

@@ -18,78 +18,78 @@ from app.store.scripts.admission import admit
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control, queue
 from app.waiting_room.ended_places import keep_endings
-from app.waiting_room.queue import Joining, Line, claim, join, leave, open_line, place, status
+from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Line:
-    line = open_line(stores, Settings(rate_limits=False))
+async def line(stores: Stores) -> Queues:
+    queues = open_queues(stores, Settings(rate_limits=False))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    return line
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    return queues
 
 
-async def crowd(line: Line, count: int) -> list[PlaceClaims]:
+async def crowd(queues: Queues, count: int) -> list[PlaceClaims]:
     """The tokens of so many who joined; each asks for two tickets, as of one who was passed over."""
-    return [_token(*await join(line, ROOM, Joining(a_visitor()))) for _ in range(count)]
+    return [_token(*await join(queues, ROOM, Joining(a_visitor()))) for _ in range(count)]
 
 
 def _token(found: Place, now: Any) -> PlaceClaims:
     return PlaceClaims(ROOM, found.visitor_id, found.token_number, now.epoch, quantity=2)
 
 
-async def call(line: Line, count: int) -> None:
-    client: Client = line.stores.redis
+async def call(queues: Queues, count: int) -> None:
+    client: Client = queues.stores.redis
     await client.hset(KEYS.conf, mapping={"rate": 1, "burst": count})
     await client.hset(KEYS.meter, "level", count * 60_000)
-    assert (await admit(line.stores.redis, KEYS, limit=count)).calls == count
+    assert (await admit(queues.stores.redis, KEYS, limit=count)).calls == count
     await client.hset(KEYS.conf, "rate", 0)
 
 
-async def look(line: Line) -> None:
+async def look(queues: Queues) -> None:
     """What a worker does each second."""
-    tick = await admit(line.stores.redis, KEYS, limit=100)
-    await keep_endings(line.stores, ROOM, tick.status.now_ms)
-    await record_progress(line.stores.postgres, ROOM, tick.status)
+    tick = await admit(queues.stores.redis, KEYS, limit=100)
+    await keep_endings(queues.stores, ROOM, tick.status.now_ms)
+    await record_progress(queues.stores.postgres, ROOM, tick.status)
 
 
-async def misses_the_call(line: Line, known: PlaceClaims) -> None:
-    client: Client = line.stores.redis
+async def misses_the_call(queues: Queues, known: PlaceClaims) -> None:
+    client: Client = queues.stores.redis
     await client.zadd(KEYS.called, {known.visitor_id: 1})
 
 
-async def leaves_when_called(line: Line, known: PlaceClaims) -> None:
-    await leave(line, ROOM, known)
+async def leaves_when_called(queues: Queues, known: PlaceClaims) -> None:
+    await leave(queues, ROOM, known)
 
 
-async def finishes(line: Line, known: PlaceClaims) -> None:
-    await claim(line, ROOM, known)
-    await leave(line, ROOM, known)
+async def finishes(queues: Queues, known: PlaceClaims) -> None:
+    await claim(queues, ROOM, known)
+    await leave(queues, ROOM, known)
 
 
-async def stays_too_long(line: Line, known: PlaceClaims) -> None:
-    await claim(line, ROOM, known)
+async def stays_too_long(queues: Queues, known: PlaceClaims) -> None:
+    await claim(queues, ROOM, known)
     sql = "UPDATE sessions SET expires_at = now() - interval '2 hours' WHERE visitor_id = $1"
-    await line.stores.postgres.execute(sql, known.visitor_id)
+    await queues.stores.postgres.execute(sql, known.visitor_id)
 
 
-async def claims_and_is_never_told(line: Line, known: PlaceClaims) -> None:
+async def claims_and_is_never_told(queues: Queues, known: PlaceClaims) -> None:
     """Whoever claimed for them died before it wrote the session down."""
-    await claim(line, ROOM, known)
-    await line.stores.postgres.execute("DELETE FROM sessions WHERE visitor_id = $1", known.visitor_id)
-    client: Client = line.stores.redis
+    await claim(queues, ROOM, known)
+    await queues.stores.postgres.execute("DELETE FROM sessions WHERE visitor_id = $1", known.visitor_id)
+    client: Client = queues.stores.redis
     await client.zadd(KEYS.active, {known.visitor_id: 1})
 
 
-async def wipe(line: Line) -> None:
-    await line.stores.redis.flushall()
-    await status(line, ROOM)
-    await wait_until(partial(is_whole, line.stores, ROOM), "the restore to end")
+async def wipe(queues: Queues) -> None:
+    await queues.stores.redis.flushall()
+    await status(queues, ROOM)
+    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
 
 
-End = Callable[[Line, PlaceClaims], Awaitable[None]]
+End = Callable[[Queues, PlaceClaims], Awaitable[None]]
 ENDS: dict[End, str] = {
     misses_the_call: "no_show",
     leaves_when_called: "left",
@@ -99,10 +99,10 @@ ENDS: dict[End, str] = {
 }
 
 
-async def told(line: Line, known: PlaceClaims) -> set[str]:
+async def told(queues: Queues, known: PlaceClaims) -> set[str]:
     """What they are told by whatever they ask."""
-    found: set[str] = {(await place(line, ROOM, known))[0].state}
-    for asked in (claim(line, ROOM, known), queue.want(line, ROOM, known, 1)):
+    found: set[str] = {(await place(queues, ROOM, known))[0].state}
+    for asked in (claim(queues, ROOM, known), queue.want(queues, ROOM, known, 1)):
         try:
             found.add((await asked)[0].state)
         except Refusal as refusal:
@@ -110,70 +110,70 @@ async def told(line: Line, known: PlaceClaims) -> set[str]:
     return found
 
 
-async def test_a_turn_that_ended_stays_over(line: Line) -> None:
-    called, waits = await crowd(line, len(ENDS)), await crowd(line, 2)
-    await call(line, len(ENDS))
+async def test_a_turn_that_ended_stays_over(queues: Queues) -> None:
+    called, waits = await crowd(queues, len(ENDS)), await crowd(queues, 2)
+    await call(queues, len(ENDS))
     for end, known in zip(ENDS, called, strict=True):
-        await end(line, known)
-    await look(line)
+        await end(queues, known)
+    await look(queues)
     for _ in range(2):
-        await wipe(line)
+        await wipe(queues)
         for word, known in zip(ENDS.values(), called, strict=True):
-            assert await told(line, known) == {word}
+            assert await told(queues, known) == {word}
     for known in called:
-        assert (await join(line, ROOM, Joining(known.visitor_id, known)))[0].new
-    found = [(await place(line, ROOM, it))[0] for it in waits]
+        assert (await join(queues, ROOM, Joining(known.visitor_id, known)))[0].new
+    found = [(await place(queues, ROOM, it))[0] for it in waits]
     assert [(it.state, it.queue_number) for it in found] == [("waiting", 6), ("waiting", 7)]
 
 
-async def test_who_left_the_line_does_not_stand_there_again(line: Line) -> None:
+async def test_who_left_the_line_does_not_stand_there_again(queues: Queues) -> None:
     """Before the wipe, or after it and before they were put back; a place they took since survives."""
-    before, after, returned, stays = await crowd(line, 4)
+    before, after, returned, stays = await crowd(queues, 4)
     for known in (before, returned):
-        await leave(line, ROOM, known)
-    newer = _token(*await join(line, ROOM, Joining(returned.visitor_id, returned)))
-    await look(line)
-    await wipe(line)
-    await leave(line, ROOM, after)
+        await leave(queues, ROOM, known)
+    newer = _token(*await join(queues, ROOM, Joining(returned.visitor_id, returned)))
+    await look(queues)
+    await wipe(queues)
+    await leave(queues, ROOM, after)
     for known in (before, after):
-        assert await told(line, known) == {"left"}
-        assert (await join(line, ROOM, Joining(known.visitor_id, known)))[0].new
-    found = [(await place(line, ROOM, it))[0] for it in (newer, stays)]
+        assert await told(queues, known) == {"left"}
+        assert (await join(queues, ROOM, Joining(known.visitor_id, known)))[0].new
+    found = [(await place(queues, ROOM, it))[0] for it in (newer, stays)]
     assert [(it.state, it.queue_number) for it in found] == [("waiting", 5), ("waiting", 4)]
 
 
 async def test_a_pre_queue_is_left_for_good(stores: Stores) -> None:
-    line = open_line(stores, Settings(rate_limits=False))
+    queues = open_queues(stores, Settings(rate_limits=False))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
-    await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
-    await look(line)
-    ann, bob = await crowd(line, 2)
-    await leave(line, ROOM, ann)
-    await look(line)
-    await wipe(line)
-    await look(line)
-    states = [(await place(line, ROOM, it))[0].state for it in (ann, bob)]
+    await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await look(queues)
+    ann, bob = await crowd(queues, 2)
+    await leave(queues, ROOM, ann)
+    await look(queues)
+    await wipe(queues)
+    await look(queues)
+    states = [(await place(queues, ROOM, it))[0].state for it in (ann, bob)]
     assert states == ["left", "prequeue"]
 
 
-async def test_many_endings_are_kept_once_by_any_number_of_workers(line: Line) -> None:
-    joined = (join(line, ROOM, Joining(a_visitor())) for _ in range(1_500))
+async def test_many_endings_are_kept_once_by_any_number_of_workers(queues: Queues) -> None:
+    joined = (join(queues, ROOM, Joining(a_visitor())) for _ in range(1_500))
     await asyncio.gather(*joined)
-    await call(line, 1_500)
-    missed = (await status(line, ROOM))[1].now_ms + 3_600_000
-    await admit(line.stores.redis, KEYS, limit=2_000, now_ms=missed)
-    await asyncio.gather(*(keep_endings(line.stores, ROOM, missed) for _ in range(4)))
+    await call(queues, 1_500)
+    missed = (await status(queues, ROOM))[1].now_ms + 3_600_000
+    await admit(queues.stores.redis, KEYS, limit=2_000, now_ms=missed)
+    await asyncio.gather(*(keep_endings(queues.stores, ROOM, missed) for _ in range(4)))
     sql = "SELECT count(*) FROM ended_places WHERE ended_as = 'no_show'"
-    assert await line.stores.postgres.fetchval(sql) == 1_500
-    await line.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
-    await keep_endings(line.stores, ROOM, missed)
-    assert await line.stores.postgres.fetchval(sql) == 1_500, "the last two seconds are looked at again"
-    await keep_endings(line.stores, ROOM, missed + 5_000)
-    await line.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
-    await keep_endings(line.stores, ROOM, missed + 6_000)
-    assert await line.stores.postgres.fetchval(sql) == 1, "and after that not for ever"
-    await keep_endings(line.stores, ROOM, missed)
-    assert await line.stores.postgres.fetchval(sql) == 1_500, "the clock was set back"
-    await line.stores.postgres.execute("DELETE FROM rooms")
-    await keep_endings(line.stores, ROOM, missed - 1)
-    assert await line.stores.postgres.fetchval(sql) == 0, "the room is gone"
+    assert await queues.stores.postgres.fetchval(sql) == 1_500
+    await queues.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
+    await keep_endings(queues.stores, ROOM, missed)
+    assert await queues.stores.postgres.fetchval(sql) == 1_500, "the last two seconds are looked at again"
+    await keep_endings(queues.stores, ROOM, missed + 5_000)
+    await queues.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
+    await keep_endings(queues.stores, ROOM, missed + 6_000)
+    assert await queues.stores.postgres.fetchval(sql) == 1, "and after that not for ever"
+    await keep_endings(queues.stores, ROOM, missed)
+    assert await queues.stores.postgres.fetchval(sql) == 1_500, "the clock was set back"
+    await queues.stores.postgres.execute("DELETE FROM rooms")
+    await keep_endings(queues.stores, ROOM, missed - 1)
+    assert await queues.stores.postgres.fetchval(sql) == 0, "the room is gone"

@@ -29,13 +29,13 @@ async def open_again(stores: Stores) -> None:
 
 
 async def test_everything_is_as_it_was(stores: Stores) -> None:
-    async with a_shop(stores, ends_on_confirm=0) as desk:
+    async with a_shop(stores, ends_on_confirm=0) as engine:
         ann, bob, cem = [await a_session(stores) for _ in range(3)]
-        held = await ask(desk, ann, "floor:2,balcony:1", key="held")
-        sold = await ask(desk, bob, "floor:1", key="sold")
-        gone = await ask(desk, cem, "floor:3", key="gone")
-        await confirm(desk, sold.reservation_id, Payment("card", "tok_ok"), "pay")
-        await cancel(desk, gone.reservation_id)
+        held = await ask(engine, ann, "floor:2,balcony:1", key="held")
+        sold = await ask(engine, bob, "floor:1", key="sold")
+        gone = await ask(engine, cem, "floor:3", key="gone")
+        await confirm(engine, sold.reservation_id, Payment("card", "tok_ok"), "pay")
+        await cancel(engine, gone.reservation_id)
         keys = (LIVE.stock, LIVE.holds, LIVE.allowance)
         before = [await stores.redis.hgetall(key) for key in keys]
 
@@ -50,16 +50,16 @@ async def test_everything_is_as_it_was(stores: Stores) -> None:
             (bob, "sold", "floor:1", sold),
             (cem, "gone", "floor:3", gone),
         ):
-            again = await ask(desk, claims, items, key=key)  # although no session is back yet
+            again = await ask(engine, claims, items, key=key)  # although no session is back yet
             assert again.replayed
             assert again.reservation == first.reservation
         assert await counters(stores) == (2, 1)
 
 
 async def test_visitors_inside_who_hold_something_are_buyers_again(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann, _ = await a_session(stores), await a_session(stores)
-        await ask(desk, ann)
+        await ask(engine, ann)
         sessions = await stores.redis.zrange(LIVE.active, 0, -1, withscores=True)
         await wiped(stores)
         await stores.redis.zadd(LIVE.active, dict(sessions))
@@ -68,8 +68,8 @@ async def test_visitors_inside_who_hold_something_are_buyers_again(stores: Store
 
 
 async def test_restoring_twice_is_restoring_once(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        await ask(engine, await a_session(stores))
         await wiped(stores)
         for _ in range(2):
             assert await rebuild_stock(stores, HALL, GALA, epoch=2) == 1
@@ -77,8 +77,8 @@ async def test_restoring_twice_is_restoring_once(stores: Stores) -> None:
 
 
 async def test_a_restart_that_kept_most_of_redis_is_put_right(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        await ask(engine, await a_session(stores))
         await stores.redis.hset(LIVE.holds, "lost", "held|eve|5000|EUR|1|2|floor:1:5000")
         await stores.redis.hincrby(LIVE.stock, "free:floor", -1)
         await stores.redis.hset(LIVE.conf, mapping={"epoch": 2, "restoring": 1})
@@ -100,14 +100,14 @@ async def test_a_restore_that_was_overtaken_leaves_the_room_alone(stores: Stores
 
 
 async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 2}) as desk:
+    async with a_shop(stores, {"floor": 2}) as engine:
         old = Message("1-1", "r-old", "ann", "print", "", "floor:2")
         await stores.redis.hset(holds.keys_of(HALL).outcomes, "r-old", "print|pending|ann")
         batch = await holds.decide(stores, HALL, [old])
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
-        reserved = await ask(desk, await a_session(stores), "floor:2")
+        reserved = await ask(engine, await a_session(stores), "floor:2")
         assert reserved.reservation is not None
         with pytest.raises(Superseded):
             await holds.record(stores, batch)
@@ -116,8 +116,8 @@ async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: St
 
 
 async def test_a_hold_that_ended_while_it_was_restored_is_given_back_after(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        await ask(engine, await a_session(stores))
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
@@ -145,11 +145,11 @@ async def test_a_large_event_is_restored_in_chunks(stores: Stores) -> None:
 
 
 async def test_the_worker_goes_on_by_itself(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         ann = await a_session(stores)
-        await ask(desk, ann)
+        await ask(engine, ann)
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         bob = await a_session(stores)
-        await wait_until(lambda: ask(desk, bob), "a reservation")
+        await wait_until(lambda: ask(engine, bob), "a reservation")

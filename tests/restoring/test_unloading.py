@@ -20,15 +20,15 @@ from app.store.redis import busy
 from app.store.scripts import admission
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control, room_lists
-from app.waiting_room.queue import Joining, Line, claim, join, leave, open_line, place, status, want
+from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status, want
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
 from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, ask
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Line:
-    return open_line(stores, Settings(rate_limits=False))
+async def line(stores: Stores) -> Queues:
+    return open_queues(stores, Settings(rate_limits=False))
 
 
 @dataclass
@@ -41,165 +41,168 @@ class Closed:
     waiting: list[str]
 
 
-async def a_closed_room(line: Line, **settings: Any) -> Closed:
+async def a_closed_room(queues: Queues, **settings: Any) -> Closed:
     """Closed two hours ago, and what was to be told of endings is told."""
-    client: Client = line.stores.redis
+    client: Client = queues.stores.redis
     await a_stored_room(
-        line.stores, **{"admission_rate_per_minute": 60_000, "active_visitors_max": 3, **settings}
+        queues.stores, **{"admission_rate_per_minute": 60_000, "active_visitors_max": 3, **settings}
     )
-    await control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
     visitors = [a_visitor() for _ in range(5)]
     for it in visitors:
-        await join(line, ROOM, Joining(it))
-    await claim(line, ROOM, token(visitors[0], 1))
-    await leave(line, ROOM, token(visitors[0], 1))
-    await leave(line, ROOM, token(visitors[2], 3))
-    await control.set_state(line, ROOM, "close", by=STAFF)
+        await join(queues, ROOM, Joining(it))
+    await claim(queues, ROOM, token(visitors[0], 1))
+    await leave(queues, ROOM, token(visitors[0], 1))
+    await leave(queues, ROOM, token(visitors[2], 3))
+    await control.set_state(queues, ROOM, "close", by=STAFF)
     await client.zadd(KEYS.called, {visitors[1]: 1})  # their time is over
     tick = await admission.admit(client, KEYS, limit=10)
     assert (tick.status.called, tick.status.active, tick.status.waiting) == (0, 0, 2)
-    await record_progress(line.stores.postgres, ROOM, tick.status)
+    await record_progress(queues.stores.postgres, ROOM, tick.status)
     for ended in await client.zrange(KEYS.ended, 0, -1):
         await client.zadd(KEYS.ended, {ended: 1})
-    await _age(line)
+    await _age(queues)
     return Closed(visitors[0], visitors[1], visitors[2], [str(it) for it in visitors[3:]])
 
 
-async def _age(line: Line) -> None:
+async def _age(queues: Queues) -> None:
     """Make the room in Redis one that closed, and was loaded, two hours ago."""
-    client: Client = line.stores.redis
-    now_ms = (await status(line, ROOM))[1].now_ms
+    client: Client = queues.stores.redis
+    now_ms = (await status(queues, ROOM))[1].now_ms
     old = {"closed_at_ms": now_ms - 7_200_000, "restored_at_ms": now_ms - 7_200_000}
     await client.hset(KEYS.conf, mapping=old)
-    await line.stores.postgres.execute("UPDATE rooms SET closed_at = now() - interval '2 hours'")
-    await line.stores.postgres.execute("UPDATE calls SET called_at = called_at - interval '2 hours'")
+    await queues.stores.postgres.execute("UPDATE rooms SET closed_at = now() - interval '2 hours'")
+    await queues.stores.postgres.execute("UPDATE calls SET called_at = called_at - interval '2 hours'")
 
 
-async def _is_loaded(line: Line) -> bool:
-    client: Client = line.stores.redis
+async def _is_loaded(queues: Queues) -> bool:
+    client: Client = queues.stores.redis
     return bool(await client.exists(KEYS.conf))
 
 
-async def test_it_is_told_of_and_refuses_newcomers_without_being_loaded(line: Line) -> None:
-    await a_closed_room(line)
-    before = (await status(line, ROOM))[1]
-    client: Client = line.stores.redis
-    assert await unload_closed(line.stores) == 1
+async def test_it_is_told_of_and_refuses_newcomers_without_being_loaded(queues: Queues) -> None:
+    await a_closed_room(queues)
+    before = (await status(queues, ROOM))[1]
+    client: Client = queues.stores.redis
+    assert await unload_closed(queues.stores) == 1
     left = [it async for it in client.scan_iter("{*")]
     assert [it for it in left if await client.ttl(it) < 0] == [], "what is left forgets itself"
     assert not await client.sismember(ROOMS, ROOM)
     await client.delete(busy.KEYS.busy)
-    found, now = await status(line, ROOM)
+    found, now = await status(queues, ROOM)
     assert (found.state, now.state, now.waiting, now.serving_position) == (
         *("closed", "closed"),
         *(before.waiting, before.serving_position),
     )
     with pytest.raises(RoomClosed):
-        await join(line, ROOM, Joining(a_visitor()))
-    assert [it.room_id for it, _ in await room_lists.listed(line, public_only=True)] == [ROOM]
-    assert not await _is_loaded(line)
-    assert await busy.busy_rooms(line.stores.redis, busy.KEYS) == []  # there is no work for it
-    assert await unload_closed(line.stores) == 0
+        await join(queues, ROOM, Joining(a_visitor()))
+    assert [it.room_id for it, _ in await room_lists.listed(queues, public_only=True)] == [ROOM]
+    assert not await _is_loaded(queues)
+    assert await busy.busy_rooms(queues.stores.redis, busy.KEYS) == []  # there is no work for it
+    assert await unload_closed(queues.stores) == 0
 
 
-async def test_places_in_line_survive_and_nobody_has_a_second_turn(line: Line) -> None:
-    them = await a_closed_room(line)
-    assert await unload_closed(line.stores) == 1
+async def test_places_in_line_survive_and_nobody_has_a_second_turn(queues: Queues) -> None:
+    them = await a_closed_room(queues)
+    assert await unload_closed(queues.stores) == 1
     for number, visitor in enumerate(them.waiting, 4):
-        found, _ = await place(line, ROOM, token(visitor, number))
+        found, _ = await place(queues, ROOM, token(visitor, number))
         assert (found.state, found.queue_number) == ("waiting", number)
-    await control.set_state(line, ROOM, "open", by=STAFF)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
     for number, visitor in ((1, them.buyer), (2, them.no_show), (3, them.left)):
         for quantity in (1, 2):  # who asked for more than one may have been passed over, and was not
             known = PlaceClaims(ROOM, VisitorId(visitor), number, 1, quantity=quantity)
             with pytest.raises(Refusal) as told:
-                await claim(line, ROOM, known)
+                await claim(queues, ROOM, known)
             assert told.value.code in ("no_show", "done"), visitor
 
 
-async def test_it_opens_again_with_its_counters_and_new_numbers(line: Line) -> None:
-    await a_closed_room(line)
-    before = await admission.counters(line.stores.redis, KEYS)
-    last = (await status(line, ROOM))[1].last_number
-    assert await unload_closed(line.stores) == 1
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    assert await admission.counters(line.stores.redis, KEYS) == before
-    found, _ = await join(line, ROOM, Joining(a_visitor()))
+async def test_it_opens_again_with_its_counters_and_new_numbers(queues: Queues) -> None:
+    await a_closed_room(queues)
+    before = await admission.counters(queues.stores.redis, KEYS)
+    last = (await status(queues, ROOM))[1].last_number
+    assert await unload_closed(queues.stores) == 1
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    assert await admission.counters(queues.stores.redis, KEYS) == before
+    found, _ = await join(queues, ROOM, Joining(a_visitor()))
     assert found.queue_number is not None
     assert found.queue_number > last
-    client: Client = line.stores.redis
+    client: Client = queues.stores.redis
     assert await client.sismember(ROOMS, ROOM)
-    assert await unload_closed(line.stores) == 0
+    assert await unload_closed(queues.stores) == 0
 
 
-async def test_a_room_that_nobody_waited_in_opens_without_waiting_for_anybody(line: Line) -> None:
-    await a_stored_room(line.stores, restore_window_s=60, admission_rate_per_minute=6_000)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await control.set_state(line, ROOM, "close", by=STAFF)
-    await _age(line)
-    assert await unload_closed(line.stores) == 1
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    client: Client = line.stores.redis
-    until_ms, now_ms = await client.hget(KEYS.conf, "restore_until_ms"), (await status(line, ROOM))[1].now_ms
+async def test_a_room_that_nobody_waited_in_opens_without_waiting_for_anybody(queues: Queues) -> None:
+    await a_stored_room(queues.stores, restore_window_s=60, admission_rate_per_minute=6_000)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await control.set_state(queues, ROOM, "close", by=STAFF)
+    await _age(queues)
+    assert await unload_closed(queues.stores) == 1
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    client: Client = queues.stores.redis
+    until_ms, now_ms = (
+        await client.hget(KEYS.conf, "restore_until_ms"),
+        (await status(queues, ROOM))[1].now_ms,
+    )
     assert int(until_ms) <= now_ms
 
 
-async def test_a_worker_that_is_behind_loses_nothing(line: Line) -> None:
+async def test_a_worker_that_is_behind_loses_nothing(queues: Queues) -> None:
     """The serving position is not in Postgres yet: the room stays."""
-    await a_closed_room(line)
-    await line.stores.postgres.execute("UPDATE rooms SET serving_position = 0")
-    assert await unload_closed(line.stores) == 0
-    assert await _is_loaded(line)
+    await a_closed_room(queues)
+    await queues.stores.postgres.execute("UPDATE rooms SET serving_position = 0")
+    assert await unload_closed(queues.stores) == 0
+    assert await _is_loaded(queues)
 
 
-async def test_unloading_and_loading_at_once_end_in_a_room_that_is_whole(line: Line) -> None:
-    them = await a_closed_room(line)
+async def test_unloading_and_loading_at_once_end_in_a_room_that_is_whole(queues: Queues) -> None:
+    them = await a_closed_room(queues)
     for _ in range(5):
         _, (found, _) = await asyncio.gather(
-            unload_room(line.stores, ROOM, closed_s=0, loaded_s=0),
-            place(line, ROOM, token(them.waiting[0], 4)),
+            unload_room(queues.stores, ROOM, closed_s=0, loaded_s=0),
+            place(queues, ROOM, token(them.waiting[0], 4)),
         )
         assert (found.state, found.queue_number) == ("waiting", 4)
-        if await unload_room(line.stores, ROOM, closed_s=0, loaded_s=0):
-            assert not await _is_loaded(line)
-    assert (await want(line, ROOM, token(them.waiting[1], 5), 1))[0].state == "waiting"
+        if await unload_room(queues.stores, ROOM, closed_s=0, loaded_s=0):
+            assert not await _is_loaded(queues)
+    assert (await want(queues, ROOM, token(them.waiting[1], 5), 1))[0].state == "waiting"
 
 
 async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> None:
     client: Client = stores.redis
-    async with a_shop(stores) as desk:
-        line = open_line(stores, Settings(rate_limits=False))
-        reserved = await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        queues = open_queues(stores, Settings(rate_limits=False))
+        reserved = await ask(engine, await a_session(stores))
         await stores.postgres.execute("UPDATE reservations SET status = 'confirmed', confirmed_at = now()")
         await stores.postgres.execute("UPDATE ticket_types SET sold = held, held = 0")
         await client.delete(LIVE.conf)  # as after a wipe: it is restored with what is sold
-        await status(line, HALL)
-        await wait_until(lambda: _unloaded(line), "the unloading")
+        await status(queues, HALL)
+        await wait_until(lambda: _unloaded(queues), "the unloading")
         assert await consistency.check(stores, GALA) == []
-        assert (await status(line, HALL))[1].available == 13
+        assert (await status(queues, HALL))[1].available == 13
         await stores.postgres.execute(
             "UPDATE reservations SET status = 'cancelled', ended_at = now() - interval '1 hour'"
         )
         await stores.postgres.execute("UPDATE ticket_types SET sold = 0")
         assert await holds.mend(stores) == 0  # nobody is to be told
-        await control.set_state(line, HALL, "open", by=STAFF)
+        await control.set_state(queues, HALL, "open", by=STAFF)
         assert await holds.mend(stores) == 1
         assert await consistency.check(stores, GALA) == []
         assert reserved.reservation
 
 
-async def _unloaded(line: Line) -> bool:
-    if (await status(line, HALL))[1].state != "closed":
-        await control.set_state(line, HALL, "close", by=STAFF)
-    client: Client = line.stores.redis
+async def _unloaded(queues: Queues) -> bool:
+    if (await status(queues, HALL))[1].state != "closed":
+        await control.set_state(queues, HALL, "close", by=STAFF)
+    client: Client = queues.stores.redis
     await client.delete(LIVE.active, LIVE.turns)
-    await record_progress(line.stores.postgres, HALL, (await status(line, HALL))[1])
-    return await unload_room(line.stores, HALL, closed_s=0, loaded_s=0)
+    await record_progress(queues.stores.postgres, HALL, (await status(queues, HALL))[1])
+    return await unload_room(queues.stores, HALL, closed_s=0, loaded_s=0)
 
 
-async def test_its_gate_sends_everybody_to_the_queue_page(line: Line) -> None:
-    await a_closed_room(line)
-    assert await unload_room(line.stores, ROOM)
+async def test_its_gate_sends_everybody_to_the_queue_page(queues: Queues) -> None:
+    await a_closed_room(queues)
+    assert await unload_room(queues.stores, ROOM)
     for anew in (True, False):
-        assert await enter(open_gate(line), ROOM, Entering(a_visitor(), "", anew)) is None
-    assert not await line.stores.redis.exists(KEYS.conf)
+        assert await enter(open_gate(queues), ROOM, Entering(a_visitor(), "", anew)) is None
+    assert not await queues.stores.redis.exists(KEYS.conf)

@@ -37,7 +37,7 @@ async def paying(web: Web, stores: Stores) -> tuple[str, str]:
     await insert_holds(stores.postgres, origin, [NewHold("r1", "ann", "print", terms)])
     attempt = Attempt("p1", "r1", "print", "card", "tok_slow")
     bills = await begin(stores.postgres, [attempt])
-    assert (await web.app.desk.gateway.charge(attempt, bills["p1"])).status == "pending"
+    assert (await web.app.engine.gateway.charge(attempt, bills["p1"])).status == "pending"
     return "r1", "p1"
 
 

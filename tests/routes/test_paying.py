@@ -117,7 +117,7 @@ async def test_free_tickets_are_confirmed_without_a_gateway(
     asked = await shop.post(f"{path}/confirm", {}, headers={**place, "Idempotency-Key": "none"})
     assert (asked.status_code, field_of(asked)) == (422, "payment")
     with pytest.raises(Conflict, match="not free"):  # whoever asks for it
-        await paid_elsewhere.confirm_free(shop.app.desk, ReservationId(path.rpartition("/")[2]))
+        await paid_elsewhere.confirm_free(shop.app.engine, ReservationId(path.rpartition("/")[2]))
     await stores.postgres.execute("UPDATE reservations SET amount = 0")
     cookie = {"Cookie": f"fairgate_place_gala={place['Authorization'].split()[1]}"}
     assert "free of charge" in (await shop.get(path.replace("/v1", ""), headers=cookie)).text

@@ -114,7 +114,7 @@ async def test_a_room_without_an_event_has_no_reservations(web: Web) -> None:
     await web.room("hall")
     await web.join("hall")
     hall = RoomId("hall")
-    _, now = await status(web.app.line, hall)
+    _, now = await status(web.app.queues, hall)
     await record_progress(web.app.stores.postgres, hall, now)
     found = await figures(web, "/v1/rooms/hall/stats")
     assert (found["event_id"], found["reservations"]) == (None, None)

@@ -19,7 +19,7 @@ from tests.routes.conftest import Web, bearer, code, ops, served
 @pytest.fixture
 async def port(web: Web) -> AsyncIterator[str]:
     """The address of the port for operators of a served app."""
-    told = Ops(web.app.stores, web.app.line, web.app.loops)
+    told = Ops(web.app.stores, web.app.queues, web.app.loops)
     with listen(OPS_HOST, 0) as listener:
         task = asyncio.create_task(operators.serve(told, listener))
         yield url_of(OPS_HOST, listener)

@@ -30,11 +30,11 @@ WORDS: dict[type[Refusal], str] = {
     errors.RoomClosed: "closed",
     errors.RoomSoldOut: "sold_out",
     errors.RemovedByStaff: "removed",
-    errors.RemovedFromLine: "removed",
+    errors.RemovedFromQueue: "removed",
     errors.PlaceNotFound: "absent",
     errors.NoShow: "no_show",
     errors.SessionExpired: "expired",
-    errors.LeftTheLine: "left",
+    errors.LeftQueue: "left",
     errors.SessionDone: "done",
     errors.Restoring: "restoring",
     errors.LimitExceeded: "too_many",
@@ -78,7 +78,7 @@ class LineWorld:
         self.watch = sale.watch
         self.stores = sale.stores
         self.seed = seed
-        self.line = queue.open_line(sale.stores, Settings(rate_limits=False))
+        self.line = queue.open_queues(sale.stores, Settings(rate_limits=False))
         self.tokens: dict[str, PlaceClaims] = {}
         self.lost: dict[str, Lost] = {}
         self.removed: set[str] = set()

@@ -22,7 +22,7 @@ from app.core.model import (
     VisitorId,
 )
 from app.reservations.operations import Reserved, reserve
-from app.reservations.pending import Desk, open_desk
+from app.reservations.pending import ReservationEngine, open_engine
 from app.settings import Settings
 from app.store.connections import RedisClient, Stores
 from app.store.keys import ROOMS, RoomKeys
@@ -167,24 +167,29 @@ def wanted(text: str) -> list[Item]:
 
 
 async def ask(
-    desk: Desk, claims: BookingClaims, items: str = "floor:2", *, key: str = "", wait: bool = True
+    engine: ReservationEngine,
+    claims: BookingClaims,
+    items: str = "floor:2",
+    *,
+    key: str = "",
+    wait: bool = True,
 ) -> Reserved:
     """Reserve, by default under a key of its own."""
     key = key or f"key{next(_numbers)}"
-    return await reserve(desk, claims, GALA, wanted(items), idempotency_key=key, wait=wait)
+    return await reserve(engine, claims, GALA, wanted(items), idempotency_key=key, wait=wait)
 
 
 @asynccontextmanager
-async def at_desk(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[Desk]:
-    """A desk whose subscription stands, and no worker."""
-    async with open_desk(stores, settings) as desk:
-        await wait_until(lambda: listening(stores, desk), "the subscription")
-        yield desk
+async def an_engine(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[ReservationEngine]:
+    """A reservation engine that has subscribed, and no worker."""
+    async with open_engine(stores, settings) as engine:
+        await wait_until(lambda: listening(stores, engine), "the subscription")
+        yield engine
 
 
-async def listening(stores: Stores, desk: Desk) -> bool:
-    """Whether the desk's subscription stands."""
-    own = f"fairgate:outcomes:{desk.instance}"
+async def listening(stores: Stores, engine: ReservationEngine) -> bool:
+    """Whether the engine has subscribed."""
+    own = f"fairgate:outcomes:{engine.instance}"
     client: Any = stores.redis
     where = {"target_nodes": client.get_default_node()} if isinstance(client, RedisCluster) else {}
     ((_, listeners),) = await client.execute_command("PUBSUB NUMSUB", own, **where)
@@ -222,11 +227,13 @@ async def working(stores: Stores, worker_id: str = "worker1") -> AsyncIterator[a
 
 
 @asynccontextmanager
-async def a_shop(stores: Stores, totals: Mapping[str, int] = TOTALS, **sale: int) -> AsyncIterator[Desk]:
-    """A sale with a desk and a worker."""
+async def a_shop(
+    stores: Stores, totals: Mapping[str, int] = TOTALS, **sale: int
+) -> AsyncIterator[ReservationEngine]:
+    """A sale with a reservation engine and a worker."""
     await a_sale(stores, totals, **sale)
-    async with at_desk(stores) as desk, working(stores):
-        yield desk
+    async with an_engine(stores) as engine, working(stores):
+        yield engine
 
 
 async def rows(stores: Stores) -> dict[str, str]:

@@ -11,13 +11,13 @@ from app.core.model import BestAvailable, BookingClaims, NamedSeats, TicketType,
 from app.core.seating import Section, seat_id, whole_sections
 from app.reservations.holds import load_totals
 from app.reservations.operations import Reserved, reserve
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import seat_rows
 from app.store.scripts import stock
 from app.store.sql import seats
-from tests.support.sales import GALA, HALL, KEYS, TOTALS, a_sale, at_desk, on_sale, working
+from tests.support.sales import GALA, HALL, KEYS, TOTALS, a_sale, an_engine, on_sale, working
 
 ROWS, ROW_SEATS, PRICE = 3, 5, 7000
 
@@ -80,8 +80,8 @@ def _length(code: str) -> int:
 
 
 @asynccontextmanager
-async def a_hall(stores: Stores, *sections: Section, **sale: int) -> AsyncIterator[Desk]:
-    """A sale with seats beside counted tickets, a desk and a worker."""
+async def a_hall(stores: Stores, *sections: Section, **sale: int) -> AsyncIterator[ReservationEngine]:
+    """A sale with seats beside counted tickets, a reservation engine and a worker."""
     await a_sale(stores, TOTALS, **sale)
     async with stores.postgres.acquire() as connection:
         for section in sections or (a_section(),):
@@ -96,22 +96,29 @@ async def a_hall(stores: Stores, *sections: Section, **sale: int) -> AsyncIterat
             )
             await seats.insert_seats(connection, GALA, section)
     await load_totals(stores, HALL, GALA)
-    async with at_desk(stores) as desk, working(stores):
-        yield desk
+    async with an_engine(stores) as engine, working(stores):
+        yield engine
 
 
-async def ask_seats(desk: Desk, claims: BookingClaims, *seat_ids: str, key: str = "") -> Reserved:
+async def ask_seats(
+    engine: ReservationEngine, claims: BookingClaims, *seat_ids: str, key: str = ""
+) -> Reserved:
     """Reserve these very seats, by default under a key of their own."""
     wanted = NamedSeats(seat_ids=list(seat_ids))
-    return await reserve(desk, claims, GALA, wanted, idempotency_key=key or "+".join(seat_ids))
+    return await reserve(engine, claims, GALA, wanted, idempotency_key=key or "+".join(seat_ids))
 
 
 async def ask_best(
-    desk: Desk, claims: BookingClaims, quantity: int, *, key: str = "best", ticket_type: str = "stalls"
+    engine: ReservationEngine,
+    claims: BookingClaims,
+    quantity: int,
+    *,
+    key: str = "best",
+    ticket_type: str = "stalls",
 ) -> Reserved:
     """Reserve the best seats."""
     wanted = BestAvailable(ticket_type_id=TicketTypeId(ticket_type), quantity=quantity)
-    return await reserve(desk, claims, GALA, wanted, idempotency_key=key)
+    return await reserve(engine, claims, GALA, wanted, idempotency_key=key)
 
 
 def seats_in(reserved: Reserved) -> list[str]:

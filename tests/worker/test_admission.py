@@ -20,7 +20,7 @@ from app.store.keys import WORKERS
 from app.store.scripts import admission
 from app.store.sql import rooms
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, Line, claim, join, open_line, place, status
+from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, place, status
 from tests.conftest import Servers
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
 from tests.support.waiting import wait_until
@@ -35,8 +35,8 @@ OFF = Settings(rate_limits=False)
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Line:
-    return open_line(stores, OFF)
+async def line(stores: Stores) -> Queues:
+    return open_queues(stores, OFF)
 
 
 @asynccontextmanager
@@ -52,18 +52,18 @@ async def controllers(stores: Stores, count: int = 1) -> AsyncIterator[asyncio.E
         await asyncio.wait_for(asyncio.gather(*tasks), 5)
 
 
-async def joined(line: Line, count: int) -> list[Place]:
-    answers = await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(count)))
+async def joined(queues: Queues, count: int) -> list[Place]:
+    answers = await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
 
 async def until(
-    line: Line, what: str, condition: Callable[[RoomStatus], bool], timeout_s: float = 10
+    queues: Queues, what: str, condition: Callable[[RoomStatus], bool], timeout_s: float = 10
 ) -> RoomStatus:
     """The first status for which the condition holds."""
 
     async def holds() -> RoomStatus | None:
-        now = (await status(line, ROOM))[1]
+        now = (await status(queues, ROOM))[1]
         return now if condition(now) else None
 
     found = await wait_until(holds, what, timeout_s=timeout_s)
@@ -71,60 +71,60 @@ async def until(
     return found
 
 
-async def test_the_line_moves_by_itself_and_is_recorded(line: Line) -> None:
-    await a_stored_room(line.stores, admission_rate_per_minute=6_000, burst=100)
-    async with controllers(line.stores):
-        await control.set_state(line, ROOM, "open", by=STAFF)
-        await joined(line, 300)
-        now = await until(line, "everybody is called", lambda now: now.serving_position == 300)
+async def test_the_line_moves_by_itself_and_is_recorded(queues: Queues) -> None:
+    await a_stored_room(queues.stores, admission_rate_per_minute=6_000, burst=100)
+    async with controllers(queues.stores):
+        await control.set_state(queues, ROOM, "open", by=STAFF)
+        await joined(queues, 300)
+        now = await until(queues, "everybody is called", lambda now: now.serving_position == 300)
         assert now.called == 300
 
         async def recorded() -> bool:
-            return (await line.rooms.read(ROOM)).serving_position == 300
+            return (await queues.rooms.read(ROOM)).serving_position == 300
 
         await wait_until(recorded, "the serving position in Postgres")
-    progress = await rooms.select_progress(line.stores.postgres, ROOM)
+    progress = await rooms.select_progress(queues.stores.postgres, ROOM)
     assert [it.serving_position for it in progress] == sorted(it.serving_position for it in progress)
 
 
-async def test_four_workers_admit_no_more_than_one_would(line: Line) -> None:
-    await a_stored_room(line.stores, admission_rate_per_minute=12_000, active_visitors_max=None)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    opened = (await status(line, ROOM))[1]
-    await joined(line, 2_000)
-    async with controllers(line.stores, 4):
-        now = await until(line, "some seconds of calls", lambda now: now.serving_position > 700)
+async def test_four_workers_admit_no_more_than_one_would(queues: Queues) -> None:
+    await a_stored_room(queues.stores, admission_rate_per_minute=12_000, active_visitors_max=None)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    opened = (await status(queues, ROOM))[1]
+    await joined(queues, 2_000)
+    async with controllers(queues.stores, 4):
+        now = await until(queues, "some seconds of calls", lambda now: now.serving_position > 700)
     allowed = 200 + (now.now_ms - opened.now_ms) * 12_000 // 60_000
     assert now.serving_position <= allowed
     assert now.serving_position == now.called
 
 
-async def test_a_room_is_ticked_as_often_as_time_brings_something(line: Line) -> None:
+async def test_a_room_is_ticked_as_often_as_time_brings_something(queues: Queues) -> None:
     await a_stored_room(
-        line.stores, admission_rate_per_minute=0, closes_at=datetime.now(UTC) + timedelta(hours=1)
+        queues.stores, admission_rate_per_minute=0, closes_at=datetime.now(UTC) + timedelta(hours=1)
     )
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    async with controllers(line.stores):  # which loads the room
-        await until(line, "the opening", lambda now: now.state == "open")
-    empty = await admission.admit(line.stores.redis, KEYS, limit=10)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    async with controllers(queues.stores):  # which loads the room
+        await until(queues, "the opening", lambda now: now.state == "open")
+    empty = await admission.admit(queues.stores.redis, KEYS, limit=10)
     assert rests(empty)
     assert next_tick_s(empty, moved=False) == SLOW_TICK_S
     assert next_tick_s(empty._replace(due_in_ms=None), moved=False) == SLOW_TICK_S
     assert next_tick_s(empty._replace(due_in_ms=600), moved=False) == 0.6
     assert next_tick_s(empty._replace(restoring=True), moved=False) == TICK_S
-    await joined(line, 1)
-    waits = await admission.admit(line.stores.redis, KEYS, limit=10)
+    await joined(queues, 1)
+    waits = await admission.admit(queues.stores.redis, KEYS, limit=10)
     assert not rests(waits)
     assert waits.call_in_ms is None  # at no rate nobody is called by waiting
     assert next_tick_s(waits, moved=True) == TICK_S
     assert next_tick_s(waits, moved=False) == SLOW_TICK_S
 
 
-async def test_the_next_of_a_slow_line_is_called_when_the_rate_lets_them_in(line: Line) -> None:
-    await a_stored_room(line.stores, admission_rate_per_minute=100, burst=1)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await joined(line, 5)
-    tick = await admission.admit(line.stores.redis, KEYS, limit=10)
+async def test_the_next_of_a_slow_line_is_called_when_the_rate_lets_them_in(queues: Queues) -> None:
+    await a_stored_room(queues.stores, admission_rate_per_minute=100, burst=1)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await joined(queues, 5)
+    tick = await admission.admit(queues.stores.redis, KEYS, limit=10)
     assert tick.call_in_ms is not None
     assert 0 < tick.call_in_ms <= 600
     assert next_tick_s(tick, moved=False) == max(TICK_S, tick.call_in_ms / 1000)
@@ -134,75 +134,75 @@ async def test_the_next_of_a_slow_line_is_called_when_the_rate_lets_them_in(line
     assert next_tick_s(full, moved=False) == TICK_S
 
 
-async def test_the_schedule_acts_within_a_second(line: Line) -> None:
+async def test_the_schedule_acts_within_a_second(queues: Queues) -> None:
     begins = datetime.now(UTC) + timedelta(seconds=1)
     opens = begins + timedelta(seconds=1)
-    await a_stored_room(line.stores, prequeue_at=begins, opens_at=opens, admission_rate_per_minute=600)
-    async with controllers(line.stores):
-        in_prequeue = await until(line, "the pre-queue", lambda now: now.state == "prequeue")
-        (ann,) = await joined(line, 1)
+    await a_stored_room(queues.stores, prequeue_at=begins, opens_at=opens, admission_rate_per_minute=600)
+    async with controllers(queues.stores):
+        in_prequeue = await until(queues, "the pre-queue", lambda now: now.state == "prequeue")
+        (ann,) = await joined(queues, 1)
         assert ann.state == "prequeue"
-        open_now = await until(line, "the opening", lambda now: now.state == "open" and now.called == 1)
+        open_now = await until(queues, "the opening", lambda now: now.state == "open" and now.called == 1)
     assert in_prequeue.now_ms - begins.timestamp() * 1000 < 1_500
     assert open_now.now_ms - opens.timestamp() * 1000 < 1_500
 
 
-async def test_a_lottery_is_drawn_and_called_without_anybody_asking(line: Line) -> None:
-    await a_stored_room(line.stores, queueing_method="lottery", admission_rate_per_minute=60_000)
-    async with controllers(line.stores, 2):
-        await control.configure(line, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
-        await until(line, "the pre-queue", lambda now: now.state == "prequeue")
-        await joined(line, 900)
-        await control.set_state(line, ROOM, "open", by=STAFF)
+async def test_a_lottery_is_drawn_and_called_without_anybody_asking(queues: Queues) -> None:
+    await a_stored_room(queues.stores, queueing_method="lottery", admission_rate_per_minute=60_000)
+    async with controllers(queues.stores, 2):
+        await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+        await until(queues, "the pre-queue", lambda now: now.state == "prequeue")
+        await joined(queues, 900)
+        await control.set_state(queues, ROOM, "open", by=STAFF)
         now = await until(
-            line, "everybody is called", lambda now: now.serving_position == 900 and now.called == 900
+            queues, "everybody is called", lambda now: now.serving_position == 900 and now.called == 900
         )
     assert now.last_number == 900
-    numbers = await line.stores.postgres.fetch("SELECT queue_number FROM drawn_places ORDER BY 1")
+    numbers = await queues.stores.postgres.fetch("SELECT queue_number FROM drawn_places ORDER BY 1")
     assert [row["queue_number"] for row in numbers] == list(range(1, 901))
 
 
-async def test_numbers_are_reserved_before_they_run_out(line: Line) -> None:
-    await a_stored_room(line.stores)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await control.set_state(line, ROOM, "pause", by=STAFF)
-    await joined(line, 900)
-    async with controllers(line.stores):
+async def test_numbers_are_reserved_before_they_run_out(queues: Queues) -> None:
+    await a_stored_room(queues.stores)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await control.set_state(queues, ROOM, "pause", by=STAFF)
+    await joined(queues, 900)
+    async with controllers(queues.stores):
 
         async def reserved() -> bool:
-            return (await line.rooms.read(ROOM)).numbers_reserved >= 1_500
+            return (await queues.rooms.read(ROOM)).numbers_reserved >= 1_500
 
         await wait_until(reserved, "another block of numbers")
 
 
-async def test_a_change_that_redis_missed_arrives(line: Line) -> None:
-    await a_stored_room(line.stores)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await line.stores.postgres.execute("UPDATE rooms SET state = 'paused', version = version + 1")
-    async with controllers(line.stores):
-        await until(line, "the pause", lambda now: now.state == "paused")
+async def test_a_change_that_redis_missed_arrives(queues: Queues) -> None:
+    await a_stored_room(queues.stores)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await queues.stores.postgres.execute("UPDATE rooms SET state = 'paused', version = version + 1")
+    async with controllers(queues.stores):
+        await until(queues, "the pause", lambda now: now.state == "paused")
 
 
-async def test_a_wiped_redis_is_noticed_and_restored_without_visitors(line: Line) -> None:
-    await a_stored_room(line.stores, restore_window_s=1, admission_rate_per_minute=60)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    (ann,) = await joined(line, 1)
-    await claim(line, ROOM, token(ann.visitor_id, 1))
-    client: Client = line.stores.redis
-    async with controllers(line.stores, 2):
+async def test_a_wiped_redis_is_noticed_and_restored_without_visitors(queues: Queues) -> None:
+    await a_stored_room(queues.stores, restore_window_s=1, admission_rate_per_minute=60)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    (ann,) = await joined(queues, 1)
+    await claim(queues, ROOM, token(ann.visitor_id, 1))
+    client: Client = queues.stores.redis
+    async with controllers(queues.stores, 2):
         await client.flushall()
 
         async def restored() -> bool:
             return str(await client.hget(KEYS.conf, "restoring")) == "0"
 
         await wait_until(restored, "the restore")
-        assert (await place(line, ROOM, token(ann.visitor_id, 1)))[0].state == "active"
-        assert (await status(line, ROOM))[1].epoch == 2
+        assert (await place(queues, ROOM, token(ann.visitor_id, 1)))[0].state == "active"
+        assert (await status(queues, ROOM))[1].epoch == 2
 
 
-async def test_a_worker_tells_that_it_lives_until_it_stops(line: Line) -> None:
-    client: Client = line.stores.redis
-    async with controllers(line.stores, 2):
+async def test_a_worker_tells_that_it_lives_until_it_stops(queues: Queues) -> None:
+    client: Client = queues.stores.redis
+    async with controllers(queues.stores, 2):
 
         async def alive() -> bool:
             return bool(await client.zcard(WORKERS) == 2)
@@ -212,31 +212,31 @@ async def test_a_worker_tells_that_it_lives_until_it_stops(line: Line) -> None:
 
 
 async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_url: str) -> None:
-    line = open_line(stores, OFF)
+    queues = open_queues(stores, OFF)
     await a_stored_room(stores, admission_rate_per_minute=6_000)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await control.set_state(line, ROOM, "pause", by=STAFF)
-    await joined(line, 5_000)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await control.set_state(queues, ROOM, "pause", by=STAFF)
+    await joined(queues, 5_000)
     address = urlsplit(database_url)
     async with wired(address.hostname or "", address.port or 0) as wire:
         local = f"{address.username}:{address.password}@127.0.0.1:{wire.port}"
         pool = await connect_postgres(f"postgresql://{local}{address.path}", timeout_s=1, connections_max=4)
         async with controllers(Stores(stores.redis, pool)):
-            await control.set_state(line, ROOM, "resume", by=STAFF)
-            await until(line, "calls", lambda now: now.called > 50)
+            await control.set_state(queues, ROOM, "resume", by=STAFF)
+            await until(queues, "calls", lambda now: now.called > 50)
             await wire.cut()
-            stood = await _standstill(line)
+            stood = await _standstill(queues)
             await wire.mend()
-            await until(line, "calls again", lambda now: now.serving_position > stood)
+            await until(queues, "calls again", lambda now: now.serving_position > stood)
         pool.terminate()
 
 
-async def _standstill(line: Line) -> int:
+async def _standstill(queues: Queues) -> int:
     """Where the line stands once it has not moved for more than a second."""
     seen: list[tuple[int, int]] = []
 
     async def stands() -> int | None:
-        now = (await status(line, ROOM))[1]
+        now = (await status(queues, ROOM))[1]
         seen.append((now.now_ms, now.serving_position))
         since = [at for at, serving in seen if serving == now.serving_position]
         return now.serving_position if since[-1] - since[0] > 1_200 else None
@@ -253,22 +253,22 @@ def test_every_loop_and_job_has_a_name_of_its_own() -> None:
 
 @pytest.mark.chaos
 async def test_two_worker_processes_one_killed_the_line_moves_on_and_the_other_stops_at_once(
-    line: Line, servers: Servers, database_url: str
+    queues: Queues, servers: Servers, database_url: str
 ) -> None:
-    await a_stored_room(line.stores, admission_rate_per_minute=600)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await joined(line, 500)
+    await a_stored_room(queues.stores, admission_rate_per_minute=600)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await joined(queues, 500)
     start = "from app.settings import Settings; from worker import main; main.run(Settings(), None)"
     environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
     workers = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=environment) for _ in range(2)
     ]
     try:
-        await until(line, "calls", lambda now: now.serving_position > 20, timeout_s=30)
+        await until(queues, "calls", lambda now: now.serving_position > 20, timeout_s=30)
         workers[0].kill()
-        before = (await status(line, ROOM))[1]
+        before = (await status(queues, ROOM))[1]
         after = await until(
-            line, "calls go on", lambda now: now.serving_position > before.serving_position + 10
+            queues, "calls go on", lambda now: now.serving_position > before.serving_position + 10
         )
         assert after.now_ms - before.now_ms < 5_000
         assert after.serving_position - before.serving_position <= 10 + (after.now_ms - before.now_ms) / 100

@@ -12,7 +12,7 @@ from app.store.connections import Stores, connect_redis
 from app.store.keys import RoomKeys
 from app.store.redis.busy import KEYS
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, join, open_line
+from app.waiting_room.queue import Joining, join, open_queues
 from tests.conftest import Servers
 from tests.support.builders import STAFF, a_visitor
 from tests.support.waiting import wait_until
@@ -82,10 +82,10 @@ async def test_what_rooms_cost_in_which_nothing_moves_does_not_grow_with_them(
     client: Any = stores.redis
     await client.delete(KEYS.busy)  # they were made long ago
     await stores.postgres.execute("UPDATE rooms SET changed_at = now() - interval '1 day'")
-    line = open_line(stores, OFF)
+    queues = open_queues(stores, OFF)
     for name in QUIET:  # somebody waits in each, and nobody is called
-        await control.configure(line, RoomId(name), {"admission_rate_per_minute": 0}, by=STAFF)
-        await join(line, RoomId(name), Joining(a_visitor()))
+        await control.configure(queues, RoomId(name), {"admission_rate_per_minute": 0}, by=STAFF)
+        await join(queues, RoomId(name), Joining(a_visitor()))
     async with counted(servers, stores) as found, a_worker(found.stores):
         it = await asked(found, stores, QUIET[0])
     assert it.round_trips <= 32  # it was 280 when each room ticked by itself

@@ -47,13 +47,13 @@ async def at_work(
 
 
 async def test_a_slow_payment_is_settled(stores: Stores) -> None:
-    async with a_shop(stores) as desk, at_work(stores, settle_payments):
-        reserved = await ask(desk, await a_session(stores))
-        answer = await confirm(desk, reserved.reservation_id, Payment("card", "tok_slow"), "pay")
+    async with a_shop(stores) as engine, at_work(stores, settle_payments):
+        reserved = await ask(engine, await a_session(stores))
+        answer = await confirm(engine, reserved.reservation_id, Payment("card", "tok_slow"), "pay")
         assert answer.reservation.status == "paying"
 
         async def confirmed() -> bool:
-            found = await get(desk, reserved.reservation_id)
+            found = await get(engine, reserved.reservation_id)
             return found is not None and found.status == "confirmed"
 
         await wait_until(confirmed, "the confirmation")
@@ -93,8 +93,8 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
 
 
 async def test_consumers_at_work_are_never_forgotten(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        await ask(engine, await a_session(stores))
         await repair.purge(a_context(stores))
         assert len(await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)) == 1
 
@@ -103,8 +103,8 @@ async def test_drift_is_mended_by_itself_and_counted(stores: Stores, monkeypatch
     monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
     counted = metrics.DRIFT.labels("holds", "mended")
     before = counted._value.get()
-    async with a_shop(stores) as desk:
-        await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        await ask(engine, await a_session(stores))
         await stores.redis.hincrby(LIVE.stock, "held:floor", 3)
         await repair.reconcile_rooms(a_context(stores))
         assert counted._value.get() > before
@@ -157,8 +157,8 @@ async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
             it.next_run, it.minute = moment, (moment.minute + 30) % 60  # then not for a while
     names = [it.work.__name__ for it in PERIODIC]
     before = {name: runs(name) for name in names}
-    async with a_shop(stores) as desk:
-        await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        await ask(engine, await a_session(stores))
         await asyncio.gather(*(worker.main() for worker in workers))
     assert {name: runs(name) - before[name] for name in names} == dict.fromkeys(names, 1)
     assert all(metrics.JOB_SECONDS.labels(name)._sum.get() > 0 for name in names)
@@ -167,12 +167,12 @@ async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
 
 
 async def test_each_job_by_the_clock_may_run_twice_at_once(stores: Stores) -> None:
-    async with a_shop(stores) as desk:
-        reserved = await ask(desk, await a_session(stores))
+    async with a_shop(stores) as engine:
+        reserved = await ask(engine, await a_session(stores))
         ctx = a_context(stores)
         for it in PERIODIC:
             await asyncio.gather(it.work(ctx), it.work(ctx))
-        found = await get(desk, reserved.reservation_id)
+        found = await get(engine, reserved.reservation_id)
         assert found is not None
         assert found.status == "held"
         assert await consistency.check(stores, GALA) == []

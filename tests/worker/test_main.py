@@ -18,7 +18,7 @@ from app.runtime.embedded_stores import EmbeddedStore
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, join, open_line, status
+from app.waiting_room.queue import Joining, join, open_queues, status
 from tests.conftest import Servers
 from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.support.waiting import wait_until
@@ -47,15 +47,15 @@ async def test_each_loop_is_started_and_ends_when_asked(stores: Stores) -> None:
 async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
     stores: Stores, servers: Servers, database_url: str, queue: EmbeddedStore
 ) -> None:
-    line = open_line(stores, Settings(rate_limits=False))
+    queues = open_queues(stores, Settings(rate_limits=False))
     await embedded_stores.ready(queue)
     await a_stored_room(stores, admission_rate_per_minute=600)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(500)))
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(500)))
 
     async def moves(beyond: int) -> int:
         async def moved() -> int | None:
-            serving = (await status(line, ROOM))[1].serving_position
+            serving = (await status(queues, ROOM))[1].serving_position
             return serving if serving > beyond else None
 
         found = await wait_until(moved, f"the line moves beyond {beyond}", timeout_s=30)
@@ -88,10 +88,10 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
 async def test_arq_runs_the_worker_by_its_own_command(
     stores: Stores, servers: Servers, database_url: str
 ) -> None:
-    line = open_line(stores, Settings(rate_limits=False))
+    queues = open_queues(stores, Settings(rate_limits=False))
     await a_stored_room(stores, admission_rate_per_minute=600)
-    await control.set_state(line, ROOM, "open", by=STAFF)
-    await asyncio.gather(*(join(line, ROOM, Joining(a_visitor())) for _ in range(100)))
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(100)))
     environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
     start = "import sys; from arq.cli import cli; cli(sys.argv[1:])"
     command = (sys.executable, "-c", start, "worker.main.WorkerSettings")
@@ -99,7 +99,7 @@ async def test_arq_runs_the_worker_by_its_own_command(
     try:
 
         async def moved() -> bool:
-            return (await status(line, ROOM))[1].serving_position > 20
+            return (await status(queues, ROOM))[1].serving_position > 20
 
         await wait_until(moved, "the line moves", timeout_s=30)
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)

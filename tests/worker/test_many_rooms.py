@@ -13,22 +13,23 @@ from redis.asyncio.cluster import RedisCluster
 
 from app.core.model import BookingClaims, EventId, Item, RoomId, RoomSettings, TicketTypeId
 from app.reservations.operations import reserve
+from app.reservations.pending import ReservationEngine
 from app.restoring.room import rebuild_room
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import ROOMS, RoomKeys
 from app.store.redis import busy
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, Line, claim, join, open_line, status
+from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, status
 from tests.support.builders import SEED, STAFF, a_visitor, token
-from tests.support.sales import SETTINGS, at_desk
+from tests.support.sales import SETTINGS, an_engine
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 from worker.crew import LOOPS
 
 MANY = 300
 OPEN = 200
-CONNECTIONS_MAX = 60  # to either store, of worker, desk and test together
+CONNECTIONS_MAX = 60  # to either store, of worker, engine and test together
 BUSY_CONNECTIONS_MAX = 110  # while twenty rooms are sold from in the same moment
 OFF = Settings(rate_limits=False)
 _SETTINGS = RoomSettings(name="One of many", admission_rate_per_minute=6_000, restore_window_s=0)
@@ -93,18 +94,18 @@ async def connections(stores: Stores) -> int:
     return max(clients, int(backends))
 
 
-async def buys(line: Line, desk: Any, name: str) -> None:
+async def buys(queues: Queues, engine: ReservationEngine, name: str) -> None:
     """A visitor joins, is called, and reserves; it is over in a moment."""
     visitor, room_id = a_visitor(), RoomId(name)
-    found, _ = await join(line, room_id, Joining(visitor))
+    found, _ = await join(queues, room_id, Joining(visitor))
 
     async def begun() -> int:
-        return (await claim(line, room_id, token(visitor, found.queue_number)))[0].session_expires_at_ms
+        return (await claim(queues, room_id, token(visitor, found.queue_number)))[0].session_expires_at_ms
 
     expires_ms = await wait_until(begun, "the call")
     claims = BookingClaims(room_id, visitor, jti="jti", iat=expires_ms // 1000 - 600, exp=expires_ms // 1000)
     items = [Item(ticket_type_id=TicketTypeId("floor"), quantity=1)]
-    reserved = await reserve(desk, claims, EventId(name), items, idempotency_key=name)
+    reserved = await reserve(engine, claims, EventId(name), items, idempotency_key=name)
     assert reserved.reservation
 
 
@@ -114,21 +115,21 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
     names = [f"many{number}" for number in range(MANY)]
     await many_rooms(stores, names[:OPEN], "open")
     await many_rooms(stores, names[OPEN:], "scheduled")
-    line = open_line(stores, OFF)
+    queues = open_queues(stores, OFF)
     client: Any = stores.redis
     assert await client.scard(ROOMS) == MANY
-    async with a_worker(stores), at_desk(stores, SETTINGS) as desk:
+    async with a_worker(stores), an_engine(stores, SETTINGS) as engine:
 
         async def at_rest() -> bool:
             return len(looked_after()) <= 2  # one or two of the round
 
         await wait_until(at_rest, "all rooms at rest", timeout_s=40)
         assert await connections(stores) <= CONNECTIONS_MAX
-        await asyncio.wait_for(asyncio.gather(*(buys(line, desk, it) for it in names[:OPEN:10])), 20)
+        await asyncio.wait_for(asyncio.gather(*(buys(queues, engine, it) for it in names[:OPEN:10])), 20)
         assert set(names[:OPEN:10]) <= {it.partition(" ")[2] for it in looked_after()}
         assert await connections(stores) <= BUSY_CONNECTIONS_MAX
-        await control.set_state(line, RoomId(names[-1]), "open", by=STAFF)
-        await asyncio.wait_for(buys(line, desk, names[-1]), 10)
+        await control.set_state(queues, RoomId(names[-1]), "open", by=STAFF)
+        await asyncio.wait_for(buys(queues, engine, names[-1]), 10)
 
 
 async def test_a_room_at_rest_acts_at_the_times_that_staff_set(stores: Stores) -> None:
@@ -152,9 +153,9 @@ async def test_a_room_at_rest_acts_at_the_times_that_staff_set(stores: Stores) -
 async def test_a_room_whose_mark_was_lost_is_found_by_the_round(stores: Stores) -> None:
     """Whoever let the visitor in died before the room was marked, and nobody asks."""
     await many_rooms(stores, ["lost"], "open")
-    line, room_id = open_line(stores, OFF), RoomId("lost")
-    await control.set_state(line, room_id, "pause", by=STAFF)
-    await join(line, room_id, Joining(a_visitor()))
+    queues, room_id = open_queues(stores, OFF), RoomId("lost")
+    await control.set_state(queues, room_id, "pause", by=STAFF)
+    await join(queues, room_id, Joining(a_visitor()))
     client: Any = stores.redis
     await client.hset(RoomKeys(room_id).conf, "state", "open")
     await client.delete(busy.KEYS.busy)
@@ -166,4 +167,4 @@ async def test_a_room_whose_mark_was_lost_is_found_by_the_round(stores: Stores) 
             return int(serving) == 1
 
         await wait_until(called, "the call")
-    assert (await status(line, room_id))[1].called == 1
+    assert (await status(queues, room_id))[1].called == 1

@@ -23,8 +23,8 @@ from tests.support.sales import (
     a_sale,
     a_session,
     a_shop,
+    an_engine,
     ask,
-    at_desk,
     counters,
     stock,
     working,
@@ -56,9 +56,9 @@ async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_t
     stores: Stores,
 ) -> None:
     await a_sale(stores, {"floor": 100})
-    async with at_desk(stores, PATIENT) as desk, poisoned(stores):
+    async with an_engine(stores, PATIENT) as engine, poisoned(stores):
         visitors = [await a_session(stores, name) for name in ("ann", "poison", "bob", "poison2", "eve")]
-        asked = [asyncio.create_task(ask(desk, it, key="key")) for it in visitors]
+        asked = [asyncio.create_task(ask(engine, it, key="key")) for it in visitors]
         await wait_until(lambda: _backlog(stores, len(visitors)), "one batch of all of them")
         async with working(stores):
             answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -66,9 +66,9 @@ async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_t
                 *("held", "internal_error", "held", "internal_error", "held")
             ]
             with pytest.raises(InternalError) as again:
-                await ask(desk, visitors[1], key="key")
+                await ask(engine, visitors[1], key="key")
             assert again.value.replayed
-            assert (await ask(desk, visitors[0])).reservation  # the room is not blocked
+            assert (await ask(engine, visitors[0])).reservation  # the room is not blocked
         assert await counters(stores) == (8, 0)
         assert await stock(stores.redis, "floor", LIVE) == (92, 8, 0)
         assert await check(stores, GALA) == []
@@ -81,10 +81,10 @@ async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_t
 
 async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None:
     client: Client = stores.redis
-    async with a_shop(stores) as desk:
+    async with a_shop(stores) as engine:
         for fields in ({"s": "no request"}, {"other": "fields"}):
             await client.xadd(LIVE.submissions, fields)
-        assert (await ask(desk, await a_session(stores))).reservation
+        assert (await ask(engine, await a_session(stores))).reservation
         await wait_until(lambda: _backlog(stores, 0), "the stream is empty")
     assert await failures.count(stores) == {"reservation": 2}
     assert "fields" in (await failures.newest(stores))[0].content
@@ -93,8 +93,8 @@ async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None
 async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: Stores) -> None:
     """The tries are counted where no worker can take them with it."""
     await a_sale(stores)
-    async with at_desk(stores) as desk:
-        asked = asyncio.create_task(ask(desk, await a_session(stores)))
+    async with an_engine(stores) as engine:
+        asked = asyncio.create_task(ask(engine, await a_session(stores)))
         await wait_until(lambda: _backlog(stores, 1), "the request")
         (message,) = await _read(stores)
         for _ in range(TRIES):
@@ -110,8 +110,8 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
 async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores) -> None:
     """However often it was read, it is worked on."""
     await a_sale(stores)
-    async with at_desk(stores) as desk:
-        asked = asyncio.create_task(ask(desk, await a_session(stores)))
+    async with an_engine(stores) as engine:
+        asked = asyncio.create_task(ask(engine, await a_session(stores)))
         await wait_until(lambda: _backlog(stores, 1), "the request")
         await _read(stores)
         for _ in range(3 * TRIES):
@@ -122,9 +122,9 @@ async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores
 
 
 async def test_a_refusal_that_redis_made_alone_is_no_poison(stores: Stores) -> None:
-    async with a_shop(stores, {"floor": 2}) as desk:
+    async with a_shop(stores, {"floor": 2}) as engine:
         answers = await asyncio.gather(
-            *[ask(desk, await a_session(stores)) for _ in range(2)], return_exceptions=True
+            *[ask(engine, await a_session(stores)) for _ in range(2)], return_exceptions=True
         )
         assert {it.code for it in answers if isinstance(it, Refusal)} == {"sold_out"}
     assert await failures.count(stores) == {}

@@ -25,8 +25,8 @@ from tests.support.sales import (
     SETTINGS,
     a_sale,
     a_session,
+    an_engine,
     ask,
-    at_desk,
     counters,
     hearing,
     rows,
@@ -62,8 +62,8 @@ async def dies_after(stores: Stores, steps: int) -> None:
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
 async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, steps: int) -> None:
     await a_sale(stores)
-    async with at_desk(stores) as desk:
-        asked = [asyncio.create_task(ask(desk, await a_session(stores))) for _ in range(3)]
+    async with an_engine(stores) as engine:
+        asked = [asyncio.create_task(ask(engine, await a_session(stores))) for _ in range(3)]
         await wait_until(lambda: stores.redis.exists(LIVE.submissions), "a submission")
         await dies_after(stores, steps)
         async with working(stores, "heir"):
@@ -77,8 +77,8 @@ async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, ste
 
 async def test_a_worker_started_again_under_its_name_goes_on_at_once(stores: Stores) -> None:
     await a_sale(stores)
-    async with at_desk(stores) as desk:
-        asked = asyncio.create_task(ask(desk, await a_session(stores)))
+    async with an_engine(stores) as engine:
+        asked = asyncio.create_task(ask(engine, await a_session(stores)))
         await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
         await dies_after(stores, 1)
         async with working(stores, "dead"):
@@ -119,13 +119,13 @@ async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Sto
 
 async def test_a_row_older_than_what_redis_remembers_is_repeated_and_takes_nothing(stores: Stores) -> None:
     await a_sale(stores)
-    async with at_desk(stores) as desk, working(stores):
+    async with an_engine(stores) as engine, working(stores):
         ann = await a_session(stores)
-        first = await ask(desk, ann, key="old")
+        first = await ask(engine, ann, key="old")
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
         await holds.expire_due(stores)
         await stores.redis.delete(holds.keys_of(HALL).outcomes)
-        again = await ask(desk, ann, key="old")
+        again = await ask(engine, ann, key="old")
         assert again.reservation_id == first.reservation_id
         await wait_until(lambda: _balanced(stores), "the stock given back")
 
@@ -137,9 +137,11 @@ async def _balanced(stores: Stores) -> bool:
 async def test_what_postgres_refuses_is_sold_out_and_redis_is_corrected(stores: Stores) -> None:
     await a_sale(stores)
     await stores.postgres.execute("UPDATE ticket_types SET total = 3 WHERE ticket_type_id = 'floor'")
-    async with at_desk(stores) as desk, working(stores):
+    async with an_engine(stores) as engine, working(stores):
         visitors = [await a_session(stores) for _ in range(5)]
-        answers = await asyncio.gather(*(ask(desk, it, "floor:1") for it in visitors), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(ask(engine, it, "floor:1") for it in visitors), return_exceptions=True
+        )
         assert sum(not isinstance(it, Exception) for it in answers) == 3
         assert {getattr(it, "code", "held") for it in answers} == {"held", "sold_out"}
         assert await stock(stores.redis, "floor", LIVE) == (0, 3, 0)
@@ -149,26 +151,26 @@ async def test_what_postgres_refuses_is_sold_out_and_redis_is_corrected(stores: 
 async def test_a_wiped_stream_is_read_from_its_beginning(stores: Stores) -> None:
     async with working(stores):
         await a_sale(stores)
-        async with at_desk(stores) as desk:
-            await ask(desk, await a_session(stores))
+        async with an_engine(stores) as engine:
+            await ask(engine, await a_session(stores))
             await stores.redis.delete(LIVE.submissions)
-            await ask(desk, await a_session(stores))
+            await ask(engine, await a_session(stores))
             assert await counters(stores) == (4, 0)
 
 
 async def test_a_stopping_worker_leaves_nothing_behind(stores: Stores) -> None:
     await a_sale(stores)
-    async with at_desk(stores) as desk:
+    async with an_engine(stores) as engine:
         async with working(stores, "leaving"):
-            await ask(desk, await a_session(stores))
+            await ask(engine, await a_session(stores))
         assert await stores.redis.xinfo_consumers(LIVE.submissions, GROUP) == []
 
 
 async def test_a_new_room_is_picked_up(stores: Stores) -> None:
     async with working(stores):
         await a_sale(stores)
-        async with at_desk(stores) as desk:
-            assert (await asyncio.wait_for(ask(desk, await a_session(stores)), 20)).reservation
+        async with an_engine(stores) as engine:
+            assert (await asyncio.wait_for(ask(engine, await a_session(stores)), 20)).reservation
 
 
 async def test_postgres_away_keeps_everything_and_doubles_nothing(stores: Stores, database_url: str) -> None:
@@ -178,10 +180,10 @@ async def test_postgres_away_keeps_everything_and_doubles_nothing(stores: Stores
         through = database_url.replace(f":{address.port}/", f":{wire.port}/")
         pool: asyncpg.Pool = await connect_postgres(through, timeout_s=1, connections_max=4)
         cut = Stores(stores.redis, pool)
-        async with at_desk(stores) as desk, working(cut):
-            await ask(desk, await a_session(stores), "floor:1")
+        async with an_engine(stores) as engine, working(cut):
+            await ask(engine, await a_session(stores), "floor:1")
             await wire.cut()
-            asked = [asyncio.create_task(ask(desk, await a_session(stores), "floor:1")) for _ in range(20)]
+            asked = [asyncio.create_task(ask(engine, await a_session(stores), "floor:1")) for _ in range(20)]
             await wait_until(lambda: _backlog(stores, 20), "the backlog")
             assert len(await rows(stores)) == 1
             await wire.mend()
@@ -226,9 +228,9 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
         for name in ("first", "second")
     ]
     try:
-        async with at_desk(stores, PATIENT) as desk:
+        async with an_engine(stores, PATIENT) as engine:
             await wait_until(lambda: hearing(stores, 2), "both workers at work", timeout_s=30)
-            asked = [asyncio.create_task(ask(desk, it, "floor:1")) for it in crowd * 20]
+            asked = [asyncio.create_task(ask(engine, it, "floor:1")) for it in crowd * 20]
             await wait_until(lambda: stores.redis.xlen(LIVE.submissions), "submissions")
             workers[0].kill()
             answers = await asyncio.wait_for(asyncio.gather(*asked), 20)
@@ -249,7 +251,7 @@ async def test_a_request_into_an_empty_stream_is_worked_on_by_the_message_that_t
     monkeypatch.setattr(processor, "LOOK_S", 60.0)
     monkeypatch.setattr(lane, "TAKE_OVER_S", 60.0)
     await a_sale(stores)
-    async with at_desk(stores) as desk, working(stores):
+    async with an_engine(stores) as engine, working(stores):
         await wait_until(lambda: hearing(stores, 1), "the worker hears")
         for _ in range(3):
-            assert (await asyncio.wait_for(ask(desk, await a_session(stores)), 20)).reservation
+            assert (await asyncio.wait_for(ask(engine, await a_session(stores)), 20)).reservation

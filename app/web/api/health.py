@@ -75,7 +75,7 @@ async def prometheus(request: Request) -> Response:
     """Get the metrics in Prometheus' text format. Not found without the operators' token."""
     if not is_operator(request):
         raise NotFound
-    body = await exposition.render(request.app.stores, request.app.line, request.app.drift)
+    body = await exposition.render(request.app.stores, request.app.queues, request.app.drift)
     return Response(200, body, NO_STORE, CONTENT_TYPE_LATEST.encode())
 
 

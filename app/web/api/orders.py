@@ -99,7 +99,7 @@ async def cancel_order(request: Request, account: Account) -> Response:
     200 also the second time; nothing changes then.
     """
     reservation_id = ReservationId(request.params["reservation_id"])
-    ended = await orders.cancel(request.app.desk, reservation_id, by=author(request, account))
+    ended = await orders.cancel(request.app.engine, reservation_id, by=author(request, account))
     return json_response(200, reservation_document(ended), [(b"cache-control", b"private, no-store")])
 
 

@@ -129,7 +129,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     wait = prefer is None or b"respond-async" not in prefer
     try:
         taken = await operations.reserve(
-            request.app.desk,
+            request.app.engine,
             claims,
             EventId(request.params["event_id"]),
             body.wanted(),
@@ -205,7 +205,7 @@ async def reservation_stream(request: Request, asker: Asker) -> Response:
 
 
 async def _documents(request: Request, reservation_id: ReservationId) -> AsyncIterator[bytes]:
-    changes: Any = operations.watch(request.app.desk, reservation_id)
+    changes: Any = operations.watch(request.app.engine, reservation_id)
     async with aclosing(changes):
         async for it in changes:
             yield _document(it)
@@ -249,13 +249,13 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
     found = await _decided(request, asker)
     if not found.amount:
-        confirmed = await paid_elsewhere.confirm_free(request.app.desk, found.reservation_id)
+        confirmed = await paid_elsewhere.confirm_free(request.app.engine, found.reservation_id)
         headers = [_PRIVATE, _REPLAYED] if found.status == "confirmed" else [_PRIVATE]
         return json_response(200, reservation_document(confirmed), headers)
     if body.payment is None:
         raise ValidationFailed("payment", "is needed: these tickets are not free")
     payment = Payment(body.payment.method, body.payment.token)
-    done = await operations.confirm(request.app.desk, found.reservation_id, payment, key)
+    done = await operations.confirm(request.app.engine, found.reservation_id, payment, key)
     status = 202 if done.reservation.status == "paying" else 200
     headers = [_PRIVATE, _REPLAYED] if done.replayed else [_PRIVATE]
     return json_response(status, reservation_document(done.reservation), headers)
@@ -278,7 +278,7 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
     money must be refunded where it was paid.
     """
     confirmed = await paid_elsewhere.confirm_paid(
-        request.app.desk,
+        request.app.engine,
         ReservationId(request.params["reservation_id"]),
         body.reference or "",
         by=author(request, account),
@@ -298,7 +298,7 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
 async def cancel(request: Request, asker: Asker) -> Response:
     """Cancel a reservation: release its tickets and refund what was paid. 200 also the second time."""
     found = await _decided(request, asker)
-    ended = await operations.cancel(request.app.desk, found.reservation_id)
+    ended = await operations.cancel(request.app.engine, found.reservation_id)
     if ended.status != found.status:
         metrics.reserved(ended.status)
     return json_response(200, reservation_document(ended), [_PRIVATE])
@@ -316,7 +316,7 @@ async def cancel(request: Request, asker: Asker) -> Response:
 async def extend(request: Request, asker: Asker) -> Response:
     """Extend a hold, once, if the event offers it. 200 also the second time."""
     found = await _decided(request, asker)
-    extended = await operations.extend(request.app.desk, found.reservation_id)
+    extended = await operations.extend(request.app.engine, found.reservation_id)
     return json_response(200, reservation_document(extended), [_PRIVATE])
 
 
@@ -325,21 +325,21 @@ async def _decided(request: Request, asker: Asker) -> Reservation:
     found = await _found(request, asker, staff_may=False)
     if found is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
-    await operations.count_change(request.app.desk, found, network_of(request, found.room_id))
+    await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
     return found
 
 
 async def _found(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
     """The asker's reservation, None while it is not decided. Anybody else's: ReservationNotFound."""
-    desk, reservation_id = request.app.desk, ReservationId(request.params["reservation_id"])
+    engine, reservation_id = request.app.engine, ReservationId(request.params["reservation_id"])
     for claims in asker.visitors:
         try:
-            found = await operations.get(desk, reservation_id, claims)
+            found = await operations.get(engine, reservation_id, claims)
         except ReservationNotFound:
             continue
         break
     else:
-        found = await operations.get(desk, reservation_id)
+        found = await operations.get(engine, reservation_id)
     if found is not None and not asker.owns(request, found) and not (staff_may and asker.is_staff()):
         raise ReservationNotFound
     return found

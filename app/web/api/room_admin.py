@@ -69,7 +69,7 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
     async def create() -> Response:
         settings = RoomSettings(**{name: getattr(body, name) for name in RoomSettings.__struct_fields__})
         made = await control.create_room(
-            request.app.line, RoomId(body.room_id), settings, by=author(request, account)
+            request.app.queues, RoomId(body.room_id), settings, by=author(request, account)
         )
         location = [(b"location", f"/v1/rooms/{made.room_id}".encode())]
         return json_response(201, room_document(made), location)
@@ -89,7 +89,7 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
 async def read_room(request: Request, account: Account) -> Response:
     """Get a room's settings."""
     with stores_answer():
-        return json_response(200, room_document(await request.app.line.rooms.read(_room_of(request))))
+        return json_response(200, room_document(await request.app.queues.rooms.read(_room_of(request))))
 
 
 @endpoint(
@@ -106,7 +106,7 @@ async def change_room(request: Request, account: Account, body: msgspec.Struct) 
     """Change a room's settings, from the next admission tick on."""
     patch = msgspec.to_builtins(body)
     room_id = RoomId(request.params["room_id"])
-    changed = await control.configure(request.app.line, room_id, patch, by=author(request, account))
+    changed = await control.configure(request.app.queues, room_id, patch, by=author(request, account))
     request.app.board.outdated(room_id)
     return json_response(200, room_document(changed))
 
@@ -147,7 +147,7 @@ async def close_room(request: Request, account: Account) -> Response:
 async def remove_visitor(request: Request, account: Account) -> Response:
     """Remove a visitor from the room for good: their place or their session."""
     room_id, visitor_id = RoomId(request.params["room_id"]), VisitorId(request.params["visitor_id"])
-    await control.remove(request.app.line, room_id, visitor_id, by=author(request, account))
+    await control.remove(request.app.queues, room_id, visitor_id, by=author(request, account))
     return empty()
 
 
@@ -157,6 +157,6 @@ def _room_of(request: Request) -> RoomId:
 
 async def _step(request: Request, account: Account, action: RoomAction) -> Response:
     room_id = RoomId(request.params["room_id"])
-    room = await control.set_state(request.app.line, room_id, action, by=author(request, account))
+    room = await control.set_state(request.app.queues, room_id, action, by=author(request, account))
     request.app.board.outdated(room_id)
     return json_response(200, room_document(room))

@@ -11,7 +11,7 @@ from app.core.email import mailbox
 from app.core.errors import (
     CredentialInvalid,
     CredentialMissing,
-    LeftTheLine,
+    LeftQueue,
     LimitExceeded,
     NoShow,
     NotFound,
@@ -19,7 +19,7 @@ from app.core.errors import (
     PlaceNotFound,
     RateLimited,
     RemovedByStaff,
-    RemovedFromLine,
+    RemovedFromQueue,
     Restoring,
     RoomClosed,
     RoomNotFound,
@@ -77,7 +77,7 @@ from app.web.http.routes import STREAM, App, Events, Request, Response, empty, e
 TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
 IN_ROOM = (RoomNotFound, Restoring, *AWAY)  # what needs the room itself
-ENDINGS = (NoShow, SessionExpired, LeftTheLine, SessionDone, RemovedFromLine)
+ENDINGS = (NoShow, SessionExpired, LeftQueue, SessionDone, RemovedFromQueue)
 _PRIVATE = (b"cache-control", b"no-store")
 COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
 
@@ -115,10 +115,10 @@ class PlaceChange(Struct, frozen=True):
 @endpoint("GET", "/v1/rooms", tag=TAG, answers={200: Page[StatusDocument]}, query=PageQuery, errors=AWAY)
 async def list_rooms(request: Request, query: PageQuery) -> Response:
     """List public rooms: open ones before closed ones, then by room_id."""
-    line = request.app.line
-    found = await room_lists.listed(line, public_only=True, limit=query.per_page, offset=query.offset)
+    queues = request.app.queues
+    found = await room_lists.listed(queues, public_only=True, limit=query.per_page, offset=query.offset)
     documents = [status_document(room, status) for room, status in found]
-    return page_response(request, query, documents, await room_lists.count(line, public_only=True))
+    return page_response(request, query, documents, await room_lists.count(queues, public_only=True))
 
 
 @endpoint(
@@ -190,7 +190,7 @@ async def join(request: Request, body: JoinBody) -> Response:
         network=network,
         quantity=body.quantity or 0,
     )
-    place, now = await queue.join(app.line, room_id, joining)
+    place, now = await queue.join(app.queues, room_id, joining)
     if email is not None or (known and place.new and bearer(request)):
         await _keep_mailbox(request, email, body.locale or "", room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)
@@ -244,7 +244,7 @@ async def _known(request: Request) -> PlaceClaims | None:
 )
 async def place(request: Request, claims: PlaceClaims) -> Response:
     """Get my exact place."""
-    found, now = await queue.place(request.app.line, RoomId(request.params["room_id"]), claims)
+    found, now = await queue.place(request.app.queues, RoomId(request.params["room_id"]), claims)
     # Where there is an Authorization header, the claims are perhaps not those of this token.
     token = None if b"authorization" in request.headers else request.header(b"x-place-token")
     return await _place_response(request, found, now, 200, (claims, token) if token else None)
@@ -270,7 +270,7 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
 async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
     """Set how many tickets I want at once: I am not called while fewer are free, and keep my place."""
     room_id = RoomId(request.params["room_id"])
-    found, now = await queue.want(request.app.line, room_id, claims, body.quantity)
+    found, now = await queue.want(request.app.queues, room_id, claims, body.quantity)
     return await _place_response(request, found, now, 200)
 
 
@@ -291,7 +291,7 @@ async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Resp
 async def claim(request: Request, claims: PlaceClaims) -> Response:
     """Claim my booking token: 201 starts the session, 200 repeats the same one, 202 still waiting."""
     app, room_id = request.app, RoomId(request.params["room_id"])
-    found, now = await queue.claim(app.line, room_id, claims)
+    found, now = await queue.claim(app.queues, room_id, claims)
     if found.state != "active":
         return await _place_response(request, found, now, 202)
     token, exp = booking_token(app, room_id, found, now)
@@ -326,7 +326,7 @@ def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> t
 )
 async def leave(request: Request, claims: PlaceClaims) -> Response:
     """Leave the queue, or end the session."""
-    await queue.leave(request.app.line, RoomId(request.params["room_id"]), claims)
+    await queue.leave(request.app.queues, RoomId(request.params["room_id"]), claims)
     return empty()
 
 
@@ -389,7 +389,7 @@ async def _place_response(
     sent: tuple[PlaceClaims, str] | None = None,
 ) -> Response:
     app, room_id = request.app, RoomId(request.params["room_id"])
-    room = app.line.rooms.peek(room_id, now) or await app.line.rooms.of(room_id, now)
+    room = app.queues.rooms.peek(room_id, now) or await app.queues.rooms.of(room_id, now)
     token = place_token(app.places, found, now, room_id, sent)
     rate = room.settings.admission_rate_per_minute
     document = place_document(room_id, found, now, rate, token)

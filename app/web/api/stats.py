@@ -120,9 +120,9 @@ class InstallationStats(msgspec.Struct, frozen=True):
 )
 async def room_stats(request: Request, account: Account) -> Response:
     """Get counters and percentiles of a room since its opening."""
-    line, room_id = request.app.line, RoomId(request.params["room_id"])
-    found = await stats.room(line, room_id)
-    waits = await stats.waits_s(line, room_id)
+    queues, room_id = request.app.queues, RoomId(request.params["room_id"])
+    found = await stats.room(queues, room_id)
+    waits = await stats.waits_s(queues, room_id)
     event_id = found.room.event_id
     document = RoomStats(
         **_line(found),
@@ -144,7 +144,7 @@ async def room_stats(request: Request, account: Account) -> Response:
 async def installation_stats(request: Request, account: Account) -> Response:
     """Get the figures of the whole installation."""
     stores = request.app.stores
-    rooms = [RoomLineFigures(**_line(it)) for it in await stats.rooms(request.app.line, ROOMS_MAX)]
+    rooms = [RoomLineFigures(**_line(it)) for it in await stats.rooms(request.app.queues, ROOMS_MAX)]
     document = InstallationStats(
         lines=_sum(rooms),
         rooms=rooms,

@@ -101,7 +101,7 @@ async def step(request: Request, staff: Staff, form: dict[str, str]) -> Response
         return await _room(request, staff, {}, "There is no such step.", ValidationFailed.status)
     room_id = _room_id(request)
     try:
-        await control.set_state(request.app.line, room_id, asked, by=staff.by)
+        await control.set_state(request.app.queues, room_id, asked, by=staff.by)
     except Conflict as refusal:
         return await _room(request, staff, {}, refusal.detail, refusal.status)
     return _changed(request, room_id)
@@ -115,7 +115,7 @@ async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Resp
         patch["message"] = form["message"].replace("\r\n", "\n")
     room_id = _room_id(request)
     try:
-        await control.configure(request.app.line, room_id, patch, by=staff.by)
+        await control.configure(request.app.queues, room_id, patch, by=staff.by)
     except ValidationFailed as refusal:
         return await _room(request, staff, form, refusal.detail, refusal.status)
     return _changed(request, room_id)
@@ -127,7 +127,7 @@ async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response
     room_id, number = _room_id(request), form.get("audit_id", "")
     audit_id = typed.whole(number) or 0
     try:
-        await control.undo(request.app.line, room_id, audit_id, by=staff.by)
+        await control.undo(request.app.queues, room_id, audit_id, by=staff.by)
     except Conflict as refusal:
         return await _room(request, staff, {}, refusal.detail, refusal.status)
     return _changed(request, room_id)
@@ -137,7 +137,7 @@ async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response
 async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Remove a visitor from the room for good: their place or their session."""
     room_id, visitor_id = _room_id(request), VisitorId(request.params["visitor_id"])
-    await control.remove(request.app.line, room_id, visitor_id, by=staff.by)
+    await control.remove(request.app.queues, room_id, visitor_id, by=staff.by)
     request.app.board.outdated(room_id)
     return see(f"/admin/rooms/{room_id}?find={visitor_id}#find")
 

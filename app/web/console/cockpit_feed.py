@@ -20,7 +20,7 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.loops import Loops
 from app.monitoring import history, stats
 from app.store.sql.audit import AuditFilter
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 from app.web.console.cockpit_document import ChangeLine, Cockpit, change_lines, cockpit
 from app.web.http.status_board import Board
 
@@ -53,8 +53,8 @@ class Watched:
 class Feeds:
     """One per process."""
 
-    def __init__(self, line: Line, board: Board, running: Loops, closing: asyncio.Event) -> None:
-        self._line = line
+    def __init__(self, queues: Queues, board: Board, running: Loops, closing: asyncio.Event) -> None:
+        self._queues = queues
         self._board = board
         self._running = running
         self._closing = closing
@@ -105,18 +105,18 @@ class Feeds:
     async def _read(self, room_id: RoomId, watched: Watched) -> None:
         """Bring it up to date."""
         shown = await self._board.current(room_id)
-        await self._line.marks.note(room_id)  # a room that is watched is sampled
+        await self._queues.marks.note(room_id)  # a room that is watched is sampled
         watched.room, watched.status = shown.room, shown.status
         newest_ms = watched.tail[-1].at_ms if watched.tail else now_ms() - KEPT_MS
-        found = await history.lately(self._line.stores, room_id, newest_ms + 1)
+        found = await history.lately(self._queues.stores, room_id, newest_ms + 1)
         watched.tail = [*watched.tail, *found]
         watched.points.extend(points(watched.tail)[len(watched.tail) - len(found) :])
         watched.tail = [it for it in watched.tail if it.at_ms >= watched.tail[-1].at_ms - 2 * RATE_OVER_MS]
-        watched.workers = await stats.workers(self._line.stores.redis)
+        watched.workers = await stats.workers(self._queues.stores.redis)
         now = time.monotonic()
         if watched.version != shown.room.version or now - watched.changes_at > CHANGES_EVERY_S:
             wanted = AuditFilter("room", room_id)
-            entries, _ = await audit.entries(self._line.stores, wanted, limit=CHANGES_MAX, offset=0)
+            entries, _ = await audit.entries(self._queues.stores, wanted, limit=CHANGES_MAX, offset=0)
             watched.changes, watched.version = change_lines(entries), shown.room.version
             watched.changes_at = now
 

@@ -59,7 +59,7 @@ class Step(msgspec.Struct, frozen=True):
     href: str = ""
 
 
-class Line(msgspec.Struct, frozen=True):
+class OrderLine(msgspec.Struct, frozen=True):
     """One line of what was ordered."""
 
     name: str
@@ -74,7 +74,7 @@ class OrderPage(msgspec.Struct, frozen=True):
     staff: Staff
     story: OrderStory
     event: Event
-    lines: list[Line]
+    lines: list[OrderLine]
     history: list[Step]
     chips: dict[str, str]
     problem: str = ""
@@ -119,7 +119,7 @@ async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> 
     """Give its tickets back, and the money."""
     reservation_id = ReservationId(request.params["reservation_id"])
     try:
-        ended = await orders.cancel(request.app.desk, reservation_id, by=staff.by)
+        ended = await orders.cancel(request.app.engine, reservation_id, by=staff.by)
     except Conflict as refusal:
         return await _order(request, staff, refusal.detail, refusal.status)
     metrics.reserved(ended.status)
@@ -147,7 +147,7 @@ async def _order(request: Request, staff: Staff, problem: str = "", status: int 
     event, types = await catalog.event(request.app.stores, story.reservation.event_id)
     names = {it.ticket_type_id: it.name for it in types}
     lines = [
-        Line(
+        OrderLine(
             names.get(it.ticket_type_id, it.ticket_type_id),
             it.quantity,
             it.price,

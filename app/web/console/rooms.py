@@ -28,9 +28,9 @@ class RoomsPage(msgspec.Struct, frozen=True):
 @console_page("/admin", section="Sales")
 async def rooms(request: Request, staff: Staff) -> Response:
     """The rooms."""
-    fields, line = asked(request), request.app.line
+    fields, queues = asked(request), request.app.queues
     number = page_number(fields)
-    found = await room_lists.listed(line, False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
-    total = await room_lists.count(line, False)
+    found = await room_lists.listed(queues, False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    total = await room_lists.count(queues, False)
     more, address = number * PER_PAGE < total, to_page(request, fields)
     return respond("console/rooms.html", RoomsPage(staff, found, total, number, more, address))

@@ -60,7 +60,7 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
     if form.get("do") != "save":
         return _page(request, staff, room, wanted)
     await control.configure(
-        request.app.line, room.room_id, {"theme": msgspec.to_builtins(wanted)}, by=staff.by
+        request.app.queues, room.room_id, {"theme": msgspec.to_builtins(wanted)}, by=staff.by
     )
     request.app.board.outdated(room.room_id)
     return see(f"/admin/rooms/{room.room_id}/theme")
@@ -77,7 +77,7 @@ async def preview_css(request: Request, staff: Staff) -> Response:
 
 
 async def _room(request: Request) -> Room:
-    found, _ = await queue.status(request.app.line, RoomId(request.params["room_id"]))
+    found, _ = await queue.status(request.app.queues, RoomId(request.params["room_id"]))
     return found
 
 

@@ -139,7 +139,7 @@ async def gate(request: Request, query: GateQuery) -> Response:
         if settings.gate_fail == "open":
             return _bypass("gate_fail=open")
         place = None
-    if place is None and settings.gate_fail == "open" and request.app.line.postgres.away:
+    if place is None and settings.gate_fail == "open" and request.app.queues.postgres.away:
         return _bypass("gate_fail=open")  # nobody is called meanwhile, crowd or not
     if place is None:
         metrics.GATE.labels("queued").inc()

@@ -72,7 +72,7 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
     """
     face = Face(**{name: getattr(body, name) for name in Face.__struct_fields__})
     by = author(request, account)
-    await request.app.line.rooms.read(_room_of(request))
+    await request.app.queues.rooms.read(_room_of(request))
     made, is_new = await knownuser.set_face(
         request.app.faces, _room_of(request), face, body.secret_key, by=by
     )
@@ -107,7 +107,7 @@ async def read_knownuser(request: Request, account: Account) -> Response:
 )
 async def delete_knownuser(request: Request, account: Account) -> Response:
     """Remove a room's KnownUser v3 settings."""
-    await request.app.line.rooms.read(_room_of(request))
+    await request.app.queues.rooms.read(_room_of(request))
     await knownuser.remove_face(request.app.faces, _room_of(request), by=author(request, account))
     return empty()
 
@@ -175,7 +175,7 @@ async def _config(request: Request, faces: list[RoomFace]) -> Response:
 async def _known(request: Request) -> RoomFace:
     """The room's face. Raises RoomNotFound, NotFound."""
     room_id = _room_of(request)
-    await request.app.line.rooms.read(room_id)
+    await request.app.queues.rooms.read(room_id)
     found = await knownuser.face_of(request.app.faces, room_id)
     if found is None:
         raise NotFound(knownuser.NO_FACE)

@@ -13,7 +13,7 @@ from app.core.errors import RoomNotFound, StoreUnavailable
 from app.core.gating import Bypass
 from app.core.model import Room, RoomId, RoomSettings
 from app.store.away import stores_answer
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 from app.web.http.status_board import Board
 
 FRESH_S = 1.0
@@ -23,8 +23,8 @@ AGAIN_S = 1.0  # after a store was unavailable: others are not made to wait for 
 class GateRooms:
     """One per process."""
 
-    def __init__(self, line: Line, board: Board) -> None:
-        self._line = line
+    def __init__(self, queues: Queues, board: Board) -> None:
+        self._queues = queues
         self._board = board
         self._looked_at: dict[RoomId, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
@@ -36,7 +36,7 @@ class GateRooms:
 
         Raises RoomNotFound.
         """
-        room = self._line.rooms.known(room_id)
+        room = self._queues.rooms.known(room_id)
         if room is None:
             room = await self._first_look(room_id)
         elif time.monotonic() - self._looked_at.get(room_id, 0.0) > FRESH_S:
@@ -73,7 +73,7 @@ class GateRooms:
 
     async def _from_postgres(self, room_id: RoomId) -> Room:
         with stores_answer():
-            return await self._line.rooms.get(room_id)
+            return await self._queues.rooms.get(room_id)
 
     async def _look(self, room_id: RoomId) -> None:
         """Bring it up to date; a room that was deleted is forgotten by whoever looks for it."""

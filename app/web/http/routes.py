@@ -26,10 +26,10 @@ from app.gate.knownuser import Faces
 from app.gate.sessions import Gate
 from app.loops import Loops
 from app.monitoring.readiness import Readiness
-from app.reservations.pending import Desk
+from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import Stores
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 from app.web.http.client_ip import Network
 from app.web.http.streaming import Audience
 
@@ -60,8 +60,8 @@ class App:
 
     settings: Settings
     stores: Stores
-    line: Line
-    desk: Desk
+    queues: Queues
+    engine: ReservationEngine
     places: PlaceSigner
     claims: ClaimSigner
     traces: Traces

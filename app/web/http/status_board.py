@@ -25,7 +25,7 @@ from app.store.pubsub import listen
 from app.store.single_flight import SingleFlight
 from app.store.spans import shared_task
 from app.waiting_room import queue
-from app.waiting_room.queue import Line
+from app.waiting_room.queue import Queues
 from app.web.documents.waiting_room import StatusDocument, status_document
 from app.web.http.sse import COMMENT, COMMENT_EVERY_S, event, retry
 from app.web.http.streaming import END, Audience, Message, Stream, part
@@ -65,8 +65,8 @@ class Viewers:
 class Board:
     """One per process; `keep` and `listen` have to run for its streams to move."""
 
-    def __init__(self, line: Line, redis: RedisClient, closing: asyncio.Event) -> None:
-        self._line = line
+    def __init__(self, queues: Queues, redis: RedisClient, closing: asyncio.Event) -> None:
+        self._queues = queues
         self._redis = redis
         self._closing = closing
         self._shown: dict[RoomId, Shown] = {}
@@ -130,7 +130,7 @@ class Board:
 
     async def _read(self, room_id: RoomId) -> Shown:
         try:
-            room, status = await queue.status(self._line, room_id)
+            room, status = await queue.status(self._queues, room_id)
         except RoomNotFound:
             self._shown.pop(room_id, None)
             raise

@@ -61,7 +61,7 @@ async def event_page(
     visitor = visitor_of(request, found.room_id)
     mine = []
     if visitor is not None:
-        mine = await operations.of_visitor(request.app.desk, found.event_id, visitor.visitor_id)
+        mine = await operations.of_visitor(request.app.engine, found.event_id, visitor.visitor_id)
     names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
     now, bands, most = now_ms(), bands_of(ticket_types), found.max_tickets_per_visitor
     opened = _opened(request, chosen)
@@ -113,7 +113,7 @@ async def reservation(request: Request) -> Response:
 
 async def owned(request: Request) -> Reservation:
     """The reservation of the address, for its owner only. Raises ReservationNotFound."""
-    found = await operations.get(request.app.desk, ReservationId(request.params["reservation_id"]))
+    found = await operations.get(request.app.engine, ReservationId(request.params["reservation_id"]))
     try:
         who = await asker(request)
     except NOT_A_CREDENTIAL:

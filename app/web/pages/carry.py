@@ -83,7 +83,7 @@ async def _carried(request: Request, code: CarryCode, to_id: VisitorId, *, repla
         return "absent"
     if code.visitor_id == to_id:
         return "used"  # it is theirs already
-    return await queue.carry(request.app.line, code, to_id, replace=replace)
+    return await queue.carry(request.app.queues, code, to_id, replace=replace)
 
 
 async def _page(request: Request, problem: str = "", code: str = "") -> Response:

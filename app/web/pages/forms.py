@@ -98,7 +98,7 @@ async def join(request: Request) -> Response:
         return ask_for_cookie(request)
     joining = Joining(known.visitor_id, known, network_of(request, room_id))
     try:
-        place, status = await queue.join(request.app.line, room_id, joining)
+        place, status = await queue.join(request.app.queues, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):
         return back  # the page shows it
     set_place(back, request, place, status)
@@ -125,7 +125,7 @@ async def want(request: Request) -> Response:
     if claims is None or not 1 <= quantity <= QUANTITY_MAX:
         return back
     try:
-        place, status = await queue.want(request.app.line, room_id, claims, quantity)
+        place, status = await queue.want(request.app.queues, room_id, claims, quantity)
     except (Over, PlaceNotFound, NotWaiting, LimitExceeded):
         return back  # the page shows it what they stand for
     set_place(back, request, place, status)
@@ -140,12 +140,12 @@ async def enter(request: Request) -> Response:
     if claims is None:
         return back
     try:
-        place, status = await queue.claim(request.app.line, room_id, claims)
+        place, status = await queue.claim(request.app.queues, room_id, claims)
     except (Over, PlaceNotFound):
         return back
     if place.state != "active":
         return back
-    goal = goal_of(await request.app.line.rooms.of(room_id, status), asked_return(request))
+    goal = goal_of(await request.app.queues.rooms.of(room_id, status), asked_return(request))
     response = see(goal) if goal.startswith("/") else back
     token, exp = booking_token(request.app, room_id, place, status)
     add_cookie(response, booking_cookie(request, room_id, token, exp))
@@ -157,7 +157,7 @@ async def leave(request: Request) -> Response:
     room_id = RoomId(request.params["room_id"])
     claims = visitor_of(request, room_id)
     if claims is not None:
-        await queue.leave(request.app.line, room_id, claims)
+        await queue.leave(request.app.queues, room_id, claims)
     return _see_room(request)
 
 
@@ -175,7 +175,7 @@ async def reserve(request: Request) -> Response:
         return await event_page(request, "session_ended", chosen, CredentialMissing.status)
     try:
         reserved = await operations.reserve(
-            request.app.desk,
+            request.app.engine,
             claims,
             event_id,
             wanted,
@@ -228,10 +228,10 @@ async def pay(request: Request) -> Response:
     payment = Payment("card", token)
     try:
         if it.amount:
-            answer = await operations.confirm(request.app.desk, it.reservation_id, payment, _key(form))
+            answer = await operations.confirm(request.app.engine, it.reservation_id, payment, _key(form))
             became = answer.reservation
         else:
-            became = await paid_elsewhere.confirm_free(request.app.desk, it.reservation_id)
+            became = await paid_elsewhere.confirm_free(request.app.engine, it.reservation_id)
         query = f"?{PAYMENT_ASKED.decode()}" if became.status == "paying" else ""
     except PaymentDeclined as refusal:
         return await reservation_page(request, it, refusal.code, token, refusal.status)
@@ -246,7 +246,7 @@ async def cancel(request: Request) -> Response:
     """Give the tickets back."""
     it = await _counted(request)
     with suppress(Conflict):
-        await operations.cancel(request.app.desk, it.reservation_id)
+        await operations.cancel(request.app.engine, it.reservation_id)
     return see(f"/reservations/{it.reservation_id}")
 
 
@@ -254,14 +254,14 @@ async def extend(request: Request) -> Response:
     """Put off the end of the hold."""
     it = await _counted(request)
     with suppress(Conflict, HoldExpired):  # the page shows it what became of it
-        await operations.extend(request.app.desk, it.reservation_id)
+        await operations.extend(request.app.engine, it.reservation_id)
     return see(f"/reservations/{it.reservation_id}")
 
 
 async def _counted(request: Request) -> Reservation:
     """The visitor's reservation, which they are about to do something with. Raises RateLimited."""
     it = await owned(request)
-    await operations.count_change(request.app.desk, it, network_of(request, it.room_id))
+    await operations.count_change(request.app.engine, it, network_of(request, it.room_id))
     return it
 
 

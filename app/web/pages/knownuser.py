@@ -47,9 +47,9 @@ async def enter(request: Request) -> Response:
     asked = _query(request)
     face, room = await _face(request, asked.get("c", ""), asked.get("e", ""))
     return_to = allowed(asked.get("t", ""), room.settings)
-    line = f"/rooms/{room.room_id}{return_query(return_to)}"
+    queue_path = f"/rooms/{room.room_id}{return_query(return_to)}"
     if is_part_of_foreign_page(request):
-        return _moved(line)
+        return _moved(queue_path)
     if room.settings.gate_mode == "off":
         return _back(request, face, room, return_to, "disabled")
     known = visitors.visitor_of(request, room.room_id)
@@ -65,7 +65,7 @@ async def enter(request: Request) -> Response:
         except (StoreUnavailable, Restoring):
             if room.settings.gate_fail == "open":
                 return _back(request, face, room, return_to, "safetynet")
-    response = _to_shop(request, face, room, return_to, place) if place else _moved(line)
+    response = _to_shop(request, face, room, return_to, place) if place else _moved(queue_path)
     if (place or named) and who.visitor_id != visitor_id:
         add_cookie(response, newcomer_cookie(request, room.room_id, who.visitor_id))
     return response

@@ -68,7 +68,7 @@ async def leave_email(request: Request) -> Response:
         return back
     try:
         email = mailbox(text)
-        await queue.place(request.app.line, room_id, claims)  # throttled; and there is such a place
+        await queue.place(request.app.queues, room_id, claims)  # throttled; and there is such a place
     except (ValidationFailed, PlaceNotFound):
         return back
     locale = await mail_locale(request, room_id)
@@ -112,7 +112,7 @@ async def confirm_by_code(request: Request) -> Response:
     if claims is None:
         return see(back)
     try:
-        await queue.place(request.app.line, room_id, claims)  # throttled
+        await queue.place(request.app.queues, room_id, claims)  # throttled
         code = typed.code(form.get("code", ""))[:20]
         await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, code)
     except (ValidationFailed, PlaceNotFound):

@@ -29,7 +29,7 @@ async def mine(request: Request) -> Response:
     except NOT_A_CREDENTIAL:
         who = Asker((), None)
     visitors = {it.room_id: it.visitor_id for it in who.visitors}
-    found = await operations.of_visits(request.app.desk, visitors)
+    found = await operations.of_visits(request.app.engine, visitors)
     sales = {it.event_id: await _sale(request, it) for it in {each.event_id: each for each in found}.values()}
     views = [(it, sales[it.event_id].view(it)) for it in found]
     document = MinePage(

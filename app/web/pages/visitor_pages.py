@@ -33,7 +33,7 @@ async def sales(request: Request) -> Response:
         return await knownuser.enter(request)
     posters: Posters = current_app.extensions[POSTERS]
     lines = []
-    for found, status in await room_lists.listed(request.app.line, public_only=True):
+    for found, status in await room_lists.listed(request.app.queues, public_only=True):
         head = await posters.of_room(request.app.stores, found)
         name = head.name if head else found.settings.name
         lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))

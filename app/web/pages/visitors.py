@@ -74,7 +74,7 @@ async def place_of(
     if claims is None:
         return None
     try:
-        return await queue.place(request.app.line, room_id, claims)
+        return await queue.place(request.app.queues, room_id, claims)
     except PlaceNotFound:
         return None
 
@@ -138,7 +138,7 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
     claims = visitor_of(request, room_id)
     found = await place_of(request, room_id, claims) if claims else None
     place, status = found or (None, shown.status)
-    room = await request.app.line.rooms.of(room_id, status)
+    room = await request.app.queues.rooms.of(room_id, status)
     rate = room.settings.admission_rate_per_minute
     return Standing(
         room=room,
