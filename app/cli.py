@@ -96,13 +96,13 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "fairgate"
-        _tell(f"{error.format_message()} (see `{command} --help`)")
+        _print_error(f"{error.format_message()} (see `{command} --help`)")
         return error.exit_code
     except WrongUsage as error:
-        _tell(str(error))
+        _print_error(str(error))
         return WRONG_USAGE
     except (CannotRun, Refusal) as error:
-        _tell(str(error))
+        _print_error(str(error))
         return FAILED
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
@@ -110,7 +110,7 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:  # entry point: whatever it is, the operator gets one line
-        _tell(_unforeseen(error))
+        _print_error(_unforeseen(error))
         return FAILED
 
 
@@ -124,5 +124,5 @@ def _unforeseen(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error} (FAIRGATE_LOG_LEVEL=debug shows where)"
 
 
-def _tell(line: str) -> None:
+def _print_error(line: str) -> None:
     print(f"fairgate: {' '.join(line.split())}", file=sys.stderr, flush=True)

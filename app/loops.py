@@ -68,7 +68,7 @@ class Loops:
         `name` is what it is counted under; `of` says which room or other thing, where there is one each.
         """
         breaks = _Breaks(name, of)
-        task = shared_task(_kept(run, breaks))
+        task = shared_task(_keep_running(run, breaks))
         task.set_name(f"{name} {of}".rstrip())
         self._running[task] = breaks
         task.add_done_callback(self._running.pop)
@@ -96,7 +96,7 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*ending, return_exceptions=True)
 
 
-async def _kept(run: Callable[[], Awaitable[None]], breaks: _Breaks) -> None:
+async def _keep_running(run: Callable[[], Awaitable[None]], breaks: _Breaks) -> None:
     me = asyncio.current_task()
     assert me is not None
     structlog.contextvars.bind_contextvars(loop=breaks.name, **({"of": breaks.of} if breaks.of else {}))

@@ -22,8 +22,8 @@ from app.core.handover import HandoverSigner
 from app.core.knownuser import Sealer
 from app.core.tokens import PlaceSigner
 from app.gate import sessions
-from app.gate.ended_sessions import Ends
-from app.gate.knownuser import Faces
+from app.gate.ended_sessions import EndedSessions
+from app.gate.knownuser import Connectors
 from app.loops import Loops
 from app.monitoring import counts, health, heartbeat
 from app.monitoring.exposition import Drift
@@ -38,22 +38,22 @@ from app.web.api.security_txt import register_security_txt
 from app.web.console.cockpit_feed import Feeds
 from app.web.console.registry import register_console_pages
 from app.web.gate.rooms import GateRooms
-from app.web.http.cache import Kept
+from app.web.http.cache import TimedCache
 from app.web.http.client_ip import trusted_networks
 from app.web.http.hot_lane import HotLane
 from app.web.http.in_flight import InFlight
 from app.web.http.open_streams import OpenStreams
 from app.web.http.quart_adapter import DRAIN_MAX, register_endpoints
 from app.web.http.routes import App
-from app.web.http.status_board import Board
+from app.web.http.status_board import StatusBoard
 from app.web.http.throttles import Throttles
 from app.web.pages.docs import register_docs
 from app.web.pages.visitor_pages import register_pages
 
 AVAILABILITY_FRESH_S = 1.0
-FACE_FRESH_S = 2.0  # how a room speaks to a shop's connector
+CONNECTOR_FRESH_S = 2.0  # how a room speaks to a shop's connector
 READINESS_FRESH_S = 1.0
-STANDING_FRESH_S = 2.0  # of who reads: whoever changes something is looked up each time
+ACCOUNT_FRESH_S = 2.0  # of who reads: whoever changes something is looked up each time
 RESERVATION_COUNTS_FRESH_S = 5.0  # counted by going over all reservations
 
 
@@ -102,23 +102,23 @@ async def _opened(
         connected(settings) as stores,
         operations.open_engine(stores, settings, running) as engine,
     ):
-        await health.tell_faults(stores)
+        await health.log_store_faults(stores)
         queues = waiting_room.open_queues(stores, settings)
         keyring = await signing_keys.open_keyring(stores.postgres)
-        board = Board(queues, stores.redis, closing)
-        ends = Ends(stores.redis)
-        hidden = Hidden(stores.postgres, board.hide)
+        status_board = StatusBoard(queues, stores.redis, closing)
+        ended_sessions = EndedSessions(stores.redis)
+        hidden = Hidden(stores.postgres, status_board.hide)
         await hidden.refresh()
         name = heartbeat.new_name()
         present = partial(heartbeat.keep_present, stores.redis, name, running)
         tasks = [
-            running.start("board", board.keep),
-            running.start("board_listener", board.listen),
-            running.start("ends", ends.keep),
+            running.start("board", status_board.keep),
+            running.start("board_listener", status_board.listen),
+            running.start("ends", ended_sessions.keep),
             running.start("hidden", hidden.keep),
             running.start("signing_keys", keyring.keep_fresh),
             running.start("postgres_watch", queues.postgres.keep),
-            running.start("counts", partial(counts.keep_told, stores.redis, name)),
+            running.start("counts", partial(counts.keep_published, stores.redis, name)),
             running.start("presence", present),
         ]
         try:
@@ -133,24 +133,24 @@ async def _opened(
                 handover=HandoverSigner(settings.secret.get_secret_value().encode()),
                 devices=DeviceSigner(settings.secret.get_secret_value().encode()),
                 keyring=keyring,
-                board=board,
+                status_board=status_board,
                 gate=sessions.open_gate(queues),
-                gate_rooms=GateRooms(queues, board),
-                ends=ends,
-                faces=Faces(stores, Sealer(settings.secret.get_secret_value().encode())),
-                kept_faces=Kept(FACE_FRESH_S),
+                gate_rooms=GateRooms(queues, status_board),
+                ended_sessions=ended_sessions,
+                connectors=Connectors(stores, Sealer(settings.secret.get_secret_value().encode())),
+                connector_cache=TimedCache(CONNECTOR_FRESH_S),
                 hidden=hidden,
-                feeds=Feeds(queues, board, running, closing),
+                feeds=Feeds(queues, status_board, running, closing),
                 loops=running,
-                queue=queue,
+                job_queue=queue,
                 throttles=Throttles(stores, settings),
                 passwords=Passwords(),
-                availability=Kept(AVAILABILITY_FRESH_S),
-                standings=Kept(STANDING_FRESH_S),
-                reservation_counts=Kept(RESERVATION_COUNTS_FRESH_S),
-                seat_maps=Kept(AVAILABILITY_FRESH_S),
+                availability=TimedCache(AVAILABILITY_FRESH_S),
+                current_accounts=TimedCache(ACCOUNT_FRESH_S),
+                reservation_counts=TimedCache(RESERVATION_COUNTS_FRESH_S),
+                seat_maps=TimedCache(AVAILABILITY_FRESH_S),
                 open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
-                readiness=Kept(READINESS_FRESH_S),
+                readiness=TimedCache(READINESS_FRESH_S),
                 drift=Drift(),
                 contract=contract,
                 trusted=trusted_networks(settings.trusted_proxies),

@@ -190,7 +190,7 @@ def reserved(outcome: str, count: int = 1) -> None:
     _reserved(outcome).inc(count)
 
 
-class Totals:
+class InstallationTotals:
     """Adds what this process counts to the sums of all processes in Redis, which outlive it.
 
     A process that is killed takes the last second with it, and an answer that is lost may count twice: these
@@ -198,14 +198,14 @@ class Totals:
     """
 
     def __init__(self) -> None:
-        self._told = _counted()
+        self._published = _counted()
 
-    async def tell(self, redis: RedisClient) -> None:
+    async def publish(self, redis: RedisClient) -> None:
         """Add what was counted since the last time."""
         now = _counted()
-        grown = {name: count - self._told.get(name, 0) for name, count in now.items()}
+        grown = {name: count - self._published.get(name, 0) for name, count in now.items()}
         await add_totals(redis, {name: count for name, count in grown.items() if count}, now_ms())
-        self._told = now
+        self._published = now
 
 
 async def totals(redis: RedisClient) -> dict[str, int]:

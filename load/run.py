@@ -66,12 +66,12 @@ async def run(wanted: Wanted) -> bool:
     """One run. True: the verdict is good. Raises CannotRun."""
     if find_spec("locust") is None:
         raise NoTarget("Locust is not installed; install it with: pip install 'fairgate[load]'")
-    _tell(f"{wanted.scenario}: {SCENARIOS[wanted.scenario].says}")
+    _print(f"{wanted.scenario}: {SCENARIOS[wanted.scenario].says}")
     async with (
         reached(wanted.host, wanted.folder, os.environ.get(TOKEN, ""), wanted.server) as target,
         target.client() as client,
     ):
-        _tell(f"{wanted.fans} visitors against {target.says}")
+        _print(f"{wanted.fans} visitors against {target.says}")
         if wanted.room:
             sale = await the_sale(client, wanted.room)
         else:
@@ -192,7 +192,7 @@ def _command(wanted: Wanted, plan: Plan) -> list[str]:
 async def _read(process: asyncio.subprocess.Process, last: deque[str], wanted: Wanted) -> None:
     assert process.stdout is not None
     if wanted.web:
-        _tell(f"Locust's page: http://127.0.0.1:{wanted.web_port} (Ctrl-C ends the run with the verdict)")
+        _print(f"Locust's page: http://127.0.0.1:{wanted.web_port} (Ctrl-C ends the run with the verdict)")
     async for raw in process.stdout:
         line = raw.decode(errors="replace").rstrip()
         if line.startswith(PROGRESS):
@@ -203,7 +203,7 @@ async def _read(process: asyncio.subprocess.Process, last: deque[str], wanted: W
     await process.wait()
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     print(f"load: {line}", file=sys.stderr, flush=True)
 
 

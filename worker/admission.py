@@ -17,7 +17,7 @@ from app import loops
 from app.core.clock import now_ms
 from app.core.model import RoomId
 from app.monitoring import counts
-from app.monitoring.heartbeat import Self
+from app.monitoring.heartbeat import ThisProcess
 from app.restoring.loaded_rooms import LOADS_MAX
 from app.store.connections import POSTGRES_AWAY
 from app.store.keys import WORKERS
@@ -26,7 +26,7 @@ from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
 from app.store.redis.loaded import loaded_rooms
 from app.store.sql import resting
 from worker.context import WorkerContext
-from worker.gate import DUE_WITHIN_S, TICK_S, Answering, Gate, Ticks
+from worker.gate import DUE_WITHIN_S, TICK_S, PostgresAnswers, RoomTicker, TickBatches
 from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ VISITS_MAX = 20  # rooms that are looked at once, begun with each round of `Watc
 ROUND_EVERY_S = 60.0
 
 
-class Watch:
+class BusyRooms:
     """Which rooms there is work for, and whether Postgres answers.
 
     By the marks in Redis: those in which anybody is or was a moment ago. By Postgres: those that staff
@@ -49,7 +49,7 @@ class Watch:
 
     def __init__(self, ctx: WorkerContext) -> None:
         self._ctx = ctx
-        self._gates: dict[RoomId, Gate] = {}
+        self._tickers: dict[RoomId, RoomTicker] = {}
         self._tasks: dict[RoomId, asyncio.Task[None]] = {}
         self._changed: dict[RoomId, int] = {}
         self._due: set[RoomId] = set()
@@ -58,16 +58,16 @@ class Watch:
         self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
         self._round_at = 0.0
         self._marked_at = 0.0
-        self._postgres = Answering()
-        self._ticks = Ticks(ctx.stores.redis, self._postgres)
+        self._postgres = PostgresAnswers()
+        self._ticks = TickBatches(ctx.stores.redis, self._postgres)
         self._restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
         """Keep a gate for every room there is work for, until the worker stops."""
         try:
             await repeat(self._ctx.stopping, "admit_rooms", self._once, TICK_S)
-            for gate in self._gates.values():
-                gate.dismiss()
+            for ticker in self._tickers.values():
+                ticker.dismiss()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         finally:
             await loops.end(self._tasks.values())  # those that a store keeps waiting
@@ -78,16 +78,16 @@ class Watch:
         wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
         visits = await self._next_visits()
         await self._mark()
-        for room_id, gate in self._gates.items():
-            gate.version, gate.wanted = max(gate.version, visits.get(room_id, 0)), room_id in wanted
-            if gate.at_rest and not gate.wanted:
-                gate.dismiss()
+        for room_id, ticker in self._tickers.items():
+            ticker.version, ticker.wanted = max(ticker.version, visits.get(room_id, 0)), room_id in wanted
+            if ticker.at_rest and not ticker.wanted:
+                ticker.dismiss()
             else:
-                gate.tick_if_due()
-        for room_id in (wanted | visits.keys()) - self._gates.keys():
-            gate = self._gates[room_id] = self._gate(room_id)
-            gate.version, gate.wanted = visits.get(room_id, 0), room_id in wanted
-            self._tasks[room_id] = self._ctx.loops.start("admit_room", gate.run, of=room_id)
+                ticker.tick_if_due()
+        for room_id in (wanted | visits.keys()) - self._tickers.keys():
+            ticker = self._tickers[room_id] = self._ticker(room_id)
+            ticker.version, ticker.wanted = visits.get(room_id, 0), room_id in wanted
+            self._tasks[room_id] = self._ctx.loops.start("admit_room", ticker.run, of=room_id)
             self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
         return False
 
@@ -96,14 +96,16 @@ class Watch:
         if time.monotonic() - self._marked_at < MARK_EVERY_S:
             return
         self._marked_at = time.monotonic()
-        if awake := [room_id for room_id, gate in self._gates.items() if gate.ticked and not gate.at_rest]:
+        if awake := [
+            room_id for room_id, ticker in self._tickers.items() if ticker.ticked and not ticker.at_rest
+        ]:
             await mark_busy(self._ctx.stores.redis, KEYS, awake)
 
-    def _gate(self, room_id: RoomId) -> Gate:
-        return Gate(self._ctx.stores, room_id, self._ticks, self._postgres, self._restores)
+    def _ticker(self, room_id: RoomId) -> RoomTicker:
+        return RoomTicker(self._ctx.stores, room_id, self._ticks, self._postgres, self._restores)
 
     def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
-        del self._gates[room_id], self._tasks[room_id]
+        del self._tickers[room_id], self._tasks[room_id]
 
     async def _ask_postgres(self) -> None:
         """Each second: what staff changed, with what may have been committed late; less often what is due."""
@@ -135,22 +137,22 @@ class Watch:
 
 async def admit_rooms(ctx: WorkerContext) -> None:
     """Run the waiting rooms until the worker stops."""
-    await Watch(ctx).run()
+    await BusyRooms(ctx).run()
 
 
 async def report(ctx: WorkerContext) -> None:
     """Write this worker's heartbeat and counts every second."""
     redis = ctx.stores.redis
-    myself = Self()
+    this_process = ThisProcess()
 
     async def once() -> bool:
-        await heartbeats.tell(redis, ctx.worker_id, myself.about(ctx.loops))
-        await heartbeats.appear(redis, ctx.worker_id, now_ms(), WORKERS)
-        await counts.tell(ctx.stores.redis, ctx.worker_id)
+        await heartbeats.publish(redis, ctx.worker_id, this_process.about(ctx.loops))
+        await heartbeats.beat(redis, ctx.worker_id, now_ms(), WORKERS)
+        await counts.publish(ctx.stores.redis, ctx.worker_id)
         return False
 
     await repeat(ctx.stopping, "report", once, 1.0)
-    await counts.tell(ctx.stores.redis, ctx.worker_id)
+    await counts.publish(ctx.stores.redis, ctx.worker_id)
     await heartbeats.leave(redis, ctx.worker_id, WORKERS)
 
 

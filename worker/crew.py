@@ -46,7 +46,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
 GRACE_S = 1.5  # for the batch in hand at shutdown
 
 
-class Crew:
+class WorkerLoops:
     """The running loops of this process."""
 
     def __init__(self, ctx: WorkerContext) -> None:
@@ -81,11 +81,11 @@ async def start(arq: dict[Any, Any]) -> None:
             )
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         ctx = WorkerContext(settings, stores, worker_id, asyncio.Event(), arq["queue"])
-        await health.tell_faults(stores)
+        await health.log_store_faults(stores)
         log.info("working", worker_id=worker_id)
         gc_tuning.spare_what_started()
-        crew = Crew(ctx)
-        opened.push_async_callback(crew.finish)
+        running = WorkerLoops(ctx)
+        opened.push_async_callback(running.finish)
         if listener := arq.get("ops_listener"):
             told = Ops(stores, open_queues(stores, settings), ctx.loops)
             answering = ctx.loops.start("ops", partial(ops_server.serve, told, listener))

@@ -44,7 +44,7 @@ RECORD_EVERY_S = 1.0
 Moved = tuple[int | str | None, ...]
 
 
-class Answering:
+class PostgresAnswers:
     """Whether Postgres answers, as one worker knows it."""
 
     def __init__(self) -> None:
@@ -62,10 +62,10 @@ class Answering:
         return self.away or self.silent_s > AWAY_AFTER_S
 
 
-class Ticks:
+class TickBatches:
     """Ticks rooms: one round trip at a time to each server, for all that are due meanwhile."""
 
-    def __init__(self, redis: RedisClient, postgres: Answering) -> None:
+    def __init__(self, redis: RedisClient, postgres: PostgresAnswers) -> None:
         self._redis = redis
         self._postgres = postgres
         self._together: Coalescer[str, RoomKeys, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
@@ -81,15 +81,15 @@ class Ticks:
         return await admission.admit_each(self._redis, some, limit=limit, silent_ms=silent_ms)
 
 
-class Gate:
+class RoomTicker:
     """One worker's care of one room."""
 
     def __init__(
         self,
         stores: Stores,
         room_id: RoomId,
-        ticks: Ticks,
-        postgres: Answering,
+        ticks: TickBatches,
+        postgres: PostgresAnswers,
         restores: asyncio.Semaphore,
     ) -> None:
         self._stores = stores
@@ -165,7 +165,7 @@ class Gate:
         """Whether there is anything to do after this tick."""
         if self._postgres.nobody_called:
             return False
-        self._measured, self._pace = wait_estimate.look(self._measured, tick)
+        self._measured, self._pace = wait_estimate.judge(self._measured, tick)
         return (
             tick.more
             or tick.restoring

@@ -79,21 +79,21 @@ def functions() -> list[Function]:
 
 async def step_job(ctx: WorkerContext, job_id: str) -> None:
     """Some steps of what staff asked for (`app/jobs/control.py`); the next ones are another job."""
-    assert ctx.queue is not None
+    assert ctx.job_queue is not None
     until, after_s = time.monotonic() + STEPS_S, 0.0
     while time.monotonic() < until and not ctx.stopping.is_set() and not after_s:
         said = await job_steps.step(ctx.stores, job_id)
         if said == "over":
             return
         after_s = LATER_S if said == "later" else 0.0
-    await job_queue.enqueue_step(ctx.queue, job_id, after_s=after_s)
+    await job_queue.enqueue_step(ctx.job_queue, job_id, after_s=after_s)
 
 
 async def resume_jobs(ctx: WorkerContext) -> None:
     """Have workers go on with what nobody goes on with: the queue was unavailable, or its worker died."""
     for job_id, steps in await stored_jobs.idle(ctx.stores.postgres, IDLE_S):
-        assert ctx.queue is not None
-        await job_queue.enqueue_step(ctx.queue, job_id, steps)
+        assert ctx.job_queue is not None
+        await job_queue.enqueue_step(ctx.job_queue, job_id, steps)
 
 
 PERIODIC = (

@@ -43,7 +43,7 @@ async def mend(ctx: WorkerContext) -> None:
     """Tell Redis what Postgres has said and Redis may not have heard. Until the worker stops."""
 
     async def once() -> bool:
-        return await holds.mend(ctx.stores) == EXPIRE_MAX
+        return await holds.repair(ctx.stores) == EXPIRE_MAX
 
     await repeat(ctx.stopping, "mend", once, EVERY_S)
 

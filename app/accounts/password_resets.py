@@ -15,7 +15,7 @@ from app.core.resets import ResetSigner, digest
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.sql import accounts, password_resets, sign_ins
-from app.store.sql.password_resets import Asked
+from app.store.sql.password_resets import ResetRequest
 
 TOKEN_MAX = 100
 
@@ -29,7 +29,7 @@ async def ask(
     ValidationFailed, StoreUnavailable.
     """
     reset_id, to = secrets.token_urlsafe(16), mailbox(email).lower()
-    asked = Asked(
+    asked = ResetRequest(
         digest(signer.token(reset_id)), reset_id, to, locale, traces.recipient(to), traces.client(network)
     )
     with stores_answer():

@@ -41,7 +41,7 @@ async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
     event = _event(new)
     async with _transaction(stores) as connection:
         await _insert_event(connection, event, new, by)
-    await _tell_room(stores, event)
+    await _update_room(stores, event)
     return event
 
 
@@ -55,7 +55,7 @@ async def create_sale(stores: Stores, definition: EventDefinition, *, by: Author
             await ticket_types.insert(connection, event.event_id, new, by)
         for section in sections:
             await ticket_types.insert_section(connection, event.event_id, section, by)
-    await _tell_room(stores, event)
+    await _update_room(stores, event)
     return event
 
 
@@ -81,7 +81,7 @@ async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, 
         event = await _locked(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent(patch))
         await _update_event(connection, event, changed, by)
-    await _tell_room(stores, changed)
+    await _update_room(stores, changed)
     return changed
 
 
@@ -156,7 +156,7 @@ async def create_ticket_type(
         event = await _locked(connection, event_id)
         made = await ticket_types.insert(connection, event_id, new, by)
         await rooms.touch_room(connection, event.room_id)
-    await _tell_room(stores, event)
+    await _update_room(stores, event)
     return made
 
 
@@ -170,7 +170,7 @@ async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: 
         event = await _locked(connection, event_id)
         made = [await ticket_types.insert_section(connection, event_id, section, by) for section in sections]
         await rooms.touch_room(connection, event.room_id)
-    await _tell_room(stores, event)
+    await _update_room(stores, event)
     return made
 
 
@@ -189,7 +189,7 @@ async def change_ticket_type(
             raise TicketTypeNotFound
         changed = await ticket_types.update(connection, event_id, before, _sent(patch), by)
         await rooms.touch_room(connection, event.room_id)
-    await _tell_room(stores, event)
+    await _update_room(stores, event)
     return changed
 
 
@@ -226,9 +226,9 @@ async def import_event(
                 await ticket_types.update(connection, event.event_id, it, terms, by)
         for section, about in zip(sections, written.get("sections", ()), strict=True):
             terms = _mentioned(section, about, TicketTypePatch)
-            await ticket_types.bring_section(connection, event.event_id, section, terms, by)
+            await ticket_types.upsert_section(connection, event.event_id, section, terms, by)
             progress(section)
-    await _tell_room(stores, event)
+    await _update_room(stores, event)
     return event, before is None
 
 
@@ -293,7 +293,7 @@ async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
             yield connection
 
 
-async def _tell_room(stores: Stores, event: Event) -> None:
+async def _update_room(stores: Stores, event: Event) -> None:
     """Update terms and stock in Redis. A room that is not loaded loads both by itself."""
     stores.absent.forget("event", event.event_id)
     stores.absent.forget("room", event.room_id)

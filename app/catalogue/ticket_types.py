@@ -69,7 +69,7 @@ async def insert_section(
     return new
 
 
-async def bring_section(
+async def upsert_section(
     connection: Connection, event_id: EventId, section: Section, terms: dict[str, Any], by: Author
 ) -> None:
     """The section, new, or with these terms, as name and price. Raises Conflict when it has other seats."""

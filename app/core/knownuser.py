@@ -51,8 +51,8 @@ class UrlRule(Struct, frozen=True, kw_only=True):
     ignore_case: bool = True
 
 
-class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a room speaks to a shop that has a connector; all but the secret."""
+class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a room serves a shop's connector; everything but the secret."""
 
     customer_id: Annotated[str, Meta(pattern=CUSTOMER)]
     protect: Annotated[list[UrlRule], Meta(max_length=50)] = []  # any of these; empty: every page
@@ -65,11 +65,11 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 @dataclass(frozen=True, slots=True)
-class RoomFace:
-    """The face of one room, ready to sign."""
+class Connector:
+    """The connector settings of one room, with what signs."""
 
     room_id: RoomId
-    face: Face
+    settings: ConnectorSettings
     secret: str
     version: int
 
@@ -111,7 +111,7 @@ def visitor_of(text: str) -> VisitorId | None:
 
 
 def token(
-    face: RoomFace,
+    connector: Connector,
     visitor_id: VisitorId | None,
     now_s: int,
     *,
@@ -122,7 +122,7 @@ def token(
 ) -> str:
     """What a browser carries to the shop. `minutes`: the cookie's whole life, 0: as the configuration says;
     `client`: the address it is good for alone."""
-    fields = [f"e_{face.room_id}"]
+    fields = [f"e_{connector.room_id}"]
     if visitor_id is not None:
         fields.append(f"q_{queue_id(visitor_id)}")
     fields += [f"ts_{now_s + TOKEN_TTL_S}", f"ce_{'true' if extend else 'false'}"]
@@ -130,9 +130,9 @@ def token(
         fields.append(f"cv_{minutes}")
     fields.append(f"rt_{redirect}")
     if client:
-        fields.append(f"hip_{digest(face.secret, client)}")
+        fields.append(f"hip_{digest(connector.secret, client)}")
     body = "~".join(fields)
-    return f"{body}~h_{digest(face.secret, body)}"
+    return f"{body}~h_{digest(connector.secret, body)}"
 
 
 def with_token(address: str, text: str) -> str:
@@ -144,15 +144,15 @@ def with_token(address: str, text: str) -> str:
     return f"{path}?{'&'.join(kept)}{mark}{fragment}"
 
 
-def integration_config(faces: list[RoomFace], queue_host: str) -> dict[str, Any]:
+def integration_config(connectors: list[Connector], queue_host: str) -> dict[str, Any]:
     """What a connector goes by, for all rooms of one customer: the first action that fits an address acts."""
     actions = [
         _integration(it, action, rules, queue_host)
         for action in ("Ignore", "Cancel", "Queue")
-        for it in faces
-        if (rules := _rules_of(it.face, action))
+        for it in connectors
+        if (rules := _rules_of(it.settings, action))
     ]
-    version = max((it.version for it in faces), default=1)
+    version = max((it.version for it in connectors), default=1)
     return {"Version": version, "Description": "Fairgate", "Integrations": actions}
 
 
@@ -235,13 +235,13 @@ def _payload(sealed: bytes, token_id: str, secret: str) -> _Payload:
     return msgspec.json.decode(plain, type=_Payload)
 
 
-def _rules_of(face: Face, action: str) -> list[UrlRule]:
+def _rules_of(settings: ConnectorSettings, action: str) -> list[UrlRule]:
     if action == "Queue":
-        return face.protect or [UrlRule(part="PageUrl", value="*")]
-    return face.cancel if action == "Cancel" else face.ignore
+        return settings.protect or [UrlRule(part="PageUrl", value="*")]
+    return settings.cancel if action == "Cancel" else settings.ignore
 
 
-def _integration(it: RoomFace, action: str, rules: list[UrlRule], queue_host: str) -> dict[str, Any]:
+def _integration(it: Connector, action: str, rules: list[UrlRule], queue_host: str) -> dict[str, Any]:
     parts = [
         {
             "ValidatorType": "UrlValidator",
@@ -259,13 +259,13 @@ def _integration(it: RoomFace, action: str, rules: list[UrlRule], queue_host: st
         "ActionType": action,
         "EventId": it.room_id,
         "InvolvedWaitingRoomIds": None,
-        "CookieDomain": it.face.cookie_domain,
+        "CookieDomain": it.settings.cookie_domain,
         "IsCookieHttpOnly": True,
         "IsCookieSecure": True,
         "LayoutName": "",
         "Culture": "",
-        "ExtendCookieValidity": it.face.extend_cookie,
-        "CookieValidityMinute": it.face.cookie_minutes,
+        "ExtendCookieValidity": it.settings.extend_cookie,
+        "CookieValidityMinute": it.settings.cookie_minutes,
         "QueueDomain": queue_host,
         "QueuePathPrefix": "",
         "RedirectLogic": "AllowTParameter",

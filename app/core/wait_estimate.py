@@ -165,7 +165,7 @@ def _behind_the_cap(seen: Measured, now: Moment, errors: float) -> Pace:
     return Pace(now.rate_per_minute, each_s, 0.0, each_s)
 
 
-def told_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
+def published_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
     """What waits are computed from now. None: nobody is called until something changes, or the cap is
     full and nobody knows yet how soon people leave."""
     if rate_per_minute == 0 or status.state in ("closed", "sold_out") or status.blocked not in ("", "cap"):
@@ -198,10 +198,10 @@ def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
         return shown if shown.why == "paused" and seen.before == "paused" else _since(shown, now, "paused")
     likely = estimate(seen, 0.0) or cautious
     if now.waiting == 0:
-        return _as_told(likely, shown)  # nobody is waiting
+        return _as_published(likely, shown)  # nobody is waiting
     if seen.before == "paused":  # who joined since the room went on was shown what held before
         return (
-            _as_told(likely, shown)
+            _as_published(likely, shown)
             if is_nowhere_longer(likely, shown, now.waiting)
             else _since(likely, now, "paused")
         )
@@ -209,7 +209,7 @@ def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
         return _since(likely, now, "rate_lowered")
     if all(_is_much_longer(it, shown, now.waiting) for it in (likely, estimate(seen, -BOLD) or cautious)):
         return _since(likely, now, "slower")
-    return _shortened(shown, _as_told(cautious, shown), now.waiting)
+    return _shortened(shown, _as_published(cautious, shown), now.waiting)
 
 
 def _shortened(shown: Pace, better: Pace, waiting: int) -> Pace:
@@ -242,7 +242,7 @@ def _is_much_longer(new: Pace, old: Pace, waiting: int) -> bool:
     return wait_s(new, waiting) > wait_s(old, waiting) * LONGER_TIMES + LONGER_PLUS_S
 
 
-def _as_told(new: Pace, told: Pace) -> Pace:
+def _as_published(new: Pace, told: Pace) -> Pace:
     return msgspec.structs.replace(new, since_ms=told.since_ms, why=told.why)
 
 

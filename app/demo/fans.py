@@ -35,7 +35,7 @@ class GaveUp(Exception):
 
 
 @dataclass
-class Board:
+class StatusFollower:
     """The room's status document, as the stream last told it."""
 
     serving_position: int = 0
@@ -82,12 +82,12 @@ class Crowd:
     ticket_type_ids: list[str]
     random: Random
     seated: bool = False  # they take the best seats of a section
-    board: Board = field(default_factory=Board)
+    status: StatusFollower = field(default_factory=StatusFollower)
     tally: Counter[str] = field(default_factory=Counter)
 
     async def come(self, fans: int) -> None:
         """Let so many fans arrive, wait and buy; returns when the last one is through."""
-        following = asyncio.create_task(self.board.follow(self.client, self.room_id))
+        following = asyncio.create_task(self.status.follow(self.client, self.room_id))
         try:
             async with asyncio.TaskGroup() as tasks:
                 early = round(fans * AT_ONCE_SHARE)
@@ -115,13 +115,13 @@ class Crowd:
         self.tally["joined"] += 1
         token: str = place["place_token"]
         if place["queue_number"] is None:  # in the pre-queue: the draw gives the number
-            await self.board.opened()
+            await self.status.opened()
         while place["queue_number"] is None:
             await asyncio.sleep(self.random.random() * min(10.0, place["poll_after_s"]))
             place = (await self._call("GET", f"/v1/rooms/{self.room_id}/places/me", token)).json()
             token = place["place_token"] or token
         if place["state"] == "waiting":
-            await self.board.called(place["queue_number"])
+            await self.status.called(place["queue_number"])
         return token
 
     async def _claim(self, place_token: str) -> str:

@@ -90,7 +90,7 @@ async def run(url: str, settings: Settings, fans: int) -> None:
             queues = queue.open_queues(stores, settings)
             on_sale = [await _on_sale(stores, queues, it) for it in (concert(), seated_concert())]
     except REFUSED as error:
-        _tell(f"the demo events could not be put on sale: {error}")
+        _print(f"the demo events could not be put on sale: {error}")
         return
     _links(url, settings.data)
     async with a_client(url) as client:
@@ -102,7 +102,7 @@ async def run(url: str, settings: Settings, fans: int) -> None:
                 )
                 crowds.append((crowd, round(fans * share)))
             else:
-                _tell(f"the room is {state}, as it was left; open it with: fairgate room open {event_id}")
+                _print(f"the room is {state}, as it was left; open it with: fairgate room open {event_id}")
         await _come(crowds)
 
 
@@ -110,13 +110,13 @@ async def _come(crowds: list[tuple[Crowd, int]]) -> None:
     """Run the fans of both events; reports progress now and then, and at the end."""
     if not crowds:
         return
-    _tell(f"{sum(fans for _, fans in crowds)} simulated fans are on their way")
+    _print(f"{sum(fans for _, fans in crowds)} simulated fans are on their way")
     try:
         with _reported([crowd for crowd, _ in crowds]):
             await asyncio.gather(*(crowd.come(fans) for crowd, fans in crowds))
     except* httpx.HTTPError as errors:
-        _tell(f"the fans gave up: {errors.exceptions[0]}")
-    _tell(f"the fans are gone: {_summary([it for it, _ in crowds])}; the sale goes on, Ctrl-C ends it")
+        _print(f"the fans gave up: {errors.exceptions[0]}")
+    _print(f"the fans are gone: {_summary([it for it, _ in crowds])}; the sale goes on, Ctrl-C ends it")
 
 
 async def _on_sale(stores: Stores, queues: Queues, wanted: EventDefinition) -> tuple[str, list[str], str]:
@@ -161,7 +161,7 @@ def _reported(crowds: list[Crowd]) -> Iterator[None]:
 async def _report(crowds: list[Crowd]) -> None:
     while True:
         await asyncio.sleep(REPORT_EVERY_S)
-        _tell(f"fans: {_summary(crowds)}")
+        _print(f"fans: {_summary(crowds)}")
 
 
 def _summary(crowds: list[Crowd]) -> str:
@@ -169,5 +169,5 @@ def _summary(crowds: list[Crowd]) -> str:
     return ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in tally.items()) or "none yet"
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     print(f"fairgate: {line}", file=sys.stderr, flush=True)

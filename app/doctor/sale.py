@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.core.errors import StoreUnavailable
 from app.doctor.finding import Finding, good, wrong
 from app.monitoring import health
-from app.monitoring.health import Away, Process
+from app.monitoring.health import Process, Unreachable
 from app.set_aside import failures
 from app.settings import Settings
 from app.store.connections import Stores
@@ -15,13 +15,13 @@ LATE_S = 30
 
 async def processes(stores: Stores, _settings: Settings) -> list[Finding]:
     """There are web processes and workers, of one release, and their loops run."""
-    seen = await health.look(stores)
+    seen = await health.check(stores)
     found = []
     for name, start, there in (
         ("web", "fairgate web", seen.webs),
         ("worker", "fairgate worker", seen.workers),
     ):
-        if isinstance(there, Away):
+        if isinstance(there, Unreachable):
             raise StoreUnavailable(there.why)
         alive = [it for it in there if it.alive]
         found.append(
@@ -49,8 +49,8 @@ def _broken(name: str, alive: list[Process]) -> list[Finding]:
 
 async def backlog(stores: Stores, settings: Settings) -> list[Finding]:
     """What waits for the workers."""
-    waiting = (await health.look(stores)).backlog
-    if isinstance(waiting, Away):
+    waiting = (await health.check(stores)).backlog
+    if isinstance(waiting, Unreachable):
         raise StoreUnavailable(waiting.why)
     says = (
         f"{waiting.submissions:,} reservations, {waiting.deliveries:,} webhook deliveries and "

@@ -25,7 +25,7 @@ AGAIN_S = 1.0  # after Redis was unavailable
 FORGET_EVERY_S = 60.0
 
 
-class Ends:
+class EndedSessions:
     """One per process; `keep` has to run for it to be true."""
 
     def __init__(self, redis: RedisClient) -> None:
@@ -38,11 +38,11 @@ class Ends:
         self._not_before_s = 0.0
         self._forget_at_s = time.monotonic() + FORGET_EVERY_S
 
-    def is_known(self, room_id: RoomId) -> bool:
+    def is_loaded(self, room_id: RoomId) -> bool:
         """Whether the room's ends need not be read; nor while Redis is unavailable."""
         return room_id in self._read or time.monotonic() < self._not_before_s
 
-    async def know(self, room_id: RoomId) -> None:
+    async def load(self, room_id: RoomId) -> None:
         """Read the room's ends, within a moment or not at all."""
         task = self._reading.get(room_id)
         if task is None:

@@ -11,7 +11,7 @@ from app.audit import Thing
 from app.core import knownuser
 from app.core.clock import from_ms
 from app.core.errors import CredentialInvalid, NotFound, RoomNotFound, ValidationFailed
-from app.core.knownuser import Enqueue, Face, RoomFace, Sealer
+from app.core.knownuser import Connector, ConnectorSettings, Enqueue, Sealer
 from app.core.model import Author, RoomId, VisitorId
 from app.gate.sessions import Gate, sessions_known
 from app.notifications import safe_post
@@ -22,72 +22,83 @@ from app.store.keys import RoomKeys
 from app.store.scripts import gate as gate_scripts
 from app.store.sql import knownuser as kept
 from app.store.sql import sessions
-from app.store.sql.knownuser import FaceRow
+from app.store.sql.knownuser import ConnectorRow
 
-NO_FACE = "This room speaks to no shop by KnownUser."
+NO_CONNECTOR = "This room speaks to no shop by KnownUser."
 
 
-class Faces(NamedTuple):
-    """The stored faces and the key that opens them."""
+class Connectors(NamedTuple):
+    """The stored connector settings and the key that opens their secrets."""
 
     stores: Stores
     sealer: Sealer
 
 
-async def face_of(at: Faces, room_id: RoomId) -> RoomFace | None:
-    """The face of a room; None: it has none. Raises StoreUnavailable."""
+async def connector_of(connectors: Connectors, room_id: RoomId) -> Connector | None:
+    """The connector settings of a room, or None. Raises StoreUnavailable."""
     with stores_answer():
-        row = await kept.select_face(at.stores.postgres, room_id)
-    return _opened(at.sealer, row) if row else None
+        row = await kept.select_connector(connectors.stores.postgres, room_id)
+    return _opened(connectors.sealer, row) if row else None
 
 
-async def faces_of(at: Faces, customer_id: str) -> list[RoomFace]:
-    """The faces of all rooms of a customer. Raises StoreUnavailable."""
+async def connectors_of(connectors: Connectors, customer_id: str) -> list[Connector]:
+    """The connector settings of all rooms of a customer. Raises StoreUnavailable."""
     with stores_answer():
-        rows = await kept.select_faces(at.stores.postgres, customer_id)
-    return [face for row in rows if (face := _opened(at.sealer, row))]
+        rows = await kept.select_connectors(connectors.stores.postgres, customer_id)
+    return [connector for row in rows if (connector := _opened(connectors.sealer, row))]
 
 
-async def set_face(
-    at: Faces, room_id: RoomId, face: Face, secret: str, *, by: Author
-) -> tuple[RoomFace, bool]:
+async def set_connector(
+    connectors: Connectors, room_id: RoomId, settings: ConnectorSettings, secret: str, *, by: Author
+) -> tuple[Connector, bool]:
     """Let a room speak to a shop; whether its secret is one that was not there before, which is told once.
 
     Without a `secret` it keeps its own, or takes the customer's, or a new one.
     Raises RoomNotFound, StoreUnavailable.
     """
-    before, others = await face_of(at, room_id), await faces_of(at, face.customer_id)
+    before, others = (
+        await connector_of(connectors, room_id),
+        await connectors_of(connectors, settings.customer_id),
+    )
     of_customer = {it.room_id: it.secret for it in others}
     there = of_customer.get(room_id) or next(iter(of_customer.values()), "")
     secret = secret or there or knownuser.new_secret()
     with stores_answer():
-        async with at.stores.postgres.acquire() as connection, connection.transaction():
-            version = await kept.put_face(connection, room_id, face, at.sealer.seal(room_id, secret))
+        async with connectors.stores.postgres.acquire() as connection, connection.transaction():
+            version = await kept.put_connector(
+                connection, room_id, settings, connectors.sealer.seal(room_id, secret)
+            )
             if version is None:
                 raise RoomNotFound
-            after = msgspec.structs.asdict(face) | {"other_key": before is None or before.secret != secret}
-            was = msgspec.structs.asdict(before.face) | {"other_key": False} if before else None
+            after = msgspec.structs.asdict(settings) | {
+                "other_key": before is None or before.secret != secret
+            }
+            was = msgspec.structs.asdict(before.settings) | {"other_key": False} if before else None
             action = "change" if before else "create"
             await audit.record(connection, by, action, _thing(room_id), before=was, after=after)
-    return RoomFace(room_id, face, secret, version), secret != there
+    return Connector(room_id, settings, secret, version), secret != there
 
 
-async def remove_face(at: Faces, room_id: RoomId, *, by: Author) -> None:
+async def remove_connector(connectors: Connectors, room_id: RoomId, *, by: Author) -> None:
     """Let the room speak to no shop any longer. Raises NotFound, StoreUnavailable."""
     with stores_answer():
-        async with at.stores.postgres.acquire() as connection, connection.transaction():
-            before = await kept.delete_face(connection, room_id)
+        async with connectors.stores.postgres.acquire() as connection, connection.transaction():
+            before = await kept.delete_connector(connection, room_id)
             if before is None:
-                raise NotFound(NO_FACE)
+                raise NotFound(NO_CONNECTOR)
             was = msgspec.structs.asdict(before)
             await audit.record(connection, by, "delete", _thing(room_id), before=was)
 
 
-async def push(at: Faces, face: RoomFace, url: str, queue_host: str, *, private: bool) -> int:
+async def push(
+    connectors: Connectors, connector: Connector, url: str, queue_host: str, *, private: bool
+) -> int:
     """Put the configuration to an address of the shop; which version. Raises ValidationFailed (`url`),
     StoreUnavailable."""
-    config = knownuser.integration_config(await faces_of(at, face.face.customer_id), queue_host)
-    body = msgspec.json.encode(knownuser.pushed(config, face.secret))
+    config = knownuser.integration_config(
+        await connectors_of(connectors, connector.settings.customer_id), queue_host
+    )
+    body = msgspec.json.encode(knownuser.pushed(config, connector.secret))
     try:
         async with safe_post.open_client() as client:
             await safe_post.put(client, url, body, private=private)
@@ -99,12 +110,12 @@ async def push(at: Faces, face: RoomFace, url: str, queue_host: str, *, private:
     return version
 
 
-async def use_enqueue_token(at: Faces, room_id: RoomId, token: Enqueue) -> None:
+async def use_enqueue_token(connectors: Connectors, room_id: RoomId, token: Enqueue) -> None:
     """Take an enqueue token, once. Raises CredentialInvalid, StoreUnavailable."""
     until = from_ms(token.until_ms)
     assert until is not None
     with stores_answer():
-        new = await kept.use_token(at.stores.postgres, room_id, token.token_id, until)
+        new = await kept.use_token(connectors.stores.postgres, room_id, token.token_id, until)
     if not new:
         raise CredentialInvalid("The enqueue token was used before.")
 
@@ -127,9 +138,9 @@ async def cancel(gate: Gate, room_id: RoomId, visitor_id: VisitorId) -> bool:
     return True
 
 
-def _opened(sealer: Sealer, row: FaceRow) -> RoomFace | None:
+def _opened(sealer: Sealer, row: ConnectorRow) -> Connector | None:
     secret = sealer.open(row.room_id, row.sealed)
-    return RoomFace(row.room_id, row.face, secret, row.version) if secret else None
+    return Connector(row.room_id, row.settings, secret, row.version) if secret else None
 
 
 def _thing(room_id: RoomId) -> Thing:

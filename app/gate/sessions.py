@@ -29,7 +29,7 @@ from app.store.scripts import gate as gate_scripts
 from app.store.scripts.gate import BeingRestored, RenewRecord
 from app.store.scripts.room import NO_DRAW, NO_TOKEN, JoinRecord
 from app.store.sql import sessions
-from app.waiting_room.queue import JOIN_REFUSALS, Answer, Outcome, Question, Queues, decided, submitted
+from app.waiting_room.queue import JOIN_REFUSALS, Answer, Outcome, Queues, RoomScript, decided, submitted
 
 
 class Entering(NamedTuple):
@@ -166,8 +166,8 @@ async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -
             JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=1 if it.anew else 0)
             for it in batch
         ]
-        question = Question(gate_scripts.enter, queues.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
-        outcomes = await decided(queues, room_id, records, question)
+        room_script = RoomScript(gate_scripts.enter, queues.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
+        outcomes = await decided(queues, room_id, records, room_script)
     begun = [it[0] for it in outcomes if not isinstance(it, Exception)]
     if begun and not queues.postgres.away:
         with suppress(*POSTGRES_AWAY):

@@ -113,7 +113,7 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
 
     async def follow() -> None:
         metrics.reserved("cancelled", len(ended))
-        await holds.tell_redis(stores, ended)
+        await holds.update_redis(stores, ended)
 
     return After("more" if over else "later", len(over) + failed, failed, follow)
 

@@ -18,7 +18,7 @@ from prometheus_client.core import Metric
 from prometheus_client.samples import Sample
 
 from app import metrics
-from app.metrics import Totals
+from app.metrics import InstallationTotals
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.redis import counts
 
@@ -36,48 +36,49 @@ class Counts:
         self._registry = registry
         self._process = secrets.token_hex(8)
         self._turn = 0
-        self._told: dict[Series, float] = {}
+        self._published: dict[Series, float] = {}
         self._sending: dict[Series, tuple[str, float]] = {}
         self._one_by_one = asyncio.Lock()
 
-    async def tell(self, redis: RedisClient) -> None:
+    async def publish(self, redis: RedisClient) -> None:
         """Add what was counted since the last time. What may have arrived or not is sent again unchanged."""
         async with self._one_by_one:
             if not self._sending:
                 self._sending = {
                     _series(it): (_field(metric, it), it.value)
                     for metric, it in _samples(self._registry)
-                    if it.value != self._told.get(_series(it), 0.0)
+                    if it.value != self._published.get(_series(it), 0.0)
                 }
                 self._turn += 1
             if not self._sending:
                 return
             amounts = {
-                field: value - self._told.get(series, 0.0) for series, (field, value) in self._sending.items()
+                field: value - self._published.get(series, 0.0)
+                for series, (field, value) in self._sending.items()
             }
             await counts.add_counts(redis, counts.KEYS, amounts, process=self._process, turn=self._turn)
-            self._told |= {series: value for series, (_, value) in self._sending.items()}
+            self._published |= {series: value for series, (_, value) in self._sending.items()}
             self._sending = {}
 
 
 OURS = Counts(metrics.REGISTRY)
 
 
-async def tell(redis: RedisClient, process: str) -> None:
+async def publish(redis: RedisClient, process: str) -> None:
     """Publish what this process has counted and measures; called about every second."""
-    await OURS.tell(redis)
+    await OURS.publish(redis)
     measured = {
         _field(metric, it): it.value
         for metric in metrics.REGISTRY.collect()
         for it in metric.samples
         if _is_gauge(metric)
     }
-    await counts.tell_gauges(redis, process, measured)
+    await counts.publish_gauges(redis, process, measured)
 
 
 async def read(redis: RedisClient) -> list[Metric]:
     """What all processes have counted, this one up to now, and what the living ones measure."""
-    await OURS.tell(redis)
+    await OURS.publish(redis)
     nothing = {_field(metric, it): 0.0 for metric, it in _samples(metrics.REGISTRY)}
     found: dict[str, Metric] = {}
     for field, value in (nothing | await counts.sums(redis)).items():
@@ -93,21 +94,21 @@ async def read(redis: RedisClient) -> list[Metric]:
     return list(found.values())
 
 
-async def keep_told(redis: RedisClient, process: str) -> None:
+async def keep_published(redis: RedisClient, process: str) -> None:
     """Publish every second, for ever, and once more at the end."""
-    totals, task = Totals(), asyncio.current_task()
+    totals, task = InstallationTotals(), asyncio.current_task()
     assert task is not None
     try:
         while not task.cancelling():  # redis-py may swallow a cancellation while it connects
             await asyncio.sleep(EVERY_S)
             with suppress(*REDIS_AWAY):
-                await totals.tell(redis)
-                await tell(redis, process)
+                await totals.publish(redis)
+                await publish(redis, process)
     finally:
         with suppress(*REDIS_AWAY):
             async with asyncio.timeout(LAST_WORD_S):
-                await totals.tell(redis)
-                await OURS.tell(redis)
+                await totals.publish(redis)
+                await OURS.publish(redis)
 
 
 def _samples(registry: CollectorRegistry) -> Iterator[tuple[Metric, Sample]]:

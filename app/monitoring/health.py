@@ -15,7 +15,7 @@ from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS
 from app.store.redis import heartbeats, servers
 from app.store.redis import submissions as stream
-from app.store.redis.heartbeats import Heard
+from app.store.redis.heartbeats import Heartbeat
 from app.store.redis.loaded import loaded_rooms
 from app.store.redis.servers import RedisNode
 from app.store.sql import mails, outbox, server, webhooks
@@ -31,7 +31,7 @@ ROOMS_MAX = 10_000  # looked at for their backlog
 T = TypeVar("T")
 
 
-class Away(NamedTuple):
+class Unreachable(NamedTuple):
     """A part that did not answer, and why."""
 
     why: str
@@ -58,22 +58,22 @@ class Backlog(NamedTuple):
 class Health(NamedTuple):
     """All parts, at one moment."""
 
-    webs: list[Process] | Away
-    workers: list[Process] | Away
-    redis: list[RedisNode] | Away
-    postgres: PostgresState | Away
-    backlog: Backlog | Away
-    aside: list[SetAside] | Away  # what could not be processed, the latest
+    webs: list[Process] | Unreachable
+    workers: list[Process] | Unreachable
+    redis: list[RedisNode] | Unreachable
+    postgres: PostgresState | Unreachable
+    backlog: Backlog | Unreachable
+    aside: list[SetAside] | Unreachable  # what could not be processed, the latest
 
 
-async def tell_faults(stores: Stores) -> None:
+async def log_store_faults(stores: Stores) -> None:
     """Say in the log what is wrong with how the stores are set up; for the start of a process."""
     with suppress(*STORE_AWAY):  # who needs it will notice
         for fault in await servers.redis_faults(stores.redis):
             log.warning("a store is configured so that it may lose data", fault=fault)
 
 
-async def look(stores: Stores) -> Health:
+async def check(stores: Stores) -> Health:
     """Ask every part at once; it takes no longer than DEADLINE_S."""
     return Health(
         *await asyncio.gather(
@@ -87,14 +87,14 @@ async def look(stores: Stores) -> Health:
     )
 
 
-async def _asked(part: Awaitable[T]) -> T | Away:
+async def _asked(part: Awaitable[T]) -> T | Unreachable:
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await part
     except TimeoutError:
-        return Away(f"no answer within {DEADLINE_S:.0f} s")
+        return Unreachable(f"no answer within {DEADLINE_S:.0f} s")
     except STORE_AWAY as error:
-        return Away(str(error) or type(error).__name__)
+        return Unreachable(str(error) or type(error).__name__)
 
 
 async def _redis(redis: RedisClient) -> list[RedisNode]:
@@ -104,10 +104,10 @@ async def _redis(redis: RedisClient) -> list[RedisNode]:
 
 async def _processes(redis: RedisClient, kind: str) -> list[Process]:
     now = now_ms()
-    return [_process(it, now) for it in await heartbeats.heard(redis, kind)]
+    return [_process(it, now) for it in await heartbeats.read(redis, kind)]
 
 
-def _process(it: Heard, now: int) -> Process:
+def _process(it: Heartbeat, now: int) -> Process:
     ago_ms = now - it.seen_ms  # far ahead of now: before the clock was set back
     return Process(it.name, max(0, ago_ms) / 1000, -heartbeats.FORGET_MS < ago_ms < SEEN_MS, it.about)
 

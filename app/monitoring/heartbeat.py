@@ -29,7 +29,7 @@ def new_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-class Self:
+class ThisProcess:
     """This process; its CPU is measured from one asking to the next."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ def _version() -> str:
 
 async def keep_present(redis: RedisClient, name: str, loops: Loops) -> None:
     """Write this web process's heartbeat every second, for ever, and remove it at the end."""
-    myself, beat = Self(), None
+    myself, beat = ThisProcess(), None
     try:
         while True:
             await asyncio.sleep(EVERY_S)
@@ -84,5 +84,5 @@ async def keep_present(redis: RedisClient, name: str, loops: Loops) -> None:
 
 async def _beat(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
     with suppress(*REDIS_AWAY):
-        await heartbeats.appear(redis, name, now_ms())
-        await heartbeats.tell(redis, name, about)
+        await heartbeats.beat(redis, name, now_ms())
+        await heartbeats.publish(redis, name, about)

@@ -12,7 +12,7 @@ from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import history
-from app.store.redis.history import Told
+from app.store.redis.history import SampleCounts
 from app.waiting_room import room_lists
 from app.waiting_room.queue import Queues
 
@@ -46,7 +46,7 @@ async def take(queues: Queues, latency: Latency) -> None:
         slow_ms = await latency.read(redis)
         known = await room_lists.busy_ones(queues, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
         busy = [(RoomKeys(it[0].room_id), *it) for it in known if _is_worth_it(it[1])]
-        told = await history.look(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
+        told = await history.read(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
         taken = []
         for (keys, room, status), it in zip(busy, told, strict=True):
             if it is None:
@@ -70,7 +70,7 @@ async def lately(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sam
         return await history.since(stores.redis, RoomKeys(room_id), max(since_ms, now_ms() - KEPT_MS))
 
 
-def _sample(room: Room, status: RoomStatus, told: Told, at_ms: int, slow_ms: int | None) -> Sample:
+def _sample(room: Room, status: RoomStatus, told: SampleCounts, at_ms: int, slow_ms: int | None) -> Sample:
     return Sample(
         at_ms=at_ms,
         state=status.state,

@@ -57,7 +57,7 @@ async def _livez(_: Ops) -> Answer:
 
 
 async def _readyz(ops: Ops) -> Answer:
-    found = await readiness.look(ops.stores, ops.running)
+    found = await readiness.check(ops.stores, ops.running)
     return 200 if found.ready else 503, "application/json", msgspec.json.encode(found)
 
 

@@ -34,7 +34,7 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
         return {self.redis, self.postgres, self.worker, self.loops} == {"ok"}
 
 
-async def look(stores: Stores, running: Loops) -> Readiness:
+async def check(stores: Stores, running: Loops) -> Readiness:
     """Ask both stores, and whether our loops and a worker's run."""
     redis, postgres, worker, warnings = await asyncio.gather(
         _checked(_ok(servers.write_redis(stores.redis))),

@@ -11,7 +11,7 @@ from app.core.model import Account, Reservation, ReservationId, RoomId, VisitorI
 from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, Stores
 from app.store.sql import accounts, mailboxes, reservations
-from app.store.sql.mailboxes import Kept, NewMailbox
+from app.store.sql.mailboxes import Mailbox, NewMailbox
 
 
 async def keep(stores: Stores, new: NewMailbox) -> None:
@@ -42,13 +42,13 @@ async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> No
         _not_kept(error)
 
 
-async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> Kept | None:
+async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> Mailbox | None:
     """The visitor's e-mail address, or None. Raises StoreUnavailable."""
     with stores_answer():
         return await mailboxes.of_visitor(stores.postgres, room_id, visitor_id)
 
 
-async def of_link(stores: Stores, token: str) -> Kept | None:
+async def of_link(stores: Stores, token: str) -> Mailbox | None:
     """The address that this link confirms, None: the link is not good any longer. Raises StoreUnavailable."""
     with stores_answer():
         return await mailboxes.of_token(stores.postgres, token)

@@ -43,7 +43,7 @@ TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
 }
 
 
-class Letter(NamedTuple):
+class EmailContent(NamedTuple):
     """A mail as it was written. In the HTML the picture of the first code is `cid:ticket-1`."""
 
     subject: str
@@ -69,7 +69,7 @@ class Ticket(NamedTuple):
     picture: str
 
 
-class Overtaken(Exception):
+class NoLongerNeeded(Exception):
     """There is no use in this mail any longer; the message says why."""
 
 
@@ -90,19 +90,21 @@ def open_writer(settings: Settings) -> Writer:
     return Writer(base_url, ClaimSigner(secret), ResetSigner(secret))
 
 
-def write(writer: Writer, it: Mail) -> Letter:
-    """The mail in words. Raises Overtaken."""
+def write(writer: Writer, it: Mail) -> EmailContent:
+    """The mail in words. Raises NoLongerNeeded."""
     if it.overdue:
-        raise Overtaken("It was too late to be of use.")
+        raise NoLongerNeeded("It was too late to be of use.")
     if it.kind == "message" and it.message is None:
-        raise Overtaken("The job that had it sent is not kept any more.")
+        raise NoLongerNeeded("The job that had it sent is not kept any more.")
     if it.kind == "reset_password" and not reset_url(writer, it):
-        raise Overtaken("The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of.")
+        raise NoLongerNeeded(
+            "The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of."
+        )
     if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
-        raise Overtaken("Another address was left meanwhile.")
+        raise NoLongerNeeded("Another address was left meanwhile.")
     true_while = TRUE_WHILE.get(it.kind)
     if true_while is not None and it.status not in true_while:
-        raise Overtaken(f"The reservation is {it.status} meanwhile.")
+        raise NoLongerNeeded(f"The reservation is {it.status} meanwhile.")
     names = msgspec.json.decode(it.type_names, type=dict[str, str])
     tickets = [
         Ticket(
@@ -138,16 +140,16 @@ def write(writer: Writer, it: Mail) -> Letter:
     text = _GAPS.sub("\n\n", templates.get_template(f"{it.kind}.txt").render(shown))  # of what was left out
     subject = text.partition("\n")[0]
     html = templates.get_template(f"{it.kind}.html").render(shown, subject=subject)
-    return Letter(subject, text, html, [ticket.code for ticket in tickets])
+    return EmailContent(subject, text, html, [ticket.code for ticket in tickets])
 
 
-def kept(writer: Writer, it: Mail, letter: Letter) -> Letter:
+def kept(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:
     """The letter as staff may read it: not with a link by which they could take an account over."""
     url = reset_url(writer, it)
     if not url:
-        return letter
-    body, html = (text.replace(url, SECRET_LINK) for text in (letter.body, letter.html))
-    return letter._replace(body=body, html=html)
+        return content
+    body, html = (text.replace(url, SECRET_LINK) for text in (content.body, content.html))
+    return content._replace(body=body, html=html)
 
 
 def reset_url(writer: Writer, it: Mail) -> str:
@@ -166,7 +168,7 @@ def claim_url(writer: Writer, it: Mail) -> str:
     return _url(writer, f"/v1/reservations/{it.reservation_id}/claim?expires={exp}&signature={signature}")
 
 
-def message(it: Mail, letter: Letter, sender: str) -> EmailMessage:
+def message(it: Mail, content: EmailContent, sender: str) -> EmailMessage:
     """The mail as it is sent. Its Message-ID is the mail's id, so that a copy can be recognised.
 
     Raises ValueError when the recipient is no address.
@@ -175,15 +177,15 @@ def message(it: Mail, letter: Letter, sender: str) -> EmailMessage:
     mail = EmailMessage(policy=(SMTP if recipient.addr_spec.isascii() else SMTPUTF8).clone(cte_type="7bit"))
     mail["From"] = sender
     mail["To"] = recipient
-    mail["Subject"] = letter.subject
+    mail["Subject"] = content.subject
     mail["Date"] = format_datetime(it.created_at)
     mail["Message-ID"] = f"<{it.mail_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(letter.body)
-    mail.add_alternative(letter.html, subtype="html")
+    mail.set_content(content.body)
+    mail.add_alternative(content.html, subtype="html")
     *_, html = mail.iter_parts()
     assert isinstance(html, EmailMessage)
-    for number, code in enumerate(letter.codes, 1):
+    for number, code in enumerate(content.codes, 1):
         name = f"ticket-{number}"
         html.add_related(
             picture(code), "image", "png", cid=f"<{name}>", filename=f"{name}.png", disposition="inline"

@@ -24,11 +24,11 @@ async def relay(stores: Stores, *, apart: bool = False) -> int:
     async with outbox.turn(stores.postgres) as connection:
         if connection is None:
             return 0
-        await _mend_stream(stores, connection)
-        return await (_tell_apart if apart else _tell)(stores, connection)
+        await _repair_stream(stores, connection)
+        return await (_publish_each if apart else _publish)(stores, connection)
 
 
-async def _tell(stores: Stores, connection: Connection, number: int | None = None) -> int:
+async def _publish(stores: Stores, connection: Connection, number: int | None = None) -> int:
     found = await outbox.waiting(connection, number)
     if found.notices:
         entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
@@ -38,13 +38,13 @@ async def _tell(stores: Stores, connection: Connection, number: int | None = Non
     return len(found.notices)
 
 
-async def _tell_apart(stores: Stores, connection: Connection) -> int:
+async def _publish_each(stores: Stores, connection: Connection) -> int:
     """Raises the error if several rows fail and none can be published: then the rows are not the cause."""
     told, wrong = 0, dict[int, Exception]()
     for number in await outbox.first_numbers(connection):
         try:
             async with connection.transaction():
-                told += await _tell(stores, connection, number)
+                told += await _publish(stores, connection, number)
         except STORE_AWAY:
             raise
         except Exception as error:  # whatever it is, it is not to stop the rows behind it
@@ -60,7 +60,7 @@ async def _tell_apart(stores: Stores, connection: Connection) -> int:
     return told
 
 
-async def _mend_stream(stores: Stores, connection: Connection) -> None:
+async def _repair_stream(stores: Stores, connection: Connection) -> None:
     """A Redis that was lost, or lost its last second, gets again what it had been given."""
     end, known = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
     if notice_stream.order(end) < notice_stream.order(known):

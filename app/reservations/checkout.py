@@ -154,7 +154,7 @@ async def _conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: C
     elif charge.status == "succeeded" and not await holds.sell_late(stores, payment_id):
         # Empty: another process has just acted on it, and perhaps confirmed.
         if late := await hold_endings.expire_late(stores.postgres, payment_id):
-            await holds.tell_redis(stores, late)
+            await holds.update_redis(stores, late)
             await _refund(stores, gateway, payment_id)
 
 
@@ -242,7 +242,7 @@ async def finish_cancel(
     found = await _fetch(engine, reservation_id)
     if found.status == "paying":
         raise Conflict("A payment is in progress; wait for its outcome.")
-    await holds.tell_redis(engine.stores, ended)
+    await holds.update_redis(engine.stores, ended)
     for payment_id in await payments.owed(engine.stores.postgres, reservation_id) if ended else ():
         await _refund(engine.stores, engine.gateway, payment_id)
     return found
@@ -295,7 +295,7 @@ def _sales(stores: Stores) -> Coalescer[str, str, None]:
     return Coalescer(sell)
 
 
-async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: str) -> None:
+async def process_message(stores: Stores, gateway: Gateway, message_id: str, payment_id: str) -> None:
     """The gateway reports that a payment was decided: ask it now. A repeated message does nothing.
 
     The message is a hint, never a proof: what the gateway's books say decides. So messages may be late,
@@ -303,13 +303,13 @@ async def hear(stores: Stores, gateway: Gateway, message_id: str, payment_id: st
     the worker goes on asking. The caller has checked the signature.
     """
     with stores_answer():
-        if await payments.is_heard(stores.postgres, message_id):
+        if await payments.is_processed(stores.postgres, message_id):
             return
         made = await payments.state(stores.postgres, payment_id)
         if made is None:
             return  # another installation's, or one of long ago: asking again would change nothing
         await _settle(stores, gateway, made, _sales(stores))
-        await payments.mark_heard(stores.postgres, message_id)
+        await payments.mark_processed(stores.postgres, message_id)
 
 
 async def _settle(

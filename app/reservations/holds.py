@@ -159,7 +159,7 @@ async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[
             same = prints[row.reservation_id] == message.fingerprint
             outcomes[row.reservation_id] = outcome_of(row) if same else f"reused|{row.visitor_id}"
     # Also those Redis knew: whoever took tickets for them anew may have been killed before this line.
-    await tell_redis(stores, [Ended(it.reservation_id, batch.room_id, it.status) for it in rows.values()])
+    await update_redis(stores, [Ended(it.reservation_id, batch.room_id, it.status) for it in rows.values()])
     return outcomes
 
 
@@ -215,31 +215,31 @@ async def expire_due(stores: Stores) -> int:
     """End expired holds and release their tickets; how many."""
     ended = await hold_endings.expire_due(stores.postgres)
     metrics.reserved("expired", len(ended))
-    await tell_redis(stores, ended)
+    await update_redis(stores, ended)
     return len(ended)
 
 
 async def sell(stores: Stores, payment_ids: Sequence[str]) -> list[str]:
     """Confirm the reservations these attempts paid for in time; the ids of those confirmed by this call."""
     sold = await payments.confirm(stores.postgres, payment_ids)
-    await tell_sold(stores, sold)
+    await publish_sold(stores, sold)
     return [it.reservation_id for it in sold]
 
 
 async def sell_late(stores: Stores, payment_id: str) -> bool:
     """Confirm what was paid for after its hold was over, if tickets are left; whether it was."""
     sold = await payments.confirm_late(stores.postgres, payment_id)
-    await tell_sold(stores, sold)
+    await publish_sold(stores, sold)
     return bool(sold)
 
 
-async def tell_sold(stores: Stores, sold: Sequence[Sold]) -> None:
+async def publish_sold(stores: Stores, sold: Sequence[Sold]) -> None:
     """What follows once Postgres has confirmed these."""
     metrics.reserved("confirmed", len(sold))
-    await tell_redis(stores, [Ended(*it, "confirmed") for it in sold])
+    await update_redis(stores, [Ended(*it, "confirmed") for it in sold])
 
 
-async def tell_redis(stores: Stores, changed: Iterable[Ended]) -> None:
+async def update_redis(stores: Stores, changed: Iterable[Ended]) -> None:
     """Update Redis with what Postgres decided. If that is not possible now, `mend` does it later."""
     by_room = itertools.groupby(
         sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_kind),
@@ -268,8 +268,8 @@ async def announce(stores: Stores, reservation_ids: Iterable[str]) -> None:
             await submissions.announce(stores.redis, reservation_ids)
 
 
-async def mend(stores: Stores, older_than_s: float = 2.0) -> int:
+async def repair(stores: Stores, older_than_s: float = 2.0) -> int:
     """Update Redis with what a crash may have kept from it; how many reservations."""
     left = await hold_endings.unreleased(stores.postgres, older_than_s)
-    await tell_redis(stores, left)
+    await update_redis(stores, left)
     return len(left)

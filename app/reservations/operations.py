@@ -42,7 +42,7 @@ from app.reservations.checkout import Confirmation, Payment, cancel, confirm, ex
 from app.reservations.consistency import check
 from app.reservations.holds import keys_of
 from app.reservations.pending import LOOK_UP_OTHERS_S, ReservationEngine, Waiter, open_engine
-from app.reservations.request import Wish, not_on_sale, wish_of
+from app.reservations.request import TicketRequest, not_on_sale, ticket_request
 from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY
@@ -120,16 +120,16 @@ async def reserve(
     BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming the field), StoreUnavailable. A
     refusal that is the answer of an earlier equal call has `replayed` set.
     """
-    wish = wish_of(wanted)
+    request = ticket_request(wanted)
     reservation_id = _reservation_id(engine, claims.visitor_id, event_id, idempotency_key)
-    submission = _submission(engine, claims, reservation_id, wish, wait)._replace(network=network)
+    submission = _submission(engine, claims, reservation_id, request, wait)._replace(network=network)
     if expected is not None:
         submission = submission._replace(expected=expected)
     waiter = engine.wait_for(claims.room_id, reservation_id) if wait else None
     try:
-        word, outcome = await _submit(engine, claims, event_id, submission, wish)
+        word, outcome = await _submit(engine, claims, event_id, submission, request)
         if word in UNKNOWN_WORDS:
-            raise wish.refusal(word, outcome)
+            raise request.refusal(word, outcome)
         replayed = word != "queued"
         if word != "known":
             if waiter is None:
@@ -137,8 +137,8 @@ async def reserve(
             outcome = await _outcome(waiter, word)
         terms = terms_granted(outcome)
         if terms is None:
-            raise _told_refusal(wish, outcome, replayed)
-        told = _told(claims, event_id, reservation_id, terms, await engine.extension_s(event_id))
+            raise _answered_refusal(request, outcome, replayed)
+        told = _as_answered(claims, event_id, reservation_id, terms, await engine.extension_s(event_id))
         return Reserved(reservation_id, told, replayed)
     finally:
         if waiter is not None:
@@ -153,20 +153,28 @@ def _reservation_id(
 
 
 def _submission(
-    engine: ReservationEngine, claims: BookingClaims, reservation_id: ReservationId, wish: Wish, wait: bool
+    engine: ReservationEngine,
+    claims: BookingClaims,
+    reservation_id: ReservationId,
+    request: TicketRequest,
+    wait: bool,
 ) -> Submission:
     return Submission(
         reservation_id,
         claims.visitor_id,
         claims.exp * 1000,
-        wish.fingerprint,
+        request.fingerprint,
         engine.instance if wait else "",
-        wish.items,
+        request.items,
     )
 
 
 async def _submit(
-    engine: ReservationEngine, claims: BookingClaims, event_id: EventId, submission: Submission, wish: Wish
+    engine: ReservationEngine,
+    claims: BookingClaims,
+    event_id: EventId,
+    submission: Submission,
+    request: TicketRequest,
 ) -> tuple[str, str]:
     """Into the stream, or refused: queued, pending, known with the outcome, or what it is that is unknown."""
     try:
@@ -178,7 +186,7 @@ async def _submit(
     if word in ("queued", "pending", "known", *UNKNOWN_WORDS):
         return word, detail
     if word in ("seat_taken", "not_on_sale"):
-        raise _refusal(word, wish, detail)
+        raise _refusal(word, request, detail)
     if word == "limited":
         raise turnover.refusal(engine.limits, detail)
     if word == "price_changed":
@@ -204,7 +212,7 @@ async def _outcome(waiter: Waiter, word: str) -> str:
     return outcome
 
 
-def _told(
+def _as_answered(
     claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, text: str, extend_s: int
 ) -> Reservation:
     """The reservation as first answered, the same at each repeat."""
@@ -226,22 +234,22 @@ def _told(
     )
 
 
-def _told_refusal(wish: Wish, outcome: str, replayed: bool) -> Refusal:
+def _answered_refusal(request: TicketRequest, outcome: str, replayed: bool) -> Refusal:
     """The refusal that a submission led to."""
     word, *terms = outcome.split("|")
-    refusal = _refusal(word, wish, *terms[1:])
+    refusal = _refusal(word, request, *terms[1:])
     refusal.replayed = replayed
     return refusal
 
 
-def _refusal(word: str, wish: Wish | None = None, detail: str = "") -> Refusal:
+def _refusal(word: str, request: TicketRequest | None = None, detail: str = "") -> Refusal:
     """The refusal a word of the scripts stands for; `detail`: the seats taken, or what is not on sale."""
     if word == "failed":
         return InternalError(FAILED)
     if not detail:
         return REFUSALS[word]()
     if word == "not_on_sale":
-        return not_on_sale(detail, wish.fields if wish else {})
+        return not_on_sale(detail, request.fields if request else {})
     taken = detail.split("+")
     return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
 

@@ -63,5 +63,5 @@ async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) 
             thing, paid = Thing("reservation", attempt.reservation_id), {"status": "confirmed"}
             after = paid | {"paid_elsewhere": attempt.token}
             await audit.record(connection, by, "confirm_paid", thing, before={"status": before}, after=after)
-    await holds.tell_sold(engine.stores, sold)
+    await holds.publish_sold(engine.stores, sold)
     await holds.announce(engine.stores, [attempt.reservation_id])

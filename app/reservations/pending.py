@@ -33,7 +33,7 @@ from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL
 from app.store.pubsub import listen, publish
 from app.store.redis import submissions as stream
-from app.store.redis.busy import Marks
+from app.store.redis.busy import BusyMarks
 from app.store.scripts import stock
 from app.store.scripts.stock import Change, Limits, Submission, Submitted
 from app.store.spans import shared_task
@@ -78,11 +78,11 @@ class ReservationEngine:
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
-    marks: Marks = field(init=False)
+    busy_marks: BusyMarks = field(init=False)
     unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
 
     def __post_init__(self) -> None:
-        self.marks = Marks(self.stores.redis)
+        self.busy_marks = BusyMarks(self.stores.redis)
         self.limits = limits_of(self.settings)
         self.submissions = Coalescer(self._submit)
         self.counted = Coalescer(self._count)
@@ -92,7 +92,7 @@ class ReservationEngine:
 
     async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
         room_id, event_id = key
-        await self.marks.note(room_id)
+        await self.busy_marks.note(room_id)
         return await stock.submit(
             self.stores.redis,
             holds.keys_of(room_id),
@@ -154,7 +154,7 @@ class ReservationEngine:
             if not waiters:
                 del self.waiting[reservation_id]
 
-    def tell(self, reservation_id: str, outcome: str | Refusal) -> None:
+    def resolve(self, reservation_id: str, outcome: str | Refusal) -> None:
         """Pass the outcome to every request that waits for it here."""
         for waiter in self.waiting.pop(reservation_id, ()):
             if not waiter.outcome.done():  # else the caller went away
@@ -207,7 +207,7 @@ async def open_engine(
             await loops.end(tasks)
             for reservation_id in list(engine.waiting):
                 stopping = StoreUnavailable("The server is stopping; send the same request again.")
-                engine.tell(reservation_id, stopping)
+                engine.resolve(reservation_id, stopping)
 
 
 async def _extension_s(stores: Stores, event_id: EventId) -> int:
@@ -226,7 +226,7 @@ async def _listen(engine: ReservationEngine) -> None:
                 if channel == own:
                     for line in message.split("\n"):
                         reservation_id, _, outcome = line.partition("|")
-                        engine.tell(reservation_id, outcome)
+                        engine.resolve(reservation_id, outcome)
                 elif engine.watching:
                     for reservation_id in message.split("\n"):
                         for event in engine.watching.get(reservation_id, ()):
@@ -265,10 +265,10 @@ async def _look_up(engine: ReservationEngine, room_id: RoomId, reservation_ids: 
     found = await stream.outcomes(engine.stores.redis, holds.keys_of(room_id), reservation_ids)
     for reservation_id, known in found.items():
         if known is None:  # the submission went when Redis was lost
-            engine.tell(reservation_id, Restoring())
+            engine.resolve(reservation_id, Restoring())
             continue
         outcome = known.partition("|")[2]
         if not outcome.startswith("pending|"):
-            engine.tell(reservation_id, outcome)
+            engine.resolve(reservation_id, outcome)
         else:  # perhaps the message to the workers was lost
             await publish(engine.stores.redis, SUBMITTED_CHANNEL + room_id, "")

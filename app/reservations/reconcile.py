@@ -11,7 +11,7 @@ Repaired is what one side proves:
 * A reservation that lives in Postgres and is unknown to Redis is known again. What became of it meanwhile is
   told after.
 * A hold that was never committed and is in the stream no more is given back: nobody was told of it.
-* Totals, prices and sale windows of Redis follow Postgres.
+* InstallationTotals, prices and sale windows of Redis follow Postgres.
 * The counters, allowances and seats of Redis follow its own holds, in one atomic step (`recount.lua`).
 
 Where Postgres contradicts itself (counters and rows, a seat without its reservation) a person has to look: it
@@ -98,7 +98,7 @@ async def _mend(stores: Stores, room_id: RoomId, event_id: EventId, found: Mappi
     differing = [(name, kind) for kind, name in found if kind.startswith("reservation ")][:MEND_MAX]
     rows = await reservations.fetch(stores.postgres, [name for name, _ in differing])
     lost = [rows[name] for name, kind in differing if _is_lost(kind, rows.get(name))]
-    await holds.tell_redis(stores, [_ended(it) for it in rows.values() if it not in lost])
+    await holds.update_redis(stores, [_ended(it) for it in rows.values() if it not in lost])
     never = [name for name, kind in differing if kind == "reservation held gone" and name not in rows]
     if never:
         await stock.release(stores.redis, keys_of(room_id), never)
@@ -121,7 +121,7 @@ async def _recount(
     await stock.recount(stores.redis, keys_of(room_id), records, holds_max=HOLDS_MAX)
     if entries:
         now = await reservations.fetch(stores.postgres, list(entries))
-        await holds.tell_redis(stores, [_ended(it) for it in now.values()])
+        await holds.update_redis(stores, [_ended(it) for it in now.values()])
 
 
 def _entry(it: Reservation) -> str:

@@ -27,7 +27,7 @@ _MESSAGES = {
 }
 
 
-class Wish(NamedTuple):
+class TicketRequest(NamedTuple):
     """`fields`: what the body names (ticket types, seats), each with the field that names it first."""
 
     items: str
@@ -54,7 +54,7 @@ def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
     return NotOnSale(f"{field}: {name} {when}." if field else f"{name} {when}.")
 
 
-def wish_of(wanted: Wanted) -> Wish:
+def ticket_request(wanted: Wanted) -> TicketRequest:
     """The wish. Raises ValidationFailed naming the field."""
     if isinstance(wanted, NamedSeats):
         return _named(wanted)
@@ -64,7 +64,7 @@ def wish_of(wanted: Wanted) -> Wish:
 
 
 @lru_cache(maxsize=4096)
-def _counted(lines: tuple[tuple[str, int], ...]) -> Wish:
+def _counted(lines: tuple[tuple[str, int], ...]) -> TicketRequest:
     """Most bodies of a sale are the same few."""
     if not lines:
         raise ValidationFailed("items", "names no tickets")
@@ -75,10 +75,10 @@ def _counted(lines: tuple[tuple[str, int], ...]) -> Wish:
         if quantity < 1:
             raise ValidationFailed(f"items[{i}].quantity", "must be 1 or more")
     fields = {name: f"items[{i}].ticket_type_id" for i, name in enumerate(names)}
-    return _wish(",".join(f"{name}:{quantity}" for name, quantity in sorted(lines)), fields)
+    return _request(",".join(f"{name}:{quantity}" for name, quantity in sorted(lines)), fields)
 
 
-def _named(wanted: NamedSeats) -> Wish:
+def _named(wanted: NamedSeats) -> TicketRequest:
     fields: dict[str, str] = {}
     for i, seat in enumerate(wanted.seat_ids):
         if seat in fields:
@@ -89,16 +89,16 @@ def _named(wanted: NamedSeats) -> Wish:
     for name, group in groupby(sorted(wanted.seat_ids, key=natural_order), key=type_of):
         seats = list(group)
         lines.append(f"{name}:{len(seats)}@{'+'.join(seats)}")
-    return _wish(",".join(lines), fields)
+    return _request(",".join(lines), fields)
 
 
 @lru_cache(maxsize=4096)
-def _best(name: str, quantity: int) -> Wish:
+def _best(name: str, quantity: int) -> TicketRequest:
     if quantity < 1:
         raise ValidationFailed("best_available.quantity", "must be 1 or more")
-    return _wish(f"{name}:{quantity}@{BEST}", {name: "best_available.ticket_type_id"})
+    return _request(f"{name}:{quantity}@{BEST}", {name: "best_available.ticket_type_id"})
 
 
-def _wish(items: str, fields: dict[str, str]) -> Wish:
+def _request(items: str, fields: dict[str, str]) -> TicketRequest:
     digest = hashlib.blake2b(items.encode(), digest_size=12).digest()
-    return Wish(items, base64.urlsafe_b64encode(digest).decode(), fields)
+    return TicketRequest(items, base64.urlsafe_b64encode(digest).decode(), fields)

@@ -53,7 +53,7 @@ class Plan:
 
 
 @dataclass
-class Crew:
+class RunningInstallation:
     """The processes of a running installation."""
 
     data: Path
@@ -106,43 +106,45 @@ async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
     data = installation.prepare(plan.settings.data)
     with installation.locked(data), contextlib.closing(listen(plan.host, plan.port)) as listener:
         for name in installation.stop_leftovers(data):
-            _tell(f"stopped {name}, left by a run that crashed")
+            _print(f"stopped {name}, left by a run that crashed")
         supervisor = Member.of("up", os.getpid())
-        crew = Crew(data, supervisor, url_of(plan.host, listener), plan.settings)
-        work = asyncio.create_task(_work(plan, crew, listener, on_ready))
+        running = RunningInstallation(data, supervisor, url_of(plan.host, listener), plan.settings)
+        work = asyncio.create_task(_work(plan, running, listener, on_ready))
         stop = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
             if stop.done():
-                _tell("stopping")
+                _print("stopping")
                 work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await work
         finally:
-            crew.stop()
+            running.stop()
             installation.forget(data)
-    _tell("stopped")
+    _print("stopped")
 
 
-async def _work(plan: Plan, crew: Crew, listener: socket.socket, on_ready: OnReady | None) -> None:
+async def _work(
+    plan: Plan, running: RunningInstallation, listener: socket.socket, on_ready: OnReady | None
+) -> None:
     try:
-        await _start_stores(crew)
-        _tell("migrating the database")
-        await asyncio.to_thread(migrate.up, crew.settings.database_url)
-        _start_roles(plan, crew, listener)
+        await _start_stores(running)
+        _print("migrating the database")
+        await asyncio.to_thread(migrate.up, running.settings.database_url)
+        _start_roles(plan, running, listener)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_watch(crew))
-            await _until_ready(crew)
-            print(f"ready {crew.url}", flush=True)
+            tasks.create_task(_watch(running))
+            await _until_ready(running)
+            print(f"ready {running.url}", flush=True)
             if on_ready is not None:
-                tasks.create_task(on_ready(crew.url, crew.settings))
+                tasks.create_task(on_ready(running.url, running.settings))
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
 
 
-async def _start_stores(crew: Crew) -> None:
+async def _start_stores(running: RunningInstallation) -> None:
     """Start the embedded stores, and ask the others; all answer on return. Raises StoreRefused."""
-    given, data = crew.settings, crew.data
+    given, data = running.settings, running.data
     settings = given.model_copy(
         update={
             "data": data,
@@ -157,55 +159,60 @@ async def _start_stores(crew: Crew) -> None:
     if unset := [name for name, value in addresses.items() if not value]:
         embedded_stores.needed(f"set {' and '.join(unset)}")
     if not given.redis_url:
-        store = await _embed(crew, "valkey", embedded_stores.start_valkey)
+        store = await _embed(running, "valkey", embedded_stores.start_valkey)
         settings = settings.model_copy(update={"redis_url": store.url})
     if not given.database_url:
-        store = await _embed(crew, "postgres", embedded_stores.start_postgres)
+        store = await _embed(running, "postgres", embedded_stores.start_postgres)
         kept = installation.statements_kept(given)
         settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": kept})
-    crew.settings = settings
-    crew.save()
+    running.settings = settings
+    running.save()
 
 
-async def _embed(crew: Crew, name: str, start: Callable[..., EmbeddedStore]) -> EmbeddedStore:
-    folder, began = crew.data / name, time.monotonic()
+async def _embed(
+    running: RunningInstallation, name: str, start: Callable[..., EmbeddedStore]
+) -> EmbeddedStore:
+    folder, began = running.data / name, time.monotonic()
     fresh = "" if folder.exists() else " for the first time"
-    _tell(f"starting {name} in {folder}{fresh}")
+    _print(f"starting {name} in {folder}{fresh}")
     store = start(folder)
     port = int((folder / "port").read_text())
     child = Child(
         name, lambda: start(folder, port=port).process, embedded_stores.STOP_SIGNALS[name], store.process
     )
-    crew.stores.append(child)
+    running.stores.append(child)
     await embedded_stores.ready(store)
-    _tell(f"{name} answers on 127.0.0.1:{port} after {time.monotonic() - began:.1f} s")
+    _print(f"{name} answers on 127.0.0.1:{port} after {time.monotonic() - began:.1f} s")
     return store
 
 
-def _start_roles(plan: Plan, crew: Crew, listener: socket.socket) -> None:
+def _start_roles(plan: Plan, running: RunningInstallation, listener: socket.socket) -> None:
     port = plan.ops_port
     for_web = listen(OPS_HOST, port, "--ops-port")
     for_workers = listen(OPS_HOST, port + 1 if port else 0, "--ops-port")
-    crew.listeners += [for_web, for_workers]
-    crew.ops_url, crew.worker_ops_url = url_of(OPS_HOST, for_web), url_of(OPS_HOST, for_workers)
+    running.listeners += [for_web, for_workers]
+    running.ops_url, running.worker_ops_url = url_of(OPS_HOST, for_web), url_of(OPS_HOST, for_workers)
     public, operators = listener.fileno(), for_web.fileno()
     web = ["web", "--server", plan.server, "--fd", str(public), "--ops-fd", str(operators)]
-    crew.roles += [_role(crew, web, (public, operators)) for _ in range(plan.web)]
+    running.roles += [_role(running, web, (public, operators)) for _ in range(plan.web)]
     of_worker = for_workers.fileno()
     worker = ["worker", "--ops-fd", str(of_worker)]
-    crew.roles += [_role(crew, worker, (of_worker,)) for _ in range(plan.workers)]
-    for role in crew.roles:
+    running.roles += [_role(running, worker, (of_worker,)) for _ in range(plan.workers)]
+    for role in running.roles:
         role.start()
-    crew.save()
-    _tell(f"starting web ({plan.server}) x {plan.web} and worker x {plan.workers}")
-    _tell(f"for operators: /metrics and /readyz of web at {crew.ops_url}, of worker at {crew.worker_ops_url}")
+    running.save()
+    _print(f"starting web ({plan.server}) x {plan.web} and worker x {plan.workers}")
+    _print(
+        f"for operators: /metrics and /readyz of web at {running.ops_url}, "
+        f"of worker at {running.worker_ops_url}"
+    )
 
 
-def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
-    settings = crew.settings
+def _role(running: RunningInstallation, arguments: list[str], files: tuple[int, ...]) -> Child:
+    settings = running.settings
     environment = {
         **os.environ,
-        "FAIRGATE_DATA": str(crew.data),
+        "FAIRGATE_DATA": str(running.data),
         "FAIRGATE_SECRET": settings.secret.get_secret_value(),
         "FAIRGATE_PAYMENTS": settings.gateway,
         "FAIRGATE_SIMULATE_PAYMENTS": "off",  # said by the line above
@@ -216,7 +223,7 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
         "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
     }
     if arguments[0] == "worker" and not settings.public_url:
-        environment["FAIRGATE_PUBLIC_URL"] = crew.url  # of the links in mails
+        environment["FAIRGATE_PUBLIC_URL"] = running.url  # of the links in mails
 
     def launch() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -231,12 +238,12 @@ def _role(crew: Crew, arguments: list[str], files: tuple[int, ...]) -> Child:
     return Child(arguments[0], launch)
 
 
-async def _watch(crew: Crew) -> None:
+async def _watch(running: RunningInstallation) -> None:
     logger = logs.get(__name__)
     while True:
-        for child in (*crew.stores, *crew.roles):
+        for child in (*running.stores, *running.roles):
             if (code := child.bury()) is not None:
-                if not crew.ready and code > 0:
+                if not running.ready and code > 0:
                     raise InstallationRefused(
                         f"{child.name} could not start (exit code {code}); it says why above"
                     )
@@ -248,21 +255,21 @@ async def _watch(crew: Crew) -> None:
                     child.postpone()
                     logger.error("cannot be started", child=child.name, reason=str(error))
                     continue
-                crew.save()
+                running.save()
                 logger.warning("started again", child=child.name)
         await asyncio.sleep(WATCH_EVERY_S)
 
 
-async def _until_ready(crew: Crew) -> None:
+async def _until_ready(running: RunningInstallation) -> None:
     """Wait until a web process serves and its `/readyz` finds the stores and a worker."""
     deadline, answer = time.monotonic() + READY_TIMEOUT_S, "no answer"
-    async with _asking(crew.url) as public, _asking(crew.ops_url) as operators:
+    async with _asking(running.url) as public, _asking(running.ops_url) as operators:
         while time.monotonic() < deadline:
             try:
                 response = await operators.get("/readyz")
                 answer = response.text
                 if response.status_code == 200 and (await public.get("/livez")).status_code == 200:
-                    crew.ready = True
+                    running.ready = True
                     return
             except httpx.TransportError:
                 pass
@@ -279,5 +286,5 @@ async def _asking(url: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     print(f"fairgate: {line}", file=sys.stderr, flush=True)

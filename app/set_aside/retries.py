@@ -41,8 +41,8 @@ async def _removed(connection: Connection, id_: int, action: str, by: Author) ->
     return it
 
 
-async def _tell(connection: Connection, subject: str) -> bool:
-    return await outbox.tell_again(connection, int(subject))
+async def _publish(connection: Connection, subject: str) -> bool:
+    return await outbox.publish_again(connection, int(subject))
 
 
 async def _send(connection: Connection, subject: str) -> bool:
@@ -57,7 +57,7 @@ async def _deliver(connection: Connection, subject: str) -> bool:
 
 
 AGAIN: dict[str, Callable[[Connection, str], Awaitable[bool]]] = {
-    "notice": _tell,
+    "notice": _publish,
     "mail": _send,
     "webhook": _deliver,
 }

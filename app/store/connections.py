@@ -22,7 +22,7 @@ from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY
 from app.store.drivers.postgres_address import read_postgres_address
 from app.store.drivers.postgres_pool import Connector, Role
 from app.store.drivers.redis_address import RedisAddress, read_redis_address
-from app.store.drivers.redis_pool import LinePool, SentinelLinePool, as_we_speak
+from app.store.drivers.redis_pool import RedisPool, SentinelRedisPool, fast_connection_class
 
 __all__ = [
     "POSTGRES_AWAY",
@@ -109,7 +109,7 @@ async def connect_redis(
 async def _connect_cluster(url: str, timeout_s: float) -> RedisCluster:
     options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
     clustered: RedisCluster = RedisCluster.from_url(url, decode_responses=True, **options)
-    spoken = as_we_speak(clustered.connection_kwargs["connection_class"])
+    spoken = fast_connection_class(clustered.connection_kwargs["connection_class"])
     clustered.connection_kwargs["connection_class"] = spoken  # of the nodes it will be told of
     for node in clustered.nodes_manager.startup_nodes.values():
         node.connection_class = spoken
@@ -117,7 +117,7 @@ async def _connect_cluster(url: str, timeout_s: float) -> RedisCluster:
     return clustered
 
 
-def queue_pool(settings: Settings) -> LinePool | SentinelLinePool:
+def queue_pool(settings: Settings) -> RedisPool | SentinelRedisPool:
     """Connections for arq's queue, whose replies are bytes. Raises StoreRefused."""
     name = _queue_setting(settings)
     return _pool(_redis_address(settings.queue_url, name), settings.store_timeout_s, name, max_connections=20)
@@ -132,7 +132,7 @@ def _redis_address(url: str, setting: str) -> RedisAddress:
 
 def _pool(
     address: RedisAddress, timeout_s: float, setting: str, **options: Any
-) -> LinePool | SentinelLinePool:
+) -> RedisPool | SentinelRedisPool:
     try:
         # One more try on a fresh connection: a pooled one is stale after a restart or a fail-over, and every
         # step may run twice.

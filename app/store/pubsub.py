@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.store.connections import RedisClient
-from app.store.drivers.redis_pool import LinePool
+from app.store.drivers.redis_pool import RedisPool
 
 PING_S = 5.0  # a connection that died silently is found within twice this time
 
@@ -72,7 +72,7 @@ async def _node(redis: RedisClient) -> AsyncIterator[Redis]:
         for name, value in node.connection_kwargs.items()
         if name in kept or name.startswith("ssl_")
     }
-    pool: Any = LinePool(
+    pool: Any = RedisPool(
         connection_class=node.connection_class,
         host=node.host,
         port=node.port,

@@ -21,21 +21,21 @@ class SingleFlight(Generic[K, T]):
     """The work that is under way, by its key. It holds no more keys than there are callers waiting."""
 
     def __init__(self) -> None:
-        self._flying: dict[K, asyncio.Task[T]] = {}
+        self._running: dict[K, asyncio.Task[T]] = {}
 
     def task(self, key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """The work under way for this key, begun if there is none. Not to be cancelled by who waits."""
-        task = self._flying.get(key)
+        task = self._running.get(key)
         if task is None:
-            task = self._flying[key] = shared_task(work())
-            task.add_done_callback(partial(self._landed, key))
+            task = self._running[key] = shared_task(work())
+            task.add_done_callback(partial(self._finished, key))
         return task
 
     async def get(self, key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What it comes to; it goes on when this caller goes away."""
         return await asyncio.shield(self.task(key, work))
 
-    def _landed(self, key: K, task: asyncio.Task[T]) -> None:
-        del self._flying[key]
+    def _finished(self, key: K, task: asyncio.Task[T]) -> None:
+        del self._running[key]
         if not task.cancelled():
             task.exception()  # who waits is told; perhaps nobody does any more

@@ -25,7 +25,7 @@ async def find(stores: Stores, room_id: RoomId, word: str) -> list[Visitor]:
     keys = RoomKeys(room_id)
     with stores_answer():
         found = await _ids(stores, room_id, keys, typed.words(word))
-        seen = [await visitors.look(stores.redis, keys, it) for it in found]
+        seen = [await visitors.state_of(stores.redis, keys, it) for it in found]
     return [it for it in seen if it.state]
 
 

@@ -25,7 +25,7 @@ from app.store.coalescer import Coalescer, CoalescerFull
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.postgres_watch import PostgresWatch
-from app.store.redis.busy import Marks
+from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
 from app.store.scripts.admission import EndingRecord
 from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
@@ -97,7 +97,7 @@ class Throttle(msgspec.Struct, frozen=True):
         )
 
 
-class Question(NamedTuple):
+class RoomScript(NamedTuple):
     """A script that answers for each record, how it is throttled, and what its refusals are called."""
 
     script: Callable[..., Awaitable[Answers]]
@@ -127,7 +127,7 @@ class Queues:
         self.stores = stores
         self.rooms = LoadedRooms(stores)
         self.postgres = PostgresWatch(stores.postgres)
-        self.marks = Marks(stores.redis)
+        self.busy_marks = BusyMarks(stores.redis)
         on = settings.rate_limits
         self.join_throttle = Throttle(
             "join", settings.join_rate_per_address if on else 0, settings.join_burst_per_address
@@ -174,8 +174,8 @@ async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: i
     """
     with stores_answer():
         (record,) = await _ask_records(queues, room_id, [claims])
-        question = Question(room_scripts.place, queues.place_throttle, _WANT_REFUSALS)
-        (outcome,) = await decided(queues, room_id, [record._replace(quantity=quantity)], question)
+        room_script = RoomScript(room_scripts.place, queues.place_throttle, _WANT_REFUSALS)
+        (outcome,) = await decided(queues, room_id, [record._replace(quantity=quantity)], room_script)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -262,15 +262,15 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
             for it in batch
         ]
         script = partial(room_scripts.join, away=1) if queues.postgres.away else room_scripts.join
-        question = Question(script, queues.join_throttle, JOIN_REFUSALS)
-        return await decided(queues, room_id, records, question)
+        room_script = RoomScript(script, queues.join_throttle, JOIN_REFUSALS)
+        return await decided(queues, room_id, records, room_script)
 
 
 async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     with stores_answer():
         records = await _ask_records(queues, room_id, batch)
-        question = Question(room_scripts.place, queues.place_throttle, _ASK_REFUSALS)
-        return await decided(queues, room_id, records, question)
+        room_script = RoomScript(room_scripts.place, queues.place_throttle, _ASK_REFUSALS)
+        return await decided(queues, room_id, records, room_script)
 
 
 async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
@@ -278,8 +278,8 @@ async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
     with stores_answer():
         records = await _ask_records(queues, room_id, batch)
         script = partial(room_scripts.claim, away=1) if queues.postgres.away else room_scripts.claim
-        question = Question(script, queues.place_throttle, _CLAIM_REFUSALS)
-        outcomes = await decided(queues, room_id, records, question)
+        room_script = RoomScript(script, queues.place_throttle, _CLAIM_REFUSALS)
+        outcomes = await decided(queues, room_id, records, room_script)
         begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
         if begun:
             await sessions.insert_sessions(queues.stores.postgres, room_id, begun)
@@ -304,7 +304,7 @@ async def _status_batch(
 async def _note(queues: Queues, room_id: RoomId, now: RoomStatus) -> None:
     """Mark the room as busy, so that a worker ticks it."""
     if now.waiting or now.called or now.active:
-        await queues.marks.note(room_id)
+        await queues.busy_marks.note(room_id)
 
 
 async def _ask_records(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
@@ -327,16 +327,16 @@ def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
 
 
 async def decided(
-    queues: Queues, room_id: RoomId, records: Sequence[Record], question: Question
+    queues: Queues, room_id: RoomId, records: Sequence[Record], room_script: RoomScript
 ) -> list[Outcome]:
     """The outcome of each record. What the script lacks is fetched from Postgres, then it runs again."""
     outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
     undecided = dict(enumerate(records))
     for _ in range(ROUNDS_MAX):
-        answers = await _asked(queues, room_id, list(undecided.values()), question)
+        answers = await _asked(queues, room_id, list(undecided.values()), room_script)
         again: dict[int, tuple[Record, str]] = {}
         for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
-            outcome = question.outcome(answer, answers.status)
+            outcome = room_script.outcome(answer, answers.status)
             if outcome is not None:
                 outcomes[i] = outcome
             elif isinstance(answer, Refused):
@@ -347,11 +347,11 @@ async def decided(
     return outcomes
 
 
-async def _asked(queues: Queues, room_id: RoomId, records: list[Record], question: Question) -> Answers:
+async def _asked(queues: Queues, room_id: RoomId, records: list[Record], room_script: RoomScript) -> Answers:
     """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
 
     async def ask() -> Answers:
-        answers = await question.put(queues.stores, room_id, records)
+        answers = await room_script.put(queues.stores, room_id, records)
         queues.rooms.hear(room_id, answers.status)
         await _note(queues, room_id, answers.status)
         return answers

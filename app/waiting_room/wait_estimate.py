@@ -18,13 +18,13 @@ async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick)
     Any number of workers may do so at once: each measures the same room, and a pace is written
     over the one that was read, or not at all.
     """
-    seen, pace = look(seen, tick)
+    seen, pace = judge(seen, tick)
     if pace is not None:
         await admission.show_pace(redis, keys, tick.status.pace, pace)
     return seen
 
 
-def look(seen: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
+def judge(seen: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
     """What is known after one more tick, and the pace that is to be shown, if it is another one."""
     now, last = tick.moment, seen.last
     if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:

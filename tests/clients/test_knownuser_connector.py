@@ -12,7 +12,7 @@ import httpx
 import pytest_asyncio
 
 from app.core import knownuser
-from app.core.knownuser import Face, RoomFace, with_token
+from app.core.knownuser import Connector, ConnectorSettings, with_token
 from app.core.model import RoomId
 from app.core.tokens import new_visitor_id
 from app.runtime.embedded_stores import free_port
@@ -73,8 +73,8 @@ class Shop:
 
     def token(self, *, room_id: str = ROOM, now_s: float = 0, **more: Any) -> str:
         """A token as the queue would make it."""
-        face = RoomFace(RoomId(room_id), Face(customer_id="ticketania"), self.secret, 1)
-        return knownuser.token(face, new_visitor_id(), int(now_s or time.time()), **more)
+        connector = Connector(RoomId(room_id), ConnectorSettings(customer_id="ticketania"), self.secret, 1)
+        return knownuser.token(connector, new_visitor_id(), int(now_s or time.time()), **more)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

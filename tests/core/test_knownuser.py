@@ -9,7 +9,7 @@ import pytest
 
 from app.core import knownuser
 from app.core.errors import CredentialInvalid
-from app.core.knownuser import Face, RoomFace, Sealer, UrlRule, digest, with_token
+from app.core.knownuser import Connector, ConnectorSettings, Sealer, UrlRule, digest, with_token
 from app.core.model import RoomId
 from app.core.tokens import new_visitor_id
 
@@ -18,7 +18,7 @@ NOW_S = 1_700_000_000
 QUEUE_ID = "9f1f2a1e-5b0c-4d0e-8f3a-0c6d2b7e4a11"
 IP = "203.0.113.7"
 ROOM = RoomId("flash2026")
-FACE = RoomFace(ROOM, Face(customer_id="ticketania"), KEY, 11)
+FACE = Connector(ROOM, ConnectorSettings(customer_id="ticketania"), KEY, 11)
 VISITOR = knownuser.visitor_of(QUEUE_ID)
 BARE = (
     "eyJ0eXAiOiJRVDEiLCJlbmMiOiJBRVMyNTYiLCJpc3MiOjE3MDAwMDAwMDAwMDAsInRpIjoiYTIxZDQyM2EtNDNmZC00ODIxLTg0ZmEt"
@@ -131,13 +131,13 @@ def test_what_is_under_the_signature_and_cannot_be_read_is_refused() -> None:
 
 
 def test_the_configuration_puts_what_is_never_asked_about_first() -> None:
-    face = Face(
+    settings = ConnectorSettings(
         customer_id="ticketania",
         protect=[UrlRule(value="/buy")],
         cancel=[UrlRule(value="/thanks", operator="Equals")],
         ignore=[UrlRule(value="/health")],
     )
-    config = knownuser.integration_config([RoomFace(ROOM, face, KEY, 7)], "queue.example")
+    config = knownuser.integration_config([Connector(ROOM, settings, KEY, 7)], "queue.example")
     assert config["Version"] == 7
     assert [it["ActionType"] for it in config["Integrations"]] == ["Ignore", "Cancel", "Queue"]
     assert {it["QueueDomain"] for it in config["Integrations"]} == {"queue.example"}

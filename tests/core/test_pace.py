@@ -20,8 +20,8 @@ from app.core.wait_estimate import (
     measure,
     next_pace,
     no_show_share,
+    published_pace,
     starting_pace,
-    told_pace,
     wait_range_s,
     wait_s,
 )
@@ -254,7 +254,7 @@ def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_w
             pace=shown,
             blocked="cap",
         )
-        pace = told_pace(status, now.rate_per_minute)
+        pace = published_pace(status, now.rate_per_minute)
         told.append(wait_s(pace, 5) if pace else None)
     assert told[0] is None
     assert all(it is None or it >= 5 * 600 for it in told[:300])
@@ -278,5 +278,7 @@ def test_no_wait_is_told_where_nobody_can_be_called(blocked: Blocked) -> None:
         opened_at_ms=1,
         blocked=blocked,
     )
-    assert (told_pace(status, 600) is not None) == (blocked in ("", "cap"))  # a cap that lets the rate in
-    assert told_pace(status, 0) is None
+    assert (published_pace(status, 600) is not None) == (
+        blocked in ("", "cap")
+    )  # a cap that lets the rate in
+    assert published_pace(status, 0) is None

@@ -21,7 +21,7 @@ async def test_each_process_adds_what_it_counted_once_and_leaves_it_when_it_ends
         for amount in (1, 0, 2.5):
             counter.labels("x").inc(amount)
             took.observe(1.5)
-            await ours.tell(stores.redis)
+            await ours.publish(stores.redis)
         ended += 3.5
         told = {json.loads(field)[2]: value for field, value in (await counts.sums(stores.redis)).items()}
         assert told["fairgate_made_total"] == ended

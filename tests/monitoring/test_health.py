@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from app.core.clock import now_ms
 from app.loops import Loops
 from app.monitoring import health, heartbeat, stats
-from app.monitoring.health import Away
+from app.monitoring.health import Unreachable
 from app.settings import Settings
 from app.store.connections import Stores, connect_postgres, connect_redis
 from app.store.keys import WEBS, WORKERS
@@ -22,9 +22,9 @@ from tests.conftest import Servers
 from tests.support.waiting import wait_until
 
 
-def named(name: str, processes: list[health.Process] | Away) -> health.Process | None:
+def named(name: str, processes: list[health.Process] | Unreachable) -> health.Process | None:
     """The process of this name; others of this run may be there, too."""
-    assert not isinstance(processes, Away)
+    assert not isinstance(processes, Unreachable)
     return next((it for it in processes if it.name == name), None)
 
 
@@ -32,7 +32,7 @@ async def test_every_part_tells_of_itself(stores: Stores) -> None:
     there = asyncio.create_task(heartbeat.keep_present(stores.redis, "ours", Loops()))
 
     async def a_web() -> health.Process | None:
-        found = named("ours", (await health.look(stores)).webs)
+        found = named("ours", (await health.check(stores)).webs)
         return found if found and found.about else None
 
     web = await wait_until(a_web, "the heartbeat")
@@ -40,10 +40,10 @@ async def test_every_part_tells_of_itself(stores: Stores) -> None:
     assert int(web.about["memory"]) > 1_000_000
     there.cancel()
     await asyncio.gather(there, return_exceptions=True)
-    found = await health.look(stores)
+    found = await health.check(stores)
     assert named("ours", found.webs) is None
-    assert not isinstance(found.redis, Away)
-    assert not isinstance(found.postgres, Away)
+    assert not isinstance(found.redis, Unreachable)
+    assert not isinstance(found.postgres, Unreachable)
     (node,) = found.redis
     assert node.server.startswith(("Valkey ", "Redis "))
     assert node.role == "master"
@@ -57,7 +57,7 @@ async def test_a_process_that_fell_silent_is_shown_as_gone(stores: Stores) -> No
     redis = stores.redis
     for kind in (WEBS, WORKERS):
         await redis.zadd(kind, {"silent": time.time() * 1000 - 30_000})
-    found = await health.look(stores)
+    found = await health.check(stores)
     for processes in (found.webs, found.workers):
         process = named("silent", processes)
         assert process is not None
@@ -69,7 +69,7 @@ async def test_who_was_heard_of_before_the_clock_was_set_back_is_not_there(store
     redis: Any = stores.redis
     for kind in (WEBS, WORKERS):
         await redis.zadd(kind, {"before": (time.time() + 3600) * 1000})
-    seen = await health.look(stores)
+    seen = await health.check(stores)
     for shown in (seen.webs, seen.workers):
         found = named("before", shown)
         assert found is not None
@@ -82,19 +82,19 @@ async def test_who_was_heard_of_before_the_clock_was_set_back_is_not_there(store
 async def test_what_is_away_is_said_in_time_and_hides_nothing_else(stores: Stores, servers: Servers) -> None:
     gone = await connect_postgres(servers.database_url, 2, 1)
     gone.terminate()
-    found = await health.look(Stores(stores.redis, gone))
-    assert isinstance(found.postgres, Away)
-    assert isinstance(found.backlog, Away)
-    assert not isinstance(found.redis, Away)
+    found = await health.check(Stores(stores.redis, gone))
+    assert isinstance(found.postgres, Unreachable)
+    assert isinstance(found.backlog, Unreachable)
+    assert not isinstance(found.redis, Unreachable)
     client = await connect_redis(servers.redis_url, 5)
     async with stores.postgres.acquire() as connection:
         await client.execute_command("CLIENT", "PAUSE", "5000")
         began = time.monotonic()
-        paused = await health.look(Stores(client, stores.postgres))
+        paused = await health.check(Stores(client, stores.postgres))
         assert time.monotonic() - began < 4.5
-        assert isinstance(paused.redis, Away)
+        assert isinstance(paused.redis, Unreachable)
         assert "1 s" in paused.redis.why
-        assert not isinstance(paused.postgres, Away)
+        assert not isinstance(paused.postgres, Unreachable)
         assert await connection.fetchval("SELECT 1") == 1
     await stores.redis.execute_command("CLIENT", "UNPAUSE")
     await client.aclose()
@@ -117,8 +117,8 @@ async def test_a_redis_that_may_throw_keys_away_is_told_in_the_log_and_on_the_pa
     await redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         with capture_logs() as logged:
-            await health.tell_faults(stores)
-        groups = groups_of(await health.look(stores))
+            await health.log_store_faults(stores)
+        groups = groups_of(await health.check(stores))
     finally:
         await redis.config_set("maxmemory-policy", "noeviction")
     (line,) = logged
@@ -128,5 +128,5 @@ async def test_a_redis_that_may_throw_keys_away_is_told_in_the_log_and_on_the_pa
     assert part.kind == "bad"
     assert [fact for name, fact in part.facts if name == "Fix"] == [line["fault"]]
     with capture_logs() as logged:
-        await health.tell_faults(stores)
+        await health.log_store_faults(stores)
     assert logged == []

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from app import metrics
 from app.core.clock import now_ms
-from app.metrics import Totals
+from app.metrics import InstallationTotals
 from app.store.connections import Stores
 
 
 async def test_each_process_adds_what_it_counted_once(stores: Stores) -> None:
-    one, two = Totals(), Totals()  # as two processes that count the same
+    one, two = InstallationTotals(), InstallationTotals()  # as two processes that count the same
     before_ms = now_ms()
     metrics.refused("conflict")
     metrics.reserved("sold_out", 3)
     for it in (one, two, one, two):
-        await it.tell(stores.redis)
+        await it.publish(stores.redis)
     found = await metrics.totals(stores.redis)
     since_ms = found.pop("since_ms")
     assert before_ms <= since_ms <= now_ms()
@@ -22,10 +22,10 @@ async def test_each_process_adds_what_it_counted_once(stores: Stores) -> None:
 
 
 async def test_a_wiped_redis_begins_anew(stores: Stores) -> None:
-    totals = Totals()
+    totals = InstallationTotals()
     metrics.refused("conflict")
-    await totals.tell(stores.redis)
+    await totals.publish(stores.redis)
     await stores.redis.delete("fairgate:totals")
     metrics.refused("conflict")
-    await totals.tell(stores.redis)
+    await totals.publish(stores.redis)
     assert (await metrics.totals(stores.redis))["refusals conflict"] == 1

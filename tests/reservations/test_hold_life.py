@@ -90,7 +90,7 @@ class Sale:
         elif kind == "wipe":
             await self.wipe()
         elif kind == "mend":
-            await holds.mend(self.engine.stores, older_than_s=0)
+            await holds.repair(self.engine.stores, older_than_s=0)
         elif kind in ("pay", "cancel", "cancel_cut"):
             await self.end(kind, number)
 
@@ -185,7 +185,7 @@ class Sale:
     async def finish(self) -> None:
         """When everything on its way has arrived, the stores agree and every ticket is accounted for."""
         await self.work()
-        await holds.mend(self.engine.stores, older_than_s=0)
+        await holds.repair(self.engine.stores, older_than_s=0)
         assert await check(self.engine.stores, GALA) == []
         _, held, sold = await stock(self.engine.stores.redis, "floor", LIVE)
         assert held + sold == self.model.taken()

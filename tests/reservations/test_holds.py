@@ -84,9 +84,9 @@ async def test_what_redis_was_not_told_is_mended(stores: Stores, how: str) -> No
                 "UPDATE ticket_types SET held = 0, sold = 2 WHERE ticket_type_id = 'floor'"
             )
         assert await stock(stores.redis, "floor", LIVE) == (8, 2, 0)
-        assert await holds.mend(stores, older_than_s=0) == 1
+        assert await holds.repair(stores, older_than_s=0) == 1
         assert await stock(stores.redis, "floor", LIVE) == ((10, 0, 0) if how == "expired" else (8, 0, 2))
-        assert await holds.mend(stores, older_than_s=0) == 0
+        assert await holds.repair(stores, older_than_s=0) == 0
         assert await check(stores, GALA) == []
 
 
@@ -96,10 +96,10 @@ async def test_a_room_that_is_being_restored_is_told_when_it_is_back(stores: Sto
         await run_out(stores)
         await stores.redis.hset(LIVE.conf, "restoring", "1")
         assert await holds.expire_due(stores) == 1
-        await holds.mend(stores, older_than_s=0)
+        await holds.repair(stores, older_than_s=0)
         assert await unreleased(stores) == 1
         await stores.redis.hset(LIVE.conf, "restoring", "0")
-        await holds.mend(stores, older_than_s=0)
+        await holds.repair(stores, older_than_s=0)
         assert await unreleased(stores) == 0
         assert await check(stores, GALA) == []
 

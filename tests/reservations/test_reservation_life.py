@@ -149,7 +149,7 @@ class PaidSale(Sale):
             await self.pass_time()
             await checkout.settle_payments(stores, SimulatedGateway(stores.postgres))
             await holds.expire_due(stores)
-        await holds.mend(stores, older_than_s=0)
+        await holds.repair(stores, older_than_s=0)
         await self.verify()
         for row in await stores.postgres.fetch(MONEY):
             assert row["status"] in ("confirmed", "cancelled", "expired")

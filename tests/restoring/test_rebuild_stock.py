@@ -124,7 +124,7 @@ async def test_a_hold_that_ended_while_it_was_restored_is_given_back_after(store
         await holds.expire_due(stores)
         assert await stock(stores.redis, "floor", LIVE) == (8, 2, 0)
         await open_again(stores)
-        await holds.mend(stores, older_than_s=0)
+        await holds.repair(stores, older_than_s=0)
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
         assert await check(stores, GALA) == []
 

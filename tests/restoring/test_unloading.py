@@ -184,9 +184,9 @@ async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> N
             "UPDATE reservations SET status = 'cancelled', ended_at = now() - interval '1 hour'"
         )
         await stores.postgres.execute("UPDATE ticket_types SET sold = 0")
-        assert await holds.mend(stores) == 0  # nobody is to be told
+        assert await holds.repair(stores) == 0  # nobody is to be told
         await control.set_state(queues, HALL, "open", by=STAFF)
-        assert await holds.mend(stores) == 1
+        assert await holds.repair(stores) == 1
         assert await consistency.check(stores, GALA) == []
         assert reserved.reservation
 

@@ -28,7 +28,7 @@ from tests.routes.test_streams import listening, next_event
 from tests.support.waiting import wait_until
 from worker import processor
 from worker.context import WorkerContext
-from worker.crew import LOOPS, Crew
+from worker.crew import LOOPS, WorkerLoops
 from worker.jobs import PERIODIC, counted
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +103,7 @@ async def test_each_loop_that_breaks_comes_back(
     async with served(here) as web:
         await web.room()
         await web.join("hall")
-        crew = Crew(ctx)
+        crew = WorkerLoops(ctx)
         watching = aiter(web.app.feeds.watch(RoomId("hall")))
         await anext(watching)
         waiting = RoomKeys(RoomId("hall")).waiting

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS
 from app.web.console.frame import CONSOLE
-from app.web.http.streaming import Message, Stream, part, send_told
+from app.web.http.streaming import Message, Stream, feed_stream, part
 from app.web.pages.visitor_pages import FORMS
 from tests.contract.test_every_call import filled
 from tests.routes.conftest import Web, served
@@ -180,15 +180,15 @@ async def test_a_viewer_who_takes_nothing_is_given_up_when_there_is_more_to_tell
     @contextmanager
     def audience(stream: Stream) -> Iterator[None]:
         streams.append(stream)
-        stream.tell(part(b"first"))
+        stream.send(part(b"first"))
         try:
             yield
         finally:
             streams.remove(stream)
 
-    following = asyncio.create_task(send_told(audience, receive, send, 0.0))
+    following = asyncio.create_task(feed_stream(audience, receive, send, 0.0))
     await told.wait()
-    streams[0].tell(part(b"comment"), needed=False)
+    streams[0].send(part(b"comment"), needed=False)
     await following
     assert not streams
     assert broken("reader") == before + 1

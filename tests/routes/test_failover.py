@@ -137,7 +137,7 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
             before = jobs_done()
 
             async def a_job_is_run() -> bool:
-                await enqueue_step(web.app.queue, "of nobody", 0)  # it finds that there is nothing to do
+                await enqueue_step(web.app.job_queue, "of nobody", 0)  # it finds that there is nothing to do
                 return jobs_done() > before
 
             await wait_until(a_job_is_run, "a job from the new primary", timeout_s=20, every_s=0.2)

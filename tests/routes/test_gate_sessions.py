@@ -47,7 +47,7 @@ async def test_with_no_crowd_nobody_sees_us(web: Web) -> None:
         assert (await web.get(GATE, headers=passed(answer))).status_code == 204
         assert "set-cookie" not in (await web.get(GATE, headers=passed(answer))).headers
     assert (await web.get(GATE, headers=asked(ADDRESS))).status_code == 302  # two are inside
-    status = (await web.app.board.read(RoomId("hall"))).status
+    status = (await web.app.status_board.read(RoomId("hall"))).status
     assert (status.active, status.called, status.last_number) == (2, 0, 2)
 
 
@@ -165,7 +165,7 @@ async def test_while_a_room_is_restored_no_session_is_taken_for_over(web: Web) -
 
 async def test_so_many_rooms_are_remembered_at_most(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ended_sessions, "ROOMS_MAX", 2)
-    known = web.app.ends
+    known = web.app.ended_sessions
 
     async def listens() -> bool:
         return known._broken > 0

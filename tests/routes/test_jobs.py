@@ -86,7 +86,7 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     assert "Waiting for a worker" in queued
     assert (await web.get(f"/admin/jobs/{job_id}/file", headers=olga)).status_code == 409
     for made in range(1, 5):  # as if workers had died: several go on with it, and one gets through
-        await enqueue_step(web.app.queue, job_id, made)
+        await enqueue_step(web.app.job_queue, job_id, made)
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("done", 3, 3, 0)
     for path in ("/admin/jobs", f"/admin/jobs/{job_id}"):

@@ -104,8 +104,8 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
     await web.room("second")
     second = (await web.send("PUT", "/v1/rooms/second/knownuser", json=OURS, headers=operator)).json()
     assert second["secret_key"] is None  # it is the customer's, who has one connector
-    faces = await knownuser.faces_of(web.app.faces, "ticketania")
-    assert {it.secret for it in faces} == {given["secret_key"]}
+    connectors = await knownuser.connectors_of(web.app.connectors, "ticketania")
+    assert {it.secret for it in connectors} == {given["secret_key"]}
     again = (await web.send("PUT", FACE, json={**given, "secret_key": "n" * 72}, headers=operator)).json()
     assert again["secret_key"] == "n" * 72
     changes = (await web.get("/v1/audit?kind=knownuser", headers=web.as_("admin"))).json()["items"]

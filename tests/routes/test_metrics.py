@@ -93,7 +93,7 @@ async def test_the_numbers_of_all_processes_are_in_the_sums(web: Web, worker: Wo
     failures = Counter("fairgate_store_failures", "", ["where"], registry=registry)
     failures.labels("another process").inc(2)
     metrics.STORE_FAILURES.labels("another process").inc()  # of this one
-    await Counts(registry).tell(web.app.stores.redis)
+    await Counts(registry).publish(web.app.stores.redis)
     samples = await scraped(web)
     assert of(samples, "fairgate_store_failures_total", where="another process") == 3
     assert of(samples, "fairgate_mails_total", outcome="sent") == 0

@@ -152,16 +152,16 @@ async def test_a_slow_reader_is_told_the_newest_only() -> None:
     stream = Stream(send)
     first, *_, last = parts = [part(b"%d" % number) for number in range(50)]
     for message in parts:
-        stream.tell(message)
+        stream.send(message)
         await asyncio.sleep(0)
-    stream.tell(part(b": still here"), needed=False)
+    stream.send(part(b": still here"), needed=False)
     taken.set()
     await wait_until(lambda: _are(sent, [first, last]), "the newest")
-    stream.tell(part(b": still here"), needed=False)
-    stream.tell(last)
-    stream.tell(END)
+    stream.send(part(b": still here"), needed=False)
+    stream.send(last)
+    stream.send(END)
     await wait_until(lambda: _are(sent, [first, last, part(b": still here"), END]), "the end")
-    stream.tell(END)
+    stream.send(END)
     await asyncio.sleep(0)
     assert sent.count(END) == 1
 
@@ -179,7 +179,7 @@ async def test_a_reader_lost_while_sending_is_left_to_who_waits_for_that() -> No
 
     stream, news = Stream(send), part(b"news")
     for count in (1, 2):
-        stream.tell(news)
+        stream.send(news)
         await wait_until(lambda count=count: _are(sent, [news] * count), "an attempt")
 
 

@@ -157,7 +157,7 @@ class SaleWorld:
 
         async def end() -> None:
             if not await holds.sell_late(self.stores, attempt):
-                await holds.tell_redis(
+                await holds.update_redis(
                     self.stores, await hold_endings.expire_late(self.stores.postgres, attempt)
                 )
 
@@ -168,7 +168,7 @@ class SaleWorld:
         reservation_id = f"{visitor}-{key}"
 
         async def end() -> None:
-            await holds.tell_redis(
+            await holds.update_redis(
                 self.stores, await hold_endings.cancel(self.stores.postgres, reservation_id)
             )
 
@@ -179,7 +179,7 @@ class SaleWorld:
         await self.do(holds.expire_due(self.stores), self.model.expire(), calls)
 
     async def mend(self, calls: int | None) -> None:
-        await self.do(holds.mend(self.stores, older_than_s=-1), self.model.mend(), calls)
+        await self.do(holds.repair(self.stores, older_than_s=-1), self.model.mend(), calls)
 
     async def totals(self, kind: str, total: int, calls: int | None) -> None:
         """Staff change how many tickets there are; never below what is held and sold."""

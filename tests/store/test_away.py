@@ -16,7 +16,7 @@ from app.core.errors import StoreUnavailable
 from app.store import away
 from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY, RedisElsewhere, RedisUnable
 from app.store.connections import RedisClient, connect_postgres
-from app.store.drivers.redis_pool import _judging
+from app.store.drivers.redis_pool import _store_error_parser
 from app.web.http.problems import refusal_of
 from tests.conftest import Servers
 
@@ -71,7 +71,7 @@ def _lines(text: str) -> list[str]:
 
 @pytest.mark.parametrize("reply", _lines(REDIS_IS_AWAY))
 def test_an_error_of_the_server_means_that_redis_is_away(reply: str) -> None:
-    error = _judging(DefaultParser).parse_error(reply)
+    error = _store_error_parser(DefaultParser).parse_error(reply)
     assert isinstance(error, REDIS_AWAY)
     assert isinstance(refusal_of(error), StoreUnavailable)
     assert isinstance(error, RedisElsewhere | RedisUnable) or "max number of clients" in reply
@@ -79,14 +79,16 @@ def test_an_error_of_the_server_means_that_redis_is_away(reply: str) -> None:
 
 @pytest.mark.parametrize("reply", _lines(REDIS_ANSWERS))
 def test_an_answer_about_data_or_command_does_not(reply: str) -> None:
-    error = _judging(DefaultParser).parse_error(reply)
+    error = _store_error_parser(DefaultParser).parse_error(reply)
     assert isinstance(error, ResponseError)
     assert not isinstance(error, STORE_AWAY)
     assert refusal_of(error).status == 500
 
 
 def test_the_words_redis_py_knows_stay_what_they_are() -> None:
-    assert isinstance(_judging(DefaultParser).parse_error("NOSCRIPT No matching script."), NoScriptError)
+    assert isinstance(
+        _store_error_parser(DefaultParser).parse_error("NOSCRIPT No matching script."), NoScriptError
+    )
 
 
 def _sqlstates() -> Iterator[str]:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from app.core.clock import now_ms
 from app.notifications import relay
-from app.notifications.channels.email import Post, open_post, send_due
+from app.notifications.channels.email import Mailer, open_mailer, send_due
 from app.settings import Settings
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import RoomKeys
@@ -45,11 +45,11 @@ def server(tmp_path: Path) -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def post(server: MailServer) -> Post:
+def post(server: MailServer) -> Mailer:
     settings = Settings(
         smtp_url=SecretStr(server.url), mail_from="tickets@example.org", secret=SecretStr("s" * 32)
     )
-    return open_post(settings)
+    return open_mailer(settings)
 
 
 async def queued(stores: Stores, *emails: str, first: int = 0) -> None:
@@ -133,12 +133,12 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
 
 
 async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
-    stores: Stores, server: MailServer, post: Post
+    stores: Stores, server: MailServer, mailer: Mailer
 ) -> None:
     await a_sale(stores)
     no_addresses = ["a b@example.org", "a,b@example.org", "<a@example.org", "@"]
     await queued(stores, "refused@example.org", "later@example.org", "ann@example.org", *no_addresses)
-    while await send_due(stores, post) is not None:
+    while await send_due(stores, mailer) is not None:
         pass
     became = await states(stores)
     assert became["refused@example.org"] == ("given_up", "550 no such mailbox")
@@ -147,19 +147,19 @@ async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
     assert "451 come back later" in became["later@example.org"][1].replace("(", "").replace(", '", " ")
     assert became["ann@example.org"] == ("sent", "")
     assert [it["To"] for it in server.got()] == ["ann@example.org"]
-    assert await send_due(stores, post) is None  # not due yet
+    assert await send_due(stores, mailer) is None  # not due yet
     await stores.postgres.execute("UPDATE mails SET created_at = now() - interval '25 hours'")
     await due_now(stores)
-    assert await send_due(stores, post) is False
+    assert await send_due(stores, mailer) is False
     assert (await states(stores))["later@example.org"][0] == "given_up"
 
 
-async def test_retries_wait_longer_each_time(stores: Stores, post: Post) -> None:
+async def test_retries_wait_longer_each_time(stores: Stores, mailer: Mailer) -> None:
     await a_sale(stores)
     await queued(stores, "later@example.org")
     waits = []
     for _ in range(4):
-        await send_due(stores, post)
+        await send_due(stores, mailer)
         waits.append(
             await stores.postgres.fetchval("SELECT extract(epoch FROM due_at - now())::float8 FROM mails")
         )
@@ -168,27 +168,29 @@ async def test_retries_wait_longer_each_time(stores: Stores, post: Post) -> None
         assert longest_s * 0.5 < wait_s <= longest_s
 
 
-async def test_a_server_that_is_away_loses_nothing(stores: Stores, server: MailServer, post: Post) -> None:
+async def test_a_server_that_is_away_loses_nothing(
+    stores: Stores, server: MailServer, mailer: Mailer
+) -> None:
     await a_sale(stores)
     everybody = [f"fan-{number}@example.org" for number in range(7)]
     server.stop()
     await queued(stores, *everybody)
-    assert await send_due(stores, post) is False
+    assert await send_due(stores, mailer) is False
     assert {state for state, _ in (await states(stores)).values()} == {"waiting"}
     server.start()
     await due_now(stores)
-    await asyncio.gather(*(send_due(stores, post) for _ in range(4)))
+    await asyncio.gather(*(send_due(stores, mailer) for _ in range(4)))
     assert {state for state, _ in (await states(stores)).values()} == {"sent"}
     assert sorted(it["To"] for it in server.got()) == everybody
 
 
 async def test_what_may_have_arrived_is_not_sent_again(
-    stores: Stores, server: MailServer, post: Post
+    stores: Stores, server: MailServer, mailer: Mailer
 ) -> None:
     await a_sale(stores)
     await queued(stores, "hangup@example.org", "ann@example.org")
     for _ in range(3):
-        await send_due(stores, post)
+        await send_due(stores, mailer)
         await due_now(stores)
     became = await states(stores)
     assert became["hangup@example.org"] == ("unclear", stored.BROKE_OFF)
@@ -197,12 +199,12 @@ async def test_what_may_have_arrived_is_not_sent_again(
 
 
 async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_told(
-    stores: Stores, database_url: str, server: MailServer, post: Post
+    stores: Stores, database_url: str, server: MailServer, mailer: Mailer
 ) -> None:
     await a_sale(stores)
     await queued(stores, "slow@example.org")
     hasty = Stores(stores.redis, await connect_postgres(database_url, timeout_s=0.5, connections_max=4))
-    sending = asyncio.create_task(send_due(hasty, post))
+    sending = asyncio.create_task(send_due(hasty, mailer))
 
     async def taken() -> bool:
         return len(server.got()) == 1
@@ -215,18 +217,18 @@ async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_tol
     assert await states(stores) == {"slow@example.org": ("handing_over", "")}
     for _ in range(2):
         await due_now(stores)
-        assert await send_due(stores, post) is None
+        assert await send_due(stores, mailer) is None
     assert await states(stores) == {"slow@example.org": ("unclear", stored.BROKE_OFF)}
     assert len(server.got()) == 1
     hasty.postgres.terminate()
 
 
-async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer, post: Post) -> None:
+async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer, mailer: Mailer) -> None:
     await a_sale(stores)
     await queued(stores, "ann@example.org", "bob@example.org")
     await stores.postgres.execute("UPDATE reservations SET status = 'expired' WHERE visitor_id = 'visitor-0'")
     await stores.postgres.execute("UPDATE mails SET until = now() WHERE visitor_id = 'visitor-1'")
-    assert await send_due(stores, post)
+    assert await send_due(stores, mailer)
     assert await states(stores) == {
         "ann@example.org": ("dropped", "The reservation is expired meanwhile."),
         "bob@example.org": ("dropped", "It was too late to be of use."),
@@ -234,10 +236,12 @@ async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer
     assert server.got() == []
 
 
-async def test_an_address_in_another_script_arrives(stores: Stores, server: MailServer, post: Post) -> None:
+async def test_an_address_in_another_script_arrives(
+    stores: Stores, server: MailServer, mailer: Mailer
+) -> None:
     await a_sale(stores)
     await queued(stores, "jürgen@bücher.example")
-    assert await send_due(stores, post)
+    assert await send_due(stores, mailer)
     assert await states(stores) == {"jürgen@bücher.example": ("sent", "")}
 
 
@@ -307,5 +311,5 @@ async def test_an_international_domain_needs_no_server_that_knows_other_letters(
     with mail_server(tmp_path, smtputf8=False) as server:
         settings = Settings(smtp_url=SecretStr(server.url), mail_from="tickets@example.org")
         await queued(stores, "ann@b\u00fccher.example.org")
-        await send_due(stores, open_post(settings))
+        await send_due(stores, open_mailer(settings))
         assert [it["To"] for it in server.got()] == ["ann@xn--bcher-kva.example.org"]

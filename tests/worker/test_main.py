@@ -23,7 +23,7 @@ from tests.conftest import Servers
 from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
-from worker.crew import LOOPS, Crew
+from worker.crew import LOOPS, WorkerLoops
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def queue(tmp_path: Path) -> Iterator[EmbeddedStore]:
 
 
 async def test_each_loop_is_started_and_ends_when_asked(stores: Stores) -> None:
-    crew = Crew(WorkerContext(Settings(), stores, "worker", asyncio.Event()))
+    crew = WorkerLoops(WorkerContext(Settings(), stores, "worker", asyncio.Event()))
     assert {it.get_name() for it in crew.running} == {loop.__name__ for loop in LOOPS}
     await crew.finish()
     assert all(it.done() and not it.cancelled() for it in crew.running)

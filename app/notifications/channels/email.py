@@ -33,7 +33,7 @@ from app.core.model import Author
 from app.core.webhook_policy import retry_after_s
 from app.notifications import email_content
 from app.notifications.channel import Channel, Send
-from app.notifications.email_content import Letter, Overtaken, Writer
+from app.notifications.email_content import EmailContent, NoLongerNeeded, Writer
 from app.set_aside import failures
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -50,7 +50,7 @@ WHY_MAX = 300
 NO_MAIL = "There is no such mail."
 
 
-class Post(NamedTuple):
+class Mailer(NamedTuple):
     """How e-mails leave this process; with an empty `url` they are kept."""
 
     url: str
@@ -58,16 +58,18 @@ class Post(NamedTuple):
     writer: Writer
 
 
-class Unclear(Exception):
+class DeliveryUnclear(Exception):
     """The line broke while the server was taking it."""
 
 
-def open_post(settings: Settings) -> Post:
+def open_mailer(settings: Settings) -> Mailer:
     """The post of this process; nothing to close."""
-    return Post(settings.smtp_url.get_secret_value(), settings.mail_from, email_content.open_writer(settings))
+    return Mailer(
+        settings.smtp_url.get_secret_value(), settings.mail_from, email_content.open_writer(settings)
+    )
 
 
-async def send_due(stores: Stores, post: Post) -> bool | None:
+async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
     """Send a few e-mails that are due. None if there were none; False if the server accepted none."""
     await _close_unclear(stores)
     due = await mails.claim(stores.postgres, AT_ONCE)
@@ -76,10 +78,10 @@ async def send_due(stores: Stores, post: Post) -> bool | None:
     written = []
     for it in due:
         try:
-            letter = email_content.write(post.writer, it)
-            readable = email_content.kept(post.writer, it, letter)
-            await mails.write(stores.postgres, it, readable, kept=not post.url)
-        except Overtaken as error:
+            content = email_content.write(mailer.writer, it)
+            readable = email_content.kept(mailer.writer, it, content)
+            await mails.write(stores.postgres, it, readable, kept=not mailer.url)
+        except NoLongerNeeded as error:
             await mails.settle(stores.postgres, it, "dropped", str(error))
             metrics.MAILS.labels("dropped").inc()
         except STORE_AWAY:
@@ -87,23 +89,23 @@ async def send_due(stores: Stores, post: Post) -> bool | None:
         except Exception as error:  # whatever it is: it concerns this mail only
             await _broke(stores, it, error)
         else:
-            written.append((it, letter))
-    if not post.url:
+            written.append((it, content))
+    if not mailer.url:
         metrics.MAILS.labels("kept").inc(len(written))
         return True
-    return not written or await _send(stores, post, written)
+    return not written or await _send(stores, mailer, written)
 
 
-async def _send(stores: Stores, post: Post, written: Sequence[tuple[Mail, Letter]]) -> bool:
+async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, EmailContent]]) -> bool:
     """All over one connection; whether any was taken, or given up for good. What is left when it breaks is
     tried again."""
     left, taken = list(written), False
     try:
-        async with connected(post.url) as client:
+        async with connected(mailer.url) as client:
             while left:
-                it, letter = left[0]
+                it, content = left[0]
                 try:
-                    taken = await _send_one(stores, post, client, it, letter) or taken
+                    taken = await _send_one(stores, mailer, client, it, content) or taken
                 except LINE_BROKEN:
                     raise
                 except Exception as error:  # whatever it is: it concerns this mail only
@@ -116,22 +118,22 @@ async def _send(stores: Stores, post: Post, written: Sequence[tuple[Mail, Letter
     return taken
 
 
-async def _send_one(stores: Stores, post: Post, client: SMTP, it: Mail, letter: Letter) -> bool:
+async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, content: EmailContent) -> bool:
     """One mail, and what comes of it; False when the server refused it. Raises what ends the connection."""
     try:
-        message = email_content.message(it, letter, post.sender)
+        message = email_content.message(it, content, mailer.sender)
     except ValueError as error:
         await _ended(stores, it, f"not an address: {error}")
         return True
     try:
-        if not await _offer(stores, post, client, it, message):
+        if not await _offer(stores, mailer, client, it, message):
             return True
     except SMTPRecipientRefused as error:
         await client.rset()
         return await _refused(stores, it, error)
     except SMTPDataError as error:
         return await _refused(stores, it, error)
-    except Unclear as error:
+    except DeliveryUnclear as error:
         await mails.settle(stores.postgres, it, "unclear", mails.BROKE_OFF)
         metrics.MAILS.labels("unclear").inc()
         logs.get(__name__).warning(
@@ -143,13 +145,13 @@ async def _send_one(stores: Stores, post: Post, client: SMTP, it: Mail, letter: 
     return True
 
 
-async def _offer(stores: Stores, post: Post, client: SMTP, it: Mail, message: EmailMessage) -> bool:
-    """Hand it to the server. False: it is another worker's by now. Raises Unclear, and as aiosmtplib."""
+async def _offer(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, message: EmailMessage) -> bool:
+    """Hand it to the server. False: another worker has it by now. Raises DeliveryUnclear and aiosmtplib's."""
     recipient = address(it.recipient).addr_spec
     ascii_only = recipient.isascii()
     async with asyncio.timeout(MAIL_TIMEOUT_S):
         options, encoding = ([], "ascii") if ascii_only else (["SMTPUTF8"], "utf-8")
-        await client.mail(parseaddr(post.sender)[1], options=options, encoding=encoding)
+        await client.mail(parseaddr(mailer.sender)[1], options=options, encoding=encoding)
         await client.rcpt(recipient, encoding=encoding)
         if not await mails.hand_over(stores.postgres, it):
             await client.rset()
@@ -160,7 +162,7 @@ async def _offer(stores: Stores, post: Post, client: SMTP, it: Mail, message: Em
     except SMTPDataError:
         raise
     except (SMTPException, OSError) as error:
-        raise Unclear(repr(error)) from None
+        raise DeliveryUnclear(repr(error)) from None
     return True
 
 
@@ -285,7 +287,7 @@ async def _queue(connection: Connection, batch: Waiting) -> None:
 
 
 def _opened(settings: Settings) -> Send:
-    return partial(send_due, post=open_post(settings))
+    return partial(send_due, mailer=open_mailer(settings))
 
 
 CHANNEL = Channel("mails", _queue, _opened, LANES)

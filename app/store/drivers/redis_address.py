@@ -17,7 +17,7 @@ from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import RedisError
 
-from app.store.drivers.redis_pool import LinePool, SentinelLinePool, Sentinels, as_we_speak
+from app.store.drivers.redis_pool import RedisPool, SentinelRedisPool, Sentinels, fast_connection_class
 
 SENTINEL_PORT = 26_379
 _BEHIND_SENTINEL: dict[str, type[Connection]] = {
@@ -38,27 +38,29 @@ class RedisAddress:
     service: str = ""  # what the Sentinels call the primary
     sentinel_login: dict[str, Any] = field(default_factory=dict)
 
-    def pool(self, **options: Any) -> LinePool | SentinelLinePool:
+    def pool(self, **options: Any) -> RedisPool | SentinelRedisPool:
         """A pool of connections as we speak on them; connects to nothing yet. Raises ValueError."""
-        spoken = as_we_speak(self.connection_class)
+        spoken = fast_connection_class(self.connection_class)
         options |= self.options
         try:
-            made = self._behind_sentinel(spoken, options) if self.sentinels else LinePool(spoken, **options)
+            made = self._behind_sentinel(spoken, options) if self.sentinels else RedisPool(spoken, **options)
             _try_options(made)
         except (TypeError, RedisError) as error:
             raise ValueError(_option_refused(error)) from None
         return made
 
-    def _behind_sentinel(self, spoken: type[Any], options: dict[str, Any]) -> SentinelLinePool:
+    def _behind_sentinel(self, spoken: type[Any], options: dict[str, Any]) -> SentinelRedisPool:
         bounds = {it: options[it] for it in options if it.startswith(("socket_", "ssl_"))}
         bounds |= {**self.sentinel_login, "ssl": issubclass(spoken, SSLConnection)}
-        pool: Any = SentinelLinePool  # redis-py leaves it untyped
+        pool: Any = SentinelRedisPool  # redis-py leaves it untyped
         known = Sentinels(self.sentinels, bounds)
         for it in known.known:
             asked = it.connection_pool
-            it.connection_pool = LinePool(as_we_speak(asked.connection_class), **asked.connection_kwargs)
+            it.connection_pool = RedisPool(
+                fast_connection_class(asked.connection_class), **asked.connection_kwargs
+            )
             _try_options(it.connection_pool)
-        made: SentinelLinePool = pool(self.service, known, connection_class=spoken, **options)
+        made: SentinelRedisPool = pool(self.service, known, connection_class=spoken, **options)
         return made
 
 

@@ -26,7 +26,7 @@ from app.store.spans import span
 _FOR_THE_CLUSTER_CLIENT = ClusterParser.EXCEPTION_CLASSES.keys() - DefaultParser.EXCEPTION_CLASSES.keys()
 
 
-class _Lines:
+class _ReadyConnections:
     """What a pool of ours does before it hands a connection out. redis-py connects under a lock: behind a
     server that does not answer, each caller would wait for the time-outs of all before it."""
 
@@ -43,7 +43,7 @@ class _Lines:
         return connection
 
 
-class LinePool(_Lines, ConnectionPool):
+class RedisPool(_ReadyConnections, ConnectionPool):
     """Connections to one address."""
 
 
@@ -63,7 +63,7 @@ class Sentinels(Sentinel):
             self.sentinels = [first, *(it for it in self.known if it is not first)]
 
 
-class SentinelLinePool(_Lines, SentinelConnectionPool):
+class SentinelRedisPool(_ReadyConnections, SentinelConnectionPool):
     """Connections to whichever server Sentinel says is the primary."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
@@ -81,7 +81,7 @@ class _Renewals:
     count = 0
 
 
-def as_we_speak(connection_class: type[Any]) -> type[Any]:
+def fast_connection_class(connection_class: type[Any]) -> type[Any]:
     """The connection class for one client, with what it costs to ask once more than halved.
 
     redis-py's synchronous client packs with hiredis, its asynchronous one in Python, argument by argument. It
@@ -95,11 +95,11 @@ def as_we_speak(connection_class: type[Any]) -> type[Any]:
     renewals = _Renewals()
     contexts: list[ssl.SSLContext] = []  # at most one: to read the system's certificates takes long
 
-    class Spoken(connection_class):  # type: ignore[misc]  # a class that is known when it runs
+    class FastConnection(connection_class):  # type: ignore[misc]  # a class that is known when it runs
         made_in = 0
 
         def __init__(self, **options: Any) -> None:
-            options["parser_class"] = _judging(options.get("parser_class", DefaultParser))
+            options["parser_class"] = _store_error_parser(options.get("parser_class", DefaultParser))
             super().__init__(**options)
 
         @property
@@ -145,18 +145,18 @@ def as_we_speak(connection_class: type[Any]) -> type[Any]:
             reader = self._reader
             return bool(reader.at_eof() or reader._buffer or self._parser._reader.has_data())
 
-    return Spoken
+    return FastConnection
 
 
 @cache
-def _judging(parser_class: type[Any]) -> type[Any]:
+def _store_error_parser(parser_class: type[Any]) -> type[Any]:
     """The parser, with replies that mean an absent server raised as such."""
     kept = _FOR_THE_CLUSTER_CLIENT if issubclass(parser_class, ClusterParser) else frozenset()
 
-    class Judging(parser_class):  # type: ignore[misc]  # a class that is known when it runs
+    class StoreErrorParser(parser_class):  # type: ignore[misc]  # a class that is known when it runs
         @classmethod
         def parse_error(cls, response: str) -> Any:
             away = None if response.partition(" ")[0] in kept else redis_error(response)
             return away or super().parse_error(response)
 
-    return Judging
+    return StoreErrorParser

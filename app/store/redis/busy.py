@@ -51,7 +51,7 @@ async def busy_rooms(
     return [RoomId(it) for it in found]
 
 
-class Marks:
+class BusyMarks:
     """What one process has marked lately, so that it does so every two seconds and not at each call."""
 
     def __init__(self, redis: RedisClient) -> None:

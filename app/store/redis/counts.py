@@ -40,7 +40,7 @@ async def sums(redis: RedisClient) -> dict[str, float]:
     return {field: float(value) for field, value in (await client.hgetall(KEYS.counts)).items()}
 
 
-async def tell_gauges(redis: RedisClient, process: str, values: Mapping[str, float]) -> None:
+async def publish_gauges(redis: RedisClient, process: str, values: Mapping[str, float]) -> None:
     """What a process measures at the moment."""
     client: Any = redis
     await client.hset(GAUGES + process, mapping=values)

@@ -12,7 +12,7 @@ FORGET_MS = 60_000  # one that has not been heard of for so long is no process a
 TTL_S = 15
 
 
-class Heard(NamedTuple):
+class Heartbeat(NamedTuple):
     """A process, when it was last heard of, and what it said of itself; {} when that is too long ago."""
 
     name: str
@@ -20,14 +20,14 @@ class Heard(NamedTuple):
     about: dict[str, str]
 
 
-async def tell(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
+async def publish(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
     """Publish what this process reports about itself."""
     client: Any = redis
     await client.hset(PROCESS + name, mapping=about)
     await client.expire(PROCESS + name, TTL_S)
 
 
-async def appear(redis: RedisClient, name: str, now_ms: int, kind: str = WEBS) -> None:
+async def beat(redis: RedisClient, name: str, now_ms: int, kind: str = WEBS) -> None:
     """Write this process's heartbeat."""
     client: Any = redis
     await client.zadd(kind, {name: now_ms})
@@ -66,8 +66,8 @@ async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:
     return found
 
 
-async def heard(redis: RedisClient, kind: str) -> list[Heard]:
+async def read(redis: RedisClient, kind: str) -> list[Heartbeat]:
     """The processes of a kind (`keys.WEBS`, `keys.WORKERS`), by name."""
     client: Any = redis
     found = await client.zrange(kind, 0, PROCESSES_MAX - 1, withscores=True)
-    return sorted([Heard(name, int(seen), await client.hgetall(PROCESS + name)) for name, seen in found])
+    return sorted([Heartbeat(name, int(seen), await client.hgetall(PROCESS + name)) for name, seen in found])

@@ -17,7 +17,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Sample)
 
 
-class Told(NamedTuple):
+class SampleCounts(NamedTuple):
     """What a sample says besides what the status does."""
 
     newest_ms: int  # of the sample taken last; 0: there is none
@@ -28,12 +28,12 @@ class Told(NamedTuple):
     sold: int
 
 
-async def look(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> list[Told | None]:
+async def read(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> list[SampleCounts | None]:
     """All that is asked of these rooms, and of those that sell, in one round trip; None for one that Redis
     cannot tell of."""
     asked = [_questions(*it) for it in rooms]
     replies = iter(await ask_together(redis, chain.from_iterable(asked)))
-    return [_told(*(next(replies) for _ in questions)) for questions in asked]
+    return [_sample_counts(*(next(replies) for _ in questions)) for questions in asked]
 
 
 def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
@@ -44,7 +44,7 @@ def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
     return [*asked, ("HGET", keys.stock, "sold"), ("XINFO STREAM", keys.submissions)] if sells else asked
 
 
-def _told(newest: Any, counted: Any, sold: Any = 0, stream: Any = None) -> Told | None:
+def _sample_counts(newest: Any, counted: Any, sold: Any = 0, stream: Any = None) -> SampleCounts | None:
     if any(isinstance(it, Exception) for it in (newest, counted, sold)):
         return None
     if stream is None or isinstance(stream, Exception):  # there is no such stream: nobody asked yet
@@ -52,7 +52,7 @@ def _told(newest: Any, counted: Any, sold: Any = 0, stream: Any = None) -> Told 
     joined, no_shows = (int(it or 0) for it in counted)
     newest_ms = int(newest[0][0].partition("-")[0]) if newest else 0
     asked = int(stream["entries-added"]), int(stream["length"])
-    return Told(newest_ms, joined, no_shows, *asked, int(sold or 0))
+    return SampleCounts(newest_ms, joined, no_shows, *asked, int(sold or 0))
 
 
 async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> None:

@@ -58,7 +58,7 @@ async def of_reservation(postgres: asyncpg.Pool, room_id: RoomId, reservation_id
     return [row["visitor_id"]] if row else []
 
 
-async def look(redis: RedisClient, keys: RoomKeys, visitor_id: str) -> Visitor:
+async def state_of(redis: RedisClient, keys: RoomKeys, visitor_id: str) -> Visitor:
     """Where the visitor is now."""
     client: Any = redis
     if await client.sismember(keys.removed, visitor_id):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.knownuser import Face
+from app.core.knownuser import ConnectorSettings
 from app.core.model import RoomId, VisitorId
 from app.store.connections import Connection, Queries
 
@@ -15,25 +15,25 @@ ROOMS_MAX = 200  # of one customer that are told to a connector
 FORGET_MAX = 10  # used tokens whose time is over, forgotten with each that is used
 
 
-class FaceRow(NamedTuple):
-    """A room's face as it is kept: the secret sealed."""
+class ConnectorRow(NamedTuple):
+    """The connector settings of a room; the secret is sealed."""
 
     room_id: RoomId
-    face: Face
+    settings: ConnectorSettings
     sealed: bytes
     version: int
 
 
-async def select_face(queries: Queries, room_id: RoomId) -> FaceRow | None:
-    """The face of a room; None: it has none."""
+async def select_connector(queries: Queries, room_id: RoomId) -> ConnectorRow | None:
+    """The connector settings of a room, or None."""
     row = await queries.fetchrow(
         "SELECT room_id, face, sealed, version FROM knownuser_rooms WHERE room_id = $1", room_id
     )
     return _row(row) if row else None
 
 
-async def select_faces(queries: Queries, customer_id: str) -> list[FaceRow]:
-    """The faces of all rooms of one customer."""
+async def select_connectors(queries: Queries, customer_id: str) -> list[ConnectorRow]:
+    """The connector settings of all rooms of one customer."""
     rows = await queries.fetch(
         "SELECT room_id, face, sealed, version FROM knownuser_rooms WHERE customer_id = $1 "
         "ORDER BY room_id LIMIT $2",
@@ -43,25 +43,27 @@ async def select_faces(queries: Queries, customer_id: str) -> list[FaceRow]:
     return [_row(row) for row in rows]
 
 
-async def put_face(connection: Connection, room_id: RoomId, face: Face, sealed: bytes) -> int | None:
-    """Keep the face of a room, as a new version; which one. None: there is no such room."""
+async def put_connector(
+    connection: Connection, room_id: RoomId, settings: ConnectorSettings, sealed: bytes
+) -> int | None:
+    """Store the connector settings of a room; their new version, or None if there is no such room."""
     version: int | None = await connection.fetchval(
         "INSERT INTO knownuser_rooms (room_id, customer_id, face, sealed) "
         "SELECT room_id, $2, $3, $4 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
         "ON CONFLICT (room_id) DO UPDATE SET customer_id = excluded.customer_id, face = excluded.face, "
         "sealed = excluded.sealed, version = excluded.version RETURNING version",
         room_id,
-        face.customer_id,
-        msgspec.json.encode(face).decode(),
+        settings.customer_id,
+        msgspec.json.encode(settings).decode(),
         sealed,
     )
     return version
 
 
-async def delete_face(connection: Connection, room_id: RoomId) -> Face | None:
-    """Forget the face of a room; what it was, None: it had none."""
+async def delete_connector(connection: Connection, room_id: RoomId) -> ConnectorSettings | None:
+    """Delete the connector settings of a room and return them. None: there were none."""
     row = await connection.fetchrow("DELETE FROM knownuser_rooms WHERE room_id = $1 RETURNING face", room_id)
-    return msgspec.json.decode(row["face"], type=Face) if row else None
+    return msgspec.json.decode(row["face"], type=ConnectorSettings) if row else None
 
 
 async def use_token(queries: Queries, room_id: RoomId, token_id: str, until: datetime) -> bool:
@@ -90,6 +92,6 @@ async def running_session(queries: Queries, room_id: RoomId, visitor_id: Visitor
     return number
 
 
-def _row(row: Any) -> FaceRow:
-    face = msgspec.json.decode(row["face"], type=Face)
-    return FaceRow(RoomId(row["room_id"]), face, bytes(row["sealed"]), row["version"])
+def _row(row: Any) -> ConnectorRow:
+    settings = msgspec.json.decode(row["face"], type=ConnectorSettings)
+    return ConnectorRow(RoomId(row["room_id"]), settings, bytes(row["sealed"]), row["version"])

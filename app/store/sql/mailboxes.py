@@ -37,7 +37,7 @@ class NewMailbox(NamedTuple):
     client: bytes = b""
 
 
-class Kept(NamedTuple):
+class Mailbox(NamedTuple):
     """Where a visitor is reached; `asked`: a confirmation was sent there, or is about to be."""
 
     email: str
@@ -116,22 +116,22 @@ async def of_account(postgres: asyncpg.Pool, account_id: str) -> tuple[str, bool
     return (row[0], row[1]) if row else None
 
 
-async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> Kept | None:
+async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> Mailbox | None:
     """The visitor's e-mail address, or None."""
     row = await postgres.fetchrow(
         "SELECT email, confirmed_at IS NOT NULL, EXISTS (SELECT FROM mails WHERE kind = 'confirm_address' "
         "AND subject_id = confirm_token) FROM mailboxes WHERE room_id = $1 AND visitor_id = $2",
         *(room_id, visitor_id),
     )
-    return Kept(*row) if row else None
+    return Mailbox(*row) if row else None
 
 
-async def of_token(postgres: asyncpg.Pool, token: str) -> Kept | None:
+async def of_token(postgres: asyncpg.Pool, token: str) -> Mailbox | None:
     """The address that a link confirms, None: it confirms none any longer."""
     row = await postgres.fetchrow(
         "SELECT email, confirmed_at IS NOT NULL, true FROM mailboxes WHERE confirm_token = $1", token
     )
-    return Kept(*row) if row else None
+    return Mailbox(*row) if row else None
 
 
 async def guess(postgres: asyncpg.Pool, room_id: str, visitor_id: str, code: str) -> str | None:

@@ -246,7 +246,7 @@ async def hand_over(postgres: asyncpg.Pool, it: Mail) -> bool:
     return done == "UPDATE 1"
 
 
-async def write(postgres: asyncpg.Pool, it: Mail, letter: Sequence[Any], *, kept: bool) -> None:
+async def write(postgres: asyncpg.Pool, it: Mail, content: Sequence[Any], *, kept: bool) -> None:
     """Keep what was written: (subject, text, HTML, codes). `kept`: and send nothing, staff can read it."""
     await postgres.execute(
         """
@@ -255,7 +255,7 @@ async def write(postgres: asyncpg.Pool, it: Mail, letter: Sequence[Any], *, kept
                          settled_at = CASE WHEN $7 THEN now() END
         WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'
         """,
-        *(it.mail_id, it.attempts, *letter, kept),
+        *(it.mail_id, it.attempts, *content, kept),
     )
 
 

@@ -115,7 +115,7 @@ async def pass_over(connection: Connection, number: int) -> str:
     return row
 
 
-async def tell_again(connection: Connection, number: int) -> bool:
+async def publish_again(connection: Connection, number: int) -> bool:
     """Publish a row that was skipped; False when it is no longer kept."""
     done = await connection.execute(
         "UPDATE outbox SET streamed_at = NULL, queued = false WHERE number = $1", number

@@ -13,7 +13,7 @@ ASKED_A_DAY = 3  # links to one address
 ASKING_AN_HOUR = 20  # links asked for from one network address; many people may share it
 
 
-class Asked(NamedTuple):
+class ResetRequest(NamedTuple):
     """A link that was asked for; the hashes are for the traces."""
 
     token_hash: bytes
@@ -45,7 +45,7 @@ SELECT 'reset_password', $2, $3, false, expires_at, $4 FROM made
 """
 
 
-async def ask(postgres: asyncpg.Pool, asked: Asked) -> None:
+async def ask(postgres: asyncpg.Pool, asked: ResetRequest) -> None:
     """A link is good from now on, and due to be mailed, where an account has this e-mail.
 
     One at a time for a recipient and for a client: many at once count as many.

@@ -258,12 +258,12 @@ async def state(postgres: asyncpg.Pool, payment_id: str) -> PaymentState | None:
     return _payment(row) if row else None
 
 
-async def is_heard(postgres: asyncpg.Pool, message_id: str) -> bool:
+async def is_processed(postgres: asyncpg.Pool, message_id: str) -> bool:
     """Whether a message of the gateway was acted on before."""
     return bool(await postgres.fetchval("SELECT 1 FROM gateway_messages WHERE message_id = $1", message_id))
 
 
-async def mark_heard(postgres: asyncpg.Pool, message_id: str) -> None:
+async def mark_processed(postgres: asyncpg.Pool, message_id: str) -> None:
     """Record that a gateway's message was acted on."""
     await postgres.execute(
         "INSERT INTO gateway_messages (message_id) VALUES ($1) ON CONFLICT DO NOTHING", message_id

@@ -59,9 +59,9 @@ async def readyz(request: Request) -> Response:
     """
     app = request.app
     if is_operator(request):
-        found = await readiness.look(app.stores, app.loops)
+        found = await readiness.check(app.stores, app.loops)
         return _readiness(found.ready, Ready(**msgspec.structs.asdict(found)))
-    found = await app.readiness.get(ALL, lambda: readiness.look(app.stores, app.loops))
+    found = await app.readiness.get(ALL, lambda: readiness.check(app.stores, app.loops))
     return _readiness(found.ready, Ready("ok" if found.ready else "unavailable"))
 
 

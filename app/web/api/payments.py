@@ -52,5 +52,7 @@ async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) 
     except msgspec.ValidationError as error:
         field, message = misfit(error)
         raise ValidationFailed(f"data.{field}".removesuffix("."), message) from None
-    await checkout.hear(request.app.stores, request.app.engine.gateway, message_id, subject.payment_id)
+    await checkout.process_message(
+        request.app.stores, request.app.engine.gateway, message_id, subject.payment_id
+    )
     return empty()

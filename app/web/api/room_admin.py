@@ -107,7 +107,7 @@ async def change_room(request: Request, account: Account, body: msgspec.Struct) 
     patch = msgspec.to_builtins(body)
     room_id = RoomId(request.params["room_id"])
     changed = await control.configure(request.app.queues, room_id, patch, by=author(request, account))
-    request.app.board.outdated(room_id)
+    request.app.status_board.outdated(room_id)
     return json_response(200, room_document(changed))
 
 
@@ -158,5 +158,5 @@ def _room_of(request: Request) -> RoomId:
 async def _step(request: Request, account: Account, action: RoomAction) -> Response:
     room_id = RoomId(request.params["room_id"])
     room = await control.set_state(request.app.queues, room_id, action, by=author(request, account))
-    request.app.board.outdated(room_id)
+    request.app.status_board.outdated(room_id)
     return json_response(200, room_document(room))

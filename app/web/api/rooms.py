@@ -132,7 +132,7 @@ async def list_rooms(request: Request, query: PageQuery) -> Response:
 async def status(request: Request) -> Response:
     """Get the shared status document, which is the same for everyone."""
     room_id = RoomId(request.params["room_id"])
-    board = request.app.board
+    board = request.app.status_board
     return Response(200, board.peek(room_id) or await board.body(room_id), [shared("status")])
 
 
@@ -146,7 +146,7 @@ async def status(request: Request) -> Response:
 )
 async def room_stream(request: Request) -> Response:
     """Follow the status document as server-sent events: `event: status` at each change."""
-    stream = await request.app.board.watch(RoomId(request.params["room_id"]))
+    stream = await request.app.status_board.watch(RoomId(request.params["room_id"]))
     headers = [PRIVATE, (b"x-accel-buffering", b"no")]
     return Response(200, stream, headers, STREAM)
 
@@ -341,7 +341,7 @@ async def leave(request: Request, claims: PlaceClaims) -> Response:
 async def forget_email(request: Request, claims: PlaceClaims) -> Response:
     """Delete my e-mail address in this room, and the e-mails to it."""
     room_id = RoomId(request.params["room_id"])
-    await request.app.board.current(room_id)
+    await request.app.status_board.current(room_id)
     await addresses.forget(request.app.stores, room_id, claims.visitor_id)
     return empty()
 
@@ -357,7 +357,7 @@ async def forget_email(request: Request, claims: PlaceClaims) -> Response:
 async def read_email(request: Request, claims: PlaceClaims) -> Response:
     """Get my e-mail address in this room, and whether it is confirmed."""
     room_id = RoomId(request.params["room_id"])
-    await request.app.board.current(room_id)
+    await request.app.status_board.current(room_id)
     found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
     if found is None:
         raise NotFound("You left no e-mail address in this room.")
@@ -376,7 +376,7 @@ async def read_email(request: Request, claims: PlaceClaims) -> Response:
 async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
     """Confirm my e-mail address by the six digits that were sent there; five tries."""
     room_id = RoomId(request.params["room_id"])
-    await request.app.board.current(room_id)
+    await request.app.status_board.current(room_id)
     await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)
     return empty()
 

@@ -21,7 +21,7 @@ from app.core.errors import (
 from app.core.model import Account, EventId
 from app.reservations import seat_map
 from app.web.documents.sale import (
-    KeptSeatMap,
+    CachedSeatMap,
     SeatMapDocument,
     SeatsMadeDocument,
     seat_map_document,
@@ -35,17 +35,17 @@ from app.web.http.routes import Request, Response, endpoint, json_response
 BODY_MAX = 16 * 1024 * 1024  # 50,000 seats, one by one
 
 
-async def kept_seat_map(request: Request, event_id: EventId) -> KeptSeatMap:
+async def cached_seat_map(request: Request, event_id: EventId) -> CachedSeatMap:
     """The seat map as it was less than a second ago. Raises EventNotFound, Restoring, StoreUnavailable."""
 
-    async def read() -> KeptSeatMap:
+    async def read() -> CachedSeatMap:
         found, ticket_types = await events.event(request.app.stores, event_id)
         rows = await seat_map.live_rows(request.app.queues.rooms, found.room_id)
         document = seat_map_document(found, ticket_types, rows)
         plain = msgspec.json.encode(document)
         digest = hashlib.blake2b(msgspec.json.encode((document.currency, document.sections)), digest_size=12)
         gzipped = gzip.compress(plain, 5, mtime=0)
-        return KeptSeatMap(found.published, document, plain, gzipped, f'W/"{digest.hexdigest()}"')
+        return CachedSeatMap(found.published, document, plain, gzipped, f'W/"{digest.hexdigest()}"')
 
     return await request.app.seat_maps.get(event_id, read)
 
@@ -65,7 +65,7 @@ async def read_seats(request: Request) -> Response:
     Its `ETag` changes when a seat does. Ask again with `If-None-Match`, as browsers do by themselves, and it
     costs 304 and no body until then; the map of 20,000 seats is some 5 kB with `Accept-Encoding: gzip`.
     """
-    kept = await kept_seat_map(request, EventId(request.params["event_id"]))
+    kept = await cached_seat_map(request, EventId(request.params["event_id"]))
     if not kept.published and not await shows_staff(request):
         raise EventNotFound
     headers = [

@@ -75,7 +75,7 @@ async def room_effect(request: Request, staff: Staff) -> Response:
 async def room_events(request: Request, staff: Staff) -> Response:
     """The cockpit's stream."""
     room_id = _room_id(request)
-    await request.app.board.current(room_id)  # a room that is not there is a 404, no stream
+    await request.app.status_board.current(room_id)  # a room that is not there is a 404, no stream
 
     async def documents() -> AsyncIterator[bytes]:
         asked_at = time.monotonic()
@@ -138,7 +138,7 @@ async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -
     """Remove a visitor from the room for good: their place or their session."""
     room_id, visitor_id = _room_id(request), VisitorId(request.params["visitor_id"])
     await control.remove(request.app.queues, room_id, visitor_id, by=staff.by)
-    request.app.board.outdated(room_id)
+    request.app.status_board.outdated(room_id)
     return see(f"/admin/rooms/{room_id}?find={visitor_id}#find")
 
 
@@ -179,7 +179,7 @@ def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:
 
 def _changed(request: Request, room_id: RoomId) -> Response:
     """Everybody is shown the change at once."""
-    request.app.board.outdated(room_id)
+    request.app.status_board.outdated(room_id)
     return see(f"/admin/rooms/{room_id}")
 
 

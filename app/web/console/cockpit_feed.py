@@ -22,7 +22,7 @@ from app.monitoring import history, stats
 from app.store.sql.audit import AuditFilter
 from app.waiting_room.queue import Queues
 from app.web.console.cockpit_document import ChangeLine, Cockpit, change_lines, cockpit
-from app.web.http.status_board import Board
+from app.web.http.status_board import StatusBoard
 
 EVERY_S = 1.0
 NEWS_MS = 10_000  # points of the last seconds are sent again, so that a slow reader misses none
@@ -53,9 +53,11 @@ class Watched:
 class Feeds:
     """One per process."""
 
-    def __init__(self, queues: Queues, board: Board, running: Loops, closing: asyncio.Event) -> None:
+    def __init__(
+        self, queues: Queues, status_board: StatusBoard, running: Loops, closing: asyncio.Event
+    ) -> None:
         self._queues = queues
-        self._board = board
+        self._status_board = status_board
         self._running = running
         self._closing = closing
         self._rooms: dict[RoomId, Watched] = {}
@@ -104,7 +106,7 @@ class Feeds:
 
     async def _read(self, room_id: RoomId, watched: Watched) -> None:
         """Bring it up to date."""
-        shown = await self._board.current(room_id)
+        shown = await self._status_board.current(room_id)
         await self._queues.marks.note(room_id)  # a room that is watched is sampled
         watched.room, watched.status = shown.room, shown.status
         newest_ms = watched.tail[-1].at_ms if watched.tail else now_ms() - KEPT_MS

@@ -8,7 +8,7 @@ import msgspec
 from quart import Response
 
 from app.monitoring import health
-from app.monitoring.health import Away, Health
+from app.monitoring.health import Health, Unreachable
 from app.set_aside import retries
 from app.set_aside.retries import AGAIN
 from app.store.redis.servers import KEEPS_KEYS, RedisNode, faults_of
@@ -56,7 +56,7 @@ class Group(msgspec.Struct, frozen=True):
     away: str = ""
 
 
-class Aside(msgspec.Struct, frozen=True):
+class SetAsideView(msgspec.Struct, frozen=True):
     """One thing that could not be processed: what it is, and what to do about it."""
 
     it: SetAside
@@ -72,14 +72,14 @@ class HealthPage(msgspec.Struct, frozen=True):
 
     staff: Staff
     groups: list[Group]
-    aside: list[Aside]
+    aside: list[SetAsideView]
     well: bool
 
 
 @console_page("/admin/health", section="Health")
 async def health_page(request: Request, staff: Staff) -> Response:
     """The health page."""
-    found = await health.look(request.app.stores)
+    found = await health.check(request.app.stores)
     groups, aside = groups_of(found), _aside(found.aside)
     well = not aside and all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
     return respond("console/health.html", HealthPage(staff, groups, aside, well))
@@ -99,11 +99,11 @@ async def dismiss_set_aside(request: Request, staff: Staff, form: dict[str, str]
     return see("/admin/health")
 
 
-def _aside(found: list[SetAside] | Away) -> list[Aside]:
-    if isinstance(found, Away):
+def _aside(found: list[SetAside] | Unreachable) -> list[SetAsideView]:
+    if isinstance(found, Unreachable):
         return []
     return [
-        Aside(
+        SetAsideView(
             it,
             it.reason.rstrip().rpartition("\n")[2],
             *TOLD.get(it.kind, TOLD_OF_OTHERS),
@@ -131,8 +131,8 @@ def groups_of(found: Health) -> list[Group]:
     ]
 
 
-def _processes(title: str, found: list[health.Process] | Away) -> Group:
-    if isinstance(found, Away):
+def _processes(title: str, found: list[health.Process] | Unreachable) -> Group:
+    if isinstance(found, Unreachable):
         return Group(title, [], f"Not reachable: {found.why}.")
     if not found:
         return Group(title, [], "None seen in the last minute.")
@@ -158,9 +158,9 @@ def _process(it: health.Process) -> Part:
     return Part(it.name, "good", "running", facts)
 
 
-def _backlog(found: health.Backlog | Away) -> Group:
+def _backlog(found: health.Backlog | Unreachable) -> Group:
     title = "Waiting for the workers"
-    if isinstance(found, Away):
+    if isinstance(found, Unreachable):
         return Group(title, [], f"Not reachable: {found.why}.")
     late = found.notices_lag_s > 30
     facts = [
@@ -174,8 +174,8 @@ def _backlog(found: health.Backlog | Away) -> Group:
     )
 
 
-def _redis(found: list[RedisNode] | Away) -> Group:
-    if isinstance(found, Away):
+def _redis(found: list[RedisNode] | Unreachable) -> Group:
+    if isinstance(found, Unreachable):
         return Group("Redis", [], f"Not reachable: {found.why}.")
     return Group("Redis", [_node(it) for it in found])
 
@@ -200,8 +200,8 @@ def _node(it: RedisNode) -> Part:
     return Part(name, "good", "responding", facts)
 
 
-def _postgres(found: PostgresState | Away) -> Group:
-    if isinstance(found, Away):
+def _postgres(found: PostgresState | Unreachable) -> Group:
+    if isinstance(found, Unreachable):
         return Group("PostgreSQL", [], f"Not reachable: {found.why}.")
     facts = [
         ("Role", "replica" if found.replica else "primary"),

@@ -37,7 +37,7 @@ ROLES: dict[JobKind, Role] = {
 CHIPS = {"queued": "off", "running": "warn", "done": "good", "failed": "bad", "stopped": "off"}
 
 
-class Shown(msgspec.Struct, frozen=True):
+class JobView(msgspec.Struct, frozen=True):
     """A job as pages show it."""
 
     it: Job
@@ -52,7 +52,7 @@ class JobsPage(msgspec.Struct, frozen=True):
     """One page of the jobs, the newest first."""
 
     staff: Staff
-    jobs: list[Shown]
+    jobs: list[JobView]
     total: int
     number: int
     more: bool
@@ -63,7 +63,7 @@ class JobPage(msgspec.Struct, frozen=True):
     """One job; `failures` are the orders it could do nothing for."""
 
     staff: Staff
-    job: Shown
+    job: JobView
     failures: list[Failure]
     problem: str = ""
 
@@ -86,7 +86,7 @@ async def job_list(request: Request, staff: Staff) -> Response:
     fields = asked(request)
     number = page_number(fields)
     found, total = await jobs.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
-    shown, more = [_shown(staff, it) for it in found], number * PER_PAGE < total
+    shown, more = [_job_view(staff, it) for it in found], number * PER_PAGE < total
     return respond("console/jobs.html", JobsPage(staff, shown, total, number, more, to_page(request, fields)))
 
 
@@ -146,7 +146,7 @@ async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -
     )
     try:
         job_id = await jobs.ask(
-            request.app.stores, request.app.queue, "message_buyers", request_of, by=staff.by
+            request.app.stores, request.app.job_queue, "message_buyers", request_of, by=staff.by
         )
     except Conflict as refusal:
         return await _message(request, staff, form, refusal.detail, refusal.status)
@@ -156,7 +156,7 @@ async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -
 async def _ask(request: Request, staff: Staff, kind: JobKind, form: dict[str, str]) -> Response:
     fields = {name: value for name, value in form.items() if value}
     request_of = JobRequest(*await wanted_orders(request, fields))
-    job_id = await jobs.ask(request.app.stores, request.app.queue, kind, request_of, by=staff.by)
+    job_id = await jobs.ask(request.app.stores, request.app.job_queue, kind, request_of, by=staff.by)
     return see(f"/admin/jobs/{job_id}")
 
 
@@ -190,12 +190,12 @@ def _text(form: dict[str, str]) -> str:
 
 async def _job(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
     found, failures = await jobs.get(request.app.stores, request.params["job_id"])
-    return respond("console/job.html", JobPage(staff, _shown(staff, found), failures, problem), status)
+    return respond("console/job.html", JobPage(staff, _job_view(staff, found), failures, problem), status)
 
 
-def _shown(staff: Staff, it: Job) -> Shown:
+def _job_view(staff: Staff, it: Job) -> JobView:
     has_file = it.kind == "export_orders" and it.state == "done"
-    return Shown(
+    return JobView(
         it,
         WORDS[it.kind],
         CHIPS[it.state],

@@ -62,7 +62,7 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
     await control.configure(
         request.app.queues, room.room_id, {"theme": msgspec.to_builtins(wanted)}, by=staff.by
     )
-    request.app.board.outdated(room.room_id)
+    request.app.status_board.outdated(room.room_id)
     return see(f"/admin/rooms/{room.room_id}/theme")
 
 

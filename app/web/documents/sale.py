@@ -111,7 +111,7 @@ class SeatMapDocument(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptSeatMap:
+class CachedSeatMap:
     """A seat map as it is kept for a moment: what it says, and the same ready to send."""
 
     published: bool

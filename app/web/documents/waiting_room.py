@@ -23,7 +23,7 @@ from app.core.model import (
     RoomStatus,
 )
 from app.core.tokens import PlaceSigner
-from app.core.wait_estimate import told_pace, wait_range_s
+from app.core.wait_estimate import published_pace, wait_range_s
 
 PASSED_OVER_S = 2
 DRAWN_S = 5  # the numbers of a million are drawn within seconds of the opening
@@ -161,7 +161,7 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
         held=status.held,
         draw=draw_document(room, opened=status.opened_at_ms > 0),
         updated_at=from_ms(status.now_ms),
-        pace=pace_document(told_pace(status, settings.admission_rate_per_minute)),
+        pace=pace_document(published_pace(status, settings.admission_rate_per_minute)),
         blocked=status.blocked or None,
         slower=slower_document(status.pace),
         epoch=status.epoch,
@@ -210,7 +210,7 @@ def place_document(
     wait = position = None
     if place.ahead is not None:
         position = place.ahead + 1
-        pace = told_pace(status, rate_per_minute)
+        pace = published_pace(status, rate_per_minute)
         wait = wait_range_s(place.ahead, pace, rate_per_minute) if pace else None
     shown = wait if status.state == "open" else None  # else nobody is called: no estimate would be true
     return PlaceDocument(

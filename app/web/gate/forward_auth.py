@@ -35,7 +35,7 @@ from app.core.tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
 from app.gate.sessions import Entering
 from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
-from app.web.gate.passes import Shown, generation_of, pass_cookie, shown_by
+from app.web.gate.passes import Presented, generation_of, pass_cookie, shown_by
 from app.web.http.credentials import network_of
 from app.web.http.dispatch import refuse
 from app.web.http.origins import NOT_FOREIGN, SAFE
@@ -60,7 +60,7 @@ class GateQuery(Struct, frozen=True):
     tickets: Literal["", "keep"] = ""
 
 
-class Asked(NamedTuple):
+class GateRequest(NamedTuple):
     """What the visitor asked the proxy for, at the gate of which room."""
 
     room_id: RoomId
@@ -148,7 +148,7 @@ async def gate(request: Request, query: GateQuery) -> Response:
     return _let_in(await _claims_of(request, asked, place), request, asked)
 
 
-def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> Asked:
+def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> GateRequest:
     address = asked_address(request, query.return_to)
     address = address if is_clean(address) else ""
     method = asked_method(request)
@@ -156,7 +156,7 @@ def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSe
     mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
     accept = request.header(b"accept") or ""
     is_page = method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept
-    return Asked(
+    return GateRequest(
         room_id=room_id,
         settings=settings,
         address=without_ticket(address),
@@ -170,7 +170,7 @@ def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSe
     )
 
 
-def _is_foreign(request: Request, asked: Asked) -> bool:
+def _is_foreign(request: Request, asked: GateRequest) -> bool:
     """Whether a page that is not the shop's sent this, a form, say.
 
     It comes without the visitor's pass, and the new one would replace it. From what a foreign page merely
@@ -185,7 +185,7 @@ def _is_foreign(request: Request, asked: Asked) -> bool:
     return not is_shops and not allowed(origin, asked.settings)
 
 
-def _bypassed(request: Request, asked: Asked) -> str:
+def _bypassed(request: Request, asked: GateRequest) -> str:
     """Why they pass whoever they are; "" if they do not."""
     if asked.settings.gate_mode == "off":
         return "gate_mode=off"
@@ -198,7 +198,7 @@ def _bypassed(request: Request, asked: Asked) -> str:
     return f"rule={number}" if number else ""
 
 
-async def _inside(request: Request, asked: Asked, shown: Shown) -> Response | None:
+async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Response | None:
     """They are inside: on they go, with a new pass where the session renews; None: their session is over."""
     claims = shown.claims
     if asked.settings.session_renews and shown.is_past_half(asked.now_s):
@@ -213,7 +213,7 @@ async def _inside(request: Request, asked: Asked, shown: Shown) -> Response | No
     return empty()
 
 
-async def _renewed(request: Request, asked: Asked, shown: Shown) -> PassClaims | None:
+async def _renewed(request: Request, asked: GateRequest, shown: Presented) -> PassClaims | None:
     """The pass of a session that goes on; None: it is over. Without Redis it goes on by its signature."""
     claims, app = shown.claims, request.app
     try:
@@ -236,7 +236,7 @@ async def _renewed(request: Request, asked: Asked, shown: Shown) -> PassClaims |
     return msgspec.structs.replace(claims, iat=asked.now_s, exp=exp)
 
 
-async def _entered(request: Request, asked: Asked, shown: Shown) -> Place | None:
+async def _entered(request: Request, asked: GateRequest, shown: Presented) -> Place | None:
     """The session they have or get at once; None: they go to the queue page. Raises StoreUnavailable & Co."""
     app = request.app
     anew = asked.settings.gate_mode == "auto"
@@ -261,7 +261,7 @@ async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
         raise
 
 
-async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
+async def _redeemed(request: Request, asked: GateRequest) -> PassClaims | None:
     """The pass that a ticket is exchanged for; None if it is no good here, or not any longer."""
     try:
         ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
@@ -276,7 +276,7 @@ async def _redeemed(request: Request, asked: Asked) -> PassClaims | None:
     return await _new_pass(request, asked, sid, ends_ms, ticket.began)
 
 
-async def _claims_of(request: Request, asked: Asked, place: Place) -> PassClaims:
+async def _claims_of(request: Request, asked: GateRequest, place: Place) -> PassClaims:
     """The pass of a session that the gate found or began."""
     number, began = place.queue_number or 0, asked.now_s
     if not place.new and asked.settings.session_max_s:
@@ -288,7 +288,7 @@ async def _claims_of(request: Request, asked: Asked, place: Place) -> PassClaims
     return await _new_pass(request, asked, sid, place.session_expires_at_ms, began)
 
 
-async def _new_pass(request: Request, asked: Asked, sid: str, ends_ms: int, began: int) -> PassClaims:
+async def _new_pass(request: Request, asked: GateRequest, sid: str, ends_ms: int, began: int) -> PassClaims:
     found = session_of(sid)
     assert found is not None
     net = request.app.handover.net(request.client) if asked.settings.pass_ip_bound else ""
@@ -302,13 +302,13 @@ def _number(claims: PassClaims) -> int:
     return found[1] if found else 0
 
 
-def _pass(request: Request, asked: Asked, claims: PassClaims) -> Response:
+def _pass(request: Request, asked: GateRequest, claims: PassClaims) -> Response:
     """A ticket was good: to the same address without it, with a pass."""
     cookie = pass_cookie(request, claims, asked.secure)
     return _to(asked.back(), asked, cookie) if asked.tidied else Response(204, b"", [cookie])
 
 
-def _let_in(claims: PassClaims, request: Request, asked: Asked) -> Response:
+def _let_in(claims: PassClaims, request: Request, asked: GateRequest) -> Response:
     """A new pass, and on they go; from an address with a ticket to the one without."""
     if asked.ticket and asked.tidied and asked.back():
         return _pass(request, asked, claims)
@@ -320,12 +320,12 @@ def _bypass(why: str) -> Response:
     return Response(204, b"", [(BYPASS_HEADER, why.encode())])
 
 
-def _to(address: str, asked: Asked, *headers: tuple[bytes, bytes]) -> Response:
+def _to(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) -> Response:
     told = [(b"location", address.encode()), (b"cache-control", b"no-store"), *headers]
     return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
 
 
-def _to_the_line(request: Request, asked: Asked, refusal: Refusal | None) -> Response:
+def _to_the_line(request: Request, asked: GateRequest, refusal: Refusal | None) -> Response:
     """To the queue page, and from there back to where they wanted to go; its address for who is no page."""
     address = f"{request.origin()}/rooms/{asked.room_id}"
     if return_to := asked.back():

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from app.core.errors import CredentialInvalid, CredentialMissing, NotFound, RoomNotFound, StoreUnavailable
-from app.core.knownuser import Face, RoomFace, config_key, integration_config
+from app.core.knownuser import Connector, ConnectorSettings, config_key, integration_config
 from app.core.model import SHARED_SECRET, URL, Account, RoomId, Struct
 from app.gate import knownuser
 from app.web.gate.addresses import NO_STORE, queue_host
@@ -21,7 +21,7 @@ PUBLIC_TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
 
 
-class NewFace(Face, frozen=True, kw_only=True):
+class NewFace(ConnectorSettings, frozen=True, kw_only=True):
     """How a room speaks to a shop. Without a `secret_key` it keeps the one it has, or gets the customer's."""
 
     secret_key: Annotated[str, Meta(pattern=SHARED_SECRET)] = ""
@@ -33,7 +33,7 @@ class PushTo(Struct, frozen=True):
     url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
 
 
-class MadeFace(Face, frozen=True, kw_only=True):
+class MadeFace(ConnectorSettings, frozen=True, kw_only=True):
     """As it is now, and what the shop is given, told where the key is new: `api_key` reads the configuration.
     Null: the shop has them."""
 
@@ -42,7 +42,7 @@ class MadeFace(Face, frozen=True, kw_only=True):
     api_key: str | None
 
 
-class FaceDocument(Face, frozen=True, kw_only=True):
+class FaceDocument(ConnectorSettings, frozen=True, kw_only=True):
     """As it is now; no secrets."""
 
     version: int
@@ -70,11 +70,13 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
     The shop gets `customer_id` and `secret_key`, and our address as the queue's domain. Visitors are then
     sent back with `queueittoken`, not with a ticket of the gate: a room speaks one of the two.
     """
-    face = Face(**{name: getattr(body, name) for name in Face.__struct_fields__})
+    settings = ConnectorSettings(
+        **{name: getattr(body, name) for name in ConnectorSettings.__struct_fields__}
+    )
     by = author(request, account)
     await request.app.queues.rooms.read(_room_of(request))
-    made, is_new = await knownuser.set_face(
-        request.app.faces, _room_of(request), face, body.secret_key, by=by
+    made, is_new = await knownuser.set_connector(
+        request.app.connectors, _room_of(request), settings, body.secret_key, by=by
     )
     told = (made.secret, config_key(made.secret)) if is_new else (None, None)
     document = MadeFace(**_fields(made), version=made.version, secret_key=told[0], api_key=told[1])
@@ -108,7 +110,7 @@ async def read_knownuser(request: Request, account: Account) -> Response:
 async def delete_knownuser(request: Request, account: Account) -> Response:
     """Remove a room's KnownUser v3 settings."""
     await request.app.queues.rooms.read(_room_of(request))
-    await knownuser.remove_face(request.app.faces, _room_of(request), by=author(request, account))
+    await knownuser.remove_connector(request.app.connectors, _room_of(request), by=author(request, account))
     return empty()
 
 
@@ -126,7 +128,7 @@ async def push_knownuser(request: Request, account: Account, body: PushTo) -> Re
     """Send the customer's configuration to an address of the shop, signed with the room's key."""
     found, app = await _known(request), request.app
     private = app.settings.webhooks_private
-    version = await knownuser.push(app.faces, found, body.url, queue_host(request), private=private)
+    version = await knownuser.push(app.connectors, found, body.url, queue_host(request), private=private)
     return json_response(200, Pushed(version))
 
 
@@ -139,7 +141,7 @@ async def push_knownuser(request: Request, account: Account, body: PushTo) -> Re
 )
 async def integration_config_of(request: Request) -> Response:
     """Read the configuration of a KnownUser connector, where the room makes it public."""
-    return await _config(request, [it for it in await _customers(request) if it.face.public_config])
+    return await _config(request, [it for it in await _customers(request) if it.settings.public_config])
 
 
 @endpoint(
@@ -155,35 +157,35 @@ async def secure_integration_config(request: Request) -> Response:
     shown = request.header(b"api-key")
     if shown is None:
         raise CredentialMissing("Send the header api-key.")
-    faces = await _customers(request)
-    good = [it for it in faces if hmac.compare_digest(config_key(it.secret).encode(), shown.encode())]
-    if faces and not good:
+    connectors = await _customers(request)
+    good = [it for it in connectors if hmac.compare_digest(config_key(it.secret).encode(), shown.encode())]
+    if connectors and not good:
         raise CredentialInvalid("This is not the api_key of the customer.")
     return await _config(request, good)
 
 
-async def _customers(request: Request) -> list[RoomFace]:
-    return await knownuser.faces_of(request.app.faces, request.params["customer_id"])
+async def _customers(request: Request) -> list[Connector]:
+    return await knownuser.connectors_of(request.app.connectors, request.params["customer_id"])
 
 
-async def _config(request: Request, faces: list[RoomFace]) -> Response:
-    if not faces:
+async def _config(request: Request, connectors: list[Connector]) -> Response:
+    if not connectors:
         raise NotFound("There is no such customer, or its configuration is not public.")
-    return json_response(200, integration_config(faces, queue_host(request)))
+    return json_response(200, integration_config(connectors, queue_host(request)))
 
 
-async def _known(request: Request) -> RoomFace:
-    """The room's face. Raises RoomNotFound, NotFound."""
+async def _known(request: Request) -> Connector:
+    """The room's connector settings. Raises RoomNotFound, NotFound."""
     room_id = _room_of(request)
     await request.app.queues.rooms.read(room_id)
-    found = await knownuser.face_of(request.app.faces, room_id)
+    found = await knownuser.connector_of(request.app.connectors, room_id)
     if found is None:
-        raise NotFound(knownuser.NO_FACE)
+        raise NotFound(knownuser.NO_CONNECTOR)
     return found
 
 
-def _fields(found: RoomFace) -> dict[str, Any]:
-    return {name: getattr(found.face, name) for name in Face.__struct_fields__}
+def _fields(found: Connector) -> dict[str, Any]:
+    return {name: getattr(found.settings, name) for name in ConnectorSettings.__struct_fields__}
 
 
 def _room_of(request: Request) -> RoomId:

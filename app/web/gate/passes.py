@@ -25,7 +25,7 @@ PASS_COOKIE = "fairgate_pass_"  # + room_id, on the shop's host
 OVER = "The session has ended."
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Presented(msgspec.Struct, frozen=True):
     """Who asks, as far as they show."""
 
     refusal: Refusal | None = None  # what is wrong with what they show
@@ -52,11 +52,11 @@ def pass_cookie(request: Request, claims: PassClaims, secure: bool) -> tuple[byt
     return b"set-cookie", text.encode()
 
 
-async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Shown:
+async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Presented:
     """What the request shows: a pass first, else a booking token from header or cookie."""
-    if not request.app.ends.is_known(room_id):
-        await request.app.ends.know(room_id)
-    shown = Shown()
+    if not request.app.ended_sessions.is_loaded(room_id):
+        await request.app.ended_sessions.load(room_id)
+    shown = Presented()
     if token := cookies(request, PASS_COOKIE + room_id).get(""):
         shown = await _by_pass(request, room_id, settings, token)
     if shown.inside is None and (token := _bearer(request)):
@@ -67,24 +67,26 @@ async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) ->
     return await _by_booking(request, room_id, booking, shown) if booking else shown
 
 
-async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, token: str) -> Shown:
+async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, token: str) -> Presented:
     try:
         claims = await request.app.keyring.read_pass(token)
     except CredentialInvalid as refusal:
-        return Shown(refusal)
+        return Presented(refusal)
     if claims.room_id != room_id:
-        return Shown(CredentialInvalid(f"This pass is for the room {claims.room_id}."))
+        return Presented(CredentialInvalid(f"This pass is for the room {claims.room_id}."))
     if settings.pass_ip_bound and claims.net != request.app.handover.net(request.client):
-        return Shown(CredentialInvalid("This pass was issued to another network."))  # nor is it who they are
+        return Presented(
+            CredentialInvalid("This pass was issued to another network.")
+        )  # nor is it who they are
     if not await _is_of_room(request, claims):
-        return Shown(CredentialInvalid("This pass is for a deleted room of that name."))
+        return Presented(CredentialInvalid("This pass is for a deleted room of that name."))
     found = session_of(claims.sid)
-    ended = request.app.ends.of(room_id, claims.visitor_id)
+    ended = request.app.ended_sessions.of(room_id, claims.visitor_id)
     if found is None or (ended is not None and found[1] <= ended.number):
-        return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
+        return Presented(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
     if claims.exp <= time.time():
-        return Shown(BookingTokenExpired("The pass has expired."), visitor_id=claims.visitor_id)
-    return Shown(None, claims, claims.visitor_id)
+        return Presented(BookingTokenExpired("The pass has expired."), visitor_id=claims.visitor_id)
+    return Presented(None, claims, claims.visitor_id)
 
 
 def _bearer(request: Request) -> str:
@@ -93,15 +95,17 @@ def _bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Shown) -> Shown:
+async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Presented) -> Presented:
     """By a booking token that an app sends; a token that is none of ours says nothing."""
     if token.startswith(PLACE_PREFIX):
-        return Shown(CredentialInvalid("This is a place token; a booking token is needed here."), final=True)
+        return Presented(
+            CredentialInvalid("This is a place token; a booking token is needed here."), final=True
+        )
     shown = await _by_booking(request, room_id, token, before)
     return msgspec.structs.replace(shown, final=isinstance(shown.refusal, WrongRoom))
 
 
-async def _by_booking(request: Request, room_id: RoomId, token: str, before: Shown) -> Shown:
+async def _by_booking(request: Request, room_id: RoomId, token: str, before: Presented) -> Presented:
     try:
         claims = await request.app.keyring.read(token)
     except (CredentialInvalid, BookingTokenExpired) as refusal:
@@ -111,13 +115,13 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Sho
     if not isinstance(claims, BookingClaims):
         return before
     if claims.room_id != room_id:
-        return Shown(WrongRoom(f"This booking token is for the room {claims.room_id}."))
+        return Presented(WrongRoom(f"This booking token is for the room {claims.room_id}."))
     if not await _is_of_room(request, claims):
-        return Shown(CredentialInvalid("This booking token is for a deleted room of that name."))
-    ended = request.app.ends.of(room_id, claims.visitor_id)
+        return Presented(CredentialInvalid("This booking token is for a deleted room of that name."))
+    ended = request.app.ended_sessions.of(room_id, claims.visitor_id)
     if ended is not None and claims.iat * 1000 <= ended.ended_ms:
-        return Shown(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
-    return Shown(None, claims, claims.visitor_id)
+        return Presented(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
+    return Presented(None, claims, claims.visitor_id)
 
 
 async def generation_of(request: Request, room_id: RoomId) -> str | None:

@@ -14,7 +14,7 @@ from app.core.gating import Bypass
 from app.core.model import Room, RoomId, RoomSettings
 from app.store.away import stores_answer
 from app.waiting_room.queue import Queues
-from app.web.http.status_board import Board
+from app.web.http.status_board import StatusBoard
 
 FRESH_S = 1.0
 AGAIN_S = 1.0  # after a store was unavailable: others are not made to wait for it meanwhile
@@ -23,9 +23,9 @@ AGAIN_S = 1.0  # after a store was unavailable: others are not made to wait for 
 class GateRooms:
     """One per process."""
 
-    def __init__(self, queues: Queues, board: Board) -> None:
+    def __init__(self, queues: Queues, status_board: StatusBoard) -> None:
         self._queues = queues
-        self._board = board
+        self._status_board = status_board
         self._looked_at: dict[RoomId, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
         self._bypass: dict[RoomId, tuple[RoomSettings, Bypass]] = {}
@@ -63,7 +63,7 @@ class GateRooms:
 
     async def _first_look(self, room_id: RoomId) -> Room | None:
         try:
-            room = (await self._board.current(room_id)).room
+            room = (await self._status_board.current(room_id)).room
         except StoreUnavailable:
             with suppress(StoreUnavailable):
                 return await self._from_postgres(room_id)
@@ -78,7 +78,7 @@ class GateRooms:
     async def _look(self, room_id: RoomId) -> None:
         """Bring it up to date; a room that was deleted is forgotten by whoever looks for it."""
         try:
-            await self._board.current(room_id)
+            await self._status_board.current(room_id)
         except StoreUnavailable:
             self.note_store_away()
         except RoomNotFound:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 KEYS_MAX = 10_000
 
 
-class Kept(Generic[T]):
+class TimedCache(Generic[T]):
     """What `read` answered less than `fresh_s` ago; callers of the same time share one reading."""
 
     def __init__(self, fresh_s: float) -> None:

@@ -32,7 +32,7 @@ def shared(call: str, *, published: bool = True) -> Header:
     return PUBLIC[call] if published else PRIVATE
 
 
-def is_told(headers: list[Header]) -> bool:
+def has_cache_control(headers: list[Header]) -> bool:
     """Whether an answer says itself who may keep it. Names are in lower case, as ASGI has them."""
     for name, _ in headers:  # half of what `any` costs, on the way of each answer
         if name == CACHE_CONTROL:

@@ -157,7 +157,7 @@ def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
     claims = request.app.places.read(token)
     if claims.room_id != room_id:
         raise WrongRoom(f"This place token is for the room {claims.room_id}.")
-    closed_at_ms = request.app.board.closed_at_ms(room_id)
+    closed_at_ms = request.app.status_board.closed_at_ms(room_id)
     if closed_at_ms and now_ms() - closed_at_ms > PLACE_TOKEN_OUTLIVES_ROOM_MS:
         raise CredentialInvalid("The room closed more than 30 days ago.")
     return claims
@@ -264,7 +264,7 @@ async def _present(request: Request, holder: Account) -> Account:
         return await accounts.present(request.app.stores, holder)
 
     try:
-        return await request.app.standings.get(f"{holder.role} {holder.jti} {holder.subject}", read)
+        return await request.app.current_accounts.get(f"{holder.role} {holder.jti} {holder.subject}", read)
     except StoreUnavailable:
         if STAFF[holder.role] >= STAFF["operator"]:
             raise

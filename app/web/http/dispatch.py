@@ -122,7 +122,7 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     if endpoint.hot and (response.status >= 500 or seconds >= lines.SLOW_S or lines.is_one_of_many()):
         record = record or Record()
         record.call, record.ids = endpoint.name, request.params
-        lines.tell(request.request_id, request.method, record, response.status, seconds)
+        lines.write(request.request_id, request.method, record, response.status, seconds)
     return response
 
 

@@ -23,7 +23,7 @@ from app.web.http.deadlines import BodyPace, too_slow
 from app.web.http.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http.in_flight import InFlight
 from app.web.http.routes import BODILESS, METHODS, STREAM, App, Endpoint, Request, Response, param_names
-from app.web.http.streaming import ReaderGone, Receive, Send, broke_off, send_stream, send_told, send_within
+from app.web.http.streaming import ReaderGone, Receive, Send, broke_off, feed_stream, send_stream, send_within
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -155,10 +155,10 @@ class HotLane:
             nonlocal started
             if message["type"] == "http.response.start":
                 started, seconds = True, time.perf_counter() - asked_at
-                if request_log.is_told(record, message["status"], seconds):
-                    request_log.tell(request_id, scope["method"], record, message["status"], seconds)
+                if request_log.is_logged(record, message["status"], seconds):
+                    request_log.write(request_id, scope["method"], record, message["status"], seconds)
                 told = [*message["headers"], (b"x-request-id", request_id.encode())]
-                if not cache_control.is_told(told):
+                if not cache_control.has_cache_control(told):
                     told.append(cache_control.PRIVATE)
                 told = security_headers.added(told, secure=secure)
                 message["headers"] = cors.added(told, origins, headers.get(b"origin")) if origins else told
@@ -251,7 +251,7 @@ async def _send(
         headers.append((b"content-type", response.content_type))
         if isinstance(body, bytes):
             headers.append((b"content-length", str(len(body)).encode()))
-    if not cache_control.is_told(headers):
+    if not cache_control.has_cache_control(headers):
         headers.append(cache_control.PRIVATE)
     # A gate's answer is handed on to the browser as one of the shop's host, of which we know nothing.
     headers += security_headers.SECURE if request.is_secure() and not gates else security_headers.ALWAYS
@@ -269,6 +269,6 @@ async def _send(
         with suppress(ReaderGone):
             await send_within(request.app.settings.send_timeout_s, send, message)
     elif callable(body):
-        await send_told(body, receive, send, request.app.settings.send_timeout_s)
+        await feed_stream(body, receive, send, request.app.settings.send_timeout_s)
     else:
         await send_stream(body, receive, send, request.app.settings.send_timeout_s, request.request_id)

@@ -26,7 +26,7 @@ def is_one_of_many() -> bool:
     return next(_asked) % ONE_IN == 0
 
 
-def is_told(record: Record, status: int, seconds: float) -> bool:
+def is_logged(record: Record, status: int, seconds: float) -> bool:
     """Whether a request that has a record has a line."""
     if status >= 500 or seconds >= SLOW_S:
         return True
@@ -35,7 +35,7 @@ def is_told(record: Record, status: int, seconds: float) -> bool:
     return not record.of_a_crowd or is_one_of_many()
 
 
-def tell(request_id: str, method: str, record: Record, status: int, seconds: float) -> None:
+def write(request_id: str, method: str, record: Record, status: int, seconds: float) -> None:
     """Write the request's log line."""
     said: dict[str, object] = {
         "request_id": request_id,

@@ -21,8 +21,8 @@ from app.core.handover import HandoverSigner
 from app.core.model import Account
 from app.core.scopes import Scope
 from app.core.tokens import PlaceSigner
-from app.gate.ended_sessions import Ends
-from app.gate.knownuser import Faces
+from app.gate.ended_sessions import EndedSessions
+from app.gate.knownuser import Connectors
 from app.gate.sessions import Gate
 from app.loops import Loops
 from app.monitoring.readiness import Readiness
@@ -34,15 +34,15 @@ from app.web.http.client_ip import Network
 from app.web.http.streaming import Audience
 
 if TYPE_CHECKING:
-    from app.core.knownuser import RoomFace
+    from app.core.knownuser import Connector
     from app.monitoring.exposition import Drift
     from app.store.sql.orders import ReservationCounts
     from app.web.console.cockpit_feed import Feeds
-    from app.web.documents.sale import KeptSeatMap
+    from app.web.documents.sale import CachedSeatMap
     from app.web.gate.rooms import GateRooms
-    from app.web.http.cache import Kept
+    from app.web.http.cache import TimedCache
     from app.web.http.open_streams import OpenStreams
-    from app.web.http.status_board import Board
+    from app.web.http.status_board import StatusBoard
     from app.web.http.throttles import Throttles
 
 BODY_MAX = 64 * 1024
@@ -68,27 +68,27 @@ class App:
     handover: HandoverSigner
     devices: DeviceSigner
     keyring: Keyring
-    board: Board
+    status_board: StatusBoard
     gate: Gate
     gate_rooms: GateRooms
-    ends: Ends
-    faces: Faces
-    kept_faces: Kept[RoomFace | None]  # by room_id
+    ended_sessions: EndedSessions
+    connectors: Connectors
+    connector_cache: TimedCache[Connector | None]  # by room_id
     hidden: Hidden
     feeds: Feeds
     throttles: Throttles
     passwords: Passwords
-    availability: Kept[tuple[bool, bytes]]  # by event_id: whether it is published, the document
-    seat_maps: Kept[KeptSeatMap]  # by event_id
-    standings: Kept[Account]  # by token: whom it speaks for now
-    reservation_counts: Kept[ReservationCounts]  # by event_id, "" for all: read by a scan
+    availability: TimedCache[tuple[bool, bytes]]  # by event_id: whether it is published, the document
+    seat_maps: TimedCache[CachedSeatMap]  # by event_id
+    current_accounts: TimedCache[Account]  # by token: whom it speaks for now
+    reservation_counts: TimedCache[ReservationCounts]  # by event_id, "" for all: read by a scan
     open_streams: OpenStreams
-    readiness: Kept[Readiness]
+    readiness: TimedCache[Readiness]
     drift: Drift
     contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
     loops: Loops
-    queue: ArqRedis  # of jobs, for the workers
+    job_queue: ArqRedis  # of jobs, for the workers
     creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
     exporting: asyncio.Semaphore  # reports at once: the same
     closing: asyncio.Event  # set when the process is asked to end: open streams finish

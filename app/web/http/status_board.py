@@ -35,14 +35,14 @@ FRESH_S = 1.0
 STALE_MAX_S = 30.0
 TICK_S = 0.25
 TURNS_AT_ONCE = 50  # rooms; none takes longer than a tick
-TOLD_AT_ONCE = 100  # streams; then others have their turn
+SENT_AT_ONCE = 100  # streams; then others have their turn
 VIEWED_EVERY_S = 2.0  # a room that is watched is read this often also when no message came
 
 _encoder = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
-class Shown:
+class RenderedStatus:
     """What the board shows of one room."""
 
     room: Room
@@ -58,20 +58,20 @@ class Viewers:
     """The streams of one room."""
 
     streams: set[Stream] = field(default_factory=set)
-    told_at: float = 0.0
-    told: StatusDocument | None = None
+    sent_at: float = 0.0
+    sent: StatusDocument | None = None
 
 
-class Board:
+class StatusBoard:
     """One per process; `keep` and `listen` have to run for its streams to move."""
 
     def __init__(self, queues: Queues, redis: RedisClient, closing: asyncio.Event) -> None:
         self._queues = queues
         self._redis = redis
         self._closing = closing
-        self._shown: dict[RoomId, Shown] = {}
-        self._reading = SingleFlight[RoomId, Shown]()
-        self._following: dict[RoomId, asyncio.Task[Shown]] = {}
+        self._shown: dict[RoomId, RenderedStatus] = {}
+        self._reading = SingleFlight[RoomId, RenderedStatus]()
+        self._following: dict[RoomId, asyncio.Task[RenderedStatus]] = {}
         self._viewers: dict[RoomId, Viewers] = {}
         self._changed: set[RoomId] = set()
 
@@ -84,7 +84,7 @@ class Board:
         """The document. Raises RoomNotFound, StoreUnavailable."""
         return self.peek(room_id) or (await self.current(room_id)).body
 
-    async def current(self, room_id: RoomId) -> Shown:
+    async def current(self, room_id: RoomId) -> RenderedStatus:
         """What is shown, read again if it is not fresh; without Redis up to 30 s old, and marked so."""
         shown = self._shown.get(room_id)
         if shown is not None and shown.fresh_until > time.monotonic():
@@ -105,9 +105,9 @@ class Board:
         """The room is hidden from now on: its streams end."""
         viewers = self._viewers.get(room_id)
         for stream in list(viewers.streams) if viewers is not None else ():
-            stream.tell(END)
+            stream.send(END)
 
-    async def read(self, room_id: RoomId) -> Shown:
+    async def read(self, room_id: RoomId) -> RenderedStatus:
         """Read the room now; callers of the same time share the reading."""
         return await self._reading.get(room_id, lambda: self._read(room_id))
 
@@ -128,7 +128,7 @@ class Board:
                 await asyncio.wait_for(self._closing.wait(), TICK_S)
             await loops.each("board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
 
-    async def _read(self, room_id: RoomId) -> Shown:
+    async def _read(self, room_id: RoomId) -> RenderedStatus:
         try:
             room, status = await queue.status(self._queues, room_id)
         except RoomNotFound:
@@ -136,13 +136,13 @@ class Board:
             raise
         document = status_document(room, status)
         now = time.monotonic()
-        shown = Shown(room, status, document, _encoder.encode(document), now, now + FRESH_S)
+        shown = RenderedStatus(room, status, document, _encoder.encode(document), now, now + FRESH_S)
         if room_id not in self._shown and len(self._shown) >= SHOWN_MAX:
             del self._shown[next(iter(self._shown))]  # the one first read; who asks for it reads it again
         self._shown[room_id] = shown
         return shown
 
-    def _stale(self, room_id: RoomId) -> Shown:
+    def _stale(self, room_id: RoomId) -> RenderedStatus:
         shown, now = self._shown.get(room_id), time.monotonic()
         if shown is None or now - shown.read_at > STALE_MAX_S:
             raise StoreUnavailable("The queue cannot be read right now; nobody loses their place.", 2)
@@ -153,17 +153,17 @@ class Board:
         return shown
 
     @contextmanager
-    def _watching(self, room_id: RoomId, shown: Shown, stream: Stream) -> Iterator[None]:
+    def _watching(self, room_id: RoomId, shown: RenderedStatus, stream: Stream) -> Iterator[None]:
         viewers = self._viewers.setdefault(room_id, Viewers())
         viewers.streams.add(stream)
         metrics.VIEWERS.inc()
         try:
             shown = self._shown.get(room_id, shown)  # others may have received a change meanwhile
-            stream.tell(part(retry() + event("status", shown.body)))
-            if viewers.told is None:
-                viewers.told, viewers.told_at = shown.document, time.monotonic()
+            stream.send(part(retry() + event("status", shown.body)))
+            if viewers.sent is None:
+                viewers.sent, viewers.sent_at = shown.document, time.monotonic()
             if self._closing.is_set():
-                stream.tell(END)
+                stream.send(END)
             yield
         finally:
             metrics.VIEWERS.dec()
@@ -180,20 +180,20 @@ class Board:
             self._changed.discard(room_id)
             shown = await self._followed(room_id) or shown
         if self._closing.is_set():
-            await _tell(viewers, END)
-        elif shown is not None and _is_news(viewers.told, shown.document):
-            viewers.told, viewers.told_at = shown.document, now
-            await _tell(viewers, part(event("status", shown.body)))
-        elif now - viewers.told_at >= COMMENT_EVERY_S:
-            viewers.told_at = now
-            await _tell(viewers, part(COMMENT), needed=False)
+            await _send(viewers, END)
+        elif shown is not None and _is_news(viewers.sent, shown.document):
+            viewers.sent, viewers.sent_at = shown.document, now
+            await _send(viewers, part(event("status", shown.body)))
+        elif now - viewers.sent_at >= COMMENT_EVERY_S:
+            viewers.sent_at = now
+            await _send(viewers, part(COMMENT), needed=False)
 
-    def _due(self, room_id: RoomId, shown: Shown, viewers: Viewers, now: float) -> bool:
+    def _due(self, room_id: RoomId, shown: RenderedStatus, viewers: Viewers, now: float) -> bool:
         """Whether to read the room: by the clock, or as it changed and its streams were not told just now."""
         changed = room_id in self._changed and now >= shown.fresh_until
-        return (changed and now - viewers.told_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
+        return (changed and now - viewers.sent_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
 
-    async def _followed(self, room_id: RoomId) -> Shown | None:
+    async def _followed(self, room_id: RoomId) -> RenderedStatus | None:
         """What is shown now; None if that cannot be said at once: a room may take seconds to be restored."""
         following = self._following.get(room_id)
         if following is None:
@@ -219,15 +219,15 @@ class Board:
             await asyncio.sleep(TICK_S)
 
 
-async def _tell(viewers: Viewers, message: Message, *, needed: bool = True) -> None:
+async def _send(viewers: Viewers, message: Message, *, needed: bool = True) -> None:
     streams = list(viewers.streams)
-    for start in range(0, len(streams), TOLD_AT_ONCE):
-        for stream in streams[start : start + TOLD_AT_ONCE]:
+    for start in range(0, len(streams), SENT_AT_ONCE):
+        for stream in streams[start : start + SENT_AT_ONCE]:
             if stream in viewers.streams:
-                stream.tell(message, needed=needed)
+                stream.send(message, needed=needed)
         await asyncio.sleep(0)
 
 
-def _is_news(told: StatusDocument | None, document: StatusDocument) -> bool:
+def _is_news(sent: StatusDocument | None, document: StatusDocument) -> bool:
     """Whether a viewer would see a difference; the time of reading does not count."""
-    return told is None or msgspec.structs.replace(document, updated_at=told.updated_at) != told
+    return sent is None or msgspec.structs.replace(document, updated_at=sent.updated_at) != sent

@@ -48,7 +48,7 @@ class Stream:
         self._since = 0.0  # when the present piece was begun
         self.broken = False
 
-    def tell(self, message: Message, *, needed: bool = True) -> None:
+    def send(self, message: Message, *, needed: bool = True) -> None:
         """Send it. A slow reader gets only the newest document, and no comments."""
         if self._task is None:
             self._task = asyncio.create_task(self._sending(message))
@@ -76,7 +76,7 @@ class Stream:
 Audience = Callable[[Stream], AbstractContextManager[None]]  # tells a stream what to send as long as it is in
 
 
-async def send_told(
+async def feed_stream(
     audience: Audience, receive: Receive, send: Send, timeout_s: float = SEND_TIMEOUT_S
 ) -> None:
     """Feed the stream until its reader has gone."""

@@ -88,7 +88,7 @@ async def _carried(request: Request, code: CarryCode, to_id: VisitorId, *, repla
 
 async def _page(request: Request, problem: str = "", code: str = "") -> Response:
     room_id = RoomId(request.params["room_id"])
-    settings = (await request.app.board.current(room_id)).room.settings
+    settings = (await request.app.status_board.current(room_id)).room.settings
     document = CarryPage(room_id, settings.name, problem=problem, code=code)
     mine = "" if problem else await _own_code(request, room_id)
     if mine:

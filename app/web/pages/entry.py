@@ -81,7 +81,7 @@ async def _may_be_seen(request: Request) -> None:
     if (unseen := request.app.hidden.what(request.params)) and not await shows_staff(request):
         raise unseen
     if request.method == "POST" and "room_id" in request.params:
-        await request.app.board.current(RoomId(request.params["room_id"]))
+        await request.app.status_board.current(RoomId(request.params["room_id"]))
 
 
 def add_page(app: Quart, path: str, name: str, handler: Handler) -> None:

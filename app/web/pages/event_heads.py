@@ -20,7 +20,7 @@ KEPT_MAX = 1000  # events; beyond it the oldest is forgotten
 
 
 @dataclass(slots=True)
-class Posters:
+class EventHeads:
     """The heads of events as last read; one per process, kept by Quart."""
 
     _kept: dict[EventId, tuple[float, EventHead]] = field(default_factory=dict)

@@ -16,8 +16,8 @@ from app.core.clock import now_ms
 from app.core.errors import CredentialInvalid, NotFound, Restoring, StoreUnavailable
 from app.core.knownuser import (
     ERRORS,
+    Connector,
     RedirectType,
-    RoomFace,
     read_enqueue_token,
     token,
     visitor_of,
@@ -45,16 +45,16 @@ _log = structlog.get_logger()
 async def enter(request: Request) -> Response:
     """Into the queue; or straight back with a token, where there is no crowd or it is their turn."""
     asked = _query(request)
-    face, room = await _face(request, asked.get("c", ""), asked.get("e", ""))
+    connector, room = await _connector(request, asked.get("c", ""), asked.get("e", ""))
     return_to = allowed(asked.get("t", ""), room.settings)
     queue_path = f"/rooms/{room.room_id}{return_query(return_to)}"
     if is_part_of_foreign_page(request):
         return _moved(queue_path)
     if room.settings.gate_mode == "off":
-        return _back(request, face, room, return_to, "disabled")
+        return _back(request, connector, room, return_to, "disabled")
     known = visitors.visitor_of(request, room.room_id)
     visitor_id = known.visitor_id if known else None
-    named = await _named(request, face, asked.get("enqueuetoken", ""), visitor_id)
+    named = await _named(request, connector, asked.get("enqueuetoken", ""), visitor_id)
     anew = room.settings.gate_mode == "auto"
     network = network_of(request, room.room_id)
     who = Entering(named or visitor_id or new_visitor_id(network), network, anew)
@@ -64,8 +64,8 @@ async def enter(request: Request) -> Response:
             place = await sessions.enter(request.app.gate, room.room_id, who)
         except (StoreUnavailable, Restoring):
             if room.settings.gate_fail == "open":
-                return _back(request, face, room, return_to, "safetynet")
-    response = _to_shop(request, face, room, return_to, place) if place else _moved(queue_path)
+                return _back(request, connector, room, return_to, "safetynet")
+    response = _to_shop(request, connector, room, return_to, place) if place else _moved(queue_path)
     if (place or named) and who.visitor_id != visitor_id:
         add_cookie(response, newcomer_cookie(request, room.room_id, who.visitor_id))
     return response
@@ -76,7 +76,7 @@ async def refused(request: Request) -> Response:
     asked, why = _query(request), request.path.removeprefix("/error/").rstrip("/")
     if why not in ERRORS:
         raise NotFound
-    _, room = await _face(request, asked.get("c", ""), asked.get("e", ""))
+    _, room = await _connector(request, asked.get("c", ""), asked.get("e", ""))
     _log.warning("knownuser_token_refused", room_id=room.room_id, why=why)
     return_to = allowed(asked.get("t", ""), room.settings)
     back = f"/rooms/{room.room_id}{return_query(return_to)}"
@@ -111,20 +111,20 @@ def is_sent_here(request: Request) -> bool:
 
 async def with_shops_token(request: Request, room: Room, return_to: str, place: Place) -> Response | None:
     """The way on from the queue page, in a room that speaks to a shop; None: in others."""
-    face = await face_of(request, room.room_id)
-    return _to_shop(request, face, room, return_to, place) if face else None
+    connector = await connector_of(request, room.room_id)
+    return _to_shop(request, connector, room, return_to, place) if connector else None
 
 
-async def face_of(request: Request, room_id: RoomId) -> RoomFace | None:
-    """The room's face as it was a moment ago."""
+async def connector_of(request: Request, room_id: RoomId) -> Connector | None:
+    """The room's connector settings, cached for a moment."""
     app = request.app
-    return await app.kept_faces.get(room_id, lambda: knownuser.face_of(app.faces, room_id))
+    return await app.connector_cache.get(room_id, lambda: knownuser.connector_of(app.connectors, room_id))
 
 
 async def _cancel(request: Request, customer_id: str, pairs: list[tuple[str, str]]) -> Response:
     room: Room | None = None
     for room_id, queue_id in pairs[:CANCELLED_MAX]:
-        _, room = await _face(request, customer_id, room_id)
+        _, room = await _connector(request, customer_id, room_id)
         visitor_id = visitor_of(queue_id)
         if visitor_id is not None and not is_part_of_foreign_page(request):
             await knownuser.cancel(request.app.gate, room.room_id, visitor_id)
@@ -133,18 +133,18 @@ async def _cancel(request: Request, customer_id: str, pairs: list[tuple[str, str
     return _moved(goal_of(room, allowed(_query(request).get("r", ""), room.settings)))
 
 
-async def _face(request: Request, customer_id: str, room_id: str) -> tuple[RoomFace, Room]:
+async def _connector(request: Request, customer_id: str, room_id: str) -> tuple[Connector, Room]:
     """The room a connector means. Raises NotFound, RoomNotFound, StoreUnavailable."""
-    face = await face_of(request, RoomId(room_id.lower())) if len(room_id) <= 40 else None
-    if face is None or face.face.customer_id != customer_id.lower():
+    connector = await connector_of(request, RoomId(room_id.lower())) if len(room_id) <= 40 else None
+    if connector is None or connector.settings.customer_id != customer_id.lower():
         raise NotFound
-    if unseen := request.app.hidden.what({"room_id": face.room_id}):
+    if unseen := request.app.hidden.what({"room_id": connector.room_id}):
         raise unseen
-    return face, (await request.app.board.current(face.room_id)).room
+    return connector, (await request.app.status_board.current(connector.room_id)).room
 
 
 async def _named(
-    request: Request, face: RoomFace, text: str, visitor_id: VisitorId | None
+    request: Request, connector: Connector, text: str, visitor_id: VisitorId | None
 ) -> VisitorId | None:
     """Whom an enqueue token names by a key of the shop's; None: nobody in particular.
 
@@ -155,28 +155,28 @@ async def _named(
         return None
     said = read_enqueue_token(
         text,
-        face.secret,
-        customer_id=face.face.customer_id,
-        room_id=face.room_id,
+        connector.secret,
+        customer_id=connector.settings.customer_id,
+        room_id=connector.room_id,
         now_ms=now_ms(),
         client=request.client,
     )
     key = f"knownuser {said.unique_key}"
-    named = request.app.places.account_visitor(face.room_id, key) if said.unique_key else None
+    named = request.app.places.account_visitor(connector.room_id, key) if said.unique_key else None
     try:
-        await knownuser.use_enqueue_token(request.app.faces, face.room_id, said)
+        await knownuser.use_enqueue_token(request.app.connectors, connector.room_id, said)
     except CredentialInvalid:
         if visitor_id is None or named not in (None, visitor_id):
             raise
     return named
 
 
-def _to_shop(request: Request, face: RoomFace, room: Room, return_to: str, place: Place) -> Response:
+def _to_shop(request: Request, connector: Connector, room: Room, return_to: str, place: Place) -> Response:
     """With a token; its cookie ends with the session, or is put off at the shop where sessions renew."""
     now_s, renews = int(time.time()), room.settings.session_renews
     left_s = place.session_expires_at_ms // 1000 - now_s
     text = token(
-        face,
+        connector,
         place.visitor_id,
         now_s,
         extend=renews,
@@ -186,9 +186,11 @@ def _to_shop(request: Request, face: RoomFace, room: Room, return_to: str, place
     return _moved(with_token(_goal(request, room, return_to), text))
 
 
-def _back(request: Request, face: RoomFace, room: Room, return_to: str, redirect: RedirectType) -> Response:
+def _back(
+    request: Request, connector: Connector, room: Room, return_to: str, redirect: RedirectType
+) -> Response:
     """With a token of nobody in particular."""
-    text = token(face, None, int(time.time()), redirect=redirect)
+    text = token(connector, None, int(time.time()), redirect=redirect)
     return _moved(with_token(_goal(request, room, return_to), text))
 
 

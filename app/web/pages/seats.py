@@ -13,7 +13,7 @@ from app.core.errors import Restoring
 from app.core.model import EventId, Reservation, TicketType
 from app.core.seating import FREE, GAP
 from app.core.seating import seat_id as id_of_seat
-from app.web.api.seats import kept_seat_map
+from app.web.api.seats import cached_seat_map
 from app.web.documents.sale import SeatRowDocument, SeatSectionDocument
 from app.web.http.routes import Request
 
@@ -89,7 +89,7 @@ async def _section(request: Request, event_id: EventId, name: str) -> SeatSectio
     if not name:
         return None
     try:
-        document = (await kept_seat_map(request, event_id)).document
+        document = (await cached_seat_map(request, event_id)).document
     except Restoring:
         return None  # soon there; the sections stand on the page meanwhile
     return next((it for it in document.sections if it.ticket_type_id == name), None)

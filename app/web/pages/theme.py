@@ -50,14 +50,14 @@ def look_of(room_id: str, settings: RoomSettings) -> Look:
 async def look_for(request: Request, room_id: RoomId) -> Look:
     """The look of a room; the usual one while nobody can tell."""
     with suppress(RoomNotFound, StoreUnavailable):
-        return look_of(room_id, (await request.app.board.current(room_id)).room.settings)
+        return look_of(room_id, (await request.app.status_board.current(room_id)).room.settings)
     return PLAIN
 
 
 async def theme_file(request: Request) -> Response:
     """The style sheet or a picture. Under its present digest it can be kept for good."""
     room_id, name = RoomId(request.params["room_id"]), request.params["theme_file"]
-    its = (await request.app.board.current(room_id)).room.settings.theme
+    its = (await request.app.status_board.current(room_id)).room.settings.theme
     if name == "style.css":
         response = Response(theme.stylesheet(its), content_type="text/css; charset=utf-8")
     elif name in ("logo", "cover") and getattr(its, name):

@@ -18,23 +18,23 @@ from app.web.http.routes import Request
 from app.web.pages import booking, carry, forms, handover, knownuser, mail, my_reservations
 from app.web.pages.documents import SalesPage, SaleView
 from app.web.pages.entry import add_page, not_found, page
-from app.web.pages.event_heads import Posters
+from app.web.pages.event_heads import EventHeads
 from app.web.pages.queue_document import room_page
 from app.web.pages.render import respond
 from app.web.pages.theme import look_of, theme_file
 from app.web.pages.visitors import remember_began, set_newcomer, set_place, standing_of
 
-POSTERS = "fairgate_posters"  # where Quart keeps ours
+EVENT_HEADS = "fairgate_posters"  # where Quart keeps ours
 
 
 async def sales(request: Request) -> Response:
     """The public sales; or the line, to which a shop's connector sends visitors here."""
     if knownuser.is_sent_here(request):
         return await knownuser.enter(request)
-    posters: Posters = current_app.extensions[POSTERS]
+    event_heads: EventHeads = current_app.extensions[EVENT_HEADS]
     lines = []
     for found, status in await room_lists.listed(request.app.queues, public_only=True):
-        head = await posters.of_room(request.app.stores, found)
+        head = await event_heads.of_room(request.app.stores, found)
         name = head.name if head else found.settings.name
         lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))
     lines.sort(key=lambda it: it.event is not None and it.event.is_over(now_ms()))
@@ -46,8 +46,8 @@ async def room(request: Request) -> Response:
     standing = await standing_of(request, RoomId(request.params["room_id"]))
     if standing.status_document.stale is True:
         raise StoreUnavailable("The queue cannot be read right now.", 5)
-    posters: Posters = current_app.extensions[POSTERS]
-    standing = replace(standing, event=await posters.of_room(request.app.stores, standing.room))
+    event_heads: EventHeads = current_app.extensions[EVENT_HEADS]
+    standing = replace(standing, event=await event_heads.of_room(request.app.stores, standing.room))
     document = replace(room_page(standing), mailbox=await mail.mailbox_of(request, standing.room.room_id))
     look = look_of(standing.room.room_id, standing.room.settings)
     response = respond("room.html", document, look=look, shared=standing.place is None)
@@ -94,7 +94,7 @@ def register_pages(app: Quart) -> None:
 
     @app.before_serving
     async def forget() -> None:
-        app.extensions[POSTERS] = Posters()
+        app.extensions[EVENT_HEADS] = EventHeads()
 
     for path, view in PAGES.items():
         add_page(app, path, f"page_{view.__name__}", view)

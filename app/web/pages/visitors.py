@@ -134,7 +134,7 @@ def _asked(request: Request, name: str) -> str:
 
 async def standing_of(request: Request, room_id: RoomId) -> Standing:
     """All a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
-    shown = await request.app.board.current(room_id)
+    shown = await request.app.status_board.current(room_id)
     claims = visitor_of(request, room_id)
     found = await place_of(request, room_id, claims) if claims else None
     place, status = found or (None, shown.status)
