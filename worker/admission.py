@@ -26,7 +26,7 @@ from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
 from app.store.redis.loaded import loaded_rooms
 from app.store.sql import resting
 from worker.context import WorkerContext
-from worker.gate import DUE_WITHIN_S, TICK_S, PostgresAnswers, RoomTicker, TickBatches
+from worker.room_ticker import DUE_WITHIN_S, TICK_S, PostgresAnswers, RoomTicker, TickBatches
 from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ class BusyRooms:
         self._restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
-        """Keep a gate for every room there is work for, until the worker stops."""
+        """Keep a ticker for every room there is work for, until the worker stops."""
         try:
             await repeat(self._ctx.stopping, "admit_rooms", self._once, TICK_S)
             for ticker in self._tickers.values():

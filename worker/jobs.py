@@ -2,7 +2,7 @@
 
 A job whose worker dies stays locked for the longest timeout and ten seconds, so timeouts are short: what
 takes long is done in rounds or steps, each of which may run twice. Those that come by the clock run once,
-whichever worker takes them. What must be taken over at once is a loop (`worker/crew.py`).
+whichever worker takes them. What must be taken over at once is a loop (`worker/lifespan.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The worker process, which is arq's: `fairgate worker`, or `arq worker.main.WorkerSettings`.
 
-arq starts the loops and ends them (`worker/crew.py`), and runs the jobs (`worker/jobs.py`), from one queue of
+arq starts the loops and ends them (`worker/lifespan.py`), and runs the jobs (`worker/jobs.py`), from one queue of
 all workers. `fairgate worker` does besides what arq does not: loops run on while the queue is unavailable,
 which ends a worker of arq's own command, and operators are answered.
 """
@@ -25,7 +25,7 @@ from app.core.errors import CannotRun
 from app.runtime import cpu_policy, installation
 from app.settings import Settings
 from app.store.redis.job_queue import QUEUE, QUEUE_AWAY, open_queue, redis_settings
-from worker import crew, jobs
+from worker import jobs, lifespan
 from worker.timing import Backoff
 
 AT_ONCE = 4  # jobs of one worker: they share its connections with the loops
@@ -43,8 +43,8 @@ def worker_settings(settings: Settings, ops_listener: socket.socket | None = Non
     return {
         "functions": jobs.functions(),
         "cron_jobs": jobs.cron_jobs(),
-        "on_startup": crew.start,
-        "on_shutdown": crew.stop,
+        "on_startup": lifespan.start,
+        "on_shutdown": lifespan.stop,
         "ctx": {"settings": settings, "ops_listener": ops_listener, "queue": queue},
         "redis_pool": queue,
         "redis_settings": redis_settings(settings),  # for `arq --check`
@@ -81,7 +81,7 @@ class LastingWorker(Worker):
 
     async def main(self) -> None:
         """Run until cancelled; without the queue the loops run alone."""
-        await crew.start(self.ctx)
+        await lifespan.start(self.ctx)
         backoff = Backoff()
         while True:
             began = time.monotonic()
@@ -112,7 +112,7 @@ class LastingWorker(Worker):
                 async with asyncio.timeout(LEAVE_S):
                     await super().close()
         finally:
-            await crew.stop(self.ctx)
+            await lifespan.stop(self.ctx)
 
 
 def run(settings: Settings, ops_listener: socket.socket | None) -> None:

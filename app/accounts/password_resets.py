@@ -11,7 +11,7 @@ from app.core.clock import now_ms
 from app.core.email import Traces, mailbox, normalised
 from app.core.errors import CredentialInvalid, NotFound
 from app.core.model import Author, RegisteredAccount
-from app.core.resets import ResetSigner, digest
+from app.core.password_resets import ResetSigner, digest
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.sql import accounts, password_resets, sign_ins

@@ -24,7 +24,7 @@ from app.core.clock import to_ms
 from app.core.email import CLAIM_LINK_S, ClaimSigner, MailKind, address
 from app.core.jobs import JobRequest
 from app.core.model import Item
-from app.core.resets import ResetSigner
+from app.core.password_resets import ResetSigner
 from app.core.seating import SeatName, seat_name
 from app.core.zones import UTC
 from app.settings import Settings

@@ -37,7 +37,7 @@ from app.core.model import (
     Wanted,
 )
 from app.core.terms import items_of, read_terms, terms_granted
-from app.reservations import turnover
+from app.reservations import change_limits
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
 from app.reservations.holds import keys_of
@@ -188,7 +188,7 @@ async def _submit(
     if word in ("seat_taken", "not_on_sale"):
         raise _refusal(word, request, detail)
     if word == "limited":
-        raise turnover.refusal(engine.limits, detail)
+        raise change_limits.refusal(engine.limits, detail)
     if word == "price_changed":
         raise PriceChanged(amount=int(detail))
     if word == "other_event":
@@ -265,7 +265,7 @@ async def count_change(engine: ReservationEngine, reservation: Reservation, netw
     with suppress(*REDIS_AWAY, CoalescerFull):
         word, detail = await engine.counted.submit(reservation.room_id, change)
         if word == "limited":
-            raise turnover.refusal(engine.limits, detail)
+            raise change_limits.refusal(engine.limits, detail)
 
 
 async def get(

@@ -26,7 +26,7 @@ from app.loops import Loops
 from app.payments.gateway import Gateway
 from app.payments.gateways import open_gateway
 from app.reservations import holds
-from app.reservations.turnover import limits_of
+from app.reservations.change_limits import limits_of
 from app.settings import Settings
 from app.store.coalescer import LATE_MAX, Coalescer
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores

@@ -8,7 +8,7 @@ from typing import Any
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
 from app.core.model import RoomId, session_id
-from app.core.resets import digest
+from app.core.password_resets import digest
 from app.core.tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering

@@ -26,7 +26,7 @@ from tests.conftest import Servers
 from tests.contract import declared
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
-from worker.crew import LOOPS
+from worker.lifespan import LOOPS
 
 OPS_TOKEN = "of operators, 32 characters ....."
 GATEWAY_SECRET = "whsec_" + "c2VjcmV0" * 4

@@ -28,8 +28,8 @@ from tests.routes.test_streams import listening, next_event
 from tests.support.waiting import wait_until
 from worker import processor
 from worker.context import WorkerContext
-from worker.crew import LOOPS, WorkerLoops
 from worker.jobs import PERIODIC, counted
+from worker.lifespan import LOOPS, WorkerLoops
 
 ROOT = Path(__file__).parents[2]
 NEVER_BROKEN = {

@@ -27,9 +27,9 @@ from tests.support.waiting import wait_until
 from tests.support.wire import wired
 from worker.admission import LOOPS
 from worker.context import WorkerContext
-from worker.crew import LOOPS as ALL_LOOPS
-from worker.gate import SLOW_TICK_S, TICK_S, next_tick_s, rests
 from worker.jobs import PERIODIC
+from worker.lifespan import LOOPS as ALL_LOOPS
+from worker.room_ticker import SLOW_TICK_S, TICK_S, next_tick_s, rests
 
 OFF = Settings(rate_limits=False)
 

@@ -23,7 +23,7 @@ from tests.conftest import Servers
 from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
-from worker.crew import LOOPS, WorkerLoops
+from worker.lifespan import LOOPS, WorkerLoops
 
 ROOT = Path(__file__).parents[2]
 

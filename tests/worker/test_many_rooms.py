@@ -25,7 +25,7 @@ from tests.support.builders import SEED, STAFF, a_visitor, token
 from tests.support.sales import SETTINGS, an_engine
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
-from worker.crew import LOOPS
+from worker.lifespan import LOOPS
 
 MANY = 300
 OPEN = 200

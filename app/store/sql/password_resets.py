@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from app.core.resets import RESET_S
+from app.core.password_resets import RESET_S
 from app.store.connections import Connection, Queries
 
 ASKED_A_DAY = 3  # links to one address

@@ -20,7 +20,7 @@ from app.web.console import (
     webhooks,
 )
 from app.web.console.frame import register_console
-from app.web.console.reset import register_reset
+from app.web.console.password_reset import register_reset
 from app.web.console.sign_in import register_sign_in
 
 MODULES = (

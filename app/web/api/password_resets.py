@@ -11,7 +11,7 @@ from app.accounts import password_resets
 from app.core.definitions import Password
 from app.core.errors import BacklogFull, Conflict, CredentialInvalid, RateLimited, StoreUnavailable
 from app.core.model import Email, Struct
-from app.core.resets import ResetSigner
+from app.core.password_resets import ResetSigner
 from app.web.api.mail_locale import browser_locale
 from app.web.http.client_ip import throttle_key
 from app.web.http.routes import Request, Response, empty, endpoint
