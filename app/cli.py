@@ -39,7 +39,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
 }
 
 
-class Lazily(TyperGroup):
+class LazyGroup(TyperGroup):
     """Loads a command when it is asked for: every process of ours runs one, and all of them load slowly."""
 
     def list_commands(self, _ctx: object) -> list[str]:
@@ -64,7 +64,7 @@ def _command(name: str) -> Any:
     return get_command(alone)
 
 
-app = typer.Typer(name="fairgate", cls=Lazily, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(name="fairgate", cls=LazyGroup, add_completion=False, rich_markup_mode=None)
 
 
 def _print_version(wanted: bool) -> None:
@@ -110,11 +110,11 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:  # entry point: whatever it is, the operator gets one line
-        _print_error(_unforeseen(error))
+        _print_error(_unexpected(error))
         return FAILED
 
 
-def _unforeseen(error: Exception) -> str:
+def _unexpected(error: Exception) -> str:
     from app.store.away import STORE_AWAY  # loads what both stores are reached with
 
     if isinstance(error, STORE_AWAY):

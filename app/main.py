@@ -110,7 +110,7 @@ async def _opened(
         hidden = Hidden(stores.postgres, status_board.hide)
         await hidden.refresh()
         name = heartbeat.new_name()
-        present = partial(heartbeat.keep_present, stores.redis, name, running)
+        present = partial(heartbeat.keep_beating, stores.redis, name, running)
         tasks = [
             running.start("board", status_board.keep),
             running.start("board_listener", status_board.listen),

@@ -61,7 +61,7 @@ async def attacked(order: Order) -> AsyncIterator[dict[str, int]]:
     """One attacker meanwhile, who gets what CPU others leave; how it was answered is known afterwards."""
     command = ["nice", "-n", "19", sys.executable, "-P", "-m", "load.attacker"]
     process = await asyncio.create_subprocess_exec(
-        *command, msgspec.json.encode(order).decode(), stdout=PIPE, env=child_process.finding_ours()
+        *command, msgspec.json.encode(order).decode(), stdout=PIPE, env=child_process.module_environment()
     )
     answers: dict[str, int] = {}
     try:

@@ -137,7 +137,7 @@ async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**child_process.finding_ours(), PLAN: str(folder / "plan")},
+        env={**child_process.module_environment(), PLAN: str(folder / "plan")},
         start_new_session=True,
     )
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -1,7 +1,7 @@
 """The worker process, which is arq's: loops for what must be fast, jobs for what comes by the clock or on
 demand.
 
-`main` has arq's settings, `lifespan` the loops and their order of stopping, `jobs` the cron jobs and the steps
-staff asked for; the other modules are one loop each and call operations of `app`. Never here: HTTP, or a rule
+`main` has arq's settings, `lifespan` starts and stops the loops, `jobs` has the cron jobs and the steps of
+what staff asked for; the other modules are one loop each and call operations of `app`. Never here: HTTP, or a rule
 that the web process would need as well.
 """

@@ -83,7 +83,7 @@ async def start(arq: dict[Any, Any]) -> None:
         ctx = WorkerContext(settings, stores, worker_id, asyncio.Event(), arq["queue"])
         await health.log_store_faults(stores)
         log.info("working", worker_id=worker_id)
-        gc_tuning.spare_what_started()
+        gc_tuning.freeze_startup_objects()
         running = WorkerLoops(ctx)
         opened.push_async_callback(running.finish)
         if listener := arq.get("ops_listener"):

@@ -1,8 +1,8 @@
 """The worker process, which is arq's: `fairgate worker`, or `arq worker.main.WorkerSettings`.
 
-arq starts the loops and ends them (`worker/lifespan.py`), and runs the jobs (`worker/jobs.py`), from one queue of
-all workers. `fairgate worker` does besides what arq does not: loops run on while the queue is unavailable,
-which ends a worker of arq's own command, and operators are answered.
+arq starts and ends the loops (`worker/lifespan.py`) and runs the jobs (`worker/jobs.py`) from one queue that
+all workers share. `fairgate worker` adds what arq's own command lacks: the loops keep running while the queue
+is unavailable, and there is a port for operators.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class LastingWorker(Worker):
 
 def run(settings: Settings, ops_listener: socket.socket | None) -> None:
     """Work until SIGTERM or SIGINT. Raises CannotRun when a store cannot be used at the start."""
-    cpu_policy.as_batch()
+    cpu_policy.use_batch_policy()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

@@ -19,7 +19,7 @@ async def sample_rooms(ctx: WorkerContext) -> None:
 
     async def once() -> bool:
         with suppress(StoreUnavailable, Restoring):
-            await history.take(queues, latency)
+            await history.take_sample(queues, latency)
         return False
 
     await repeat(ctx.stopping, "sample_rooms", once, EVERY_MS / 1000)

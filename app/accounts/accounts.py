@@ -78,14 +78,14 @@ async def account(stores: Stores, subject: str) -> RegisteredAccount:
     """The account of a token. Raises NotFound for tokens of `fairgate token`, which have none."""
     with stores_answer():
         found = await accounts.select_account(stores.postgres, subject)
-    return _there(found)
+    return _existing(found)
 
 
 async def rename(stores: Stores, subject: str, name: str) -> RegisteredAccount:
     """Rename the account. Raises NotFound."""
     with stores_answer():
         found = await accounts.update_name(stores.postgres, subject, name)
-    return _there(found)
+    return _existing(found)
 
 
 async def appoint(
@@ -116,14 +116,14 @@ async def appoint(
     return made, None
 
 
-async def present(stores: Stores, holder: Account) -> Account:
+async def with_current_role(stores: Stores, holder: Account) -> Account:
     """The account of a token, with the account's present role if that is lower.
 
     A token that an account logged in for is over once it is signed out, or the account has another role or is
     gone. A subject without an account (`fairgate token`, API keys) keeps the role it came with. Raises
     CredentialInvalid, StoreUnavailable.
     """
-    made_ms = _made_ms(holder.jti) if holder.jti.startswith(LOGGED_IN) else NEVER_OVER_MS
+    made_ms = _issued_ms(holder.jti) if holder.jti.startswith(LOGGED_IN) else NEVER_OVER_MS
     with stores_answer():
         now, ended = await accounts.select_standing(stores.postgres, holder.subject, holder.jti, made_ms)
     if ended or (holder.jti.startswith(LOGGED_IN) and now != holder.role):
@@ -179,7 +179,7 @@ async def sign_out_everywhere(stores: Stores, account_id: str, *, by: Author) ->
             await audit.record(connection, by, "sign out", thing, after={"signed_in": False})
 
 
-def _made_ms(jti: str) -> int:
+def _issued_ms(jti: str) -> int:
     """When a token was made that an account logged in for; 0 for those from before it had that."""
     made = jti.removeprefix(LOGGED_IN).partition(".")[0]
     return int(made) if made.isascii() and made.isdigit() else 0
@@ -271,7 +271,7 @@ async def _promote(
     return after, before.role
 
 
-def _there(found: RegisteredAccount | None) -> RegisteredAccount:
+def _existing(found: RegisteredAccount | None) -> RegisteredAccount:
     if found is None:
         raise NotFound("This access token speaks for no registered account.")
     return found

@@ -20,7 +20,7 @@ from app.store.sql.password_resets import ResetRequest
 TOKEN_MAX = 100
 
 
-async def ask(
+async def request_link(
     stores: Stores, signer: ResetSigner, traces: Traces, email: str, *, network: str, locale: str
 ) -> None:
     """E-mail a link to the account with this address; nothing reveals whether there is one.
@@ -33,13 +33,13 @@ async def ask(
         digest(signer.token(reset_id)), reset_id, to, locale, traces.recipient(to), traces.client(network)
     )
     with stores_answer():
-        await password_resets.ask(stores.postgres, asked)
+        await password_resets.insert_request(stores.postgres, asked)
 
 
-async def is_good(stores: Stores, token: str) -> bool:
+async def is_valid(stores: Stores, token: str) -> bool:
     """Whether a link would be taken. Raises StoreUnavailable."""
     with stores_answer():
-        return len(token) <= TOKEN_MAX and await password_resets.is_good(stores.postgres, digest(token))
+        return len(token) <= TOKEN_MAX and await password_resets.is_valid(stores.postgres, digest(token))
 
 
 async def reset(stores: Stores, passwords: Passwords, token: str, new: str, request_id: str) -> None:
@@ -49,12 +49,12 @@ async def reset(stores: Stores, passwords: Passwords, token: str, new: str, requ
     """
     refuse_common(new, "new_password")
     over = CredentialInvalid("This link was used before, or has run out. Ask for another one.")
-    if not await is_good(stores, token):  # before the work of a hash
+    if not await is_valid(stores, token):  # before the work of a hash
         raise over
     with stores_answer():
         password_hash = await passwords.hash(new)
         async with stores.postgres.acquire() as connection, connection.transaction():
-            account_id = await password_resets.take(connection, digest(token))
+            account_id = await password_resets.use(connection, digest(token))
             found = await accounts.lock_one(connection, account_id) if account_id else None
             if found is None:
                 raise over

@@ -79,7 +79,7 @@ async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, 
     """Change an event; new limits apply to later reservations. Raises EventNotFound, Conflict."""
     async with _transaction(stores) as connection:
         event = await _locked(connection, event_id)
-        changed = msgspec.structs.replace(event, **_sent(patch))
+        changed = msgspec.structs.replace(event, **_sent_fields(patch))
         await _update_event(connection, event, changed, by)
     await _update_room(stores, changed)
     return changed
@@ -105,7 +105,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
 async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:
     """The event with its ticket types. Raises EventNotFound."""
     with stores_answer():
-        found = await _present(stores, event_id, events.select_event)
+        found = await _existing(stores, event_id, events.select_event)
         return found, await events.select_ticket_types(stores.postgres, event_id)
 
 
@@ -128,10 +128,10 @@ async def events_page(
 async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
     """The room before an event. Raises EventNotFound."""
     with stores_answer():
-        return await _present(stores, event_id, events.room_of)
+        return await _existing(stores, event_id, events.room_of)
 
 
-async def _present(
+async def _existing(
     stores: Stores, event_id: EventId, select: Callable[[Queries, EventId], Awaitable[T | None]]
 ) -> T:
     """What `select` finds of an event; a made-up one is looked up once. Raises EventNotFound."""
@@ -187,7 +187,7 @@ async def change_ticket_type(
         before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
         if before is None:
             raise TicketTypeNotFound
-        changed = await ticket_types.update(connection, event_id, before, _sent(patch), by)
+        changed = await ticket_types.update(connection, event_id, before, _sent_fields(patch), by)
         await rooms.touch_room(connection, event.room_id)
     await _update_room(stores, event)
     return changed
@@ -215,24 +215,24 @@ async def import_event(
         if before is None:
             await _insert_event(connection, event, definition, by)
         else:
-            event = msgspec.structs.replace(before, **_mentioned(definition, written, EventPatch))
+            event = msgspec.structs.replace(before, **_written_fields(definition, written, EventPatch))
             await _update_event(connection, before, event, by)
         for new, about in zip(definition.ticket_types, written.get("ticket_types", ()), strict=True):
             it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
             if it is None:
                 await ticket_types.insert(connection, event.event_id, new, by)
             else:
-                terms = _mentioned(new, about, TicketTypePatch)
+                terms = _written_fields(new, about, TicketTypePatch)
                 await ticket_types.update(connection, event.event_id, it, terms, by)
         for section, about in zip(sections, written.get("sections", ()), strict=True):
-            terms = _mentioned(section, about, TicketTypePatch)
+            terms = _written_fields(section, about, TicketTypePatch)
             await ticket_types.upsert_section(connection, event.event_id, section, terms, by)
             progress(section)
     await _update_room(stores, event)
     return event, before is None
 
 
-def _mentioned(
+def _written_fields(
     definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
 ) -> dict[str, Any]:
     """The fields that can be changed, of those that were written."""
@@ -305,6 +305,6 @@ async def _update_room(stores: Stores, event: Event) -> None:
             return
 
 
-def _sent(patch: Struct) -> dict[str, Any]:
+def _sent_fields(patch: Struct) -> dict[str, Any]:
     """The fields that were sent."""
     return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}

@@ -41,7 +41,7 @@ def import_event(
         definition, said = event_file.load(file)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
-    except event_file.FileWrong as error:
+    except event_file.InvalidFile as error:
         if len(error.faults) > 1:
             print("\n".join(f"{file}, {fault}" for fault in error.faults))
         raise

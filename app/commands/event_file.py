@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from app.core.definition_errors import Keys, faults, field_name
+from app.core.definition_errors import Keys, field_name, find_errors
 from app.core.definitions import EventDefinition
 from app.core.errors import CannotRun
 
@@ -30,7 +30,7 @@ class Fault(NamedTuple):
         return f"line {self.line}: {self.field}{': ' if self.field else ''}{self.message}"
 
 
-class FileWrong(CannotRun):
+class InvalidFile(CannotRun):
     """The file defines no event; `faults` in the order of its lines."""
 
     def __init__(self, path: Path, faults: list[Fault]) -> None:
@@ -47,24 +47,24 @@ def read(path: Path) -> EventDefinition:
 def load(path: Path) -> tuple[EventDefinition, dict[str, Any]]:
     """The event a file defines, and what the file says of it. Raises FileWrong, OSError."""
     if path.stat().st_size > FILE_MAX:
-        raise FileWrong(path, [Fault(1, "", f"the file is larger than {FILE_MAX // 1024**2} MiB")])
+        raise InvalidFile(path, [Fault(1, "", f"the file is larger than {FILE_MAX // 1024**2} MiB")])
     try:
         text = path.read_bytes().decode().removeprefix("\ufeff")
         tree, document = _parse(text, is_json=path.suffix == ".json")
     except UnicodeDecodeError:
-        raise FileWrong(path, [Fault(1, "", "is not UTF-8 text")]) from None
+        raise InvalidFile(path, [Fault(1, "", "is not UTF-8 text")]) from None
     except json.JSONDecodeError as error:
-        raise FileWrong(path, [Fault(error.lineno, "", f"cannot be read: {error.msg}")]) from None
+        raise InvalidFile(path, [Fault(error.lineno, "", f"cannot be read: {error.msg}")]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise FileWrong(path, [Fault(line, "", f"cannot be read: {error.problem}")]) from None
+        raise InvalidFile(path, [Fault(line, "", f"cannot be read: {error.problem}")]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FileWrong(path, [Fault(1, "", f"cannot be read: {error}")]) from None
-    wrong = [Fault(line, field_name(keys), "appears twice") for line, keys in _twice(tree, ())]
-    wrong += [Fault(_line(tree, keys), field_name(keys), text) for keys, text in faults(document)]
+        raise InvalidFile(path, [Fault(1, "", f"cannot be read: {error}")]) from None
+    wrong = [Fault(line, field_name(keys), "appears twice") for line, keys in _duplicate_keys(tree, ())]
+    wrong += [Fault(_line(tree, keys), field_name(keys), text) for keys, text in find_errors(document)]
     if wrong:
-        raise FileWrong(path, sorted(wrong)[:FAULTS_MAX])
+        raise InvalidFile(path, sorted(wrong)[:FAULTS_MAX])
     return msgspec.convert(document, EventDefinition), document
 
 
@@ -98,7 +98,7 @@ def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:
         loader.dispose()
 
 
-def _twice(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) -> Iterator[tuple[int, Keys]]:
+def _duplicate_keys(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) -> Iterator[tuple[int, Keys]]:
     """Where a key stands in a mapping that has it already: one of both would be lost."""
     if at is None or id(at) in seen:  # an alias may lead back to itself
         return
@@ -110,10 +110,10 @@ def _twice(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) -> Iterator
                 if key.value in there:
                     yield key.start_mark.line + 1, (*keys, key.value)
                 there.add(key.value)
-                yield from _twice(value, (*keys, key.value), seen)
+                yield from _duplicate_keys(value, (*keys, key.value), seen)
     elif isinstance(at, yaml.SequenceNode):
         for i, one in enumerate(at.value):
-            yield from _twice(one, (*keys, i), seen)
+            yield from _duplicate_keys(one, (*keys, i), seen)
 
 
 def _line(tree: Node, keys: Keys) -> int:

@@ -58,7 +58,7 @@ def load(
         "data": str(data or _running_here()),
     }
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)], env=child_process.finding_ours()
+        [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)], env=child_process.module_environment()
     )
     while True:
         try:

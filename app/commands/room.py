@@ -50,7 +50,7 @@ def list_rooms(*, data: Data = None) -> None:
 async def _all_rooms(queues: Queues) -> list[tuple[Room, RoomStatus]]:
     found: list[tuple[Room, RoomStatus]] = []
     for offset in range(0, await room_lists.count(queues, False), room_lists.LISTED_MAX):
-        found += await room_lists.listed(queues, False, offset=offset)
+        found += await room_lists.page(queues, False, offset=offset)
     return found
 
 

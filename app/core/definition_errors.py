@@ -15,14 +15,14 @@ from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
 from app.core.moments import OUT_OF_RANGE, in_range
-from app.core.validation_messages import misfit
+from app.core.validation_messages import first_invalid_field
 
 Keys = tuple[str | int, ...]
 
 
-def faults(document: Any) -> Iterator[tuple[Keys, str]]:
+def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
     """Every fault, each with the path to it; faults between fields once each field is valid."""
-    found = list(_wrong(document, EventDefinition, ()))
+    found = list(_errors_in(document, EventDefinition, ()))
     yield from found
     if found:
         return
@@ -60,19 +60,19 @@ def _settings(definition: EventDefinition) -> RoomSettings:
     return RoomSettings(**{**fields, "name": definition.name})
 
 
-def _wrong(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
+def _errors_in(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
     inner = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
-        yield from _wrong_fields(value, inner, keys)
+        yield from _field_errors(value, inner, keys)
     elif get_origin(inner) is list and isinstance(value, list):
         [of] = get_args(inner)
-        found = [it for i, one in enumerate(value) for it in _wrong(one, of, (*keys, i))]
-        yield from found or _wrong_value(value, wanted, keys)
+        found = [it for i, one in enumerate(value) for it in _errors_in(one, of, (*keys, i))]
+        yield from found or _value_errors(value, wanted, keys)
     else:
-        yield from _wrong_value(value, wanted, keys)
+        yield from _value_errors(value, wanted, keys)
 
 
-def _wrong_fields(
+def _field_errors(
     value: dict[Any, Any], struct: type[msgspec.Struct], keys: Keys
 ) -> Iterator[tuple[Keys, str]]:
     fields = {it.encode_name: it for it in msgspec.structs.fields(struct)}
@@ -81,16 +81,16 @@ def _wrong_fields(
             yield (*keys, str(name)), "is not a known field"
     for name, it in fields.items():
         if name in value:
-            yield from _wrong(value[name], it.type, (*keys, name))
+            yield from _errors_in(value[name], it.type, (*keys, name))
         elif it.required:
             yield (*keys, name), "is required"
 
 
-def _wrong_value(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
+def _value_errors(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
     try:
         found = msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        yield keys, misfit(error).message
+        yield keys, first_invalid_field(error).message
     else:
         if isinstance(found, datetime) and not in_range(found):
             yield keys, OUT_OF_RANGE

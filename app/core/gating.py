@@ -55,7 +55,7 @@ class Bypass:
     def first(self, visit: Visit) -> int:
         """The number of the first rule that fits, from 1; 0 for none."""
         for number, rule in enumerate(self._rules, 1):
-            if _fits(rule, visit):
+            if _matches(rule, visit):
                 return number
         return 0
 
@@ -116,7 +116,7 @@ def _compiled(expression: str) -> Any:
         raise ValueError(f"{error}") from None
 
 
-def _fits(rule: _Rule, visit: Visit) -> bool:
+def _matches(rule: _Rule, visit: Visit) -> bool:
     says = rule.says
     if says.method and says.method != visit.method:
         return False

@@ -79,7 +79,7 @@ def p99_ms(counts: Sequence[int], bounds_s: Sequence[float]) -> int | None:
     return round(1000 * bounds_s[-1])
 
 
-def last_in_line_s(
+def last_in_queue_s(
     status: RoomStatus, settings: RoomSettings, changed: RoomSettings
 ) -> tuple[int, int] | None:
     """How long the last in the queue would wait with the changed settings, estimated as for visitors.

@@ -23,12 +23,12 @@ def folded(text: str) -> str:
     return words(unicodedata.normalize("NFKC", text).casefold())
 
 
-def code(text: str) -> str:
+def ticket_code(text: str) -> str:
     """A ticket's code, however it was read out: without spaces and hyphens, in capitals."""
     return _IN_A_CODE.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
-def whole(text: str) -> int | None:
+def whole_number(text: str) -> int | None:
     """A whole number, thousands apart or not: 1200, 1,200, 1 200. None for anything else, as 1,5 or 1.200."""
     text = _plain(text)
     if not _WHOLE.fullmatch(text):
@@ -43,13 +43,13 @@ def amount(text: str, scale: int) -> int | None:
     Three digits after a comma are thousands, unless the currency has three decimals: then nobody can know.
     """
     text = _plain(text)
-    units = whole(text)
+    units = whole_number(text)
     if units is not None:
         return None if scale == 3 and text.count(",") == 1 else units * 10**scale
     parts = _AMOUNT.fullmatch(text)
     if parts is None or len(part := parts["part"]) > scale:
         return None
-    units = whole(parts["whole"])
+    units = whole_number(parts["whole"])
     return None if units is None else units * 10**scale + int(part.ljust(scale, "0"))
 
 

@@ -29,27 +29,27 @@ _PARTS = {"str": ("character", "characters"), "array": ("entry", "entries"), "ob
 _BOUNDS = {">=": "at least", "<=": "at most"}
 
 
-class Misfit(NamedTuple):
+class InvalidField(NamedTuple):
     """Which field (dotted, "" is the whole) does not fit, and why."""
 
     field: str
     message: str
 
 
-def misfit(error: msgspec.ValidationError) -> Misfit:
+def first_invalid_field(error: msgspec.ValidationError) -> InvalidField:
     """The first thing that does not fit, in our words."""
     text, path = str(error), ""
     if at := _AT.search(text):
         path, text = at[1].removeprefix("."), text[: at.start()]
     if named := _NAMED.search(text):
         path = f"{path}.{named[1]}" if path else named[1]
-        return Misfit(path, "is not a known field" if "unknown" in text else "is required")
-    return Misfit(path, _words(text))
+        return InvalidField(path, "is not a known field" if "unknown" in text else "is required")
+    return InvalidField(path, _words(text))
 
 
-def invalid(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
+def validation_failed(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
     """The same as a refusal; `whole` is the name of what was sent, for when no field of it is to blame."""
-    field, message = misfit(error)
+    field, message = first_invalid_field(error)
     return ValidationFailed(field or whole, message)
 
 

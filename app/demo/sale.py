@@ -103,10 +103,10 @@ async def run(url: str, settings: Settings, fans: int) -> None:
                 crowds.append((crowd, round(fans * share)))
             else:
                 _print(f"the room is {state}, as it was left; open it with: fairgate room open {event_id}")
-        await _come(crowds)
+        await _run_fans(crowds)
 
 
-async def _come(crowds: list[tuple[Crowd, int]]) -> None:
+async def _run_fans(crowds: list[tuple[Crowd, int]]) -> None:
     """Run the fans of both events; reports progress now and then, and at the end."""
     if not crowds:
         return

@@ -33,7 +33,7 @@ async def examine(settings: Settings) -> list[Finding]:
     async with AsyncExitStack() as held:
         there_redis = there_postgres = None
         try:
-            _named("REDIS_URL", settings.redis_url, settings)
+            _check_address("REDIS_URL", settings.redis_url, settings)
             there_redis = await connect_redis(settings.redis_url, settings.store_timeout_s)
             held.push_async_callback(there_redis.aclose)
             found += await _all({it.__name__: it(there_redis, settings) for it in redis.CHECKS})
@@ -41,7 +41,7 @@ async def examine(settings: Settings) -> list[Finding]:
             found.append(wrong("redis", str(error), START.format("REDIS_URL")))
         found += await _queue(settings)
         try:
-            _named("DATABASE_URL", settings.database_url, settings)
+            _check_address("DATABASE_URL", settings.database_url, settings)
             there_postgres = await connect_postgres(settings.database_url, settings.store_timeout_s, 4)
             held.callback(there_postgres.terminate)
             found += await _all({it.__name__: it(there_postgres, settings) for it in postgres.CHECKS})
@@ -52,15 +52,15 @@ async def examine(settings: Settings) -> list[Finding]:
             stores = Stores(there_redis, there_postgres)
             found += await _all({it.__name__: it(stores, settings) for it in sale.CHECKS})
     secrets = secrets_of(settings)
-    return [_without(it, secrets) for it in found]
+    return [_redacted(it, secrets) for it in found]
 
 
 async def _all(checks: Mapping[str, Awaitable[list[Finding]]]) -> list[Finding]:
-    found = await asyncio.gather(*(_asked(name, check) for name, check in checks.items()))
+    found = await asyncio.gather(*(_run_check(name, check) for name, check in checks.items()))
     return [it for some in found for it in some]
 
 
-async def _asked(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
+async def _run_check(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await check
@@ -69,7 +69,7 @@ async def _asked(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
         return [wrong(name, f"could not be looked at: {error or f'no answer in {DEADLINE_S:.0f} s'}", do)]
 
 
-def _named(variable: str, url: str, settings: Settings) -> None:
+def _check_address(variable: str, url: str, settings: Settings) -> None:
     if not url:
         raise CannotRun(f"{variable} is not set, and nothing runs in {settings.data}")
 
@@ -96,7 +96,7 @@ def secrets_of(settings: Settings) -> list[str]:
     return sorted(found - {""}, key=len, reverse=True)
 
 
-def _without(it: Finding, secrets: Sequence[str]) -> Finding:
+def _redacted(it: Finding, secrets: Sequence[str]) -> Finding:
     says, do = it.says, it.do
     for secret in secrets:
         says, do = says.replace(secret, "***"), do.replace(secret, "***")

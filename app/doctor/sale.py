@@ -61,7 +61,7 @@ async def backlog(stores: Stores, settings: Settings) -> list[Finding]:
     return [good("backlog", says)]
 
 
-async def left_aside(stores: Stores, _settings: Settings) -> list[Finding]:
+async def set_aside(stores: Stores, _settings: Settings) -> list[Finding]:
     """Nothing failed so often that it was set aside."""
     kinds = await failures.count(stores)
     if not kinds:
@@ -71,4 +71,4 @@ async def left_aside(stores: Stores, _settings: Settings) -> list[Finding]:
     return [wrong("set_aside", f"set aside after three failed tries: {says}", do)]
 
 
-CHECKS = (processes, backlog, left_aside)
+CHECKS = (processes, backlog, set_aside)

@@ -15,7 +15,7 @@ from app.core.knownuser import Connector, ConnectorSettings, Enqueue, Sealer
 from app.core.model import Author, RoomId, VisitorId
 from app.gate.sessions import Gate, sessions_known
 from app.notifications import safe_post
-from app.notifications.safe_post import AddressRefused, NotTaken
+from app.notifications.safe_post import AddressRefused, NotAccepted
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
@@ -104,7 +104,7 @@ async def push(
             await safe_post.put(client, url, body, private=private)
     except AddressRefused as error:
         raise ValidationFailed("url", str(error)) from None
-    except NotTaken as error:
+    except NotAccepted as error:
         raise ValidationFailed("url", f"did not take it: {error}") from None
     version: int = config["Version"]
     return version

@@ -29,7 +29,7 @@ from app.store.scripts import gate as gate_scripts
 from app.store.scripts.gate import BeingRestored, RenewRecord
 from app.store.scripts.room import NO_DRAW, NO_TOKEN, JoinRecord
 from app.store.sql import sessions
-from app.waiting_room.queue import JOIN_REFUSALS, Answer, Outcome, Queues, RoomScript, decided, submitted
+from app.waiting_room.queue import JOIN_REFUSALS, Answer, Outcome, Queues, RoomScript, decide, submit
 
 
 class Entering(NamedTuple):
@@ -60,7 +60,7 @@ async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
     None: they have to go to the queue page. Raises RoomNotFound, Restoring, StoreUnavailable.
     """
     try:
-        place, _ = await submitted(gate.entries, room_id, who)
+        place, _ = await submit(gate.entries, room_id, who)
     except (_Crowd, RateLimited, RemovedByStaff, RoomClosed):  # the last of a room that was unloaded
         return None
     return place
@@ -90,7 +90,7 @@ async def renew(
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
     record = RenewRecord(visitor_id, number, last_end_s(began_s, settings) * 1000)
-    return await submitted(gate.renewals, room_id, record)
+    return await submit(gate.renewals, room_id, record)
 
 
 def last_end_s(began_s: int, settings: RoomSettings) -> int:
@@ -125,7 +125,7 @@ async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *
         )
 
 
-async def renew_by_hand(
+async def renew_for_shop(
     gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *, by: Author
 ) -> int:
     """Renew a session, as the shop asks: its end (ms).
@@ -167,7 +167,7 @@ async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -
             for it in batch
         ]
         room_script = RoomScript(gate_scripts.enter, queues.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
-        outcomes = await decided(queues, room_id, records, room_script)
+        outcomes = await decide(queues, room_id, records, room_script)
     begun = [it[0] for it in outcomes if not isinstance(it, Exception)]
     if begun and not queues.postgres.away:
         with suppress(*POSTGRES_AWAY):

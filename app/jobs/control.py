@@ -30,7 +30,7 @@ FAILURES_MAX = 100  # shown
 NO_JOB = "There is no such job. Jobs are kept for a week."
 
 
-async def ask(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequest, *, by: Author) -> str:
+async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequest, *, by: Author) -> str:
     """Start a job; its id. Raises EventNotFound, ValidationFailed, Conflict, StoreUnavailable."""
     _check(kind, request)
     job_id = str(uuid4())
@@ -98,7 +98,7 @@ async def stop(stores: Stores, job_id: str, *, by: Author) -> None:
             await audit.record(connection, by, "stop", Thing("job", job_id), after={})
 
 
-async def file_of(stores: Stores, job_id: str) -> AsyncIterator[bytes]:
+async def open_file(stores: Stores, job_id: str) -> AsyncIterator[bytes]:
     """The file that came of a job. Raises NotFound, Conflict before the first piece."""
     job, _ = await get(stores, job_id)
     if job.kind != "export_orders":

@@ -31,7 +31,7 @@ PAYING = "A payment is under way. Cancel it by hand once its outcome is known."
 Said = Literal["more", "later", "over"]  # later: there is nothing to do for a moment
 
 
-class After(NamedTuple):
+class StepResult(NamedTuple):
     """What a step came to: how many were done and failed, and what follows its commit."""
 
     said: Said
@@ -51,21 +51,21 @@ async def step(stores: Stores, job_id: str) -> Said:
             job = await jobs.lock(connection, job_id)
             if job is None:
                 return "over"
-            after = await (_begin if job.total is None else _go_on)(connection, stores, job)
+            after = await (_begin if job.total is None else _continue)(connection, stores, job)
     except STORE_AWAY:
         raise
     except TooMany as refusal:
         await jobs.finish(stores.postgres, job_id, "failed", str(refusal))
         return "over"
     except Exception as error:  # whatever it is: it is tried again, then shown to whoever started the job
-        await jobs.broke(stores.postgres, job_id, f"{type(error).__name__}: {error}")
+        await jobs.record_failure(stores.postgres, job_id, f"{type(error).__name__}: {error}")
         raise
     if after.follow is not None:
         await after.follow()
     return after.said
 
 
-async def _begin(connection: Connection, _stores: Stores, job: Job) -> After:
+async def _begin(connection: Connection, _stores: Stores, job: Job) -> StepResult:
     """Determine the orders of the job."""
     try:
         total = await LISTS[job.kind](connection, job)
@@ -74,28 +74,28 @@ async def _begin(connection: Connection, _stores: Stores, job: Job) -> After:
     if total > ITEMS_MAX:
         raise TooMany(TOO_MANY)
     await jobs.begin(connection, job.job_id, total)
-    return After("more")
+    return StepResult("more")
 
 
-async def _go_on(connection: Connection, stores: Stores, job: Job) -> After:
+async def _continue(connection: Connection, stores: Stores, job: Job) -> StepResult:
     size, work = STEPS[job.kind]
     items = await jobs.next_items(connection, job.job_id, size)
     if not items:
         await jobs.finish(connection, job.job_id, "done")
-        return After("over")
+        return StepResult("over")
     after = await work(connection, stores, job, items)
     await jobs.advance(connection, job.job_id, after.done, after.failed)
     return after
 
 
-async def _export(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> After:
+async def _export(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
     found = await orders.of_ids(connection, _ids(items))
     await jobs.add_part(connection, job.job_id, job.done, gzip.compress(csv_rows(found)))
     await jobs.drop_items(connection, job.job_id, items)
-    return After("more", len(items))
+    return StepResult("more", len(items))
 
 
-async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> After:
+async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> StepResult:
     """Those that somebody pays for or changes at this moment are tried again, after all others."""
     ids = _ids(items)
     before = await orders.statuses(connection, ids)
@@ -109,28 +109,28 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
     busy = [it for it in items if still.get(it.reservation_id) in ("held", "paying", "confirmed")]
     over = [it for it in items if it not in busy]
     await jobs.drop_items(connection, job.job_id, over)
-    failed = await jobs.put_off(connection, job.job_id, busy, TRIES_MAX, PAYING) if busy else 0
+    failed = await jobs.postpone(connection, job.job_id, busy, TRIES_MAX, PAYING) if busy else 0
 
     async def follow() -> None:
         metrics.reserved("cancelled", len(ended))
         await holds.update_redis(stores, ended)
 
-    return After("more" if over else "later", len(over) + failed, failed, follow)
+    return StepResult("more" if over else "later", len(over) + failed, failed, follow)
 
 
-async def _message(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> After:
+async def _message(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
     if await mails.messages_waiting(connection, MESSAGES_WAITING_MAX) >= MESSAGES_WAITING_MAX:
-        return After("later")
+        return StepResult("later")
     await mails.queue_of_message(connection, job.job_id, _ids(items))
     await jobs.drop_items(connection, job.job_id, items)
-    return After("more", len(items))
+    return StepResult("more", len(items))
 
 
 def _ids(items: list[Item]) -> list[str]:
     return [it.reservation_id for it in items]
 
 
-Work = Callable[[Connection, Stores, Job, list[Item]], Awaitable[After]]
+Work = Callable[[Connection, Stores, Job, list[Item]], Awaitable[StepResult]]
 LISTS: dict[JobKind, Callable[[Connection, Job], Awaitable[int]]] = {
     "export_orders": jobs.list_orders,
     "cancel_orders": jobs.list_cancellable,

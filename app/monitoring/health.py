@@ -77,17 +77,17 @@ async def check(stores: Stores) -> Health:
     """Ask every part at once; it takes no longer than DEADLINE_S."""
     return Health(
         *await asyncio.gather(
-            _asked(_processes(stores.redis, WEBS)),
-            _asked(_processes(stores.redis, WORKERS)),
-            _asked(_redis(stores.redis)),
-            _asked(server.postgres(stores.postgres)),
-            _asked(_backlog(stores)),
-            _asked(failures.newest(stores)),
+            _within_deadline(_processes(stores.redis, WEBS)),
+            _within_deadline(_processes(stores.redis, WORKERS)),
+            _within_deadline(_redis(stores.redis)),
+            _within_deadline(server.postgres(stores.postgres)),
+            _within_deadline(_backlog(stores)),
+            _within_deadline(failures.newest(stores)),
         )
     )
 
 
-async def _asked(part: Awaitable[T]) -> T | Unreachable:
+async def _within_deadline(part: Awaitable[T]) -> T | Unreachable:
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await part

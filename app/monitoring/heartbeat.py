@@ -64,7 +64,7 @@ def _version() -> str:
     return version("fairgate")  # which reads files
 
 
-async def keep_present(redis: RedisClient, name: str, loops: Loops) -> None:
+async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:
     """Write this web process's heartbeat every second, for ever, and remove it at the end."""
     myself, beat = ThisProcess(), None
     try:

@@ -38,14 +38,14 @@ class Latency:
         return p99_ms(grown, metrics.BUCKETS_S)
 
 
-async def take(queues: Queues, latency: Latency) -> None:
+async def take_sample(queues: Queues, latency: Latency) -> None:
     """One sample of each busy room. Any number of workers may: a moment is kept once."""
     at_ms = now_ms() // EVERY_MS * EVERY_MS
     redis = queues.stores.redis
     with stores_answer():
         slow_ms = await latency.read(redis)
-        known = await room_lists.busy_ones(queues, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
-        busy = [(RoomKeys(it[0].room_id), *it) for it in known if _is_worth_it(it[1])]
+        known = await room_lists.busy_rooms(queues, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
+        busy = [(RoomKeys(it[0].room_id), *it) for it in known if _is_worth_keeping(it[1])]
         told = await history.read(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
         taken = []
         for (keys, room, status), it in zip(busy, told, strict=True):
@@ -60,11 +60,11 @@ async def take(queues: Queues, latency: Latency) -> None:
             await history.add(redis, taken)
 
 
-def _is_worth_it(status: RoomStatus) -> bool:
+def _is_worth_keeping(status: RoomStatus) -> bool:
     return status.state not in QUIET or bool(status.waiting or status.called or status.active)
 
 
-async def lately(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sample]:
+async def recent(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sample]:
     """The samples of the last quarter of an hour, or those from a moment on. Raises StoreUnavailable."""
     with stores_answer():
         return await history.since(stores.redis, RoomKeys(room_id), max(since_ms, now_ms() - KEPT_MS))

@@ -42,7 +42,7 @@ async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
 
     redis = queues.stores.redis
     with stores_answer():
-        known = await room_lists.busy_ones(queues, within_ms=LATELY_MS, limit=limit)
+        known = await room_lists.busy_rooms(queues, within_ms=LATELY_MS, limit=limit)
         keys = {it.room_id: RoomKeys(it.room_id) for it, _ in known}
         counted = await admission.counters_of(redis, list(keys.values()))
         backlogs = await submissions.backlogs(redis, list(keys))

@@ -63,7 +63,7 @@ async def confirm(stores: Stores, token: str) -> bool:
 async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId, code: str) -> None:
     """The same by the code in the mail, for who left the address. Raises ValidationFailed."""
     with stores_answer():
-        token = await mailboxes.guess(stores.postgres, room_id, visitor_id, code)
+        token = await mailboxes.token_of_code(stores.postgres, room_id, visitor_id, code)
         if token is None or not await mailboxes.confirm(stores.postgres, token):
             raise ValidationFailed(
                 "code", "is not the code in our mail, or too many were tried: use its link"

@@ -143,7 +143,7 @@ def write(writer: Writer, it: Mail) -> EmailContent:
     return EmailContent(subject, text, html, [ticket.code for ticket in tickets])
 
 
-def kept(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:
+def readable_copy(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:
     """The letter as staff may read it: not with a link by which they could take an account over."""
     url = reset_url(writer, it)
     if not url:

@@ -21,7 +21,7 @@ async def relay(stores: Stores, *, apart: bool = False) -> int:
 
     `apart`: row by row, because one of them cannot be published; that one is set aside, the others continue.
     """
-    async with outbox.turn(stores.postgres) as connection:
+    async with outbox.relay_lock(stores.postgres) as connection:
         if connection is None:
             return 0
         await _repair_stream(stores, connection)
@@ -29,7 +29,7 @@ async def relay(stores: Stores, *, apart: bool = False) -> int:
 
 
 async def _publish(stores: Stores, connection: Connection, number: int | None = None) -> int:
-    found = await outbox.waiting(connection, number)
+    found = await outbox.next_events(connection, number)
     if found.notices:
         entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
         for channel in CHANNELS:
@@ -52,7 +52,7 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
     if len(wrong) > 1 and not told:
         raise next(iter(wrong.values()))
     for number, why in wrong.items():
-        row = await outbox.pass_over(connection, number)
+        row = await outbox.skip(connection, number)
         await failures.keep(stores, "notice", str(number), why, content=row, room_id=None)
         logs.get(__name__).error(
             "an event could not be published and is set aside", number=number, exc_info=why

@@ -27,7 +27,7 @@ class AddressRefused(Exception):
     """The address is refused; the message says why."""
 
 
-class NotTaken(Exception):
+class NotAccepted(Exception):
     """The receiver did not accept it. `status` of its response, or None if there was none."""
 
     def __init__(self, why: str, status: int | None = None) -> None:
@@ -140,11 +140,11 @@ async def _send(
                     await answer.aclose()
                 break
     except TimeoutError:
-        raise NotTaken(f"no answer within {POST_TIMEOUT_S:.0f} s") from None
+        raise NotAccepted(f"no answer within {POST_TIMEOUT_S:.0f} s") from None
     except httpx.HTTPError as error:
-        raise NotTaken(f"{type(error).__name__}: {error}"[:200]) from None
+        raise NotAccepted(f"{type(error).__name__}: {error}"[:200]) from None
     if not answer.is_success:
-        raise NotTaken(f"answered {answer.status_code}", answer.status_code)
+        raise NotAccepted(f"answered {answer.status_code}", answer.status_code)
     return answer.status_code
 
 

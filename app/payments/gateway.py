@@ -25,7 +25,7 @@ class GatewayFailed(Exception):
     """The gateway did not answer; whether it charged is not known."""
 
 
-class GatewayNotAsked(GatewayFailed):
+class CircuitOpen(GatewayFailed):
     """The gateway has failed too often, so it was not asked: this call charged nothing."""
 
 
@@ -92,7 +92,7 @@ class GuardedGateway:
             async with circuit, asyncio.timeout(self._timeout_s):
                 return await call()
         except OpenedState:
-            raise GatewayNotAsked("the gateway failed too often; it is left alone for a while") from None
+            raise CircuitOpen("the gateway failed too often; it is left alone for a while") from None
         except TimeoutError:
             raise GatewayFailed(f"no answer within {self._timeout_s:g} s") from None
 

@@ -29,9 +29,9 @@ from app.payments.gateway import (
     ANSWER_TIMEOUT_S,
     TEST_SALE,
     Charge,
+    CircuitOpen,
     Gateway,
     GatewayFailed,
-    GatewayNotAsked,
 )
 from app.reservations import holds
 from app.reservations.pending import ReservationEngine
@@ -97,7 +97,7 @@ async def _is_real(engine: ReservationEngine, reservation_id: ReservationId) -> 
     with stores_answer():
         if engine.settings.gateway:
             return not await payments.is_of_a_test(engine.stores.postgres, reservation_id)
-        if await payments.is_for_money(engine.stores.postgres, reservation_id):
+        if await payments.costs_money(engine.stores.postgres, reservation_id):
             raise PaymentsNotConfigured
     return True
 
@@ -105,14 +105,14 @@ async def _is_real(engine: ReservationEngine, reservation_id: ReservationId) -> 
 async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
     bill = await engine.begun.submit("", attempt)
     if bill is None:
-        if standing := await _standing(engine, attempt):
+        if standing := await _earlier_outcome(engine, attempt):
             return standing
         bill = await _begin_alone(engine, attempt)
     if bill is None:
-        if standing := await _standing(engine, attempt):
+        if standing := await _earlier_outcome(engine, attempt):
             return standing
         raise Conflict("Another payment for this reservation just ended; send this one again.")
-    if await _ask(engine, attempt, bill):
+    if await _charge(engine, attempt, bill):
         found = await _fetch(engine, attempt.reservation_id)
         if found.status == "confirmed":
             return Confirmation(found, replayed=False)
@@ -127,11 +127,11 @@ async def _begin_alone(engine: ReservationEngine, attempt: Attempt) -> Bill | No
     return bills.get(attempt.payment_id)
 
 
-async def _ask(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bool:
+async def _charge(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bool:
     """Charge, and act on the answer if there is one; without one the worker asks again. Whether this sold."""
     try:
         charge = await engine.gateway.charge(attempt, bill)
-    except GatewayNotAsked:  # this attempt is made once, here: so nothing was charged, and never will be
+    except CircuitOpen:  # this attempt is made once, here: so nothing was charged, and never will be
         await payments.give_up(engine.stores.postgres, attempt.payment_id, "failed")
         await holds.announce(engine.stores, [attempt.reservation_id])
         return False
@@ -164,7 +164,7 @@ async def _refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
         await payments.mark_refunded(stores.postgres, payment_id)
 
 
-async def _standing(engine: ReservationEngine, attempt: Attempt) -> Confirmation | None:
+async def _earlier_outcome(engine: ReservationEngine, attempt: Attempt) -> Confirmation | None:
     """The hold could not be taken for this attempt: a repeat, or paid, or over. None: it could be now."""
     made = await payments.state(engine.stores.postgres, attempt.payment_id)
     if made is not None:
@@ -182,7 +182,7 @@ async def _standing(engine: ReservationEngine, attempt: Attempt) -> Confirmation
             raise HoldExpired
         if found.status == "held":
             return None
-        await _change(engine, attempt.reservation_id)
+        await _wait_for_change(engine, attempt.reservation_id)
 
 
 async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool) -> Confirmation:
@@ -197,7 +197,7 @@ async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool
             raise refusal
         if made.status == "succeeded" or time.monotonic() > deadline:
             return Confirmation(await _fetch(engine, attempt.reservation_id), replayed)
-        await _change(engine, attempt.reservation_id)
+        await _wait_for_change(engine, attempt.reservation_id)
 
 
 def _refusal(made: PaymentState) -> Refusal:
@@ -219,7 +219,7 @@ async def _fetch(engine: ReservationEngine, reservation_id: str) -> Reservation:
     return found
 
 
-async def _change(engine: ReservationEngine, reservation_id: str) -> None:
+async def _wait_for_change(engine: ReservationEngine, reservation_id: str) -> None:
     """Wait until the reservation changes, or a moment."""
     with engine.changes(reservation_id) as changed, suppress(TimeoutError):
         await asyncio.wait_for(changed.wait(), POLL_S)
@@ -243,7 +243,7 @@ async def finish_cancel(
     if found.status == "paying":
         raise Conflict("A payment is in progress; wait for its outcome.")
     await holds.update_redis(engine.stores, ended)
-    for payment_id in await payments.owed(engine.stores.postgres, reservation_id) if ended else ():
+    for payment_id in await payments.refunds_owed(engine.stores.postgres, reservation_id) if ended else ():
         await _refund(engine.stores, engine.gateway, payment_id)
     return found
 
@@ -325,7 +325,7 @@ async def _settle(
     except GatewayFailed:
         return
     if charge is None:
-        await _give_up(stores, gateway, made)
+        await _abandon(stores, gateway, made)
     elif charge.status == "succeeded" and charge.settled_at_ms <= made.expires_at_ms:
         await sales.submit("", made.payment_id)
     else:
@@ -333,7 +333,7 @@ async def _settle(
         await holds.announce(stores, [made.reservation_id])
 
 
-async def _give_up(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
+async def _abandon(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
     """The gateway never heard of it. First make sure that it never will, then free the hold."""
     if made.age_s < LOST_AFTER_S:
         return

@@ -59,12 +59,12 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
         return [line for _, line in _postgres(await balances.balances(stores.postgres, event_id))]
     if not await ledger.has_room(stores.redis, keys_of(room_id)):
         await rebuild_room(stores, room_id)
-    lines = sorted((await lasting(stores, room_id, event_id)).values())
+    lines = sorted((await lasting_differences(stores, room_id, event_id)).values())
     more = len(lines) - LINES_MAX
     return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]
 
 
-async def lasting(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
+async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
     """What does not add up at any of the looks: what it is, with a line that describes it."""
     keys = keys_of(room_id)
     found: dict[Finding, str] = {}

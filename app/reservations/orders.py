@@ -41,13 +41,13 @@ async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Orde
 
     Raises EventNotFound and StoreUnavailable before the first chunk.
     """
-    await _there(stores, wanted.event_id)
+    await _check_exists(stores, wanted.event_id)
     return order_rows.orders(stores.postgres, wanted)
 
 
 async def page(stores: Stores, wanted: OrderFilter, *, limit: int, offset: int) -> tuple[list[OrderRow], int]:
     """One page of the orders, newest first, and how many match. Raises EventNotFound, StoreUnavailable."""
-    await _there(stores, wanted.event_id)
+    await _check_exists(stores, wanted.event_id)
     with stores_answer():
         return await order_rows.select_page(stores.postgres, wanted, limit=limit, offset=offset)
 
@@ -56,7 +56,7 @@ async def find(stores: Stores, places: PlaceSigner, word: str) -> list[str]:
     """The reservations that a word names: a reservation, a ticket's code, a payment, a visitor, or the e-mail
     of an account or of a visitor who left one."""
     word = typed.words(word)
-    email, code = normalised(word), typed.code(word)
+    email, code = normalised(word), typed.ticket_code(word)
     with stores_answer():
         visitors = await _visitors(stores, places, email) if "@" in word else {}
         return await order_rows.find(stores.postgres, word, code, email, visitors, FOUND_MAX)
@@ -108,7 +108,7 @@ async def _visitors(stores: Stores, places: PlaceSigner, email: str) -> dict[Eve
     return {event_id: places.account_visitor(room_id, account.account_id) for room_id, event_id in events}
 
 
-async def _there(stores: Stores, event_id: EventId | None) -> None:
+async def _check_exists(stores: Stores, event_id: EventId | None) -> None:
     with stores_answer():
         if event_id is not None and await reservations.room_of(stores.postgres, event_id) is None:
             raise EventNotFound

@@ -62,7 +62,7 @@ async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
     found = await _drift(stores, room_id, event_id)
     if not mend or not found:
         return Report([], sorted(found.values()))
-    await _mend(stores, room_id, event_id, found)
+    await _repair(stores, room_id, event_id, found)
     left = await _drift(stores, room_id, event_id)
     for drift, outcome in ((found.keys() - left.keys(), "mended"), (left.keys(), "left")):
         for kind, _ in drift:
@@ -82,7 +82,7 @@ async def _ready(stores: Stores, room_id: RoomId) -> None:
 
 async def _drift(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
     """The lasting differences, without work in progress."""
-    found = await consistency.lasting(stores, room_id, event_id)
+    found = await consistency.lasting_differences(stores, room_id, event_id)
     uncommitted = {name for kind, name in found if kind == "reservation held gone"}
     if not uncommitted:
         return found
@@ -91,7 +91,7 @@ async def _drift(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Fin
     return {it: line for it, line in found.items() if it[1] not in waiting | seats}
 
 
-async def _mend(stores: Stores, room_id: RoomId, event_id: EventId, found: Mapping[Finding, str]) -> None:
+async def _repair(stores: Stores, room_id: RoomId, event_id: EventId, found: Mapping[Finding, str]) -> None:
     kinds = {kind for kind, _ in found}
     if kinds & TOTALS or any(kind.startswith("seat none") for kind in kinds):
         await holds.load_totals(stores, room_id, event_id)

@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def ends_with_us(death_signal: signal.Signals) -> Callable[[], None] | None:
+def die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     """A `preexec_fn`: the kernel sends `death_signal` when the thread that started the child ends.
 
     So even `kill -9` of a supervisor leaves nothing behind. Linux only; elsewhere the next `fairgate up`
@@ -48,7 +48,7 @@ def program() -> list[str]:
     return [sys.executable, str(beside if beside.is_dir() else OURS)]
 
 
-def finding_ours() -> dict[str, str]:
+def module_environment() -> dict[str, str]:
     """Our environment, for `python -P -m` and a module of ours; -P keeps the working directory's out."""
     path = [str(OURS), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}

@@ -7,7 +7,7 @@ import os
 import sys
 
 
-def as_batch() -> None:
+def use_batch_policy() -> None:
     """Let this process, and what it starts, take a core when it is their turn, not the moment they are woken.
 
     A request passes through four processes. With the usual policy each interrupts the one that woke it, so a

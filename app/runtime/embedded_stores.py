@@ -27,7 +27,7 @@ import asyncpg
 from redis.asyncio import Redis
 
 from app.core.errors import CannotRun
-from app.runtime.child_process import ends_with_us
+from app.runtime.child_process import die_with_parent
 from app.store.connections import POSTGRES_AWAY, REDIS_AWAY
 
 NOT_YET: tuple[type[Exception], ...] = (
@@ -50,7 +50,7 @@ class EmbeddedFailed(CannotRun):
     """An embedded store could not be started; the message is one line for the operator."""
 
 
-def needed(instead: str = "") -> None:
+def require(instead: str = "") -> None:
     """Raises EmbeddedFailed where the stores' programs are not installed; `instead` is what else would do."""
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise EmbeddedFailed(
@@ -142,7 +142,7 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=ends_with_us(STOP_SIGNALS["valkey"]),
+            preexec_fn=die_with_parent(STOP_SIGNALS["valkey"]),
         )
     return EmbeddedStore("valkey", process, f"redis://:{password}@127.0.0.1:{port}/0", folder / "valkey.log")
 
@@ -158,7 +158,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
     port, password = port or _kept_port(folder), own_secret(folder, "password")
     data, user = folder / "data", _os_user()
     if user is not None:
-        _let_pass(folder)
+        _allow_traversal(folder)
     if not data.exists():
         _init_postgres(folder, user)
     options = {
@@ -185,7 +185,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
             **_as_user(user),
             cwd=data,
             start_new_session=True,
-            preexec_fn=ends_with_us(STOP_SIGNALS["postgres"]),
+            preexec_fn=die_with_parent(STOP_SIGNALS["postgres"]),
         )
     url = f"postgresql://fairgate:{password}@127.0.0.1:{port}/postgres"
     return EmbeddedStore("postgres", process, url, folder / "postgres.log")
@@ -271,7 +271,7 @@ def _init_postgres(folder: Path, user: str | None) -> None:
     draft.rename(folder / "data")
 
 
-def _let_pass(folder: Path) -> None:
+def _allow_traversal(folder: Path) -> None:
     """Let the Postgres user pass through (not list) `folder` and all above it, and run its programs."""
     programs, folder = _postgres_programs(), folder.resolve()
     for path in (folder, *folder.parents, programs, *programs.parents):

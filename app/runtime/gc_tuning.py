@@ -7,7 +7,7 @@ import gc
 YOUNG = 50_000  # new objects between two looks; a full look at what an import made takes 70 ms, every second
 
 
-def spare_what_started() -> None:
+def freeze_startup_objects() -> None:
     """Call once when everything is loaded: what exists then is never looked at again, new objects seldom.
 
     Our calls make no cycles, so a full collection under load finds nothing and stops every caller meanwhile.

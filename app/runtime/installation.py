@@ -164,7 +164,7 @@ def stop_leftovers(data: Path) -> list[str]:
     return [name for name, _ in left]
 
 
-def statements_kept(settings: Settings) -> int:
+def statement_cache_size(settings: Settings) -> int:
     """How many prepared statements connections to our own Postgres keep: as set, or `STATEMENTS_KEPT`."""
     said = "postgres_statements" in settings.model_fields_set
     return settings.postgres_statements if said else STATEMENTS_KEPT
@@ -178,7 +178,7 @@ def resolve(settings: Settings) -> Settings:
         found["redis_url"] = settings.redis_url or here.redis_url
         found["database_url"] = settings.database_url or here.database_url
         if not settings.database_url:
-            found["postgres_statements"] = statements_kept(settings)
+            found["postgres_statements"] = statement_cache_size(settings)
         if not settings.redis_url:
             found["queue_redis_url"] = settings.queue_redis_url or here.queue_redis_url
     if not settings.secret.get_secret_value() and (data / "secret").is_file():

@@ -51,7 +51,7 @@ def run(
     settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises StoreRefused when a store cannot be used at the start."""
-    cpu_policy.as_batch()
+    cpu_policy.use_batch_policy()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -72,7 +72,7 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    gc_tuning.spare_what_started()
+    gc_tuning.freeze_startup_objects()
     told = Ops(running.stores, running.queues, running.loops)
     operators = (
         [running.loops.start("ops", partial(ops_server.serve, told, ops_listener))] if ops_listener else []

@@ -23,7 +23,7 @@ import psutil
 
 from app import logs
 from app.runtime import child_process, cpu_policy, embedded_stores, installation, migrate
-from app.runtime.child_process import Child, ends_with_us
+from app.runtime.child_process import Child, die_with_parent
 from app.runtime.embedded_stores import EmbeddedStore
 from app.runtime.installation import Installation, InstallationRefused, Member
 from app.runtime.sockets import OPS_HOST, ServerName, listen, url_of
@@ -99,7 +99,7 @@ class RunningInstallation:
 
 async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
     """Everything, until SIGINT, SIGTERM or SIGHUP. Raises what kept it from coming up."""
-    cpu_policy.as_batch()
+    cpu_policy.use_batch_policy()
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -157,13 +157,13 @@ async def _start_stores(running: RunningInstallation) -> None:
     await ask(given)  # first: a wrong address is reported before anything is started
     addresses = {"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url}
     if unset := [name for name, value in addresses.items() if not value]:
-        embedded_stores.needed(f"set {' and '.join(unset)}")
+        embedded_stores.require(f"set {' and '.join(unset)}")
     if not given.redis_url:
         store = await _embed(running, "valkey", embedded_stores.start_valkey)
         settings = settings.model_copy(update={"redis_url": store.url})
     if not given.database_url:
         store = await _embed(running, "postgres", embedded_stores.start_postgres)
-        kept = installation.statements_kept(given)
+        kept = installation.statement_cache_size(given)
         settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": kept})
     running.settings = settings
     running.save()
@@ -232,7 +232,7 @@ def _role(running: RunningInstallation, arguments: list[str], files: tuple[int, 
             pass_fds=files,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C reaches us alone, and we stop them in order
-            preexec_fn=ends_with_us(signal.SIGKILL),
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
 
     return Child(arguments[0], launch)
@@ -263,7 +263,7 @@ async def _watch(running: RunningInstallation) -> None:
 async def _until_ready(running: RunningInstallation) -> None:
     """Wait until a web process serves and its `/readyz` finds the stores and a worker."""
     deadline, answer = time.monotonic() + READY_TIMEOUT_S, "no answer"
-    async with _asking(running.url) as public, _asking(running.ops_url) as operators:
+    async with _client_for(running.url) as public, _client_for(running.ops_url) as operators:
         while time.monotonic() < deadline:
             try:
                 response = await operators.get("/readyz")
@@ -278,7 +278,7 @@ async def _until_ready(running: RunningInstallation) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _asking(url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def _client_for(url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client for our own address; one that stands for all addresses is asked on the loopback."""
     reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     timeout = httpx.Timeout(READY_ASK_TIMEOUT_S)

@@ -46,7 +46,7 @@ async def _publish(connection: Connection, subject: str) -> bool:
 
 
 async def _send(connection: Connection, subject: str) -> bool:
-    return await mails.start_over(connection, subject) is not None
+    return await mails.requeue(connection, subject) is not None
 
 
 async def _deliver(connection: Connection, subject: str) -> bool:

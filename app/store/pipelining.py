@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Command = Sequence[str | bytes | int | float]
 
 
-async def ask_together(redis: RedisClient, commands: Iterable[Command]) -> list[Any]:
+async def run_together(redis: RedisClient, commands: Iterable[Command]) -> list[Any]:
     """The replies, in order, each as the client reads it; where Redis cannot tell, the ResponseError.
 
     Nothing keeps them together on the server. Raises what says that it is away.

@@ -20,7 +20,7 @@ from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomN
 from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
 from app.core.moments import check_moments
 from app.core.rules import RoomAction
-from app.core.validation_messages import invalid
+from app.core.validation_messages import validation_failed
 from app.restoring.room import rebuild_room
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
@@ -49,7 +49,7 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
     try:
         settings = msgspec.convert(document, RoomSettings)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise validation_failed(error) from None
     check_settings(settings)
     return settings
 

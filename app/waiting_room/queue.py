@@ -153,7 +153,7 @@ def join(queues: Queues, room_id: RoomId, joining: Joining) -> Awaitable[Answer]
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
     Restoring, StoreUnavailable.
     """
-    return _patiently(queues.joins, room_id, joining)
+    return _through_restores(queues.joins, room_id, joining)
 
 
 def place(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]:
@@ -161,7 +161,7 @@ def place(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Ans
 
     Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
-    return _patiently(queues.asks, room_id, claims)
+    return _through_restores(queues.asks, room_id, claims)
 
 
 async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
@@ -175,7 +175,7 @@ async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: i
     with stores_answer():
         (record,) = await _ask_records(queues, room_id, [claims])
         room_script = RoomScript(room_scripts.place, queues.place_throttle, _WANT_REFUSALS)
-        (outcome,) = await decided(queues, room_id, [record._replace(quantity=quantity)], room_script)
+        (outcome,) = await decide(queues, room_id, [record._replace(quantity=quantity)], room_script)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -190,7 +190,7 @@ async def claim(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Answer:
     Raises NoShow, SessionExpired, LeftQueue, SessionDone, RemovedFromQueue, PlaceNotFound, RoomNotFound,
     Restoring, RateLimited, StoreUnavailable.
     """
-    return await submitted(queues.claims, room_id, claims)
+    return await submit(queues.claims, room_id, claims)
 
 
 async def leave(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> None:
@@ -231,10 +231,10 @@ async def status(queues: Queues, room_id: RoomId) -> tuple[Room, RoomStatus]:
     `RoomStatus` is the truth for state, serving position and whether the room has opened; the `Room` is kept
     in memory and read again when its version or epoch changed.
     """
-    return await submitted(queues.looks, room_id, None)
+    return await submit(queues.looks, room_id, None)
 
 
-async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+async def _through_restores(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
     """Keep joins and places working while a room is restored; visitors who had been called wait."""
     for pause_s in RESTORE_PAUSES_S:
         try:
@@ -243,10 +243,10 @@ async def _patiently(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, ite
             raise StoreUnavailable from None
         except Restoring:
             await asyncio.sleep(pause_s)
-    return await submitted(coalescer, room_id, item)
+    return await submit(coalescer, room_id, item)
 
 
-async def submitted(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
+async def submit(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
     """The batch's answer for this caller. Raises StoreUnavailable when too many wait."""
     try:
         return await coalescer.submit(room_id, item)
@@ -258,19 +258,21 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
     with stores_answer():
         room = await queues.rooms.get(room_id)
         records = [
-            JoinRecord(it.visitor_id, it.network, _draw(room, it.visitor_id), *_told(it.known), it.quantity)
+            JoinRecord(
+                it.visitor_id, it.network, _draw(room, it.visitor_id), *_token_fields(it.known), it.quantity
+            )
             for it in batch
         ]
         script = partial(room_scripts.join, away=1) if queues.postgres.away else room_scripts.join
         room_script = RoomScript(script, queues.join_throttle, JOIN_REFUSALS)
-        return await decided(queues, room_id, records, room_script)
+        return await decide(queues, room_id, records, room_script)
 
 
 async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     with stores_answer():
         records = await _ask_records(queues, room_id, batch)
         room_script = RoomScript(room_scripts.place, queues.place_throttle, _ASK_REFUSALS)
-        return await decided(queues, room_id, records, room_script)
+        return await decide(queues, room_id, records, room_script)
 
 
 async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
@@ -279,7 +281,7 @@ async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
         records = await _ask_records(queues, room_id, batch)
         script = partial(room_scripts.claim, away=1) if queues.postgres.away else room_scripts.claim
         room_script = RoomScript(script, queues.place_throttle, _CLAIM_REFUSALS)
-        outcomes = await decided(queues, room_id, records, room_script)
+        outcomes = await decide(queues, room_id, records, room_script)
         begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
         if begun:
             await sessions.insert_sessions(queues.stores.postgres, room_id, begun)
@@ -294,14 +296,14 @@ async def _status_batch(
 
         async def look() -> RoomStatus:
             now = await room_scripts.status(queues.stores.redis, keys)
-            await _note(queues, room_id, now)
+            await _mark_busy(queues, room_id, now)
             return now
 
         now = await queues.rooms.loaded(room_id, look, lambda it: it)
         return [(await queues.rooms.of(room_id, now), now)] * len(batch)
 
 
-async def _note(queues: Queues, room_id: RoomId, now: RoomStatus) -> None:
+async def _mark_busy(queues: Queues, room_id: RoomId, now: RoomStatus) -> None:
     """Mark the room as busy, so that a worker ticks it."""
     if now.waiting or now.called or now.active:
         await queues.busy_marks.note(room_id)
@@ -309,7 +311,7 @@ async def _note(queues: Queues, room_id: RoomId, now: RoomStatus) -> None:
 
 async def _ask_records(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
     room = await queues.rooms.get(room_id)
-    return [AskRecord(it.visitor_id, _draw(room, it.visitor_id), *_told(it)) for it in batch]
+    return [AskRecord(it.visitor_id, _draw(room, it.visitor_id), *_token_fields(it)) for it in batch]
 
 
 def _draw(room: Room, visitor_id: VisitorId) -> int | str:
@@ -319,21 +321,21 @@ def _draw(room: Room, visitor_id: VisitorId) -> int | str:
     return rules.draw_of(room.seed, visitor_id)
 
 
-def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
+def _token_fields(known: PlaceClaims | None) -> tuple[int, int, int]:
     """Queue number, epoch and quantity of a token, as the scripts take them."""
     if known is None or known.epoch < 0:  # an account is known without a token
         return room_scripts.NO_TOKEN, 0, 0
     return known.queue_number or room_scripts.NUMBERLESS, known.epoch, known.quantity
 
 
-async def decided(
+async def decide(
     queues: Queues, room_id: RoomId, records: Sequence[Record], room_script: RoomScript
 ) -> list[Outcome]:
     """The outcome of each record. What the script lacks is fetched from Postgres, then it runs again."""
     outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
     undecided = dict(enumerate(records))
     for _ in range(ROUNDS_MAX):
-        answers = await _asked(queues, room_id, list(undecided.values()), room_script)
+        answers = await _run_script(queues, room_id, list(undecided.values()), room_script)
         again: dict[int, tuple[Record, str]] = {}
         for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
             outcome = room_script.outcome(answer, answers.status)
@@ -343,17 +345,19 @@ async def decided(
                 again[i] = record, answer.word
         if not again:
             break
-        undecided = dict(zip(again, await _prepared(queues, room_id, list(again.values())), strict=True))
+        undecided = dict(zip(again, await _supply(queues, room_id, list(again.values())), strict=True))
     return outcomes
 
 
-async def _asked(queues: Queues, room_id: RoomId, records: list[Record], room_script: RoomScript) -> Answers:
+async def _run_script(
+    queues: Queues, room_id: RoomId, records: list[Record], room_script: RoomScript
+) -> Answers:
     """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
 
     async def ask() -> Answers:
         answers = await room_script.put(queues.stores, room_id, records)
         queues.rooms.hear(room_id, answers.status)
-        await _note(queues, room_id, answers.status)
+        await _mark_busy(queues, room_id, answers.status)
         return answers
 
     def unloaded(now: RoomStatus) -> Answers:
@@ -363,7 +367,7 @@ async def _asked(queues: Queues, room_id: RoomId, records: list[Record], room_sc
     return await queues.rooms.loaded(room_id, ask, unloaded if strangers else None)
 
 
-async def _prepared(queues: Queues, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
+async def _supply(queues: Queues, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
     """Provide what the script lacked: queue numbers, how places ended before the room was restored, numbers a
     draw gave before it, a draw."""
     if any(word == "numbers_exhausted" for _, word in again):

@@ -19,7 +19,7 @@ LOOKS_AT_ONCE = 20  # each has a connection meanwhile
 LISTED_MAX = 500
 
 
-async def listed(
+async def page(
     queues: Queues, public_only: bool, *, limit: int = LISTED_MAX, offset: int = 0
 ) -> list[tuple[Room, RoomStatus]]:
     """One page of all rooms, or of the public ones: those that are not closed first, then by room_id.
@@ -30,7 +30,7 @@ async def listed(
         known = await rooms.select_rooms(
             queues.stores.postgres, public_only=public_only, limit=limit, offset=offset
         )
-    return await _looked_at(queues, [it.room_id for it in known], {it.room_id: it for it in known})
+    return await _statuses(queues, [it.room_id for it in known], {it.room_id: it for it in known})
 
 
 async def count(queues: Queues, public_only: bool) -> int:
@@ -39,17 +39,17 @@ async def count(queues: Queues, public_only: bool) -> int:
         return await rooms.count_rooms(queues.stores.postgres, public_only=public_only)
 
 
-async def busy_ones(queues: Queues, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:
+async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:
     """The rooms that there was work for in the last while, by room_id; of more than `limit` the latest.
 
     Without one that is being restored or in trouble. Raises StoreUnavailable.
     """
     with stores_answer():
         found = await busy.busy_rooms(queues.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
-    return await _looked_at(queues, sorted(found), {})
+    return await _statuses(queues, sorted(found), {})
 
 
-async def _looked_at(
+async def _statuses(
     queues: Queues, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
 ) -> list[tuple[Room, RoomStatus]]:
     """All in a few round trips; those that are not loaded, or not known as they are now, one by one."""

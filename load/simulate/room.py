@@ -45,7 +45,7 @@ return {visitors, numbers}
 @asynccontextmanager
 async def own_valkey() -> AsyncIterator[RedisClient]:
     """A Valkey of our own for one run, which writes nothing to the disk."""
-    embedded_stores.needed()
+    embedded_stores.require()
     folder = Path(tempfile.mkdtemp(prefix="fairgate-simulate-"))
     store = embedded_stores.start_valkey(folder)
     try:

@@ -37,7 +37,7 @@ def read(tmp_path: Path, text: str, name: str = "gala.yaml") -> EventDefinition:
 
 def faults(tmp_path: Path, text: str, name: str = "gala.yaml") -> list[str]:
     """What is wrong with it."""
-    with pytest.raises(event_file.FileWrong) as refused:
+    with pytest.raises(event_file.InvalidFile) as refused:
         read(tmp_path, text, name)
     return [str(it) for it in refused.value.faults]
 
@@ -145,5 +145,5 @@ def test_words_that_yaml_1_1_takes_for_something_else_are_words(tmp_path: Path) 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "gala.yaml"
     path.write_bytes(b"name: \xff\xfe")
-    with pytest.raises(event_file.FileWrong, match="line 1: is not UTF-8 text; nothing was imported"):
+    with pytest.raises(event_file.InvalidFile, match="line 1: is not UTF-8 text; nothing was imported"):
         event_file.read(path)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from app.core.clock import from_ms, to_ms
-from app.core.definition_errors import faults
+from app.core.definition_errors import find_errors
 from app.core.definitions import EventDefinition
 from app.core.moments import has_moments
 from app.store.connections import Stores
@@ -91,7 +91,7 @@ async def test_a_moment_out_of_range_is_refused_by_name(web: Web) -> None:
 @pytest.mark.parametrize("moment", BEYOND)
 def test_files_and_the_form_of_a_sale_name_it(moment: str) -> None:
     for keys in moments(EventDefinition):
-        found = {".".join(map(str, it)) for it, _ in faults(document(EventDefinition, keys, moment))}
+        found = {".".join(map(str, it)) for it, _ in find_errors(document(EventDefinition, keys, moment))}
         assert found == {".".join(keys)}
 
 

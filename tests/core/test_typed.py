@@ -45,7 +45,7 @@ from app.core.seating import new_slug, slug_of
     ],
 )
 def test_numbers_and_amounts(text: str, number: int | None, minor: int | None) -> None:
-    assert typed.whole(text) == number
+    assert typed.whole_number(text) == number
     assert typed.amount(text, 2) == minor
 
 
@@ -95,7 +95,7 @@ def test_one_mailbox_has_one_spelling() -> None:
 
 @pytest.mark.parametrize("text", ["ABCD-1234", "abcd 1234", " ABCD\u20111234 ", "a b c d 1 2 3 4"])
 def test_a_code_is_read_however_it_was_written(text: str) -> None:
-    assert typed.code(text) == "ABCD1234"
+    assert typed.ticket_code(text) == "ABCD1234"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from app.core.definitions import EventDefinition
 from app.core.model import PATTERN_MEANS
-from app.core.validation_messages import misfit
+from app.core.validation_messages import first_invalid_field
 from app.web.api.registry import CALLS
 
 AT_LEAST_2, AT_MOST_1 = msgspec.Meta(min_length=2), msgspec.Meta(max_length=1)
@@ -53,7 +53,7 @@ def test_the_words_are_told(pattern: str) -> None:
     kept = msgspec.Meta(pattern=pattern)
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.convert(["\0 "], list[Annotated[str, kept]])
-    assert misfit(refused.value) == ("[0]", PATTERN_MEANS[pattern])
+    assert first_invalid_field(refused.value) == ("[0]", PATTERN_MEANS[pattern])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_words_are_told(pattern: str) -> None:
 def test_each_kind_of_misfit_is_told(kind: Any, sent: Any, field: str, told: str) -> None:
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.convert(sent, kind)
-    found = misfit(refused.value)
+    found = first_invalid_field(refused.value)
     assert (found.field, found.message[: len(told)]) == (field, told)
 
 
@@ -100,6 +100,6 @@ def test_whatever_a_body_may_hold_is_told_in_our_words() -> None:
                 try:
                     msgspec.convert({field.encode_name: sent}, dict[str, field.type])  # type: ignore[name-defined]
                 except msgspec.ValidationError as error:
-                    told.add(misfit(error).message)
+                    told.add(first_invalid_field(error).message)
     assert len(told) > 20
     assert not [it for it in told if "`" in it], told

@@ -29,7 +29,7 @@ def named(name: str, processes: list[health.Process] | Unreachable) -> health.Pr
 
 
 async def test_every_part_tells_of_itself(stores: Stores) -> None:
-    there = asyncio.create_task(heartbeat.keep_present(stores.redis, "ours", Loops()))
+    there = asyncio.create_task(heartbeat.keep_beating(stores.redis, "ours", Loops()))
 
     async def a_web() -> health.Process | None:
         found = named("ours", (await health.check(stores)).webs)

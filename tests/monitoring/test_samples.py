@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.core.history import Sample, last_in_line_s, p99_ms, points
+from app.core.history import Sample, last_in_queue_s, p99_ms, points
 from app.core.model import Pace, RoomSettings, RoomStatus
 from app.core.wait_estimate import starting_pace, wait_range_s
 
@@ -70,10 +70,10 @@ def status(*, waiting: int = 301, inside: int = 10, outflow: int = 60) -> RoomSt
 def test_the_effect_is_told_by_the_rule_visitors_are_told_by() -> None:
     now = RoomSettings(name="x", admission_rate_per_minute=60, active_visitors_max=100)
     faster = msgspec.structs.replace(now, admission_rate_per_minute=120)
-    assert last_in_line_s(status(), now, now) == wait_range_s(300, status().pace, 60)
-    assert last_in_line_s(status(), now, faster) == wait_range_s(300, Pace(120, 0.5, 40.0, 0.25), 120)
+    assert last_in_queue_s(status(), now, now) == wait_range_s(300, status().pace, 60)
+    assert last_in_queue_s(status(), now, faster) == wait_range_s(300, Pace(120, 0.5, 40.0, 0.25), 120)
     stopped = msgspec.structs.replace(now, admission_rate_per_minute=0)
-    assert last_in_line_s(status(), now, stopped) is None
+    assert last_in_queue_s(status(), now, stopped) is None
 
 
 def test_while_the_cap_holds_the_line_back_a_higher_rate_changes_nothing_and_a_higher_cap_does() -> None:
@@ -83,9 +83,9 @@ def test_while_the_cap_holds_the_line_back_a_higher_rate_changes_nothing_and_a_h
     wider = msgspec.structs.replace(now, active_visitors_max=200)
     unbound = msgspec.structs.replace(now, active_visitors_max=None)
     assert (
-        last_in_line_s(full, now, faster)
-        == last_in_line_s(full, now, now)
+        last_in_queue_s(full, now, faster)
+        == last_in_queue_s(full, now, now)
         == wait_range_s(300, starting_pace(30), 600)
     )
-    assert last_in_line_s(full, now, wider) == wait_range_s(300, starting_pace(60), 600)
-    assert last_in_line_s(full, now, unbound) == wait_range_s(300, starting_pace(300), 600)
+    assert last_in_queue_s(full, now, wider) == wait_range_s(300, starting_pace(60), 600)
+    assert last_in_queue_s(full, now, unbound) == wait_range_s(300, starting_pace(300), 600)

@@ -113,9 +113,9 @@ async def test_killed_before_the_commit_the_same_is_told_again(stores: Stores) -
     await a_sale(stores)
     await hold(stores, "r1", "r2")
     with suppress(ConnectionAbortedError):
-        async with outbox.turn(stores.postgres) as connection:
+        async with outbox.relay_lock(stores.postgres) as connection:
             assert connection is not None
-            await add_notices(stores.redis, KEYS, (await outbox.waiting(connection)).notices)
+            await add_notices(stores.redis, KEYS, (await outbox.next_events(connection)).notices)
             raise ConnectionAbortedError
     assert await relay(stores) == 2
     ids = [it["id"] for it in await streamed(stores)]

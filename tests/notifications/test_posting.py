@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.core.webhook_policy import is_public, new_secret, retry_after_s
 from app.notifications import safe_post
-from app.notifications.safe_post import AddressRefused, NotTaken
+from app.notifications.safe_post import AddressRefused, NotAccepted
 from tests.support.receiver import Receiver, receiving
 
 
@@ -83,7 +83,7 @@ async def test_a_certificate_has_to_be_for_the_name_and_not_for_the_address(
         if taken:
             await sent
         else:
-            with pytest.raises(NotTaken, match="certificate"):
+            with pytest.raises(NotAccepted, match="certificate"):
                 await sent
     assert len(receiver.got) == taken
 
@@ -97,7 +97,7 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
         assert receiver.got[0].headers["host"].startswith("localhost:")
         with pytest.raises(AddressRefused):
             await safe_post.post(client, named, secret, "m1", "{}", private=False)
-    with pytest.raises(NotTaken):
+    with pytest.raises(NotAccepted):
         async with safe_post.open_client() as client:
             await safe_post.post(client, receiver.url, secret, "m1", "{}", private=True)
 
@@ -151,7 +151,7 @@ async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch:
             if answer == 200:
                 assert await sent == 200
             else:
-                with pytest.raises(NotTaken, match="500"):
+                with pytest.raises(NotAccepted, match="500"):
                     await sent
         assert [it.headers["host"] for it in receiver.got] == [f"two.example:{port}"] * 2
         with pytest.raises(AddressRefused):

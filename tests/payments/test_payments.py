@@ -11,8 +11,8 @@ from app.core.errors import PaymentDeclined
 from app.payments.gateway import (
     FAILURES_MAX,
     Charge,
+    CircuitOpen,
     GatewayFailed,
-    GatewayNotAsked,
     GuardedGateway,
 )
 from app.payments.gateways.simulated import SimulatedGateway
@@ -48,14 +48,14 @@ async def test_a_gateway_that_fails_again_and_again_is_left_alone_for_a_while(st
     gateway = GuardedGateway(SimulatedGateway(stores.postgres), left_alone_s=0.3)
     await fail(gateway)
     assert circuit() == "opened"
-    with pytest.raises(GatewayNotAsked):
+    with pytest.raises(CircuitOpen):
         await gateway.charge(attempt("good"), BILL)
     assert await stores.postgres.fetchval("SELECT count(*) FROM simulated_charges") == 0
 
     async def asked_again() -> Charge | None:
         try:
             return await gateway.charge(attempt("good"), BILL)
-        except GatewayNotAsked:
+        except CircuitOpen:
             return None
 
     assert (await wait_until(asked_again, "the next try")).status == "succeeded"

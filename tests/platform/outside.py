@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from app.runtime.child_process import ends_with_us
+from app.runtime.child_process import die_with_parent
 from tests.support import warm
 from tests.support.waiting import wait_until
 
@@ -136,7 +136,7 @@ async def up(
             env=environment(**settings),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
-            preexec_fn=ends_with_us(signal.SIGTERM),  # also when the test run itself is ended
+            preexec_fn=die_with_parent(signal.SIGTERM),  # also when the test run itself is ended
         )
     assert process.stdout is not None
     try:

@@ -21,7 +21,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from app.runtime.child_process import ends_with_us
+from app.runtime.child_process import die_with_parent
 from app.runtime.embedded_stores import free_port
 from tests.conftest import Servers
 from tests.platform.outside import environment, fairgate, up
@@ -144,7 +144,7 @@ async def database_without_tables(servers: Servers) -> AsyncIterator[str]:
 async def running(program: str, cwd: Path, settings: dict[str, str], *arguments: str) -> AsyncIterator[None]:
     """One role for as long as this lasts; it ends cleanly."""
     process = await asyncio.create_subprocess_exec(
-        program, *arguments, cwd=cwd, env=environment(**settings), preexec_fn=ends_with_us(signal.SIGTERM)
+        program, *arguments, cwd=cwd, env=environment(**settings), preexec_fn=die_with_parent(signal.SIGTERM)
     )
     try:
         yield

@@ -96,7 +96,7 @@ async def test_it_is_told_of_and_refuses_newcomers_without_being_loaded(queues: 
     )
     with pytest.raises(RoomClosed):
         await join(queues, ROOM, Joining(a_visitor()))
-    assert [it.room_id for it, _ in await room_lists.listed(queues, public_only=True)] == [ROOM]
+    assert [it.room_id for it, _ in await room_lists.page(queues, public_only=True)] == [ROOM]
     assert not await _is_loaded(queues)
     assert await busy.busy_rooms(queues.stores.redis, busy.KEYS) == []  # there is no work for it
     assert await unload_closed(queues.stores) == 0

@@ -128,8 +128,8 @@ async def test_who_has_their_turn_or_reserved_is_found_too(web: Web, worker: obj
 async def test_a_moment_is_kept_once_however_many_workers_there_are(web: Web) -> None:
     await a_line(web, 5, **{RATE: 0})
     await web.room("quiet", opened=False)
-    await asyncio.gather(*(history.take(web.app.queues, Latency()) for _ in range(4)))
-    found = await history.lately(web.app.stores, HALL)
+    await asyncio.gather(*(history.take_sample(web.app.queues, Latency()) for _ in range(4)))
+    found = await history.recent(web.app.stores, HALL)
     assert [(it.waiting, it.joined, it.rate_per_minute, it.cap) for it in found] in (
         [(5, 5, 0, 1000)],
         [(5, 5, 0, 1000)] * 2,  # the two seconds ended in between
@@ -146,7 +146,7 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
 ) -> None:
     monkeypatch.setattr(cockpit, "SIGNED_IN_EVERY_S", 0.0)
     await a_line(web)
-    await history.take(web.app.queues, Latency())
+    await history.take_sample(web.app.queues, Latency())
     staff = await web.staff("operator")
     feeds = web.app.feeds
     async with working(web.app.stores, web.settings):

@@ -9,7 +9,7 @@ import pytest
 from app.accounts import accounts
 from app.core.definitions import NewAccount
 from app.core.model import COMMAND_LINE
-from app.web.console.frame import CONSOLE, NAVIGATION, Declared
+from app.web.console.frame import CONSOLE, NAVIGATION, ConsoleRoute
 from app.web.console.registry import MODULES
 from app.web.pages.entry import _PARAMS
 from tests.routes.conftest import Web
@@ -47,7 +47,7 @@ async def test_a_form_that_no_page_of_ours_sent_is_refused(web: Web, path: str) 
 
 @pytest.mark.parametrize("it", PAGES, ids=lambda it: it.path)
 async def test_who_is_not_signed_in_sees_the_way_in_and_comes_back_to_the_page(
-    web: Web, it: Declared
+    web: Web, it: ConsoleRoute
 ) -> None:
     path = address(it.path)
     for headers in ({}, {"Cookie": "fairgate_staff=forged"}):
@@ -57,7 +57,7 @@ async def test_who_is_not_signed_in_sees_the_way_in_and_comes_back_to_the_page(
 
 
 @pytest.mark.parametrize("it", [it for it in CONSOLE if it.method == "POST"], ids=lambda it: it.path)
-async def test_a_form_of_nobody_or_of_too_low_a_role_does_nothing(web: Web, it: Declared) -> None:
+async def test_a_form_of_nobody_or_of_too_low_a_role_does_nothing(web: Web, it: ConsoleRoute) -> None:
     ours = {"Origin": "http://fairgate.test"}
     unknown = await web.post(address(it.path), data={}, headers=ours)
     assert unknown.status_code == 401

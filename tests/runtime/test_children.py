@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from app.runtime import child_process
-from app.runtime.child_process import Child, ends_with_us
+from app.runtime.child_process import Child, die_with_parent
 
 
 def a_child(program: str) -> Child:
@@ -97,4 +97,4 @@ signal.pause()
 
 def test_off_linux_there_is_no_such_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_process, "_libc", None)
-    assert ends_with_us(signal.SIGTERM) is None
+    assert die_with_parent(signal.SIGTERM) is None

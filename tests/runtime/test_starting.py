@@ -21,7 +21,7 @@ def loaded(code: str) -> set[str]:
     listed = f"import sys; {code}; print('loaded', *sys.modules)"
     run = subprocess.run(
         [sys.executable, "-P", "-c", listed],
-        env=child_process.finding_ours(),
+        env=child_process.module_environment(),
         capture_output=True,
         text=True,
         check=True,

@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
-from app.runtime.child_process import ends_with_us
+from app.runtime.child_process import die_with_parent
 
 STREAMS = 3
 REQUEST_MAX = 1_000_000
@@ -47,7 +47,7 @@ def _address() -> str:
         [sys.executable, "-m", __name__, str(listener.fileno())],
         pass_fds=[listener.fileno()],
         cwd=Path(__file__).parents[2],
-        preexec_fn=ends_with_us(signal.SIGTERM),
+        preexec_fn=die_with_parent(signal.SIGTERM),
     )
     listener.close()
 

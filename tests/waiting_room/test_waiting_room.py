@@ -203,8 +203,8 @@ async def test_a_change_by_another_process_is_seen_at_once(queues: Queues) -> No
 async def test_public_rooms_are_listed(queues: Queues) -> None:
     for room_id, public in (("b", True), ("a", True), ("c", False)):
         await a_stored_room(queues.stores, RoomId(room_id), public=public)
-    assert [room.room_id for room, _ in await room_lists.listed(queues, public_only=True)] == ["a", "b"]
-    assert [room.room_id for room, _ in await room_lists.listed(queues, public_only=False)] == ["a", "b", "c"]
+    assert [room.room_id for room, _ in await room_lists.page(queues, public_only=True)] == ["a", "b"]
+    assert [room.room_id for room, _ in await room_lists.page(queues, public_only=False)] == ["a", "b", "c"]
 
 
 async def test_nobody_queues_for_what_is_gone(queues: Queues) -> None:

@@ -79,7 +79,7 @@ async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
     for it in due:
         try:
             content = email_content.write(mailer.writer, it)
-            readable = email_content.kept(mailer.writer, it, content)
+            readable = email_content.readable_copy(mailer.writer, it, content)
             await mails.write(stores.postgres, it, readable, kept=not mailer.url)
         except NoLongerNeeded as error:
             await mails.settle(stores.postgres, it, "dropped", str(error))
@@ -87,7 +87,7 @@ async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
         except STORE_AWAY:
             raise
         except Exception as error:  # whatever it is: it concerns this mail only
-            await _broke(stores, it, error)
+            await _failed_unexpectedly(stores, it, error)
         else:
             written.append((it, content))
     if not mailer.url:
@@ -109,7 +109,7 @@ async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, Em
                 except LINE_BROKEN:
                     raise
                 except Exception as error:  # whatever it is: it concerns this mail only
-                    await _broke(stores, it, error)
+                    await _failed_unexpectedly(stores, it, error)
                     await client.rset()
                 left.pop(0)
     except (SMTPException, OSError) as error:  # of the server or of Postgres; a TimeoutError is an OSError
@@ -126,7 +126,7 @@ async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, cont
         await _ended(stores, it, f"not an address: {error}")
         return True
     try:
-        if not await _offer(stores, mailer, client, it, message):
+        if not await _hand_over(stores, mailer, client, it, message):
             return True
     except SMTPRecipientRefused as error:
         await client.rset()
@@ -145,7 +145,7 @@ async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, cont
     return True
 
 
-async def _offer(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, message: EmailMessage) -> bool:
+async def _hand_over(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, message: EmailMessage) -> bool:
     """Hand it to the server. False: another worker has it by now. Raises DeliveryUnclear and aiosmtplib's."""
     recipient = address(it.recipient).addr_spec
     ascii_only = recipient.isascii()
@@ -177,7 +177,7 @@ async def connected(server: str) -> AsyncIterator[SMTP]:
         username=unquote(url.username) if url.username else None,
         password=unquote(url.password) if url.password else None,
         use_tls=tls,
-        start_tls=None if tls or not url.password or _is_here(url.hostname or "") else True,
+        start_tls=None if tls or not url.password or _is_loopback(url.hostname or "") else True,
         timeout=MAIL_TIMEOUT_S,
     )
     async with asyncio.timeout(MAIL_TIMEOUT_S):
@@ -190,7 +190,7 @@ async def connected(server: str) -> AsyncIterator[SMTP]:
         client.close()
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
@@ -223,7 +223,7 @@ async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) 
         logs.get(__name__).warning("an e-mail was given up", mail_id=it.mail_id, kind=it.kind)
 
 
-async def _broke(stores: Stores, it: Mail, error: Exception) -> None:
+async def _failed_unexpectedly(stores: Stores, it: Mail, error: Exception) -> None:
     """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
     logs.get(__name__).error("an e-mail could not be written or sent", mail_id=it.mail_id, exc_info=error)
     if it.attempts < failures.TRIES_MAX:
@@ -272,7 +272,7 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
     """
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            before = await mails.start_over(connection, mail_id)
+            before = await mails.requeue(connection, mail_id)
             if before is None:
                 await get(stores, mail_id)
                 raise Conflict("Only e-mails that were given up, kept or are unclear can be sent again.")

@@ -23,7 +23,7 @@ from app.core.webhook_policy import new_secret, retry_after_s
 from app.loops import each
 from app.notifications import safe_post
 from app.notifications.channel import Channel
-from app.notifications.safe_post import AddressRefused, NotTaken
+from app.notifications.safe_post import AddressRefused, NotAccepted
 from app.set_aside import failures
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -165,7 +165,7 @@ async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, 
         except STORE_AWAY:
             raise
         except Exception as error:  # whatever it is: it concerns this delivery only
-            await _broke(stores, target, it, error)
+            await _failed_unexpectedly(stores, target, it, error)
 
     await each("deliver", due, one, key=lambda it: it.notice.notice_id, at_once=AT_ONCE)
     return any(taken)
@@ -181,7 +181,7 @@ async def _deliver(
         status = await safe_post.post(
             client, target.url, target.secret, it.notice.notice_id, body, private=private
         )
-    except (AddressRefused, NotTaken) as error:
+    except (AddressRefused, NotAccepted) as error:
         await _failed(stores, target, it, error, _since_ms(began))
         return False
     await webhooks.delivered(stores.postgres, target.webhook_id, it, Answer(_since_ms(began), status, ""))
@@ -189,7 +189,7 @@ async def _deliver(
     return True
 
 
-async def _broke(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
+async def _failed_unexpectedly(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
     """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
     logs.get(__name__).error("a delivery failed unexpectedly", notice_id=it.notice.notice_id, exc_info=error)
     last, why = it.attempts >= failures.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
@@ -203,14 +203,14 @@ async def _broke(stores: Stores, target: Target, it: Delivery, error: Exception)
 
 
 async def _failed(
-    stores: Stores, target: Target, it: Delivery, error: AddressRefused | NotTaken, took_ms: int
+    stores: Stores, target: Target, it: Delivery, error: AddressRefused | NotAccepted, took_ms: int
 ) -> None:
     again_s = retry_after_s(it.attempts, random.random())
-    status = error.status if isinstance(error, NotTaken) else None
+    status = error.status if isinstance(error, NotAccepted) else None
     answer = Answer(took_ms, status, str(error)[:WHY_MAX])
     given_up, disabled = await webhooks.failed(stores.postgres, target.webhook_id, it, again_s, answer)
     metrics.DELIVERIES.labels("given_up" if given_up else "failed").inc()
-    if disabled or (isinstance(error, NotTaken) and error.gone):
+    if disabled or (isinstance(error, NotAccepted) and error.gone):
         await webhooks.disable(stores.postgres, target.webhook_id)
         logs.get(__name__).warning("a webhook was disabled", webhook_id=target.webhook_id, why=str(error))
 

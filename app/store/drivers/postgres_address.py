@@ -57,7 +57,7 @@ def read_postgres_address(url: str) -> PostgresAddress:
     read = {name: value for name, value in given.items() if name in _READ}
     options: dict[str, Any] = {
         "target_session_attrs": _session(given.get("target_session_attrs"), len(hosts)),
-        "server_settings": _said_to_server(given),
+        "server_settings": _server_settings(given),
     }
     if read.get("sslrootcert") == "system":
         options["ssl"] = _as_the_system_trusts(read)
@@ -107,7 +107,7 @@ def _session(wanted: str | None, hosts: int) -> str:
     return wanted
 
 
-def _said_to_server(given: dict[str, str]) -> dict[str, str]:
+def _server_settings(given: dict[str, str]) -> dict[str, str]:
     said = {name: given[name] for name in ("application_name", "options") if given.get(name)}
     said.setdefault("application_name", given.get("fallback_application_name") or "fairgate")
     return said

@@ -25,7 +25,7 @@ CANCEL_WAIT_S = 1.0  # for the server to say that it cancelled; a connection tha
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class Timeouts:
     """How long what may take, in seconds; 0: as long as it takes."""
 
     statement_s: float
@@ -47,15 +47,15 @@ class Bounds:
 
 # We bound each statement ourselves (`command_timeout`, or a `timeout` of its own, a minute at most). What the
 # server bounds is what we leave behind when we hang or are cut off.
-BOUNDS: dict[Role, Bounds] = {
-    "web": Bounds(statement_s=70, lock_s=3, idle_s=120),
-    "worker": Bounds(statement_s=70, lock_s=5, idle_s=120),  # restores a room in one transaction
-    "command": Bounds(statement_s=300, lock_s=30, idle_s=300),  # a person looks on
-    "migration": Bounds(statement_s=0, lock_s=5, idle_s=0),  # all wait behind what waits for a lock
+BOUNDS: dict[Role, Timeouts] = {
+    "web": Timeouts(statement_s=70, lock_s=3, idle_s=120),
+    "worker": Timeouts(statement_s=70, lock_s=5, idle_s=120),  # restores a room in one transaction
+    "command": Timeouts(statement_s=300, lock_s=30, idle_s=300),  # a person looks on
+    "migration": Timeouts(statement_s=0, lock_s=5, idle_s=0),  # all wait behind what waits for a lock
 }
 
 
-class Stateless(asyncpg.Connection):
+class PlainConnection(asyncpg.Connection):
     """A connection that is handed on as it is: we leave no setting, lock or cursor behind on one.
 
     The pool would send a query to clear them at each release, a third of what a batch of holds costs.
@@ -177,7 +177,7 @@ class Connector:
             "timeout": self.timeout_s,
             "command_timeout": None if role == "migration" else max(timeout_s, 5.0),
             "statement_cache_size": statements,
-            "connection_class": type("Stateless", (Stateless,), {"bounds": BOUNDS[role]}),
+            "connection_class": type("PlainConnection", (PlainConnection,), {"bounds": BOUNDS[role]}),
         }
 
     async def __call__(self, **options: Any) -> asyncpg.Connection:
@@ -209,7 +209,7 @@ class Connector:
             max_inactive_connection_lifetime=300.0,
             loop=None,
             connect=connect,
-            connection_class=Stateless,
+            connection_class=PlainConnection,
             record_class=asyncpg.Record,
         )
         pool.letting_go = set()

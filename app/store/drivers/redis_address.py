@@ -84,7 +84,7 @@ def _of_one_server(url: str) -> RedisAddress:
         raise ValueError(f"the database must be a number, not {path!r}")
     name = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
     connection_class = options.pop("connection_class", Connection)
-    _check_names_too(connection_class, options)
+    _check_host_names(connection_class, options)
     return RedisAddress(name, connection_class, options)
 
 
@@ -103,7 +103,7 @@ def _behind_sentinel(url: str) -> RedisAddress:
         it: options.pop(f"sentinel_{it}") for it in ("username", "password") if f"sentinel_{it}" in options
     }
     connection_class = _BEHIND_SENTINEL[parts.scheme]
-    _check_names_too(connection_class, options)
+    _check_host_names(connection_class, options)
     return RedisAddress(
         name=f"{hosts}/{service}",
         connection_class=connection_class,
@@ -122,7 +122,7 @@ def _hosts(hosts: str) -> Iterator[tuple[str, int]]:
         yield parts.hostname, parts.port or SENTINEL_PORT
 
 
-def _check_names_too(connection_class: type[Any], options: dict[str, Any]) -> None:
+def _check_host_names(connection_class: type[Any], options: dict[str, Any]) -> None:
     """With TLS the certificate must be of this host, unless the URL says otherwise."""
     if issubclass(connection_class, SSLConnection):
         options.setdefault("ssl_check_hostname", options.get("ssl_cert_reqs") in (None, "required"))

@@ -11,7 +11,7 @@ import msgspec
 from app.core.history import KEPT_MAX, KEPT_MS, Sample
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from app.store.pipelining import Command, ask_together
+from app.store.pipelining import Command, run_together
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Sample)
@@ -32,7 +32,7 @@ async def read(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> li
     """All that is asked of these rooms, and of those that sell, in one round trip; None for one that Redis
     cannot tell of."""
     asked = [_questions(*it) for it in rooms]
-    replies = iter(await ask_together(redis, chain.from_iterable(asked)))
+    replies = iter(await run_together(redis, chain.from_iterable(asked)))
     return [_sample_counts(*(next(replies) for _ in questions)) for questions in asked]
 
 
@@ -61,7 +61,7 @@ async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> N
     for keys, it in taken:
         kept = ("MAXLEN", KEPT_MAX, f"{it.at_ms}-0", "s", _encoder.encode(it))
         commands += [("XADD", keys.samples, *kept), ("PEXPIRE", keys.samples, KEPT_MS)]
-    await ask_together(redis, commands)
+    await run_together(redis, commands)
 
 
 async def begin_anew(redis: RedisClient, keys: RoomKeys) -> None:

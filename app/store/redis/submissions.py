@@ -11,7 +11,7 @@ from app.core.model import RoomId
 from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, RoomKeys
-from app.store.pipelining import ask_together
+from app.store.pipelining import run_together
 from app.store.pubsub import publish
 from app.store.scripts.stock import GROUP
 
@@ -114,7 +114,7 @@ async def backlogs(redis: RedisClient, room_ids: Sequence[RoomId]) -> dict[RoomI
     found: dict[RoomId, int] = {}
     for first in range(0, len(room_ids), BACKLOGS_AT_ONCE):
         some = room_ids[first : first + BACKLOGS_AT_ONCE]
-        lengths = await ask_together(redis, [("XLEN", RoomKeys(it).submissions) for it in some])
+        lengths = await run_together(redis, [("XLEN", RoomKeys(it).submissions) for it in some])
         found |= {it: length for it, length in zip(some, lengths, strict=True) if isinstance(length, int)}
     return {it: length for it, length in found.items() if length}
 

@@ -32,7 +32,7 @@ from redis.exceptions import NoScriptError, RedisClusterException, ResponseError
 
 from app.core.script_constants import CONSTANTS
 from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
-from app.store.pipelining import ask_together
+from app.store.pipelining import run_together
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient
@@ -263,7 +263,7 @@ async def call_each(
     found: list[Any] = []
     for first in range(0, len(rooms), ROOMS_AT_ONCE):
         some = rooms[first : first + ROOMS_AT_ONCE]
-        replies = await ask_together(redis, [_evalsha(it, keys, {**common, **own(keys)}) for keys in some])
+        replies = await run_together(redis, [_evalsha(it, keys, {**common, **own(keys)}) for keys in some])
         for keys, reply in zip(some, replies, strict=True):
             unknown = isinstance(reply, NoScriptError)
             if isinstance(reply, ResponseError):

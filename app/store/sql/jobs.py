@@ -181,7 +181,7 @@ async def drop_items(connection: Connection, job_id: str, items: Sequence[Item])
     )
 
 
-async def put_off(
+async def postpone(
     connection: Connection, job_id: str, items: Sequence[Item], tries_max: int, why: str
 ) -> int:
     """Postpone orders that could not be done now; how many are given up after too many attempts."""
@@ -235,7 +235,7 @@ async def finish(queries: Queries, job_id: str, state: JobState, error: str = ""
     return done == "UPDATE 1"
 
 
-async def broke(postgres: asyncpg.Pool, job_id: str, error: str) -> None:
+async def record_failure(postgres: asyncpg.Pool, job_id: str, error: str) -> None:
     """A step failed by itself: try again a few times, then give the job up."""
     await postgres.execute(
         f"""

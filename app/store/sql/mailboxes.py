@@ -134,7 +134,7 @@ async def of_token(postgres: asyncpg.Pool, token: str) -> Mailbox | None:
     return Mailbox(*row) if row else None
 
 
-async def guess(postgres: asyncpg.Pool, room_id: str, visitor_id: str, code: str) -> str | None:
+async def token_of_code(postgres: asyncpg.Pool, room_id: str, visitor_id: str, code: str) -> str | None:
     """The token of the link with this code, None: it is another, was never sent, or too many were tried."""
     row = await postgres.fetchrow(
         f"""

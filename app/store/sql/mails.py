@@ -340,7 +340,7 @@ async def pending(postgres: asyncpg.Pool) -> int:
     return count
 
 
-async def start_over(connection: Connection, mail_id: str) -> str | None:
+async def requeue(connection: Connection, mail_id: str) -> str | None:
     """What did not arrive, as far as anybody knows, is due again; its state before, None: it was another."""
     state: str | None = await connection.fetchval(
         "SELECT state FROM mails WHERE mail_id = $1 AND state IN ('kept', 'given_up', 'unclear') FOR UPDATE",

@@ -70,7 +70,7 @@ ON CONFLICT DO NOTHING
 
 
 @asynccontextmanager
-async def turn(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
+async def relay_lock(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
     """A transaction in which nobody else relays, or None: somebody does. A relay that dies lets go of it.
 
     Its COMMIT does not wait for the disk: one that is lost is done again.
@@ -89,7 +89,7 @@ async def has_next(postgres: asyncpg.Pool) -> bool:
     return found
 
 
-async def waiting(connection: Connection, number: int | None = None) -> Waiting:
+async def next_events(connection: Connection, number: int | None = None) -> Waiting:
     """What is next, or this row. Called in a `turn`."""
     rows = await connection.fetch(_NEXT, number)
     notices = [Notice(row["notice_id"], row["type"], row["at"], row["data"]) for row in rows]
@@ -105,7 +105,7 @@ async def first_numbers(connection: Connection) -> list[int]:
     return [row["number"] for row in rows]
 
 
-async def pass_over(connection: Connection, number: int) -> str:
+async def skip(connection: Connection, number: int) -> str:
     """Skip this row; returns it."""
     row: str = await connection.fetchval(
         "WITH passed AS (UPDATE outbox SET streamed_at = now(), queued = true WHERE number = $1 RETURNING *) "

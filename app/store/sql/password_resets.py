@@ -45,7 +45,7 @@ SELECT 'reset_password', $2, $3, false, expires_at, $4 FROM made
 """
 
 
-async def ask(postgres: asyncpg.Pool, asked: ResetRequest) -> None:
+async def insert_request(postgres: asyncpg.Pool, asked: ResetRequest) -> None:
     """A link is good from now on, and due to be mailed, where an account has this e-mail.
 
     One at a time for a recipient and for a client: many at once count as many.
@@ -57,7 +57,7 @@ async def ask(postgres: asyncpg.Pool, asked: ResetRequest) -> None:
         await connection.execute(_ASK, *asked)
 
 
-async def is_good(queries: Queries, token_hash: bytes) -> bool:
+async def is_valid(queries: Queries, token_hash: bytes) -> bool:
     """Whether a link has not been used and has not run out."""
     good: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = $1 AND expires_at > now())", token_hash
@@ -65,7 +65,7 @@ async def is_good(queries: Queries, token_hash: bytes) -> bool:
     return good
 
 
-async def take(connection: Connection, token_hash: bytes) -> str | None:
+async def use(connection: Connection, token_hash: bytes) -> str | None:
     """Use a link up, and with it all others of its account; the account, None: the link is not good."""
     account_id: str | None = await connection.fetchval(
         "DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > now() RETURNING account_id",

@@ -210,7 +210,7 @@ async def begin_without_gateway(queries: Queries, attempt: Attempt) -> bool:
     return bool(await queries.fetch(_TAKE_WITHOUT_GATEWAY, *attempt))
 
 
-async def is_for_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:
+async def costs_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:
     """Whether it is a hold that costs real money."""
     return bool(await postgres.fetchval(_IS_FOR_MONEY, reservation_id))
 
@@ -235,7 +235,7 @@ async def give_up(postgres: asyncpg.Pool, payment_id: str, status: Literal["decl
     await postgres.execute(_GIVE_UP, payment_id, status)
 
 
-async def owed(postgres: asyncpg.Pool, reservation_id: str) -> list[str]:
+async def refunds_owed(postgres: asyncpg.Pool, reservation_id: str) -> list[str]:
     """The payments of a reservation that must be given back."""
     rows = await postgres.fetch(
         "SELECT payment_id FROM payments WHERE reservation_id = $1 AND status = 'refunding'", reservation_id

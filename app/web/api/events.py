@@ -31,7 +31,7 @@ from app.web.documents.sale import (
     ticket_type_document,
 )
 from app.web.http.cache_control import shared
-from app.web.http.credentials import ADMIN, author, events_of, shows_staff, staff_asking
+from app.web.http.credentials import ADMIN, author, events_of, is_staff_call, staff_asking
 from app.web.http.idempotency import once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
@@ -72,7 +72,7 @@ async def list_events(request: Request, query: EventsQuery) -> Response:
 async def read_event(request: Request) -> Response:
     """Get an event; unpublished ones are visible to staff only."""
     found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
-    if not found.published and not await shows_staff(request):
+    if not found.published and not await is_staff_call(request):
         raise EventNotFound
     headers = [shared("read_event", published=found.published)]
     return json_response(200, event_document(found, ticket_types), headers)
@@ -97,7 +97,7 @@ async def availability(request: Request) -> Response:
         return found.published, msgspec.json.encode(AvailabilityDocument(event_id, types, now))
 
     published, body = await request.app.availability.get(event_id, read)
-    if not published and not await shows_staff(request):
+    if not published and not await is_staff_call(request):
         raise EventNotFound
     return Response(200, body, [shared("availability", published=published)])
 

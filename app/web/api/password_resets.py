@@ -48,7 +48,7 @@ async def ask_for_reset(request: Request, body: ResetAsked) -> Response:
     The answer is the same whether or not an account has this e-mail. The link is good once, for 30 minutes;
     three a day go to an address.
     """
-    await asked(request, body.email)
+    await send_link(request, body.email)
     return empty()
 
 
@@ -62,11 +62,11 @@ async def ask_for_reset(request: Request, body: ResetAsked) -> Response:
 )
 async def reset_password(request: Request, body: Reset) -> Response:
     """Choose a new password by the link that was mailed. All sign-ins and access tokens end."""
-    await done(request, body)
+    await apply_reset(request, body)
     return empty()
 
 
-async def asked(request: Request, email: str) -> None:
+async def send_link(request: Request, email: str) -> None:
     """Mail a link, if there is an account.
 
     Raises Conflict, RateLimited, ValidationFailed, StoreUnavailable.
@@ -78,11 +78,11 @@ async def asked(request: Request, email: str) -> None:
     await app.throttles.reset(request.client)
     network, locale = throttle_key(request.client), browser_locale(request)
     signer = ResetSigner(app.settings.secret.get_secret_value().encode())
-    await password_resets.ask(app.stores, signer, app.traces, email, network=network, locale=locale)
+    await password_resets.request_link(app.stores, signer, app.traces, email, network=network, locale=locale)
     await asyncio.sleep(max(0.0, answer_at - loop.time()))
 
 
-async def done(request: Request, body: Reset) -> None:
+async def apply_reset(request: Request, body: Reset) -> None:
     """Change the password. Raises RateLimited, and as `resets.reset`."""
     app = request.app
     await app.throttles.reset(request.client)

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from app.core.errors import StoreUnavailable, ValidationFailed
 from app.core.model import OPAQUE
-from app.core.validation_messages import misfit
+from app.core.validation_messages import first_invalid_field
 from app.reservations import checkout
 from app.web.http.credentials import GATEWAY
 from app.web.http.routes import Request, Response, empty, endpoint
@@ -50,7 +50,7 @@ async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) 
     try:
         subject = msgspec.convert(body.data, PaymentSubject)
     except msgspec.ValidationError as error:
-        field, message = misfit(error)
+        field, message = first_invalid_field(error)
         raise ValidationFailed(f"data.{field}".removesuffix("."), message) from None
     await checkout.process_message(
         request.app.stores, request.app.engine.gateway, message_id, subject.payment_id

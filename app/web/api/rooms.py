@@ -66,9 +66,9 @@ from app.web.http.credentials import (
     PLACE_PREFIX,
     bearer,
     booking_cookie,
+    may_identify,
     network_of,
     place_cookie,
-    says_who,
     sent_place,
 )
 from app.web.http.paging import PageQuery, page_response
@@ -116,7 +116,7 @@ class PlaceChange(Struct, frozen=True):
 async def list_rooms(request: Request, query: PageQuery) -> Response:
     """List public rooms: open ones before closed ones, then by room_id."""
     queues = request.app.queues
-    found = await room_lists.listed(queues, public_only=True, limit=query.per_page, offset=query.offset)
+    found = await room_lists.page(queues, public_only=True, limit=query.per_page, offset=query.offset)
     documents = [status_document(room, status) for room, status in found]
     return page_response(request, query, documents, await room_lists.count(queues, public_only=True))
 
@@ -180,7 +180,7 @@ async def join(request: Request, body: JoinBody) -> Response:
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
-    known = await _known(request) if says_who(request) else None
+    known = await _known(request) if may_identify(request) else None
     if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
         raise CredentialMissing("The browser sent no cookie back: load the queue page first.")
     network = network_of(request, room_id)

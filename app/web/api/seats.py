@@ -28,7 +28,7 @@ from app.web.documents.sale import (
     ticket_type_document,
 )
 from app.web.http.cache_control import shared
-from app.web.http.credentials import ADMIN, author, shows_staff
+from app.web.http.credentials import ADMIN, author, is_staff_call
 from app.web.http.idempotency import once
 from app.web.http.routes import Request, Response, endpoint, json_response
 
@@ -66,21 +66,21 @@ async def read_seats(request: Request) -> Response:
     costs 304 and no body until then; the map of 20,000 seats is some 5 kB with `Accept-Encoding: gzip`.
     """
     kept = await cached_seat_map(request, EventId(request.params["event_id"]))
-    if not kept.published and not await shows_staff(request):
+    if not kept.published and not await is_staff_call(request):
         raise EventNotFound
     headers = [
         shared("read_seats", published=kept.published),
         (b"etag", kept.tag.encode()),
         (b"vary", b"Accept-Encoding"),
     ]
-    if is_known(request.header(b"if-none-match") or "", kept.tag):
+    if matches_etag(request.header(b"if-none-match") or "", kept.tag):
         return Response(304, b"", headers)
     if "gzip" in (request.header(b"accept-encoding") or ""):
         return Response(200, kept.gzipped, [*headers, (b"content-encoding", b"gzip")])
     return Response(200, kept.plain, headers)
 
 
-def is_known(if_none_match: str, tag: str) -> bool:
+def matches_etag(if_none_match: str, tag: str) -> bool:
     """Whether the asker has this version already (RFC 9110, 13.1.2: compared weakly)."""
     sent = {it.strip().removeprefix("W/") for it in if_none_match.split(",")}
     return "*" in sent or tag.removeprefix("W/") in sent

@@ -10,7 +10,7 @@ from quart import Response
 from app import audit
 from app.store.sql.audit import AuditFilter, Entry
 from app.web.console.frame import console_page
-from app.web.console.query import PER_PAGE, asked, moment, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, moment, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
 from app.web.pages.render import respond
@@ -54,7 +54,7 @@ class AuditPage(msgspec.Struct, frozen=True):
 @console_page("/admin/audit", section="Audit")
 async def audit_log(request: Request, staff: Staff) -> Response:
     """The changes that are asked for."""
-    fields = asked(request)
+    fields = filters_of(request)
     number = page_number(fields)
     wanted = AuditFilter(
         fields.get("kind"), fields.get("id"), fields.get("who"), moment(fields, "from"), moment(fields, "to")

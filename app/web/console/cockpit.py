@@ -20,12 +20,12 @@ from app.core.model import Room, RoomId, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import RoomAction
 from app.store.redis.visitors import Visitor
 from app.waiting_room import control, find_visitor
-from app.web.console.cockpit_document import Cockpit, last_in_line
+from app.web.console.cockpit_document import Cockpit, last_in_queue
 from app.web.console.frame import console_form, console_page
 from app.web.console.staff import Staff, signed_in
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")
@@ -125,7 +125,7 @@ async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Put back what the last change changed."""
     room_id, number = _room_id(request), form.get("audit_id", "")
-    audit_id = typed.whole(number) or 0
+    audit_id = typed.whole_number(number) or 0
     try:
         await control.undo(request.app.queues, room_id, audit_id, by=staff.by)
     except Conflict as refusal:
@@ -139,7 +139,7 @@ async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -
     room_id, visitor_id = _room_id(request), VisitorId(request.params["visitor_id"])
     await control.remove(request.app.queues, room_id, visitor_id, by=staff.by)
     request.app.status_board.outdated(room_id)
-    return see(f"/admin/rooms/{room_id}?find={visitor_id}#find")
+    return redirect_to(f"/admin/rooms/{room_id}?find={visitor_id}#find")
 
 
 async def _room(
@@ -167,20 +167,20 @@ async def _room(
 
 
 def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:
-    now = last_in_line(room, status, room.settings)
+    now = last_in_queue(room, status, room.settings)
     try:
         changed = control.read_settings(msgspec.to_builtins(room.settings) | _numbers(asked))
     except ValidationFailed as refusal:
         [wrong] = refusal.members["errors"]
         return Effect(now, "", wrong["field"], wrong["message"])
     assert isinstance(changed, RoomSettings)
-    return Effect(now, last_in_line(room, status, changed))
+    return Effect(now, last_in_queue(room, status, changed))
 
 
 def _changed(request: Request, room_id: RoomId) -> Response:
     """Everybody is shown the change at once."""
     request.app.status_board.outdated(room_id)
-    return see(f"/admin/rooms/{room_id}")
+    return redirect_to(f"/admin/rooms/{room_id}")
 
 
 def _room_id(request: Request) -> RoomId:
@@ -206,5 +206,5 @@ def _number(text: str) -> int | str | None:
     text = text.strip()
     if not text:
         return None
-    number = int(text) if re.fullmatch(r"-[0-9]{1,18}", text) else typed.whole(text)
+    number = int(text) if re.fullmatch(r"-[0-9]{1,18}", text) else typed.whole_number(text)
     return text if number is None else number

@@ -9,7 +9,7 @@ import msgspec
 
 from app.core import formatting
 from app.core.clock import to_ms
-from app.core.history import Point, last_in_line_s
+from app.core.history import Point, last_in_queue_s
 from app.core.model import Room, RoomSettings, RoomState, RoomStatus
 from app.store.sql.audit import Entry
 from app.waiting_room.control import OPPOSITE
@@ -89,7 +89,7 @@ def cockpit(
         free=status.available,
         held=status.held,
         sold=points[-1].sold if points else None,
-        last_in_line=last_in_line(room, status, settings),
+        last_in_line=last_in_queue(room, status, settings),
         message=settings.message,
         workers=workers,
         now_ms=status.now_ms,
@@ -98,13 +98,13 @@ def cockpit(
     )
 
 
-def last_in_line(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
+def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
     """How long the last in the queue would wait with these settings, in words."""
     if not status.waiting:
         return "nobody is waiting"
     if status.state not in ("open", "paused"):
         return f"nobody is called ({status.state.replace('_', ' ').replace('prequeue', 'pre-queue')})"
-    found = last_in_line_s(status, room.settings, changed)
+    found = last_in_queue_s(status, room.settings, changed)
     if found is None:
         return "never: the rate is 0"
     low, high = map(_minutes, found)

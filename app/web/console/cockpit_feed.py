@@ -110,7 +110,7 @@ class Feeds:
         await self._queues.marks.note(room_id)  # a room that is watched is sampled
         watched.room, watched.status = shown.room, shown.status
         newest_ms = watched.tail[-1].at_ms if watched.tail else now_ms() - KEPT_MS
-        found = await history.lately(self._queues.stores, room_id, newest_ms + 1)
+        found = await history.recent(self._queues.stores, room_id, newest_ms + 1)
         watched.tail = [*watched.tail, *found]
         watched.points.extend(points(watched.tail)[len(watched.tail) - len(found) :])
         watched.tail = [it for it in watched.tail if it.at_ms >= watched.tail[-1].at_ms - 2 * RATE_OVER_MS]

@@ -57,7 +57,7 @@ P = TypeVar("P", bound=PageHandler)
 F = TypeVar("F", bound=FormHandler)
 
 
-class Declared(msgspec.Struct, frozen=True):
+class ConsoleRoute(msgspec.Struct, frozen=True):
     """One page or form of the console."""
 
     method: Method
@@ -85,7 +85,7 @@ class RefusedPage(msgspec.Struct, frozen=True):
 
 
 SIGNED_OUT = "You are no longer signed in. Nothing was changed."
-CONSOLE: list[Declared] = []  # filled when the modules of pages are imported
+CONSOLE: list[ConsoleRoute] = []  # filled when the modules of pages are imported
 
 
 def console_page(path: str, *, section: str = "", role: Role = "operator") -> Callable[[P], P]:
@@ -148,7 +148,7 @@ def _declare(
     answer: Callable[[Request], Awaitable[Response]],
 ) -> None:
     assert not section or section in NAVIGATION, f"{path}: there is no section {section}"
-    CONSOLE.append(Declared(method, path, section, role, name, answer))
+    CONSOLE.append(ConsoleRoute(method, path, section, role, name, answer))
 
 
 def _entries(section: str, role: Role) -> list[Entry]:

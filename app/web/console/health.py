@@ -17,7 +17,7 @@ from app.store.sql.set_aside import SetAside
 from app.web.console.frame import console_form, console_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 TOLD = {  # of a kind of things set aside: what it is, and what to do
@@ -89,14 +89,14 @@ async def health_page(request: Request, staff: Staff) -> Response:
 async def try_set_aside_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Try again what was set aside."""
     await retries.try_again(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
-    return see("/admin/health")
+    return redirect_to("/admin/health")
 
 
 @console_form("/admin/health/set-aside/<set_aside_id>/dismiss", section="Health")
 async def dismiss_set_aside(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Dismiss what was set aside."""
     await retries.dismiss(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
-    return see("/admin/health")
+    return redirect_to("/admin/health")
 
 
 def _aside(found: list[SetAside] | Unreachable) -> list[SetAsideView]:

@@ -16,12 +16,12 @@ from app.store.sql.jobs import Failure, Job
 from app.web.api.orders import CSV
 from app.web.console.frame import console_form, console_page
 from app.web.console.orders import wanted_orders
-from app.web.console.query import PER_PAGE, asked, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
 from app.web.http.routes import Response as Answer
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 WORDS: dict[JobKind, str] = {
@@ -83,7 +83,7 @@ class MessagePage(msgspec.Struct, frozen=True):
 @console_page("/admin/jobs", section="Jobs")
 async def job_list(request: Request, staff: Staff) -> Response:
     """The jobs."""
-    fields = asked(request)
+    fields = filters_of(request)
     number = page_number(fields)
     found, total = await jobs.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
     shown, more = [_job_view(staff, it) for it in found], number * PER_PAGE < total
@@ -99,7 +99,7 @@ async def job(request: Request, staff: Staff) -> Response:
 @console_page("/admin/jobs/<job_id>/file", section="Jobs")
 async def job_file(request: Request, staff: Staff) -> Response:
     """The file that came of it."""
-    pieces = await jobs.file_of(request.app.stores, request.params["job_id"])
+    pieces = await jobs.open_file(request.app.stores, request.params["job_id"])
     headers = [
         (b"content-disposition", b'attachment; filename="orders.csv"'),
         (b"cache-control", b"no-store"),
@@ -117,7 +117,7 @@ async def stop_job(request: Request, staff: Staff, form: dict[str, str]) -> Resp
         await jobs.stop(request.app.stores, job_id, by=staff.by)
     except Conflict as refusal:
         return await _job(request, staff, refusal.detail, refusal.status)
-    return see(f"/admin/jobs/{job_id}")
+    return redirect_to(f"/admin/jobs/{job_id}")
 
 
 @console_form("/admin/orders/file", section="Orders")
@@ -135,7 +135,7 @@ async def cancel_orders(request: Request, staff: Staff, form: dict[str, str]) ->
 @console_page("/admin/orders/message", section="Orders", role="admin")
 async def message_form(request: Request, staff: Staff) -> Response:
     """What to write to the buyers of an event."""
-    return await _message(request, staff, asked(request))
+    return await _message(request, staff, filters_of(request))
 
 
 @console_form("/admin/orders/message", section="Orders", role="admin")
@@ -145,19 +145,19 @@ async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -
         event_id=_event_id(form), subject=form.get("subject", "").strip(), text=_text(form)
     )
     try:
-        job_id = await jobs.ask(
+        job_id = await jobs.start(
             request.app.stores, request.app.job_queue, "message_buyers", request_of, by=staff.by
         )
     except Conflict as refusal:
         return await _message(request, staff, form, refusal.detail, refusal.status)
-    return see(f"/admin/jobs/{job_id}")
+    return redirect_to(f"/admin/jobs/{job_id}")
 
 
 async def _ask(request: Request, staff: Staff, kind: JobKind, form: dict[str, str]) -> Response:
     fields = {name: value for name, value in form.items() if value}
     request_of = JobRequest(*await wanted_orders(request, fields))
-    job_id = await jobs.ask(request.app.stores, request.app.job_queue, kind, request_of, by=staff.by)
-    return see(f"/admin/jobs/{job_id}")
+    job_id = await jobs.start(request.app.stores, request.app.job_queue, kind, request_of, by=staff.by)
+    return redirect_to(f"/admin/jobs/{job_id}")
 
 
 async def _message(

@@ -11,15 +11,15 @@ from quart import Response
 from app.accounts import api_keys
 from app.core.errors import Conflict, ValidationFailed
 from app.core.scopes import SCOPES
-from app.core.validation_messages import invalid
+from app.core.validation_messages import validation_failed
 from app.store.sql.api_keys import ApiKey
 from app.web.api.api_keys import NewKey
 from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
-from app.web.console.query import PER_PAGE, asked, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 LIVES = {"": "until revoked", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year"}
@@ -65,7 +65,7 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
             sent["events"] = events
         new = msgspec.convert(sent, NewKey)
     except msgspec.ValidationError as error:
-        return await _list(request, staff, form, invalid(error).detail, ValidationFailed.status)
+        return await _list(request, staff, form, validation_failed(error).detail, ValidationFailed.status)
     secret, stores = request.app.settings.secret.get_secret_value().encode(), request.app.stores
 
     async def make() -> api_keys.NewKey:
@@ -82,7 +82,7 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 async def end_key(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Revoke a key at once."""
     await api_keys.revoke(request.app.stores, request.params["key_id"], by=staff.by)
-    return see("/admin/keys")
+    return redirect_to("/admin/keys")
 
 
 async def _list(
@@ -94,7 +94,7 @@ async def _list(
     key: str = "",
     made: str = "",
 ) -> Response:
-    fields = asked(request)
+    fields = filters_of(request)
     number = page_number(fields)
     found, total = await api_keys.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
     document = KeysPage(

@@ -14,10 +14,10 @@ from app.notifications import email_content
 from app.notifications.channels import email as mails
 from app.store.sql.mails import MailRow
 from app.web.console.frame import console_form, console_page
-from app.web.console.query import PER_PAGE, asked, one_of, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, one_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 STATES: tuple[MailState, ...] = get_args(MailState)
@@ -49,7 +49,7 @@ class MailPage(msgspec.Struct, frozen=True):
 @console_page("/admin/mail", section="Mail")
 async def mail_list(request: Request, staff: Staff) -> Response:
     """The mails."""
-    fields = asked(request)
+    fields = filters_of(request)
     number, wanted = page_number(fields), (one_of(fields, "state", STATES), fields.get("q"))
     found, total = await mails.page(
         request.app.stores, *wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
@@ -74,7 +74,7 @@ async def send_again(request: Request, staff: Staff, form: dict[str, str]) -> Re
         await mails.send_again(request.app.stores, mail_id, by=staff.by)
     except Conflict as refusal:
         return await _mail(request, staff, refusal.detail, refusal.status)
-    return see(f"/admin/mail/{mail_id}")
+    return redirect_to(f"/admin/mail/{mail_id}")
 
 
 async def _mail(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:

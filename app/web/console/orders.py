@@ -21,11 +21,11 @@ from app.store.sql.events import EventFilter
 from app.store.sql.orders import OrderFilter, OrderRow
 from app.web.api.orders import csv_response
 from app.web.console.frame import console_form, console_page
-from app.web.console.query import PER_PAGE, asked, moment, one_of, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, moment, one_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 STATUSES: tuple[ReservationStatus, ...] = get_args(ReservationStatus)
@@ -83,7 +83,7 @@ class OrderPage(msgspec.Struct, frozen=True):
 @console_page("/admin/orders", section="Orders")
 async def order_list(request: Request, staff: Staff) -> Response:
     """The orders that are asked for."""
-    fields = asked(request)
+    fields = filters_of(request)
     wanted, number = await wanted_orders(request, fields), page_number(fields)
     found, total = await orders.page(
         request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
@@ -102,7 +102,7 @@ async def order_list(request: Request, staff: Staff) -> Response:
 @console_page("/admin/orders.csv", section="Orders")
 async def order_file(request: Request, staff: Staff) -> Response:
     """The same orders as a file, all of them."""
-    fields = asked(request)
+    fields = filters_of(request)
     wanted = await wanted_orders(request, fields)
     name = f"{wanted.event_id}-orders" if wanted.event_id else "orders"
     return quart_response(csv_response(await orders.orders(request.app.stores, wanted), name, request))
@@ -123,7 +123,7 @@ async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> 
     except Conflict as refusal:
         return await _order(request, staff, refusal.detail, refusal.status)
     metrics.reserved(ended.status)
-    return see(f"/admin/orders/{reservation_id}")
+    return redirect_to(f"/admin/orders/{reservation_id}")
 
 
 async def wanted_orders(request: Request, fields: dict[str, str]) -> OrderFilter:

@@ -7,7 +7,7 @@ from quart import Quart, Response
 
 from app.accounts import password_resets
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed
-from app.web.api.password_resets import NO_MAIL, Reset, ResetAsked, asked, done
+from app.web.api.password_resets import NO_MAIL, Reset, ResetAsked, apply_reset, send_link
 from app.web.http.bodies import read_query
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request
@@ -55,7 +55,7 @@ async def ask_for_link(request: Request) -> Response:
     mails, email = request.app.settings.mails_links, (await read_form()).get("email", "").strip()
     try:
         body = msgspec.convert({"email": email}, ResetAsked)
-        await asked(request, body.email)
+        await send_link(request, body.email)
     except (msgspec.ValidationError, ValidationFailed):
         problem = "This is not an e-mail address."
         document = ForgotPage(mails, email=email, problem=problem)
@@ -68,7 +68,7 @@ async def ask_for_link(request: Request) -> Response:
 async def choose_password(request: Request) -> Response:
     """The form for the new password. A GET uses no link up: mail scanners follow them."""
     token = read_query(request, ResetQuery).token
-    if not await password_resets.is_good(request.app.stores, token):
+    if not await password_resets.is_valid(request.app.stores, token):
         return respond("console/reset_password.html", ResetPage(), CredentialInvalid.status)
     return respond("console/reset_password.html", ResetPage(token))
 
@@ -81,7 +81,7 @@ async def change_forgotten(request: Request) -> Response:
     token = form.get("token", "")
     try:
         sent = {"token": token, "new_password": form.get("new_password", "")}
-        await done(request, msgspec.convert(sent, Reset))
+        await apply_reset(request, msgspec.convert(sent, Reset))
     except (msgspec.ValidationError, ValidationFailed) as error:
         problem = LENGTH if isinstance(error, msgspec.ValidationError) else error.detail
         document = ResetPage(token, problem=problem)

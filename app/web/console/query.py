@@ -23,7 +23,7 @@ LENGTH_MAX = 254
 T = TypeVar("T", bound=str)
 
 
-def asked(request: Request) -> dict[str, str]:
+def filters_of(request: Request) -> dict[str, str]:
     """The filters of the address; empty ones are left out."""
     try:
         pairs = parse_qsl(request.query.decode("ascii"), errors="strict", max_num_fields=FIELDS_MAX)
@@ -38,7 +38,7 @@ def asked(request: Request) -> dict[str, str]:
 
 def page_number(fields: Mapping[str, str]) -> int:
     """Which page, from 1. Raises ValidationFailed."""
-    number = typed.whole(fields.get("page", "1"))
+    number = typed.whole_number(fields.get("page", "1"))
     if number is None or not 1 <= number <= PAGE_MAX:
         raise ValidationFailed("page", f"must be a number from 1 to {PAGE_MAX}")
     return number

@@ -8,7 +8,7 @@ from quart import Response
 from app.core.model import Room, RoomStatus
 from app.waiting_room import room_lists
 from app.web.console.frame import console_page
-from app.web.console.query import PER_PAGE, asked, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
 from app.web.pages.render import respond
@@ -28,9 +28,9 @@ class RoomsPage(msgspec.Struct, frozen=True):
 @console_page("/admin", section="Sales")
 async def rooms(request: Request, staff: Staff) -> Response:
     """The rooms."""
-    fields, queues = asked(request), request.app.queues
+    fields, queues = filters_of(request), request.app.queues
     number = page_number(fields)
-    found = await room_lists.listed(queues, False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    found = await room_lists.page(queues, False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
     total = await room_lists.count(queues, False)
     more, address = number * PER_PAGE < total, to_page(request, fields)
     return respond("console/rooms.html", RoomsPage(staff, found, total, number, more, address))

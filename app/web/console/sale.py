@@ -27,7 +27,7 @@ from app.web.console.staff import Staff
 from app.web.documents.waiting_room import status_document
 from app.web.http.routes import Request
 from app.web.pages.documents import event_head
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.queue_document import Standing, room_page
 from app.web.pages.render import html, respond
 
@@ -79,7 +79,7 @@ async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
         [wrong] = refusal.members["errors"]
         read.wrong[wrong["field"]] = wrong["message"]
     else:
-        return see(f"/admin/rooms/{made.room_id}")
+        return redirect_to(f"/admin/rooms/{made.room_id}")
     return _page(staff, read, status=AlreadyExists.status)
 
 
@@ -90,7 +90,7 @@ def _page(staff: Staff, form: SaleForm, *, like: str = "", status: int = 200) ->
         form=form,
         zones=sorted(zones()),
         plan=sale_plan.plan(made, zone, datetime.now(UTC)) if made else [],
-        doubts=sale_plan.doubts(made) if made else [],
+        doubts=sale_plan.warnings(made) if made else [],
         preview=_preview(made) if made else "",
         like=like,
     )

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.core import currencies, typed
-from app.core.definition_errors import Keys, faults
+from app.core.definition_errors import Keys, find_errors
 from app.core.definitions import EventDefinition
 from app.core.model import PATTERN_MEANS, ZONE, Event, Room, TicketType, TicketTypeId
 from app.core.seating import new_slug
@@ -64,7 +64,7 @@ def read(values: dict[str, str]) -> SaleForm:
     document = _document(found)
     if not document["ticket_types"] and not document["sections"]:
         found.wrong["type-0-name"] = "add at least one ticket type or one section of seats"
-    for keys, text in faults(document):
+    for keys, text in find_errors(document):
         found.wrong.setdefault(_field(keys), text)
     taken = {it["ticket_type_id"] for it in document["ticket_types"]}
     for i, it in enumerate(document["sections"]):
@@ -168,7 +168,7 @@ def _terms(form: SaleForm, kind: str, i: int, line: dict[str, str]) -> dict[str,
 
 def _number(form: SaleForm, name: str) -> int | None:
     text = form.values.get(name, "")
-    number = typed.whole(text)
+    number = typed.whole_number(text)
     if number is not None:
         return number
     if text or name != "active_visitors_max":  # none: no cap

@@ -44,7 +44,7 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
     return steps
 
 
-def doubts(definition: EventDefinition) -> list[str]:
+def warnings(definition: EventDefinition) -> list[str]:
     """Settings that are allowed but probably a mistake."""
     found, room, tickets = [], definition.room, _tickets(definition)
     if room.admission_rate_per_minute == 0:

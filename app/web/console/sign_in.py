@@ -19,7 +19,7 @@ from app.web.console.staff import Staff, account_of, signed_in, with_cookie
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request
 from app.web.pages.entry import foreign_form, page
-from app.web.pages.forms import read_form, see
+from app.web.pages.forms import read_form, redirect_to
 from app.web.pages.render import respond
 from app.web.pages.visitors import add_cookie
 
@@ -51,7 +51,7 @@ async def sign_in(request: Request) -> Response:
     secret = await sign_ins.begin(
         request.app.stores, account, address=request.client, agent=agent, ttl_s=ttl_s
     )
-    response = with_cookie(see(to), request, secret)
+    response = with_cookie(redirect_to(to), request, secret)
     if done is not None:
         add_cookie(response, done.device)
     return response
@@ -64,7 +64,7 @@ async def sign_out(request: Request) -> Response:
     found = await signed_in(request)
     if found is not None:
         await sign_ins.end(request.app.stores, found.subject, found.sign_in_id)
-    return with_cookie(see("/admin"), request, "")
+    return with_cookie(redirect_to("/admin"), request, "")
 
 
 @console_page("/admin/sign-ins")
@@ -78,14 +78,14 @@ async def sign_in_list(request: Request, staff: Staff) -> Response:
 async def end_sign_in(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Sign one of my browsers out."""
     await sign_ins.end(request.app.stores, staff.account.subject, request.params["sign_in_id"])
-    return see("/admin/sign-ins")
+    return redirect_to("/admin/sign-ins")
 
 
 @console_form("/admin/sign-ins/end-others")
 async def end_other_sign_ins(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Sign all my browsers out but this one."""
     await sign_ins.end_all(request.app.stores, staff.account.subject, but=staff.sign_in_id)
-    return see("/admin/sign-ins")
+    return redirect_to("/admin/sign-ins")
 
 
 @console_form("/admin/sign-ins/password")
@@ -97,7 +97,7 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
     except msgspec.ValidationError:
         raise ValidationFailed("new_password", "must have 10 to 200 characters") from None
     await new_password(request, staff.account.subject, body)
-    return with_cookie(see("/admin"), request, "")
+    return with_cookie(redirect_to("/admin"), request, "")
 
 
 async def _logged_in(request: Request, form: dict[str, str]) -> LoggedIn:

@@ -60,7 +60,7 @@ async def account_of(request: Request, token: str) -> tuple[Account, int]:
     found = await request.app.keyring.read(token)
     if not isinstance(found, Account):
         raise CredentialInvalid("This is a booking token; an access token is needed here.")
-    found = await accounts.present(request.app.stores, found)
+    found = await accounts.with_current_role(request.app.stores, found)
     if STAFF[found.role] < STAFF["operator"]:
         raise RoleRequired("The role operator or admin is needed here.")
     return found, max(1, expiry(token) - int(time.time()))

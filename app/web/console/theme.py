@@ -10,13 +10,13 @@ from quart import Response
 from app.core import theme
 from app.core.errors import ValidationFailed
 from app.core.model import Room, RoomId, Theme
-from app.core.validation_messages import invalid
+from app.core.validation_messages import validation_failed
 from app.waiting_room import control, queue
 from app.web.console.frame import console_form, console_page
 from app.web.console.staff import Staff
 from app.web.http.bodies import read_query
 from app.web.http.routes import Request
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 FIELDS = Theme.__struct_fields__
@@ -63,7 +63,7 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
         request.app.queues, room.room_id, {"theme": msgspec.to_builtins(wanted)}, by=staff.by
     )
     request.app.status_board.outdated(room.room_id)
-    return see(f"/admin/rooms/{room.room_id}/theme")
+    return redirect_to(f"/admin/rooms/{room.room_id}/theme")
 
 
 @console_page("/admin/rooms/<room_id>/theme/preview.css", section="Sales")
@@ -89,7 +89,7 @@ def _read(form: dict[str, str]) -> Theme:
     try:
         return msgspec.convert(sent, Theme)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise validation_failed(error) from None
 
 
 def _page(

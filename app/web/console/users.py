@@ -12,10 +12,10 @@ from app.core.errors import Conflict, ValidationFailed
 from app.core.model import RegisteredAccount, Role
 from app.store.sql.accounts import AccountFilter
 from app.web.console.frame import console_form, console_page
-from app.web.console.query import PER_PAGE, asked, one_of, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, one_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -38,7 +38,7 @@ class UsersPage(msgspec.Struct, frozen=True):
 @console_page("/admin/users", section="Users", role="admin")
 async def user_list(request: Request, staff: Staff) -> Response:
     """The accounts that are asked for."""
-    return await _list(request, staff, asked(request))
+    return await _list(request, staff, filters_of(request))
 
 
 @console_form("/admin/users/<account_id>/role", section="Users", role="admin")
@@ -54,7 +54,7 @@ async def change_role(request: Request, staff: Staff, form: dict[str, str]) -> R
         changed = await accounts.change_role(request.app.stores, account_id, role, by=staff.by)
     except Conflict as refusal:
         return await _list(request, staff, {}, refusal.detail, refusal.status)
-    return see(f"/admin/users?q={changed.account_id}")
+    return redirect_to(f"/admin/users?q={changed.account_id}")
 
 
 @console_form("/admin/users/<account_id>/sign-out", section="Users", role="admin")
@@ -62,7 +62,7 @@ async def sign_out_user(request: Request, staff: Staff, form: dict[str, str]) ->
     """End all sessions of an account."""
     account_id = request.params["account_id"]
     await accounts.sign_out_everywhere(request.app.stores, account_id, by=staff.by)
-    return see(f"/admin/users?q={account_id}")
+    return redirect_to(f"/admin/users?q={account_id}")
 
 
 async def _list(

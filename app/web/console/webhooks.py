@@ -10,17 +10,17 @@ from quart import Response
 from app.core import typed
 from app.core.errors import Conflict, ValidationFailed
 from app.core.model import NoticeType
-from app.core.validation_messages import invalid
+from app.core.validation_messages import validation_failed
 from app.notifications.channels import webhooks
 from app.store.sql.delivery_log import Attempt, Queued
 from app.store.sql.webhooks import Webhook
 from app.web.api.webhooks import NewWebhook
 from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
-from app.web.console.query import PER_PAGE, asked, page_number, to_page
+from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import see
+from app.web.pages.forms import redirect_to
 from app.web.pages.render import respond
 
 LISTED_MAX = 200
@@ -67,7 +67,7 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
     try:
         new = msgspec.convert(sent, NewWebhook)
     except msgspec.ValidationError as error:
-        return await _list(request, staff, form, invalid(error).detail, ValidationFailed.status)
+        return await _list(request, staff, form, validation_failed(error).detail, ValidationFailed.status)
     app = request.app
 
     async def make() -> webhooks.NewWebhook:
@@ -92,7 +92,7 @@ async def webhook(request: Request, staff: Staff) -> Response:
 async def drop_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Delete the webhook."""
     await webhooks.remove(request.app.stores, request.params["webhook_id"], by=staff.by)
-    return see("/admin/webhooks")
+    return redirect_to("/admin/webhooks")
 
 
 @console_form("/admin/webhooks/<webhook_id>/replay", section="Webhooks", role="admin")
@@ -105,7 +105,7 @@ async def replay_webhook(request: Request, staff: Staff, form: dict[str, str]) -
             return await _webhook(request, staff, "This notice is not kept any more (three days).", 409)
     else:
         await webhooks.replay(stores, webhook_id, None, by=staff.by)
-    return see(f"/admin/webhooks/{webhook_id}")
+    return redirect_to(f"/admin/webhooks/{webhook_id}")
 
 
 async def _list(
@@ -131,7 +131,7 @@ async def _list(
 
 
 async def _webhook(request: Request, staff: Staff, notice: str = "", status: int = 200) -> Response:
-    webhook_id, stores, fields = request.params["webhook_id"], request.app.stores, asked(request)
+    webhook_id, stores, fields = request.params["webhook_id"], request.app.stores, filters_of(request)
     number = page_number(fields)
     found = await webhooks.get(stores, webhook_id)
     queued = await webhooks.queued(stores, webhook_id, QUEUED_MAX)
@@ -144,7 +144,7 @@ async def _webhook(request: Request, staff: Staff, notice: str = "", status: int
 
 
 def _number(form: dict[str, str], name: str) -> int:
-    number = typed.whole(form.get(name, ""))
+    number = typed.whole_number(form.get(name, ""))
     if number is None:
         raise ValidationFailed(name, "must be a whole number")
     return number

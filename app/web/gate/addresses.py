@@ -49,7 +49,7 @@ def _proto(request: Request) -> str:
     return first_of(request.header(b"x-forwarded-proto") or "").lower() or request.scheme
 
 
-def is_clean(address: str) -> bool:
+def is_safe(address: str) -> bool:
     """Whether it can stand in a header, and means one thing to everybody who reads it."""
     return (
         len(address) <= ADDRESS_MAX
@@ -62,7 +62,7 @@ def is_clean(address: str) -> bool:
 
 def allowed(address: str, settings: RoomSettings) -> str:
     """The address if it is on a host of the room, else nothing: we send nobody to a stranger's site."""
-    if not is_clean(address):
+    if not is_safe(address):
         return ""
     asked = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
     hosts = {host_of(f"//{it}") for it in settings.allowed_return_hosts} | {host_of(settings.target_url)}

@@ -34,7 +34,7 @@ from app.core.model import PassClaims, Place, RoomId, RoomSettings, Struct, sess
 from app.core.tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
 from app.gate.sessions import Entering
-from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_clean
+from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_safe
 from app.web.gate.passes import Presented, generation_of, pass_cookie, shown_by
 from app.web.http.credentials import network_of
 from app.web.http.dispatch import refuse
@@ -132,7 +132,7 @@ async def gate(request: Request, query: GateQuery) -> Response:
         metrics.GATE.labels("handed_over").inc()
         return _pass(request, asked, claims)
     if shown.final:
-        return _to_the_line(request, asked, shown.refusal)
+        return _to_queue_page(request, asked, shown.refusal)
     try:
         place = await _entered(request, asked, shown)
     except AWAY:
@@ -143,14 +143,14 @@ async def gate(request: Request, query: GateQuery) -> Response:
         return _bypass("gate_fail=open")  # nobody is called meanwhile, crowd or not
     if place is None:
         metrics.GATE.labels("queued").inc()
-        return _to_the_line(request, asked, shown.refusal)
+        return _to_queue_page(request, asked, shown.refusal)
     metrics.GATE.labels("entered").inc()
     return _let_in(await _claims_of(request, asked, place), request, asked)
 
 
 def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> GateRequest:
     address = asked_address(request, query.return_to)
-    address = address if is_clean(address) else ""
+    address = address if is_safe(address) else ""
     method = asked_method(request)
     # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
     mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
@@ -325,7 +325,7 @@ def _to(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) -> Resp
     return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
 
 
-def _to_the_line(request: Request, asked: GateRequest, refusal: Refusal | None) -> Response:
+def _to_queue_page(request: Request, asked: GateRequest, refusal: Refusal | None) -> Response:
     """To the queue page, and from there back to where they wanted to go; its address for who is no page."""
     address = f"{request.origin()}/rooms/{asked.room_id}"
     if return_to := asked.back():

@@ -50,7 +50,7 @@ async def renew_session(request: Request, account: Account) -> Response:
     """Renew a session to its full length from now, up to `session_max_s`."""
     room_id, visitor_id, number = _session(request)
     by = author(request, account)
-    ends_ms = await sessions.renew_by_hand(request.app.gate, room_id, visitor_id, number, by=by)
+    ends_ms = await sessions.renew_for_shop(request.app.gate, room_id, visitor_id, number, by=by)
     return json_response(200, SessionDocument(request.params["sid"], from_ms(ends_ms)))
 
 

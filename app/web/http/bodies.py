@@ -11,7 +11,7 @@ import msgspec
 
 from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
 from app.core.moments import check_moments
-from app.core.validation_messages import DATETIME, invalid
+from app.core.validation_messages import DATETIME, validation_failed
 from app.web.http.routes import Endpoint, NoQuery, Request
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -40,7 +40,7 @@ def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
         document = endpoint.body_decoder.decode(body)
     except msgspec.ValidationError as error:
         _check_json(body)  # what is broken further on comes first
-        raise invalid(error) from None
+        raise validation_failed(error) from None
     except _BROKEN:
         _check_json(body)
         raise
@@ -80,7 +80,7 @@ def read_query(request: Request, kind: type[Q]) -> Q:
     try:
         document = msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(error, "query") from None
+        raise validation_failed(error, "query") from None
     for it in msgspec.structs.fields(kind):
         # msgspec takes a number for seconds since 1970; the contract does not.
         if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):

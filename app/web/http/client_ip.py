@@ -30,7 +30,7 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
 
     `forwarded_for` are the lines of X-Forwarded-For in order; they count only when the peer is trusted.
     """
-    if not trusted or not is_ours(peer, trusted):
+    if not trusted or not is_trusted_proxy(peer, trusted):
         return peer
     hops = ",".join(forwarded_for).split(",")[-FORWARDED_MAX:]
     for hop in reversed(hops):
@@ -46,7 +46,7 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
 def forwarded_scheme(scheme: str, peer: str, forwarded_proto: str, trusted: tuple[Network, ...]) -> str:
     """The scheme the visitor used, told by a trusted proxy in X-Forwarded-Proto."""
     told = first_of(forwarded_proto).lower()
-    return told if told in ("http", "https") and trusted and is_ours(peer, trusted) else scheme
+    return told if told in ("http", "https") and trusted and is_trusted_proxy(peer, trusted) else scheme
 
 
 def first_of(header: str) -> str:
@@ -73,7 +73,7 @@ def _throttle_key(address: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def is_ours(peer: str, networks: tuple[Network, ...]) -> bool:
+def is_trusted_proxy(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether whoever connected to us is one of our proxies: there are few of them."""
     found = _address(peer)
     return found is not None and _within(found, networks)

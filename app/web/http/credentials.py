@@ -171,7 +171,7 @@ def network_of(request: Request, room_id: RoomId) -> str:
     return app.places.network(room_id, throttle_key(request.client))
 
 
-def says_who(request: Request) -> bool:
+def may_identify(request: Request) -> bool:
     """Whether there can be anything in it that says who asks; nearly everybody who joins says nothing."""
     return not request.headers.keys().isdisjoint(_SAYS_WHO)
 
@@ -261,7 +261,7 @@ async def _present(request: Request, holder: Account) -> Account:
     """The account of a token, as of a moment ago. Without Postgres, fans go on by the signature."""
 
     async def read() -> Account:
-        return await accounts.present(request.app.stores, holder)
+        return await accounts.with_current_role(request.app.stores, holder)
 
     try:
         return await request.app.current_accounts.get(f"{holder.role} {holder.jti} {holder.subject}", read)
@@ -323,7 +323,7 @@ async def _anybody(request: Request) -> Account:
 
 
 async def _staff(request: Request, role: Role) -> Account:
-    account = await accounts.present(request.app.stores, await _anybody(request))
+    account = await accounts.with_current_role(request.app.stores, await _anybody(request))
     if STAFF[account.role] < STAFF[role]:
         raise RoleRequired(f"The role {role} is needed here; yours is {account.role}.")
     return account
@@ -348,7 +348,7 @@ def author(request: Request, account: Account) -> Author:
     return Author(subject=account.subject, role=account.role, request_id=request.request_id)
 
 
-async def shows_staff(request: Request) -> bool:
+async def is_staff_call(request: Request) -> bool:
     """Whether a public call is made by staff, or by a key of theirs that is for what the address names."""
     found = await staff_asking(request)
     return found is not None and (found.key is None or found.key.is_for(request.params))

@@ -28,7 +28,7 @@ from app.web.http import cache_control
 from app.web.http import request_log as lines
 from app.web.http.bodies import parse_body, parse_query
 from app.web.http.client_ip import client_address, forwarded_scheme
-from app.web.http.credentials import STAFF_ONLY, shows_staff
+from app.web.http.credentials import STAFF_ONLY, is_staff_call
 from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http.key_rights import check_key
 from app.web.http.origins import SAFE, check_origin
@@ -69,7 +69,7 @@ def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Re
         # HTTP/2 may send each cookie as a header of its own.
         headers[b"cookie"] = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
     if len(headers) != len(scope["headers"]):
-        _put_together(headers, scope["headers"])
+        _combined(headers, scope["headers"])
     peer = scope.get("client")
     client, scheme = peer[0] if peer else "", scope["scheme"]
     if app.trusted:
@@ -90,7 +90,7 @@ def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Re
     )
 
 
-def _put_together(headers: dict[bytes, bytes], sent: Iterable[tuple[bytes, bytes]]) -> None:
+def _combined(headers: dict[bytes, bytes], sent: Iterable[tuple[bytes, bytes]]) -> None:
     """A credential that was sent twice is both of them, and so none: nobody is to choose which one counts."""
     for name in CREDENTIALS:
         values = [value for it, value in sent if it == name]
@@ -161,6 +161,6 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         parse_body(endpoint, request, body)
     # Last, so that what is hidden is refused as what never was: by the credential and the body first.
     if endpoint.auth not in STAFF_ONLY and (unseen := request.app.hidden.what(request.params)):
-        if not await shows_staff(request):
+        if not await is_staff_call(request):
             raise unseen
     return await endpoint.run(*arguments)

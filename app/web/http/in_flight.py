@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.errors import RateLimited
-from app.web.http.client_ip import Network, is_ours, throttle_key
+from app.web.http.client_ip import Network, is_trusted_proxy, throttle_key
 
 AGAIN_S = 2
 OURS_MAX = 1000
@@ -41,7 +41,7 @@ class InFlight:
         return address
 
     def _is_ours(self, address: str) -> bool:
-        if not is_ours(address, self._trusted):
+        if not is_trusted_proxy(address, self._trusted):
             return False
         if len(self._ours) < OURS_MAX:
             self._ours.add(address)

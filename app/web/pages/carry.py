@@ -23,7 +23,7 @@ from app.core.model import PlaceClaims, RoomId, VisitorId
 from app.waiting_room import queue
 from app.web.http.credentials import WITHOUT_TOKEN
 from app.web.http.routes import Request
-from app.web.pages.forms import ask_for_cookie, read_form, see
+from app.web.pages.forms import ask_for_cookie, read_form, redirect_to
 from app.web.pages.render import respond
 from app.web.pages.theme import look_of
 from app.web.pages.visitors import place_of, set_newcomer, set_place, visitor_of
@@ -73,7 +73,7 @@ async def take_over(request: Request) -> Response:
     found = await place_of(request, room_id, claims) if word in ("carried", "used") else None
     if found is None or found[0].state not in (*CAN_BE_CARRIED, "active"):
         return await _page(request, "used")
-    back = see(f"/rooms/{room_id}")  # also when it was sent again: they have the place
+    back = redirect_to(f"/rooms/{room_id}")  # also when it was sent again: they have the place
     set_place(back, request, *found)
     return back
 

@@ -21,7 +21,7 @@ from app.core.errors import NotFound, Refusal, Retryable
 from app.core.model import OPAQUE, RoomId
 from app.store.spans import RECORD
 from app.web.http import deadlines
-from app.web.http.credentials import shows_staff
+from app.web.http.credentials import is_staff_call
 from app.web.http.dispatch import PARAMS, refuse, request_of
 from app.web.http.origins import is_foreign
 from app.web.http.problems import refusal_of
@@ -63,22 +63,22 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
             if not all(_PARAMS[name].fullmatch(value) for name, value in params.items()):
                 raise NotFound
             if request.method == "POST" and is_foreign(request):
-                return sealed(foreign_form(request))
+                return with_page_headers(foreign_form(request))
             if handler is not _without_slash and not request.path.startswith("/admin/"):
                 await _may_be_seen(request)
             # A page asks the stores several things, one after another. A form is also sent to us meanwhile.
             within_s = deadlines.PAGE_TIMEOUT_S if request.method != "POST" else deadlines.CALL_TIMEOUT_S
             async with deadlines.answered_within(within_s):
-                return sealed(await handler(request))
+                return with_page_headers(await handler(request))
         except Exception as error:  # the entry point of every page
-            return sealed(error_page(request, refusal_of(error)))
+            return with_page_headers(error_page(request, refusal_of(error)))
 
     return view
 
 
 async def _may_be_seen(request: Request) -> None:
     """Refuse what is hidden as what never was: forms do not ask of themselves whether their room exists."""
-    if (unseen := request.app.hidden.what(request.params)) and not await shows_staff(request):
+    if (unseen := request.app.hidden.what(request.params)) and not await is_staff_call(request):
         raise unseen
     if request.method == "POST" and "room_id" in request.params:
         await request.app.status_board.current(RoomId(request.params["room_id"]))
@@ -110,10 +110,10 @@ async def not_found(error: NotFoundError) -> Response:
     request = _request({})
     if request.path.startswith("/v1/") or "text/html" not in (request.header(b"accept") or ""):
         return quart_response(refuse(error))
-    return sealed(error_page(request, NotFound()))
+    return with_page_headers(error_page(request, NotFound()))
 
 
-def sealed(response: Response) -> Response:
+def with_page_headers(response: Response) -> Response:
     """The answer with the headers every page carries."""
     response.headers.update(SECURITY_HEADERS)
     return response

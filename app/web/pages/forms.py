@@ -93,7 +93,7 @@ RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
 async def join(request: Request) -> Response:
     """Take a place, or find the one there is."""
     room_id = RoomId(request.params["room_id"])
-    back, known = _see_room(request), visitor_of(request, room_id)
+    back, known = _to_room(request), visitor_of(request, room_id)
     if known is None:
         return ask_for_cookie(request)
     joining = Joining(known.visitor_id, known, network_of(request, room_id))
@@ -109,8 +109,10 @@ def ask_for_cookie(request: Request) -> Response:
     """Set a cookie and have the form sent again with it. Who keeps none would be somebody else each time."""
     query = {"return_to": asked_return(request)} if asked_return(request) else {}
     if asked_cookies(request) == "asked":
-        return see(f"/rooms/{request.params['room_id']}?{urlencode(query | {COOKIES_QUERY: 'needed'})}")
-    response = see(f"{request.path}?{urlencode(query | {COOKIES_QUERY: 'asked'})}")
+        return redirect_to(
+            f"/rooms/{request.params['room_id']}?{urlencode(query | {COOKIES_QUERY: 'needed'})}"
+        )
+    response = redirect_to(f"{request.path}?{urlencode(query | {COOKIES_QUERY: 'asked'})}")
     response.status_code = 307
     set_newcomer(response, request)
     return response
@@ -119,7 +121,7 @@ def ask_for_cookie(request: Request) -> Response:
 async def want(request: Request) -> Response:
     """Say how many tickets they want at once."""
     room_id = RoomId(request.params["room_id"])
-    back = _see_room(request)
+    back = _to_room(request)
     claims = visitor_of(request, room_id)
     quantity = _count((await read_form()).get("quantity", "").strip())
     if claims is None or not 1 <= quantity <= QUANTITY_MAX:
@@ -135,7 +137,7 @@ async def want(request: Request) -> Response:
 async def enter(request: Request) -> Response:
     """Claim the turn and go on; to another site by a link, because our forms lead to ourselves only."""
     room_id = RoomId(request.params["room_id"])
-    back = _see_room(request)
+    back = _to_room(request)
     claims = visitor_of(request, room_id)
     if claims is None:
         return back
@@ -146,7 +148,7 @@ async def enter(request: Request) -> Response:
     if place.state != "active":
         return back
     goal = goal_of(await request.app.queues.rooms.of(room_id, status), asked_return(request))
-    response = see(goal) if goal.startswith("/") else back
+    response = redirect_to(goal) if goal.startswith("/") else back
     token, exp = booking_token(request.app, room_id, place, status)
     add_cookie(response, booking_cookie(request, room_id, token, exp))
     return response
@@ -158,7 +160,7 @@ async def leave(request: Request) -> Response:
     claims = visitor_of(request, room_id)
     if claims is not None:
         await queue.leave(request.app.queues, room_id, claims)
-    return _see_room(request)
+    return _to_room(request)
 
 
 async def reserve(request: Request) -> Response:
@@ -190,7 +192,7 @@ async def reserve(request: Request) -> Response:
         return await event_page(request, refusal.code, chosen, refusal.status)
     except ValidationFailed as refusal:
         return await event_page(request, "refused", chosen, refusal.status)
-    return see(f"/reservations/{reserved.reservation_id}")
+    return redirect_to(f"/reservations/{reserved.reservation_id}")
 
 
 def _shown_amount(form: Mapping[str, str], chosen: Choice) -> int | None:
@@ -239,7 +241,7 @@ async def pay(request: Request) -> Response:
         return await reservation_page(request, it, "refused", status=refusal.status)
     except (HoldExpired, Conflict):
         query = ""  # the page shows it what became of it
-    return see(f"/reservations/{it.reservation_id}{query}")
+    return redirect_to(f"/reservations/{it.reservation_id}{query}")
 
 
 async def cancel(request: Request) -> Response:
@@ -247,7 +249,7 @@ async def cancel(request: Request) -> Response:
     it = await _counted(request)
     with suppress(Conflict):
         await operations.cancel(request.app.engine, it.reservation_id)
-    return see(f"/reservations/{it.reservation_id}")
+    return redirect_to(f"/reservations/{it.reservation_id}")
 
 
 async def extend(request: Request) -> Response:
@@ -255,7 +257,7 @@ async def extend(request: Request) -> Response:
     it = await _counted(request)
     with suppress(Conflict, HoldExpired):  # the page shows it what became of it
         await operations.extend(request.app.engine, it.reservation_id)
-    return see(f"/reservations/{it.reservation_id}")
+    return redirect_to(f"/reservations/{it.reservation_id}")
 
 
 async def _counted(request: Request) -> Reservation:
@@ -291,7 +293,7 @@ def _counts(form: dict[str, str]) -> dict[str, int]:
 def _count(text: str) -> int:
     if not text:
         return 0
-    number = typed.whole(text)
+    number = typed.whole_number(text)
     return -1 if number is None or number > COUNT_MAX else number
 
 
@@ -302,11 +304,11 @@ def _key(form: dict[str, str]) -> str:
     return key if sane else secrets.token_urlsafe(16)
 
 
-def _see_room(request: Request) -> Response:
-    return see(f"/rooms/{request.params['room_id']}{return_query(asked_return(request))}")
+def _to_room(request: Request) -> Response:
+    return redirect_to(f"/rooms/{request.params['room_id']}{return_query(asked_return(request))}")
 
 
-def see(path: str) -> Response:
+def redirect_to(path: str) -> Response:
     """Go on to another page."""
     response = Response(status=303)
     response.headers["Location"] = path

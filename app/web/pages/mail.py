@@ -29,7 +29,7 @@ from app.web.http.bodies import read_query
 from app.web.http.credentials import cookies
 from app.web.http.routes import Request
 from app.web.pages.documents import MailboxView
-from app.web.pages.forms import read_form, see
+from app.web.pages.forms import read_form, redirect_to
 from app.web.pages.render import respond
 from app.web.pages.visitors import visitor_of
 
@@ -59,7 +59,7 @@ class ClaimPage(msgspec.Struct, frozen=True):
 async def leave_email(request: Request) -> Response:
     """Store the address of a waiting visitor; an empty one removes it."""
     room_id, form = RoomId(request.params["room_id"]), await read_form()
-    claims, back = visitor_of(request, room_id), see(f"/rooms/{request.params['room_id']}")
+    claims, back = visitor_of(request, room_id), redirect_to(f"/rooms/{request.params['room_id']}")
     if claims is None:
         return back
     text = form.get("email", "").strip()
@@ -110,14 +110,14 @@ async def confirm_by_code(request: Request) -> Response:
     room_id, form = RoomId(request.params["room_id"]), await read_form()
     claims, back = visitor_of(request, room_id), f"/rooms/{request.params['room_id']}"
     if claims is None:
-        return see(back)
+        return redirect_to(back)
     try:
         await queue.place(request.app.queues, room_id, claims)  # throttled
-        code = typed.code(form.get("code", ""))[:20]
+        code = typed.ticket_code(form.get("code", ""))[:20]
         await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, code)
     except (ValidationFailed, PlaceNotFound):
-        return see(f"{back}?code=wrong")
-    return see(back)
+        return redirect_to(f"{back}?code=wrong")
+    return redirect_to(back)
 
 
 async def confirm_page(request: Request) -> Response:
@@ -132,7 +132,7 @@ async def confirm_page(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """Confirm the address, in whatever browser the mail was opened."""
     await addresses.confirm(request.app.stores, request.params["confirm_token"])
-    return see(f"/confirm/{request.params['confirm_token']}")
+    return redirect_to(f"/confirm/{request.params['confirm_token']}")
 
 
 async def claim_page(request: Request) -> Response:

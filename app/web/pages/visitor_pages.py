@@ -22,7 +22,7 @@ from app.web.pages.event_heads import EventHeads
 from app.web.pages.queue_document import room_page
 from app.web.pages.render import respond
 from app.web.pages.theme import look_of, theme_file
-from app.web.pages.visitors import remember_began, set_newcomer, set_place, standing_of
+from app.web.pages.visitors import remember_progress_start, set_newcomer, set_place, standing_of
 
 EVENT_HEADS = "fairgate_posters"  # where Quart keeps ours
 
@@ -33,7 +33,7 @@ async def sales(request: Request) -> Response:
         return await knownuser.enter(request)
     event_heads: EventHeads = current_app.extensions[EVENT_HEADS]
     lines = []
-    for found, status in await room_lists.listed(request.app.queues, public_only=True):
+    for found, status in await room_lists.page(request.app.queues, public_only=True):
         head = await event_heads.of_room(request.app.stores, found)
         name = head.name if head else found.settings.name
         lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))
@@ -53,7 +53,7 @@ async def room(request: Request) -> Response:
     response = respond("room.html", document, look=look, shared=standing.place is None)
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
-        remember_began(response, request, standing, document.position)
+        remember_progress_start(response, request, standing, document.position)
     elif not standing.known and not is_part_of_foreign_page(request):
         set_newcomer(response, request)
     return response

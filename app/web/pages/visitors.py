@@ -97,14 +97,14 @@ def add_cookie(response: Response, header: tuple[bytes, bytes]) -> None:
     response.headers.add(header[0].decode(), header[1].decode())
 
 
-def began_of(request: Request, room: Room, place: Place) -> int:
+def progress_start_of(request: Request, room: Room, place: Place) -> int:
     """The position this visitor's progress is measured from; 0 when this number was not seen before."""
     number, _, began = cookies(request, BEGAN_COOKIE + room.room_id).get("", "").partition(".")
     seen_before = number == str(place.queue_number) and began.isascii() and began.isdigit()
     return min(int(began), place.queue_number or 0) if seen_before and len(began) <= 15 else 0
 
 
-def remember_began(response: Response, request: Request, standing: Standing, position: int) -> None:
+def remember_progress_start(response: Response, request: Request, standing: Standing, position: int) -> None:
     """Keep where the progress began. Scripts write it too, so it is not HttpOnly; it grants nothing."""
     if standing.place is None or not position or standing.began:
         return
@@ -147,7 +147,7 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
         event=None,
         status_document=shown.document,
         place_document=place_document(room_id, place, status, rate, "") if place else None,
-        began=began_of(request, room, place) if place else 0,
+        began=progress_start_of(request, room, place) if place else 0,
         return_to=allowed(asked_return(request), room.settings),
         cookies_needed=claims is None and asked_cookies(request) == "needed",
         known=claims is not None,
