@@ -27,7 +27,7 @@ NOT_LOOPS = {
     "app/gate/ended_sessions.py EndedSessions.load": "one reading, shared by who waits for it",
     "app/monitoring/health.py check": "waited for",
     "app/reservations/orders.py story": "waited for",
-    "app/monitoring/heartbeat.py keep_present": "one heartbeat, waited for",
+    "app/monitoring/heartbeat.py keep_beating": "one heartbeat, waited for",
     "app/store/drivers/postgres_pool.py _Lease._let_go": "gives one connection back",
     "app/store/spans.py shared_task": "used where this list says so",
     "app/store/coalescer.py Coalescer.submit": "one drain; what fails in it is told to who waits",

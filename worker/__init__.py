@@ -2,6 +2,6 @@
 demand.
 
 `main` has arq's settings, `lifespan` starts and stops the loops, `jobs` has the cron jobs and the steps of
-what staff asked for; the other modules are one loop each and call operations of `app`. Never here: HTTP, or a rule
-that the web process would need as well.
+what staff asked for; the other modules are one loop each and call operations of `app`. Never here: HTTP, or
+a rule that the web process would need as well.
 """
