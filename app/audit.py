@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from app.core.account import Author
 from app.core.clock import in_zone
-from app.core.model import Author
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.sql import audit

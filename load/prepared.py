@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from app.core.model import BookingClaims, Place, PlaceClaims, RoomId, VisitorId
+from app.core.claims import BookingClaims, PlaceClaims
+from app.core.model import Place, RoomId, VisitorId
 from app.core.tokens import BookingSigner, new_visitor_id
 from app.store.keys import RoomKeys
 from app.store.scripts import admission, room

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from app.accounts import accounts
+from app.core.account import COMMAND_LINE
 from app.core.errors import Conflict, NotFound
-from app.core.model import COMMAND_LINE, Role
+from app.core.model import Role
 from app.store.connections import Stores
 from app.store.sql.accounts import AccountFilter
 from tests.routes.conftest import Web, code, settings, web

@@ -12,12 +12,13 @@ from app import audit, logs
 from app.accounts import signing_keys
 from app.accounts.passwords import Passwords, refuse_common
 from app.audit import Thing
+from app.core.account import Account, Author, RegisteredAccount
 from app.core.clock import from_ms, now_ms
 from app.core.definitions import NewAccount
 from app.core.devices import Device
 from app.core.email import mailbox, normalised
 from app.core.errors import Conflict, CredentialInvalid, NotFound
-from app.core.model import Account, Author, RegisteredAccount, Reservation, Role
+from app.core.model import Reservation, Role
 from app.core.tokens import PlaceSigner
 from app.store.away import stores_answer
 from app.store.connections import Connection, Postgres, Stores

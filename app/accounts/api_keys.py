@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from app import audit
 from app.audit import Thing
+from app.core.account import Account, Author
 from app.core.errors import CredentialInvalid, NotFound, ValidationFailed
-from app.core.model import Account, Author, KeyRole, Role
+from app.core.model import KeyRole, Role
 from app.core.scopes import SCOPES, KeyRights, Scope
 from app.store.away import stores_answer
 from app.store.connections import Stores

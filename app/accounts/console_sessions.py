@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from app.core.model import Account
+from app.core.account import Account
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql import sign_ins

@@ -7,10 +7,10 @@ import secrets
 from app import audit
 from app.accounts.passwords import Passwords, refuse_common
 from app.audit import Thing
+from app.core.account import Author, RegisteredAccount
 from app.core.clock import now_ms
 from app.core.email import Traces, mailbox, normalised
 from app.core.errors import CredentialInvalid, NotFound
-from app.core.model import Author, RegisteredAccount
 from app.core.password_resets import ResetSigner, digest
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores

@@ -7,8 +7,9 @@ import time
 
 from app import audit
 from app.audit import Thing
+from app.core.account import Account, Author
+from app.core.claims import BookingClaims, PassClaims
 from app.core.errors import CredentialInvalid
-from app.core.model import Account, Author, BookingClaims, PassClaims
 from app.core.tokens import PURPOSES, BookingSigner, Purpose, SigningKey, UnknownKey
 from app.store.connections import POSTGRES_AWAY, Connection, Postgres
 from app.store.sql import signing_keys

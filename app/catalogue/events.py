@@ -13,6 +13,7 @@ from app import audit
 from app.audit import Thing
 from app.catalogue import ticket_types
 from app.core import seating, zones
+from app.core.account import Author
 from app.core.definitions import (
     SEATS_OF_EVENT_MAX,
     EventDefinition,
@@ -23,7 +24,7 @@ from app.core.definitions import (
     TicketTypePatch,
 )
 from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
-from app.core.model import Author, Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
+from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
 from app.core.seating import Section
 from app.reservations import holds
 from app.store.away import stores_answer

@@ -9,9 +9,10 @@ import msgspec
 from app import audit
 from app.audit import Thing
 from app.core import rules
+from app.core.account import Author
 from app.core.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicketType
 from app.core.errors import AlreadyExists, Conflict
-from app.core.model import Author, EventId, TicketType, TicketTypeId
+from app.core.model import EventId, TicketType, TicketTypeId
 from app.core.seating import Section
 from app.store.connections import Connection
 from app.store.sql import events, seats

@@ -11,7 +11,8 @@ import typer
 from app.accounts import api_keys
 from app.accounts.api_keys import KeyTerms, NewKey
 from app.commands.settled import CommandFailed, Data, on_stores
-from app.core.model import COMMAND_LINE, KeyRole
+from app.core.account import COMMAND_LINE
+from app.core.model import KeyRole
 from app.core.scopes import SCOPES, Scope
 from app.settings import Settings
 from app.store.connections import Stores

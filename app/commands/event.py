@@ -11,7 +11,8 @@ import typer
 from app.catalogue import events
 from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
-from app.core.model import COMMAND_LINE, Event
+from app.core.account import COMMAND_LINE
+from app.core.model import Event
 from app.core.seating import Section
 from app.settings import Settings
 from app.store.connections import Stores

@@ -9,7 +9,8 @@ import typer
 
 from app.accounts import accounts, signing_keys
 from app.commands.settled import CommandFailed, Data, on_stores
-from app.core.model import COMMAND_LINE, EventId, Role
+from app.core.account import COMMAND_LINE
+from app.core.model import EventId, Role
 from app.core.tokens import Purpose
 from app.reservations import consistency
 from app.reservations.reconcile import Report

@@ -10,7 +10,8 @@ import msgspec
 import typer
 
 from app.commands.settled import Data, on_stores
-from app.core.model import COMMAND_LINE, Room, RoomId, RoomSettings, RoomStatus
+from app.core.account import COMMAND_LINE
+from app.core.model import Room, RoomId, RoomSettings, RoomStatus
 from app.core.rules import RoomAction
 from app.settings import Settings
 from app.store.connections import Stores

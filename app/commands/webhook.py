@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.commands.settled import Data, on_stores
-from app.core.model import COMMAND_LINE
+from app.core.account import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.sql import webhooks as stored

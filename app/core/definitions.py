@@ -10,7 +10,8 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.model import CURRENCY, NAME, ROW, ZONE, At, Email, Name, RoomSettings, Slug, Struct
+from app.core.formats import CURRENCY, NAME, ROW, ZONE, At, Email, Name, Slug
+from app.core.model import RoomSettings, Struct
 
 Words = Annotated[str, Meta(max_length=200, pattern=NAME)]  # like Name, but may be empty
 Currency = Annotated[str, Meta(pattern=CURRENCY)]

@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from msgspec import Meta
 
 from app.core.errors import CredentialInvalid
-from app.core.model import CUSTOMER, DOMAIN, NAME, RoomId, Struct, VisitorId
+from app.core.formats import CUSTOMER, DOMAIN, NAME
+from app.core.model import RoomId, Struct, VisitorId
 
 TOKEN = "queueittoken"  # the query parameter
 TOKEN_TTL_S = 180

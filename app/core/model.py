@@ -9,8 +9,21 @@ from typing import Annotated, Any, Literal, NewType
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.currencies import SCALES
-from app.core.scopes import KeyRights
+from app.core.formats import (
+    COLOUR,
+    HOST,
+    LOCALE,
+    METHOD,
+    NAME,
+    PATH,
+    PICTURE,
+    TEXT,
+    TOKEN,
+    URL,
+    At,
+    Name,
+    Text,
+)
 
 RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
@@ -18,58 +31,6 @@ TicketTypeId = NewType("TicketTypeId", str)
 VisitorId = NewType("VisitorId", str)
 ReservationId = NewType("ReservationId", str)
 
-SLUG = r"^(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*\Z"
-NAME = r"^[^\x00-\x1f\x7f]*\Z"  # emoji yes, control characters (NUL breaks Postgres text) no
-TEXT = r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z"
-CURRENCY = rf"^({'|'.join(sorted(SCALES))})\Z"
-ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*\Z"
-LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z"
-URL = r"^(https?://[^\s\x00-\x1f\x7f]+)?\Z"
-HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
-CUSTOMER = r"^[a-z0-9][a-z0-9-]{0,39}\Z"
-DOMAIN = r"^[A-Za-z0-9.-]{0,253}\Z"
-SHARED_SECRET = r"^([!-~]{16,200})?\Z"
-EMAIL = r"^\s*[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\s*\Z"  # `mail.mailbox` knows more, and trims it
-SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
-ROW = r"^[A-Za-z0-9]{1,8}\Z"
-OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
-PATH = r"^(/[^\x00-\x20\x7f]*)?\Z"
-METHOD = r"^[A-Z]{0,20}\Z"
-TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,100}\Z"
-SIX_DIGITS = r"^[0-9]{6}\Z"
-COLOUR = r"^(#[0-9a-f]{6})?\Z"
-PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
-PATTERN_MEANS = {  # the message for a value that does not match
-    OPAQUE: "must be an id issued by Fairgate",
-    SLUG: "must be 1 to 40 lower-case letters and digits, with single hyphens between them",
-    NAME: "must not contain control characters",
-    TEXT: "must not contain control characters other than tab and line feed",
-    CURRENCY: "must be the ISO 4217 code of a currency, such as EUR",
-    ZONE: "is not a time zone, such as Europe/Berlin",
-    LOCALE: "must be a language tag, as de or pt-BR",
-    URL: "must be an address that begins with http:// or https://",
-    HOST: "must be a host name, perhaps with a port",
-    CUSTOMER: "must be up to 40 lower-case letters, digits and hyphens",
-    DOMAIN: "must be the name of a domain, as shop.example",
-    SHARED_SECRET: "must be 16 to 200 printable characters without spaces",
-    EMAIL: "must be an e-mail address",
-    SEAT_ID: "must be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
-    PATH: "must begin with /, without spaces",
-    METHOD: "must be a method in capitals, as GET",
-    TOKEN: "must be the name of a header or cookie",
-    SIX_DIGITS: "must be the six digits of the code",
-    COLOUR: "must be a colour, as #8a1c4a",
-    PICTURE: "must be a PNG, JPEG or WebP picture, as data:image/png;base64,...",
-    ROW: "must be 1 to 8 letters and digits",
-}
-
-Slug = Annotated[str, Meta(pattern=SLUG)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
-Text = Annotated[str, Meta(max_length=2000, pattern=TEXT)]
-Quantity = Annotated[int, Meta(ge=1, le=100)]
-SeatId = Annotated[str, Meta(pattern=SEAT_ID)]
-At = Annotated[datetime, Meta(tz=True)]
-Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]
 
 RoomState = Literal["scheduled", "prequeue", "open", "paused", "sold_out", "closed"]
 PlaceState = Literal[
@@ -230,86 +191,6 @@ class Place(Struct, frozen=True):
     new: bool = False  # this call made it: a join the place, a claim the session
     token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be shown
     quantity: int = 0  # tickets wanted at once; 0, as good as 1: more than one was never said
-
-
-# --- tokens -----------------------------------------------------------------------------------------------
-class PlaceClaims(Struct, frozen=True):
-    """The claims of a place token: visitor, room, number in an epoch of the room, tickets wanted."""
-
-    room_id: RoomId
-    visitor_id: VisitorId
-    queue_number: int | None
-    epoch: int
-    quantity: int = 0  # as in `Place`; not 0: was perhaps passed over, and stands there still
-    generation: str = ""  # of the room
-
-
-class BookingClaims(Struct, frozen=True):
-    """What a booking token says (api.md, "Credentials"); times in whole seconds as in RFC 7519."""
-
-    room_id: RoomId  # aud
-    visitor_id: VisitorId  # sub
-    jti: str
-    iat: int
-    exp: int  # also the session: `active` holds exp * 1000 as score
-    generation: str | None = None  # of the room; None for tokens from before they had one
-
-
-class PassClaims(Struct, frozen=True):
-    """What a pass of the gate says; times in whole seconds. `sid` names the session, see `session_id`."""
-
-    room_id: RoomId  # aud
-    visitor_id: VisitorId  # sub
-    sid: str
-    iat: int
-    exp: int
-    began: int  # when the session was claimed; renewed ones are counted from it
-    net: str = ""  # the client's network as a keyed hash, where the pass is bound to it
-    generation: str | None = None  # as in `BookingClaims`
-
-
-def session_id(visitor_id: VisitorId, queue_number: int) -> str:
-    """The name of a session: who, and with which number; a later turn of theirs is another session."""
-    return f"{visitor_id}-{queue_number}"
-
-
-def session_of(sid: str) -> tuple[VisitorId, int] | None:
-    """Who, and with which number; None: it names no session."""
-    visitor_id, _, number = sid.rpartition("-")
-    if not visitor_id or not number.isascii() or not number.isdigit() or len(number) > 15:
-        return None
-    return VisitorId(visitor_id), int(number)
-
-
-class Account(Struct, frozen=True):
-    """The holder of an access token; `jti` is the token's id, empty for an API key, which has `key`."""
-
-    subject: str
-    role: Role
-    jti: str = ""
-    key: KeyRights | None = None
-
-
-class Author(Struct, frozen=True):
-    """The author of a change, for the audit log: staff with an access token, or the command line."""
-
-    subject: str
-    role: Role | Literal["cli"]
-    request_id: str = ""
-
-
-COMMAND_LINE = Author(subject="cli", role="cli")
-
-
-class RegisteredAccount(Struct, frozen=True):
-    """An account as Postgres keeps it; `account_id` is the subject of its access tokens."""
-
-    account_id: str
-    email: str
-    name: str
-    role: Role
-    password_hash: str
-    created_at: datetime
 
 
 # --- events and reservations ------------------------------------------------------------------------------

@@ -28,8 +28,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import OKPAlgorithm
 
+from app.core.account import Account
+from app.core.claims import BookingClaims, PassClaims, PlaceClaims
 from app.core.errors import BookingTokenExpired, CredentialInvalid
-from app.core.model import Account, BookingClaims, PassClaims, PlaceClaims, Role, RoomId, VisitorId
+from app.core.model import Role, RoomId, VisitorId
 
 ISSUER = "fairgate"
 ACCESS_AUDIENCE = "fairgate:accounts"  # of access tokens; with its colon no room has that name

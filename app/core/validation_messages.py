@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.core.errors import ValidationFailed
-from app.core.model import PATTERN_MEANS
+from app.core.formats import PATTERN_MEANS
 
 _AT = re.compile(r" - at `(?:key` in `)?\$?(.*?)`$")
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")

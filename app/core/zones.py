@@ -6,7 +6,7 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from app.core.errors import ValidationFailed
-from app.core.model import PATTERN_MEANS, ZONE
+from app.core.formats import PATTERN_MEANS, ZONE
 
 UTC = "UTC"
 

@@ -15,9 +15,10 @@ import httpx
 import msgspec
 
 from app.catalogue import events
+from app.core.account import COMMAND_LINE
 from app.core.definitions import EventDefinition, NewRoomOfEvent, NewSection, NewTicketType
 from app.core.errors import EventNotFound, Refusal
-from app.core.model import COMMAND_LINE, EventId, RoomId
+from app.core.model import EventId, RoomId
 from app.demo.fans import Crowd, a_client
 from app.settings import Settings
 from app.store.connections import STORE_AWAY, Stores, connected

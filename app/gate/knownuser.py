@@ -9,10 +9,11 @@ import msgspec
 from app import audit
 from app.audit import Thing
 from app.core import knownuser
+from app.core.account import Author
 from app.core.clock import from_ms
 from app.core.errors import CredentialInvalid, NotFound, RoomNotFound, ValidationFailed
 from app.core.knownuser import Connector, ConnectorSettings, Enqueue, Sealer
-from app.core.model import Author, RoomId, VisitorId
+from app.core.model import RoomId, VisitorId
 from app.gate.sessions import Gate, sessions_known
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, NotAccepted

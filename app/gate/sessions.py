@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from app import audit
 from app.audit import Thing
+from app.core.account import Author
+from app.core.claims import session_id
 from app.core.clock import to_ms
 from app.core.errors import (
     Conflict,
@@ -20,7 +22,7 @@ from app.core.errors import (
     SessionDone,
 )
 from app.core.handover import Ticket
-from app.core.model import Author, Place, RoomId, RoomSettings, VisitorId, session_id
+from app.core.model import Place, RoomId, RoomSettings, VisitorId
 from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import POSTGRES_AWAY

@@ -14,10 +14,11 @@ from arq.connections import ArqRedis
 
 from app import audit
 from app.audit import Thing
+from app.core.account import Author
 from app.core.csv_rows import csv_rows
 from app.core.errors import Conflict, EventNotFound, NotFound, ValidationFailed
 from app.core.jobs import SUBJECT_MAX, TEXT_MAX, UNFINISHED_MAX, JobKind, JobRequest
-from app.core.model import Author, EventId
+from app.core.model import EventId
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.redis import job_queue

@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 from app import audit, metrics
 from app.audit import Thing
+from app.core.account import Author
 from app.core.csv_rows import csv_rows
 from app.core.jobs import ITEMS_MAX, JobKind
-from app.core.model import Author
 from app.reservations import holds
 from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.sql import hold_endings, jobs, mails, orders

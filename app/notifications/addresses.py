@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from app import logs, metrics
+from app.core.account import Account
 from app.core.email import ClaimSigner, Traces, normalised
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed, WrongAccount
-from app.core.model import Account, Reservation, ReservationId, RoomId, VisitorId
+from app.core.model import Reservation, ReservationId, RoomId, VisitorId
 from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, Stores
 from app.store.sql import accounts, mailboxes, reservations

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import (
     BacklogFull,
     EventNotFound,
@@ -26,16 +27,7 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import (
-    BookingClaims,
-    EventId,
-    PlaceClaims,
-    Reservation,
-    ReservationId,
-    RoomId,
-    VisitorId,
-    Wanted,
-)
+from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId, Wanted
 from app.core.terms import items_of, read_terms, terms_granted
 from app.reservations import change_limits
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from app import audit
 from app.audit import Thing
 from app.core import typed
+from app.core.account import Author
 from app.core.email import normalised
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound
-from app.core.model import Author, EventId, Reservation, ReservationId, VisitorId
+from app.core.model import EventId, Reservation, ReservationId, VisitorId
 from app.core.tokens import PlaceSigner
 from app.reservations import checkout
 from app.reservations.pending import ReservationEngine

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from app import audit
 from app.audit import Thing
+from app.core.account import Author
 from app.core.clock import now_ms
 from app.core.errors import Conflict, HoldExpired, ReservationNotFound
-from app.core.model import Author, Reservation, ReservationId
+from app.core.model import Reservation, ReservationId
 from app.reservations import holds
 from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer

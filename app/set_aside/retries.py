@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from app import audit
 from app.audit import Thing
+from app.core.account import Author
 from app.core.errors import Conflict, NotFound
-from app.core.model import Author
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.sql import delivery_log, mails, outbox, set_aside, webhooks

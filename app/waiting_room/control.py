@@ -15,9 +15,10 @@ import msgspec
 from app import audit
 from app.audit import Thing
 from app.core import gating, rules, theme
+from app.core.account import Author
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
-from app.core.model import Author, EventId, Room, RoomId, RoomSettings, VisitorId
+from app.core.model import EventId, Room, RoomId, RoomSettings, VisitorId
 from app.core.moments import check_moments
 from app.core.rules import RoomAction
 from app.core.validation_messages import validation_failed

@@ -15,9 +15,10 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from app.core import errors, rules
+from app.core.claims import PlaceClaims
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.handover import CarryCode
-from app.core.model import Place, PlaceClaims, Room, RoomId, RoomStatus, VisitorId
+from app.core.model import Place, Room, RoomId, RoomStatus, VisitorId
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
 from app.store.away import stores_answer

@@ -14,7 +14,8 @@ import httpx
 import msgspec
 import pytest
 
-from app.core.model import PassClaims, RoomId, session_id
+from app.core.claims import PassClaims, session_id
+from app.core.model import RoomId
 from app.core.tokens import BookingSigner, SigningKey, new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering

@@ -7,7 +7,8 @@ from typing import Any
 
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
-from app.core.model import RoomId, session_id
+from app.core.claims import session_id
+from app.core.model import RoomId
 from app.core.password_resets import digest
 from app.core.tokens import new_visitor_id
 from app.gate import sessions

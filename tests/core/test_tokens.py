@@ -14,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import tokens
+from app.core.account import Account
+from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import BookingTokenExpired, CredentialInvalid
-from app.core.model import SLUG, Account, BookingClaims, PlaceClaims, RoomId, VisitorId
+from app.core.formats import SLUG
+from app.core.model import RoomId, VisitorId
 from app.core.tokens import BookingSigner, PlaceSigner, SigningKey, UnknownKey, new_visitor_id
 
 NOW = 1_800_000_000

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from app.core.definitions import EventDefinition
-from app.core.model import PATTERN_MEANS
+from app.core.formats import PATTERN_MEANS
 from app.core.validation_messages import first_invalid_field
 from app.web.api.registry import CALLS
 

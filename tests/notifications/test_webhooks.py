@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.account import COMMAND_LINE
 from app.core.errors import NotFound, ValidationFailed
-from app.core.model import COMMAND_LINE, NoticeType
+from app.core.model import NoticeType
 from app.notifications import safe_post
 from app.notifications.channels import webhooks
 from app.notifications.relay import relay

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.core.claims import BookingClaims
 from app.core.errors import Refusal
-from app.core.model import BookingClaims, ReservationId
+from app.core.model import ReservationId
 from app.reservations import holds
 from app.reservations.checkout import Payment, cancel, confirm
 from app.reservations.operations import check

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from pydantic import SecretStr
 
+from app.core.claims import BookingClaims
 from app.core.errors import (
     BacklogFull,
     EventNotFound,
@@ -22,7 +23,7 @@ from app.core.errors import (
     ValidationFailed,
     WrongRoom,
 )
-from app.core.model import BookingClaims, EventId, Item, Reservation, ReservationId
+from app.core.model import EventId, Item, Reservation, ReservationId
 from app.reservations.operations import Reserved, check, get, reserve, watch
 from app.reservations.pending import ReservationEngine
 from app.settings import Settings

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app.core import errors
-from app.core.model import Place, PlaceClaims, RoomStatus
+from app.core.claims import PlaceClaims
+from app.core.model import Place, RoomStatus
 from app.core.rules import draw_of
 from app.restoring.room import is_whole, rebuild_room
 from app.settings import Settings

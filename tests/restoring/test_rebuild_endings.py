@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.core.claims import PlaceClaims
 from app.core.errors import Refusal
-from app.core.model import Place, PlaceClaims
+from app.core.model import Place
 from app.restoring.room import is_whole
 from app.settings import Settings
 from app.store.connections import Stores

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.core.claims import PlaceClaims
 from app.core.errors import Refusal, RoomClosed
-from app.core.model import PlaceClaims, VisitorId
+from app.core.model import VisitorId
 from app.gate.sessions import Entering, enter, open_gate
 from app.reservations import consistency, holds
 from app.restoring.unloading import unload_closed, unload_room

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from quart import Quart
 from standardwebhooks import Webhook
 
-from app.core.model import Account, Role
+from app.core.account import Account
+from app.core.model import Role
 from app.main import create_app
 from app.settings import Settings
 from app.store.connections import RedisClient, Stores

@@ -8,7 +8,9 @@ import time
 import jwt
 
 from app.accounts import accounts, signing_keys
-from app.core.model import COMMAND_LINE, Account, BookingClaims, PassClaims, RoomId, VisitorId
+from app.core.account import COMMAND_LINE, Account
+from app.core.claims import BookingClaims, PassClaims
+from app.core.model import RoomId, VisitorId
 from app.core.tokens import KEY_OVERLAP_S, BookingSigner, SigningKey
 from app.settings import Settings
 from app.store.connections import Stores

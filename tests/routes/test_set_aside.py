@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from asyncpg import UndefinedColumnError
 
-from app.core.model import COMMAND_LINE
+from app.core.account import COMMAND_LINE
 from app.notifications.channels import webhooks
 from app.notifications.relay import relay
 from app.set_aside import failures

@@ -8,8 +8,8 @@ import httpx
 from argon2 import PasswordHasher
 
 from app.accounts import accounts
+from app.core.account import COMMAND_LINE
 from app.core.definitions import NewAccount
-from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.web.console.staff import COOKIE
 from tests.routes.conftest import Web, bearer, served

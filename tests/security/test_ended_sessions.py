@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from app.accounts import accounts, api_keys
+from app.core.account import COMMAND_LINE
 from app.core.definitions import NewAccount
-from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS

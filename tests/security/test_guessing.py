@@ -10,9 +10,9 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.accounts import accounts
+from app.core.account import COMMAND_LINE
 from app.core.definitions import NewAccount
 from app.core.errors import RateLimited
-from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.devices import DEVICE_COOKIE

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from app.accounts import accounts
+from app.core.account import COMMAND_LINE
 from app.core.definitions import NewAccount
-from app.core.model import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.sql.mails import select

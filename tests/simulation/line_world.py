@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from app.core import errors
+from app.core.claims import PlaceClaims
 from app.core.clock import from_ms, to_ms
 from app.core.errors import Refusal
-from app.core.model import Place, PlaceClaims, RoomSettings, RoomStatus, VisitorId
+from app.core.model import Place, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import RoomAction, draw_of
 from app.settings import Settings
 from app.store.scripts import admission

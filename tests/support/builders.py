@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-from app.core.model import Author, EventId, PlaceClaims, Room, RoomId, RoomSettings, RoomState, VisitorId
+from app.core.account import Author
+from app.core.claims import PlaceClaims
+from app.core.model import EventId, Room, RoomId, RoomSettings, RoomState, VisitorId
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.conf import conf_fields, restored_fields

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from app.core.claims import BookingClaims
 from app.core.definitions import NewSection
-from app.core.model import BestAvailable, BookingClaims, NamedSeats, TicketType, TicketTypeId
+from app.core.model import BestAvailable, NamedSeats, TicketType, TicketTypeId
 from app.core.seating import Section, seat_id, whole_sections
 from app.reservations.holds import load_totals
 from app.reservations.operations import Reserved, reserve

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.core import errors
-from app.core.model import Place, PlaceClaims, RoomId, RoomSettings, RoomState
+from app.core.claims import PlaceClaims
+from app.core.model import Place, RoomId, RoomSettings, RoomState
 from app.core.rules import draw_of
 from app.settings import Settings
 from app.store.connections import Stores

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 from redis.asyncio.cluster import RedisCluster
 
-from app.core.model import BookingClaims, EventId, Item, RoomId, RoomSettings, TicketTypeId
+from app.core.claims import BookingClaims
+from app.core.model import EventId, Item, RoomId, RoomSettings, TicketTypeId
 from app.reservations.operations import reserve
 from app.reservations.pending import ReservationEngine
 from app.restoring.room import rebuild_room

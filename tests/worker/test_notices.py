@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from app.core.account import COMMAND_LINE
 from app.core.clock import now_ms
-from app.core.model import COMMAND_LINE
 from app.notifications.channels import webhooks
 from app.store.connections import Stores
 from app.store.redis.notice_stream import KEYS

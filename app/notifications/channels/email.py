@@ -27,9 +27,9 @@ from aiosmtplib import (
 
 from app import audit, logs, metrics
 from app.audit import Thing
+from app.core.account import Author
 from app.core.email import MailState, address
 from app.core.errors import Conflict, NotFound
-from app.core.model import Author
 from app.core.webhook_policy import retry_after_s
 from app.notifications import email_content
 from app.notifications.channel import Channel, Send

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from app.core.model import RegisteredAccount, Role
+from app.core.account import RegisteredAccount
+from app.core.model import Role
 from app.store.connections import Connection, Queries
 
 

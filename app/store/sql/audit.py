@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from app.core.model import Author
+from app.core.account import Author
 from app.store.connections import Connection
 
 Fields = dict[str, Any]

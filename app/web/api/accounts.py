@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from app.accounts import accounts
+from app.core.account import Account, RegisteredAccount
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount, Password
 from app.core.email import normalised
@@ -21,7 +22,8 @@ from app.core.errors import (
     RateLimited,
     StoreUnavailable,
 )
-from app.core.model import Account, Email, Name, RegisteredAccount, Role, Struct
+from app.core.formats import Email, Name
+from app.core.model import Role, Struct
 from app.core.tokens import expiry
 from app.web.api.devices import device_cookie, known_device
 from app.web.documents.sale import Page, ReservationDocument, reservation_document

@@ -10,8 +10,10 @@ from msgspec import Meta
 
 from app.accounts import api_keys
 from app.accounts.api_keys import KeyTerms
+from app.core.account import Account
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
-from app.core.model import Account, At, KeyRole, Name, Slug, Struct
+from app.core.formats import At, Name, Slug
+from app.core.model import KeyRole, Struct
 from app.core.scopes import SCOPES, Scope
 from app.store.sql.api_keys import ApiKey
 from app.web.documents.sale import Page

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from app import audit
+from app.core.account import Account
 from app.core.errors import StoreUnavailable
-from app.core.model import NAME, Account, At
+from app.core.formats import NAME, At
 from app.store.sql.audit import AuditFilter, Entry
 from app.web.documents.sale import Page
 from app.web.http.credentials import OPERATOR

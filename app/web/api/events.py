@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from app.catalogue import events
 from app.core import typed
+from app.core.account import Account
 from app.core.definitions import EventPatch, NewEvent, NewTicketType, TicketTypePatch
 from app.core.errors import (
     AlreadyExists,
@@ -20,7 +21,8 @@ from app.core.errors import (
     StoreUnavailable,
     TicketTypeNotFound,
 )
-from app.core.model import NAME, Account, At, EventId, TicketTypeId
+from app.core.formats import NAME, At
+from app.core.model import EventId, TicketTypeId
 from app.store.sql.events import EventFilter
 from app.web.documents.sale import (
     AvailabilityDocument,

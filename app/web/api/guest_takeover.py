@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from msgspec import Meta
 
+from app.core.account import Account
 from app.core.errors import (
     Conflict,
     CredentialInvalid,
@@ -14,7 +15,7 @@ from app.core.errors import (
     StoreUnavailable,
     WrongAccount,
 )
-from app.core.model import Account, ReservationId, Struct
+from app.core.model import ReservationId, Struct
 from app.notifications import addresses
 from app.web.documents.sale import ReservationDocument, reservation_document
 from app.web.http.credentials import ACCOUNT

@@ -10,9 +10,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from app.core.account import Account
 from app.core.csv_rows import csv_rows
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound, StoreUnavailable
-from app.core.model import NAME, Account, At, EventId, ReservationId, ReservationStatus, Slug
+from app.core.formats import NAME, At, Slug
+from app.core.model import EventId, ReservationId, ReservationStatus
 from app.reservations import orders
 from app.store.sql.orders import Order, OrderFilter
 from app.web.documents.sale import Page, ReservationDocument, reservation_document

@@ -10,7 +10,8 @@ from msgspec import Meta
 from app.accounts import password_resets
 from app.core.definitions import Password
 from app.core.errors import BacklogFull, Conflict, CredentialInvalid, RateLimited, StoreUnavailable
-from app.core.model import Email, Struct
+from app.core.formats import Email
+from app.core.model import Struct
 from app.core.password_resets import ResetSigner
 from app.web.api.mail_locale import browser_locale
 from app.web.http.client_ip import throttle_key

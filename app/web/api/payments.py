@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from app.core.errors import StoreUnavailable, ValidationFailed
-from app.core.model import OPAQUE
+from app.core.formats import OPAQUE
 from app.core.validation_messages import first_invalid_field
 from app.reservations import checkout
 from app.web.http.credentials import GATEWAY

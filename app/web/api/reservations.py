@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from app import metrics
+from app.core.account import Account
+from app.core.claims import BookingClaims
 from app.core.errors import (
     BacklogFull,
     BadHeader,
@@ -35,15 +37,8 @@ from app.core.errors import (
     ValidationFailed,
     WrongRoom,
 )
-from app.core.model import (
-    Account,
-    BookingClaims,
-    EventId,
-    Name,
-    Reservation,
-    ReservationId,
-    Struct,
-)
+from app.core.formats import Name
+from app.core.model import EventId, Reservation, ReservationId, Struct
 from app.reservations import operations, paid_elsewhere
 from app.reservations.operations import ENDED, Payment
 from app.web.api.reserve_body import ReserveBody

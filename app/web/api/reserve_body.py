@@ -7,7 +7,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from app.core.errors import ValidationFailed
-from app.core.model import BestAvailable, Item, NamedSeats, SeatId, Slug, Struct, TicketTypeId, Wanted
+from app.core.formats import SeatId, Slug
+from app.core.model import BestAvailable, Item, NamedSeats, Struct, TicketTypeId, Wanted
 
 _ONE_OF = "items, seat_ids and best_available"
 

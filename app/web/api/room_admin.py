@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from app.core.account import Account
 from app.core.errors import (
     AlreadyExists,
     BadHeader,
@@ -17,7 +18,8 @@ from app.core.errors import (
     RoomNotFound,
     StoreUnavailable,
 )
-from app.core.model import Account, RoomId, RoomSettings, Slug, VisitorId
+from app.core.formats import Slug
+from app.core.model import RoomId, RoomSettings, VisitorId
 from app.core.rules import RoomAction
 from app.store.away import stores_answer
 from app.waiting_room import control

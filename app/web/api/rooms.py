@@ -6,6 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from app.core.account import Account
+from app.core.claims import BookingClaims, PlaceClaims
 from app.core.clock import from_ms
 from app.core.email import mailbox
 from app.core.errors import (
@@ -30,20 +32,8 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import (
-    LOCALE,
-    SIX_DIGITS,
-    Account,
-    BookingClaims,
-    Email,
-    Place,
-    PlaceClaims,
-    Quantity,
-    RoomId,
-    RoomStatus,
-    Struct,
-    VisitorId,
-)
+from app.core.formats import LOCALE, SIX_DIGITS, Email, Quantity
+from app.core.model import Place, RoomId, RoomStatus, Struct, VisitorId
 from app.core.tokens import new_visitor_id
 from app.notifications import addresses
 from app.store.sql.mailboxes import NewMailbox

@@ -8,6 +8,7 @@ import hashlib
 import msgspec
 
 from app.catalogue import events
+from app.core.account import Account
 from app.core.definitions import NewSeats
 from app.core.errors import (
     AlreadyExists,
@@ -18,7 +19,7 @@ from app.core.errors import (
     Restoring,
     StoreUnavailable,
 )
-from app.core.model import Account, EventId
+from app.core.model import EventId
 from app.reservations import seat_map
 from app.web.documents.sale import (
     CachedSeatMap,

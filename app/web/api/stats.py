@@ -11,9 +11,10 @@ import msgspec
 import psutil
 
 from app import metrics
+from app.core.account import Account
 from app.core.clock import from_ms, now_ms
 from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
-from app.core.model import Account, EventId, RoomId, RoomState
+from app.core.model import EventId, RoomId, RoomState
 from app.monitoring import stats
 from app.monitoring.stats import RoomFigures
 from app.store.sql.orders import ReservationCounts

@@ -8,9 +8,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from app.core.account import Account
 from app.core.definitions import Words
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
-from app.core.model import URL, Account, NoticeType, Struct
+from app.core.formats import URL
+from app.core.model import NoticeType, Struct
 from app.notifications.channels import webhooks
 from app.store.sql.webhooks import Webhook
 from app.web.documents.sale import Page

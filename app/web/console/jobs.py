@@ -9,8 +9,9 @@ from quart import Response
 
 from app.catalogue import events
 from app.core.errors import Conflict, RoleRequired, ValidationFailed
+from app.core.formats import SLUG
 from app.core.jobs import SUBJECT_MAX, TEXT_MAX, UNFINISHED, JobKind, JobRequest
-from app.core.model import SLUG, Event, EventId, Role
+from app.core.model import Event, EventId, Role
 from app.jobs import control as jobs
 from app.store.sql.jobs import Failure, Job
 from app.web.api.orders import CSV

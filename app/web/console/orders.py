@@ -13,7 +13,8 @@ from quart import Response
 from app import metrics
 from app.catalogue import events as catalog
 from app.core.errors import Conflict, ValidationFailed
-from app.core.model import SLUG, Event, EventId, ReservationId, ReservationStatus
+from app.core.formats import SLUG
+from app.core.model import Event, EventId, ReservationId, ReservationStatus
 from app.core.seating import seat_words
 from app.reservations import orders
 from app.reservations.orders import OrderStory

@@ -16,7 +16,8 @@ import msgspec
 from app.core import currencies, typed
 from app.core.definition_errors import Keys, find_errors
 from app.core.definitions import EventDefinition
-from app.core.model import PATTERN_MEANS, ZONE, Event, Room, TicketType, TicketTypeId
+from app.core.formats import PATTERN_MEANS, ZONE
+from app.core.model import Event, Room, TicketType, TicketTypeId
 from app.core.seating import new_slug
 from app.core.zones import UTC, zones
 

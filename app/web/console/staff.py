@@ -10,8 +10,9 @@ from quart import Response
 
 from app.accounts import accounts, console_sessions
 from app.accounts.console_sessions import SIGN_IN_S
+from app.core.account import Account, Author
 from app.core.errors import CredentialInvalid, RoleRequired
-from app.core.model import Account, Author, Role
+from app.core.model import Role
 from app.core.tokens import expiry
 from app.store.sql.sign_ins import SignIn
 from app.web.http.credentials import STAFF, author, cookie_name, cookies

@@ -8,8 +8,9 @@ import msgspec
 from quart import Response
 
 from app.accounts import accounts
+from app.core.account import RegisteredAccount
 from app.core.errors import Conflict, ValidationFailed
-from app.core.model import RegisteredAccount, Role
+from app.core.model import Role
 from app.store.sql.accounts import AccountFilter
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, one_of, page_number, to_page

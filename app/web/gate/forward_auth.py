@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from app import metrics
+from app.core.claims import PassClaims, session_id, session_of
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
@@ -30,7 +31,7 @@ from app.core.errors import (
 )
 from app.core.gating import Visit, plain_path
 from app.core.handover import Ticket, ticket_in, without_ticket
-from app.core.model import PassClaims, Place, RoomId, RoomSettings, Struct, session_id, session_of
+from app.core.model import Place, RoomId, RoomSettings, Struct
 from app.core.tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
 from app.gate.sessions import Entering

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
+from app.core.claims import BookingClaims, PassClaims, session_of
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
@@ -15,7 +16,7 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import BookingClaims, PassClaims, RoomId, RoomSettings, VisitorId, session_of
+from app.core.model import RoomId, RoomSettings, VisitorId
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY
 from app.web.http.credentials import BOOKING_COOKIE, PLACE_PREFIX, cookies

@@ -15,6 +15,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.accounts import accounts, api_keys
 from app.catalogue import events
+from app.core.account import Account, Author
+from app.core.claims import BookingClaims, PlaceClaims
 from app.core.clock import now_ms
 from app.core.errors import (
     BookingTokenExpired,
@@ -27,17 +29,7 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import (
-    Account,
-    Author,
-    BookingClaims,
-    EventId,
-    PlaceClaims,
-    Reservation,
-    Role,
-    RoomId,
-    VisitorId,
-)
+from app.core.model import EventId, Reservation, Role, RoomId, VisitorId
 from app.web.http.client_ip import throttle_key
 from app.web.http.routes import Auth, Request
 

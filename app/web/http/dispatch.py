@@ -22,7 +22,7 @@ from app.core.errors import (
     StoreUnavailable,
     TicketTypeNotFound,
 )
-from app.core.model import OPAQUE, SLUG
+from app.core.formats import OPAQUE, SLUG
 from app.store.spans import RECORD, Record
 from app.web.http import cache_control
 from app.web.http import request_log as lines

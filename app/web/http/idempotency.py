@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from app.core.account import Account
 from app.core.errors import IdempotencyKeyReused
-from app.core.model import Account
 from app.store.away import stores_answer
 from app.store.sql import idempotency
 from app.store.sql.idempotency import Reply

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from app.core.account import Account
 from app.core.errors import EventNotAllowed, ReservationNotFound, ScopeRequired
-from app.core.model import Account
 from app.store.away import stores_answer
 from app.store.sql import reservations
 from app.web.http.credentials import Asker

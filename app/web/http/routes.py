@@ -14,11 +14,11 @@ from arq.connections import ArqRedis
 from app.accounts.passwords import Passwords
 from app.accounts.signing_keys import Keyring
 from app.catalogue.hidden import Hidden
+from app.core.account import Account
 from app.core.devices import DeviceSigner
 from app.core.email import ClaimSigner, Traces
 from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
-from app.core.model import Account
 from app.core.scopes import Scope
 from app.core.tokens import PlaceSigner
 from app.gate.ended_sessions import EndedSessions

@@ -12,8 +12,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 
 from app import metrics
+from app.core.account import Account
 from app.core.errors import RateLimited
-from app.core.model import Account
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, Stores
 from app.web.http.client_ip import throttle_key

@@ -17,9 +17,10 @@ import segno
 from markupsafe import Markup
 from quart import Response
 
+from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid, RateLimited
 from app.core.handover import CarryCode
-from app.core.model import PlaceClaims, RoomId, VisitorId
+from app.core.model import RoomId, VisitorId
 from app.waiting_room import queue
 from app.web.http.credentials import WITHOUT_TOKEN
 from app.web.http.routes import Request

@@ -18,7 +18,8 @@ from quart import request as quart_request
 from werkzeug.exceptions import NotFound as NotFoundError
 
 from app.core.errors import NotFound, Refusal, Retryable
-from app.core.model import OPAQUE, RoomId
+from app.core.formats import OPAQUE
+from app.core.model import RoomId
 from app.store.spans import RECORD
 from app.web.http import deadlines
 from app.web.http.credentials import is_staff_call

@@ -39,17 +39,8 @@ from app.core.errors import (
     SoldOut,
     ValidationFailed,
 )
-from app.core.model import (
-    SEAT_ID,
-    BestAvailable,
-    EventId,
-    Item,
-    NamedSeats,
-    Reservation,
-    RoomId,
-    TicketTypeId,
-    Wanted,
-)
+from app.core.formats import SEAT_ID
+from app.core.model import BestAvailable, EventId, Item, NamedSeats, Reservation, RoomId, TicketTypeId, Wanted
 from app.core.seating import type_of
 from app.reservations import operations, paid_elsewhere
 from app.reservations.operations import Payment

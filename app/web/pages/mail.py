@@ -8,6 +8,7 @@ import msgspec
 from quart import Response
 
 from app.core import typed
+from app.core.account import Account
 from app.core.email import mailbox
 from app.core.errors import (
     Conflict,
@@ -18,7 +19,7 @@ from app.core.errors import (
     ValidationFailed,
     WrongAccount,
 )
-from app.core.model import Account, ReservationId, RoomId
+from app.core.model import ReservationId, RoomId
 from app.notifications import addresses
 from app.waiting_room import queue
 from app.web.api.accounts import LoginBody, logged_in

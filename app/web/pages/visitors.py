@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from quart import Response
 
+from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
@@ -18,7 +19,7 @@ from app.core.errors import (
     PlaceNotFound,
     WrongRoom,
 )
-from app.core.model import BookingClaims, Place, PlaceClaims, Room, RoomId, RoomStatus
+from app.core.model import Place, Room, RoomId, RoomStatus
 from app.core.tokens import new_visitor_id
 from app.waiting_room import queue
 from app.web.documents.waiting_room import place_document, place_token

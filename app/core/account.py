@@ -1,0 +1,40 @@
+"""Who acts: holders of tokens, authors of changes, accounts as they are stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from app.core.model import Role, Struct
+from app.core.scopes import KeyRights
+
+
+class Account(Struct, frozen=True):
+    """The holder of an access token; `jti` is the token's id, empty for an API key, which has `key`."""
+
+    subject: str
+    role: Role
+    jti: str = ""
+    key: KeyRights | None = None
+
+
+class Author(Struct, frozen=True):
+    """The author of a change, for the audit log: staff with an access token, or the command line."""
+
+    subject: str
+    role: Role | Literal["cli"]
+    request_id: str = ""
+
+
+COMMAND_LINE = Author(subject="cli", role="cli")
+
+
+class RegisteredAccount(Struct, frozen=True):
+    """An account as Postgres keeps it; `account_id` is the subject of its access tokens."""
+
+    account_id: str
+    email: str
+    name: str
+    role: Role
+    password_hash: str
+    created_at: datetime

@@ -1,0 +1,53 @@
+"""What tokens say once their signature was checked."""
+
+from __future__ import annotations
+
+from app.core.model import RoomId, Struct, VisitorId
+
+
+class PlaceClaims(Struct, frozen=True):
+    """The claims of a place token: visitor, room, number in an epoch of the room, tickets wanted."""
+
+    room_id: RoomId
+    visitor_id: VisitorId
+    queue_number: int | None
+    epoch: int
+    quantity: int = 0  # as in `Place`; not 0: was perhaps passed over, and stands there still
+    generation: str = ""  # of the room
+
+
+class BookingClaims(Struct, frozen=True):
+    """What a booking token says (api.md, "Credentials"); times in whole seconds as in RFC 7519."""
+
+    room_id: RoomId  # aud
+    visitor_id: VisitorId  # sub
+    jti: str
+    iat: int
+    exp: int  # also the session: `active` holds exp * 1000 as score
+    generation: str | None = None  # of the room; None for tokens from before they had one
+
+
+class PassClaims(Struct, frozen=True):
+    """What a pass of the gate says; times in whole seconds. `sid` names the session, see `session_id`."""
+
+    room_id: RoomId  # aud
+    visitor_id: VisitorId  # sub
+    sid: str
+    iat: int
+    exp: int
+    began: int  # when the session was claimed; renewed ones are counted from it
+    net: str = ""  # the client's network as a keyed hash, where the pass is bound to it
+    generation: str | None = None  # as in `BookingClaims`
+
+
+def session_id(visitor_id: VisitorId, queue_number: int) -> str:
+    """The name of a session: who, and with which number; a later turn of theirs is another session."""
+    return f"{visitor_id}-{queue_number}"
+
+
+def session_of(sid: str) -> tuple[VisitorId, int] | None:
+    """Who, and with which number; None: it names no session."""
+    visitor_id, _, number = sid.rpartition("-")
+    if not visitor_id or not number.isascii() or not number.isdigit() or len(number) > 15:
+        return None
+    return VisitorId(visitor_id), int(number)
