@@ -13,7 +13,7 @@ from app.core.errors import BacklogFull, Conflict, CredentialInvalid, RateLimite
 from app.core.formats import Email
 from app.core.model import Struct
 from app.core.password_resets import ResetSigner
-from app.web.api.mail_locale import browser_locale
+from app.web.api.mailbox import browser_locale
 from app.web.http.client_ip import throttle_key
 from app.web.http.routes import Request, Response, empty, endpoint
 

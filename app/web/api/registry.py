@@ -13,6 +13,7 @@ from app.web.api import (
     orders,
     password_resets,
     payments,
+    place_email,
     reservations,
     room_admin,
     rooms,
@@ -25,6 +26,7 @@ from app.web.http.routes import ENDPOINTS, Endpoint
 
 _MODULES = (
     rooms,
+    place_email,
     forward_auth,
     events,
     seats,

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.core.account import Account
 from app.core.claims import BookingClaims, PlaceClaims
 from app.core.clock import from_ms
 from app.core.email import mailbox
@@ -16,7 +15,6 @@ from app.core.errors import (
     LeftQueue,
     LimitExceeded,
     NoShow,
-    NotFound,
     NotWaiting,
     PlaceNotFound,
     RateLimited,
@@ -32,14 +30,12 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.formats import LOCALE, SIX_DIGITS, Email, Quantity
-from app.core.model import Place, RoomId, RoomStatus, Struct, VisitorId
+from app.core.formats import LOCALE, Email, Quantity
+from app.core.model import Place, RoomId, RoomStatus, Struct
 from app.core.tokens import new_visitor_id
-from app.notifications import addresses
-from app.store.sql.mailboxes import NewMailbox
 from app.waiting_room import queue, room_lists
 from app.waiting_room.queue import Joining
-from app.web.api.mail_locale import mail_locale
+from app.web.api.mailbox import keep_mailbox
 from app.web.documents.sale import Page
 from app.web.documents.waiting_room import (
     BookingTokenDocument,
@@ -50,10 +46,8 @@ from app.web.documents.waiting_room import (
     status_document,
 )
 from app.web.http.cache_control import PRIVATE, shared
-from app.web.http.client_ip import throttle_key
 from app.web.http.credentials import (
     PLACE,
-    PLACE_PREFIX,
     bearer,
     booking_cookie,
     may_identify,
@@ -68,7 +62,7 @@ TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
 IN_ROOM = (RoomNotFound, Restoring, *AWAY)  # what needs the room itself
 ENDINGS = (NoShow, SessionExpired, LeftQueue, SessionDone, RemovedFromQueue)
-_PRIVATE = (b"cache-control", b"no-store")
+NO_STORE = (b"cache-control", b"no-store")
 COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
 
 
@@ -80,20 +74,6 @@ class JoinBody(Struct, frozen=True):
     invite: None = None  # for invitations and proofs to come; nobody is to think that one counted
     proof: None = None
     quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
-
-
-class MailboxDocument(Struct, frozen=True):
-    """Where mails to me go; `asked`: a confirmation was sent there, or is about to be."""
-
-    email: str
-    confirmed: bool
-    asked: bool
-
-
-class CodeBody(Struct, frozen=True):
-    """The code in the mail that asks for a confirmation."""
-
-    code: Annotated[str, Meta(pattern=SIX_DIGITS)]
 
 
 class PlaceChange(Struct, frozen=True):
@@ -182,35 +162,8 @@ async def join(request: Request, body: JoinBody) -> Response:
     )
     place, now = await queue.join(app.queues, room_id, joining)
     if email is not None or (known and place.new and bearer(request)):
-        await _keep_mailbox(request, email, body.locale or "", room_id, place)
+        await keep_mailbox(request, email, body.locale or "", room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)
-
-
-async def _keep_mailbox(
-    request: Request, email: str | None, locale: str, room_id: RoomId, place: Place
-) -> None:
-    """Where they want to be written to: an address they leave, or the one of their account."""
-    token = bearer(request)
-    account = await request.app.keyring.read(token) if token and not token.startswith(PLACE_PREFIX) else None
-    stores, locale = request.app.stores, await mail_locale(request, room_id, locale)
-    if email is not None:
-        guest = account is None
-        await addresses.keep(stores, new_mailbox(request, place.visitor_id, email, locale, guest=guest))
-    elif isinstance(account, Account):
-        new = new_mailbox(request, place.visitor_id, "", locale, guest=False)
-        await addresses.keep_of_account(stores, request.app.traces, new._replace(account_id=account.subject))
-
-
-def new_mailbox(
-    request: Request, visitor_id: VisitorId, email: str, locale: str, *, guest: bool
-) -> NewMailbox:
-    """The address that a visitor of this room leaves by this request; empty: their account's."""
-    traces = request.app.traces
-    return NewMailbox(
-        *(request.params["room_id"], visitor_id, email, locale, guest),
-        recipient=traces.recipient(email) if email else b"",
-        client=traces.client(throttle_key(request.client)),
-    )
 
 
 async def _known(request: Request) -> PlaceClaims | None:
@@ -287,7 +240,7 @@ async def claim(request: Request, claims: PlaceClaims) -> Response:
     token, exp = booking_token(app, room_id, found, now)
     document = BookingTokenDocument(token, expires_at=from_ms(exp * 1000))
     return json_response(
-        201 if found.new else 200, document, [booking_cookie(request, room_id, token, exp), _PRIVATE]
+        201 if found.new else 200, document, [booking_cookie(request, room_id, token, exp), NO_STORE]
     )
 
 
@@ -320,57 +273,6 @@ async def leave(request: Request, claims: PlaceClaims) -> Response:
     return empty()
 
 
-@endpoint(
-    "DELETE",
-    "/v1/rooms/{room_id}/places/me/email",
-    tag=TAG,
-    auth=PLACE,
-    answers={204: None},
-    errors=IN_ROOM,
-)
-async def forget_email(request: Request, claims: PlaceClaims) -> Response:
-    """Delete my e-mail address in this room, and the e-mails to it."""
-    room_id = RoomId(request.params["room_id"])
-    await request.app.status_board.current(room_id)
-    await addresses.forget(request.app.stores, room_id, claims.visitor_id)
-    return empty()
-
-
-@endpoint(
-    "GET",
-    "/v1/rooms/{room_id}/places/me/email",
-    tag=TAG,
-    auth=PLACE,
-    answers={200: MailboxDocument},
-    errors=(NotFound, *IN_ROOM),
-)
-async def read_email(request: Request, claims: PlaceClaims) -> Response:
-    """Get my e-mail address in this room, and whether it is confirmed."""
-    room_id = RoomId(request.params["room_id"])
-    await request.app.status_board.current(room_id)
-    found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
-    if found is None:
-        raise NotFound("You left no e-mail address in this room.")
-    return json_response(200, MailboxDocument(found.email, found.confirmed, found.asked), [_PRIVATE])
-
-
-@endpoint(
-    "POST",
-    "/v1/rooms/{room_id}/places/me/email/confirm",
-    tag=TAG,
-    auth=PLACE,
-    body=CodeBody,
-    answers={204: None},
-    errors=IN_ROOM,
-)
-async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
-    """Confirm my e-mail address by the six digits that were sent there; five tries."""
-    room_id = RoomId(request.params["room_id"])
-    await request.app.status_board.current(room_id)
-    await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)
-    return empty()
-
-
 async def _place_response(
     request: Request,
     found: Place,
@@ -383,4 +285,4 @@ async def _place_response(
     token = place_token(app.places, found, now, room_id, sent)
     rate = room.settings.admission_rate_per_minute
     document = place_document(room_id, found, now, rate, token)
-    return json_response(status, document, [place_cookie(request, room_id, token), _PRIVATE])
+    return json_response(status, document, [place_cookie(request, room_id, token), NO_STORE])

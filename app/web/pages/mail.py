@@ -24,8 +24,7 @@ from app.notifications import addresses
 from app.waiting_room import queue
 from app.web.api.accounts import LoginBody, logged_in
 from app.web.api.guest_takeover import ClaimQuery
-from app.web.api.mail_locale import mail_locale
-from app.web.api.rooms import new_mailbox
+from app.web.api.mailbox import mail_locale, new_mailbox
 from app.web.http.bodies import read_query
 from app.web.http.credentials import cookies
 from app.web.http.routes import Request
