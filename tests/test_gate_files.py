@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import yaml
 
-from app.web.gate.forward_auth import GateQuery
+from app.web.gate.gate_request import GateQuery
 from app.web.gate.passes import PASS_COOKIE
 
 ROOT = Path(__file__).parents[1]

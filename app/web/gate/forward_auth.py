@@ -7,13 +7,10 @@ never see us.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal, NamedTuple, TypeVar
-from urllib.parse import quote
+from typing import TypeVar
 
 import msgspec
-from msgspec import Meta
 
 from app import metrics
 from app.core.claims import PassClaims, session_id, session_of
@@ -23,61 +20,35 @@ from app.core.errors import (
     CredentialMissing,
     ForeignOrigin,
     NotFound,
-    Refusal,
     Restoring,
     RoomNotFound,
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.gating import Visit, plain_path
-from app.core.handover import Ticket, ticket_in, without_ticket
-from app.core.model import Place, RoomId, RoomSettings, Struct
+from app.core.handover import Ticket
+from app.core.model import Place, RoomId, RoomSettings
 from app.core.tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
 from app.gate.sessions import Entering
-from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_safe
-from app.web.gate.passes import Presented, generation_of, pass_cookie, shown_by
+from app.web.gate.addresses import host_of
+from app.web.gate.answers import bypass, let_through, redirect, to_queue_page, with_pass
+from app.web.gate.gate_request import (
+    GateQuery,
+    GateRequest,
+    bypass_reason,
+    gate_request,
+    is_foreign,
+)
+from app.web.gate.passes import Presented, generation_of, shown_by
 from app.web.http.credentials import network_of
-from app.web.http.dispatch import refuse
-from app.web.http.origins import NOT_FOREIGN, SAFE
 from app.web.http.routes import App, Request, Response, empty, endpoint
 
 T = TypeVar("T")
 
 PASSED = metrics.GATE.labels("passed")  # looked up once: it is counted for each request of a shop
-QUEUE_HEADER = b"x-fairgate-queue"
-BYPASS_HEADER = b"x-fairgate-bypass"
-REDIRECT, UNAUTHORISED = 302, 401
 AWAY = (StoreUnavailable, Restoring)
 # No store tells of the room: passes are all there is.
 UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")
-
-
-class GateQuery(Struct, frozen=True):
-    """Where the visitor wanted to go, and how a proxy takes our no: `401` where it cannot hand on a 302."""
-
-    return_to: Annotated[str, Meta(max_length=ADDRESS_MAX)] = ""
-    deny: Literal["", "302", "401"] = ""
-    tickets: Literal["", "keep"] = ""
-
-
-class GateRequest(NamedTuple):
-    """What the visitor asked the proxy for, at the gate of which room."""
-
-    room_id: RoomId
-    settings: RoomSettings
-    address: str  # the whole of it, without a ticket; "" where the proxy does not tell, or tells nonsense
-    ticket: str
-    method: str
-    is_page: bool  # a browser opens a page: it can be sent elsewhere
-    tidied: bool  # and is sent from an address with a ticket to the one without
-    secure: bool
-    deny: int  # the status a redirect has
-    now_s: int
-
-    def back(self) -> str:
-        """Where to send them back to, if it is on a host of the room; else ""."""
-        return allowed(self.address, self.settings)
 
 
 @endpoint(
@@ -121,82 +92,32 @@ async def gate(request: Request, query: GateQuery) -> Response:
     """
     room_id = RoomId(request.params["room_id"])
     settings = await request.app.gate_rooms.settings(room_id) or UNKNOWN
-    asked = _asked(request, query, room_id, settings)
-    if why := _bypassed(request, asked):
-        return _bypass(why)
+    asked = gate_request(request, query, room_id, settings)
+    if why := bypass_reason(request, asked):
+        return bypass(why)
     shown = await shown_by(request, room_id, settings)
     if shown.inside and (answer := await _inside(request, asked, shown)):
         return answer
-    if _is_foreign(request, asked):
+    if is_foreign(request, asked):
         raise ForeignOrigin("A page of another site sent this; it cannot start a session.")
     if asked.ticket and (claims := await _redeemed(request, asked)):
         metrics.GATE.labels("handed_over").inc()
-        return _pass(request, asked, claims)
+        return with_pass(request, asked, claims)
     if shown.final:
-        return _to_queue_page(request, asked, shown.refusal)
+        return to_queue_page(request, asked, shown.refusal)
     try:
         place = await _entered(request, asked, shown)
     except AWAY:
         if settings.gate_fail == "open":
-            return _bypass("gate_fail=open")
+            return bypass("gate_fail=open")
         place = None
     if place is None and settings.gate_fail == "open" and request.app.queues.postgres.away:
-        return _bypass("gate_fail=open")  # nobody is called meanwhile, crowd or not
+        return bypass("gate_fail=open")  # nobody is called meanwhile, crowd or not
     if place is None:
         metrics.GATE.labels("queued").inc()
-        return _to_queue_page(request, asked, shown.refusal)
+        return to_queue_page(request, asked, shown.refusal)
     metrics.GATE.labels("entered").inc()
-    return _let_in(await _claims_of(request, asked, place), request, asked)
-
-
-def _asked(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> GateRequest:
-    address = asked_address(request, query.return_to)
-    address = address if is_safe(address) else ""
-    method = asked_method(request)
-    # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
-    mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
-    accept = request.header(b"accept") or ""
-    is_page = method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept
-    return GateRequest(
-        room_id=room_id,
-        settings=settings,
-        address=without_ticket(address),
-        ticket=ticket_in(address),
-        method=method,
-        is_page=is_page,
-        tidied=is_page and query.tickets != "keep",
-        secure=address.lower().startswith("https:") or request.is_secure(),
-        deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
-        now_s=int(time.time()),
-    )
-
-
-def _is_foreign(request: Request, asked: GateRequest) -> bool:
-    """Whether a page that is not the shop's sent this, a form, say.
-
-    It comes without the visitor's pass, and the new one would replace it. From what a foreign page merely
-    loads browsers take no such cookie, and whoever follows a link is a visitor.
-    """
-    site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
-    if asked.method in SAFE or site in NOT_FOREIGN:
-        return False
-    if origin is None:
-        return site is not None
-    is_shops = host_of(origin) and host_of(origin) == host_of(asked.address)
-    return not is_shops and not allowed(origin, asked.settings)
-
-
-def _bypassed(request: Request, asked: GateRequest) -> str:
-    """Why they pass whoever they are; "" if they do not."""
-    if asked.settings.gate_mode == "off":
-        return "gate_mode=off"
-    rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
-    if not rules:
-        return ""
-    path = plain_path(asked.address) if asked.address else ""
-    visit = Visit(path, asked.method, request.client, request.headers)
-    number = rules.first(visit)
-    return f"rule={number}" if number else ""
+    return let_through(await _claims_of(request, asked, place), request, asked)
 
 
 async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Response | None:
@@ -207,10 +128,10 @@ async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Res
         if claims is None:
             return None
         metrics.GATE.labels("renewed").inc()
-        return _let_in(claims, request, asked)
+        return let_through(claims, request, asked)
     PASSED.inc()
     if asked.ticket and asked.tidied and (back := asked.back()):
-        return _to(back, asked)  # a reload of the address they came back to, or the way back to it
+        return redirect(back, asked)  # a reload of the address they came back to, or the way back to it
     return empty()
 
 
@@ -301,43 +222,3 @@ async def _new_pass(request: Request, asked: GateRequest, sid: str, ends_ms: int
 def _number(claims: PassClaims) -> int:
     found = session_of(claims.sid)
     return found[1] if found else 0
-
-
-def _pass(request: Request, asked: GateRequest, claims: PassClaims) -> Response:
-    """A ticket was good: to the same address without it, with a pass."""
-    cookie = pass_cookie(request, claims, asked.secure)
-    return _to(asked.back(), asked, cookie) if asked.tidied else Response(204, b"", [cookie])
-
-
-def _let_in(claims: PassClaims, request: Request, asked: GateRequest) -> Response:
-    """A new pass, and on they go; from an address with a ticket to the one without."""
-    if asked.ticket and asked.tidied and asked.back():
-        return _pass(request, asked, claims)
-    return Response(204, b"", [pass_cookie(request, claims, asked.secure)])
-
-
-def _bypass(why: str) -> Response:
-    metrics.GATE.labels("bypassed").inc()
-    return Response(204, b"", [(BYPASS_HEADER, why.encode())])
-
-
-def _to(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) -> Response:
-    told = [(b"location", address.encode()), (b"cache-control", b"no-store"), *headers]
-    return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
-
-
-def _to_queue_page(request: Request, asked: GateRequest, refusal: Refusal | None) -> Response:
-    """To the queue page, and from there back to where they wanted to go; its address for who is no page."""
-    address = f"{request.origin()}/rooms/{asked.room_id}"
-    if return_to := asked.back():
-        address += f"?return_to={quote(return_to, safe='')}"
-    queue = QUEUE_HEADER, address.encode()
-    if asked.is_page and asked.deny == REDIRECT:
-        return _to(address, asked, queue)
-    refusal = refusal or CredentialMissing("Wait in the queue first: its page is at `queue_url`.")
-    refusal.members["queue_url"] = address
-    response = refuse(refusal)
-    if not asked.is_page:
-        return msgspec.structs.replace(response, headers=[*response.headers, queue])
-    headers = [*response.headers, queue, (b"location", address.encode())]
-    return msgspec.structs.replace(response, status=UNAUTHORISED, headers=headers)

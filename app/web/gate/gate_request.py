@@ -1,0 +1,95 @@
+"""What a visitor asked the proxy for, as the proxy's request to the gate tells it."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta
+
+from app.core.gating import Visit, plain_path
+from app.core.handover import ticket_in, without_ticket
+from app.core.model import RoomId, RoomSettings, Struct
+from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_safe
+from app.web.http.origins import NOT_FOREIGN, SAFE
+from app.web.http.routes import Request
+
+REDIRECT, UNAUTHORISED = 302, 401
+
+
+class GateQuery(Struct, frozen=True):
+    """Where the visitor wanted to go, and the refusal that the proxy can pass on: `401` if not a 302."""
+
+    return_to: Annotated[str, Meta(max_length=ADDRESS_MAX)] = ""
+    deny: Literal["", "302", "401"] = ""
+    tickets: Literal["", "keep"] = ""
+
+
+class GateRequest(NamedTuple):
+    """What the visitor asked the proxy for, at the gate of which room."""
+
+    room_id: RoomId
+    settings: RoomSettings
+    address: str  # the whole of it, without a ticket; "" where the proxy does not tell, or tells nonsense
+    ticket: str
+    method: str
+    is_page: bool  # a browser opens a page: it can be sent elsewhere
+    tidied: bool  # and is sent from an address with a ticket to the one without
+    secure: bool
+    deny: int  # the status a redirect has
+    now_s: int
+
+    def back(self) -> str:
+        """Where to send them back to, if it is on a host of the room; else ""."""
+        return allowed(self.address, self.settings)
+
+
+def gate_request(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> GateRequest:
+    """Read what the visitor asked for off the proxy's request."""
+    address = asked_address(request, query.return_to)
+    address = address if is_safe(address) else ""
+    method = asked_method(request)
+    # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
+    mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
+    accept = request.header(b"accept") or ""
+    is_page = method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept
+    return GateRequest(
+        room_id=room_id,
+        settings=settings,
+        address=without_ticket(address),
+        ticket=ticket_in(address),
+        method=method,
+        is_page=is_page,
+        tidied=is_page and query.tickets != "keep",
+        secure=address.lower().startswith("https:") or request.is_secure(),
+        deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
+        now_s=int(time.time()),
+    )
+
+
+def is_foreign(request: Request, asked: GateRequest) -> bool:
+    """Whether a page of another site sent this, such as a form.
+
+    It comes without the visitor's pass, and the new one would replace it. From what a foreign page merely
+    loads browsers take no such cookie, and whoever follows a link is a visitor.
+    """
+    site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
+    if asked.method in SAFE or site in NOT_FOREIGN:
+        return False
+    if origin is None:
+        return site is not None
+    is_shops = host_of(origin) and host_of(origin) == host_of(asked.address)
+    return not is_shops and not allowed(origin, asked.settings)
+
+
+def bypass_reason(request: Request, asked: GateRequest) -> str:
+    """Why anybody passes here; "" if not everybody does."""
+    if asked.settings.gate_mode == "off":
+        return "gate_mode=off"
+    rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
+    if not rules:
+        return ""
+    path = plain_path(asked.address) if asked.address else ""
+    visit = Visit(path, asked.method, request.client, request.headers)
+    number = rules.first(visit)
+    return f"rule={number}" if number else ""
