@@ -133,7 +133,7 @@ async def cancel(gate: Gate, room_id: RoomId, visitor_id: VisitorId) -> bool:
             return False
         await sessions.end_session(stores.postgres, room_id, visitor_id, number)
         keys = RoomKeys(room_id)
-        await gate.queues.rooms.loaded(
+        await gate.queues.loaded_rooms.when_loaded(
             room_id, lambda: gate_scripts.end_session(stores.redis, keys, visitor_id, number)
         )
     return True

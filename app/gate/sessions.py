@@ -31,7 +31,8 @@ from app.store.scripts import gate as gate_scripts
 from app.store.scripts.gate import BeingRestored, RenewRecord
 from app.store.scripts.room import NO_DRAW, NO_TOKEN, JoinRecord
 from app.store.sql import sessions
-from app.waiting_room.queue import JOIN_REFUSALS, Answer, Outcome, Queues, RoomScript, decide, submit
+from app.waiting_room.queue import JOIN_REFUSALS, Queues, submit
+from app.waiting_room.room_script import Answer, Outcome, RoomScript, decide
 
 
 class Entering(NamedTuple):
@@ -81,7 +82,7 @@ async def redeem(gate: Gate, ticket: Ticket) -> int:
         )
 
     with stores_answer():
-        return await queues.rooms.loaded(ticket.room_id, ask)
+        return await queues.loaded_rooms.when_loaded(ticket.room_id, ask)
 
 
 async def renew(
@@ -115,14 +116,14 @@ async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *
     Raises RoomNotFound, NotFound, Restoring, StoreUnavailable.
     """
     queues, keys = gate.queues, RoomKeys(room_id)
-    await queues.rooms.get(room_id)
+    await queues.loaded_rooms.get(room_id)
     with sessions_known():
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if not await sessions.end_session(connection, room_id, visitor_id, number):
                 raise NotFound("There is no such session.")
             thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
             await audit.record(connection, by, "end", thing, after={"ended": True})
-        await queues.rooms.loaded(
+        await queues.loaded_rooms.when_loaded(
             room_id, lambda: gate_scripts.end_session(queues.stores.redis, keys, visitor_id, number)
         )
 
@@ -134,7 +135,7 @@ async def renew_for_shop(
 
     Raises RoomNotFound, NotFound, SessionDone, Restoring, StoreUnavailable.
     """
-    room = await gate.queues.rooms.read(room_id)
+    room = await gate.queues.loaded_rooms.read(room_id)
     began = await began_s(gate, room_id, visitor_id, number)
     ends_ms = await renew(gate, room_id, visitor_id, number, began, room.settings)
     if not ends_ms:
@@ -180,7 +181,7 @@ async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -
 async def _renew_batch(queues: Queues, room_id: RoomId, batch: list[RenewRecord]) -> Sequence[int]:
     keys = RoomKeys(room_id)
     with sessions_known():
-        ends = await queues.rooms.loaded(
+        ends = await queues.loaded_rooms.when_loaded(
             room_id, lambda: gate_scripts.renew(queues.stores.redis, keys, batch)
         )
     renewed = [

@@ -59,7 +59,7 @@ async def room(queues: Queues, room_id: RoomId) -> RoomFigures:
     """One room. Raises RoomNotFound, Restoring, StoreUnavailable."""
     with stores_answer():
         known, status = await queue.status(queues, room_id)
-        return await queues.rooms.loaded(room_id, lambda: _figures(queues, known, status))
+        return await queues.loaded_rooms.when_loaded(room_id, lambda: _figures(queues, known, status))
 
 
 async def waits_s(queues: Queues, room_id: RoomId) -> dict[str, int] | None:

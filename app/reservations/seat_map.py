@@ -28,4 +28,4 @@ async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatR
         return await seat_rows.live_rows(rooms.stores.redis, keys)
 
     with stores_answer():
-        return await rooms.loaded(room_id, read)
+        return await rooms.when_loaded(room_id, read)

@@ -69,7 +69,7 @@ class LoadedRooms:
             self._compared[room_id] = now
             return (await self.read(room_id)).generation == generation
 
-    def hear(self, room_id: RoomId, status: RoomStatus) -> None:
+    def forget_if_replaced(self, room_id: RoomId, status: RoomStatus) -> None:
         """Forget a room that was deleted and created again since it was read, according to `status`."""
         room = self._known.get(room_id)
         if room is not None and room.generation != status.generation:
@@ -82,7 +82,7 @@ class LoadedRooms:
             return None
         return None if room.version < status.version or room.epoch < status.epoch else room
 
-    async def of(self, room_id: RoomId, status: RoomStatus) -> Room:
+    async def at_version(self, room_id: RoomId, status: RoomStatus) -> Room:
         """The room in the version of `status`, or newer; without Postgres the one we have."""
         if room := self.peek(room_id, status):
             return room
@@ -93,7 +93,7 @@ class LoadedRooms:
                 raise
             return self._known[room_id]
 
-    async def loaded(
+    async def when_loaded(
         self,
         room_id: RoomId,
         ask: Callable[[], Awaitable[T]],
@@ -137,9 +137,9 @@ class LoadedRooms:
         if done and not task.result():
             await asyncio.sleep(LOOK_AGAIN_S)  # another process restores it
         elif not done:
-            await self._look(room_id, task)
+            await self._until_it_answers(room_id, task)
 
-    async def _look(self, room_id: RoomId, task: asyncio.Task[bool]) -> None:
+    async def _until_it_answers(self, room_id: RoomId, task: asyncio.Task[bool]) -> None:
         while not task.done():
             try:
                 await room_scripts.status(self.stores.redis, RoomKeys(room_id))

@@ -79,7 +79,7 @@ async def create_room(
         queues.stores.absent.forget("room", room_id)
         if event_id is None:
             await rebuild_room(queues.stores, room_id)
-    return await queues.rooms.get(room_id)
+    return await queues.loaded_rooms.get(room_id)
 
 
 async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSettings, *, by: Author) -> bool:
@@ -178,14 +178,14 @@ async def push(stores: Stores, room_id: RoomId) -> None:
 
 async def remove(queues: Queues, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:
     """Remove a visitor from the room for good. Raises RoomNotFound."""
-    await queues.rooms.get(room_id)
+    await queues.loaded_rooms.get(room_id)
     with stores_answer():
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if await sessions.insert_removed(connection, room_id, visitor_id):
                 thing = Thing("visitor", f"{room_id}/{visitor_id}")
                 await audit.record(connection, by, "remove", thing, after={"removed": True})
             await sessions.end_sessions(connection, room_id, visitor_id)
-        await queues.rooms.loaded(
+        await queues.loaded_rooms.when_loaded(
             room_id, lambda: room_scripts.remove(queues.stores.redis, RoomKeys(room_id), visitor_id)
         )
 
@@ -213,7 +213,7 @@ async def _change(
     """
     keys = RoomKeys(room_id)
     with stores_answer():
-        await queues.rooms.loaded(room_id, lambda: room_scripts.status(queues.stores.redis, keys))
+        await queues.loaded_rooms.when_loaded(room_id, lambda: room_scripts.status(queues.stores.redis, keys))
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             row = await rooms.lock_room(connection, room_id)
             if row is None:
@@ -227,7 +227,7 @@ async def _change(
                 await audit.record(connection, by, action, Thing("room", room_id), **fields)
         if after != before:
             await push(queues.stores, room_id)
-    return await queues.rooms.read(room_id)
+    return await queues.loaded_rooms.read(room_id)
 
 
 def _settings_alone(fields: Fields) -> Fields:

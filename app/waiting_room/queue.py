@@ -7,10 +7,9 @@ room is in `waiting_room/control.py`.
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -18,7 +17,7 @@ from app.core import errors, rules
 from app.core.claims import PlaceClaims
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.handover import CarryCode
-from app.core.model import Place, Room, RoomId, RoomStatus, VisitorId
+from app.core.model import Room, RoomId, RoomStatus, VisitorId
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -29,22 +28,15 @@ from app.store.postgres_watch import PostgresWatch
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
 from app.store.scripts.admission import EndingRecord
-from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
-from app.store.sql import rooms as room_rows
+from app.store.scripts.room import AskRecord, JoinRecord
 from app.store.sql import sessions
 from app.store.sql.ended_places import insert_ended
-from app.waiting_room.ended_places import load_endings
-from app.waiting_room.queue_numbers import reserve_numbers
+from app.waiting_room.room_script import Answer, Outcome, RoomScript, Throttle, decide, mark_busy
 
-Answer = tuple[Place, RoomStatus]
-Outcome = Answer | Exception
-Record = JoinRecord | AskRecord
 Item = TypeVar("Item")
 T = TypeVar("T")
 
-ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
 RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
-WINDOW_S = 60  # the throttles count by the minute
 
 JOIN_REFUSALS: dict[str, type[Refusal]] = {
     "not_open": errors.RoomNotOpen,
@@ -84,49 +76,12 @@ class Joining(msgspec.Struct, frozen=True):
     quantity: int = 0
 
 
-class Throttle(msgspec.Struct, frozen=True):
-    """Calls per minute with a burst; a rate of 0 is no limit. `policy` is the name in `RateLimit-Policy`."""
-
-    policy: str
-    rate: int
-    burst: int
-
-    def refusal(self, retry_after_ms: int) -> Refusal:
-        """The refusal of a throttled caller."""
-        return errors.RateLimited(
-            math.ceil(retry_after_ms / 1000), policy=self.policy, quota=self.rate, window_s=WINDOW_S
-        )
-
-
-class RoomScript(NamedTuple):
-    """A script that answers for each record, how it is throttled, and what its refusals are called."""
-
-    script: Callable[..., Awaitable[Answers]]
-    throttle: Throttle
-    refusals: dict[str, type[Refusal]]
-
-    def put(self, stores: Stores, room_id: RoomId, records: Sequence[Record]) -> Awaitable[Answers]:
-        """Run it for one caller. Raises what the script's answer means."""
-        limits = {"rate": self.throttle.rate, "burst": self.throttle.burst}
-        return self.script(stores.redis, RoomKeys(room_id), records, **limits)
-
-    def outcome(self, answer: Place | Refused, now: RoomStatus) -> Outcome | None:
-        """The caller's answer, or None if the script must be run again."""
-        if isinstance(answer, Refused):
-            if answer.word == "limited":
-                return self.throttle.refusal(answer.retry_after_ms)
-            refusal = self.refusals.get(answer.word)
-            return refusal() if refusal else None
-        refusal = self.refusals.get(answer.state)
-        return refusal() if refusal else (answer, now)
-
-
 class Queues:
     """What one process needs to serve waiting rooms; created by `open_queues`."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self.stores = stores
-        self.rooms = LoadedRooms(stores)
+        self.loaded_rooms = LoadedRooms(stores)
         self.postgres = PostgresWatch(stores.postgres)
         self.busy_marks = BusyMarks(stores.redis)
         on = settings.rate_limits
@@ -137,9 +92,11 @@ class Queues:
             "place", settings.place_rate_per_minute if on else 0, settings.place_burst
         )
         self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self))
-        self.asks: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_place_batch, self))
+        self.places: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_place_batch, self))
         self.claims: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_claim_batch, self))
-        self.looks: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(partial(_status_batch, self))
+        self.statuses: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(
+            partial(_status_batch, self)
+        )
 
 
 def open_queues(stores: Stores, settings: Settings) -> Queues:
@@ -162,7 +119,7 @@ def place(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Ans
 
     Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
-    return _through_restores(queues.asks, room_id, claims)
+    return _through_restores(queues.places, room_id, claims)
 
 
 async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
@@ -198,7 +155,7 @@ async def leave(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> None:
     """Leave the queue, or end the session; a second time changes nothing. Raises RoomNotFound."""
     keys, visitor_id = RoomKeys(room_id), claims.visitor_id
     with stores_answer():
-        word = await queues.rooms.loaded(
+        word = await queues.loaded_rooms.when_loaded(
             room_id, lambda: room_scripts.leave(queues.stores.redis, keys, visitor_id)
         )
         if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
@@ -216,9 +173,9 @@ async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: b
     """
     keys = RoomKeys(code.room_id)
     with stores_answer():
-        draw = _draw(await queues.rooms.get(code.room_id), to_id)
+        draw = _draw(await queues.loaded_rooms.get(code.room_id), to_id)
         redis, ids = queues.stores.redis, (code.code_id, code.visitor_id, to_id)
-        word = await queues.rooms.loaded(
+        word = await queues.loaded_rooms.when_loaded(
             code.room_id, lambda: room_scripts.carry(redis, keys, *ids, draw=draw, replace=replace)
         )
     if word == "restoring":
@@ -232,7 +189,7 @@ async def status(queues: Queues, room_id: RoomId) -> tuple[Room, RoomStatus]:
     `RoomStatus` is the truth for state, serving position and whether the room has opened; the `Room` is kept
     in memory and read again when its version or epoch changed.
     """
-    return await submit(queues.looks, room_id, None)
+    return await submit(queues.statuses, room_id, None)
 
 
 async def _through_restores(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
@@ -257,7 +214,7 @@ async def submit(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: I
 
 async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
     with stores_answer():
-        room = await queues.rooms.get(room_id)
+        room = await queues.loaded_rooms.get(room_id)
         records = [
             JoinRecord(
                 it.visitor_id, it.network, _draw(room, it.visitor_id), *_token_fields(it.known), it.quantity
@@ -297,21 +254,15 @@ async def _status_batch(
 
         async def look() -> RoomStatus:
             now = await room_scripts.status(queues.stores.redis, keys)
-            await _mark_busy(queues, room_id, now)
+            await mark_busy(queues, room_id, now)
             return now
 
-        now = await queues.rooms.loaded(room_id, look, lambda it: it)
-        return [(await queues.rooms.of(room_id, now), now)] * len(batch)
-
-
-async def _mark_busy(queues: Queues, room_id: RoomId, now: RoomStatus) -> None:
-    """Mark the room as busy, so that a worker ticks it."""
-    if now.waiting or now.called or now.active:
-        await queues.busy_marks.note(room_id)
+        now = await queues.loaded_rooms.when_loaded(room_id, look, lambda it: it)
+        return [(await queues.loaded_rooms.at_version(room_id, now), now)] * len(batch)
 
 
 async def _ask_records(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
-    room = await queues.rooms.get(room_id)
+    room = await queues.loaded_rooms.get(room_id)
     return [AskRecord(it.visitor_id, _draw(room, it.visitor_id), *_token_fields(it)) for it in batch]
 
 
@@ -327,67 +278,3 @@ def _token_fields(known: PlaceClaims | None) -> tuple[int, int, int]:
     if known is None or known.epoch < 0:  # an account is known without a token
         return room_scripts.NO_TOKEN, 0, 0
     return known.queue_number or room_scripts.NUMBERLESS, known.epoch, known.quantity
-
-
-async def decide(
-    queues: Queues, room_id: RoomId, records: Sequence[Record], room_script: RoomScript
-) -> list[Outcome]:
-    """The outcome of each record. What the script lacks is fetched from Postgres, then it runs again."""
-    outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
-    undecided = dict(enumerate(records))
-    for _ in range(ROUNDS_MAX):
-        answers = await _run_script(queues, room_id, list(undecided.values()), room_script)
-        again: dict[int, tuple[Record, str]] = {}
-        for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
-            outcome = room_script.outcome(answer, answers.status)
-            if outcome is not None:
-                outcomes[i] = outcome
-            elif isinstance(answer, Refused):
-                again[i] = record, answer.word
-        if not again:
-            break
-        undecided = dict(zip(again, await _supply(queues, room_id, list(again.values())), strict=True))
-    return outcomes
-
-
-async def _run_script(
-    queues: Queues, room_id: RoomId, records: list[Record], room_script: RoomScript
-) -> Answers:
-    """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
-
-    async def ask() -> Answers:
-        answers = await room_script.put(queues.stores, room_id, records)
-        queues.rooms.hear(room_id, answers.status)
-        await _mark_busy(queues, room_id, answers.status)
-        return answers
-
-    def unloaded(now: RoomStatus) -> Answers:
-        return Answers(now, [Refused("closed", 0)] * len(records))
-
-    strangers = all(isinstance(it, JoinRecord) and it.known_number == room_scripts.NO_TOKEN for it in records)
-    return await queues.rooms.loaded(room_id, ask, unloaded if strangers else None)
-
-
-async def _supply(queues: Queues, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
-    """Provide what the script lacked: queue numbers, how places ended before the room was restored, numbers a
-    draw gave before it, a draw."""
-    if any(word == "numbers_exhausted" for _, word in again):
-        await queues.rooms.loaded(room_id, lambda: reserve_numbers(queues.stores, room_id))
-    if unchecked := [record.visitor_id for record, word in again if word == "unchecked"]:
-        await queues.rooms.loaded(room_id, lambda: load_endings(queues.stores, room_id, unchecked))
-    undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
-    drawn = await room_rows.select_drawn(queues.stores.postgres, room_id, undrawn) if undrawn else {}
-    seed = (await queues.rooms.get(room_id)).seed
-    prepared: list[Record] = []
-    for record, word in again:
-        if isinstance(record, JoinRecord):
-            record = record._replace(address="")  # the throttle has counted it already
-        if word == "undrawn":
-            number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
-            record = record._replace(known_number=number)
-        if word == "unchecked":
-            record = record._replace(known_epoch=room_scripts.CHECKED)
-        if word == "no_draw":
-            record = record._replace(draw=rules.draw_of(seed, record.visitor_id))
-        prepared.append(record)
-    return prepared

@@ -64,7 +64,7 @@ async def _statuses(
         try:
             if now is None:
                 return await queue.status(queues, room_id)
-            return await queues.rooms.of(room_id, now), now
+            return await queues.loaded_rooms.at_version(room_id, now), now
         except RoomNotFound:  # deleted a moment ago
             return None
 

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Queues:
+async def queues(stores: Stores) -> Queues:
     return open_queues(stores, Settings(rate_limits=False))
 
 

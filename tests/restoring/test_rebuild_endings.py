@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Queues:
+async def queues(stores: Stores) -> Queues:
     queues = open_queues(stores, Settings(rate_limits=False))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
     await control.set_state(queues, ROOM, "open", by=STAFF)

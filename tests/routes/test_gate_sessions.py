@@ -172,8 +172,8 @@ async def test_so_many_rooms_are_remembered_at_most(web: Web, monkeypatch: pytes
 
     await wait_until(listens, "the subscription")
     for name in ("a", "b", "c"):
-        await known.know(RoomId(name))
-    assert [known.is_known(RoomId(name)) for name in ("a", "b", "c")] == [False, False, True]
+        await known.load(RoomId(name))
+    assert [known.is_loaded(RoomId(name)) for name in ("a", "b", "c")] == [False, False, True]
 
 
 async def test_a_pass_that_is_bound_is_good_in_its_network_alone(web: Web) -> None:

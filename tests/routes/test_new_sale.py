@@ -70,7 +70,7 @@ async def test_one_press_makes_event_tickets_seats_room_and_schedule(web: Web) -
     assert sold == {"standing": (4550, 1200), "stalls": (8000, 30)}
     room = (await web.get("/v1/rooms/spring-gala")).json()
     assert room["prequeue_at"] == "2035-01-10T08:00:00Z"
-    look = (await web.app.queues.rooms.get(RoomId("spring-gala"))).settings.theme
+    look = (await web.app.queues.loaded_rooms.get(RoomId("spring-gala"))).settings.theme
     assert (look.accent, look.welcome) == ("#0b5d4a", "Hello")
     assert (room["message"], room["state"]) == ("Doors\nopen at seven.", "scheduled")
     log = (await web.get("/v1/audit", headers=web.as_("admin"))).json()["items"]

@@ -24,13 +24,13 @@ from tests.support.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor, 
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Queues:
+async def queues(stores: Stores) -> Queues:
     return open_queues(stores, Settings(rate_limits=False))
 
 
 async def states(queues: Queues) -> tuple[str, str]:
     """The state in Postgres and in Redis."""
-    room = await queues.rooms.read(ROOM)
+    room = await queues.loaded_rooms.read(ROOM)
     return room.state, (await status(queues, ROOM))[1].state
 
 
@@ -79,7 +79,7 @@ async def test_a_step_that_makes_no_sense_is_a_conflict_and_changes_nothing(queu
     await a_stored_room(queues.stores)
     with pytest.raises(errors.Conflict):
         await set_state(queues, ROOM, "resume", by=STAFF)
-    assert (await queues.rooms.read(ROOM)).version == 1
+    assert (await queues.loaded_rooms.read(ROOM)).version == 1
     with pytest.raises(errors.RoomNotFound):
         await set_state(queues, RoomId("nowhere"), "open", by=STAFF)
 
@@ -123,7 +123,7 @@ async def test_a_bad_setting_is_refused_by_name(queues: Queues, patch: dict[str,
     with pytest.raises(errors.ValidationFailed) as refused:
         await configure(queues, ROOM, patch, by=STAFF)
     assert refused.value.members["errors"][0]["field"] == field
-    assert (await queues.rooms.read(ROOM)).version == 1
+    assert (await queues.loaded_rooms.read(ROOM)).version == 1
 
 
 async def test_the_queueing_method_is_fixed_once_the_pre_queue_began(queues: Queues) -> None:
@@ -167,11 +167,11 @@ async def test_what_the_clock_did_is_recorded_unless_staff_were_faster(queues: Q
     await status(queues, ROOM)
     now = (await admit(queues.stores.redis, KEYS, limit=10)).status
     await record_progress(queues.stores.postgres, ROOM, now)
-    assert (await queues.rooms.read(ROOM)).state == "open"
-    assert (await queues.rooms.read(ROOM)).opened_at_ms == now.opened_at_ms
+    assert (await queues.loaded_rooms.read(ROOM)).state == "open"
+    assert (await queues.loaded_rooms.read(ROOM)).opened_at_ms == now.opened_at_ms
     await set_state(queues, ROOM, "pause", by=STAFF)
     await record_progress(queues.stores.postgres, ROOM, now)
-    assert (await queues.rooms.read(ROOM)).state == "paused"
+    assert (await queues.loaded_rooms.read(ROOM)).state == "paused"
 
 
 async def test_a_version_that_redis_missed_is_brought_there(queues: Queues) -> None:

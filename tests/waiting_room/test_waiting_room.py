@@ -21,7 +21,7 @@ from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_vis
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Queues:
+async def queues(stores: Stores) -> Queues:
     return open_queues(stores, Settings(rate_limits=False))
 
 
@@ -242,7 +242,7 @@ async def test_a_lottery_is_drawn_as_anyone_can_check(queues: Queues) -> None:
 async def test_who_takes_a_room_for_one_without_a_lottery_still_gives_it_a_draw(queues: Queues) -> None:
     await a_stored_room(queues.stores, admission_rate_per_minute=0)
     behind = open_queues(queues.stores, Settings(rate_limits=False))
-    assert (await behind.rooms.get(ROOM)).settings.queueing_method == "fifo"
+    assert (await behind.loaded_rooms.get(ROOM)).settings.queueing_method == "fifo"
     lottery = {"queueing_method": "lottery", "prequeue_at": "2020-01-01T00:00:00Z"}
     await control.configure(queues, ROOM, lottery, by=STAFF)
     await tick(queues)

@@ -35,7 +35,7 @@ OFF = Settings(rate_limits=False)
 
 
 @pytest.fixture
-async def line(stores: Stores) -> Queues:
+async def queues(stores: Stores) -> Queues:
     return open_queues(stores, OFF)
 
 
@@ -80,7 +80,7 @@ async def test_the_line_moves_by_itself_and_is_recorded(queues: Queues) -> None:
         assert now.called == 300
 
         async def recorded() -> bool:
-            return (await queues.rooms.read(ROOM)).serving_position == 300
+            return (await queues.loaded_rooms.read(ROOM)).serving_position == 300
 
         await wait_until(recorded, "the serving position in Postgres")
     progress = await rooms.select_progress(queues.stores.postgres, ROOM)
@@ -170,7 +170,7 @@ async def test_numbers_are_reserved_before_they_run_out(queues: Queues) -> None:
     async with controllers(queues.stores):
 
         async def reserved() -> bool:
-            return (await queues.rooms.read(ROOM)).numbers_reserved >= 1_500
+            return (await queues.loaded_rooms.read(ROOM)).numbers_reserved >= 1_500
 
         await wait_until(reserved, "another block of numbers")
 

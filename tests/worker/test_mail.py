@@ -45,7 +45,7 @@ def server(tmp_path: Path) -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def post(server: MailServer) -> Mailer:
+def mailer(server: MailServer) -> Mailer:
     settings = Settings(
         smtp_url=SecretStr(server.url), mail_from="tickets@example.org", secret=SecretStr("s" * 32)
     )

@@ -20,7 +20,7 @@ from app.web.http.routes import Request
 
 async def mail_locale(request: Request, room_id: RoomId, asked: str = "") -> str:
     """What they asked for, else the language their page is in: the room's, or their browser's."""
-    room = await request.app.queues.rooms.get(room_id)
+    room = await request.app.queues.loaded_rooms.get(room_id)
     return i18n.choose([asked, room.settings.locale, *_accepted(request)])
 
 

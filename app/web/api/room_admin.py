@@ -91,7 +91,9 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
 async def read_room(request: Request, account: Account) -> Response:
     """Get a room's settings."""
     with stores_answer():
-        return json_response(200, room_document(await request.app.queues.rooms.read(_room_of(request))))
+        return json_response(
+            200, room_document(await request.app.queues.loaded_rooms.read(_room_of(request)))
+        )
 
 
 @endpoint(

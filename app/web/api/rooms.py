@@ -281,7 +281,9 @@ async def _place_response(
     sent: tuple[PlaceClaims, str] | None = None,
 ) -> Response:
     app, room_id = request.app, RoomId(request.params["room_id"])
-    room = app.queues.rooms.peek(room_id, now) or await app.queues.rooms.of(room_id, now)
+    room = app.queues.loaded_rooms.peek(room_id, now) or await app.queues.loaded_rooms.at_version(
+        room_id, now
+    )
     token = place_token(app.places, found, now, room_id, sent)
     rate = room.settings.admission_rate_per_minute
     document = place_document(room_id, found, now, rate, token)

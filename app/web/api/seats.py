@@ -41,7 +41,7 @@ async def cached_seat_map(request: Request, event_id: EventId) -> CachedSeatMap:
 
     async def read() -> CachedSeatMap:
         found, ticket_types = await events.event(request.app.stores, event_id)
-        rows = await seat_map.live_rows(request.app.queues.rooms, found.room_id)
+        rows = await seat_map.live_rows(request.app.queues.loaded_rooms, found.room_id)
         document = seat_map_document(found, ticket_types, rows)
         plain = msgspec.json.encode(document)
         digest = hashlib.blake2b(msgspec.json.encode((document.currency, document.sections)), digest_size=12)

@@ -107,7 +107,7 @@ class Feeds:
     async def _read(self, room_id: RoomId, watched: Watched) -> None:
         """Bring it up to date."""
         shown = await self._status_board.current(room_id)
-        await self._queues.marks.note(room_id)  # a room that is watched is sampled
+        await self._queues.busy_marks.note(room_id)  # a room that is watched is sampled
         watched.room, watched.status = shown.room, shown.status
         newest_ms = watched.tail[-1].at_ms if watched.tail else now_ms() - KEPT_MS
         found = await history.recent(self._queues.stores, room_id, newest_ms + 1)

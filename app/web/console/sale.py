@@ -54,7 +54,7 @@ async def new_sale(request: Request, staff: Staff) -> Response:
     asked = parse_qs(request.query.decode("latin-1"), max_num_fields=20).get("like", [""])[0]
     if not asked:
         return _page(staff, SaleForm(dict(sale_form.BEGIN)))
-    room = await request.app.queues.rooms.get(RoomId(asked))
+    room = await request.app.queues.loaded_rooms.get(RoomId(asked))
     if room.event_id is None:
         return _page(staff, sale_form.like(room, None, [], {}), like=room.settings.name)
     event, types = await events.event(request.app.stores, room.event_id)

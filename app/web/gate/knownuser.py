@@ -76,7 +76,7 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
         **{name: getattr(body, name) for name in ConnectorSettings.__struct_fields__}
     )
     by = author(request, account)
-    await request.app.queues.rooms.read(_room_of(request))
+    await request.app.queues.loaded_rooms.read(_room_of(request))
     made, is_new = await knownuser.set_connector(
         request.app.connectors, _room_of(request), settings, body.secret_key, by=by
     )
@@ -111,7 +111,7 @@ async def read_knownuser(request: Request, account: Account) -> Response:
 )
 async def delete_knownuser(request: Request, account: Account) -> Response:
     """Remove a room's KnownUser v3 settings."""
-    await request.app.queues.rooms.read(_room_of(request))
+    await request.app.queues.loaded_rooms.read(_room_of(request))
     await knownuser.remove_connector(request.app.connectors, _room_of(request), by=author(request, account))
     return empty()
 
@@ -179,7 +179,7 @@ async def _config(request: Request, connectors: list[Connector]) -> Response:
 async def _known(request: Request) -> Connector:
     """The room's connector settings. Raises RoomNotFound, NotFound."""
     room_id = _room_of(request)
-    await request.app.queues.rooms.read(room_id)
+    await request.app.queues.loaded_rooms.read(room_id)
     found = await knownuser.connector_of(request.app.connectors, room_id)
     if found is None:
         raise NotFound(knownuser.NO_CONNECTOR)

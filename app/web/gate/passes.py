@@ -128,7 +128,7 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Pre
 async def generation_of(request: Request, room_id: RoomId) -> str | None:
     """Which room of this name it is; None where no store tells."""
     with suppress(RoomNotFound, StoreUnavailable), stores_answer():
-        return (await request.app.queues.rooms.get(room_id)).generation
+        return (await request.app.queues.loaded_rooms.get(room_id)).generation
     return None
 
 
@@ -138,7 +138,7 @@ async def _is_of_room(request: Request, claims: PassClaims | BookingClaims) -> b
     A store is asked only where they differ, once a second at most; while Postgres is unavailable what we know
     counts.
     """
-    rooms = request.app.queues.rooms
+    rooms = request.app.queues.loaded_rooms
     room = rooms.known(claims.room_id)
     if room is None or claims.generation in (None, room.generation):
         return True

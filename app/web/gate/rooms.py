@@ -36,7 +36,7 @@ class GateRooms:
 
         Raises RoomNotFound.
         """
-        room = self._queues.rooms.known(room_id)
+        room = self._queues.loaded_rooms.known(room_id)
         if room is None:
             room = await self._first_look(room_id)
         elif time.monotonic() - self._looked_at.get(room_id, 0.0) > FRESH_S:
@@ -73,7 +73,7 @@ class GateRooms:
 
     async def _from_postgres(self, room_id: RoomId) -> Room:
         with stores_answer():
-            return await self._queues.rooms.get(room_id)
+            return await self._queues.loaded_rooms.get(room_id)
 
     async def _look(self, room_id: RoomId) -> None:
         """Bring it up to date; a room that was deleted is forgotten by whoever looks for it."""

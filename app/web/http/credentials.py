@@ -127,7 +127,7 @@ def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
 
 async def _current_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
     """A place token of this room. Raises CredentialInvalid, WrongRoom, RoomNotFound, StoreUnavailable."""
-    claims, rooms = _named_place(request, room_id, token), request.app.queues.rooms
+    claims, rooms = _named_place(request, room_id, token), request.app.queues.loaded_rooms
     room = rooms.known(room_id)
     if room is not None and room.generation == claims.generation:
         return claims
@@ -137,7 +137,7 @@ async def _current_place(request: Request, room_id: RoomId, token: str) -> Place
 
 
 def _is_of_room(request: Request, claims: PlaceClaims) -> bool:
-    room = request.app.queues.rooms.known(claims.room_id)
+    room = request.app.queues.loaded_rooms.known(claims.room_id)
     return room is None or room.generation == claims.generation
 
 
@@ -401,7 +401,7 @@ def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, 
 
 def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
     """Set-Cookie that says who will join; it has no place yet."""
-    room = request.app.queues.rooms.known(room_id)
+    room = request.app.queues.loaded_rooms.known(room_id)
     claims = PlaceClaims(
         room_id=room_id,
         visitor_id=visitor_id,

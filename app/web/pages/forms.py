@@ -138,7 +138,7 @@ async def enter(request: Request) -> Response:
         return back
     if place.state != "active":
         return back
-    goal = goal_of(await request.app.queues.rooms.of(room_id, status), asked_return(request))
+    goal = goal_of(await request.app.queues.loaded_rooms.at_version(room_id, status), asked_return(request))
     response = redirect_to(goal) if goal.startswith("/") else back
     token, exp = booking_token(request.app, room_id, place, status)
     add_cookie(response, booking_cookie(request, room_id, token, exp))

@@ -24,13 +24,13 @@ async def go(request: Request) -> Response:
     A GET that changes nothing: the ticket counts when the gate takes it.
     """
     room_id = RoomId(request.params["room_id"])
-    room = await request.app.queues.rooms.get(room_id)
+    room = await request.app.queues.loaded_rooms.get(room_id)
     return_to = allowed(asked_return(request), room.settings)
     found = await place_of(request, room_id)
     if found is None or found[0].state != "active":
         return _moved(f"/rooms/{room_id}{return_query(return_to)}")
     place, now = found
-    room = await request.app.queues.rooms.of(room_id, now)
+    room = await request.app.queues.loaded_rooms.at_version(room_id, now)
     if (answer := await knownuser.with_shops_token(request, room, return_to, place)) is not None:
         return answer
     goal = goal_of(room, return_to)

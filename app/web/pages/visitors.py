@@ -139,7 +139,7 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
     claims = visitor_of(request, room_id)
     found = await place_of(request, room_id, claims) if claims else None
     place, status = found or (None, shown.status)
-    room = await request.app.queues.rooms.of(room_id, status)
+    room = await request.app.queues.loaded_rooms.at_version(room_id, status)
     rate = room.settings.admission_rate_per_minute
     return Standing(
         room=room,

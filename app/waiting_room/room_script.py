@@ -1,0 +1,144 @@
+"""Runs a room's script for a batch of visitors, again with what it lacked, until each has an outcome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from app.core import errors, rules
+from app.core.errors import Refusal, StoreUnavailable
+from app.core.model import Place, RoomId, RoomStatus, VisitorId
+from app.restoring.loaded_rooms import LoadedRooms
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from app.store.redis.busy import BusyMarks
+from app.store.scripts import room as room_scripts
+from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
+from app.store.sql import rooms as room_rows
+from app.waiting_room.ended_places import load_endings
+from app.waiting_room.queue_numbers import reserve_numbers
+
+Answer = tuple[Place, RoomStatus]
+Outcome = Answer | Exception
+Record = JoinRecord | AskRecord
+
+ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
+WINDOW_S = 60  # the throttles count by the minute
+
+
+class Throttle(msgspec.Struct, frozen=True):
+    """Calls per minute with a burst; a rate of 0 is no limit. `policy` is the name in `RateLimit-Policy`."""
+
+    policy: str
+    rate: int
+    burst: int
+
+    def refusal(self, retry_after_ms: int) -> Refusal:
+        """The refusal of a throttled caller."""
+        return errors.RateLimited(
+            math.ceil(retry_after_ms / 1000), policy=self.policy, quota=self.rate, window_s=WINDOW_S
+        )
+
+
+class RoomAccess(Protocol):
+    """What scripts of rooms are run with; `Queues` has it."""
+
+    stores: Stores
+    loaded_rooms: LoadedRooms
+    busy_marks: BusyMarks
+
+
+class RoomScript(NamedTuple):
+    """A script that answers for each record, how it is throttled, and what its refusals are called."""
+
+    script: Callable[..., Awaitable[Answers]]
+    throttle: Throttle
+    refusals: dict[str, type[Refusal]]
+
+    def run(self, stores: Stores, room_id: RoomId, records: Sequence[Record]) -> Awaitable[Answers]:
+        """Run it for one caller. Raises what the script's answer means."""
+        limits = {"rate": self.throttle.rate, "burst": self.throttle.burst}
+        return self.script(stores.redis, RoomKeys(room_id), records, **limits)
+
+    def outcome(self, answer: Place | Refused, now: RoomStatus) -> Outcome | None:
+        """The caller's answer, or None if the script must be run again."""
+        if isinstance(answer, Refused):
+            if answer.word == "limited":
+                return self.throttle.refusal(answer.retry_after_ms)
+            refusal = self.refusals.get(answer.word)
+            return refusal() if refusal else None
+        refusal = self.refusals.get(answer.state)
+        return refusal() if refusal else (answer, now)
+
+
+async def mark_busy(rooms: RoomAccess, room_id: RoomId, now: RoomStatus) -> None:
+    """Mark the room as busy, so that a worker ticks it."""
+    if now.waiting or now.called or now.active:
+        await rooms.busy_marks.note(room_id)
+
+
+async def decide(
+    rooms: RoomAccess, room_id: RoomId, records: Sequence[Record], room_script: RoomScript
+) -> list[Outcome]:
+    """The outcome of each record. What the script lacks is fetched from Postgres, then it runs again."""
+    outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
+    undecided = dict(enumerate(records))
+    for _ in range(ROUNDS_MAX):
+        answers = await _run_script(rooms, room_id, list(undecided.values()), room_script)
+        again: dict[int, tuple[Record, str]] = {}
+        for (i, record), answer in zip(undecided.items(), answers.places, strict=True):
+            outcome = room_script.outcome(answer, answers.status)
+            if outcome is not None:
+                outcomes[i] = outcome
+            elif isinstance(answer, Refused):
+                again[i] = record, answer.word
+        if not again:
+            break
+        undecided = dict(zip(again, await _supply(rooms, room_id, list(again.values())), strict=True))
+    return outcomes
+
+
+async def _run_script(
+    rooms: RoomAccess, room_id: RoomId, records: list[Record], room_script: RoomScript
+) -> Answers:
+    """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
+
+    async def ask() -> Answers:
+        answers = await room_script.run(rooms.stores, room_id, records)
+        rooms.loaded_rooms.forget_if_replaced(room_id, answers.status)
+        await mark_busy(rooms, room_id, answers.status)
+        return answers
+
+    def unloaded(now: RoomStatus) -> Answers:
+        return Answers(now, [Refused("closed", 0)] * len(records))
+
+    strangers = all(isinstance(it, JoinRecord) and it.known_number == room_scripts.NO_TOKEN for it in records)
+    return await rooms.loaded_rooms.when_loaded(room_id, ask, unloaded if strangers else None)
+
+
+async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
+    """Provide what the script lacked: queue numbers, how places ended before the room was restored, numbers a
+    draw gave before it, a draw."""
+    if any(word == "numbers_exhausted" for _, word in again):
+        await rooms.loaded_rooms.when_loaded(room_id, lambda: reserve_numbers(rooms.stores, room_id))
+    if unchecked := [record.visitor_id for record, word in again if word == "unchecked"]:
+        await rooms.loaded_rooms.when_loaded(room_id, lambda: load_endings(rooms.stores, room_id, unchecked))
+    undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
+    drawn = await room_rows.select_drawn(rooms.stores.postgres, room_id, undrawn) if undrawn else {}
+    seed = (await rooms.loaded_rooms.get(room_id)).seed
+    prepared: list[Record] = []
+    for record, word in again:
+        if isinstance(record, JoinRecord):
+            record = record._replace(address="")  # the throttle has counted it already
+        if word == "undrawn":
+            number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
+            record = record._replace(known_number=number)
+        if word == "unchecked":
+            record = record._replace(known_epoch=room_scripts.CHECKED)
+        if word == "no_draw":
+            record = record._replace(draw=rules.draw_of(seed, record.visitor_id))
+        prepared.append(record)
+    return prepared
