@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from app.payments.gateways import open_gateway
-from app.reservations.checkout import settle_payments as settle
+from app.reservations.settlement import settle_payments as settle
 from worker.context import WorkerContext
 from worker.timing import repeat
 

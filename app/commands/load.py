@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -57,15 +58,18 @@ def load(
         "web_port": web_port,
         "data": str(data or _running_here()),
     }
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)], env=child_process.module_environment()
-    )
+    raise typer.Exit(_run(wanted))
+
+
+def _run(wanted: Mapping[str, object]) -> int:
+    """Run `load.run` in a process of its own: gevent patches the standard library there. Its exit code."""
+    command = [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)]
+    child = subprocess.Popen(command, env=child_process.module_environment())
     while True:
         try:
-            code = child.wait()
+            return child.wait()
         except KeyboardInterrupt:  # it got the signal, too, and ends in order with its verdict
             continue
-        raise typer.Exit(code)
 
 
 def _running_here() -> str:

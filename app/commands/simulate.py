@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
@@ -13,6 +13,10 @@ import uvloop
 from rich.console import Console
 
 from app.commands.settled import CommandFailed
+
+if TYPE_CHECKING:
+    from load.simulate.run import Outcome
+    from load.simulate.scenario import Scenario
 
 Fans = Annotated[int, typer.Option(min=1, max=10_000_000, help="Number of fans.")]
 Rate = Annotated[str, typer.Option(help="Admitted per minute; 600@0,1200@300 changes it at those seconds.")]
@@ -48,8 +52,10 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> None:
     """Simulate a sale on the real admission scripts, much faster than real time, on its own Valkey."""
-    from load.simulate import picture, run, scenario, table
+    from load.simulate import picture, scenario, table
 
+    if svg is not None and not svg.parent.is_dir():
+        raise CommandFailed(f"--svg: there is no folder {svg.parent}")
     chosen = scenario.Scenario(
         fans=fans,
         rates=scenario.read_rates(rate),
@@ -63,18 +69,23 @@ def simulate(
         claim_window_s=claim_window,
         sample=sample,
     )
-    if svg is not None and not svg.parent.is_dir():
-        raise CommandFailed(f"--svg: there is no folder {svg.parent}")
-    began = time.monotonic()
-    told = Console(stderr=True)
-    with told.status("opening") as status:
-        lines = partial(told.print, soft_wrap=True)
-        tell, every_s = (status.update, 1.0) if told.is_terminal else (lines, 10.0)
-        outcome = uvloop.run(run.simulate(scenario.check(chosen), tell, every_s))
-    took_s = time.monotonic() - began
+    outcome, took_s = _play(scenario.check(chosen))
     if svg is not None:
         svg.write_text(picture.draw(outcome), encoding="utf-8")
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(outcome.figures)).decode())
     else:
         table.show(Console(width=max(table.WIDTH, Console().width)), outcome.figures, took_s)
+
+
+def _play(chosen: Scenario) -> tuple[Outcome, float]:
+    """Simulate the scenario; the outcome, and how many seconds it took. Progress goes to standard error."""
+    from load.simulate import run
+
+    began = time.monotonic()
+    progress = Console(stderr=True)
+    with progress.status("opening") as status:
+        lines = partial(progress.print, soft_wrap=True)
+        tell, every_s = (status.update, 1.0) if progress.is_terminal else (lines, 10.0)
+        outcome = uvloop.run(run.simulate(chosen, tell, every_s))
+    return outcome, time.monotonic() - began

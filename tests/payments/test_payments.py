@@ -16,7 +16,8 @@ from app.payments.gateway import (
     GuardedGateway,
 )
 from app.payments.gateways.simulated import SimulatedGateway
-from app.reservations.checkout import ASKED_AT_ONCE, confirm, settle_payments
+from app.reservations.checkout import confirm
+from app.reservations.settlement import ASKED_AT_ONCE, settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill
 from tests.reservations.test_checkout import card, charged, held, now

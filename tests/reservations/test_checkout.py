@@ -19,9 +19,10 @@ from app.core.model import Reservation, ReservationId
 from app.payments.gateway import Charge, GatewayFailed
 from app.payments.gateways.simulated import SimulatedGateway
 from app.reservations import holds
-from app.reservations.checkout import Payment, cancel, confirm, settle_payments
+from app.reservations.checkout import Payment, cancel, confirm
 from app.reservations.operations import check, get, reserve
 from app.reservations.pending import ReservationEngine
+from app.reservations.settlement import settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill
 from tests.store.test_reservations import WAITING

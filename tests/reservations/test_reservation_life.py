@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app.core.errors import Refusal
 from app.core.model import ReservationId
 from app.payments.gateways.simulated import SimulatedGateway
-from app.reservations import checkout, consistency, holds, reconcile
+from app.reservations import checkout, consistency, holds, reconcile, settlement
 from app.reservations.checkout import Payment, cancel, confirm, extend
 from app.reservations.operations import check
 from app.store.connections import Stores
@@ -80,7 +80,7 @@ class PaidSale(Sale):
         if kind == "time":
             await self.pass_time()
         elif kind == "settle":
-            await checkout.settle_payments(stores, SimulatedGateway(stores.postgres))
+            await settlement.settle_payments(stores, SimulatedGateway(stores.postgres))
         elif kind == "reconcile":
             assert (await reconcile.reconcile(stores, GALA, mend=True)).left == []
         elif kind in ("reserve", "ask", "repeat", "work", "decide", "expire", "expire_cut", "mend", "wipe"):
@@ -147,7 +147,7 @@ class PaidSale(Sale):
         await self.work()
         for _ in range(2):
             await self.pass_time()
-            await checkout.settle_payments(stores, SimulatedGateway(stores.postgres))
+            await settlement.settle_payments(stores, SimulatedGateway(stores.postgres))
             await holds.expire_due(stores)
         await holds.repair(stores, older_than_s=0)
         await self.verify()

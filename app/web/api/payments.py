@@ -10,7 +10,7 @@ from msgspec import Meta
 from app.core.errors import StoreUnavailable, ValidationFailed
 from app.core.formats import OPAQUE
 from app.core.validation_messages import first_invalid_field
-from app.reservations import checkout
+from app.reservations import settlement
 from app.web.http.credentials import GATEWAY
 from app.web.http.routes import Request, Response, empty, endpoint
 
@@ -52,7 +52,7 @@ async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) 
     except msgspec.ValidationError as error:
         field, message = first_invalid_field(error)
         raise ValidationFailed(f"data.{field}".removesuffix("."), message) from None
-    await checkout.process_message(
+    await settlement.process_message(
         request.app.stores, request.app.engine.gateway, message_id, subject.payment_id
     )
     return empty()
