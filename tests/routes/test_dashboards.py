@@ -88,7 +88,7 @@ async def _address(log: asyncio.StreamReader) -> str:
 async def test_no_panel_is_empty(web: Web, worker: object, tmp_path: Path) -> None:
     await web.event(floor=500)
     with listen("127.0.0.1", 0) as listener:
-        ops = Ops(web.app.stores, web.app.line, Loops())
+        ops = Ops(web.app.stores, web.app.queues, Loops())
         serving = asyncio.create_task(ops_server.serve(ops, listener))
         port = listener.getsockname()[1]
         try:
