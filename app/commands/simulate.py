@@ -1,4 +1,4 @@
-"""simulate: a sale in pinned time, before it is held."""
+"""simulate: a sale in pinned time, before it is held; or the autopilot on a simulated shop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import uvloop
 from rich.console import Console
 
 from app.commands.settled import CommandFailed
+from app.core.autopilot_settings import Autopilot
 
 if TYPE_CHECKING:
-    from load.simulate.run import Outcome
     from load.simulate.scenario import Scenario
 
 Fans = Annotated[int, typer.Option(min=1, max=10_000_000, help="Number of fans.")]
@@ -33,6 +33,11 @@ Inside = Annotated[int, typer.Option(min=1, max=600, help="Seconds a fan stays i
 Window = Annotated[int, typer.Option(min=2, max=86_400, help="Claim window in seconds.")]
 Sample = Annotated[int, typer.Option(min=1, max=10_000, help="Fans whose shown waits are evaluated.")]
 Svg = Annotated[Path | None, typer.Option("--svg", help="Write a chart of the run to this file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+Origin = Annotated[
+    bool, typer.Option("--origin", help="The autopilot on a shop that saturates, recovers, oscillates.")
+]
+Capacity = Annotated[int, typer.Option(min=20, max=1_000_000, help="With --origin: visitors a minute.")]
 
 
 def simulate(
@@ -49,13 +54,16 @@ def simulate(
     seed: int = 1,
     sample: Sample = 1_000,
     svg: Svg = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    origin: Origin = False,
+    capacity: Capacity = 1_200,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate a sale on the real admission scripts, much faster than real time, on its own Valkey."""
-    from load.simulate import picture, scenario, table
+    from load.simulate import scenario
 
-    if svg is not None and not svg.parent.is_dir():
-        raise CommandFailed(f"--svg: there is no folder {svg.parent}")
+    if origin:
+        _fly(scenario.read_rates(rate)[0][1], capacity, seed, as_json)
+        return
     chosen = scenario.Scenario(
         fans=fans,
         rates=scenario.read_rates(rate),
@@ -69,7 +77,21 @@ def simulate(
         claim_window_s=claim_window,
         sample=sample,
     )
-    outcome, took_s = _play(scenario.check(chosen))
+    _play(scenario.check(chosen), svg, as_json)
+
+
+def _play(chosen: Scenario, svg: Path | None, as_json: bool) -> None:
+    from load.simulate import picture, run, table
+
+    if svg is not None and not svg.parent.is_dir():
+        raise CommandFailed(f"--svg: there is no folder {svg.parent}")
+    began = time.monotonic()
+    told = Console(stderr=True)
+    with told.status("opening") as status:
+        lines = partial(told.print, soft_wrap=True)
+        tell, every_s = (status.update, 1.0) if told.is_terminal else (lines, 10.0)
+        outcome = uvloop.run(run.simulate(chosen, tell, every_s))
+    took_s = time.monotonic() - began
     if svg is not None:
         svg.write_text(picture.draw(outcome), encoding="utf-8")
     if as_json:
@@ -78,14 +100,20 @@ def simulate(
         table.show(Console(width=max(table.WIDTH, Console().width)), outcome.figures, took_s)
 
 
-def _play(chosen: Scenario) -> tuple[Outcome, float]:
-    """Simulate the scenario; the outcome, and how many seconds it took. Progress goes to standard error."""
-    from load.simulate import run
+def _fly(rate: int, capacity: int, seed: int, as_json: bool) -> None:
+    """Play the scenes of the autopilot. Fails when it was not good in one of them."""
+    from load.simulate import flight, flight_table, table
 
-    began = time.monotonic()
-    progress = Console(stderr=True)
-    with progress.status("opening") as status:
-        lines = partial(progress.print, soft_wrap=True)
-        tell, every_s = (status.update, 1.0) if progress.is_terminal else (lines, 10.0)
-        outcome = uvloop.run(run.simulate(chosen, tell, every_s))
-    return outcome, time.monotonic() - began
+    on = Autopilot(floor=max(1, capacity // 20), ceiling=5 * capacity)
+    start = min(max(rate, on.floor), on.ceiling)
+    with Console(stderr=True).status("flying"):
+        flown = uvloop.run(flight.fly_scenes(on, capacity=capacity, rate=start, seed=seed))
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(flown)).decode())
+    else:
+        console = Console(width=max(table.WIDTH, Console().width))
+        for it in flown:
+            flight_table.show(console, it)
+        flight_table.show_verdict(console, flown)
+    if not all(change.good for it in flown for change in it.changes):
+        raise CommandFailed("the autopilot was not good enough, see above")

@@ -1,0 +1,209 @@
+"""The autopilot of a room: from the shop's health to the admission rate. Pure; the worker carries it out.
+
+AIMD, as TCP shares a line: while the shop is healthy the rate goes up, in steps that grow; while it is over
+its target the rate goes down by a share, more the further it is over. What the shop bore last is remembered:
+up to there the way back is quick, beyond it the steps are small again, because trouble takes a while to show.
+`docs/explanation/autopilot.md` has the reasons; `fairgate simulate --origin` plays it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from app.core.autopilot_settings import Autopilot
+
+STEP_MS = 5_000  # between two decisions, so that each sees what the one before has done
+FRESH_MS = 30_000  # a server that has said nothing for so long is not counted
+LOST_MS = 60_000  # nothing heard for so long: step by step down to the floor
+KEPT = 3  # readings whose median counts: one that stands out moves little
+
+# Strain is how far the shop is: 1 is its target.
+CALM = 0.9  # up to here the rate goes up; from here to the target it stays
+SEVERE = 2.0  # acted on at once, without a second reading
+SEEN, GROWS = 0.3, 1.4  # strain that can be told from nothing, and has grown by so much within the last few
+ROOM_FOR_ALL = 0.5  # of the target to spare: steps are whole; with less to spare they are smaller
+
+# Shares of the rate.
+CAREFUL_UP = 0.02  # while strain grows
+FIRST_UP, MOST_UP = 0.03, 0.2  # each step is twice the one before, up to the most
+BACK_UP = 0.12  # the first step on the way back to what the shop bore
+PROBES = 1  # first steps beyond that, before they grow
+LEAST_LEFT, MOST_LEFT = 0.6, 0.95  # by a cut
+UNHEARD_LEFT = 0.9  # by each step while nothing is heard
+EASES = 0.97  # strain that falls by so much after a cut: the next cuts are the least
+
+Direction = Literal["up", "down", "hold"]
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What one server of the shop said last, and when it came."""
+
+    at_ms: int
+    p95_ms: float
+    error_rate: float
+    in_flight: int | None = None
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole shop's: p95 and errors of its worst server, requests in flight of all together."""
+
+    at_ms: int  # when the newest reading came
+    p95_ms: float
+    error_rate: float
+    in_flight: int | None
+    servers: int
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the rate at a moment, and why in plain words."""
+
+    at_ms: int
+    direction: Direction
+    rate_from: int
+    rate_to: int
+    why: str
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """What the autopilot remembers from one decision to the next."""
+
+    heard_ms: int = 0  # when the newest reading came that it has acted on; or since when it waits for one
+    strains: tuple[float, ...] = ()  # of the last readings
+    ups: int = 0  # steps up in a row
+    bore: int = 0  # the rate that the shop bore before it was last over its target; 0: not known
+    cut: bool = False  # the last step was one down because of the shop
+    last: Decision | None = None  # also one that left the rate as it was
+    moved: Decision | None = None  # the last one that did not
+
+
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """The room as a decision finds it."""
+
+    at_ms: int
+    rate: int  # a minute
+    needed: bool  # people wait, and what they wait for is the rate: neither the cap nor tickets
+
+
+def health(readings: Sequence[Reading], at_ms: int) -> Health | None:
+    """The shop's health from the servers heard lately; None: from none."""
+    fresh = [it for it in readings if at_ms - it.at_ms <= FRESH_MS]
+    if not fresh:
+        return None
+    in_flight = [it.in_flight for it in fresh if it.in_flight is not None]
+    return Health(
+        at_ms=max(it.at_ms for it in fresh),
+        p95_ms=max(it.p95_ms for it in fresh),
+        error_rate=max(it.error_rate for it in fresh),
+        in_flight=sum(in_flight) if in_flight else None,
+        servers=len(fresh),
+    )
+
+
+def strain(on: Autopilot, shop: Health) -> float:
+    """How far the shop is on the way to its target, by what is worst; above 1 it is over."""
+    parts = [shop.p95_ms / on.p95_ms, shop.error_rate / on.error_rate]
+    if on.in_flight is not None and shop.in_flight is not None:
+        parts.append(shop.in_flight / on.in_flight)
+    return max(parts)
+
+
+def is_due(course: Course, at_ms: int) -> bool:
+    """Whether it is time for a decision. A clock that was set back does not stop it."""
+    return course.last is None or not 0 <= at_ms - course.last.at_ms < STEP_MS
+
+
+def decide(on: Autopilot, course: Course, now: Now, shop: Health | None) -> Course:
+    """The next decision; the rate is `rate_to` of its `last`.
+
+    Up where both the newest reading and the median of the last three are calm; down whenever the newest is
+    over the target. Without a new reading the rate stays, and after a minute goes down to the floor.
+    """
+    if not on.floor <= now.rate <= on.ceiling:
+        return _took(on, course, now, now.rate, "the rate was not between floor and ceiling")
+    if shop is None or shop.at_ms <= course.heard_ms:
+        return _unheard(on, course, now)
+    strains = (*course.strains, strain(on, shop))[-KEPT:]
+    heard = msgspec.structs.replace(course, heard_ms=shop.at_ms, strains=strains)
+    newest, median, said = strains[-1], _median(strains), _measured(on, shop)
+    if newest > 1:
+        return _down(on, heard, now, said)
+    if newest > CALM or median > CALM:
+        return _took(on, heard, now, now.rate, f"{said}: close to the target")
+    if not now.needed:
+        return _took(on, heard, now, now.rate, f"{said}: healthy; nobody waits because of the rate")
+    if now.rate == on.ceiling:
+        return _took(on, heard, now, now.rate, f"{said}: healthy; the rate is at the ceiling")
+    return _up(on, heard, now, said)
+
+
+def _up(on: Autopilot, course: Course, now: Now, said: str) -> Course:
+    strains, back = course.strains, now.rate < course.bore
+    share = BACK_UP * 2.0**course.ups if back else FIRST_UP * 2.0 ** max(0, course.ups - PROBES)
+    share = min(share, MOST_UP)
+    if strains[-1] > SEEN and strains[-1] > GROWS * min(strains):
+        share = CAREFUL_UP
+    share *= min(1.0, (1 - _median(strains)) / ROOM_FOR_ALL) * STEP_MS / (1000 * on.settle_s)
+    rate = max(now.rate + 1, round(now.rate * (1 + share)))
+    arrived = back and rate >= course.bore
+    after = msgspec.structs.replace(course, ups=0 if arrived else course.ups + 1, cut=False)
+    return _took(on, after, now, min(rate, course.bore) if back else rate, f"{said}: healthy")
+
+
+def _down(on: Autopilot, course: Course, now: Now, said: str) -> Course:
+    strains = course.strains
+    perhaps_noise = _median(strains) <= 1 and strains[-1] < SEVERE
+    eases = course.cut and len(strains) > 1 and strains[-1] < EASES * strains[-2]
+    whole = not perhaps_noise and not eases
+    left = max(LEAST_LEFT, min(MOST_LEFT, max(strains[-1], _median(strains)) ** -0.5)) if whole else MOST_LEFT
+    bore = course.bore
+    if not course.cut:
+        bore = _before_last_up(course, now)
+    elif whole:
+        bore = min(bore, now.rate)
+    after = msgspec.structs.replace(course, ups=0, bore=bore, cut=True)
+    return _took(on, after, now, min(now.rate - 1, int(now.rate * left)), f"{said}: over the target")
+
+
+def _unheard(on: Autopilot, course: Course, now: Now) -> Course:
+    if not course.heard_ms:  # it was switched on, or Redis was lost: the minute counts from now
+        waits = msgspec.structs.replace(course, heard_ms=now.at_ms)
+        return _took(on, waits, now, now.rate, "no report from the shop yet")
+    silent_ms = now.at_ms - course.heard_ms
+    said = f"no report from the shop for {silent_ms // 1000} s"
+    if silent_ms < LOST_MS:
+        words = "waiting for the next report from the shop" if silent_ms < FRESH_MS else said
+        return _took(on, course, now, now.rate, words)
+    after = msgspec.structs.replace(course, strains=(), ups=0, bore=max(course.bore, now.rate), cut=False)
+    return _took(on, after, now, min(now.rate - 1, int(now.rate * UNHEARD_LEFT)), said)
+
+
+def _took(on: Autopilot, course: Course, now: Now, rate: int, why: str) -> Course:
+    rate = min(max(rate, on.floor), on.ceiling)
+    direction: Direction = "up" if rate > now.rate else "down" if rate < now.rate else "hold"
+    last = Decision(at_ms=now.at_ms, direction=direction, rate_from=now.rate, rate_to=rate, why=why)
+    moved = course.moved if direction == "hold" else last
+    return msgspec.structs.replace(course, last=last, moved=moved)
+
+
+def _before_last_up(course: Course, now: Now) -> int:
+    """The rate before the last step, if that was one up: the shop bore that for certain."""
+    last = course.last
+    return last.rate_from if last is not None and last.direction == "up" else now.rate
+
+
+def _median(strains: Sequence[float]) -> float:
+    return sorted(strains)[len(strains) // 2]
+
+
+def _measured(on: Autopilot, shop: Health) -> str:
+    """What decides, in words: `p95 1,240 ms of 800, errors 0.20% of 1.00%`."""
+    parts = [
+        f"p95 {shop.p95_ms:,.0f} ms of {on.p95_ms:,}",
+        f"errors {shop.error_rate:.2%} of {on.error_rate:.2%}",
+    ]
+    if on.in_flight is not None and shop.in_flight is not None:
+        parts.append(f"in flight {shop.in_flight:,} of {on.in_flight:,}")
+    return ", ".join(parts)

@@ -1,0 +1,67 @@
+"""A flight of the autopilot as a table: the rate, p95 and errors over time, and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from load.simulate.flight import ENOUGH, WITHIN_S, Flown
+from load.simulate.table import WIDTH, duration, share
+
+EVERY_S = 15
+
+
+def show(console: Console, flown: Flown) -> None:
+    """The course, every few seconds."""
+    on = flown.on
+    target = f"p95 {on.p95_ms:,} ms and {on.error_rate:.0%} errors"
+    title = f"a shop that {flown.scene}; {on.floor:,} to {on.ceiling:,} a minute, target {target}"
+    table = Table(
+        "at",
+        "shop bears",
+        "rate",
+        "served",
+        "p95 ms",
+        "errors",
+        title=title,
+        title_justify="left",
+        width=WIDTH,
+    )
+    for column in table.columns:
+        column.justify = "right"
+    for it in flown.moments[EVERY_S - 1 :: EVERY_S]:
+        late = it.p95_ms > on.p95_ms
+        table.add_row(
+            duration(it.at_s + 1),
+            f"{it.bears:,.0f}",
+            f"{it.rate:,}",
+            f"{it.served:,.0f}",
+            f"{it.p95_ms:,.0f}{' !' if late else ''}",
+            share(it.error_rate) + (" !" if it.error_rate > on.error_rate else ""),
+        )
+    console.print(table)
+
+
+def show_verdict(console: Console, flown: Sequence[Flown]) -> None:
+    """One row for each change of what the shop bears."""
+    title = f"{ENOUGH:.0%} of what it bears within {WITHIN_S} s of each change, then as much and no errors"
+    table = Table(
+        *("shop", "from", "bears", "reached after", "then served", "errors", ""),
+        title=title,
+        title_justify="left",
+        width=WIDTH,
+    )
+    for scene in flown:
+        for it in scene.changes:
+            table.add_row(
+                scene.scene,
+                duration(it.at_s),
+                f"{it.bears:,.0f}",
+                "never" if it.reached_s is None else f"{it.reached_s} s",
+                share(it.served),
+                share(it.errors),
+                "good" if it.good else "NOT GOOD",
+            )
+    console.print(table)
