@@ -37,6 +37,7 @@ from app.web.api.registry import CALLS
 from app.web.api.security_txt import register_security_txt
 from app.web.console.cockpit_feed import Feeds
 from app.web.console.registry import register_console_pages
+from app.web.gate.crawlers import Crawlers
 from app.web.gate.rooms import GateRooms
 from app.web.http.cache import TimedCache
 from app.web.http.client_ip import trusted_networks
@@ -135,7 +136,7 @@ async def _opened(
                 keyring=keyring,
                 status_board=status_board,
                 gate=sessions.open_gate(queues),
-                gate_rooms=GateRooms(queues, status_board),
+                gate_rooms=GateRooms(queues, status_board, Crawlers(settings.dns_servers)),
                 ended_sessions=ended_sessions,
                 connectors=Connectors(stores, Sealer(settings.secret.get_secret_value().encode())),
                 connector_cache=TimedCache(CONNECTOR_FRESH_S),

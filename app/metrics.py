@@ -99,6 +99,12 @@ GATE = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+CRAWLERS = Counter(
+    "fairgate_crawlers",
+    "Crawlers asked about in DNS by outcome: proved, disproved, away (no answer), not_asked (too many).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 DELIVERIES = Counter(
     "fairgate_webhook_deliveries",
     "Webhook requests by outcome: delivered, failed (tried again), given_up.",

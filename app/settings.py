@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     a visitor's cookie."""
     trusted_proxies: Annotated[list[str], NoDecode] = []
     """Networks whose `X-Forwarded-*` headers are believed, comma-separated."""
+    dns_servers: Annotated[list[str], NoDecode] = []
+    """Name servers that are asked about crawlers (a room's `verified_crawlers`): `IP` or `IP:PORT`,
+    comma-separated. Empty: those of the system."""
     rate_limits: Switch = True
     """`off` turns off all throttles, those of `/v1/login` included (for benchmarks)."""
     join_rate_per_address: int = Field(default=600, ge=0, le=60_000_000)
@@ -157,7 +160,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     """`json` for machines; `auto`: `console` on a terminal, else `json`."""
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "dns_servers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -214,6 +217,14 @@ class Settings(BaseSettings):
                 ipaddress.ip_network(part, strict=False)
             except ValueError:
                 raise ValueError(f"{part} is no network, as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _name_servers(cls, value: list[str]) -> list[str]:
+        for part in value:
+            url = _address(f"dns://{part}", ("dns",), "IP or IP:PORT, an IPv6 address in brackets")
+            ipaddress.ip_address(part if url.path else url.hostname or "")
         return value
 
     @field_validator("secret", "ops_token")

@@ -61,7 +61,9 @@ def test_one_gateway_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIRGATE_CORS_ORIGINS", "https://a.example, https://b.example,")
     monkeypatch.setenv("FAIRGATE_TRUSTED_PROXIES", "10.0.0.0/8,2001:db8::/32")
+    monkeypatch.setenv("FAIRGATE_DNS_SERVERS", "192.0.2.1, [2001:db8::1]:5353")
     settings = Settings()
+    assert settings.dns_servers == ["192.0.2.1", "[2001:db8::1]:5353"]
     assert settings.cors_origins == ["https://a.example", "https://b.example"]
     assert settings.trusted_proxies == ["10.0.0.0/8", "2001:db8::/32"]
 
@@ -94,6 +96,7 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
     "ops_token": ["short-do-not"],
     "cors_origins": ["shop.example", "https://shop.example/", "https://shop.example,*.example"],
     "trusted_proxies": ["10.0.0.0/8,nonsense", "10.0.0.0/99"],
+    "dns_servers": ["ns.example", "192.0.2.1:0", "2001:db8::1", "192.0.2.1,nonsense", "192.0.2.1/24"],
     "rate_limits": ["maybe"],
     "payments": ["Acme!", "nowhere"],
     "simulate_payments": ["maybe"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -38,6 +39,8 @@ ERRORS = ("hash", "eventid", "timestamp", "ip", "qidlimit", "connector/sessionst
 RedirectType = Literal[
     "queue", "safetynet", "disabled"
 ]  # came through; a store is unavailable; the gate is off
+_STEM = 22  # characters of a visitor's id that are random; those after them name the network it is from
+_QUEUE_ID = re.compile(r"([0-9a-f-]{36})(?:-([0-9a-f]{6}))?", re.IGNORECASE)
 _NONCE_BYTES = 12
 _AES_BLOCK_BITS = 128
 
@@ -99,16 +102,22 @@ def config_key(secret: str) -> str:
 
 
 def queue_id(visitor_id: VisitorId) -> str:
-    """The visitor as a GUID: our ids are as long, but have characters that separate fields there."""
-    return str(uuid.UUID(bytes=urlsafe_b64decode(visitor_id + "==")))
+    """The visitor as a GUID, and behind it their network if the id has one: our ids have characters that
+    separate fields there."""
+    guid, network = str(uuid.UUID(bytes=_bytes(visitor_id[:_STEM]))), _bytes(visitor_id[_STEM:])
+    return f"{guid}-{network.hex()}" if network else guid
 
 
 def visitor_of(text: str) -> VisitorId | None:
-    """Whom a GUID means; None: it is none."""
+    """Whom a queue id means; None: it is none."""
+    found = _QUEUE_ID.fullmatch(text)
+    if found is None:
+        return None
     try:
-        return VisitorId(_text(uuid.UUID(text).bytes)) if len(text) == 36 else None
+        stem = _text(uuid.UUID(found[1]).bytes)
     except ValueError:
         return None
+    return VisitorId(stem + _text(bytes.fromhex(found[2] or "")))
 
 
 def token(

@@ -100,9 +100,8 @@ class RoomSettings(Struct, frozen=True):
     burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # None: one second of the rate
     active_visitors_max: Annotated[int, Meta(ge=1, le=10_000_000)] | None = 1000  # None: no cap
     claim_window_s: Annotated[int, Meta(ge=2, le=86_400)] = 120
-    unclaimed_per_network_max: Annotated[int, Meta(ge=1, le=1_000_000)] | None = (
-        None  # called from one address and not claimed; None: a twentieth of all who could be, at least 3
-    )
+    # called from one address and not claimed; None: a twentieth of all who could be, at least 3
+    unclaimed_per_network_max: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     session_ttl_s: Annotated[int, Meta(ge=2, le=86_400)] = 600
     visitors_per_ticket_max: Annotated[float, Meta(ge=0.1, le=100)] = 1.0
     session_ends_on_confirm: bool = True
@@ -117,12 +116,12 @@ class RoomSettings(Struct, frozen=True):
     public: bool = True
     test: bool = False  # a test sale: tickets are paid with the simulated gateway, which takes no money
     session_renews: bool = False  # activity at the gate puts off the end: `session_ttl_s` is idle time
-    session_max_s: Annotated[int, Meta(ge=2, le=604_800)] | None = (
-        None  # of a session that renews; None: no limit
-    )
+    session_max_s: Annotated[int, Meta(ge=2, le=604_800)] | None = None  # if it renews; None: no limit
     gate_mode: GateMode = "auto"
     gate_fail: GateFail = "closed"
     pass_ip_bound: bool = False  # passes hold for the network they were made for alone
+    verified_crawlers: bool = False  # crawlers of search engines that DNS proves pass (`core/crawlers.py`)
+    json_response_enabled: bool = False  # the gate sends apps, which ask for JSON alone, to the queue, too
     bypass: Annotated[list[BypassRule], Meta(max_length=50)] = []  # who passes the gate without a turn
     target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
     allowed_return_hosts: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=50)] = []
@@ -142,9 +141,8 @@ class Room(Struct, frozen=True):
     numbers_reserved: int  # no queue number above this one was ever handed out
     opened_at_ms: int  # 0: never opened
     closed_at_ms: int
-    generation: str = (
-        ""  # distinguishes it from deleted rooms of the same name; "" for rooms from before migration 0027
-    )
+    # distinguishes it from deleted rooms of the same name; "" for rooms from before migration 0027
+    generation: str = ""
 
 
 class Pace(msgspec.Struct, frozen=True):

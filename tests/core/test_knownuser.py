@@ -77,12 +77,20 @@ def test_the_digest_is_that_of_the_cookies_and_of_pushes() -> None:
 
 
 def test_a_visitor_is_a_guid_and_comes_back_from_it() -> None:
-    for _ in range(50):
-        visitor_id = new_visitor_id()
+    for network in ("", "A-_9") * 25:
+        visitor_id = new_visitor_id(network)
         guid = knownuser.queue_id(visitor_id)
         assert knownuser.visitor_of(guid) == visitor_id
         assert not {"_", "~"} & set(guid)
-    for text in ("", "x", QUEUE_ID[:-1], QUEUE_ID + "0", "{" + QUEUE_ID[1:-1] + "}", "~" * 36):
+    for text in (
+        "",
+        "x",
+        QUEUE_ID[:-1],
+        QUEUE_ID + "0",
+        "{" + QUEUE_ID[1:-1] + "}",
+        "~" * 36,
+        QUEUE_ID + "-abc",
+    ):
         assert knownuser.visitor_of(text) is None
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from app.core.claims import PlaceClaims
 from app.core.knownuser import queue_id
+from app.core.model import RoomId
 from app.core.tokens import new_visitor_id
 from app.gate import knownuser
 from tests.routes.conftest import Web, code, field_of
@@ -81,6 +83,26 @@ async def test_a_line_for_everybody_and_a_bound_token(web: Web) -> None:
     inside = await web.get(LINE, headers={**HTML, **cookie})
     assert "~cv_" in inside.headers["location"]
     assert "~hip_" in inside.headers["location"]
+
+
+async def test_whoever_has_a_network_in_their_id_comes_back_and_is_cancelled(web: Web) -> None:
+    await speaking(web, admission_rate_per_minute=6000)
+    visitor_id = new_visitor_id(web.app.places.network(RoomId("hall"), "192.0.2.1"))
+    room = await web.app.queues.loaded_rooms.get(RoomId("hall"))
+    claims = PlaceClaims(
+        room_id=room.room_id,
+        visitor_id=visitor_id,
+        queue_number=None,
+        epoch=-1,
+        generation=room.generation,
+    )
+    cookie = f"fairgate_place_hall={web.app.places.sign(claims)}"
+    back = await web.get(LINE, headers={**HTML, "Cookie": cookie})
+    guid = queue_id(visitor_id)
+    assert f"~q_{guid}~" in back.headers["location"]
+    await web.get(f"/cancel/ticketania/hall/{guid}", headers=HTML)
+    left = "SELECT count(*) FROM sessions WHERE visitor_id = $1 AND ended_at IS NULL"
+    assert await web.app.stores.postgres.fetchval(left, visitor_id) == 0
 
 
 async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:

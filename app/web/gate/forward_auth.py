@@ -98,6 +98,8 @@ async def gate(request: Request, query: GateQuery) -> Response:
     shown = await shown_by(request, room_id, settings)
     if shown.inside and (answer := await _inside(request, asked, shown)):
         return answer
+    if settings.verified_crawlers and (name := await request.app.gate_rooms.crawlers.proved(request)):
+        return bypass(f"crawler={name}")
     if is_foreign(request, asked):
         raise ForeignOrigin("A page of another site sent this; it cannot start a session.")
     if asked.ticket and (claims := await _redeemed(request, asked)):

@@ -51,8 +51,7 @@ def gate_request(request: Request, query: GateQuery, room_id: RoomId, settings: 
     method = asked_method(request)
     # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
     mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
-    accept = request.header(b"accept") or ""
-    is_page = method in ("GET", "HEAD") and mode == "navigate" and "text/html" in accept
+    is_page = method in ("GET", "HEAD") and mode == "navigate" and _goes_to_the_queue(request, settings)
     return GateRequest(
         room_id=room_id,
         settings=settings,
@@ -65,6 +64,12 @@ def gate_request(request: Request, query: GateQuery, room_id: RoomId, settings: 
         deny=UNAUTHORISED if query.deny == "401" else REDIRECT,
         now_s=int(time.time()),
     )
+
+
+def _goes_to_the_queue(request: Request, settings: RoomSettings) -> bool:
+    """Whether it is a browser that opens a page, or an app that polls the queue page in JSON."""
+    accept = request.header(b"accept") or ""
+    return "text/html" in accept or (settings.json_response_enabled and accept == "application/json")
 
 
 def is_foreign(request: Request, asked: GateRequest) -> bool:

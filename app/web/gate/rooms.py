@@ -14,6 +14,7 @@ from app.core.gating import Bypass
 from app.core.model import Room, RoomId, RoomSettings
 from app.store.away import stores_answer
 from app.waiting_room.queue import Queues
+from app.web.gate.crawlers import Crawlers
 from app.web.http.status_board import StatusBoard
 
 FRESH_S = 1.0
@@ -23,7 +24,8 @@ AGAIN_S = 1.0  # after a store was unavailable: others are not made to wait for 
 class GateRooms:
     """One per process."""
 
-    def __init__(self, queues: Queues, status_board: StatusBoard) -> None:
+    def __init__(self, queues: Queues, status_board: StatusBoard, crawlers: Crawlers) -> None:
+        self.crawlers = crawlers
         self._queues = queues
         self._status_board = status_board
         self._looked_at: dict[RoomId, float] = {}

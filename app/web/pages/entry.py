@@ -72,9 +72,16 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
             async with deadlines.answered_within(within_s):
                 return with_page_headers(await handler(request))
         except Exception as error:  # the entry point of every page
+            if asks_for_json(request):
+                return quart_response(refuse(error))
             return with_page_headers(error_page(request, refusal_of(error)))
 
     return view
+
+
+def asks_for_json(request: Request) -> bool:
+    """Whether an app asks, and no browser: it takes JSON alone."""
+    return request.method == "GET" and (request.header(b"accept") or "").strip() == "application/json"
 
 
 async def _may_be_seen(request: Request) -> None:

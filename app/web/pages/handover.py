@@ -31,6 +31,11 @@ async def go(request: Request) -> Response:
         return _moved(f"/rooms/{room_id}{return_query(return_to)}")
     place, now = found
     room = await request.app.queues.loaded_rooms.at_version(room_id, now)
+    return await way_on(request, room, place, return_to)
+
+
+async def way_on(request: Request, room: Room, place: Place, return_to: str) -> Response:
+    """The way on for somebody inside, to an address that the room allows."""
     if (answer := await knownuser.with_shops_token(request, room, return_to, place)) is not None:
         return answer
     goal = goal_of(room, return_to)
@@ -39,7 +44,7 @@ async def go(request: Request) -> Response:
     now_s = int(time.time())
     ticket = Ticket(
         ticket_id=new_ticket_id(),
-        room_id=room_id,
+        room_id=room.room_id,
         visitor_id=place.visitor_id,
         queue_number=place.queue_number or 0,
         began=await _began_s(request, room, place),

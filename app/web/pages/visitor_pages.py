@@ -15,9 +15,9 @@ from app.core.model import RoomId
 from app.waiting_room import room_lists
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request
-from app.web.pages import booking, carry, forms, handover, knownuser, mail, my_reservations
+from app.web.pages import booking, carry, forms, handover, json_queue, knownuser, mail, my_reservations
 from app.web.pages.documents import SalesPage, SaleView
-from app.web.pages.entry import add_page, not_found, page
+from app.web.pages.entry import add_page, asks_for_json, not_found, page
 from app.web.pages.event_heads import EventHeads
 from app.web.pages.queue_document import room_page
 from app.web.pages.render import respond
@@ -43,6 +43,8 @@ async def sales(request: Request) -> Response:
 
 async def room(request: Request) -> Response:
     """The queue page."""
+    if asks_for_json(request):
+        return await json_queue.queue_in_json(request)
     standing = await standing_of(request, RoomId(request.params["room_id"]))
     if standing.status_document.stale is True:
         raise StoreUnavailable("The queue cannot be read right now.", 5)

@@ -319,6 +319,8 @@ export interface NewRoom {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  verified_crawlers?: boolean;
+  json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
@@ -350,6 +352,8 @@ export interface NewRoomOfEvent {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  verified_crawlers?: boolean;
+  json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
@@ -642,6 +646,8 @@ export interface RoomDocument {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  verified_crawlers?: boolean;
+  json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
@@ -700,6 +706,8 @@ export interface RoomPatch {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  verified_crawlers?: boolean;
+  json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;

@@ -1,0 +1,125 @@
+"""Crawlers that pass a gate: a User-Agent says which one it is, reverse and forward DNS prove it.
+
+Nobody else is asked about. What DNS said is kept; while it does not answer, or too many are being asked
+about, a crawler is a visitor like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from app import metrics
+from app.core.crawlers import Crawler, crawler_named
+from app.store.single_flight import SingleFlight
+from app.web.http.routes import Request
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
+
+PROVED_S = 3600.0
+DISPROVED_S = 600.0
+AWAY_S = 10.0  # DNS did not answer: it is not asked about this one meanwhile
+KEPT_MAX = 20_000  # answers remembered; beyond it a sixteenth is forgotten, the oldest first
+ASKED_MAX = 32  # addresses asked about at once: a flood of made-up crawlers costs no more
+WAIT_S = 2.0  # for both questions
+NAMES_MAX = 3  # host names of one address that are looked at
+PORT = 53
+
+
+class _Kept(NamedTuple):
+    until_s: float
+    proved: bool
+
+
+class Crawlers:
+    """What one process knows of them. `servers`: name servers; none: those of the system."""
+
+    def __init__(self, servers: Sequence[str] = ()) -> None:
+        self._servers = servers
+        self._resolver: Resolver | None = None
+        self._kept: dict[tuple[str, str], _Kept] = {}  # by crawler and address
+        self._asking = SingleFlight[tuple[str, str], bool]()
+        self._asked: set[tuple[str, str]] = set()
+
+    async def proved(self, request: Request) -> str:
+        """The name of the crawler that sent this, if it is proved; else ""."""
+        crawler = crawler_named(request.header(b"user-agent") or "")
+        address = _address(request.client) if crawler else ""
+        if crawler is None or not address:
+            return ""
+        key = crawler.name, address
+        kept = self._kept.get(key)
+        if kept is None or time.monotonic() >= kept.until_s:
+            if key not in self._asked and len(self._asked) >= ASKED_MAX:
+                metrics.CRAWLERS.labels("not_asked").inc()
+                return ""
+            self._asked.add(key)
+            proved = await self._asking.get(key, lambda: self._ask(crawler, address))
+        else:
+            proved = kept.proved
+        return crawler.name if proved else ""
+
+    async def _ask(self, crawler: Crawler, address: str) -> bool:
+        """What DNS says, which is kept."""
+        from dns.exception import DNSException  # 4 MB that only gates with crawlers need
+
+        proved, keep_s, told = False, DISPROVED_S, "disproved"
+        try:
+            async with asyncio.timeout(WAIT_S):
+                proved = await self._is_of(crawler, address)
+            if proved:
+                keep_s, told = PROVED_S, "proved"
+        except (DNSException, OSError):  # TimeoutError is one
+            keep_s, told = AWAY_S, "away"
+        finally:
+            self._asked.discard((crawler.name, address))
+        metrics.CRAWLERS.labels(told).inc()
+        if len(self._kept) >= KEPT_MAX:
+            self._kept = dict(list(self._kept.items())[KEPT_MAX // 16 :])
+        self._kept.pop((crawler.name, address), None)
+        self._kept[crawler.name, address] = _Kept(time.monotonic() + keep_s, proved)
+        return proved
+
+    async def _is_of(self, crawler: Crawler, address: str) -> bool:
+        """Whether a name of the address is one of the crawler's, and that name has this address. Raises
+        DNSException, OSError."""
+        from dns.resolver import NXDOMAIN, NoAnswer
+
+        resolver = self._resolver = self._resolver or _resolver(self._servers)
+        kind = "AAAA" if ":" in address else "A"
+        try:
+            names = [str(it.target) for it in await resolver.resolve_address(address, lifetime=WAIT_S)]
+            for name in names[:NAMES_MAX]:
+                if not crawler.has(name):
+                    continue
+                found = await resolver.resolve(name, kind, search=False, lifetime=WAIT_S)
+                if any(ipaddress.ip_address(it.address) == ipaddress.ip_address(address) for it in found):
+                    return True
+        except (NXDOMAIN, NoAnswer):
+            pass  # an answer, too: there is no such name
+        return False
+
+
+def _address(client: str) -> str:
+    try:
+        ip = ipaddress.ip_address(client)
+    except ValueError:
+        return ""
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
+
+
+def _resolver(servers: Sequence[str]) -> Resolver:
+    from dns.asyncresolver import Resolver
+    from dns.nameserver import Do53Nameserver
+
+    if not servers:
+        return Resolver()
+    found = Resolver(configure=False)
+    asked = [urlsplit(f"dns://{it}") for it in servers]
+    found.nameservers = [Do53Nameserver(it.hostname or "", it.port or PORT) for it in asked]
+    return found

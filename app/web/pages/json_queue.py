@@ -1,0 +1,83 @@
+"""The queue page for apps: the same address, asked in JSON, until it leads on.
+
+An app asks for what it wants, follows redirects and keeps cookies. Asking is joining here, and who is called
+is let in by asking, as with the waiting room such apps were written for.
+"""
+
+from __future__ import annotations
+
+from quart import Response
+
+from app.core.errors import RoomClosed, RoomNotOpen, RoomSoldOut, StoreUnavailable
+from app.core.model import Place, Room, RoomId, RoomStatus
+from app.core.tokens import new_visitor_id
+from app.gate import sessions
+from app.gate.sessions import Entering
+from app.waiting_room import queue
+from app.waiting_room.queue import Joining
+from app.web.api.rooms import booking_token
+from app.web.documents.json_queue import json_queue
+from app.web.documents.waiting_room import place_claims, place_document
+from app.web.gate.addresses import NO_STORE, allowed
+from app.web.http.credentials import booking_cookie, network_of
+from app.web.http.origins import is_part_of_foreign_page
+from app.web.http.quart_adapter import quart_response
+from app.web.http.routes import Request, json_response
+from app.web.pages.handover import way_on
+from app.web.pages.queue_document import goal_of
+from app.web.pages.visitors import add_cookie, asked_return, set_place, visitor_of
+
+
+async def queue_in_json(request: Request) -> Response:
+    """Where the app's visitor stands; with their turn the way on to where they wanted to go."""
+    room_id = RoomId(request.params["room_id"])
+    shown = await request.app.status_board.current(room_id)
+    if shown.document.stale is True:
+        raise StoreUnavailable("The queue cannot be read right now.", 5)
+    found = None if is_part_of_foreign_page(request) else await _place(request, shown.room)
+    place, status = found or (None, shown.status)
+    room = await request.app.queues.loaded_rooms.at_version(room_id, status)
+    if place is not None and place.state == "active":
+        response = await _inside(request, room, place, status)
+    else:
+        response = _told(room, status, place)
+    if place is not None:
+        set_place(response, request, place, status)
+    return response
+
+
+async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | None:
+    """Their place, theirs from now on; a session where it is their turn or there is no crowd. None: nobody is
+    taken now."""
+    room_id, queues = room.room_id, request.app.queues
+    known, network = visitor_of(request, room_id), network_of(request, room_id)
+    visitor_id = known.visitor_id if known else new_visitor_id(network)
+    if not goal_of(room).startswith("/"):  # as at the gate of the shop
+        who = Entering(visitor_id, network, anew=room.settings.gate_mode != "queue_all")
+        place = await sessions.enter(request.app.gate, room_id, who)
+        if place is not None:
+            return place, (await queue.status(queues, room_id))[1]
+    try:
+        place, status = await queue.join(queues, room_id, Joining(visitor_id, known, network))
+    except (RoomNotOpen, RoomClosed, RoomSoldOut):
+        return None
+    if place.state == "called":
+        return await queue.claim(queues, room_id, place_claims(place, status, room_id))
+    return place, status
+
+
+async def _inside(request: Request, room: Room, place: Place, status: RoomStatus) -> Response:
+    """To the shop with a ticket; in a sale of ours with a booking token, by which the app goes on itself."""
+    return_to = allowed(asked_return(request), room.settings)
+    if not goal_of(room, return_to).startswith("/"):
+        return await way_on(request, room, place, return_to)
+    response = _told(room, status, place)
+    token, exp = booking_token(request.app, room.room_id, place, status)
+    add_cookie(response, booking_cookie(request, room.room_id, token, exp))
+    return response
+
+
+def _told(room: Room, status: RoomStatus, place: Place | None) -> Response:
+    rate = room.settings.admission_rate_per_minute
+    told = place_document(room.room_id, place, status, rate, "") if place else None
+    return quart_response(json_response(200, json_queue(room, status, place, told), [NO_STORE]))
