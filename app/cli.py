@@ -26,6 +26,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "simulate": "simulate:simulate",
     "check": "operating:check",
     "doctor": "doctor:doctor",
+    "config": "config:app",
     "reconcile": "operating:reconcile",
     "token": "operating:token",
     "load": "load:load",

@@ -42,9 +42,14 @@ def configure(settings: Settings, role: str) -> None:
             ],
         )
     )
+    logging.getLogger().handlers = [handler]
+    set_level(settings.log_level)
+
+
+def set_level(level: str) -> None:
+    """Log what is at least as severe as this, from now on."""
     root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
+    root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     for name in SILENT:

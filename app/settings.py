@@ -1,4 +1,4 @@
-"""Settings: the only reader of the environment. A bad value is refused by name."""
+"""Settings: every one with its default and what it means. A bad value is refused by name."""
 
 from __future__ import annotations
 
@@ -7,49 +7,22 @@ from base64 import b64decode
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.core.email import address
+from app.core.setting_values import Switch, address_of
+from app.settings_sources import OneFile, SecretFiles
 
 SECRET_MIN = 16  # bytes
 SIMULATED = "simulated"  # the gateway that takes no money
-SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
 def _store_url(name: str) -> Any:
     """A store address: `FAIRGATE_NAME`, or `NAME` alone as most platforms set it."""
     return Field(default="", validation_alias=AliasChoices(f"FAIRGATE_{name}", name))
-
-
-def _address(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
-    """`text` as an address of one of these schemes, with hosts and ports that can be.
-
-    The message only says what it should look like: the address may contain a password.
-    """
-    try:
-        url = urlsplit(text)
-    except ValueError:
-        raise ValueError(f"must be {form}") from None
-    ports = [host.rpartition("]")[2].partition(":") for host in url.netloc.rpartition("@")[2].split(",")]
-    good = all(not colon or (port.isdecimal() and 0 < int(port) < 65_536) for _, colon, port in ports)
-    if url.scheme not in schemes or not good or any(it.isspace() for it in url.netloc):
-        raise ValueError(f"must be {form}")
-    return url
-
-
-def _switch(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if value.lower() not in SWITCH:
-        raise ValueError("has to be on or off")
-    return SWITCH[value.lower()]
-
-
-Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
 class Settings(BaseSettings):
@@ -62,6 +35,18 @@ class Settings(BaseSettings):
         populate_by_name=True,
         hide_input_in_errors=True,  # there are passwords in it
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, files of secrets, one file of settings; the first that has one wins."""
+        return init_settings, env_settings, SecretFiles(settings_cls), OneFile(settings_cls)
 
     redis_url: str = _store_url("REDIS_URL")
     """Redis 7+ or Valkey 8+: a single server, a Cluster, or behind Sentinel
@@ -172,7 +157,8 @@ class Settings(BaseSettings):
     def _redis(cls, value: str) -> str:
         if value:
             schemes = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-            _address(value, schemes, "redis://[[user]:password@]host[:port][/database], or rediss:// for TLS")
+            form = "redis://[[user]:password@]host[:port][/database], or rediss:// for TLS"
+            address_of(value, schemes, form)
         return value
 
     @field_validator("database_url")
@@ -180,7 +166,7 @@ class Settings(BaseSettings):
     def _postgres(cls, value: str) -> str:
         if value:
             form = "postgresql://[user[:password]@][host][:port][/database]"
-            _address(value, ("postgresql", "postgres"), form)
+            address_of(value, ("postgresql", "postgres"), form)
         return value
 
     @field_validator("public_url")
@@ -188,7 +174,7 @@ class Settings(BaseSettings):
     def _public(cls, value: str) -> str:
         if value:
             form = "http://host[:port] or https://host[:port], without a path: pages are served from the root"
-            url = _address(value, ("http", "https"), form)
+            url = address_of(value, ("http", "https"), form)
             if not url.hostname or url.path not in ("", "/") or set("?#@") & set(value):
                 raise ValueError(f"must be {form}")
         return value
@@ -205,7 +191,7 @@ class Settings(BaseSettings):
     def _origins(cls, value: list[str]) -> list[str]:
         form = "`*`, or origins as a browser sends them: https://shop.example, without a slash at the end"
         for part in value:
-            if part != "*" and (_address(part, ("http", "https"), form).path or set("?#@") & set(part)):
+            if part != "*" and (address_of(part, ("http", "https"), form).path or set("?#@") & set(part)):
                 raise ValueError(f"must be {form}")
         return value
 
@@ -223,7 +209,7 @@ class Settings(BaseSettings):
     @classmethod
     def _name_servers(cls, value: list[str]) -> list[str]:
         for part in value:
-            url = _address(f"dns://{part}", ("dns",), "IP or IP:PORT, an IPv6 address in brackets")
+            url = address_of(f"dns://{part}", ("dns",), "IP or IP:PORT, an IPv6 address in brackets")
             ipaddress.ip_address(part if url.path else url.hostname or "")
         return value
 
@@ -262,7 +248,7 @@ class Settings(BaseSettings):
     def _server(cls, value: SecretStr) -> SecretStr:
         form = "smtp://user:password@host:port or smtps://..., special characters in it as %2F"
         text = value.get_secret_value()
-        if text and not _address(text, ("smtp", "smtps"), form).hostname:
+        if text and not address_of(text, ("smtp", "smtps"), form).hostname:
             raise ValueError(f"must be {form}")
         return value
 

@@ -22,7 +22,7 @@ from arq.worker import Worker
 
 from app import logs
 from app.core.errors import CannotRun
-from app.runtime import cpu_policy, installation
+from app.runtime import cpu_policy, installation, reloading
 from app.settings import Settings
 from app.store.redis.job_queue import QUEUE, QUEUE_AWAY, open_queue, redis_settings
 from worker import jobs, lifespan
@@ -82,6 +82,7 @@ class LastingWorker(Worker):
     async def main(self) -> None:
         """Run until cancelled; without the queue the loops run alone."""
         await lifespan.start(self.ctx)
+        reloading.on_hangup()
         backoff = Backoff()
         while True:
             began = time.monotonic()

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from app.core.errors import CannotRun, WrongUsage
 from app.runtime import installation
 from app.settings import SIMULATED, Settings
+from app.settings_sources import file_of_all
 from app.store.connections import Stores, connected
 
 T = TypeVar("T")
@@ -59,9 +60,14 @@ def _bad_settings(error: ValidationError) -> str:
 
 
 def _variable(field: str) -> str:
-    """The environment variable that a field was read from."""
+    """Where the value of a field was read from: a variable, or the file of settings."""
     name = field.upper().removeprefix("FAIRGATE_")
-    return name if name in os.environ and f"FAIRGATE_{name}" not in os.environ else f"FAIRGATE_{name}"
+    variables = (f"FAIRGATE_{name}", name)
+    found = next((it for it in variables if it in os.environ), None)
+    path = file_of_all()
+    if found is None and path is not None and not any(f"{it}_FILE" in os.environ for it in variables):
+        return f"{name.lower()} in {path}"
+    return found or f"FAIRGATE_{name}"
 
 
 def with_addresses(settings: Settings) -> Settings:

@@ -18,6 +18,7 @@ from aiosmtplib import SMTPException
 from app.doctor.finding import Finding, good, note, wrong
 from app.notifications.channels import email
 from app.settings import Settings
+from app.settings_sources import known_variables
 
 OPEN_FILES_MIN = 10_000  # each visitor whose page is open holds one
 BACKLOG_MIN = 1024  # connections the kernel keeps in a rush
@@ -37,7 +38,7 @@ async def versions(_settings: Settings) -> list[Finding]:
 
 async def names_of_settings(_settings: Settings) -> list[Finding]:
     """A variable that is nearly one of ours is meant to be one."""
-    known = {f"FAIRGATE_{name.upper()}" for name in Settings.model_fields}
+    known = known_variables(Settings)
     found = []
     for name in sorted(os.environ):
         if name.startswith("FAIRG") and name not in known:

@@ -31,7 +31,7 @@ from app import logs, loops
 from app.main import create_app
 from app.monitoring import ops_server
 from app.monitoring.ops_server import Ops
-from app.runtime import cpu_policy, gc_tuning
+from app.runtime import cpu_policy, gc_tuning, reloading
 from app.runtime.sockets import BACKLOG, ServerName
 from app.settings import Settings
 from app.store.connections import connected
@@ -72,6 +72,7 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    reloading.on_hangup()
     gc_tuning.freeze_startup_objects()
     told = Ops(running.stores, running.queues, running.loops)
     operators = (

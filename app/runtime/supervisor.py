@@ -222,6 +222,8 @@ def _role(running: RunningInstallation, arguments: list[str], files: tuple[int, 
         "FAIRGATE_DATABASE_URL": settings.database_url,
         "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
     }
+    for name in [it for it in environment if f"{it}_FILE" in environment]:
+        del environment[f"{name}_FILE"]  # what was in the file is in the variable now
     if arguments[0] == "worker" and not settings.public_url:
         environment["FAIRGATE_PUBLIC_URL"] = running.url  # of the links in mails
 

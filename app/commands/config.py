@@ -1,0 +1,106 @@
+"""config check, config show: the settings as a process of ours would take them, and where each comes from."""
+
+from __future__ import annotations
+
+import json
+import os
+from difflib import get_close_matches
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from app.commands.settled import CommandFailed, Data, read_settings
+from app.settings import Settings
+from app.settings_sources import PREFIX, OneFile, SecretFiles, known_variables, variables_of
+
+app = typer.Typer(help="Check and show the settings.", rich_markup_mode=None)
+
+HIDDEN = "********"
+
+
+class Setting(NamedTuple):
+    """One setting: its value as it may be shown, and where it comes from."""
+
+    name: str
+    value: str
+    source: str
+
+
+@app.command()
+def check(data: Data = None) -> None:
+    """Check all settings and that every name is one; changes and connects to nothing."""
+    shown = settings_shown(read_settings(data))
+    if wrong := unknown_variables():
+        raise CommandFailed("; ".join(wrong))
+    given = [it for it in shown if it.source != "default"]
+    print(f"all {len(shown)} settings are valid; {len(given)} of them are set")
+
+
+@app.command()
+def show(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Those at their default as well.")] = False,
+    data: Data = None,
+) -> None:
+    """Show each setting and where it comes from; secrets are hidden."""
+    shown = [it for it in settings_shown(read_settings(data)) if everything or it.source != "default"]
+    if as_json:
+        print(json.dumps({it.name: {"value": it.value, "source": it.source} for it in shown}, indent=2))
+        return
+    if not shown:
+        print("every setting has its default; --all shows them")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
+    for it in shown:
+        table.add_row(*it)
+    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+
+
+def settings_shown(settings: Settings) -> list[Setting]:
+    """All settings by name, with where each comes from."""
+    in_file, in_secrets = OneFile(Settings), SecretFiles(Settings)()
+    found = []
+    for name, field in Settings.model_fields.items():
+        variables = [it for it in variables_of(name, field) if it in os.environ]
+        if variables:
+            source = variables[0]
+        elif name in in_secrets:
+            source = next(f"{it}_FILE" for it in variables_of(name, field) if f"{it}_FILE" in os.environ)
+        elif name in in_file():
+            source = str(in_file.path)
+        else:
+            source = "default"
+        found.append(Setting(name, _shown(getattr(settings, name)), source))
+    return found
+
+
+def unknown_variables() -> list[str]:
+    """What is wrong with the names of our variables in the environment, one sentence each."""
+    known = known_variables(Settings)
+    found = []
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            found.append(f"{name} is no setting" + (f"; is {near[0]} meant?" if near else ""))
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return HIDDEN if value.get_secret_value() else ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(value)
+    text = str(value)
+    url = urlsplit(text) if "://" in text else None
+    if url and "@" in url.netloc:
+        text = text.replace(url.netloc, f"{HIDDEN}@{url.netloc.rpartition('@')[2]}", 1)
+    return text

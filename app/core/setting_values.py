@@ -1,0 +1,37 @@
+"""What a setting's text can be: addresses with parts that exist, and switches."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BeforeValidator
+
+SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+
+def address_of(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
+    """`text` as an address of one of these schemes, with hosts and ports that can be. Raises ValueError.
+
+    The message only says what it should look like: the address may contain a password.
+    """
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        raise ValueError(f"must be {form}") from None
+    ports = [host.rpartition("]")[2].partition(":") for host in url.netloc.rpartition("@")[2].split(",")]
+    good = all(not colon or (port.isdecimal() and 0 < int(port) < 65_536) for _, colon, port in ports)
+    if url.scheme not in schemes or not good or any(it.isspace() for it in url.netloc):
+        raise ValueError(f"must be {form}")
+    return url
+
+
+def _switch(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.lower() not in SWITCH:
+        raise ValueError("has to be on or off")
+    return SWITCH[value.lower()]
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]

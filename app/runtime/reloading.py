@@ -1,0 +1,51 @@
+"""SIGHUP: read the settings again and apply those that can change while a process runs.
+
+A process cannot be given a new environment, so only the file of settings and files of secrets can differ.
+What this process learnt at its start, as addresses and limits, needs a restart; the log says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from pydantic import ValidationError
+
+from app import logs
+from app.core.errors import CannotRun, WrongUsage
+from app.settings import Settings
+
+RELOADED = frozenset(("log_level",))
+
+
+def on_hangup() -> None:
+    """Reload at SIGHUP, from now on. At a terminal SIGHUP ends the process as ever: its window was closed."""
+    if sys.stderr.isatty():
+        return
+    before = [Settings()]
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: before.append(reload(before.pop())))
+
+
+def reload(before: Settings) -> Settings:
+    """Apply what changed and can be applied; what is wrong changes nothing. Returns the settings as they are
+    written now."""
+    log = logs.get(__name__)
+    try:
+        now = Settings()
+    except (ValidationError, CannotRun, WrongUsage) as error:
+        names = [str(it["loc"][0]) for it in error.errors()] if isinstance(error, ValidationError) else []
+        log.error("the settings are wrong and stay as they were", settings=names, why=_why(error))
+        return before
+    changed = [it for it in Settings.model_fields if getattr(now, it) != getattr(before, it)]
+    logs.set_level(now.log_level)
+    log.info("read the settings again", changed=[it for it in changed if it in RELOADED])
+    if later := [it for it in changed if it not in RELOADED]:
+        log.warning("settings that changed need a restart", settings=later)
+    return now
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ValidationError):  # without the values, which may be secrets
+        return "; ".join(it["msg"] for it in error.errors(include_input=False, include_url=False))
+    return str(error)

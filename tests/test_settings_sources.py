@@ -1,0 +1,183 @@
+"""Settings come from the environment, files of secrets, and one file for all; every name is checked."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from app import cli, logs
+from app.runtime import reloading
+from app.settings import Settings
+from app.settings_sources import CONFIG, BadConfig, variables_of
+
+SECRETS = [name for name, it in Settings.model_fields.items() if it.annotation is SecretStr]
+WHSEC = "whsec_" + "c2VjcmV0" * 4
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder and none of our variables."""
+    for name in [it for it in os.environ if it.startswith("FAIRGATE_")]:
+        monkeypatch.delenv(name)
+    for name in ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_setting_can_be_in_the_file_and_the_environment_wins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values: dict[str, object] = {
+        **{name: "redis://file/0" for name in ("redis_url", "queue_redis_url")},
+        **{"database_url": "postgresql://file/db", "data": "/file", "public_url": "https://file.example"},
+        **{"security_contact": "mailto:a@file.example", "cors_origins": ["https://file.example"]},
+        **{
+            "trusted_proxies": ["10.0.0.0/8"],
+            "dns_servers": ["10.0.0.53"],
+            "payments": "simulated",
+            "payment_webhook_secret": WHSEC,
+        },
+        **{"smtp_url": "smtp://file.example", "mail_from": "a@file.example", "log_level": "debug"},
+        **{"log_format": "json", **{it: "of the file, long enough" for it in ("secret", "ops_token")}},
+        "payments_key": "of the file",
+    }
+    for name, field in Settings.model_fields.items():
+        values.setdefault(name, not field.default if isinstance(field.default, bool) else 7)
+    (folder / "fairgate.yaml").write_text(json.dumps(values))  # which is YAML, too
+    found = Settings()
+    for name, value in values.items():
+        read = getattr(found, name)
+        shown = read.get_secret_value() if isinstance(read, SecretStr) else read
+        assert shown == value or str(shown) == value, name
+    monkeypatch.setenv("FAIRGATE_LOG_LEVEL", "error")
+    monkeypatch.setenv("REDIS_URL", "redis://environment/0")
+    assert (Settings().log_level, Settings().redis_url) == ("error", "redis://environment/0")
+
+
+def test_the_file_is_found_by_name_in_the_folder_and_may_be_toml(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "fairgate.toml").write_text('log_level = "error"\ntrusted_proxies = ["10.0.0.0/8"]\n')
+    assert (Settings().log_level, Settings().trusted_proxies) == ("error", ["10.0.0.0/8"])
+    (folder / "another.yaml").write_text("log_level: debug\n")
+    monkeypatch.setenv(CONFIG, "another.yaml")
+    assert Settings().log_level == "debug"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_can_be_in_a_file_of_its_own(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = {"payment_webhook_secret": WHSEC, "smtp_url": "smtp://mail.example"}.get(name, "0123456789abcdef")
+    (folder / "it").write_text(f"{value}\n")
+    monkeypatch.setenv("FAIRGATE_MAIL_FROM", "a@example.org")
+    monkeypatch.setenv(f"FAIRGATE_{name.upper()}_FILE", "it")
+    assert getattr(Settings(), name).get_secret_value() == value
+    monkeypatch.setenv(f"FAIRGATE_{name.upper()}", value)
+    with pytest.raises(BadConfig, match="both set"):
+        Settings()
+
+
+def test_store_addresses_have_passwords_and_can_be_in_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "it").write_text("redis://:secret@file/0")
+    for variable in variables_of("redis_url", Settings.model_fields["redis_url"]):
+        monkeypatch.setenv(f"{variable}_FILE", "it")
+        assert Settings().redis_url == "redis://:secret@file/0"
+        monkeypatch.delenv(f"{variable}_FILE")
+
+
+WRONG = {
+    "unknown key": ("fairgate.yaml", b"log_levle: debug", "log_levle, which is no setting"),
+    "bad value": ("fairgate.yaml", b"log_level: loud", "log_level in fairgate.yaml is wrong"),
+    "no mapping": ("fairgate.yaml", b"- log_level", "a list of settings"),
+    "no yaml": ("fairgate.yaml", b"log_level: [debug", "no YAML: line"),
+    "no text": ("fairgate.yaml", b"\xff\xfe", "cannot be read"),
+    "an object": ("fairgate.yaml", b"secret: !!python/object/apply:os.getcwd []", "no YAML: line"),
+    "no toml": ("fairgate.toml", b"log_level = ", "no TOML"),
+    "huge": ("fairgate.yaml", b"#" * 300_000, "more than 256 KiB"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_file_that_is_wrong_is_one_line_that_names_it(
+    case: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, content, told = WRONG[case]
+    (folder / name).write_bytes(content)
+    assert cli.run(["config", "check"]) == cli.WRONG_USAGE
+    [line] = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
+def test_files_that_are_not_there_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in (CONFIG, "FAIRGATE_SECRET_FILE"):
+        monkeypatch.setenv(variable, "nowhere.yaml")
+        assert cli.run(["config", "check"]) == cli.WRONG_USAGE
+        [line] = capsys.readouterr().err.splitlines()
+        assert "cannot be read: No such file" in line
+        monkeypatch.delenv(variable)
+
+
+def test_show_tells_where_each_comes_from_and_hides_secrets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "fairgate.yaml").write_text("audit_keep_days: 30\ndatabase_url: postgresql://u:hidden@db/x\n")
+    (folder / "it").write_text("a very hidden secret")
+    monkeypatch.setenv("FAIRGATE_SECRET_FILE", "it")
+    monkeypatch.setenv("FAIRGATE_LOG_LEVEL", "debug")
+    assert cli.run(["config", "show", "--json"]) == cli.DONE
+    told = capsys.readouterr().out
+    assert "hidden" not in told
+    shown = json.loads(told)
+    assert {name: it["source"] for name, it in shown.items()} == {
+        **{"audit_keep_days": "fairgate.yaml", "database_url": "fairgate.yaml"},
+        **{"secret": "FAIRGATE_SECRET_FILE", "log_level": "FAIRGATE_LOG_LEVEL"},
+    }
+    assert cli.run(["config", "show", "--all"]) == cli.DONE
+    table = capsys.readouterr().out
+    assert "hidden" not in table
+    assert {line.split()[0] for line in table.splitlines()} >= set(Settings.model_fields)
+
+
+def test_check_finds_variables_that_are_no_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["config", "check"]) == cli.DONE
+    monkeypatch.setenv("FAIRGATE_LOGLEVEL", "debug")
+    assert cli.run(["config", "check"]) == cli.FAILED
+    assert "FAIRGATE_LOGLEVEL is no setting; is FAIRGATE_LOG_LEVEL meant?" in capsys.readouterr().err
+
+
+def test_a_reload_applies_what_it_can_tells_the_rest_and_survives_what_is_wrong(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    file = folder / "fairgate.yaml"
+    file.write_text("log_format: json\n")
+    try:
+        before = Settings()
+        logs.configure(before, "web")
+        file.write_text("log_format: json\nlog_level: debug\nbacklog_max: 7\n")
+        after = reloading.reload(before)
+        assert root.level == logging.DEBUG
+        file.write_text("log_level: loud\n")
+        assert reloading.reload(after) is after
+        assert root.level == logging.DEBUG
+        told = [json.loads(it) for it in capsys.readouterr().err.splitlines()]
+        assert [(it["level"], it.get("changed", it.get("settings"))) for it in told] == [
+            *(("info", ["log_level"]), ("warning", ["backlog_max"]), ("error", ["log_level"]))
+        ]
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
