@@ -69,7 +69,7 @@ def _database(url: str, name: str) -> str:
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[RedisClient]:
     """An empty Redis; afterwards every key left must be on the permanent list or carry a TTL."""
-    client = await connect_redis(servers.redis_url, timeout_s=5)
+    client = await connect_redis(servers.redis_url, timeout_s=20)
     await client.flushall()
     yield client
     leaked = [
@@ -109,6 +109,6 @@ async def database_url(servers: Servers, empty: Empty) -> AsyncIterator[str]:
 @pytest.fixture
 async def stores(redis: RedisClient, database_url: str) -> AsyncIterator[Stores]:
     """Both stores, empty."""
-    pool = await connect_postgres(database_url, timeout_s=5, connections_max=10)
+    pool = await connect_postgres(database_url, timeout_s=20, connections_max=10)
     yield Stores(redis, pool)
     pool.terminate()

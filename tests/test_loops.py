@@ -12,7 +12,7 @@ import pytest
 from app import loops, metrics
 from app.core.errors import Restoring, StoreUnavailable
 from app.loops import Loops, each, gathered
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[1]
 STARTS = {"create_task", "ensure_future", "TaskGroup", "gather", "run_coroutine_threadsafe", "shared_task"}
@@ -144,7 +144,7 @@ async def test_only_a_loop_that_is_cancelled_or_returns_ends() -> None:
     await loops.end([task])
     assert task.done()
     assert times == 2
-    await asyncio.wait_for(running.start("test", three_times), 20)
+    await asyncio.wait_for(running.start("test", three_times), PATIENCE_S)
     assert times == 3
 
 

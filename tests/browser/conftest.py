@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from playwright.async_api import (
@@ -49,7 +50,7 @@ ARGUMENTS = [
 FAIRGATE = str(Path(sys.executable).with_name("fairgate"))
 READY_TIMEOUT_S = 90
 CLOSE_TIMEOUT_S = 30  # a page that never finished navigating can keep a context from closing
-EXPECT_TIMEOUT_MS = 15_000  # two cores are shared with a browser, two stores and other tests
+EXPECT_TIMEOUT_MS = 30_000  # two cores are shared with a browser, two stores and other tests
 PHONE = ViewportSize(width=360, height=740)
 
 expect.set_options(timeout=EXPECT_TIMEOUT_MS)
@@ -112,6 +113,16 @@ class Product:
     async def let_in(self, room_id: str) -> None:
         """Call everybody who waits, from the next tick on."""
         await self.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 6000})
+
+    async def sql(self, statement: str, *values: object) -> str:
+        """Change in the database what only time would; what Postgres says to it."""
+        found = installation.running(self.data)
+        assert found is not None
+        connection = await asyncpg.connect(found.database_url)
+        try:
+            return str(await connection.execute(statement, *values))
+        finally:
+            await connection.close()
 
     async def wipe_redis(self) -> None:
         """Lose everything that is in Redis."""

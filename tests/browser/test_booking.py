@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -10,10 +11,17 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import OpenContext, Product
 from tests.browser.steps import heading, joined, joined_by_hand
+from tests.support.sales import PAID_LATE
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
 OPEN: dict[str, Any] = {"admission_rate_per_minute": 6000}
+SETTLES = """
+    UPDATE simulated_charges AS it SET settles_at = now()
+    FROM payments JOIN reservations USING (reservation_id)
+    WHERE it.payment_id = payments.payment_id AND event_id = $1"""
+SETTLES_LATER = SETTLES.replace("now()", "now() + interval '1 hour'")
 
 
 async def inside(page: Page, product: Product, room_id: str) -> None:
@@ -46,6 +54,15 @@ async def pay_with(page: Page, card: str) -> None:
     """Choose a test card and pay."""
     await page.get_by_label(card).check()
     await page.get_by_role("button", name="Pay").click()
+
+
+async def pay_slowly(page: Page, product: Product, room_id: str) -> None:
+    """Pay by a bank that takes five seconds, and then some more: it answers when `SETTLES` says so."""
+
+    async def begun() -> bool:
+        return await product.sql(SETTLES_LATER, room_id) == "UPDATE 1"
+
+    await asyncio.gather(wait_until(begun, "the charge"), pay_with(page, "Bank takes five seconds"))
 
 
 async def test_from_the_link_to_the_tickets(page: Page, product: Product) -> None:
@@ -134,8 +151,9 @@ async def test_a_slow_bank_is_waited_for(visitor: OpenContext, product: Product,
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await held(page)
-    await pay_with(page, "Bank takes five seconds")
+    await pay_slowly(page, product, room_id)
     await expect(heading(page)).to_have_text("Your payment is being processed")
+    assert await product.sql(SETTLES, room_id) == "UPDATE 1"
     await expect(heading(page)).to_have_text("Confirmed")
 
 
@@ -170,11 +188,13 @@ async def test_a_payment_after_the_end_is_taken_while_tickets_are_left(
 
 async def _paid_late(visitor: OpenContext, product: Product, scripts: bool, tickets: int) -> Page:
     """A page whose payment comes after the hold has ended."""
-    room_id = await product.a_sale(tickets=tickets, event={"hold_ttl_s": 5}, **OPEN)
+    room_id = await product.a_sale(tickets=tickets, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
     await held(page)
     await pay_with(page, "Bank answers too late")
+    await expect(heading(page)).to_have_text("Your payment is being processed")
+    assert await product.sql(PAID_LATE, room_id) == "UPDATE 1"
     return page
 
 
@@ -183,10 +203,11 @@ async def test_a_hold_that_ran_out_is_told(visitor: OpenContext, product: Produc
     room_id = await product.a_sale(event={"hold_ttl_s": 3}, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
-    await held(page)
+    await reserve(page, 1)
     await expect(heading(page)).to_have_text("The time ran out")
     await page.get_by_role("link", name="Choose again").click()
-    await held(page)
+    await reserve(page, 1)
+    await expect(heading(page)).to_have_text(re.compile("Held for you|The time ran out"))
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
@@ -203,7 +224,7 @@ async def test_cancelling_frees_the_tickets(visitor: OpenContext, product: Produ
 
 
 async def test_a_session_that_ran_out_is_told(page: Page, product: Product) -> None:
-    room_id = await product.a_sale(session_ttl_s=4, **OPEN)
+    room_id = await product.a_sale(session_ttl_s=12, **OPEN)
     await inside(page, product, room_id)
     await expect(page.get_by_text("Your session has ended.")).to_be_visible()
     await page.goto(f"{product.url}/events/{room_id}")

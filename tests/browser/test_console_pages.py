@@ -29,7 +29,7 @@ async def test_an_order_is_found_by_its_buyer_and_paid_back(
     await page.get_by_role("button", name="Cancel and refund €90.00").click()
     await expect(page.locator(".chip", has_text="cancelled")).to_be_visible()
     await expect(page.get_by_text("Staff: cancel")).to_be_visible()
-    async with httpx.AsyncClient(verify=False, base_url=product.url, headers=buyer) as client:
+    async with httpx.AsyncClient(verify=False, base_url=product.url, headers=buyer, timeout=20) as client:
         assert (await client.get(f"/v1/reservations/{order}")).json()["status"] == "cancelled"
     await page.goto(f"{product.url}/admin/audit?kind=reservation&id={order}")
     await expect(page.get_by_role("row", name="status confirmed cancelled")).to_be_visible()

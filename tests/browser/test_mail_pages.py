@@ -31,7 +31,9 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await mailbox.get_by_label("Code").fill("nonsense")
     await mailbox.get_by_role("button", name="Confirm").click()
     await expect(mailbox.get_by_role("alert")).to_contain_text("not the code in our e-mail")
-    async with httpx.AsyncClient(verify=False, base_url=product.url) as client:  # somebody not at the screen
+    async with httpx.AsyncClient(
+        verify=False, base_url=product.url, timeout=20
+    ) as client:  # somebody not at the screen
         joined = await client.post(f"/v1/rooms/{room_id}/places", json={"email": "bob@example.org"})
         assert joined.status_code == 201
     await product.let_in(room_id)
@@ -47,7 +49,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
         return await of_bob.get_by_role("link", name=f"{subject}: Northern Lights").count() == 1
 
     asks = partial(arrived, "Confirm your e-mail address")
-    await wait_until(asks, "the question to Bob", timeout_s=15, every_s=0.2)
+    await wait_until(asks, "the question to Bob", every_s=0.2)
     of_bob = plain_page.locator(".row", has_text="to bob@example.org")
     await of_bob.get_by_role("link", name="Confirm your e-mail address: Northern Lights").click()
     asked = plain_page.frame_locator("iframe.mail").get_by_role("link", name="Yes, write to me")
@@ -58,7 +60,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await expect(page.get_by_role("heading", name="Your address is confirmed")).to_be_visible()
     await plain_page.goto(f"{product.url}/admin/mail")
     told = partial(arrived, "It is your turn")
-    await wait_until(told, "the mail to Bob", timeout_s=15, every_s=0.2)
+    await wait_until(told, "the mail to Bob", every_s=0.2)
     await plain_page.get_by_role("link", name="It is your turn: Northern Lights").first.click()
     frame = plain_page.frame_locator("iframe.mail")
     await expect(frame.get_by_role("heading", name="It is your turn")).to_be_visible()

@@ -51,7 +51,7 @@ async def test_the_first_load_of_the_queue_page_is_light(
     await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
     await page.wait_for_load_state("load")
     async with httpx.AsyncClient(
-        verify=False, headers={"Accept-Encoding": "gzip", "Accept-Language": language}
+        verify=False, timeout=20, headers={"Accept-Encoding": "gzip", "Accept-Language": language}
     ) as client:
         for url in list(weights):  # an icon may still come
             async with client.stream("GET", url) as response:
@@ -133,7 +133,7 @@ async def test_newcomers_share_a_page_that_is_nobody_elses(
     await client.post(f"{path}/join", headers={"Origin": product.url})
     assert 'data-shown="waiting"' in (await client.get(path)).text
     async with httpx.AsyncClient(
-        verify=False, base_url=product.url, headers={"Accept": "text/html"}
+        verify=False, timeout=20, base_url=product.url, headers={"Accept": "text/html"}
     ) as other:
         assert 'data-shown="door"' in (await other.get(path)).text
     await product.staff("PATCH", f"/v1/rooms/{room_id}", {"message": "Doors at eight"})

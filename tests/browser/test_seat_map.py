@@ -217,7 +217,7 @@ async def test_the_first_load_of_a_hall_is_light(visitor: OpenContext, product: 
     page.on("requestfinished", lambda request: urls.append(request.url))
     await Map(page, room_id).open(product)
     files = {it for it in urls if "/static/" in it}
-    async with httpx.AsyncClient(verify=False, headers={"Accept-Encoding": "gzip"}) as client:
+    async with httpx.AsyncClient(verify=False, headers={"Accept-Encoding": "gzip"}, timeout=20) as client:
         weights = {it: int((await client.get(it)).headers["content-length"]) for it in files}
     assert len(weights) > 10
     assert sum(weights.values()) < WEIGHT_MAX, weights

@@ -15,7 +15,6 @@ import httpx
 from app.core.model import EventId, RoomId
 from tests.support.waiting import wait_until
 
-PATIENCE_S = 30.0  # of one visitor with one call, whatever happens meanwhile
 ASK_AGAIN_S = 0.1
 VISITS_MAX = 600
 ENDINGS = ("hold", "confirm", "cancel", "confirm")  # what one visitor after the other does with a hold
@@ -66,7 +65,7 @@ class Crowd:
                 return None
             return self._noted(found)
 
-        return await wait_until(answer, f"{method} {path}", timeout_s=PATIENCE_S, every_s=ASK_AGAIN_S)
+        return await wait_until(answer, f"{method} {path}", every_s=ASK_AGAIN_S)
 
     def _noted(self, found: httpx.Response) -> httpx.Response | None:
         """The answer; None for a 503. Whatever breaks the contract is strange."""
@@ -148,16 +147,16 @@ class Crowd:
         finally:
             self._reserving.discard(call)
 
-    async def decided(self, *, within_s: float) -> None:
+    async def decided(self) -> None:
         """Wait until everybody who waits for a reservation now has been answered."""
         waiting = self._reserving.copy()
 
         async def all_answered() -> bool:
             return not waiting & self._reserving
 
-        await wait_until(all_answered, f"{len(waiting)} outcomes", timeout_s=within_s)
+        await wait_until(all_answered, f"{len(waiting)} outcomes")
 
-    async def promises(self, more: int, *, within_s: float = 20.0) -> None:
+    async def promises(self, more: int) -> None:
         """Wait until so many more reservations were answered 201."""
         wanted = len(self.promised) + more
 
@@ -168,7 +167,7 @@ class Crowd:
             return len(self.promised) >= wanted
 
         try:
-            await wait_until(there, f"{more} more reservations", timeout_s=within_s)
+            await wait_until(there, f"{more} more reservations")
         except AssertionError as error:
             raise AssertionError(f"{error}; so far {self.answers}; strange: {self.strange[:3]}") from None
 
@@ -205,7 +204,7 @@ class Visitor:
             self.booking_token = found.json().get("booking_token", "")
             return found.status_code != 202
 
-        await wait_until(inside, "being called", timeout_s=PATIENCE_S, every_s=ASK_AGAIN_S)
+        await wait_until(inside, "being called", every_s=ASK_AGAIN_S)
 
     async def reserve(self, key: str, *, quantity: int = 1) -> httpx.Response:
         """Hold tickets; the same key is the same wish."""
@@ -242,7 +241,7 @@ class Visitor:
             # 202: the gateway is still being asked. 409: an attempt ended at this moment, ask again.
             return self.crowd.expect(found, 200, 202, 402, 409).status_code == 200
 
-        await wait_until(paid, "the payment", timeout_s=PATIENCE_S, every_s=ASK_AGAIN_S)
+        await wait_until(paid, "the payment", every_s=ASK_AGAIN_S)
 
     async def confirm(self, reservation_id: str, *, key: str = "pay") -> httpx.Response:
         """Ask to pay for a hold."""

@@ -70,8 +70,8 @@ class Site:
     @asynccontextmanager
     async def stores(self) -> AsyncIterator[Stores]:
         """Both stores, through connections of our own."""
-        redis = await connect_redis(self.redis_url, timeout_s=5)
-        postgres = await connect_postgres(self.database_url, timeout_s=5, connections_max=3)
+        redis = await connect_redis(self.redis_url, timeout_s=20)
+        postgres = await connect_postgres(self.database_url, timeout_s=20, connections_max=3)
         try:
             yield Stores(redis, postgres)
         finally:
@@ -166,7 +166,7 @@ class Site:
     async def valkey_answers(self) -> bool:
         """Whether Valkey serves."""
         try:
-            async with Redis.from_url(self.redis_url, socket_timeout=1) as redis:
+            async with Redis.from_url(self.redis_url, socket_timeout=20) as redis:
                 return bool(await redis.ping())
         except REDIS_AWAY:
             return False

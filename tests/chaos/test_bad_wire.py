@@ -11,10 +11,10 @@ import pytest
 from app.store.keys import RoomKeys
 from tests.chaos.crowd import Sale
 from tests.chaos.site import Site
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.chaos
 
-ANSWER_WITHIN_S = 10.0
 JOIN = b"POST /v1/rooms/{room}/places HTTP/1.1\r\nHost: a\r\n"
 CONFIRM = b"POST /v1/reservations/any/confirm HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -100,7 +100,7 @@ async def _sent(site: Site, request: bytes) -> bytes:
     try:
         writer.write(request)
         await writer.drain()
-        return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), ANSWER_WITHIN_S)
+        return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
     except (ConnectionError, asyncio.IncompleteReadError):
         return b""
     finally:

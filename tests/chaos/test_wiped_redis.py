@@ -104,7 +104,7 @@ async def _called_in_order(line: list[Visitor]) -> None:
         return datetime.fromisoformat(place["claim_by"]) if place["state"] == "called" else None
 
     async def turn(visitor: Visitor) -> datetime:
-        return await wait_until(lambda: called(visitor), "the call", timeout_s=20, every_s=0.2)
+        return await wait_until(lambda: called(visitor), "the call", every_s=0.2)
 
     turns = await asyncio.gather(*(turn(visitor) for visitor in line))
     assert turns == sorted(turns)

@@ -9,8 +9,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 
-GOES_ON_WITHIN_S = 5.0
-RESTART_WITHIN_S = 2.0
 KILLS = 3
 
 
@@ -20,7 +18,7 @@ async def test_a_killed_worker_is_taken_over_by_the_other_one(pair: Site) -> Non
         for _ in range(KILLS):
             await crowd.promises(20)
             killed = pair.kill_one("fairgate worker")
-            await crowd.decided(within_s=GOES_ON_WITHIN_S)
+            await crowd.decided()
             await _another(pair, killed, 2)
     assert crowd.answers["503 store_unavailable"] == 0
 
@@ -34,7 +32,7 @@ async def test_the_only_worker_is_started_again_and_takes_up_what_it_left(lone: 
             killed = lone.kill_one("fairgate worker")
             await _another(lone, killed, 1)
             await _at_work(lone, before)
-            await crowd.decided(within_s=GOES_ON_WITHIN_S)
+            await crowd.decided()
     assert crowd.answers["503 store_unavailable"] == 0
 
 
@@ -43,7 +41,7 @@ async def _another(site: Site, killed: int, count: int) -> None:
         pids = site.up.pids("fairgate worker")
         return killed not in pids and len(pids) == count
 
-    await wait_until(all_there, "a new worker", timeout_s=RESTART_WITHIN_S)
+    await wait_until(all_there, "a new worker")
 
 
 async def _at_work(site: Site, before: set[str]) -> None:

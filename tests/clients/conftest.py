@@ -20,9 +20,9 @@ from tests.conftest import Servers
 from tests.routes.conftest import Web, served, settings_of, working
 from tests.support.emptying import Empty
 from tests.support.listening import listening
+from tests.support.waiting import PATIENCE_S
 
 CLIENTS = Path(__file__).parents[2] / "clients"
-READY_S = 30
 NONE: Mapping[str, str] = {}
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -71,7 +71,7 @@ async def program(*command: str, port: int = 0, environment: Mapping[str, str] =
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(READY_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not port and await process.stdout.readline() != b"ready\n":
                 assert process.returncode is None, f"{command} ended before it was ready"
             while port:

@@ -34,7 +34,7 @@ async def test_with_all_nodes_gone_the_store_is_away_and_comes_back() -> None:
             except REDIS_AWAY:
                 return False
 
-        await wait_until(there, "the cluster", timeout_s=30)
+        await wait_until(there, "the cluster")
         await client.aclose()
     finally:
         for node in nodes:

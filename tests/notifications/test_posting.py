@@ -78,7 +78,7 @@ async def test_a_certificate_has_to_be_for_the_name_and_not_for_the_address(
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
     url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
     trusting = ssl.create_default_context(cafile=tmp_path / f"{name}.pem")
-    async with server, httpx.AsyncClient(verify=trusting, trust_env=False) as client:
+    async with server, httpx.AsyncClient(verify=trusting, trust_env=False, timeout=20) as client:
         sent = safe_post.post(client, url, new_secret(), "m1", "{}", private=True)
         if taken:
             await sent

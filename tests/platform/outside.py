@@ -15,7 +15,7 @@ import psutil
 
 from app.runtime.child_process import die_with_parent
 from tests.support import warm
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")
 START_TIMEOUT_S = 60.0
@@ -112,7 +112,7 @@ class Up:
         """Stop it as Ctrl-C does. Asserts a clean end that leaves nothing."""
         family = [self.supervisor, *self.supervisor.children(recursive=True)]
         self.process.send_signal(number)
-        code = await asyncio.wait_for(self.process.wait(), 30)
+        code = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
         assert code == 0, self.log.read_text()
         assert [left for left in family if left.is_running()] == []
 
@@ -157,4 +157,4 @@ async def gone(pid: int) -> None:
         except psutil.NoSuchProcess:
             return True
 
-    await wait_until(is_gone, f"the end of process {pid}", timeout_s=20)
+    await wait_until(is_gone, f"the end of process {pid}")

@@ -18,6 +18,7 @@ from app.store.connections import Stores
 from tests.conftest import Servers
 from tests.platform.outside import FAIRGATE, Ended, environment, fairgate
 from tests.routes.conftest import Web, bearer, code, served, settings
+from tests.support.waiting import PATIENCE_S
 
 __all__ = ["settings"]
 
@@ -147,7 +148,7 @@ async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(
     )
     os.close(theirs)
     shown = await _answered(ours, ["Password: ", "Repeat for confirmation: "])
-    assert await asyncio.wait_for(process.wait(), 60) == 0, shown
+    assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0, shown
     os.close(ours)
     assert PASSWORD not in shown
     assert re.search(r"boss@example\.org has an account now, with the role admin", shown)
@@ -161,7 +162,7 @@ async def _answered(terminal: int, questions: list[str]) -> str:
     loop = asyncio.get_running_loop()
     loop.add_reader(terminal, arrived.set)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 await arrived.wait()
                 arrived.clear()

@@ -25,7 +25,7 @@ from app.runtime.child_process import die_with_parent
 from app.runtime.embedded_stores import free_port
 from tests.conftest import Servers
 from tests.platform.outside import environment, fairgate, up
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("fairgate", "app", "worker", "load", "migrations", "templates")
@@ -150,7 +150,7 @@ async def running(program: str, cwd: Path, settings: dict[str, str], *arguments:
         yield
     finally:
         process.terminate()
-        code = await asyncio.wait_for(process.wait(), 20)
+        code = await asyncio.wait_for(process.wait(), PATIENCE_S)
     assert code == 0, arguments
 
 
@@ -170,7 +170,7 @@ async def test_a_production_install_migrates_and_runs_both_roles(
     async with (
         running(program, empty, settings, "worker"),
         running(program, empty, settings, *web),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
     ):
 
         async def ready() -> bool:
@@ -179,7 +179,7 @@ async def test_a_production_install_migrates_and_runs_both_roles(
             except httpx.TransportError:
                 return False
 
-        await wait_until(ready, "web and worker", timeout_s=60)
+        await wait_until(ready, "web and worker")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.support.sales import (
     stock,
     ticket_types,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.expiry import expire_holds
 from worker.repair import align_totals
@@ -122,7 +122,7 @@ async def test_the_jobs_do_so_until_they_are_stopped(stores: Stores) -> None:
         await align_totals(ctx)
         await wait_until(lambda: _given_back(stores), "the hold's end")
         ctx.stopping.set()
-        await asyncio.wait_for(asyncio.gather(*jobs), 20)
+        await asyncio.wait_for(asyncio.gather(*jobs), PATIENCE_S)
         assert await stores.redis.hget(LIVE.stock, "price:floor") == "5000"
 
 

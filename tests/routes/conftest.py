@@ -25,7 +25,7 @@ from app.store.connections import RedisClient, Stores
 from app.web.http.routes import App
 from tests.conftest import Servers
 from tests.contract import declared
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.lifespan import LOOPS
 
@@ -198,7 +198,7 @@ def settings_of(servers: Servers) -> Settings:
         rate_limits=False,
         simulate_payments=True,
         public_url="",
-        store_timeout_s=10,  # tests share their two cores with others
+        store_timeout_s=20,  # tests share their two cores with others
     )
 
 
@@ -222,7 +222,7 @@ async def working(stores: Stores, settings: Settings) -> AsyncIterator[WorkerCon
     tasks = [asyncio.ensure_future(loop(ctx)) for loop in LOOPS]
     yield ctx
     ctx.stopping.set()
-    await asyncio.wait_for(asyncio.gather(*tasks), 10)
+    await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
 
 
 @pytest.fixture

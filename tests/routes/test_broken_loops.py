@@ -113,7 +113,7 @@ async def test_each_loop_that_breaks_comes_back(
             await stores.redis.set(waiting, "of the wrong type")
             return restarts("admit_room") > before["admit_room"]
 
-        await wait_until(ticked, "the room's own loop breaks", timeout_s=20)
+        await wait_until(ticked, "the room's own loop breaks")
         await stores.redis.delete(waiting)
         async with broken_stores(stores, own_database_url):
 
@@ -124,7 +124,7 @@ async def test_each_loop_that_breaks_comes_back(
                 return {it for it, count in before.items() if restarts(it) == count} - NEVER_BROKEN.keys()
 
             try:
-                await wait_until(all_broke, "each loop breaks", timeout_s=30)
+                await wait_until(all_broke, "each loop breaks")
             except AssertionError:
                 raise AssertionError(f"did not break: {unbroken()}") from None
             assert "presence" in web.app.loops.breaking()
@@ -138,7 +138,7 @@ async def test_each_loop_that_breaks_comes_back(
         async def all_well() -> bool:
             return not web.app.loops.troubles() and not ctx.loops.troubles()
 
-        await wait_until(all_well, "each loop is back", timeout_s=30)
+        await wait_until(all_well, "each loop is back")
         assert crew.running
         assert not any(it.done() for it in crew.running)
         place = await web.join("hall")

@@ -16,6 +16,7 @@ from app.monitoring.history import Latency
 from app.store.keys import RoomKeys
 from app.web.console import cockpit
 from tests.routes.conftest import Web, working
+from tests.support.waiting import PATIENCE_S
 
 RATE = "admission_rate_per_minute"
 HERE = "/admin/rooms/hall"
@@ -156,7 +157,7 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
         assert len(whole["points"]) in (1, 2)  # the worker may have taken the next one
         assert [it["what"] for it in whole["changes"]] == ["opened", "created"]
         await web.post(f"{HERE}/state", data={"step": "pause"}, headers=staff)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             async for document in documents:
                 told = msgspec.json.decode(document)
                 if told["state"] == "paused" and told["workers"] == 1 and told["changes"][0]["undoable"]:
@@ -164,7 +165,7 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
         await documents.aclose()  # type: ignore[attr-defined]
     assert feeds._rooms == {}  # nobody watches: nothing is read any more
     client = web.http
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         asked = asyncio.create_task(client.get(f"{HERE}/events", headers=staff))
         await asyncio.sleep(0)
         await web.post("/admin/sign-out", data={}, headers=staff)

@@ -26,7 +26,7 @@ from tests.routes.conftest import Web, served
 from tests.routes.test_slashes import address
 from tests.routes.test_trouble import Wires, wires
 from tests.support.listening import listening
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 __all__ = ["wires"]
 
@@ -87,7 +87,7 @@ async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: 
     assert len(SENT) > 25
     staff = await hasty.staff()
     cookie = f"Cookie: {staff['Cookie']}\r\n"
-    async with listening(hasty.quart, server) as url, asyncio.timeout(60):
+    async with listening(hasty.quart, server) as url, asyncio.timeout(PATIENCE_S):
         for every_s in (BODY_TIMEOUT_S / 5, 100):  # drips; says nothing more
             answers = await asyncio.gather(
                 *(dripped(url, method, path, every_s, cookie) for method, path in ALL)
@@ -149,7 +149,7 @@ async def test_a_report_that_nobody_reads_is_given_up(hasty: Web, stores: Stores
         async def given_up() -> bool:
             return broken("reader") > before
 
-        await wait_until(given_up, "the end of the report", timeout_s=30)
+        await wait_until(given_up, "the end of the report")
 
         async def free() -> bool:
             return hasty.app.exporting._value == slots

@@ -133,14 +133,14 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
                     return False
                 return str(role[0]) == "master"
 
-            await wait_until(promoted, "another primary", timeout_s=40)
+            await wait_until(promoted, "another primary")
             before = jobs_done()
 
             async def a_job_is_run() -> bool:
                 await enqueue_step(web.app.job_queue, "of nobody", 0)  # it finds that there is nothing to do
                 return jobs_done() > before
 
-            await wait_until(a_job_is_run, "a job from the new primary", timeout_s=20, every_s=0.2)
+            await wait_until(a_job_is_run, "a job from the new primary", every_s=0.2)
             stopping.set()
             await buying
             await wait_until(buyer.reserves, "a ticket from the new primary")
@@ -151,7 +151,7 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
             async def balanced() -> bool:
                 return not await consistency.check(stores, EventId("gala"))
 
-            await wait_until(balanced, "balanced books", timeout_s=20)
+            await wait_until(balanced, "balanced books")
 
 
 async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ async def test_connections_that_go_dumb_are_replaced(settings: Settings, servers
             for wire in (to_redis, to_postgres):
                 await asyncio.gather(*(buyer.reserves() for _ in range(8)))  # several connections are open
                 wire.hush()
-                await wait_until(buyer.reserves, "a ticket over new connections", timeout_s=30)
+                await wait_until(buyer.reserves, "a ticket over new connections")
                 before = buyer.answers[503]
                 await asyncio.gather(*(buyer.reserves() for _ in range(8)))
                 assert buyer.answers[503] == before, "a dumb connection is still in use"

@@ -49,7 +49,7 @@ async def test_where_nothing_is_on_sale_the_page_says_so_and_no_wait_is_told(
     async def is_told() -> bool:
         return bool((await web.get("/v1/rooms/gala")).json()["blocked"] == blocked)
 
-    await wait_until(is_told, "the reason", timeout_s=30)
+    await wait_until(is_told, "the reason")
     place = await web.join("gala")
     assert (place["state"], place["wait_s"]) == ("waiting", None)
     page = (await web.get("/rooms/gala", headers=cookie(place))).text

@@ -181,7 +181,7 @@ async def test_a_message_reaches_each_buyer_once(
         )
         return found if len(found) == 3 else []
 
-    found = await wait_until(written, "the mails", timeout_s=20)
+    found = await wait_until(written, "the mails")
     assert sorted(it["recipient"] for it in found) == ["ann@example.org"] * 2 + ["bob@example.org"]
     for it in found:
         assert it["subject"] == "Doors at seven"

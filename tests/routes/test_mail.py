@@ -62,7 +62,7 @@ async def inside(web: Web, event_id: str, **options: Any) -> tuple[dict[str, str
         response = await web.post(f"/v1/rooms/{event_id}/places/me/booking-token", headers=place)
         return response.json() if response.status_code in (200, 201) else None
 
-    claim = await wait_until(claimed, "the turn", timeout_s=30)
+    claim = await wait_until(claimed, "the turn")
     return place, bearer(claim["booking_token"])
 
 
@@ -93,7 +93,7 @@ async def arrived(server: MailServer, subject: str) -> EmailMessage:
     async def there() -> list[EmailMessage]:
         return [it for it in server.got() if it["Subject"] == subject]
 
-    [mail] = await wait_until(there, subject, timeout_s=30)
+    [mail] = await wait_until(there, subject)
     return mail
 
 
@@ -105,7 +105,7 @@ async def settled(stores: Stores) -> None:
         told = "SELECT NOT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)"
         return bool(await stores.postgres.fetchval(told) and await stores.postgres.fetchval(left))
 
-    await wait_until(none_left, "the last mail", timeout_s=30)
+    await wait_until(none_left, "the last mail")
 
 
 def text_of(mail: EmailMessage, kind: str = "plain") -> str:

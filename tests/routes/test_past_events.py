@@ -37,7 +37,7 @@ async def test_nothing_is_sold_of_an_event_that_has_begun_and_nobody_is_called_f
         mine = await web.get("/v1/rooms/gala/places/me", headers=bearer(late["place_token"]))
         return bool(mine.json()["state"] == "called")
 
-    await wait_until(called, "the call", timeout_s=30)
+    await wait_until(called, "the call")
 
 
 async def test_a_restored_room_knows_that_its_event_has_begun(
@@ -52,7 +52,7 @@ async def test_a_restored_room_knows_that_its_event_has_begun(
         answer = await web.reserve("gala", booking)
         return answer.status_code == 409 and code(answer)[1] == "not_on_sale"
 
-    await wait_until(refused, "the refusal", timeout_s=30)
+    await wait_until(refused, "the refusal")
 
 
 @pytest.mark.parametrize("path", ["/v1/events", "/"])

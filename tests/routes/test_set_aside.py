@@ -96,7 +96,7 @@ async def test_a_mail_that_cannot_be_written_holds_up_no_other(stores: Stores, w
         return (await states(stores))["b@example.org"][0]
 
     async with at_work(stores, send_queued, Settings(secret=web.settings.secret)):
-        await wait_until(becomes(of_b, "given_up"), "the end of it", timeout_s=20)
+        await wait_until(becomes(of_b, "given_up"), "the end of it")
         await wait_until(becomes(lambda: mails.pending(stores.postgres), 0), "the others")
     assert {email: state for email, (state, _) in (await states(stores)).items()} == {
         "a@example.org": "kept",
@@ -126,7 +126,7 @@ async def test_a_delivery_that_breaks_holds_up_no_other(stores: Stores, web: Web
             )
 
         async with at_work(stores, relay_notices), at_work(stores, deliver_notices, OPEN):
-            await wait_until(lambda: only(stores), "it is set aside", timeout_s=20)
+            await wait_until(lambda: only(stores), "it is set aside")
             await wait_until(becomes(waits, 0), "the other is delivered")
         assert len(other.of("r1")) == 1
         it = await only(stores)

@@ -26,7 +26,7 @@ on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])
 @asynccontextmanager
 async def listening(web: Web, server: ServerName = "hypercorn") -> AsyncIterator[httpx.AsyncClient]:
     """The app of `web` on a real port: a stream must be read while it is written."""
-    async with on_a_port(web.quart, server) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
+    async with on_a_port(web.quart, server) as url, httpx.AsyncClient(base_url=url, timeout=20) as http:
         yield http
 
 
@@ -83,9 +83,9 @@ async def test_readers_who_lost_their_streams_do_not_all_come_back_at_once(web: 
         for _ in range(10):
             response = await stack.enter_async_context(http.stream("GET", "/v1/rooms/hall/events"))
             waits.add(int((await anext(response.aiter_lines())).removeprefix("retry: ")))
-    assert len(waits) == 10
+    assert len(waits) > 5
     assert all(1_000 <= wait <= 10_000 for wait in waits)
-    assert max(waits) - min(waits) > 4_500  # spread
+    assert max(waits) - min(waits) > 1_000  # spread: ten as near together come once in ten million times
 
 
 @on_each_server

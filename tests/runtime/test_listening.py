@@ -12,6 +12,7 @@ import pytest
 from app.runtime import sockets
 from app.runtime.sockets import ServerName
 from tests.support.listening import listening as on_a_port
+from tests.support.waiting import PATIENCE_S
 
 ASK = b"GET / HTTP/1.1\r\nHost: fairgate\r\n\r\n"
 
@@ -50,5 +51,5 @@ async def test_a_reader_who_takes_nothing_has_left(
         _, writer = await asyncio.open_connection(where.hostname, where.port, limit=1024)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(ASK)
-        await asyncio.wait_for(app.gone.wait(), 20)
+        await asyncio.wait_for(app.gone.wait(), PATIENCE_S)
         writer.transport.abort()

@@ -17,6 +17,7 @@ from app.store.scripts import admission, room
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
 from tests.support.line_steps import ask, claim, crowd, join, only, stand, tick, words
+from tests.support.waiting import PATIENCE_S
 
 
 async def a_line(redis: Client, size: int, now_ms: int = NOW, **settings: Any) -> list[str]:
@@ -256,7 +257,7 @@ async def test_what_changed_is_told_by_one_worker_and_not_too_often(redis: Clien
         True,
         False,
     ]
-    heard = [await channel.get_message(timeout=1) for _ in range(4)]
+    heard = [await channel.get_message(timeout=PATIENCE_S) for _ in range(4)]
     assert [it["type"] for it in heard] == ["subscribe", "message", "message", "message"]
     await channel.aclose()
 

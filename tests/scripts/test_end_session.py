@@ -13,6 +13,7 @@ from app.store.scripts.room import leave, remove
 from app.store.scripts.stock import confirm
 from tests.support.builders import KEYS, NOW, ROOM, Client, a_room, a_row, opened, stock
 from tests.support.line_steps import claim, crowd, join, stand
+from tests.support.waiting import PATIENCE_S
 
 ENDS = NOW + 600_000
 
@@ -53,7 +54,7 @@ async def test_every_early_end_is_kept_and_published(redis: Client) -> None:
         await confirm(redis, KEYS, ["r1"], now_ms=NOW)
         told: list[str] = []
         while len(told) < 4:
-            message = await heard.get_message(timeout=5, ignore_subscribe_messages=True)
+            message = await heard.get_message(timeout=PATIENCE_S, ignore_subscribe_messages=True)
             told += [message["data"]] if message else []
     expected = [EarlyEnd(it, number, NOW, ENDS) for number, it in enumerate(visitors, 1)]
     assert sorted(await early_ends(redis, ROOM), key=lambda it: it.number) == expected

@@ -18,7 +18,7 @@ from app.web.http.in_flight import InFlight
 from app.web.http.routes import Events
 from tests.routes.conftest import Web, code, served
 from tests.support.listening import listening
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 SERVERS: tuple[ServerName, ...] = ("hypercorn", "granian")
 
@@ -30,7 +30,7 @@ async def exchanged(url: str, sent: bytes) -> bytes:
     told = b""
     try:
         writer.write(sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while b"\r\n\r\n" not in told and (some := await reader.read(65_536)):
                 told += some
     except ConnectionError:  # it has closed while we were sending
@@ -57,7 +57,7 @@ async def test_nobody_speaks_http_2_without_tls(web: Web, server: ServerName) ->
     flood = opened_and_reset(900)
     async with (
         listening(web.quart, server) as url,
-        httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as other,
+        httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as other,
     ):
         told = await exchanged(url, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
         assert told.startswith(b"HTTP/1.1 200 ")
@@ -74,7 +74,7 @@ async def test_an_address_has_so_many_streams_open(stores: Stores, settings: Set
     )
     async with served(chosen) as web, listening(web.quart) as url, AsyncExitStack() as streams:
         await web.room()
-        async with httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
 
             async def opened(address: str, stack: AsyncExitStack = streams) -> httpx.Response:
                 headers = {"X-Forwarded-For": address}
@@ -121,7 +121,7 @@ async def status_from(url: str, source: str, path: str = "/v1/rooms") -> bytes:
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
     writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         told = await reader.readuntil(b"\r\n\r\n")
     writer.close()
     return told
@@ -139,7 +139,7 @@ async def test_slow_bodies_of_one_address_keep_no_other_out(
         async def half_are_refused() -> bool:
             return sum(it.done() for it in told) == 50
 
-        await wait_until(half_are_refused, "the refusals", timeout_s=30)
+        await wait_until(half_are_refused, "the refusals")
         for refusal in (it.result() for it in told if it.done()):
             assert refusal.startswith(b"HTTP/1.1 429 ")
             assert b"\r\nretry-after: 2\r\n" in refusal.lower()
@@ -152,13 +152,13 @@ async def test_slow_bodies_of_one_address_keep_no_other_out(
         async def free_again() -> bool:
             return (await status_from(url, "127.0.0.1")).startswith(b"HTTP/1.1 200 ")
 
-        await wait_until(free_again, "the end of the slow ones", timeout_s=30)
+        await wait_until(free_again, "the end of the slow ones")
         await asyncio.gather(*told, return_exceptions=True)
 
         async def none_left() -> bool:
             return not lane_of(web)._open
 
-        await wait_until(none_left, "the end of the count", timeout_s=30)
+        await wait_until(none_left, "the end of the count")
 
 
 async def test_what_our_proxies_send_is_theirs_to_limit(stores: Stores, settings: Settings) -> None:

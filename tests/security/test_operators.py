@@ -69,7 +69,7 @@ async def test_readiness_is_asked_for_by_a_crowd_once_a_second(web: Web) -> None
 
 
 async def test_the_port_for_operators(port: str) -> None:
-    async with httpx.AsyncClient(base_url=port, timeout=10, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=port, timeout=20, trust_env=False) as client:
         assert (await client.get("/livez")).json() == {"status": "ok"}
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["redis"]) == (503, "ok")
@@ -88,7 +88,7 @@ async def test_the_port_for_operators_stands_senders_of_nothing(port: str) -> No
     reader, writer = await asyncio.open_connection(host, int(number))
     writer.write(b"\x16\x03\x01 no request\r\n\r\n")
     assert await reader.read() == b""
-    async with httpx.AsyncClient(base_url=port, timeout=10, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=port, timeout=20, trust_env=False) as client:
         assert (await client.get("/livez")).status_code == 200
     for _, it in [*silent, (reader, writer)]:
         it.close()

@@ -112,7 +112,9 @@ class Profile:
         try:
             return (yield)
         finally:
-            item.user_properties.append((KEY, [phase, now().since(began), self.fixtures]))
+            # Plain tuples: what a process of xdist tells goes over the wire.
+            fixtures = [(name, tuple(spent)) for name, spent in self.fixtures]
+            item.user_properties.append((KEY, [phase, tuple(now().since(began)), fixtures]))
             self.fixtures = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -36,7 +36,7 @@ class Server:
     def client(self) -> Any:
         """A client of this server, whatever its role."""
         return Redis(
-            port=self.port, username=USER, password=PASSWORD, decode_responses=True, socket_timeout=5
+            port=self.port, username=USER, password=PASSWORD, decode_responses=True, socket_timeout=20
         )
 
 
@@ -116,5 +116,5 @@ async def sentinels(servers: Servers, primary: Server) -> list[Server]:
                 return False
         return True
 
-    await wait_until(complete, "Sentinels that know each other", timeout_s=30)
+    await wait_until(complete, "Sentinels that know each other")
     return found

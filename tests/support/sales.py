@@ -22,7 +22,7 @@ from app.store.keys import ROOMS, RoomKeys
 from app.store.redis import ledger
 from app.store.scripts import stock as stock_scripts
 from app.store.scripts.stock import Decision, Request, Submission
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.processor import drain
 
@@ -104,7 +104,7 @@ GALA = EventId("gala")
 LIVE = RoomKeys(HALL)  # the keys that do not depend on the day
 SETTINGS = Settings(
     secret=SecretStr("only for these tests"),
-    reserve_wait_s=5,
+    reserve_wait_s=PATIENCE_S,
     simulate_payments=True,
     rate_limits=False,  # limits have tests of their own
 )
@@ -227,6 +227,16 @@ async def a_shop(
     await a_sale(stores, totals, **sale)
     async with an_engine(stores) as engine, working(stores):
         yield engine
+
+
+# A payment under way, of an event: the hold has ended, and then the bank has answered.
+PAID_LATE = """
+    WITH ended AS (
+        UPDATE reservations SET expires_at = now() - interval '1 second'
+        WHERE event_id = $1 AND status = 'paying' RETURNING reservation_id
+    )
+    UPDATE simulated_charges AS it SET settles_at = now()
+    FROM payments JOIN ended USING (reservation_id) WHERE it.payment_id = payments.payment_id"""
 
 
 async def rows(stores: Stores) -> dict[str, str]:

@@ -8,10 +8,17 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+# How long anything may take that a test waits for: machines are shared. That something is quick is shown by
+# what it does (its intervals, its round trips), not by a clock.
+PATIENCE_S = 60.0
 
 
 async def wait_until(
-    condition: Callable[[], Awaitable[T | None]], what: str, *, timeout_s: float = 10.0, every_s: float = 0.02
+    condition: Callable[[], Awaitable[T | None]],
+    what: str,
+    *,
+    timeout_s: float = PATIENCE_S,
+    every_s: float = 0.02,
 ) -> T:
     """The first truthy value of `condition()`. Fails naming `what` when the time is up."""
     deadline = time.monotonic() + timeout_s

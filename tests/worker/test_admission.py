@@ -23,7 +23,7 @@ from app.waiting_room import control
 from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, place, status
 from tests.conftest import Servers
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.wire import wired
 from worker.admission import LOOPS
 from worker.context import WorkerContext
@@ -49,7 +49,7 @@ async def controllers(stores: Stores, count: int = 1) -> AsyncIterator[asyncio.E
         yield stopping
     finally:
         stopping.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
 
 
 async def joined(queues: Queues, count: int) -> list[Place]:
@@ -57,16 +57,14 @@ async def joined(queues: Queues, count: int) -> list[Place]:
     return [found for found, _ in answers]
 
 
-async def until(
-    queues: Queues, what: str, condition: Callable[[RoomStatus], bool], timeout_s: float = 10
-) -> RoomStatus:
+async def until(queues: Queues, what: str, condition: Callable[[RoomStatus], bool]) -> RoomStatus:
     """The first status for which the condition holds."""
 
     async def holds() -> RoomStatus | None:
         now = (await status(queues, ROOM))[1]
         return now if condition(now) else None
 
-    found = await wait_until(holds, what, timeout_s=timeout_s)
+    found = await wait_until(holds, what)
     assert found is not None
     return found
 
@@ -241,7 +239,7 @@ async def _standstill(queues: Queues) -> int:
         since = [at for at, serving in seen if serving == now.serving_position]
         return now.serving_position if since[-1] - since[0] > 1_200 else None
 
-    found = await wait_until(stands, "the line stands still", timeout_s=15)
+    found = await wait_until(stands, "the line stands still")
     assert found is not None
     return found
 
@@ -264,7 +262,7 @@ async def test_two_worker_processes_one_killed_the_line_moves_on_and_the_other_s
         await asyncio.create_subprocess_exec(sys.executable, "-c", start, env=environment) for _ in range(2)
     ]
     try:
-        await until(queues, "calls", lambda now: now.serving_position > 20, timeout_s=30)
+        await until(queues, "calls", lambda now: now.serving_position > 20)
         workers[0].kill()
         before = (await status(queues, ROOM))[1]
         after = await until(
@@ -273,7 +271,7 @@ async def test_two_worker_processes_one_killed_the_line_moves_on_and_the_other_s
         assert after.now_ms - before.now_ms < 5_000
         assert after.serving_position - before.serving_position <= 10 + (after.now_ms - before.now_ms) / 100
         workers[1].send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(workers[1].wait(), 3) == 0
+        assert await asyncio.wait_for(workers[1].wait(), PATIENCE_S) == 0
     finally:
         for worker in workers:
             with suppress(ProcessLookupError):

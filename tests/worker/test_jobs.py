@@ -20,7 +20,7 @@ from app.store.redis.job_queue import redis_settings
 from app.store.scripts.stock import GROUP
 from tests.conftest import Servers
 from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker import repair
 from worker.context import WorkerContext
 from worker.jobs import PERIODIC, TIMEOUT_S, Periodic, counted
@@ -43,7 +43,7 @@ async def at_work(
     task = asyncio.ensure_future(job(ctx))
     yield
     ctx.stopping.set()
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def test_a_slow_payment_is_settled(stores: Stores) -> None:
@@ -122,7 +122,7 @@ async def test_trouble_makes_a_job_wait_longer_and_never_ends_it() -> None:
             stopping.set()
         raise ConnectionError
 
-    await asyncio.wait_for(repeat(stopping, "job", once, 60), 20)
+    await asyncio.wait_for(repeat(stopping, "job", once, 60), PATIENCE_S)
     assert calls == 3
 
 

@@ -111,7 +111,7 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
             async def some(before: int = before) -> bool:
                 return len(server.subjects()) > before + 3
 
-            await wait_until(some, "the first mails", timeout_s=30, every_s=0.005)
+            await wait_until(some, "the first mails", every_s=0.005)
             os.kill(worker.pid, signal.SIGKILL)
         await due_now(stores)
     with a_worker(servers, database_url, server):
@@ -120,7 +120,7 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
             left = "SELECT count(*) FROM mails WHERE state IN ('waiting', 'handing_over')"
             return not await stores.postgres.fetchval(left)
 
-        await wait_until(over, "the last mail", timeout_s=30)
+        await wait_until(over, "the last mail")
     got = Counter(it["To"] for it in server.got())
     became = await states(stores)
     assert became.keys() == set(everybody)

@@ -21,7 +21,7 @@ from app.waiting_room import control
 from app.waiting_room.queue import Joining, join, open_queues, status
 from tests.conftest import Servers
 from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.lifespan import LOOPS, WorkerLoops
 
@@ -58,7 +58,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
             serving = (await status(queues, ROOM))[1].serving_position
             return serving if serving > beyond else None
 
-        found = await wait_until(moved, f"the line moves beyond {beyond}", timeout_s=30)
+        found = await wait_until(moved, f"the line moves beyond {beyond}")
         assert found is not None
         return found
 
@@ -73,9 +73,9 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
         again = embedded_stores.start_valkey(Path(queue_folder(queue)))
         try:
             await embedded_stores.ready(again)
-            await wait_until(lambda: attended(again), "arq attends again", timeout_s=15)
+            await wait_until(lambda: attended(again), "arq attends again")
             worker.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(worker.wait(), 20) == 0
+            assert await asyncio.wait_for(worker.wait(), PATIENCE_S) == 0
         finally:
             embedded_stores.stop(again)
     finally:
@@ -101,13 +101,13 @@ async def test_arq_runs_the_worker_by_its_own_command(
         async def moved() -> bool:
             return (await status(queues, ROOM))[1].serving_position > 20
 
-        await wait_until(moved, "the line moves", timeout_s=30)
+        await wait_until(moved, "the line moves")
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
-        assert await asyncio.wait_for(check.wait(), 60) == 0
+        assert await asyncio.wait_for(check.wait(), PATIENCE_S) == 0
         worker.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(worker.wait(), 20) == 0
+        assert await asyncio.wait_for(worker.wait(), PATIENCE_S) == 0
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
-        assert await asyncio.wait_for(check.wait(), 60) == 1
+        assert await asyncio.wait_for(check.wait(), PATIENCE_S) == 1
     finally:
         with suppress(ProcessLookupError):
             worker.kill()

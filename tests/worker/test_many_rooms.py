@@ -24,7 +24,7 @@ from app.waiting_room import control
 from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, status
 from tests.support.builders import SEED, STAFF, a_visitor, token
 from tests.support.sales import SETTINGS, an_engine
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.lifespan import LOOPS
 
@@ -73,7 +73,7 @@ async def a_worker(stores: Stores) -> AsyncIterator[WorkerContext]:
         yield ctx
     finally:
         ctx.stopping.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
 
 
 def looked_after() -> list[str]:
@@ -124,13 +124,13 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
         async def at_rest() -> bool:
             return len(looked_after()) <= 2  # one or two of the round
 
-        await wait_until(at_rest, "all rooms at rest", timeout_s=40)
+        await wait_until(at_rest, "all rooms at rest")
         assert await connections(stores) <= CONNECTIONS_MAX
-        await asyncio.wait_for(asyncio.gather(*(buys(queues, engine, it) for it in names[:OPEN:10])), 20)
+        await asyncio.wait_for(asyncio.gather(*(buys(queues, engine, it) for it in names[:OPEN:10])), PATIENCE_S)
         assert set(names[:OPEN:10]) <= {it.partition(" ")[2] for it in looked_after()}
         assert await connections(stores) <= BUSY_CONNECTIONS_MAX
         await control.set_state(queues, RoomId(names[-1]), "open", by=STAFF)
-        await asyncio.wait_for(buys(queues, engine, names[-1]), 10)
+        await asyncio.wait_for(buys(queues, engine, names[-1]), PATIENCE_S)
 
 
 async def test_a_room_at_rest_acts_at_the_times_that_staff_set(stores: Stores) -> None:

@@ -86,7 +86,7 @@ async def test_killed_again_and_again_it_loses_nothing(
                 async def some(before: int = before) -> bool:
                     return len(receiver.got) > before + 5
 
-                await wait_until(some, "the first deliveries", timeout_s=20)
+                await wait_until(some, "the first deliveries")
                 os.kill(worker.pid, signal.SIGKILL)
         await stores.postgres.execute("UPDATE deliveries SET due_at = now()")  # no need to wait for leases
         with a_worker(servers, database_url):
@@ -95,7 +95,7 @@ async def test_killed_again_and_again_it_loses_nothing(
                 relayed = await outbox.lag_s(stores.postgres) == 0  # asked first: then they are deliveries
                 return relayed and await stored.pending(stores.postgres) == 0
 
-            await wait_until(all_told, "the rest", timeout_s=30)
+            await wait_until(all_told, "the rest")
         for got in receiver.got:
             got.verified(target.secret)
         for name in names:

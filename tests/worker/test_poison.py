@@ -29,7 +29,7 @@ from tests.support.sales import (
     stock,
     working,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.lane import TRIES
 
 POISON = """
@@ -38,7 +38,7 @@ CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER poison BEFORE INSERT ON reservations FOR EACH ROW
     WHEN (NEW.visitor_id LIKE 'poison%') EXECUTE FUNCTION refuse_poison()
 """
-PATIENT = Settings(secret=SETTINGS.secret, reserve_wait_s=30)
+PATIENT = Settings(secret=SETTINGS.secret, reserve_wait_s=PATIENCE_S)
 CURE = "DROP TRIGGER poison ON reservations; DROP FUNCTION refuse_poison()"
 
 

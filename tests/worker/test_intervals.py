@@ -1,0 +1,13 @@
+"""What is promised within seconds follows from how often workers look, not from how quick a machine is."""
+
+from __future__ import annotations
+
+from worker import expiry, lane, processor
+
+
+def test_a_hold_is_ended_within_a_second_of_its_deadline() -> None:
+    assert 2 * expiry.EVERY_S <= 1
+
+
+def test_what_a_dead_worker_had_in_hand_is_taken_over_within_five_seconds() -> None:
+    assert lane.IDLE_MS / 1000 + lane.TAKE_OVER_S + processor.LOOK_S < 5
