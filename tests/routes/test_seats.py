@@ -262,9 +262,9 @@ async def test_the_booking_page_sells_the_best_seats_of_one_section(web: Web, wo
 
 async def test_fifty_thousand_seats_are_made_mapped_and_sold_quickly(web: Web, worker: WorkerContext) -> None:
     sections = [{"name": f"Block {n}", "price": 5000, "rows": 100, "seats_per_row": 100} for n in range(5)]
-    began = time.monotonic()
+    began = time.process_time()
     await a_hall(web, *sections)
-    assert time.monotonic() - began < 15  # a second, where nothing else runs
+    assert time.process_time() - began < 5  # seconds of CPU in this process, which has the worker, too
     found = await web.get(PATH)
     assert sum(it["total"] for it in found.json()["sections"]) == SEATS_MAX
     assert len(found.content) < 100_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -83,16 +82,15 @@ async def test_without_redis_calls_that_need_it_say_so_and_then_recover(wires: W
 
 
 async def test_a_page_does_not_wait_for_one_answer_of_a_store_after_the_other(
-    web: Web, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    web = wires.web
     await web.event()
     place, _ = await web.inside("gala")
     fan = {"Accept": "text/html", "Cookie": f"{PLACE_COOKIE}gala={place['Authorization'].split()[1]}"}
     monkeypatch.setattr(deadlines, "PAGE_TIMEOUT_S", 0.5)
-    redis: Any = stores.redis
-    await redis.execute_command("CLIENT", "PAUSE", "5000", "ALL")
+    wires.redis.hush(later_ones=True)
     answers = [await web.get(path, headers=fan) for path in ("/rooms/gala", "/events/gala")]
-    await redis.execute_command("CLIENT", "UNPAUSE")
     for answer in answers:
         assert answer.status_code == 503
         assert answer.headers["retry-after"].isdigit()

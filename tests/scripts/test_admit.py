@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -318,12 +317,16 @@ async def test_a_thousand_calls_take_a_few_milliseconds(redis: Client) -> None:
     await a_line(redis, 0, admission_rate_per_minute=60_000_000)
     for begin in range(0, 50_000, 10_000):
         await redis.zadd(KEYS.waiting, {f"visitor-{n:014}": n for n in range(begin + 1, begin + 10_001)})
-    took = []
+    before_s = await cpu_s(redis)
     for i in range(1, 11):
-        begin_s = time.perf_counter()
         assert (await tick(redis, NOW + i * 1_000, limit=1_000)).calls == 1_000
-        took.append(time.perf_counter() - begin_s)
-    assert min(took) < 0.05
+    assert await cpu_s(redis) - before_s < 10 * 0.05
+
+
+async def cpu_s(redis: Client) -> float:
+    """The CPU the server has used, which depends on nobody else."""
+    used = await redis.info("cpu")
+    return float(used["used_cpu_user"] + used["used_cpu_sys"])
 
 
 async def test_an_unknown_room_is_not_made_up(redis: Client) -> None:

@@ -13,6 +13,7 @@ class Wire:
     def __init__(self, host: str, port: int) -> None:
         self.target = (host, port)  # of new connections
         self._hushed: set[asyncio.StreamWriter] = set()
+        self._dumb = False
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -30,9 +31,10 @@ class Wire:
         for writer in self._writers:
             writer.transport.abort()
 
-    def hush(self) -> None:
+    def hush(self, *, later_ones: bool = False) -> None:
         """Let the open connections go dumb: nothing comes through any more, nothing is closed."""
         self._hushed |= self._writers
+        self._dumb = later_ones
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self.target)
@@ -40,6 +42,8 @@ class Wire:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        if self._dumb:
+            self._hushed.add(writer)
         with suppress(OSError):
             while sent := await reader.read(65536):
                 if writer not in self._hushed:

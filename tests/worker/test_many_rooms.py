@@ -126,7 +126,9 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
 
         await wait_until(at_rest, "all rooms at rest")
         assert await connections(stores) <= CONNECTIONS_MAX
-        await asyncio.wait_for(asyncio.gather(*(buys(queues, engine, it) for it in names[:OPEN:10])), PATIENCE_S)
+        await asyncio.wait_for(
+            asyncio.gather(*(buys(queues, engine, it) for it in names[:OPEN:10])), PATIENCE_S
+        )
         assert set(names[:OPEN:10]) <= {it.partition(" ")[2] for it in looked_after()}
         assert await connections(stores) <= BUSY_CONNECTIONS_MAX
         await control.set_state(queues, RoomId(names[-1]), "open", by=STAFF)
