@@ -20,7 +20,7 @@ from app.core.email import ClaimSigner, Traces
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.knownuser import Sealer
-from app.core.tokens import PlaceSigner
+from app.core.place_tokens import PlaceSigner
 from app.gate import sessions
 from app.gate.ended_sessions import EndedSessions
 from app.gate.knownuser import Connectors

@@ -12,7 +12,8 @@ from typing import Any
 
 from app.core.claims import BookingClaims, PlaceClaims
 from app.core.model import Place, RoomId, VisitorId
-from app.core.tokens import BookingSigner, new_visitor_id
+from app.core.place_tokens import new_visitor_id
+from app.core.tokens import BookingSigner
 from app.store.keys import RoomKeys
 from app.store.scripts import admission, room
 from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord, Refused

@@ -19,7 +19,7 @@ from app.core.devices import Device
 from app.core.email import mailbox, normalised
 from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.core.model import Reservation, Role
-from app.core.tokens import PlaceSigner
+from app.core.place_tokens import PlaceSigner
 from app.store.away import stores_answer
 from app.store.connections import Connection, Postgres, Stores
 from app.store.sql import accounts, balances, reservations, sign_ins

@@ -10,7 +10,8 @@ from app.audit import Thing
 from app.core.account import Account, Author
 from app.core.claims import BookingClaims, PassClaims
 from app.core.errors import CredentialInvalid
-from app.core.tokens import PURPOSES, BookingSigner, Purpose, SigningKey, UnknownKey
+from app.core.signing_key import PURPOSES, Purpose, SigningKey
+from app.core.tokens import BookingSigner, UnknownKey
 from app.store.connections import POSTGRES_AWAY, Connection, Postgres
 from app.store.sql import signing_keys
 

@@ -11,7 +11,7 @@ from app.accounts import accounts, signing_keys
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.model import EventId, Role
-from app.core.tokens import Purpose
+from app.core.signing_key import Purpose
 from app.reservations import consistency
 from app.reservations.reconcile import Report
 from app.reservations.reconcile import reconcile as run_reconcile

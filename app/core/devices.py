@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
+
+from app.core.base64url import from_base64url, to_base64url
 
 DEVICE_S = 365 * 86_400
 LENGTH_MAX = 300
@@ -34,7 +35,7 @@ class DeviceSigner:
 
     def sign(self, account_id: str, made_ms: int) -> str:
         """The cookie of a device on which this account has just signed in."""
-        payload = _text(msgspec.json.encode(Device(_text(os.urandom(12)), account_id, made_ms)))
+        payload = to_base64url(msgspec.json.encode(Device(to_base64url(os.urandom(12)), account_id, made_ms)))
         return f"{_PREFIX}.{payload}.{self._mac(payload)}"
 
     def read(self, text: str, now_ms: int) -> Device | None:
@@ -45,7 +46,7 @@ class DeviceSigner:
             return None
         if not hmac.compare_digest(self._mac(payload), mac):
             return None
-        device = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=Device)
+        device = msgspec.json.decode(from_base64url(payload), type=Device)
         return device if now_ms - device.made_ms < DEVICE_S * 1000 else None
 
     def word(self, account_id: str) -> str:
@@ -53,8 +54,4 @@ class DeviceSigner:
         return self._mac(account_id)[:8]
 
     def _mac(self, payload: str) -> str:
-        return _text(hashlib.blake2b(payload.encode(), key=self._key, digest_size=24).digest())
-
-
-def _text(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+        return to_base64url(hashlib.blake2b(payload.encode(), key=self._key, digest_size=24).digest())

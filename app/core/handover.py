@@ -11,10 +11,10 @@ import hashlib
 import hmac
 import ipaddress
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
 
+from app.core.base64url import from_base64url, to_base64url
 from app.core.errors import CredentialInvalid
 from app.core.model import RoomId, VisitorId
 
@@ -88,12 +88,14 @@ class HandoverSigner:
         else:
             ip = getattr(ip, "ipv4_mapped", None) or ip
             network = str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 64), strict=False))
-        return _text(hashlib.blake2b(network.encode(), key=self._net_key, digest_size=_NET_BYTES).digest())
+        return to_base64url(
+            hashlib.blake2b(network.encode(), key=self._net_key, digest_size=_NET_BYTES).digest()
+        )
 
 
 def new_ticket_id() -> str:
     """A fresh unguessable name of a ticket."""
-    return _text(os.urandom(12))
+    return to_base64url(os.urandom(12))
 
 
 def without_ticket(address: str) -> str:
@@ -122,7 +124,7 @@ def with_ticket(address: str, text: str) -> str:
 
 
 def _signed(prefix: str, said: msgspec.Struct, key: bytes) -> str:
-    payload = _text(msgspec.json.encode(said))
+    payload = to_base64url(msgspec.json.encode(said))
     return f"{prefix}.{payload}.{_mac(payload, key)}"
 
 
@@ -134,16 +136,8 @@ def _payload(prefix: str, text: str, key: bytes, kind: str) -> bytes:
         raise CredentialInvalid(f"This is not a {kind}.")
     if not hmac.compare_digest(_mac(payload, key), mac):
         raise CredentialInvalid(f"The {kind} was not issued here.")
-    return _bytes(payload)
+    return from_base64url(payload)
 
 
 def _mac(payload: str, key: bytes) -> str:
-    return _text(hashlib.blake2b(payload.encode(), key=key, digest_size=24).digest())
-
-
-def _text(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _bytes(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return to_base64url(hashlib.blake2b(payload.encode(), key=key, digest_size=24).digest())

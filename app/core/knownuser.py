@@ -12,7 +12,6 @@ import json
 import re
 import secrets
 import uuid
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.padding import PKCS7
 from msgspec import Meta
 
+from app.core.base64url import from_base64url, to_base64url
 from app.core.errors import CredentialInvalid
 from app.core.formats import CUSTOMER, DOMAIN, NAME
 from app.core.model import RoomId, Struct, VisitorId
@@ -114,10 +114,10 @@ def visitor_of(text: str) -> VisitorId | None:
     if found is None:
         return None
     try:
-        stem = _text(uuid.UUID(found[1]).bytes)
+        stem = to_base64url(uuid.UUID(found[1]).bytes)
     except ValueError:
         return None
-    return VisitorId(stem + _text(bytes.fromhex(found[2] or "")))
+    return VisitorId(stem + to_base64url(bytes.fromhex(found[2] or "")))
 
 
 def token(
@@ -180,12 +180,12 @@ def read_enqueue_token(
     if len(parts) != 3 or len(text) > ENQUEUE_TOKEN_MAX or not text.isascii():
         raise CredentialInvalid("This is no enqueue token.")
     signed = f"{parts[0]}.{parts[1]}"
-    mac = _text(hashlib.sha256((signed + secret).encode()).digest())
+    mac = to_base64url(hashlib.sha256((signed + secret).encode()).digest())
     if not hmac.compare_digest(mac, parts[2]):
         raise CredentialInvalid("The enqueue token was not made with the key of this room.")
     try:
-        header = msgspec.json.decode(_bytes(parts[0]), type=_Header)
-        said = _payload(_bytes(parts[1]), header.ti, secret) if parts[1] else _Payload()
+        header = msgspec.json.decode(from_base64url(parts[0]), type=_Header)
+        said = _payload(from_base64url(parts[1]), header.ti, secret) if parts[1] else _Payload()
     except (msgspec.MsgspecError, NotBase64, ValueError):
         raise CredentialInvalid("The enqueue token cannot be read.") from None
     if header.typ != "QT1" or header.c.lower() != customer_id or header.e not in ("", room_id):
@@ -285,11 +285,3 @@ def _integration(it: Connector, action: str, rules: list[UrlRule], queue_host: s
         "IsNormalizationEnabled": False,
         "Triggers": [{"LogicalOperator": "Or", "TriggerParts": parts}],
     }
-
-
-def _text(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _bytes(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,7 +1,7 @@
-"""Tokens: who a visitor is, that a visitor is inside, whom an account speaks for. No I/O, time comes in.
+"""Booking tokens, access tokens and passes: that a visitor is inside, whom an account speaks for.
 
-Place tokens carry a MAC: only Fairgate reads them, and one is signed on every join. Booking and access tokens
-are EdDSA JWTs: anyone can check them with the public keys of `/.well-known/jwks.json`.
+They are EdDSA JWTs: anyone can check them with the public keys of `/.well-known/jwks.json`. Place tokens are
+in `place_tokens`. No I/O; time comes in.
 """
 
 from __future__ import annotations
@@ -9,29 +9,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from base64 import urlsafe_b64decode
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 from jwt.algorithms import OKPAlgorithm
 
 from app.core.account import Account
-from app.core.claims import BookingClaims, PassClaims, PlaceClaims
+from app.core.base64url import is_canonical, to_base64url
+from app.core.claims import BookingClaims, PassClaims
 from app.core.errors import BookingTokenExpired, CredentialInvalid
 from app.core.model import Role, RoomId, VisitorId
+from app.core.place_tokens import TOKEN_LENGTH_MAX
+from app.core.signing_key import PURPOSES, Purpose, SigningKey
 
 ISSUER = "fairgate"
 ACCESS_AUDIENCE = "fairgate:accounts"  # of access tokens; with its colon no room has that name
@@ -40,16 +33,11 @@ SESSION_TTL_MAX_S = 86_400  # the upper bound of the room setting `session_ttl_s
 KEY_OVERLAP_S = SESSION_TTL_MAX_S + 3600  # a replaced key verifies until every token it signed has expired
 CLOCK_SKEW_MAX_S = 60  # between the hosts that issue and check; applied to `nbf` only, never to `exp`
 CACHE_MAX = 131_072  # signatures believed without another look; about 14 MB when full
-TOKEN_LENGTH_MAX = 4096
 Claims = BookingClaims | Account | PassClaims
-_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_PLACE = "p1"
 _BOOKING_TYPE = "JWT"
 _ACCESS_TYPE = "at+jwt"  # RFC 9068; keeps a booking token of a room named "fairgate" from passing as one
 _PASS_TYPE = "pass+jwt"
-Purpose = Literal["booking", "access", "pass", "any"]
-PURPOSES: tuple[Purpose, ...] = ("booking", "access", "pass")  # each has a key of its own
 PUBLISHED: tuple[Purpose, ...] = ("booking", "pass", "any")  # access tokens are read by nobody but us
 _PURPOSES: dict[str, Purpose] = {_BOOKING_TYPE: "booking", _ACCESS_TYPE: "access", _PASS_TYPE: "pass"}
 _TYPES: dict[type, str] = {BookingClaims: _BOOKING_TYPE, Account: _ACCESS_TYPE, PassClaims: _PASS_TYPE}
@@ -57,111 +45,6 @@ _TYPES: dict[type, str] = {BookingClaims: _BOOKING_TYPE, Account: _ACCESS_TYPE, 
 
 class UnknownKey(CredentialInvalid):
     """The token names a signing key this process has not loaded; it may have been made a moment ago."""
-
-
-def new_visitor_id(network: str = "") -> VisitorId:
-    """A fresh unguessable visitor_id: 16 random bytes as 22 characters, then the network it was made for.
-
-    So the line knows where each of a million came from, which costs it nothing (`include/networks.lua`).
-    """
-    return VisitorId(_text(os.urandom(16)) + network)
-
-
-class PlaceSigner:
-    """Signs and reads place tokens, and derives what has to come out the same in every process."""
-
-    def __init__(self, secret: bytes) -> None:
-        if len(secret) < 16:
-            raise ValueError("the secret that signs place tokens needs at least 16 bytes")
-        self._token_key = _derived(secret, b"place token")
-        self._jti_key = _derived(secret, b"booking token id")
-        self._account_key = _derived(secret, b"visitor of an account")
-        self._network_key = _derived(secret, b"network of a visitor")
-
-    def sign(self, claims: PlaceClaims) -> str:
-        """The place token that says `claims`."""
-        number = "" if claims.queue_number is None else claims.queue_number
-        text = f"{claims.room_id} {claims.visitor_id} {number} {claims.epoch}"
-        if claims.quantity or claims.generation:
-            text += f" {claims.quantity}"
-        if claims.generation:
-            text += f" {claims.generation}"
-        payload = _text(text.encode())
-        return f"{_PLACE}.{payload}.{self._mac(payload)}"
-
-    def read(self, token: str) -> PlaceClaims:
-        """What the token says. Raises CredentialInvalid unless it is exactly a token signed here."""
-        prefix, _, rest = token.partition(".")
-        payload, _, mac = rest.partition(".")
-        if prefix != _PLACE or not token.isascii() or len(token) > TOKEN_LENGTH_MAX:
-            raise CredentialInvalid("This is not a place token.")
-        # The MAC covers the encoded text and is compared encoded: no second spelling of a token is accepted.
-        if not hmac.compare_digest(self._mac(payload), mac):
-            raise CredentialInvalid("The place token was not issued here. Join again for a new one.")
-        room_id, visitor_id, number, epoch, *more = _bytes(payload).decode().split(" ")
-        return PlaceClaims(
-            room_id=RoomId(room_id),
-            visitor_id=VisitorId(visitor_id),
-            queue_number=int(number) if number else None,
-            epoch=int(epoch),
-            quantity=int(more[0]) if more else 0,
-            generation=more[1] if len(more) > 1 else "",
-        )
-
-    def jti(self, room_id: RoomId, visitor_id: VisitorId, exp: int) -> str:
-        """The id of a session's booking token: claiming again gives the same one."""
-        text = f"{room_id} {visitor_id} {exp}".encode()
-        return _text(hmac.digest(self._jti_key, text, "sha256")[:16])
-
-    def account_visitor(self, room_id: RoomId, subject: str) -> VisitorId:
-        """The visitor an account is in a room: the same one on every device."""
-        text = f"{room_id} {subject}".encode()
-        return VisitorId(_text(hmac.digest(self._account_key, text, "sha256")[:16]))
-
-    def network(self, room_id: RoomId, address: str) -> str:
-        """A client address as 4 characters that say no more than which visitors of a room share one."""
-        text = f"{room_id} {address}".encode()
-        return _text(hashlib.blake2b(text, key=self._network_key, digest_size=3).digest())
-
-    def _mac(self, payload: str) -> str:
-        """Keyed BLAKE2b (RFC 7693): a third of what HMAC costs, and each join signs."""
-        return _text(hashlib.blake2b(payload.encode(), key=self._token_key, digest_size=32).digest())
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """One Ed25519 key; `kid` names it in token headers and in the JWKS. One for `any` purpose is from before
-    there were keys for each."""
-
-    kid: str
-    private: Ed25519PrivateKey
-    purpose: Purpose = "any"
-
-    @classmethod
-    def new(cls, purpose: Purpose = "any") -> SigningKey:
-        """A fresh key. Its `kid` is the start of the public key's digest."""
-        private = Ed25519PrivateKey.generate()
-        return cls(_text(hashlib.sha256(_public_bytes(private)).digest()[:12]), private, purpose)
-
-    @classmethod
-    def from_pem(cls, kid: str, pem: str, purpose: Purpose = "any") -> SigningKey:
-        """The key kept as `pem`."""
-        private = load_pem_private_key(pem.encode(), password=None)
-        assert isinstance(private, Ed25519PrivateKey)
-        return cls(kid, private, purpose)
-
-    def is_for(self, purpose: Purpose) -> bool:
-        """Whether tokens of this purpose may be signed with it."""
-        return self.purpose in (purpose, "any")
-
-    def pem(self) -> str:
-        """The private key as PKCS 8, to be kept."""
-        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-    def jwk(self) -> dict[str, str]:
-        """The public key as RFC 8037 JWK."""
-        x = _text(_public_bytes(self.private))
-        return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.kid, "x": x}
 
 
 class _OwnSignature(OKPAlgorithm):
@@ -256,7 +139,7 @@ class BookingSigner:
             "aud": ACCESS_AUDIENCE,
             "sub": account.subject,
             "role": account.role,
-            "jti": account.jti or f"t.{_text(os.urandom(12))}",
+            "jti": account.jti or f"t.{to_base64url(os.urandom(12))}",
             "iat": now_s,
             "nbf": now_s,
             "exp": exp,
@@ -317,7 +200,7 @@ class BookingSigner:
 
     def _verify(self, token: str, now_s: int) -> None:
         refused = CredentialInvalid("The token was not issued here.")
-        if not token.isascii() or len(token) > TOKEN_LENGTH_MAX or not _canonical(token):
+        if not token.isascii() or len(token) > TOKEN_LENGTH_MAX or not is_canonical(token):
             raise refused
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
@@ -380,30 +263,5 @@ def _claims_of(token: str) -> tuple[Claims, int]:
     return BookingClaims(RoomId(it.aud), VisitorId(it.sub), it.jti, it.iat, it.exp, it.gen), it.exp
 
 
-def _public_bytes(private: Ed25519PrivateKey) -> bytes:
-    return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def _derived(secret: bytes, purpose: bytes) -> bytes:
-    return hmac.digest(secret, b"fairgate " + purpose, "sha256")
-
-
 def _digest(token: str) -> bytes:
     return hashlib.blake2b(token.encode("utf-8", "surrogateescape"), digest_size=16).digest()
-
-
-def _text(raw: bytes) -> str:
-    """Base64url without padding. `base64` makes three calls of Python of it, and each join needs three."""
-    return b2a_base64(raw, newline=False).translate(_URLSAFE, b"=").decode()
-
-
-def _bytes(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _canonical(token: str) -> bool:
-    """Whether each part is the one base64url spelling of its bytes (decoders ignore spare bits)."""
-    try:
-        return all(_text(_bytes(part)) == part for part in token.split("."))
-    except ValueError:
-        return False

@@ -13,7 +13,7 @@ from app.core.account import Author
 from app.core.email import normalised
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound
 from app.core.model import EventId, Reservation, ReservationId, VisitorId
-from app.core.tokens import PlaceSigner
+from app.core.place_tokens import PlaceSigner
 from app.reservations import checkout
 from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer

@@ -16,7 +16,9 @@ import pytest
 
 from app.core.claims import PassClaims, session_id
 from app.core.model import RoomId
-from app.core.tokens import BookingSigner, SigningKey, new_visitor_id
+from app.core.place_tokens import new_visitor_id
+from app.core.signing_key import SigningKey
+from app.core.tokens import BookingSigner
 from app.gate import sessions
 from app.gate.sessions import Entering
 from app.web.http.routes import App

@@ -14,7 +14,7 @@ import pytest_asyncio
 from app.core import knownuser
 from app.core.knownuser import Connector, ConnectorSettings, with_token
 from app.core.model import RoomId
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import HTML, Product, program
 from tests.support.waiting import wait_until

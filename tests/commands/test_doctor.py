@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from app import cli
-from app.core.tokens import SigningKey
+from app.core.signing_key import SigningKey
 from app.doctor import examination
 from app.doctor.finding import Finding
 from app.doctor.redis import compared

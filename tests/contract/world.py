@@ -10,7 +10,7 @@ from schemathesis.schemas import BaseSchema as OpenApiSchema
 from app.core.claims import session_id
 from app.core.model import RoomId
 from app.core.password_resets import digest
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering
 from app.web.http.routes import Endpoint, param_names

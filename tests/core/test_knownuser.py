@@ -11,7 +11,7 @@ from app.core import knownuser
 from app.core.errors import CredentialInvalid
 from app.core.knownuser import Connector, ConnectorSettings, Sealer, UrlRule, digest, with_token
 from app.core.model import RoomId
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567"
 NOW_S = 1_700_000_000

@@ -19,7 +19,9 @@ from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import BookingTokenExpired, CredentialInvalid
 from app.core.formats import SLUG
 from app.core.model import RoomId, VisitorId
-from app.core.tokens import BookingSigner, PlaceSigner, SigningKey, UnknownKey, new_visitor_id
+from app.core.place_tokens import PlaceSigner, new_visitor_id
+from app.core.signing_key import SigningKey
+from app.core.tokens import BookingSigner, UnknownKey
 
 NOW = 1_800_000_000
 HALL = RoomId("hall")

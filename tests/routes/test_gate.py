@@ -11,7 +11,8 @@ import pytest
 
 from app.core.handover import TICKET_TTL_S, Ticket, with_ticket, without_ticket
 from app.core.model import RoomSettings
-from app.core.tokens import BookingSigner, SigningKey
+from app.core.signing_key import SigningKey
+from app.core.tokens import BookingSigner
 from app.web.gate.addresses import allowed
 from tests.routes.conftest import Web, bearer, code, field_of
 

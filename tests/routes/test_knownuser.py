@@ -8,7 +8,7 @@ from urllib.parse import quote
 from app.core.claims import PlaceClaims
 from app.core.knownuser import queue_id
 from app.core.model import RoomId
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.gate import knownuser
 from tests.routes.conftest import Web, code, field_of
 

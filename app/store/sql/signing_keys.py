@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 
-from app.core.tokens import KEY_OVERLAP_S, Purpose, SigningKey
+from app.core.signing_key import Purpose, SigningKey
+from app.core.tokens import KEY_OVERLAP_S
 from app.store.connections import Connection
 
 _ONE_AT_A_TIME = 0x6661_6972_6B65_7973  # advisory lock: two processes never make a first key each

@@ -32,7 +32,7 @@ from app.core.errors import (
 )
 from app.core.formats import LOCALE, Email, Quantity
 from app.core.model import Place, RoomId, RoomStatus, Struct
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.waiting_room import queue, room_lists
 from app.waiting_room.queue import Joining
 from app.web.api.mailbox import keep_mailbox

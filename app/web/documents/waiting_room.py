@@ -12,7 +12,7 @@ from app.core import rules
 from app.core.claims import PlaceClaims
 from app.core.clock import from_ms, in_zone
 from app.core.model import Blocked, Pace, Place, PlaceState, Room, RoomId, RoomSettings, RoomState, RoomStatus
-from app.core.tokens import PlaceSigner
+from app.core.place_tokens import PlaceSigner
 from app.core.wait_estimate import published_pace, wait_range_s
 
 PASSED_OVER_S = 2

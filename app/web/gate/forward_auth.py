@@ -27,7 +27,7 @@ from app.core.errors import (
 )
 from app.core.handover import Ticket
 from app.core.model import Place, RoomId, RoomSettings
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
 from app.gate.sessions import Entering
 from app.web.gate.addresses import host_of

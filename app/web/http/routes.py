@@ -19,8 +19,8 @@ from app.core.devices import DeviceSigner
 from app.core.email import ClaimSigner, Traces
 from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
+from app.core.place_tokens import PlaceSigner
 from app.core.scopes import Scope
-from app.core.tokens import PlaceSigner
 from app.gate.ended_sessions import EndedSessions
 from app.gate.knownuser import Connectors
 from app.gate.sessions import Gate

@@ -24,7 +24,7 @@ from app.core.knownuser import (
     with_token,
 )
 from app.core.model import Place, Room, RoomId, VisitorId
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.gate import knownuser, sessions
 from app.gate.sessions import Entering
 from app.web.gate.addresses import allowed

@@ -20,7 +20,7 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import Place, Room, RoomId, RoomStatus
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.waiting_room import queue
 from app.web.documents.waiting_room import place_document, place_token
 from app.web.gate.addresses import allowed
