@@ -1,0 +1,141 @@
+"""Refusals: every answer that is not a success, as one tree with stable codes.
+
+Raised anywhere, rendered in one place (`web/http/problems.py`) as RFC 9457 problem+json. A class docstring is
+the title and says what the code means; `detail` says what to do. `status` is the HTTP status of the contract.
+
+The tree is one; its modules are by subject. Import from here.
+"""
+
+from __future__ import annotations
+
+from app.core.errors.access import (
+    BookingTokenExpired,
+    CredentialInvalid,
+    CredentialMissing,
+    EventNotAllowed,
+    ForeignOrigin,
+    RoleRequired,
+    ScopeRequired,
+    WrongAccount,
+    WrongRoom,
+)
+from app.core.errors.base import CannotRun, Refusal, Retryable, WrongUsage
+from app.core.errors.request import (
+    AlreadyExists,
+    BadHeader,
+    BodyTooLarge,
+    Conflict,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    InternalError,
+    MalformedJson,
+    MethodNotAllowed,
+    NotFound,
+    RateLimited,
+    StoreUnavailable,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from app.core.errors.sale import (
+    BacklogFull,
+    EventNotFound,
+    HoldExpired,
+    LimitExceeded,
+    NotOnSale,
+    PaymentDeclined,
+    PaymentsNotConfigured,
+    PriceChanged,
+    ReservationNotFound,
+    SeatTaken,
+    SoldOut,
+    TicketTypeNotFound,
+)
+from app.core.errors.waiting_room import (
+    LeftQueue,
+    NoShow,
+    NotWaiting,
+    Over,
+    PlaceNotFound,
+    QueueingMethodLocked,
+    RemovedByStaff,
+    RemovedFromQueue,
+    Restoring,
+    RoomClosed,
+    RoomNotFound,
+    RoomNotOpen,
+    RoomSoldOut,
+    SessionDone,
+    SessionEnded,
+    SessionExpired,
+)
+
+__all__ = [
+    "AlreadyExists",
+    "BacklogFull",
+    "BadHeader",
+    "BodyTooLarge",
+    "BookingTokenExpired",
+    "CannotRun",
+    "Conflict",
+    "CredentialInvalid",
+    "CredentialMissing",
+    "EventNotAllowed",
+    "EventNotFound",
+    "ForeignOrigin",
+    "HoldExpired",
+    "IdempotencyKeyRequired",
+    "IdempotencyKeyReused",
+    "InternalError",
+    "LeftQueue",
+    "LimitExceeded",
+    "MalformedJson",
+    "MethodNotAllowed",
+    "NoShow",
+    "NotFound",
+    "NotOnSale",
+    "NotWaiting",
+    "Over",
+    "PaymentDeclined",
+    "PaymentsNotConfigured",
+    "PlaceNotFound",
+    "PriceChanged",
+    "QueueingMethodLocked",
+    "RateLimited",
+    "Refusal",
+    "RemovedByStaff",
+    "RemovedFromQueue",
+    "ReservationNotFound",
+    "Restoring",
+    "Retryable",
+    "RoleRequired",
+    "RoomClosed",
+    "RoomNotFound",
+    "RoomNotOpen",
+    "RoomSoldOut",
+    "ScopeRequired",
+    "SeatTaken",
+    "SessionDone",
+    "SessionEnded",
+    "SessionExpired",
+    "SoldOut",
+    "StoreUnavailable",
+    "TicketTypeNotFound",
+    "UnsupportedMediaType",
+    "ValidationFailed",
+    "WrongAccount",
+    "WrongRoom",
+    "WrongUsage",
+    "all_refusals",
+]
+
+
+def all_refusals() -> list[type[Refusal]]:
+    """Every concrete refusal, for the contract document and for the tests that go over all of them."""
+    found: list[type[Refusal]] = []
+    todo = list(Refusal.__subclasses__())
+    while todo:
+        cls = todo.pop(0)
+        todo.extend(cls.__subclasses__())
+        if "code" in cls.__dict__ and cls is not Over:
+            found.append(cls)
+    return found

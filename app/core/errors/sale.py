@@ -1,0 +1,79 @@
+"""Refusals of events, tickets, reservations and payments."""
+
+from __future__ import annotations
+
+from app.core.errors.base import Refusal, Retryable
+from app.core.errors.request import Conflict, NotFound
+from app.core.errors.waiting_room import Over
+
+
+class PaymentDeclined(Refusal):
+    """The payment was declined; the hold remains, and another payment can be tried."""
+
+    status, code = 402, "payment_declined"
+
+
+class EventNotFound(NotFound):
+    """There is no such event."""
+
+    code = "event_not_found"
+
+
+class TicketTypeNotFound(NotFound):
+    """There is no such ticket type."""
+
+    code = "ticket_type_not_found"
+
+
+class ReservationNotFound(NotFound):
+    """There is no such reservation, or it is not yours."""
+
+    code = "reservation_not_found"
+
+
+class SoldOut(Conflict):
+    """Fewer tickets are free than were asked for."""
+
+    code = "sold_out"
+
+
+class SeatTaken(Conflict):
+    """A seat that was asked for is no longer free."""
+
+    code = "seat_taken"
+
+
+class PriceChanged(Conflict):
+    """The tickets no longer cost what was expected."""
+
+    code = "price_changed"
+
+
+class NotOnSale(Conflict):
+    """These tickets are not on sale now."""
+
+    code = "not_on_sale"
+
+
+class PaymentsNotConfigured(Conflict):
+    """No payment gateway is set up here, so these tickets cannot be paid."""
+
+    code = "payments_not_configured"
+
+
+class HoldExpired(Over):
+    """The hold has ended; its tickets went back on sale."""
+
+    code = "hold_expired"
+
+
+class LimitExceeded(Refusal):
+    """More tickets than one visitor may have for this event."""
+
+    status, code = 422, "limit_exceeded"
+
+
+class BacklogFull(Retryable):
+    """Too many reservations are waiting."""
+
+    status, code = 503, "backlog_full"

@@ -1,0 +1,100 @@
+"""Refusals of the waiting room."""
+
+from __future__ import annotations
+
+from app.core.errors.base import Refusal, Retryable
+from app.core.errors.request import Conflict, NotFound
+
+
+class SessionEnded(Refusal):
+    """The session behind this booking token has ended."""
+
+    status, code = 403, "session_ended"
+
+
+class RemovedByStaff(Refusal):
+    """This visitor was removed from the room by staff."""
+
+    status, code = 403, "removed"
+
+
+class RoomNotFound(NotFound):
+    """There is no such room."""
+
+    code = "room_not_found"
+
+
+class PlaceNotFound(NotFound):
+    """You have no place in this room."""
+
+    code = "place_not_found"
+
+
+class RoomClosed(Conflict):
+    """The room is closed."""
+
+    code = "room_closed"
+
+
+class RoomSoldOut(Conflict):
+    """Everything in this sale is sold."""
+
+    code = "room_sold_out"
+
+
+class RoomNotOpen(Conflict):
+    """The room has not opened yet."""
+
+    code = "room_not_open"
+
+
+class NotWaiting(Conflict):
+    """The number of wanted tickets can be changed only while waiting."""
+
+
+class QueueingMethodLocked(Conflict):
+    """The queueing method is fixed once the pre-queue has begun."""
+
+    code = "queueing_method_locked"
+
+
+class Over(Refusal):
+    """Your turn or your hold is over."""
+
+    status, code = 410, "done"
+
+
+class NoShow(Over):
+    """You were called and did not claim in time; join again for a new place."""
+
+    code = "no_show"
+
+
+class SessionExpired(Over):
+    """Your session ran out; join again for a new place."""
+
+    code = "session_expired"
+
+
+class LeftQueue(Over):
+    """You left the queue; join again for a new place."""
+
+    code = "left"
+
+
+class SessionDone(Over):
+    """Your session is done; join again for a new place."""
+
+    code = "done"
+
+
+class RemovedFromQueue(Over):
+    """You were removed from this room by staff."""
+
+    code = "removed"
+
+
+class Restoring(Retryable):
+    """The queue and the stock are being restored; nothing is lost."""
+
+    status, code = 503, "restoring"
