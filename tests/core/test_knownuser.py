@@ -8,6 +8,7 @@ import json
 import pytest
 
 from app.core import knownuser
+from app.core.base64url import to_base64url
 from app.core.errors import CredentialInvalid
 from app.core.knownuser import Connector, ConnectorSettings, Sealer, UrlRule, digest, with_token
 from app.core.model import RoomId
@@ -37,7 +38,7 @@ FULL_HEADER = {
 }
 FULL = ".".join(
     [
-        knownuser._text(json.dumps(FULL_HEADER, separators=(",", ":")).encode()),
+        to_base64url(json.dumps(FULL_HEADER, separators=(",", ":")).encode()),
         "B4IQeJBrGg25ezw-kaBBmKK5-sKi7DmPAomU63al3w9SbN2wtu68KrywI540F0iYaWHUZsck2CB9WIebSbDdNw",
         "cwgp9VPauAps8jGP9jEf4wz1WcgGPGZVKM02YWi3keQ",
     ]
@@ -132,8 +133,8 @@ def test_other_enqueue_tokens_are_refused(text: str, changes: dict[str, object])
 
 def test_what_is_under_the_signature_and_cannot_be_read_is_refused() -> None:
     for header, payload in ((b"x", b""), (b"{}", b""), (json.dumps(FULL_HEADER).encode(), b"12345")):
-        signed = f"{knownuser._text(header)}.{knownuser._text(payload)}"
-        mac = knownuser._text(hashlib.sha256((signed + KEY).encode()).digest())
+        signed = f"{to_base64url(header)}.{to_base64url(payload)}"
+        mac = to_base64url(hashlib.sha256((signed + KEY).encode()).digest())
         with pytest.raises(CredentialInvalid):
             read(f"{signed}.{mac}")
 

@@ -11,7 +11,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS
 from app.web.http.assets import load_assets
-from app.web.http.credentials import GATEWAY
+from app.web.http.gateway_signature import GATEWAY
 from tests.routes.conftest import Web, code, field_of, served
 
 JOIN = "/v1/rooms/hall/places"  # on the hot lane

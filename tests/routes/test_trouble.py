@@ -12,7 +12,7 @@ import pytest
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.http import deadlines
-from app.web.http.credentials import PLACE_COOKIE
+from app.web.http.cookies import PLACE_COOKIE
 from tests.routes.conftest import Web, bearer, code, ops, served
 from tests.support.waiting import wait_until
 from tests.support.wire import Wire, wired

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.web.api.registry import CALLS
-from app.web.http.credentials import STAFF_ONLY
+from app.web.http.staff_access import STAFF_ONLY
 from app.web.pages.visitor_pages import FORMS, PAGES
 from tests.routes.conftest import Web
 

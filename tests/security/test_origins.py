@@ -14,7 +14,7 @@ from app.core.model import RoomId, VisitorId
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS
-from app.web.http.credentials import BOOKING_COOKIE, HOST_PREFIX, PLACE_COOKIE
+from app.web.http.cookies import BOOKING_COOKIE, HOST_PREFIX, PLACE_COOKIE
 from app.web.http.origins import SAFE
 from app.web.pages.entry import _PARAMS
 from tests.contract.test_every_call import filled

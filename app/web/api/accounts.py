@@ -27,9 +27,10 @@ from app.core.model import Role, Struct
 from app.core.tokens import expiry
 from app.web.api.devices import device_cookie, known_device
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
-from app.web.http.credentials import ACCOUNT, bearer
+from app.web.http.credentials import bearer
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
+from app.web.http.staff_access import ACCOUNT
 
 TAG = "Accounts"
 AWAY = (StoreUnavailable,)

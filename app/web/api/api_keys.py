@@ -17,10 +17,10 @@ from app.core.model import KeyRole, Struct
 from app.core.scopes import SCOPES, Scope
 from app.store.sql.api_keys import ApiKey
 from app.web.documents.sale import Page
-from app.web.http.credentials import ADMIN, author
 from app.web.http.idempotency import once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
+from app.web.http.staff_access import ADMIN, author
 
 TAG = "Staff: API keys"
 EVENTS_MAX = 200

@@ -14,9 +14,9 @@ from app.core.errors import StoreUnavailable
 from app.core.formats import NAME, At
 from app.store.sql.audit import AuditFilter, Entry
 from app.web.documents.sale import Page
-from app.web.http.credentials import OPERATOR
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, endpoint
+from app.web.http.staff_access import OPERATOR
 
 Word = Annotated[str, Meta(min_length=1, max_length=254, pattern=NAME)]
 

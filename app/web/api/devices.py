@@ -7,7 +7,7 @@ from itertools import islice
 from app.accounts import accounts
 from app.core.clock import now_ms
 from app.core.devices import DEVICE_S
-from app.web.http.credentials import cookie, cookies
+from app.web.http.cookies import cookie, cookies
 from app.web.http.routes import Request
 
 DEVICE_COOKIE = "fairgate_device_"  # + a word for the account: several may sign in on one device

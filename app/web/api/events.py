@@ -33,10 +33,10 @@ from app.web.documents.sale import (
     ticket_type_document,
 )
 from app.web.http.cache_control import shared
-from app.web.http.credentials import ADMIN, author, events_of, is_staff_call, staff_asking
 from app.web.http.idempotency import once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
+from app.web.http.staff_access import ADMIN, author, events_of, is_staff_call, staff_asking
 
 TAG = "Events"
 STAFF_TAG = "Staff: events"

@@ -18,8 +18,8 @@ from app.core.errors import (
 from app.core.model import ReservationId, Struct
 from app.notifications import addresses
 from app.web.documents.sale import ReservationDocument, reservation_document
-from app.web.http.credentials import ACCOUNT
 from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import ACCOUNT
 
 
 class ClaimQuery(Struct, frozen=True):

@@ -18,10 +18,10 @@ from app.core.model import EventId, ReservationId, ReservationStatus
 from app.reservations import orders
 from app.store.sql.orders import Order, OrderFilter
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
-from app.web.http.credentials import ADMIN, OPERATOR, author, events_of
 from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import ADMIN, OPERATOR, author, events_of
 
 TAG = "Staff: events"
 CSV = b"text/csv; charset=utf-8"

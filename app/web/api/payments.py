@@ -11,7 +11,7 @@ from app.core.errors import StoreUnavailable, ValidationFailed
 from app.core.formats import OPAQUE
 from app.core.validation_messages import first_invalid_field
 from app.reservations import settlement
-from app.web.http.credentials import GATEWAY
+from app.web.http.gateway_signature import GATEWAY
 from app.web.http.routes import Request, Response, empty, endpoint
 
 TAG = "Payments"

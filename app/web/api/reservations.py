@@ -1,4 +1,4 @@
-"""The reservation calls: reserve, read, follow, confirm, extend, cancel."""
+"""The reservation calls: reserve, read, follow."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from typing import Any
 import msgspec
 
 from app import metrics
-from app.core.account import Account
 from app.core.claims import BookingClaims
 from app.core.errors import (
     BacklogFull,
     BadHeader,
-    Conflict,
     EventNotFound,
-    HoldExpired,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
     LimitExceeded,
     NotOnSale,
-    PaymentDeclined,
-    PaymentsNotConfigured,
     PriceChanged,
     RateLimited,
     Refusal,
@@ -34,44 +29,23 @@ from app.core.errors import (
     SessionEnded,
     SoldOut,
     StoreUnavailable,
-    ValidationFailed,
     WrongRoom,
 )
-from app.core.formats import Name
-from app.core.model import EventId, Reservation, ReservationId, Struct
-from app.reservations import operations, paid_elsewhere
-from app.reservations.operations import ENDED, Payment
+from app.core.model import EventId, Reservation, ReservationId
+from app.reservations import operations
+from app.reservations.operations import ENDED
 from app.web.api.reserve_body import ReserveBody
 from app.web.documents.sale import ReservationDocument, reservation_document
 from app.web.http.bodies import expected_amount, idempotency_key
 from app.web.http.cache_control import PRIVATE
-from app.web.http.credentials import ADMIN, BOOKING, OWNER, Asker, author, network_of
+from app.web.http.credentials import BOOKING, OWNER, Asker, network_of
 from app.web.http.routes import STREAM, Events, Request, Response, empty, endpoint, json_response
 from app.web.http.sse import event_id_of, server_sent
 
 TAG = "Reservations"
 UNDECIDED_EVERY_S = 0.1
-_REPLAYED = (b"idempotent-replay", b"true")
-_PRIVATE = (b"cache-control", b"no-store")
-
-
-class PaymentBody(Struct, frozen=True):
-    """How to pay. The amount is ours to say."""
-
-    method: Name
-    token: Name
-
-
-class ConfirmBody(Struct, frozen=True):
-    """A payment for the hold; tickets that are free need none."""
-
-    payment: PaymentBody | None = None
-
-
-class PaidBody(Struct, frozen=True):
-    """Under which `reference` it was paid elsewhere, if there is one."""
-
-    reference: Name | None = None
+REPLAYED = (b"idempotent-replay", b"true")
+NO_STORE = (b"cache-control", b"no-store")
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -136,9 +110,9 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     except Refusal as refusal:
         metrics.reserved(refusal.code)
         raise
-    headers = [(b"location", f"/v1/reservations/{taken.reservation_id}".encode()), _PRIVATE]
+    headers = [(b"location", f"/v1/reservations/{taken.reservation_id}".encode()), NO_STORE]
     if taken.replayed:
-        headers.append(_REPLAYED)
+        headers.append(REPLAYED)
     if taken.reservation is None:
         metrics.reserved("accepted")
         headers.append((b"preference-applied", b"respond-async"))
@@ -160,11 +134,11 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
 )
 async def read_reservation(request: Request, asker: Asker) -> Response:
     """Get a reservation, as its owner or as staff. 202 while it is not decided yet."""
-    found = await _found(request, asker, staff_may=True)
+    found = await asked_reservation(request, asker, staff_may=True)
     if found is None:
         accepted = Accepted(request.params["reservation_id"])
-        return json_response(202, accepted, [(b"retry-after", b"1"), _PRIVATE])
-    return json_response(200, reservation_document(found), [_PRIVATE])
+        return json_response(202, accepted, [(b"retry-after", b"1"), NO_STORE])
+    return json_response(200, reservation_document(found), [NO_STORE])
 
 
 @endpoint(
@@ -188,7 +162,7 @@ async def reservation_stream(request: Request, asker: Asker) -> Response:
     the last one gets 204, which stops an EventSource from reconnecting.
     """
     deadline = time.monotonic() + request.app.settings.reserve_wait_s
-    while (found := await _found(request, asker, staff_may=True)) is None:
+    while (found := await asked_reservation(request, asker, staff_may=True)) is None:
         if time.monotonic() > deadline:
             raise StoreUnavailable("The reservation is not decided yet; ask again.")
         await asyncio.sleep(UNDECIDED_EVERY_S)
@@ -210,121 +184,7 @@ def _document(it: Reservation) -> bytes:
     return msgspec.json.encode(reservation_document(it))
 
 
-@endpoint(
-    "POST",
-    "/v1/reservations/{reservation_id}/confirm",
-    tag=TAG,
-    hot=True,
-    auth=OWNER,
-    body=ConfirmBody,
-    answers={200: ReservationDocument, 202: ReservationDocument},
-    headers=("Idempotency-Key",),
-    errors=(
-        IdempotencyKeyRequired,
-        BadHeader,
-        PaymentDeclined,
-        ReservationNotFound,
-        Conflict,
-        PaymentsNotConfigured,
-        IdempotencyKeyReused,
-        HoldExpired,
-        RateLimited,
-        StoreUnavailable,
-        BacklogFull,
-    ),
-)
-async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
-    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked.
-
-    Tickets that are free are confirmed at once, without a `payment`. Where no gateway is set up it is 409
-    `payments_not_configured`, but in a room that is a `test`; see `confirm-paid`.
-    """
-    key = idempotency_key(request)
-    if key is None:
-        raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
-    found = await _decided(request, asker)
-    if not found.amount:
-        confirmed = await paid_elsewhere.confirm_free(request.app.engine, found.reservation_id)
-        headers = [_PRIVATE, _REPLAYED] if found.status == "confirmed" else [_PRIVATE]
-        return json_response(200, reservation_document(confirmed), headers)
-    if body.payment is None:
-        raise ValidationFailed("payment", "is needed: these tickets are not free")
-    payment = Payment(body.payment.method, body.payment.token)
-    done = await operations.confirm(request.app.engine, found.reservation_id, payment, key)
-    status = 202 if done.reservation.status == "paying" else 200
-    headers = [_PRIVATE, _REPLAYED] if done.replayed else [_PRIVATE]
-    return json_response(status, reservation_document(done.reservation), headers)
-
-
-@endpoint(
-    "POST",
-    "/v1/reservations/{reservation_id}/confirm-paid",
-    tag=TAG,
-    auth=ADMIN,
-    scope="reservations:write",
-    body=PaidBody,
-    answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
-)
-async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Response:
-    """Confirm a hold that was paid elsewhere. 200 also the second time; nothing changes then.
-
-    For shops that take the money themselves. If it is cancelled later, its tickets go back on sale, and the
-    money must be refunded where it was paid.
-    """
-    confirmed = await paid_elsewhere.confirm_paid(
-        request.app.engine,
-        ReservationId(request.params["reservation_id"]),
-        body.reference or "",
-        by=author(request, account),
-    )
-    return json_response(200, reservation_document(confirmed), [_PRIVATE])
-
-
-@endpoint(
-    "POST",
-    "/v1/reservations/{reservation_id}/cancel",
-    tag=TAG,
-    hot=True,
-    auth=OWNER,
-    answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
-)
-async def cancel(request: Request, asker: Asker) -> Response:
-    """Cancel a reservation: release its tickets and refund what was paid. 200 also the second time."""
-    found = await _decided(request, asker)
-    ended = await operations.cancel(request.app.engine, found.reservation_id)
-    if ended.status != found.status:
-        metrics.reserved(ended.status)
-    return json_response(200, reservation_document(ended), [_PRIVATE])
-
-
-@endpoint(
-    "POST",
-    "/v1/reservations/{reservation_id}/extend",
-    tag=TAG,
-    hot=True,
-    auth=OWNER,
-    answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, HoldExpired, RateLimited, StoreUnavailable, BacklogFull),
-)
-async def extend(request: Request, asker: Asker) -> Response:
-    """Extend a hold, once, if the event offers it. 200 also the second time."""
-    found = await _decided(request, asker)
-    extended = await operations.extend(request.app.engine, found.reservation_id)
-    return json_response(200, reservation_document(extended), [_PRIVATE])
-
-
-async def _decided(request: Request, asker: Asker) -> Reservation:
-    """The asker's reservation, to do something with. Raises RateLimited, and as `_found`."""
-    found = await _found(request, asker, staff_may=False)
-    if found is None:
-        raise Conflict("The reservation is not decided yet; ask again in a moment.")
-    await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
-    return found
-
-
-async def _found(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
+async def asked_reservation(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
     """The asker's reservation, None while it is not decided. Anybody else's: ReservationNotFound."""
     engine, reservation_id = request.app.engine, ReservationId(request.params["reservation_id"])
     for claims in asker.visitors:

@@ -24,9 +24,9 @@ from app.core.rules import RoomAction
 from app.store.away import stores_answer
 from app.waiting_room import control
 from app.web.documents.waiting_room import RoomDocument, room_document
-from app.web.http.credentials import OPERATOR, author
 from app.web.http.idempotency import once
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
+from app.web.http.staff_access import OPERATOR, author
 
 TAG = "Staff: rooms"
 AWAY = (Restoring, StoreUnavailable)

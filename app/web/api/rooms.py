@@ -46,15 +46,8 @@ from app.web.documents.waiting_room import (
     status_document,
 )
 from app.web.http.cache_control import PRIVATE, shared
-from app.web.http.credentials import (
-    PLACE,
-    bearer,
-    booking_cookie,
-    may_identify,
-    network_of,
-    place_cookie,
-    sent_place,
-)
+from app.web.http.cookies import booking_cookie, place_cookie
+from app.web.http.credentials import PLACE, bearer, may_identify, network_of, sent_place
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import STREAM, App, Events, Request, Response, empty, endpoint, json_response
 

@@ -29,9 +29,9 @@ from app.web.documents.sale import (
     ticket_type_document,
 )
 from app.web.http.cache_control import shared
-from app.web.http.credentials import ADMIN, author, is_staff_call
 from app.web.http.idempotency import once
 from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import ADMIN, author, is_staff_call
 
 BODY_MAX = 16 * 1024 * 1024  # 50,000 seats, one by one
 

@@ -18,8 +18,8 @@ from app.core.model import EventId, RoomId, RoomState
 from app.monitoring import stats
 from app.monitoring.stats import RoomFigures
 from app.store.sql.orders import ReservationCounts
-from app.web.http.credentials import OPERATOR
 from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import OPERATOR
 
 TAG = "Staff: figures"
 AWAY = (StoreUnavailable,)

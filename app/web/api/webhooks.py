@@ -16,10 +16,10 @@ from app.core.model import NoticeType, Struct
 from app.notifications.channels import webhooks
 from app.store.sql.webhooks import Webhook
 from app.web.documents.sale import Page
-from app.web.http.credentials import ADMIN, author
 from app.web.http.idempotency import once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
+from app.web.http.staff_access import ADMIN, author
 
 TAG = "Staff: webhooks"
 _NO_STORE = [(b"cache-control", b"no-store")]

@@ -15,8 +15,10 @@ from app.core.errors import CredentialInvalid, RoleRequired
 from app.core.model import Role
 from app.core.tokens import expiry
 from app.store.sql.sign_ins import SignIn
-from app.web.http.credentials import STAFF, author, cookie_name, cookies
+from app.web.http.cookies import cookie_name, cookies
+from app.web.http.credentials import STAFF
 from app.web.http.routes import Request
+from app.web.http.staff_access import author
 
 COOKIE = "fairgate_staff"
 

@@ -15,8 +15,8 @@ from app.core.knownuser import Connector, ConnectorSettings, config_key, integra
 from app.core.model import RoomId, Struct
 from app.gate import knownuser
 from app.web.gate.addresses import NO_STORE, queue_host
-from app.web.http.credentials import OPERATOR, author
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
+from app.web.http.staff_access import OPERATOR, author
 
 TAG = "Staff: rooms"
 PUBLIC_TAG = "Waiting room"

@@ -19,7 +19,8 @@ from app.core.errors import (
 from app.core.model import RoomId, RoomSettings, VisitorId
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY
-from app.web.http.credentials import BOOKING_COOKIE, PLACE_PREFIX, cookies
+from app.web.http.cookies import BOOKING_COOKIE, cookies
+from app.web.http.credentials import PLACE_PREFIX
 from app.web.http.routes import Request
 
 PASS_COOKIE = "fairgate_pass_"  # + room_id, on the shop's host

@@ -13,8 +13,8 @@ from app.core.clock import from_ms
 from app.core.errors import NotFound, Restoring, RoomNotFound, SessionDone, StoreUnavailable
 from app.core.model import RoomId, VisitorId
 from app.gate import sessions
-from app.web.http.credentials import OPERATOR, author
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
+from app.web.http.staff_access import OPERATOR, author
 
 CALL: dict[str, Any] = {"tag": "Staff: rooms", "auth": OPERATOR, "scope": "sessions:write"}
 AWAY = (StoreUnavailable, Restoring)

@@ -6,16 +6,13 @@ checked at first, then the kind, then the room.
 
 from __future__ import annotations
 
-import re
-import time
 from contextlib import suppress
 
 import msgspec
-from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.accounts import accounts, api_keys
 from app.catalogue import events
-from app.core.account import Account, Author
+from app.core.account import Account
 from app.core.claims import BookingClaims, PlaceClaims
 from app.core.clock import now_ms
 from app.core.errors import (
@@ -23,29 +20,19 @@ from app.core.errors import (
     CredentialInvalid,
     CredentialMissing,
     EventNotAllowed,
-    RateLimited,
-    RoleRequired,
     ScopeRequired,
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import EventId, Reservation, Role, RoomId, VisitorId
+from app.core.model import EventId, Reservation, RoomId
 from app.web.http.client_ip import throttle_key
+from app.web.http.cookies import BOOKING_COOKIE, PLACE_COOKIE, WITHOUT_TOKEN, cookies
 from app.web.http.routes import Auth, Request
 
-PLACE_COOKIE = "fairgate_place_"  # + room_id
-BOOKING_COOKIE = "fairgate_booking_"  # + room_id
-HOST_PREFIX = "__Host-"
-PLACE_COOKIE_S = 180 * 86_400
-NEWCOMER_COOKIE_S = 86_400
 PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
-WITHOUT_TOKEN = -1  # the epoch of an account or a newcomer: nothing was told that could be restored
 COOKIES_MAX = 180  # place cookies tried for one reservation: as many as browsers keep for a host
-BOOKING_COOKIE_OUTLIVES_S = 3600  # the token tells when the session ends; a device's clock may be set
 PLACE_PREFIX = "p1."
 _SAYS_WHO = frozenset((b"authorization", b"x-place-token", b"cookie"))
-GATEWAY_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-_MESSAGE_ID = re.compile(r"^[\x21-\x7e]{1,128}\Z")
 STAFF = accounts.RANK
 TOKEN_ERRORS = (CredentialMissing, CredentialInvalid)
 KEY_ERRORS = (ScopeRequired, EventNotAllowed)
@@ -88,33 +75,6 @@ def bearer(request: Request) -> str | None:
     if scheme.lower() != "bearer" or not token:
         raise CredentialInvalid("Send `Authorization: Bearer TOKEN`.")
     return token
-
-
-def cookies(request: Request, prefix: str) -> dict[str, str]:
-    """The cookies whose name begins with `prefix`, by the rest of the name.
-
-    One that is bound to our host beats one of the plain name, which a neighbour's host may have set.
-    """
-    header = request.header(b"cookie")
-    if header is None:
-        return {}
-    plain: dict[str, str] = {}
-    bound: dict[str, str] = {}
-    for part in header.split(";"):
-        name, _, value = part.strip().partition("=")
-        found = bound if name.startswith(HOST_PREFIX) else plain
-        name = name.removeprefix(HOST_PREFIX)
-        if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = value.strip('"')
-    return plain | bound if bound else plain
-
-
-def cookie_name(request: Request, name: str) -> str:
-    """What a cookie of this name is called: with TLS by a prefix that binds it to our host.
-
-    Browsers take it only if it is Secure, of the path `/`, and set by this very host.
-    """
-    return HOST_PREFIX + name if request.is_secure() else name
 
 
 def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
@@ -177,7 +137,7 @@ async def sent_place(request: Request) -> PlaceClaims | None:
     if token is not None:
         if token.startswith(api_keys.PREFIX):
             raise CredentialInvalid("An API key has no place in a queue; send a place token.")
-        account = await _account(request, token, "a place token")
+        account = await read_account(request, token, "a place token")
         if beside:
             return await _current_place(request, room_id, beside)
         return await _place_of_account(request, room_id, account)
@@ -241,7 +201,7 @@ async def _booking(request: Request) -> BookingClaims:
     return await booking_of_room(request, await events.room_of_event(request.app.stores, event_id))
 
 
-async def _claims(request: Request, token: str) -> BookingClaims | Account:
+async def read_claims(request: Request, token: str) -> BookingClaims | Account:
     """What a token says that is no place token: a JWT, or an API key, which only stands for staff."""
     if token.startswith(api_keys.PREFIX):
         return await api_keys.read(request.app.stores, token, request.client)
@@ -263,8 +223,8 @@ async def _present(request: Request, holder: Account) -> Account:
         return holder
 
 
-async def _account(request: Request, token: str, wanted: str) -> Account:
-    account = await _claims(request, token)
+async def read_account(request: Request, token: str, wanted: str) -> Account:
+    account = await read_claims(request, token)
     if not isinstance(account, Account):
         raise CredentialInvalid(f"This is a booking token; {wanted} is needed here.")
     return account
@@ -278,7 +238,7 @@ async def asker(request: Request) -> Asker:
     visitors: list[PlaceClaims | BookingClaims] = []
     account = None
     if token is not None and not token.startswith(PLACE_PREFIX):
-        found = await _claims(request, token)
+        found = await read_claims(request, token)
         if isinstance(found, Account):
             account = found
         else:
@@ -303,80 +263,6 @@ def _asker_of_cookies(request: Request) -> Asker:
     return Asker(tuple(visitors), None)
 
 
-async def _anybody(request: Request) -> Account:
-    token = bearer(request)
-    if token is None:
-        raise CredentialMissing("Log in, then send the access token as `Authorization: Bearer`.")
-    if token.startswith(PLACE_PREFIX):
-        raise CredentialInvalid("This is a place token; an access token is needed here.")
-    account = await _account(request, token, "an access token")
-    await request.app.throttles.account(account)
-    return account
-
-
-async def _staff(request: Request, role: Role) -> Account:
-    account = await accounts.with_current_role(request.app.stores, await _anybody(request))
-    if STAFF[account.role] < STAFF[role]:
-        raise RoleRequired(f"The role {role} is needed here; yours is {account.role}.")
-    return account
-
-
-async def _operator(request: Request) -> Account:
-    return await _staff(request, "operator")
-
-
-async def _admin(request: Request) -> Account:
-    return await _staff(request, "admin")
-
-
-def events_of(account: Account | None) -> list[str] | None:
-    """The events that a list is limited to for whoever asks; None: it is not."""
-    bound = account.key.events if account is not None and account.key is not None else None
-    return None if bound is None else sorted(bound)
-
-
-def author(request: Request, account: Account) -> Author:
-    """Who makes the change that is asked for, as the audit log names them."""
-    return Author(subject=account.subject, role=account.role, request_id=request.request_id)
-
-
-async def is_staff_call(request: Request) -> bool:
-    """Whether a public call is made by staff, or by a key of theirs that is for what the address names."""
-    found = await staff_asking(request)
-    return found is not None and (found.key is None or found.key.is_for(request.params))
-
-
-async def staff_asking(request: Request) -> Account | None:
-    """The staff who make a public call; any other token, a good or a bad one, makes no difference."""
-    try:
-        token = bearer(request)
-        if token is None or token.startswith(PLACE_PREFIX):
-            return None
-        found = await _claims(request, token)
-    except (CredentialInvalid, BookingTokenExpired):
-        return None
-    if not isinstance(found, Account) or STAFF[found.role] < STAFF["operator"]:
-        return None
-    return found if found.key is None or found.key.may("events:read") else None
-
-
-async def _gateway(request: Request, body: bytes) -> str:
-    """The id of a message that the payment gateway signed and sent just now."""
-    secret = request.app.settings.payment_webhook_secret.get_secret_value()
-    sent = {name: request.header(name.encode()) or "" for name in GATEWAY_HEADERS}
-    if not any(sent.values()) and request.header(b"authorization") is None:
-        raise CredentialMissing("Sign the message: webhook-id, webhook-timestamp, webhook-signature.")
-    if not secret:
-        raise CredentialInvalid("FAIRGATE_PAYMENT_WEBHOOK_SECRET is not set, so no signature is accepted.")
-    if not _MESSAGE_ID.match(sent["webhook-id"]):
-        raise CredentialInvalid("webhook-id must be 1 to 128 characters.")
-    try:
-        Webhook(secret).verify(body, sent, json_parse=False)
-    except (WebhookVerificationError, ValueError):  # also what it cannot even take apart
-        raise CredentialInvalid("The signature is wrong, or the message is too old.") from None
-    return sent["webhook-id"]
-
-
 PLACE = Auth("place", ("placeToken", "placeHeader", "accessToken"), _place, (*TOKEN_ERRORS, WrongRoom))
 BOOKING = Auth("booking", ("bookingToken",), _booking, (*TOKEN_ERRORS, BookingTokenExpired, WrongRoom))
 OWNER = Auth(
@@ -386,42 +272,3 @@ OWNER = Auth(
     (*TOKEN_ERRORS, *KEY_ERRORS),
     takes_keys=True,
 )
-_OF_STAFF = (*TOKEN_ERRORS, *KEY_ERRORS, RoleRequired, RateLimited)
-ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))  # which no key has
-OPERATOR = Auth("operator", ("accessToken",), _operator, _OF_STAFF, takes_keys=True)
-ADMIN = Auth("admin", ("accessToken",), _admin, _OF_STAFF, takes_keys=True)
-STAFF_ONLY = (OPERATOR, ADMIN)
-GATEWAY = Auth("gateway", ("gatewaySignature",), _gateway, TOKEN_ERRORS, signs_body=True)
-
-
-def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, bytes]:
-    """Set-Cookie for a place token."""
-    return cookie(request, PLACE_COOKIE + room_id, token, PLACE_COOKIE_S)
-
-
-def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
-    """Set-Cookie that says who will join; it has no place yet."""
-    room = request.app.queues.loaded_rooms.known(room_id)
-    claims = PlaceClaims(
-        room_id=room_id,
-        visitor_id=visitor_id,
-        queue_number=None,
-        epoch=WITHOUT_TOKEN,
-        generation=room.generation if room else "",
-    )
-    return cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
-
-
-def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:
-    """Set-Cookie for a booking token; it goes some time after the session does."""
-    left_s = max(0, exp - int(time.time()))
-    return cookie(request, BOOKING_COOKIE + room_id, token, left_s + BOOKING_COOKIE_OUTLIVES_S)
-
-
-def cookie(
-    request: Request, named: str, value: str, max_age_s: int, *, same_site: str = "Lax"
-) -> tuple[bytes, bytes]:
-    """Set-Cookie for a cookie of ours, bound to our host where there is TLS."""
-    prefix, secure = (HOST_PREFIX, "; Secure") if request.is_secure() else ("", "")
-    text = f"{prefix}{named}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite={same_site}{secure}"
-    return b"set-cookie", text.encode()

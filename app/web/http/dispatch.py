@@ -28,12 +28,12 @@ from app.web.http import cache_control
 from app.web.http import request_log as lines
 from app.web.http.bodies import parse_body, parse_query
 from app.web.http.client_ip import client_address, forwarded_scheme
-from app.web.http.credentials import STAFF_ONLY, is_staff_call
 from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http.key_rights import check_key
 from app.web.http.origins import SAFE, check_origin
 from app.web.http.problems import problem_response, refusal_of
 from app.web.http.routes import App, Endpoint, NoBody, NoQuery, Request, Response
+from app.web.http.staff_access import STAFF_ONLY, is_staff_call
 
 _SLUG = re.compile(SLUG)
 _OPAQUE = re.compile(OPAQUE)

@@ -22,7 +22,7 @@ from app.core.errors import CredentialInvalid, RateLimited
 from app.core.handover import CarryCode
 from app.core.model import RoomId, VisitorId
 from app.waiting_room import queue
-from app.web.http.credentials import WITHOUT_TOKEN
+from app.web.http.cookies import WITHOUT_TOKEN
 from app.web.http.routes import Request
 from app.web.pages.forms import ask_for_cookie, read_form, redirect_to
 from app.web.pages.render import respond

@@ -22,12 +22,12 @@ from app.core.formats import OPAQUE
 from app.core.model import RoomId
 from app.store.spans import RECORD
 from app.web.http import deadlines
-from app.web.http.credentials import is_staff_call
 from app.web.http.dispatch import PARAMS, refuse, request_of
 from app.web.http.origins import is_foreign
 from app.web.http.problems import refusal_of
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
+from app.web.http.staff_access import is_staff_call
 from app.web.pages.documents import ErrorPage
 from app.web.pages.render import SECURITY_HEADERS, respond
 

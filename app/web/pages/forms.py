@@ -47,7 +47,8 @@ from app.reservations.operations import Payment
 from app.waiting_room import queue
 from app.waiting_room.queue import Joining
 from app.web.api.rooms import booking_token
-from app.web.http.credentials import booking_cookie, network_of
+from app.web.http.cookies import booking_cookie
+from app.web.http.credentials import network_of
 from app.web.http.quart_adapter import read_body
 from app.web.http.routes import BODY_MAX, Request
 from app.web.pages.booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page

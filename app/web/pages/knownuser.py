@@ -28,7 +28,8 @@ from app.core.place_tokens import new_visitor_id
 from app.gate import knownuser, sessions
 from app.gate.sessions import Entering
 from app.web.gate.addresses import allowed
-from app.web.http.credentials import network_of, newcomer_cookie
+from app.web.http.cookies import newcomer_cookie
+from app.web.http.credentials import network_of
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request
 from app.web.pages import visitors

@@ -26,7 +26,7 @@ from app.web.api.accounts import LoginBody, logged_in
 from app.web.api.guest_takeover import ClaimQuery
 from app.web.api.mailbox import mail_locale, new_mailbox
 from app.web.http.bodies import read_query
-from app.web.http.credentials import cookies
+from app.web.http.cookies import cookies
 from app.web.http.routes import Request
 from app.web.pages.documents import MailboxView
 from app.web.pages.forms import read_form, redirect_to

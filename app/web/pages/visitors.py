@@ -24,16 +24,8 @@ from app.core.place_tokens import new_visitor_id
 from app.waiting_room import queue
 from app.web.documents.waiting_room import place_document, place_token
 from app.web.gate.addresses import allowed
-from app.web.http.credentials import (
-    BOOKING_COOKIE,
-    PLACE_COOKIE,
-    booking_of_room,
-    cookies,
-    network_of,
-    newcomer_cookie,
-    place_cookie,
-    read_place,
-)
+from app.web.http.cookies import BOOKING_COOKIE, PLACE_COOKIE, cookies, newcomer_cookie, place_cookie
+from app.web.http.credentials import booking_of_room, network_of, read_place
 from app.web.http.routes import Request
 from app.web.pages.queue_document import Standing
 

@@ -1,0 +1,163 @@
+"""The calls that end a hold or keep it: confirm, confirm-paid, cancel, extend."""
+
+from __future__ import annotations
+
+from app import metrics
+from app.core.account import Account
+from app.core.errors import (
+    BacklogFull,
+    BadHeader,
+    Conflict,
+    HoldExpired,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    PaymentDeclined,
+    PaymentsNotConfigured,
+    RateLimited,
+    ReservationNotFound,
+    StoreUnavailable,
+    ValidationFailed,
+)
+from app.core.formats import Name
+from app.core.model import Reservation, ReservationId, Struct
+from app.reservations import operations, paid_elsewhere
+from app.reservations.operations import Payment
+from app.web.api.reservations import NO_STORE, REPLAYED, TAG, asked_reservation
+from app.web.documents.sale import ReservationDocument, reservation_document
+from app.web.http.bodies import idempotency_key
+from app.web.http.credentials import OWNER, Asker, network_of
+from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import ADMIN, author
+
+
+class PaymentBody(Struct, frozen=True):
+    """How to pay. The amount is ours to say."""
+
+    method: Name
+    token: Name
+
+
+class ConfirmBody(Struct, frozen=True):
+    """A payment for the hold; tickets that are free need none."""
+
+    payment: PaymentBody | None = None
+
+
+class PaidBody(Struct, frozen=True):
+    """Under which `reference` it was paid elsewhere, if there is one."""
+
+    reference: Name | None = None
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/confirm",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    body=ConfirmBody,
+    answers={200: ReservationDocument, 202: ReservationDocument},
+    headers=("Idempotency-Key",),
+    errors=(
+        IdempotencyKeyRequired,
+        BadHeader,
+        PaymentDeclined,
+        ReservationNotFound,
+        Conflict,
+        PaymentsNotConfigured,
+        IdempotencyKeyReused,
+        HoldExpired,
+        RateLimited,
+        StoreUnavailable,
+        BacklogFull,
+    ),
+)
+async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
+    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked.
+
+    Tickets that are free are confirmed at once, without a `payment`. Where no gateway is set up it is 409
+    `payments_not_configured`, but in a room that is a `test`; see `confirm-paid`.
+    """
+    key = idempotency_key(request)
+    if key is None:
+        raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
+    found = await _decided(request, asker)
+    if not found.amount:
+        confirmed = await paid_elsewhere.confirm_free(request.app.engine, found.reservation_id)
+        headers = [NO_STORE, REPLAYED] if found.status == "confirmed" else [NO_STORE]
+        return json_response(200, reservation_document(confirmed), headers)
+    if body.payment is None:
+        raise ValidationFailed("payment", "is needed: these tickets are not free")
+    payment = Payment(body.payment.method, body.payment.token)
+    done = await operations.confirm(request.app.engine, found.reservation_id, payment, key)
+    status = 202 if done.reservation.status == "paying" else 200
+    headers = [NO_STORE, REPLAYED] if done.replayed else [NO_STORE]
+    return json_response(status, reservation_document(done.reservation), headers)
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/confirm-paid",
+    tag=TAG,
+    auth=ADMIN,
+    scope="reservations:write",
+    body=PaidBody,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
+)
+async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Response:
+    """Confirm a hold that was paid elsewhere. 200 also the second time; nothing changes then.
+
+    For shops that take the money themselves. If it is cancelled later, its tickets go back on sale, and the
+    money must be refunded where it was paid.
+    """
+    confirmed = await paid_elsewhere.confirm_paid(
+        request.app.engine,
+        ReservationId(request.params["reservation_id"]),
+        body.reference or "",
+        by=author(request, account),
+    )
+    return json_response(200, reservation_document(confirmed), [NO_STORE])
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/cancel",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def cancel(request: Request, asker: Asker) -> Response:
+    """Cancel a reservation: release its tickets and refund what was paid. 200 also the second time."""
+    found = await _decided(request, asker)
+    ended = await operations.cancel(request.app.engine, found.reservation_id)
+    if ended.status != found.status:
+        metrics.reserved(ended.status)
+    return json_response(200, reservation_document(ended), [NO_STORE])
+
+
+@endpoint(
+    "POST",
+    "/v1/reservations/{reservation_id}/extend",
+    tag=TAG,
+    hot=True,
+    auth=OWNER,
+    answers={200: ReservationDocument},
+    errors=(ReservationNotFound, Conflict, HoldExpired, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def extend(request: Request, asker: Asker) -> Response:
+    """Extend a hold, once, if the event offers it. 200 also the second time."""
+    found = await _decided(request, asker)
+    extended = await operations.extend(request.app.engine, found.reservation_id)
+    return json_response(200, reservation_document(extended), [NO_STORE])
+
+
+async def _decided(request: Request, asker: Asker) -> Reservation:
+    """The asker's reservation, to do something with. Raises RateLimited, and as `asked_reservation`."""
+    found = await asked_reservation(request, asker, staff_may=False)
+    if found is None:
+        raise Conflict("The reservation is not decided yet; ask again in a moment.")
+    await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
+    return found

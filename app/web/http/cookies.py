@@ -1,0 +1,77 @@
+"""The cookies that carry tokens: their names, how long they stay, and how they are bound to our host."""
+
+from __future__ import annotations
+
+import time
+
+from app.core.claims import PlaceClaims
+from app.core.model import RoomId, VisitorId
+from app.web.http.routes import Request
+
+PLACE_COOKIE = "fairgate_place_"  # + room_id
+BOOKING_COOKIE = "fairgate_booking_"  # + room_id
+HOST_PREFIX = "__Host-"
+PLACE_COOKIE_S = 180 * 86_400
+NEWCOMER_COOKIE_S = 86_400
+WITHOUT_TOKEN = -1  # the epoch of an account or a newcomer: nothing was told that could be restored
+BOOKING_COOKIE_OUTLIVES_S = 3600  # the token tells when the session ends; a device's clock may be set
+
+
+def cookies(request: Request, prefix: str) -> dict[str, str]:
+    """The cookies whose name begins with `prefix`, by the rest of the name.
+
+    One that is bound to our host beats one of the plain name, which a neighbour's host may have set.
+    """
+    header = request.header(b"cookie")
+    if header is None:
+        return {}
+    plain: dict[str, str] = {}
+    bound: dict[str, str] = {}
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        found = bound if name.startswith(HOST_PREFIX) else plain
+        name = name.removeprefix(HOST_PREFIX)
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix)] = value.strip('"')
+    return plain | bound if bound else plain
+
+
+def cookie_name(request: Request, name: str) -> str:
+    """What a cookie of this name is called: with TLS by a prefix that binds it to our host.
+
+    Browsers take it only if it is Secure, of the path `/`, and set by this very host.
+    """
+    return HOST_PREFIX + name if request.is_secure() else name
+
+
+def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, bytes]:
+    """Set-Cookie for a place token."""
+    return cookie(request, PLACE_COOKIE + room_id, token, PLACE_COOKIE_S)
+
+
+def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
+    """Set-Cookie that says who will join; it has no place yet."""
+    room = request.app.queues.loaded_rooms.known(room_id)
+    claims = PlaceClaims(
+        room_id=room_id,
+        visitor_id=visitor_id,
+        queue_number=None,
+        epoch=WITHOUT_TOKEN,
+        generation=room.generation if room else "",
+    )
+    return cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
+
+
+def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:
+    """Set-Cookie for a booking token; it goes some time after the session does."""
+    left_s = max(0, exp - int(time.time()))
+    return cookie(request, BOOKING_COOKIE + room_id, token, left_s + BOOKING_COOKIE_OUTLIVES_S)
+
+
+def cookie(
+    request: Request, named: str, value: str, max_age_s: int, *, same_site: str = "Lax"
+) -> tuple[bytes, bytes]:
+    """Set-Cookie for a cookie of ours, bound to our host where there is TLS."""
+    prefix, secure = (HOST_PREFIX, "; Secure") if request.is_secure() else ("", "")
+    text = f"{prefix}{named}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite={same_site}{secure}"
+    return b"set-cookie", text.encode()

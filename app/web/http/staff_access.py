@@ -1,0 +1,88 @@
+"""What calls of accounts and of staff need, and who makes them."""
+
+from __future__ import annotations
+
+from app.accounts import accounts
+from app.core.account import Account, Author
+from app.core.errors import (
+    BookingTokenExpired,
+    CredentialInvalid,
+    CredentialMissing,
+    RateLimited,
+    RoleRequired,
+)
+from app.core.model import Role
+from app.web.http.credentials import (
+    KEY_ERRORS,
+    PLACE_PREFIX,
+    STAFF,
+    TOKEN_ERRORS,
+    bearer,
+    read_account,
+    read_claims,
+)
+from app.web.http.routes import Auth, Request
+
+
+async def _anybody(request: Request) -> Account:
+    token = bearer(request)
+    if token is None:
+        raise CredentialMissing("Log in, then send the access token as `Authorization: Bearer`.")
+    if token.startswith(PLACE_PREFIX):
+        raise CredentialInvalid("This is a place token; an access token is needed here.")
+    account = await read_account(request, token, "an access token")
+    await request.app.throttles.account(account)
+    return account
+
+
+async def _staff(request: Request, role: Role) -> Account:
+    account = await accounts.with_current_role(request.app.stores, await _anybody(request))
+    if STAFF[account.role] < STAFF[role]:
+        raise RoleRequired(f"The role {role} is needed here; yours is {account.role}.")
+    return account
+
+
+async def _operator(request: Request) -> Account:
+    return await _staff(request, "operator")
+
+
+async def _admin(request: Request) -> Account:
+    return await _staff(request, "admin")
+
+
+def events_of(account: Account | None) -> list[str] | None:
+    """The events that a list is limited to for whoever asks; None: it is not."""
+    bound = account.key.events if account is not None and account.key is not None else None
+    return None if bound is None else sorted(bound)
+
+
+def author(request: Request, account: Account) -> Author:
+    """Who makes the change that is asked for, as the audit log names them."""
+    return Author(subject=account.subject, role=account.role, request_id=request.request_id)
+
+
+async def is_staff_call(request: Request) -> bool:
+    """Whether a public call is made by staff, or by a key of theirs that is for what the address names."""
+    found = await staff_asking(request)
+    return found is not None and (found.key is None or found.key.is_for(request.params))
+
+
+async def staff_asking(request: Request) -> Account | None:
+    """The staff who make a public call; any other token, a good or a bad one, makes no difference."""
+    try:
+        token = bearer(request)
+        if token is None or token.startswith(PLACE_PREFIX):
+            return None
+        found = await read_claims(request, token)
+    except (CredentialInvalid, BookingTokenExpired):
+        return None
+    if not isinstance(found, Account) or STAFF[found.role] < STAFF["operator"]:
+        return None
+    return found if found.key is None or found.key.may("events:read") else None
+
+
+_OF_STAFF = (*TOKEN_ERRORS, *KEY_ERRORS, RoleRequired, RateLimited)
+ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))  # which no key has
+OPERATOR = Auth("operator", ("accessToken",), _operator, _OF_STAFF, takes_keys=True)
+ADMIN = Auth("admin", ("accessToken",), _admin, _OF_STAFF, takes_keys=True)
+STAFF_ONLY = (OPERATOR, ADMIN)
