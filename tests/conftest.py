@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.runtime import embedded_stores, migrate
+from app.runtime import embedded_postgres, embedded_stores, migrate
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 from app.store.keys import PERMANENT
 from tests.support.emptying import Empty, emptying
@@ -40,7 +40,7 @@ def servers() -> Iterator[Servers]:
     folder = Path(tempfile.mkdtemp(prefix="fairgate-test-"))
     folder.chmod(0o711)
     valkey = embedded_stores.start_valkey(folder / "valkey")
-    postgres = embedded_stores.start_postgres(folder / "postgres")
+    postgres = embedded_postgres.start_postgres(folder / "postgres")
 
     async def execute(statement: str) -> None:
         connection = await asyncpg.connect(postgres.url)

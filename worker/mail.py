@@ -12,9 +12,8 @@ from app.core.model import RoomId
 from app.store.redis import called
 from app.store.redis.busy import KEYS, busy_rooms
 from app.store.redis.called import Call
-from app.store.sql import mailboxes
-from app.store.sql import mails as stored
-from app.store.sql.mails import Called
+from app.store.sql import mail_queue, mailboxes
+from app.store.sql.mail_queue import Called
 from worker.context import WorkerContext
 from worker.timing import in_time, repeat
 
@@ -41,7 +40,7 @@ async def mail_turns(ctx: WorkerContext) -> None:
         reachable = await mailboxes.reachable(ctx.stores.postgres, rooms) if rooms else []
         await loops.each("mail_turns", map(RoomId, reachable), look)
         if fresh:
-            await stored.queue_of_turns(ctx.stores.postgres, fresh)
+            await mail_queue.queue_of_turns(ctx.stores.postgres, fresh)
         known.clear()
         known.update(running)
         return False
@@ -52,7 +51,7 @@ async def mail_turns(ctx: WorkerContext) -> None:
 async def mail_reminders(ctx: WorkerContext) -> None:
     """Remind of what begins within a day: one round, a statement for each thousand."""
     for _ in in_time(range(REMIND_STEPS_MAX)):
-        if not await stored.queue_of_reminders(ctx.stores.postgres):
+        if not await mail_queue.queue_of_reminders(ctx.stores.postgres):
             break
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -25,7 +25,6 @@ from app.core.definitions import (
 )
 from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
 from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
-from app.core.seating import Section
 from app.reservations import holds
 from app.store.away import stores_answer
 from app.store.connections import Connection, Queries, Stores
@@ -39,24 +38,24 @@ T = TypeVar("T")
 
 async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
     """Create an event and its room (state `scheduled`). Raises AlreadyExists, ValidationFailed."""
-    event = _event(new)
-    async with _transaction(stores) as connection:
-        await _insert_event(connection, event, new, by)
-    await _update_room(stores, event)
+    event = event_of(new)
+    async with transaction(stores) as connection:
+        await insert_event(connection, event, new, by)
+    await update_room(stores, event)
     return event
 
 
 async def create_sale(stores: Stores, definition: EventDefinition, *, by: Author) -> Event:
     """Create an event, its room and all that is sold, or nothing. Raises AlreadyExists, ValidationFailed."""
     sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
-    event = _event(definition)
-    async with _transaction(stores) as connection:
-        await _insert_event(connection, event, definition, by)
+    event = event_of(definition)
+    async with transaction(stores) as connection:
+        await insert_event(connection, event, definition, by)
         for new in definition.ticket_types:
             await ticket_types.insert(connection, event.event_id, new, by)
         for section in sections:
             await ticket_types.insert_section(connection, event.event_id, section, by)
-    await _update_room(stores, event)
+    await update_room(stores, event)
     return event
 
 
@@ -78,18 +77,18 @@ async def sections_of(
 
 async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, by: Author) -> Event:
     """Change an event; new limits apply to later reservations. Raises EventNotFound, Conflict."""
-    async with _transaction(stores) as connection:
+    async with transaction(stores) as connection:
         event = await _locked(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent_fields(patch))
-        await _update_event(connection, event, changed, by)
-    await _update_room(stores, changed)
+        await update_event(connection, event, changed, by)
+    await update_room(stores, changed)
     return changed
 
 
 async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None:
     """Delete an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
     with stores_answer():
-        async with _transaction(stores) as connection:
+        async with transaction(stores) as connection:
             event = await _locked(connection, event_id)
             if await events.has_reservations(connection, event_id):
                 raise Conflict(
@@ -153,11 +152,11 @@ async def create_ticket_type(
 
     Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict when there are too many types.
     """
-    async with _transaction(stores) as connection:
+    async with transaction(stores) as connection:
         event = await _locked(connection, event_id)
         made = await ticket_types.insert(connection, event_id, new, by)
         await rooms.touch_room(connection, event.room_id)
-    await _update_room(stores, event)
+    await update_room(stores, event)
     return made
 
 
@@ -167,11 +166,11 @@ async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: 
     Raises EventNotFound, ValidationFailed, AlreadyExists for a section that is there, Conflict for too many.
     """
     sections = seating.sections_of(new)
-    async with _transaction(stores) as connection:
+    async with transaction(stores) as connection:
         event = await _locked(connection, event_id)
         made = [await ticket_types.insert_section(connection, event_id, section, by) for section in sections]
         await rooms.touch_room(connection, event.room_id)
-    await _update_room(stores, event)
+    await update_room(stores, event)
     return made
 
 
@@ -183,64 +182,19 @@ async def change_ticket_type(
     Raises EventNotFound, TicketTypeNotFound, ValidationFailed, and Conflict when fewer than held and sold
     would be left.
     """
-    async with _transaction(stores) as connection:
+    async with transaction(stores) as connection:
         event = await _locked(connection, event_id)
         before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
         if before is None:
             raise TicketTypeNotFound
         changed = await ticket_types.update(connection, event_id, before, _sent_fields(patch), by)
         await rooms.touch_room(connection, event.room_id)
-    await _update_room(stores, event)
+    await update_room(stores, event)
     return changed
 
 
-async def import_event(
-    stores: Stores,
-    definition: EventDefinition,
-    progress: Callable[[Section], None] = lambda _: None,
-    *,
-    said: Mapping[str, Any] | None = None,
-    by: Author,
-) -> tuple[Event, bool]:
-    """Create the event with all that is sold, or update the existing one to the definition. True if created.
-
-    `said` is the definition as it was written: what it does not mention stays as it is. So do the settings of
-    a room that exists; the seats of a section that exists must be those of the definition. `progress` is
-    told of each section. Raises Conflict, AlreadyExists, ValidationFailed.
-    """
-    written = msgspec.to_builtins(definition) if said is None else said
-    sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
-    async with _transaction(stores) as connection:
-        event = _event(definition)
-        before = await events.lock_event(connection, event.event_id)
-        if before is None:
-            await _insert_event(connection, event, definition, by)
-        else:
-            event = msgspec.structs.replace(before, **_written_fields(definition, written, EventPatch))
-            await _update_event(connection, before, event, by)
-        for new, about in zip(definition.ticket_types, written.get("ticket_types", ()), strict=True):
-            it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
-            if it is None:
-                await ticket_types.insert(connection, event.event_id, new, by)
-            else:
-                terms = _written_fields(new, about, TicketTypePatch)
-                await ticket_types.update(connection, event.event_id, it, terms, by)
-        for section, about in zip(sections, written.get("sections", ()), strict=True):
-            terms = _written_fields(section, about, TicketTypePatch)
-            await ticket_types.upsert_section(connection, event.event_id, section, terms, by)
-            progress(section)
-    await _update_room(stores, event)
-    return event, before is None
-
-
-def _written_fields(
-    definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
-) -> dict[str, Any]:
-    """The fields that can be changed, of those that were written."""
-    return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in written}
-
-
-def _event(new: NewEvent) -> Event:
+def event_of(new: NewEvent) -> Event:
+    """The event that a definition describes. Raises ValidationFailed for an unknown time zone."""
     zones.check_zone(new.timezone)
     return Event(
         event_id=EventId(new.event_id),
@@ -259,7 +213,8 @@ def _event(new: NewEvent) -> Event:
     )
 
 
-async def _insert_event(connection: Connection, event: Event, new: NewEvent, by: Author) -> None:
+async def insert_event(connection: Connection, event: Event, new: NewEvent, by: Author) -> None:
+    """Insert the event and its room. Raises AlreadyExists."""
     fields = {name: getattr(new.room, name) for name in RoomSettings.__struct_fields__}
     settings = RoomSettings(**{**fields, "name": new.room.name or new.name})
     if not await control.insert_room(connection, event.room_id, settings, by=by):
@@ -270,7 +225,8 @@ async def _insert_event(connection: Connection, event: Event, new: NewEvent, by:
     await audit.record(connection, by, "create", Thing("event", event.event_id), after=after)
 
 
-async def _update_event(connection: Connection, before: Event, after: Event, by: Author) -> None:
+async def update_event(connection: Connection, before: Event, after: Event, by: Author) -> None:
+    """Write what changed. Raises Conflict for another currency once something was reserved."""
     zones.check_zone(after.timezone)
     if after.currency != before.currency and await events.has_reservations(connection, after.event_id):
         raise Conflict("The currency is fixed once something was reserved.")
@@ -288,13 +244,14 @@ async def _locked(connection: Connection, event_id: EventId) -> Event:
 
 
 @asynccontextmanager
-async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
+async def transaction(stores: Stores) -> AsyncIterator[Connection]:
+    """A transaction in Postgres. Raises StoreUnavailable."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             yield connection
 
 
-async def _update_room(stores: Stores, event: Event) -> None:
+async def update_room(stores: Stores, event: Event) -> None:
     """Update terms and stock in Redis. A room that is not loaded loads both by itself."""
     stores.absent.forget("event", event.event_id)
     stores.absent.forget("room", event.room_id)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.catalogue import events
+from app.catalogue import event_import
 from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
@@ -57,7 +57,7 @@ def import_event(
             print(f"seats: {written:,} of {total:,}", file=sys.stderr)
 
     async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
-        return await events.import_event(stores, definition, tell, said=said, by=COMMAND_LINE)
+        return await event_import.import_event(stores, definition, tell, said=said, by=COMMAND_LINE)
 
     event, made = on_stores(data, put)
     done = "made" if made else "brought up to the file"

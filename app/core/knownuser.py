@@ -104,7 +104,10 @@ def config_key(secret: str) -> str:
 def queue_id(visitor_id: VisitorId) -> str:
     """The visitor as a GUID, and behind it their network if the id has one: our ids have characters that
     separate fields there."""
-    guid, network = str(uuid.UUID(bytes=_bytes(visitor_id[:_STEM]))), _bytes(visitor_id[_STEM:])
+    guid, network = (
+        str(uuid.UUID(bytes=from_base64url(visitor_id[:_STEM]))),
+        from_base64url(visitor_id[_STEM:]),
+    )
     return f"{guid}-{network.hex()}" if network else guid
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from app.catalogue import events
+from app.catalogue import event_import, events
 from app.core.account import COMMAND_LINE
 from app.core.definitions import EventDefinition, NewRoomOfEvent, NewSection, NewTicketType
 from app.core.errors import EventNotFound, Refusal
@@ -126,7 +126,7 @@ async def _on_sale(stores: Stores, queues: Queues, wanted: EventDefinition) -> t
     try:
         await events.event(stores, event_id)
     except EventNotFound:
-        await events.import_event(stores, wanted, by=COMMAND_LINE)
+        await event_import.import_event(stores, wanted, by=COMMAND_LINE)
     _, ticket_types = await events.event(stores, event_id)
     _, status = await queue.status(queues, room_id)
     state = status.state

@@ -18,7 +18,7 @@ from app.core.csv_rows import csv_rows
 from app.core.jobs import ITEMS_MAX, JobKind
 from app.reservations import holds
 from app.store.connections import STORE_AWAY, Connection, Stores
-from app.store.sql import hold_endings, jobs, mails, orders
+from app.store.sql import hold_endings, jobs, mail_queue, orders
 from app.store.sql.jobs import Item, Job
 
 EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders a step
@@ -119,9 +119,9 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
 
 
 async def _message(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
-    if await mails.messages_waiting(connection, MESSAGES_WAITING_MAX) >= MESSAGES_WAITING_MAX:
+    if await mail_queue.messages_waiting(connection, MESSAGES_WAITING_MAX) >= MESSAGES_WAITING_MAX:
         return StepResult("later")
-    await mails.queue_of_message(connection, job.job_id, _ids(items))
+    await mail_queue.queue_of_message(connection, job.job_id, _ids(items))
     await jobs.drop_items(connection, job.job_id, items)
     return StepResult("more", len(items))
 

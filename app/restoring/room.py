@@ -18,8 +18,8 @@ from app.store.redis import busy
 from app.store.redis.busy import mark_busy
 from app.store.redis.conf import restored_fields
 from app.store.redis.loaded import is_restoring, note_loaded
-from app.store.scripts import admission, room
-from app.store.scripts.admission import RestorePoint
+from app.store.scripts import restoring, room
+from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.stock import RoomNotReady
 from app.store.sql import rooms, sessions
 from app.store.sql.locks import try_lock
@@ -61,13 +61,13 @@ async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
     redis = stores.redis
     keys, epoch = RoomKeys(row.room.room_id), point.epoch
     async for removed in sessions.removed_visitors(stores.postgres, row.room.room_id):
-        await admission.load_removed(redis, keys, removed)
-    if not await admission.restore(redis, keys, restored_fields(row, point.draw_first), point):
+        await restoring.load_removed(redis, keys, removed)
+    if not await restoring.restore(redis, keys, restored_fields(row, point.draw_first), point):
         return False
     await note_loaded(redis, row.room.room_id)
     await mark_busy(redis, busy.KEYS, [row.room.room_id])  # should this process not come to the end of it
     async for claimed in sessions.recent_sessions(stores.postgres, row.room.room_id):
-        if not await admission.load_sessions(redis, keys, claimed, epoch=epoch):
+        if not await restoring.load_sessions(redis, keys, claimed, epoch=epoch):
             return False
     if row.room.event_id is not None:
         try:
@@ -76,4 +76,4 @@ async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
             return False
     back_s = 0 if row.unloaded and not row.waiting else row.room.settings.restore_window_s
     window_s = back_s if epoch > 1 else 0
-    return await admission.finish_restore(redis, keys, epoch=epoch, window_ms=window_s * 1000)
+    return await restoring.finish_restore(redis, keys, epoch=epoch, window_ms=window_s * 1000)

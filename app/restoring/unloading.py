@@ -10,7 +10,7 @@ from app.core.model import RoomId, RoomStatus
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.loaded import note_unloaded
-from app.store.scripts import admission, room
+from app.store.scripts import admission, restoring, room
 from app.store.scripts.room import NotLoaded
 from app.store.sql import resting
 from app.store.sql.resting import Unloaded
@@ -42,7 +42,7 @@ async def unload_room(
         if not await resting.keep_counted(stores.postgres, *of, now.serving_position, counted, now.waiting):
             return False
         times = {"closed_ms": round(1000 * closed_s), "loaded_ms": round(1000 * loaded_s)}
-        if not await admission.unload(stores.redis, keys, epoch=now.epoch, **times):
+        if not await restoring.unload(stores.redis, keys, epoch=now.epoch, **times):
             return False
     except (
         NotLoaded

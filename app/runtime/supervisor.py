@@ -22,7 +22,7 @@ import httpx
 import psutil
 
 from app import logs
-from app.runtime import child_process, cpu_policy, embedded_stores, installation, migrate
+from app.runtime import child_process, cpu_policy, embedded_postgres, embedded_stores, installation, migrate
 from app.runtime.child_process import Child, die_with_parent
 from app.runtime.embedded_stores import EmbeddedStore
 from app.runtime.installation import Installation, InstallationRefused, Member
@@ -162,7 +162,7 @@ async def _start_stores(running: RunningInstallation) -> None:
         store = await _embed(running, "valkey", embedded_stores.start_valkey)
         settings = settings.model_copy(update={"redis_url": store.url})
     if not given.database_url:
-        store = await _embed(running, "postgres", embedded_stores.start_postgres)
+        store = await _embed(running, "postgres", embedded_postgres.start_postgres)
         kept = installation.statement_cache_size(given)
         settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": kept})
     running.settings = settings

@@ -30,7 +30,7 @@ from app.store.redis import busy
 from app.store.redis.busy import mark_busy
 from app.store.redis.conf import conf_fields
 from app.store.redis.loaded import note_unloaded
-from app.store.scripts import admission
+from app.store.scripts import admission, restoring
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
 from app.store.sql import rooms, sessions
@@ -200,7 +200,7 @@ async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
                 before = _fields(row.room)
                 await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
         await note_unloaded(stores.redis, room_id)
-        await admission.forget_room(stores.redis, RoomKeys(room_id, now_ms() // 86_400_000))
+        await restoring.forget_room(stores.redis, RoomKeys(room_id, now_ms() // 86_400_000))
 
 
 async def _change(

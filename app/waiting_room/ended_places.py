@@ -13,7 +13,7 @@ from app.core.script_constants import ENDINGS_OVERLAP_MS
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import ended_places
-from app.store.scripts import admission
+from app.store.scripts import restoring
 from app.store.sql.ended_places import insert_ended, select_ended
 
 PAGE = 1_000
@@ -43,4 +43,4 @@ async def load_endings(stores: Stores, room_id: RoomId, visitor_ids: Sequence[st
     """Let Redis know how places of these ended. Raises NotLoaded."""
     found = await select_ended(stores.postgres, room_id, visitor_ids)
     if found:
-        await admission.load_endings(stores.redis, RoomKeys(room_id), found)
+        await restoring.load_endings(stores.redis, RoomKeys(room_id), found)

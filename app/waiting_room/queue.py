@@ -27,7 +27,7 @@ from app.store.keys import RoomKeys
 from app.store.postgres_watch import PostgresWatch
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
-from app.store.scripts.admission import EndingRecord
+from app.store.scripts.restoring import EndingRecord
 from app.store.scripts.room import AskRecord, JoinRecord
 from app.store.sql import sessions
 from app.store.sql.ended_places import insert_ended

@@ -16,9 +16,10 @@ from app.runtime import embedded_stores
 from app.store.connections import RedisClient, connect_redis
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.redis.conf import conf_fields, restored_fields
-from app.store.scripts import admission, loader
+from app.store.scripts import admission, loader, restoring
 from app.store.scripts import room as room_scripts
-from app.store.scripts.admission import RestorePoint, Tick
+from app.store.scripts.admission import Tick
+from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, Answers, AskRecord, JoinRecord
 from app.store.sql.rooms import RoomRow, Terms
 from load.simulate.scenario import Scenario, Step
@@ -76,8 +77,8 @@ class SimulatedRoom:
         self.now_ms = OPENING_MS + at_ms
         row = self._row("scheduled")
         point = RestorePoint(1, 0, self._scenario.fans + 1, 0, 0, 0, 0, 0)
-        await admission.restore(self.redis, self.keys, restored_fields(row, 0), point, now_ms=self.now_ms)
-        await admission.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
+        await restoring.restore(self.redis, self.keys, restored_fields(row, 0), point, now_ms=self.now_ms)
+        await restoring.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
         if self._scenario.method == "lottery":
             await self._configure("prequeue")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.catalogue import events
+from app.catalogue import event_import, events
 from app.commands import event_file
 from app.core.definitions import EventDefinition, EventPatch
 from app.core.errors import Conflict
@@ -34,7 +34,7 @@ def definition(tmp_path: Path, text: str = YAML, name: str = "gala.yaml") -> Eve
 
 
 async def test_an_import_makes_the_event_its_room_and_its_tickets(stores: Stores, tmp_path: Path) -> None:
-    made, new = await events.import_event(stores, definition(tmp_path), by=STAFF)
+    made, new = await event_import.import_event(stores, definition(tmp_path), by=STAFF)
     assert (made.room_id, new) == ("gala", True)
     event, ticket_types = await events.event(stores, EventId("gala"))
     assert event.name == "Gala 🎷"
@@ -42,9 +42,9 @@ async def test_an_import_makes_the_event_its_room_and_its_tickets(stores: Stores
 
 
 async def test_importing_again_brings_the_event_up_to_the_file(stores: Stores, tmp_path: Path) -> None:
-    await events.import_event(stores, definition(tmp_path), by=STAFF)
+    await event_import.import_event(stores, definition(tmp_path), by=STAFF)
     changed = YAML.replace("price: 5000, quantity: 10", "price: 6000, quantity: 20")
-    _, new = await events.import_event(stores, definition(tmp_path, changed), by=STAFF)
+    _, new = await event_import.import_event(stores, definition(tmp_path, changed), by=STAFF)
     assert not new
     _, ticket_types = await events.event(stores, EventId("gala"))
     assert [(it.price, it.total) for it in ticket_types] == [(6000, 20), (3000, 5)]
@@ -54,7 +54,7 @@ async def imported(stores: Stores, tmp_path: Path, text: str) -> None:
     """As `fairgate event import` does it."""
     (tmp_path / "gala.yaml").write_text(text)
     found, said = event_file.load(tmp_path / "gala.yaml")
-    await events.import_event(stores, found, said=said, by=STAFF)
+    await event_import.import_event(stores, found, said=said, by=STAFF)
 
 
 async def test_an_import_leaves_alone_what_the_file_does_not_mention(stores: Stores, tmp_path: Path) -> None:
@@ -92,11 +92,11 @@ async def test_an_import_in_another_currency_after_a_reservation_changes_nothing
 
 
 async def test_an_import_that_fails_changes_nothing(stores: Stores, tmp_path: Path) -> None:
-    await events.import_event(stores, definition(tmp_path), by=STAFF)
+    await event_import.import_event(stores, definition(tmp_path), by=STAFF)
     await stores.postgres.execute("UPDATE ticket_types SET sold = 4 WHERE ticket_type_id = 'balcony'")
     less = YAML.replace("quantity: 10", "quantity: 11").replace("quantity: 5", "quantity: 3")
     with pytest.raises(Conflict):
-        await events.import_event(stores, definition(tmp_path, less), by=STAFF)
+        await event_import.import_event(stores, definition(tmp_path, less), by=STAFF)
     _, ticket_types = await events.event(stores, EventId("gala"))
     assert [it.total for it in ticket_types] == [10, 5]
 
@@ -113,10 +113,12 @@ async def test_an_import_makes_seats_and_brings_their_price_up_to_the_file(
 ) -> None:
     told: list[str] = []
     whole = definition(tmp_path, YAML + SECTIONS)
-    await events.import_event(stores, whole, lambda section: told.append(section.ticket_type_id), by=STAFF)
+    await event_import.import_event(
+        stores, whole, lambda section: told.append(section.ticket_type_id), by=STAFF
+    )
     assert told == ["stalls", "circle"]
     dearer = (YAML + SECTIONS).replace("price: 7000", "price: 8000")
-    await events.import_event(stores, definition(tmp_path, dearer), by=STAFF)
+    await event_import.import_event(stores, definition(tmp_path, dearer), by=STAFF)
     _, ticket_types = await events.event(stores, EventId("gala"))
     assert [(it.price, it.total, it.seated) for it in ticket_types] == [
         (5000, 10, False),
@@ -127,5 +129,5 @@ async def test_an_import_makes_seats_and_brings_their_price_up_to_the_file(
     for change in (("rows: 3", "rows: 4"), ("name: Circle", "name: Floor")):
         other = (YAML + SECTIONS).replace(*change)
         with pytest.raises(Conflict):
-            await events.import_event(stores, definition(tmp_path, other), by=STAFF)
+            await event_import.import_event(stores, definition(tmp_path, other), by=STAFF)
     assert await stores.postgres.fetchval("SELECT count(*) FROM seats") == 14

@@ -19,7 +19,8 @@ from app.core.email import MailKind
 from app.notifications import email_content
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql.mails import Mail, queue_of_reminders
+from app.store.sql.mail_queue import queue_of_reminders
+from app.store.sql.mails import Mail
 from tests.routes.conftest import Web, bearer, code, field_of
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.waiting import wait_until

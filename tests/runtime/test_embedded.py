@@ -17,7 +17,7 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
-from app.runtime import embedded_stores
+from app.runtime import embedded_postgres, embedded_stores
 from app.runtime.embedded_stores import EmbeddedFailed, EmbeddedStore
 
 Start = Callable[[Path], EmbeddedStore]
@@ -52,7 +52,7 @@ async def test_valkey_keeps_its_data_and_its_address(folder: Path) -> None:
 
 
 async def test_postgres_keeps_its_data_after_a_kill(folder: Path) -> None:
-    first = embedded_stores.start_postgres(folder)
+    first = embedded_postgres.start_postgres(folder)
     try:
         await embedded_stores.ready(first)
         connection = await asyncpg.connect(first.url)
@@ -62,7 +62,7 @@ async def test_postgres_keeps_its_data_after_a_kill(folder: Path) -> None:
     finally:
         first.process.kill()
         first.process.wait()
-    second = embedded_stores.start_postgres(folder)
+    second = embedded_postgres.start_postgres(folder)
     try:
         await embedded_stores.ready(second)
         assert second.url == first.url
@@ -76,7 +76,7 @@ async def test_postgres_keeps_its_data_after_a_kill(folder: Path) -> None:
 async def test_a_half_made_database_is_begun_again(folder: Path) -> None:
     (folder / "data.new").mkdir()
     (folder / "data.new" / "PG_VERSION").write_text("18")
-    store = embedded_stores.start_postgres(folder)
+    store = embedded_postgres.start_postgres(folder)
     try:
         await embedded_stores.ready(store)
     finally:
@@ -87,7 +87,7 @@ async def test_a_half_made_database_is_begun_again(folder: Path) -> None:
 async def test_postgres_runs_in_a_home_that_is_closed_to_others(folder: Path) -> None:
     home = folder / "home"
     home.mkdir(mode=0o700)
-    store = embedded_stores.start_postgres(home / "share" / "postgres")
+    store = embedded_postgres.start_postgres(home / "share" / "postgres")
     try:
         await embedded_stores.ready(store)
         owner = psutil.Process(store.process.pid)
@@ -133,7 +133,7 @@ async def test_a_store_that_ends_at_once_is_told(folder: Path) -> None:
 def test_first_starts_at_the_same_time_share_one_user() -> None:
     name = f"fairgate_test_{os.getpid()}"
     program = (
-        "import os, pwd, subprocess; from app.runtime import embedded_stores as embedded\n"
+        "import os, pwd, subprocess; from app.runtime import embedded_postgres as embedded\n"
         f"embedded.POSTGRES_OS_USER = {name!r}\n"
         f"print(flush=True); input(); embedded._os_user(); uid = pwd.getpwnam({name!r}).pw_uid\n"
         "subprocess.run(['whoami'], user=uid, check=True, stdout=subprocess.DEVNULL)"

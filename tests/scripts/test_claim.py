@@ -7,7 +7,7 @@ import pytest
 from app.core.model import Place
 from app.store.redis.conf import restored_fields
 from app.store.scripts import room
-from app.store.scripts.admission import RestorePoint, restore
+from app.store.scripts.restoring import RestorePoint, restore
 from app.store.scripts.room import NotLoaded, Refused
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, asking, set_up
 from tests.support.line_steps import claim, crowd, only, stand, tick, words

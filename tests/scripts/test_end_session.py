@@ -7,8 +7,8 @@ import pytest
 from app.core.model import RoomId
 from app.store.keys import ENDED_CHANNEL
 from app.store.redis.conf import restored_fields
-from app.store.scripts.admission import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
 from app.store.scripts.gate import BeingRestored, EarlyEnd, early_ends, end_session
+from app.store.scripts.restoring import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
 from app.store.scripts.room import leave, remove
 from app.store.scripts.stock import confirm
 from tests.support.builders import KEYS, NOW, ROOM, Client, a_room, a_row, opened, stock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.store.redis.conf import restored_fields
-from app.store.scripts.admission import RestorePoint, finish_restore, restore
+from app.store.scripts.restoring import RestorePoint, finish_restore, restore
 from tests.support.builders import KEYS, NOW, Client, a_row
 from tests.support.line_steps import tick
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.store.scripts.admission import forget_room
+from app.store.scripts.restoring import forget_room
 from tests.support.builders import KEYS, Client, a_room, stock
 from tests.support.line_steps import claim, crowd
 

@@ -13,13 +13,13 @@ from redis.exceptions import ResponseError
 
 from app.core.script_constants import CONSTANTS
 from app.store.redis import busy, counts, notice_stream
-from app.store.scripts import admission, gate, loader, room, stock
+from app.store.scripts import admission, gate, loader, restoring, room, stock
 from tests.scripts import lua_names
 from tests.support.builders import KEYS, Client
 
 NAMES = sorted(path.stem for path in loader.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((loader.SCRIPTS / "include").glob("*.lua"))
-TYPED = (room, gate, admission, stock, notice_stream, busy, counts)
+TYPED = (room, gate, admission, restoring, stock, notice_stream, busy, counts)
 # Given by the typed call itself: from its keys, or the same for every call.
 OWN = {"channel", "ended_channel", "group"}
 
@@ -55,7 +55,7 @@ def test_a_typed_function_takes_what_the_script_takes(name: str) -> None:
     named = {it.name for it in parameters[2:]}
     if loader.script(name).record:
         assert len(named - set(loader.script(name).scalars)) >= 1, "the records"
-    point = {*admission.RestorePoint._fields} if "point" in named else set()
+    point = {*restoring.RestorePoint._fields} if "point" in named else set()
     limits = {*stock.Limits._fields} if "limits" in named else set()
     assert set(loader.script(name).scalars) - OWN <= named | point | limits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import VisitorId
-from app.store.scripts.admission import EndingRecord, load_endings
+from app.store.scripts.restoring import EndingRecord, load_endings
 from app.store.scripts.room import NotLoaded, leave
 from tests.support.builders import KEYS, NOW, Client, a_room
 from tests.support.line_steps import crowd, stand, tick

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.store.redis.conf import restored_fields
-from app.store.scripts.admission import RestorePoint, load_removed, restore
+from app.store.scripts.restoring import RestorePoint, load_removed, restore
 from app.store.scripts.room import CHECKED
 from tests.support.builders import KEYS, NOW, Client, a_row, joining, token
 from tests.support.line_steps import join, words

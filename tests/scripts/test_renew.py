@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import VisitorId
-from app.store.scripts.admission import SessionRecord, load_sessions
 from app.store.scripts.gate import BeingRestored, RenewRecord, renew
+from app.store.scripts.restoring import SessionRecord, load_sessions
 from app.store.scripts.room import leave
 from app.store.scripts.stock import Submission, confirm, load_stock, submit
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor

@@ -9,7 +9,7 @@ import pytest
 from app.core.claims import PlaceClaims
 from app.core.model import RoomState, VisitorId
 from app.store.redis.conf import restored_fields
-from app.store.scripts.admission import EndingRecord, RestorePoint, finish_restore, load_endings, restore
+from app.store.scripts.restoring import EndingRecord, RestorePoint, finish_restore, load_endings, restore
 from app.store.scripts.room import CHECKED, Refused, leave, status
 from tests.support import builders
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.model import RoomId
 from app.store.keys import RoomKeys
-from app.store.scripts.admission import unload
+from app.store.scripts.restoring import unload
 from tests.support.builders import KEYS, NOW, Client, a_room, stock
 from tests.support.line_steps import claim, crowd, tick
 

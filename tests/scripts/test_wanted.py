@@ -9,8 +9,8 @@ import pytest
 
 from app.core.model import Place, VisitorId
 from app.store.redis.conf import restored_fields
-from app.store.scripts import admission, room
-from app.store.scripts.admission import RestorePoint, SessionRecord
+from app.store.scripts import restoring, room
+from app.store.scripts.restoring import RestorePoint, SessionRecord
 from app.store.scripts.room import CHECKED, AskRecord
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, stock, token
 from tests.support.line_steps import ask, claim, join, only, stand, tick, words
@@ -170,9 +170,9 @@ async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
     await redis.flushall()
     row = opened(a_row(EVENT, "open", admission_rate_per_minute=60_000))
     point = RestorePoint(2, 100, 1_000_000, serving, serving, 0, 0, 0)
-    await admission.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=NOW + 1_000)
-    await admission.load_sessions(redis, KEYS, sessions, epoch=2, now_ms=NOW + 1_000)
-    await admission.finish_restore(redis, KEYS, epoch=2, window_ms=0, now_ms=NOW + 1_000)
+    await restoring.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=NOW + 1_000)
+    await restoring.load_sessions(redis, KEYS, sessions, epoch=2, now_ms=NOW + 1_000)
+    await restoring.finish_restore(redis, KEYS, epoch=2, window_ms=0, now_ms=NOW + 1_000)
     await stock(redis, 0, sold=10)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from app.core.model import RoomId, VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from app.store.scripts import admission, room
-from app.store.scripts.admission import Numbers, RestorePoint
+from app.store.scripts import admission, restoring, room
+from app.store.scripts.admission import Numbers
+from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
 from tests.simulation.model import TICKETS_MAX, RoomModel, Rules
 from tests.simulation.steps import NETWORKS, Step
@@ -69,8 +70,8 @@ class RoomWorld:
         }
         point = RestorePoint(1, 0, 0, 0, 0, 0, 0, 0)
         conf = conf_of(self.model.rules, self.event_id) | fresh
-        assert await admission.restore(self.redis, self.keys, conf, point, now_ms=self.now_ms)
-        assert await admission.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
+        assert await restoring.restore(self.redis, self.keys, conf, point, now_ms=self.now_ms)
+        assert await restoring.finish_restore(self.redis, self.keys, epoch=1, window_ms=0, now_ms=self.now_ms)
         if self.event_id:
             await self.stock(*TICKETS)
 

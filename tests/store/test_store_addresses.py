@@ -20,7 +20,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from app.runtime import migrate
-from app.runtime.embedded_stores import POSTGRES_OS_USER, free_port
+from app.runtime.embedded_postgres import POSTGRES_OS_USER
+from app.runtime.embedded_stores import free_port
 from app.settings import Settings
 from app.store.connections import (
     StoreRefused,

@@ -13,9 +13,9 @@ from app.core.model import EventId, Room, RoomId, RoomSettings, RoomState, Visit
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.conf import conf_fields, restored_fields
-from app.store.scripts import admission
+from app.store.scripts import admission, restoring
 from app.store.scripts import room as room_scripts
-from app.store.scripts.admission import RestorePoint
+from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord
 from app.store.sql import rooms
 from app.store.sql.rooms import RoomRow, Terms
@@ -70,8 +70,8 @@ async def a_room(
     """A room in Redis, brought into `state` at `now_ms`, so that an open one has a full bucket."""
     row = a_row(event_id, **settings)
     point = RestorePoint(1, 0, numbers_reserved, 0, 0, 0, 0, 0)
-    await admission.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=now_ms)
-    await admission.finish_restore(redis, KEYS, epoch=1, window_ms=0, now_ms=now_ms)
+    await restoring.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=now_ms)
+    await restoring.finish_restore(redis, KEYS, epoch=1, window_ms=0, now_ms=now_ms)
     steps: dict[str, tuple[str, ...]] = {"paused": ("open", "paused"), "closed": ("open", "closed")}
     for version, step in enumerate(steps.get(state, (state,)), 2):
         await admission.configure(redis, KEYS, {}, version=version, to=step, now_ms=now_ms)

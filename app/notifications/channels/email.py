@@ -38,7 +38,7 @@ from app.set_aside import failures
 from app.settings import Settings
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY, Connection, Stores
-from app.store.sql import mails
+from app.store.sql import mail_queue, mails
 from app.store.sql.mails import Mail, MailRow
 from app.store.sql.outbox import Waiting
 
@@ -283,7 +283,7 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
 
 
 async def _queue(connection: Connection, batch: Waiting) -> None:
-    await mails.queue_of_notices(connection, batch.numbers)
+    await mail_queue.queue_of_notices(connection, batch.numbers)
 
 
 def _opened(settings: Settings) -> Send:

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from app.store.scripts.admission import EndingRecord
+from app.store.scripts.restoring import EndingRecord
 
 
 async def kept_until(redis: RedisClient, keys: RoomKeys) -> int:

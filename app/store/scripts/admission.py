@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -13,24 +13,6 @@ from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.scripts.loader import call, call_each
 from app.store.scripts.room import HEAD, NotLoaded, known, loaded, pace_text, room_status
-
-
-class SessionRecord(NamedTuple):
-    """One record of `load_sessions`; `ended_ms` 0: not ended by anybody; `began_ms` 0: not known."""
-
-    visitor_id: str
-    number: int
-    expires_ms: int
-    ended_ms: int
-    began_ms: int = 0
-
-
-class EndingRecord(NamedTuple):
-    """One record of `load_endings`: how a place ended (`endings` of `RoomKeys`), and which number it had."""
-
-    visitor_id: str
-    word: str
-    number: int
 
 
 class Tick(NamedTuple):
@@ -81,20 +63,6 @@ class Counters(NamedTuple):
     expired: int
     left: int
     done: int  # sessions ended by their visitor, by staff, or by a confirmed purchase
-
-
-class RestorePoint(NamedTuple):
-    """What Postgres remembers of a line: where a restored room goes on."""
-
-    epoch: int
-    last_number: int
-    numbers_reserved: int
-    serving_position: int
-    settled: int  # calls up to this number have had their time
-    draw_first: int
-    draw_next: int
-    draw_last: int
-    counted: str = ""  # the counters of a room that was unloaded, in the order of `Counters`
 
 
 async def admit(
@@ -253,75 +221,3 @@ async def raise_numbers(
         await call(redis, "raise_numbers", keys, epoch=epoch, draw_last=draw_last, numbers=numbers)
     )
     return known(reply[0], {"raised", "superseded"}) == "raised"
-
-
-async def restore(
-    redis: RedisClient,
-    keys: RoomKeys,
-    records: Mapping[str, str | int],
-    point: RestorePoint,
-    *,
-    now_ms: int = REDIS_TIME,
-) -> bool:
-    """Begin to load a room; False when a later restore began already."""
-    fields = chain.from_iterable(records.items())
-    reply = await call(redis, "restore", keys, fields, **point._asdict(), now_ms=now_ms)
-    return _going_on(reply, "restoring")
-
-
-async def load_sessions(
-    redis: RedisClient,
-    keys: RoomKeys,
-    records: Iterable[SessionRecord],
-    *,
-    epoch: int,
-    now_ms: int = REDIS_TIME,
-) -> bool:
-    """Load claimed turns; False when a later restore began."""
-    reply = await call(redis, "load_sessions", keys, chain.from_iterable(records), epoch=epoch, now_ms=now_ms)
-    return _going_on(reply, "loaded")
-
-
-async def load_endings(
-    redis: RedisClient, keys: RoomKeys, records: Iterable[EndingRecord], *, now_ms: int = REDIS_TIME
-) -> None:
-    """Load how places ended of visitors who come back."""
-    reply = loaded(await call(redis, "load_endings", keys, chain.from_iterable(records), now_ms=now_ms))
-    known(reply[0], {"loaded"})
-
-
-async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str]) -> None:
-    """Load removed visitors."""
-    known((await call(redis, "load_removed", keys, records))[0], {"loaded"})
-
-
-async def finish_restore(
-    redis: RedisClient, keys: RoomKeys, *, epoch: int, window_ms: int, now_ms: int = REDIS_TIME
-) -> bool:
-    """End the loading; admission goes on after `window_ms`. False when a later restore began."""
-    reply = await call(redis, "finish_restore", keys, epoch=epoch, window_ms=window_ms, now_ms=now_ms)
-    return _going_on(reply, "restored")
-
-
-async def unload(
-    redis: RedisClient,
-    keys: RoomKeys,
-    *,
-    epoch: int,
-    closed_ms: int,
-    loaded_ms: int,
-    now_ms: int = REDIS_TIME,
-) -> bool:
-    """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it."""
-    times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
-    reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
-    return known(reply[0], {"unloaded", "kept"}) == "unloaded"
-
-
-async def forget_room(redis: RedisClient, keys: RoomKeys) -> None:
-    """Take a deleted room out of Redis."""
-    await call(redis, "forget_room", keys)
-
-
-def _going_on(reply: list[str], word: str) -> bool:
-    return known(reply[0], {word, "superseded"}) == word

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.core.model import RoomId
 from app.store.connections import Queries
-from app.store.scripts.admission import EndingRecord
+from app.store.scripts.restoring import EndingRecord
 
 
 async def insert_ended(queries: Queries, room_id: RoomId, endings: Sequence[EndingRecord]) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from app.core.clock import from_ms, to_ms
 from app.core.model import Place, RoomId, VisitorId
 from app.store.connections import Queries
-from app.store.scripts.admission import RestorePoint, SessionRecord
+from app.store.scripts.restoring import RestorePoint, SessionRecord
 
 CHUNK = 1_000  # rows a script call
 POINT = """

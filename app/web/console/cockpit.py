@@ -25,7 +25,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.staff import Staff, signed_in
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
-from app.web.pages.forms import redirect_to
+from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")

@@ -35,7 +35,7 @@ from app.web.http.credentials import STAFF
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request
 from app.web.pages.entry import add_page, foreign_form, page
-from app.web.pages.forms import read_form
+from app.web.pages.form_fields import read_form
 from app.web.pages.render import respond
 
 NAVIGATION = {  # the sections in their order; one is shown once there is a page at its address

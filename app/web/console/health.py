@@ -17,7 +17,7 @@ from app.store.sql.set_aside import SetAside
 from app.web.console.frame import console_form, console_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import redirect_to
+from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 TOLD = {  # of a kind of things set aside: what it is, and what to do

@@ -22,7 +22,7 @@ from app.web.console.staff import Staff
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
 from app.web.http.routes import Response as Answer
-from app.web.pages.forms import redirect_to
+from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 WORDS: dict[JobKind, str] = {

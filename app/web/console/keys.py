@@ -19,7 +19,7 @@ from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import redirect_to
+from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 LIVES = {"": "until revoked", "7": "7 days", "30": "30 days", "90": "90 days", "365": "a year"}

@@ -26,7 +26,7 @@ from app.web.console.query import PER_PAGE, filters_of, moment, one_of, page_num
 from app.web.console.staff import Staff
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
-from app.web.pages.forms import redirect_to
+from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 STATUSES: tuple[ReservationStatus, ...] = get_args(ReservationStatus)

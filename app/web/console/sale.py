@@ -27,7 +27,7 @@ from app.web.console.staff import Staff
 from app.web.documents.waiting_room import status_document
 from app.web.http.routes import Request
 from app.web.pages.documents import event_head
-from app.web.pages.forms import redirect_to
+from app.web.pages.form_fields import redirect_to
 from app.web.pages.queue_document import Standing, room_page
 from app.web.pages.render import html, respond
 

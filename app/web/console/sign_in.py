@@ -19,7 +19,7 @@ from app.web.console.staff import Staff, account_of, signed_in, with_cookie
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request
 from app.web.pages.entry import foreign_form, page
-from app.web.pages.forms import read_form, redirect_to
+from app.web.pages.form_fields import read_form, redirect_to
 from app.web.pages.render import respond
 from app.web.pages.visitors import add_cookie
 

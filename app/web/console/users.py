@@ -16,7 +16,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, one_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
-from app.web.pages.forms import redirect_to
+from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 ROLES: tuple[Role, ...] = get_args(Role)

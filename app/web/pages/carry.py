@@ -24,7 +24,8 @@ from app.core.model import RoomId, VisitorId
 from app.waiting_room import queue
 from app.web.http.cookies import WITHOUT_TOKEN
 from app.web.http.routes import Request
-from app.web.pages.forms import ask_for_cookie, read_form, redirect_to
+from app.web.pages.form_fields import read_form, redirect_to
+from app.web.pages.forms import ask_for_cookie
 from app.web.pages.render import respond
 from app.web.pages.theme import look_of
 from app.web.pages.visitors import place_of, set_newcomer, set_place, visitor_of

@@ -29,7 +29,7 @@ from app.web.http.bodies import read_query
 from app.web.http.cookies import cookies
 from app.web.http.routes import Request
 from app.web.pages.documents import MailboxView
-from app.web.pages.forms import read_form, redirect_to
+from app.web.pages.form_fields import read_form, redirect_to
 from app.web.pages.render import respond
 from app.web.pages.visitors import visitor_of
 

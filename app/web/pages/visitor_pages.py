@@ -15,7 +15,17 @@ from app.core.model import RoomId
 from app.waiting_room import room_lists
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request
-from app.web.pages import booking, carry, forms, handover, json_queue, knownuser, mail, my_reservations
+from app.web.pages import (
+    booking,
+    carry,
+    forms,
+    handover,
+    json_queue,
+    knownuser,
+    mail,
+    my_reservations,
+    reservation_forms,
+)
 from app.web.pages.documents import SalesPage, SaleView
 from app.web.pages.entry import add_page, asks_for_json, not_found, page
 from app.web.pages.event_heads import EventHeads
@@ -83,11 +93,11 @@ FORMS = {
     "/rooms/<room_id>/email/code": mail.confirm_by_code,
     "/confirm/<confirm_token>": mail.confirm,
     "/rooms/<room_id>/carry": carry.take_over,
-    "/events/<event_id>/reserve": forms.reserve,
-    "/reservations/<reservation_id>/pay": forms.pay,
-    "/reservations/<reservation_id>/cancel": forms.cancel,
+    "/events/<event_id>/reserve": reservation_forms.reserve,
+    "/reservations/<reservation_id>/pay": reservation_forms.pay,
+    "/reservations/<reservation_id>/cancel": reservation_forms.cancel,
     "/reservations/<reservation_id>/claim": mail.claim,
-    "/reservations/<reservation_id>/extend": forms.extend,
+    "/reservations/<reservation_id>/extend": reservation_forms.extend,
 }
 
 

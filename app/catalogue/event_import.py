@@ -1,0 +1,69 @@
+"""Creates or updates an event from a definition, such as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from app.catalogue import ticket_types
+from app.catalogue.events import event_of, insert_event, transaction, update_event, update_room
+from app.core import seating
+from app.core.account import Author
+from app.core.definitions import (
+    SEATS_OF_EVENT_MAX,
+    EventDefinition,
+    EventPatch,
+    TicketTypePatch,
+)
+from app.core.model import Event, Struct, TicketTypeId
+from app.core.seating import Section
+from app.store.connections import Stores
+from app.store.sql import events
+
+
+async def import_event(
+    stores: Stores,
+    definition: EventDefinition,
+    progress: Callable[[Section], None] = lambda _: None,
+    *,
+    said: Mapping[str, Any] | None = None,
+    by: Author,
+) -> tuple[Event, bool]:
+    """Create the event with all that is sold, or update the existing one to the definition. True if created.
+
+    `said` is the definition as it was written: what it does not mention stays as it is. So do the settings of
+    a room that exists; the seats of a section that exists must be those of the definition. `progress` is
+    told of each section. Raises Conflict, AlreadyExists, ValidationFailed.
+    """
+    written = msgspec.to_builtins(definition) if said is None else said
+    sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
+    async with transaction(stores) as connection:
+        event = event_of(definition)
+        before = await events.lock_event(connection, event.event_id)
+        if before is None:
+            await insert_event(connection, event, definition, by)
+        else:
+            event = msgspec.structs.replace(before, **_written_fields(definition, written, EventPatch))
+            await update_event(connection, before, event, by)
+        for new, about in zip(definition.ticket_types, written.get("ticket_types", ()), strict=True):
+            it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
+            if it is None:
+                await ticket_types.insert(connection, event.event_id, new, by)
+            else:
+                terms = _written_fields(new, about, TicketTypePatch)
+                await ticket_types.update(connection, event.event_id, it, terms, by)
+        for section, about in zip(sections, written.get("sections", ()), strict=True):
+            terms = _written_fields(section, about, TicketTypePatch)
+            await ticket_types.upsert_section(connection, event.event_id, section, terms, by)
+            progress(section)
+    await update_room(stores, event)
+    return event, before is None
+
+
+def _written_fields(
+    definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
+) -> dict[str, Any]:
+    """The fields that can be changed, of those that were written."""
+    return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in written}

@@ -1,0 +1,117 @@
+"""The scripts that bring a room into Redis, step by step, and take it out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import NamedTuple
+
+from app.core.clock import REDIS_TIME
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.scripts.loader import call
+from app.store.scripts.room import known, loaded
+
+
+class SessionRecord(NamedTuple):
+    """One record of `load_sessions`; `ended_ms` 0: not ended by anybody; `began_ms` 0: not known."""
+
+    visitor_id: str
+    number: int
+    expires_ms: int
+    ended_ms: int
+    began_ms: int = 0
+
+
+class EndingRecord(NamedTuple):
+    """One record of `load_endings`: how a place ended (`endings` of `RoomKeys`), and which number it had."""
+
+    visitor_id: str
+    word: str
+    number: int
+
+
+class RestorePoint(NamedTuple):
+    """What Postgres remembers of a queue: where a restored room goes on."""
+
+    epoch: int
+    last_number: int
+    numbers_reserved: int
+    serving_position: int
+    settled: int  # calls up to this number have had their time
+    draw_first: int
+    draw_next: int
+    draw_last: int
+    counted: str = ""  # the counters of a room that was unloaded, in the order of `Counters`
+
+
+async def restore(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Mapping[str, str | int],
+    point: RestorePoint,
+    *,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Begin to load a room; False when a later restore began already."""
+    fields = chain.from_iterable(records.items())
+    reply = await call(redis, "restore", keys, fields, **point._asdict(), now_ms=now_ms)
+    return _going_on(reply, "restoring")
+
+
+async def load_sessions(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Iterable[SessionRecord],
+    *,
+    epoch: int,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Load claimed turns; False when a later restore began."""
+    reply = await call(redis, "load_sessions", keys, chain.from_iterable(records), epoch=epoch, now_ms=now_ms)
+    return _going_on(reply, "loaded")
+
+
+async def load_endings(
+    redis: RedisClient, keys: RoomKeys, records: Iterable[EndingRecord], *, now_ms: int = REDIS_TIME
+) -> None:
+    """Load how places ended of visitors who come back."""
+    reply = loaded(await call(redis, "load_endings", keys, chain.from_iterable(records), now_ms=now_ms))
+    known(reply[0], {"loaded"})
+
+
+async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str]) -> None:
+    """Load removed visitors."""
+    known((await call(redis, "load_removed", keys, records))[0], {"loaded"})
+
+
+async def finish_restore(
+    redis: RedisClient, keys: RoomKeys, *, epoch: int, window_ms: int, now_ms: int = REDIS_TIME
+) -> bool:
+    """End the loading; admission goes on after `window_ms`. False when a later restore began."""
+    reply = await call(redis, "finish_restore", keys, epoch=epoch, window_ms=window_ms, now_ms=now_ms)
+    return _going_on(reply, "restored")
+
+
+async def unload(
+    redis: RedisClient,
+    keys: RoomKeys,
+    *,
+    epoch: int,
+    closed_ms: int,
+    loaded_ms: int,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it."""
+    times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
+    reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
+    return known(reply[0], {"unloaded", "kept"}) == "unloaded"
+
+
+async def forget_room(redis: RedisClient, keys: RoomKeys) -> None:
+    """Take a deleted room out of Redis."""
+    await call(redis, "forget_room", keys)
+
+
+def _going_on(reply: list[str], word: str) -> bool:
+    return known(reply[0], {word, "superseded"}) == word

@@ -1,0 +1,47 @@
+"""What a form sent, and where to go after it."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from quart import Response
+
+from app.core import typed
+from app.core.errors import (
+    ValidationFailed,
+)
+from app.web.http.quart_adapter import read_body
+from app.web.http.routes import BODY_MAX
+
+COUNT_MAX = 999_999_999
+FIELDS_MAX = 400
+
+
+async def read_form() -> dict[str, str]:
+    """The fields of the form that was sent; of two with one name the last."""
+    return dict(await read_fields())
+
+
+async def read_fields() -> list[tuple[str, str]]:
+    """The fields of the form that was sent, as they came."""
+    text = (await read_body(BODY_MAX)).decode("utf-8", "replace")
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError:
+        raise ValidationFailed("form", f"has more than {FIELDS_MAX} fields") from None
+
+
+def count_of(text: str) -> int:
+    """A number of tickets as it was typed: 0 for nothing, -1 for what is no sane number."""
+    if not text:
+        return 0
+    number = typed.whole_number(text)
+    return -1 if number is None or number > COUNT_MAX else number
+
+
+def redirect_to(path: str) -> Response:
+    """Go on to another page."""
+    response = Response(status=303)
+    response.headers["Location"] = path
+    response.headers["Cache-Control"] = "no-store"
+    return response
