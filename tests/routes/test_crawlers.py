@@ -47,13 +47,8 @@ async def test_who_is_proved_passes_and_nobody_else_is_asked_about(
 ) -> None:
     monkeypatch.setattr(crawlers, "WAIT_S", 30.0)  # on a loaded machine
     fill(names)
-    changed = settings.model_copy(
-        update={
-            "dns_servers": [names.address],
-            "trusted_proxies": ["127.0.0.1"],
-            "public_url": "http://q.test",
-        }
-    )
+    behind = {"trusted_proxies": ["127.0.0.1"], "public_url": "http://q.test"}
+    changed = settings.model_copy(update={"dns_servers": [names.address]} | behind)
     async with served(changed) as web:
         await web.room(**SHOP, verified_crawlers=True)
 

@@ -107,13 +107,19 @@ async def gate(request: Request, query: GateQuery) -> Response:
         return with_pass(request, asked, claims)
     if shown.final:
         return to_queue_page(request, asked, shown.refusal)
+    return await _newcomer(request, asked, shown)
+
+
+async def _newcomer(request: Request, asked: GateRequest, shown: Presented) -> Response:
+    """Let them in at once where there is no crowd, else send them to the queue page."""
+    fails_open = asked.settings.gate_fail == "open"
     try:
         place = await _entered(request, asked, shown)
     except AWAY:
-        if settings.gate_fail == "open":
+        if fails_open:
             return bypass("gate_fail=open")
         place = None
-    if place is None and settings.gate_fail == "open" and request.app.queues.postgres.away:
+    if place is None and fails_open and request.app.queues.postgres.away:
         return bypass("gate_fail=open")  # nobody is called meanwhile, crowd or not
     if place is None:
         metrics.GATE.labels("queued").inc()

@@ -10,7 +10,7 @@ from quart import Response
 
 from app.core.errors import RoomClosed, RoomNotOpen, RoomSoldOut, StoreUnavailable
 from app.core.model import Place, Room, RoomId, RoomStatus
-from app.core.tokens import new_visitor_id
+from app.core.place_tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering
 from app.waiting_room import queue
@@ -19,7 +19,8 @@ from app.web.api.rooms import booking_token
 from app.web.documents.json_queue import json_queue
 from app.web.documents.waiting_room import place_claims, place_document
 from app.web.gate.addresses import NO_STORE, allowed
-from app.web.http.credentials import booking_cookie, network_of
+from app.web.http.cookies import booking_cookie
+from app.web.http.credentials import network_of
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request, json_response
