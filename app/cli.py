@@ -32,6 +32,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "load": "load:load",
     "keys": "operating:keys",
     "room": "room:app",
+    "site": "site:app",
     "event": "event:app",
     "admin": "admin:app",
     "api-key": "api_key:app",

@@ -24,6 +24,7 @@ from app.core.place_tokens import PlaceSigner
 from app.gate import sessions
 from app.gate.ended_sessions import EndedSessions
 from app.gate.knownuser import Connectors
+from app.gate.sites import Sites
 from app.loops import Loops
 from app.monitoring import counts, health, heartbeat
 from app.monitoring.exposition import Drift
@@ -107,57 +108,66 @@ async def _opened(
         queues = waiting_room.open_queues(stores, settings)
         keyring = await signing_keys.open_keyring(stores.postgres)
         status_board = StatusBoard(queues, stores.redis, closing)
-        ended_sessions = EndedSessions(stores.redis)
         hidden = Hidden(stores.postgres, status_board.hide)
+        sites = Sites(stores)
         await hidden.refresh()
-        name = heartbeat.new_name()
-        present = partial(heartbeat.keep_beating, stores.redis, name, running)
-        tasks = [
-            running.start("board", status_board.keep),
-            running.start("board_listener", status_board.listen),
-            running.start("ends", ended_sessions.keep),
-            running.start("hidden", hidden.keep),
-            running.start("signing_keys", keyring.keep_fresh),
-            running.start("postgres_watch", queues.postgres.keep),
-            running.start("counts", partial(counts.keep_published, stores.redis, name)),
-            running.start("presence", present),
-        ]
+        await sites.refresh()
+        app = App(
+            settings=settings,
+            stores=stores,
+            queues=queues,
+            engine=engine,
+            places=places,
+            claims=claims,
+            traces=Traces(settings.secret.get_secret_value().encode()),
+            handover=HandoverSigner(settings.secret.get_secret_value().encode()),
+            devices=DeviceSigner(settings.secret.get_secret_value().encode()),
+            keyring=keyring,
+            status_board=status_board,
+            gate=sessions.open_gate(queues),
+            gate_rooms=GateRooms(queues, status_board, Crawlers(settings.dns_servers)),
+            ended_sessions=EndedSessions(stores.redis),
+            sites=sites,
+            connectors=Connectors(stores, Sealer(settings.secret.get_secret_value().encode())),
+            connector_cache=TimedCache(CONNECTOR_FRESH_S),
+            hidden=hidden,
+            feeds=Feeds(queues, status_board, running, closing),
+            loops=running,
+            job_queue=queue,
+            throttles=Throttles(stores, settings),
+            passwords=Passwords(),
+            availability=TimedCache(AVAILABILITY_FRESH_S),
+            current_accounts=TimedCache(ACCOUNT_FRESH_S),
+            reservation_counts=TimedCache(RESERVATION_COUNTS_FRESH_S),
+            seat_maps=TimedCache(AVAILABILITY_FRESH_S),
+            open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
+            readiness=TimedCache(READINESS_FRESH_S),
+            drift=Drift(),
+            contract=contract,
+            trusted=trusted_networks(settings.trusted_proxies),
+            creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
+            exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),
+            closing=closing,
+        )
+        tasks = _start_loops(app)
         try:
-            yield App(
-                settings=settings,
-                stores=stores,
-                queues=queues,
-                engine=engine,
-                places=places,
-                claims=claims,
-                traces=Traces(settings.secret.get_secret_value().encode()),
-                handover=HandoverSigner(settings.secret.get_secret_value().encode()),
-                devices=DeviceSigner(settings.secret.get_secret_value().encode()),
-                keyring=keyring,
-                status_board=status_board,
-                gate=sessions.open_gate(queues),
-                gate_rooms=GateRooms(queues, status_board, Crawlers(settings.dns_servers)),
-                ended_sessions=ended_sessions,
-                connectors=Connectors(stores, Sealer(settings.secret.get_secret_value().encode())),
-                connector_cache=TimedCache(CONNECTOR_FRESH_S),
-                hidden=hidden,
-                feeds=Feeds(queues, status_board, running, closing),
-                loops=running,
-                job_queue=queue,
-                throttles=Throttles(stores, settings),
-                passwords=Passwords(),
-                availability=TimedCache(AVAILABILITY_FRESH_S),
-                current_accounts=TimedCache(ACCOUNT_FRESH_S),
-                reservation_counts=TimedCache(RESERVATION_COUNTS_FRESH_S),
-                seat_maps=TimedCache(AVAILABILITY_FRESH_S),
-                open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
-                readiness=TimedCache(READINESS_FRESH_S),
-                drift=Drift(),
-                contract=contract,
-                trusted=trusted_networks(settings.trusted_proxies),
-                creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
-                exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),
-                closing=closing,
-            )
+            yield app
         finally:
             await loops.end(tasks)
+
+
+def _start_loops(app: App) -> list[asyncio.Task[None]]:
+    """Start what keeps the process up to date."""
+    redis, name = app.stores.redis, heartbeat.new_name()
+    return [
+        app.loops.start("board", app.status_board.keep),
+        app.loops.start("board_listener", app.status_board.listen),
+        app.loops.start("ends", app.ended_sessions.keep),
+        app.loops.start("hidden", app.hidden.keep),
+        app.loops.start("sites", app.sites.keep),
+        app.loops.start("sites_listener", app.sites.listen),
+        app.loops.start("signing_keys", app.keyring.keep_fresh),
+        app.loops.start("postgres_watch", app.queues.postgres.keep),
+        app.loops.start("counts", partial(counts.keep_published, redis, name)),
+        app.loops.start("presence", partial(heartbeat.keep_beating, redis, name, app.loops)),
+    ]

@@ -95,7 +95,8 @@ STORE_FAILURES = Counter(
 )
 GATE = Counter(
     "fairgate_gate",
-    "Requests at the gate by outcome: passed, entered (unseen), handed_over, renewed, queued, bypassed.",
+    "Requests at the gate by outcome: passed, entered (unseen), handed_over, renewed, queued, bypassed, "
+    "no_site (no rule of a site is about them).",
     ["outcome"],
     registry=REGISTRY,
 )

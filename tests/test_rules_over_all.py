@@ -15,6 +15,7 @@ PUBLIC = {
     ("GET", "/v1/rooms/{room_id}/events"),
     ("POST", "/v1/rooms/{room_id}/places"),  # throttled by address, in join.lua
     ("GET", "/v1/rooms/{room_id}/gate"),  # asks for a booking token in its own words
+    ("GET", "/v1/gate"),  # the same, of the room it finds
     ("GET", "/v1/events"),
     ("GET", "/v1/events/{event_id}"),
     ("GET", "/v1/events/{event_id}/availability"),
@@ -33,7 +34,7 @@ PUBLIC = {
     ("GET", "/openapi.json"),
 }
 HOT = {  # what a crowd calls
-    *("status", "room_stream", "join", "place", "want", "leave", "claim", "gate"),
+    *("status", "room_stream", "join", "place", "want", "leave", "claim", "gate", "site_gate"),
     *("read_event", "availability", "read_seats", "reserve"),
     *("read_reservation", "reservation_stream", "confirm", "extend", "cancel"),
 }

@@ -16,6 +16,7 @@ STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
 SUBMITTED_CHANNEL = "fairgate:submitted:"  # + room_id: requests came into its stream, which was empty
 CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended
+SITES_CHANNEL = "fairgate:sites"  # the rules of sites were changed
 ENDED_CHANNEL = "fairgate:ended:"  # + room_id: sessions that ended before their time
 DAY_MS = 86_400_000
 

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import Product
-from tests.browser.gated import Gated, a_shop, asked, available, fairgate, gated, started
+from tests.browser.gated import SHOP_NAME, Gated, a_shop, asked, available, fairgate, gated, started
 from tests.support.waiting import wait_until
 
 PASS = "fairgate_pass_"
@@ -154,6 +154,41 @@ async def test_with_redis_away_those_inside_go_on(site: Gated) -> None:
 async def lets_in(site: Gated) -> bool:
     """Whether the gate lets a newcomer in."""
     return (await site.ask("/")).status_code == 200
+
+
+async def test_one_nginx_serves_the_rooms_of_all_paths(product: Product) -> None:
+    if not available("nginx"):
+        pytest.skip("no nginx here (apt-get install nginx)")
+    rooms, port = ("shop-whole", "shop-tickets"), free_port()
+    for room_id in rooms:
+        target = {"target_url": f"http://{SHOP_NAME}:{port}/", "gate_mode": "queue_all"}
+        await product.staff("POST", "/v1/rooms", {"room_id": room_id, "name": "The shop", **target})
+        await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    rules = [{"host": SHOP_NAME, "room_id": rooms[0]}]
+    rules += [{"host": SHOP_NAME, "path_prefix": "/tickets", "room_id": rooms[1]}]
+    await product.staff("PUT", "/v1/sites", {"sites": rules})
+    one_gate = {"/v1/rooms/any/gate?deny=401": "/v1/gate?deny=401"}
+    async with a_shop() as shop:
+        fairgate_port = urlsplit(product.url).port or 0
+        with started("nginx", port, shop.port, fairgate_port, "any", one_gate):
+
+            async def room_of(path: str, **headers: str) -> str:
+                answer = await asked(port, path, headers=headers)
+                return urlsplit(answer.headers["location"]).path.rpartition("/")[2]
+
+            async def is_up() -> bool:
+                with suppress(httpx.TransportError):
+                    return bool(await room_of("/"))
+                return False
+
+            await wait_until(is_up, f"nginx on port {port}")
+            for path, room_id in (("/", rooms[0]), ("/tickets/7?a=1", rooms[1]), ("/TICKETS", rooms[1])):
+                assert await room_of(path) == room_id
+            assert await room_of("/tickets", Host=f"{SHOP_NAME.upper()}.:81") == rooms[1]
+            for path in ("/a/..%2ftickets", "//tickets", "/;/tickets"):
+                assert (await asked(port, path)).status_code == 403, path
+            assert not shop.asked
+            assert (await asked(port, "/", headers={"Host": "other.localhost"})).status_code == 200
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

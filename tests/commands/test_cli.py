@@ -67,7 +67,8 @@ COMMANDS = (
     "up", "demo", "web", "worker", "env", "migrate up", "migrate down", "migrate new", "room list",
     "room show",
     "room open", "room pause", "room resume", "room close", "room set", "event import", "check", "token",
-    "reconcile", "keys rotate", "admin create", "load", "doctor",
+    "reconcile", "site list", "site set", "site remove", "site find", "keys rotate", "admin create",
+    "load", "doctor",
 )  # fmt: skip
 
 

@@ -63,6 +63,8 @@ KNOWN: dict[str, list[Known]] = {
     "confirm_email": [Known(204, body={"code": ""})],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
     "gate": [Known(204, "booking"), Known(302, ids={"room_id": "hall"}, headers=HTML)],
+    "site_gate": [Known(204, headers={"X-Original-URL": "https://nowhere.example/"})],
+    "set_sites": [Known(200, body={"sites": [{"host": "shop.example", "room_id": "hall"}]})],
     "create_event": [Known(201, body=NEW_EVENT)],
     "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
     "delete_event": [Known(204, ids={"event_id": "doomed"})],
@@ -105,6 +107,7 @@ KNOWN: dict[str, list[Known]] = {
 NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see the tests that are about them
     "read_reservation": {202},  # undecided, which is soon over: tests/routes/test_reserving.py
     "reservation_stream": {204},  # after the last event there will be: tests/routes/test_streams.py
+    "site_gate": {302},  # of the room it finds: tests/routes/test_sites.py
     "confirm": {202},  # a gateway that takes its time: tests/routes/test_reserving.py
 }
 

@@ -136,6 +136,29 @@ async def test_settings_of_a_room_are_set_and_shown(run: Run, database_url: str)
 
 
 @pytest.mark.usefixtures("concert")
+async def test_sites_are_set_found_listed_and_removed(run: Run, database_url: str) -> None:
+    await run("site", "set", "Shop.Example/tickets", "concert")
+    assert (await run("site", "set", "*.example", "concert", "--method", "POST")).out == (
+        "*.example/: POST -> concert\n"
+    )
+    listed = [line.split() for line in (await run("site", "list")).out.splitlines()[1:]]
+    assert listed == [
+        ["shop.example", "/tickets", "any", "concert"],
+        ["*.example", "/", "POST", "concert"],
+    ]
+    assert (await run("site", "find", "https://SHOP.example:443/TICKETS/7?a=1")).out == "concert\n"
+    assert "passes" in (await run("site", "find", "shop.example/")).out
+    assert (await run("site", "find", "shop.example/", "--method", "POST")).out == "concert\n"
+    assert "there is no room nowhere" in (await run("site", "set", "a.example", "nowhere", code=1)).err
+    assert "without a port" in (await run("site", "set", "a.example:81", "concert", code=2)).err
+    assert "more than one way" in (await run("site", "find", "shop.example//tickets", code=1)).err
+    assert "no rule" in (await run("site", "remove", "shop.example", code=1)).err
+    await run("site", "remove", "shop.example/tickets")
+    assert (await run("site", "find", "shop.example/tickets")).out.startswith("no rule")
+    assert (await audited(database_url))[4:] == ["change sites all"] * 3
+
+
+@pytest.mark.usefixtures("concert")
 @pytest.mark.parametrize("change", ["colour=red", "admission_rate_per_minute=fast", "claim_window_s=1"])
 async def test_a_wrong_setting_is_refused_by_name(run: Run, change: str) -> None:
     assert change.partition("=")[0] in (await run("room", "set", "concert", change, code=1)).err

@@ -52,6 +52,11 @@ STEPS = {
     "pause_room": Step("/v1/rooms/{e}/pause", first=("open",), rows=(("pause", "room", "{e}"),)),
     "resume_room": Step("/v1/rooms/{e}/resume", first=("open", "pause"), rows=(("resume", "room", "{e}"),)),
     "close_room": Step("/v1/rooms/{e}/close", rows=(("close", "room", "{e}"),)),
+    "set_sites": Step(
+        "/v1/sites",
+        {"sites": [{"host": "shop.example", "room_id": "set-sites"}]},
+        rows=(("change", "sites", "all"),),
+    ),
     "remove_visitor": Step("/v1/rooms/{e}/visitors/ann", rows=(("remove", "visitor", "{e}/ann"),)),
     "set_knownuser": Step(
         "/v1/rooms/{e}/knownuser", {"customer_id": "shop"}, rows=(("create", "knownuser", "{e}"),)

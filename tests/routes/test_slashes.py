@@ -46,7 +46,8 @@ async def test_every_page_is_found_with_a_slash(web: Web) -> None:
 async def test_the_api_stays_exact(web: Web) -> None:
     for call in CALLS:
         answer = await web.send(call.method, f"{filled(call.path)}/")
-        assert answer.status_code in (404, 405), call.name
+        if not call.below:  # what is below a gate is an address of the shop
+            assert answer.status_code in (404, 405), call.name
         assert "location" not in answer.headers
 
 

@@ -9,6 +9,7 @@ The tree is one; its modules are by subject. Import from here.
 from __future__ import annotations
 
 from app.core.errors.access import (
+    AddressUnclear,
     BookingTokenExpired,
     CredentialInvalid,
     CredentialMissing,
@@ -70,6 +71,7 @@ from app.core.errors.waiting_room import (
 )
 
 __all__ = [
+    "AddressUnclear",
     "AlreadyExists",
     "BacklogFull",
     "BadHeader",

@@ -57,3 +57,9 @@ class ForeignOrigin(Refusal):
     """A page of another site sent this; nothing was changed."""
 
     status, code = 403, "foreign_origin"
+
+
+class AddressUnclear(Refusal):
+    """The address that was asked for can be read in more than one way."""
+
+    status, code = 403, "address_unclear"

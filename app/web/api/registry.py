@@ -22,13 +22,14 @@ from app.web.api import (
     stats,
     webhooks,
 )
-from app.web.gate import forward_auth, knownuser, sessions
+from app.web.gate import forward_auth, knownuser, sessions, sites
 from app.web.http.routes import ENDPOINTS, Endpoint
 
 _MODULES = (
     rooms,
     place_email,
     forward_auth,
+    sites,
     events,
     seats,
     orders,

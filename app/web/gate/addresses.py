@@ -10,7 +10,11 @@ from app.web.http.routes import Request
 
 ADDRESS_MAX = 2000
 NO_STORE = (b"cache-control", b"no-store")
-_GATE_PARTS = 5  # /v1/rooms/{room_id}/gate
+ADDRESS_HEADERS = (
+    *("X-Original-URL", "X-Original-Method", "X-Original-Fetch-Mode"),
+    *("X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-Method"),
+)
+_ROOMS = "/v1/rooms/"
 _SAFE = "/~!$&'()*+,;=:@%"
 
 
@@ -21,7 +25,8 @@ def asked_address(request: Request, return_to: str) -> str:
     path to ours and keeps the host. Each hands on what visitors say in the headers of the others: where two
     tell of different paths, none is believed, or anybody could name a path that passes by a rule.
     """
-    below = request.path.split("/", _GATE_PARTS)[_GATE_PARTS:]
+    parts = _gate_parts(request)
+    below = request.path.split("/", parts)[parts:]
     if below:
         query = request.query.decode("latin-1")
         path = f"/{quote(below[0], safe=_SAFE)}{'?' if query else ''}{query}"
@@ -37,12 +42,17 @@ def asked_address(request: Request, return_to: str) -> str:
 
 def asked_method(request: Request) -> str:
     """The method the visitor used; "" where two headers tell of different ones."""
-    if request.path.count("/") >= _GATE_PARTS:
+    if request.path.count("/") >= _gate_parts(request):
         return request.method
     original, forwarded = request.header(b"x-original-method"), request.header(b"x-forwarded-method")
     if original and forwarded and original != forwarded:
         return ""
     return original or forwarded or request.method
+
+
+def _gate_parts(request: Request) -> int:
+    """How many slashes the path of the gate has with one at its end."""
+    return 5 if request.path.startswith(_ROOMS) else 3  # /v1/rooms/{room_id}/gate, /v1/gate
 
 
 def _proto(request: Request) -> str:

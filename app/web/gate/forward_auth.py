@@ -8,7 +8,7 @@ never see us.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,7 +30,7 @@ from app.core.model import Place, RoomId, RoomSettings
 from app.core.place_tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
 from app.gate.sessions import Entering
-from app.web.gate.addresses import host_of
+from app.web.gate.addresses import ADDRESS_HEADERS, host_of
 from app.web.gate.answers import bypass, let_through, redirect, to_queue_page, with_pass
 from app.web.gate.gate_request import (
     GateQuery,
@@ -51,34 +51,21 @@ AWAY = (StoreUnavailable, Restoring)
 UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")
 
 
-@endpoint(
-    "GET",
-    "/v1/rooms/{room_id}/gate",
-    tag="Waiting room",
-    hot=True,
-    below=True,
-    query=GateQuery,
-    answers={204: None, 302: None},
-    headers=(
-        "X-Original-URL",
-        "X-Original-Method",
-        "X-Original-Fetch-Mode",
-        "X-Forwarded-Proto",
-        "X-Forwarded-Host",
-        "X-Forwarded-Uri",
-        "X-Forwarded-Method",
+DECLARED: dict[str, Any] = {  # of a gate, wherever it is asked
+    "tag": "Waiting room",
+    "hot": True,
+    "below": True,
+    "query": GateQuery,
+    "answers": {204: None, 302: None},
+    "headers": ADDRESS_HEADERS,
+    "errors": (
+        *(CredentialMissing, CredentialInvalid, BookingTokenExpired, WrongRoom, ForeignOrigin),
+        *(RoomNotFound, *AWAY),
     ),
-    errors=(
-        CredentialMissing,
-        CredentialInvalid,
-        BookingTokenExpired,
-        WrongRoom,
-        ForeignOrigin,
-        RoomNotFound,
-        Restoring,
-        StoreUnavailable,
-    ),
-)
+}
+
+
+@endpoint("GET", "/v1/rooms/{room_id}/gate", **DECLARED)
 async def gate(request: Request, query: GateQuery) -> Response:
     """Let visitors with a pass or a booking token through: 204, else 302 to the queue page, or 401.
 

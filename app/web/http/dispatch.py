@@ -161,6 +161,11 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         parse_body(endpoint, request, body)
     # Last, so that what is hidden is refused as what never was: by the credential and the body first.
     if endpoint.auth not in STAFF_ONLY and (unseen := request.app.hidden.what(request.params)):
-        if not await is_staff_call(request):
-            raise unseen
+        await for_staff_alone(request, unseen)
     return await endpoint.run(*arguments)
+
+
+async def for_staff_alone(request: Request, unseen: type[Refusal]) -> None:
+    """What is hidden is missing for everybody else. Raises `unseen`."""
+    if not await is_staff_call(request):
+        raise unseen

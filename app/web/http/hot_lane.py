@@ -30,7 +30,7 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 FILES = "static"  # /static/{digest}/{name}
 FILE_METHODS = "GET, HEAD, OPTIONS"
-PARAM_AT = 3  # /v1/rooms/{room_id}/...: every hot path has its one parameter here
+PARAM_AT = 3  # /v1/rooms/{room_id}/...: a hot path has its one parameter here, or none, and is shorter
 BUFFERED = 32 * 1024  # an answer below it is in the connection's buffers, whether anybody reads it or not
 BROKEN_OFF = (
     "The body was cut off."  # perhaps its sender still listens: Granian tells broken chunks like this
@@ -48,9 +48,16 @@ class HotLane:
         self._assets = load_assets()
         self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
         self._below: dict[tuple[str, ...], tuple[Endpoint, str]] = {}  # also what is below it, by any method
+        self._sites: dict[tuple[str, ...], Endpoint] = {}  # the same for paths without a parameter
         for it in endpoints:
             if it.hot:
-                parts, [name] = it.path.split("/"), param_names(it.path)
+                parts, names = it.path.split("/"), param_names(it.path)
+                if not names:
+                    assert it.below, it.path
+                    assert len(parts) == PARAM_AT, it.path
+                    self._sites[tuple(parts)] = it
+                    continue
+                [name] = names
                 assert parts[PARAM_AT] == f"{{{name}}}", it.path
                 parts[PARAM_AT] = "*"
                 if it.below:
@@ -90,6 +97,8 @@ class HotLane:
             if len(parts) > PARAM_AT + 1 and (found := self._below.get(tuple(parts[: PARAM_AT + 2]))):
                 endpoint, name = found
                 return self._serve_bodiless(endpoint, {name: param}, scope, receive, send)
+        if (without := self._sites.get(tuple(parts[:PARAM_AT]))) is not None:
+            return self._serve_bodiless(without, {}, scope, receive, send)
         return self._pass_on(scope, receive, send)
 
     async def _file_or_pass_on(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> None:

@@ -24,6 +24,7 @@ from app.core.scopes import Scope
 from app.gate.ended_sessions import EndedSessions
 from app.gate.knownuser import Connectors
 from app.gate.sessions import Gate
+from app.gate.sites import Sites
 from app.loops import Loops
 from app.monitoring.readiness import Readiness
 from app.reservations.pending import ReservationEngine
@@ -72,6 +73,7 @@ class App:
     gate: Gate
     gate_rooms: GateRooms
     ended_sessions: EndedSessions
+    sites: Sites
     connectors: Connectors
     connector_cache: TimedCache[Connector | None]  # by room_id
     hidden: Hidden

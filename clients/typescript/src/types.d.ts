@@ -787,6 +787,19 @@ export interface SessionDocument {
   session_expires_at: string | null;
 }
 
+/** The rules of all sites; in an answer those that are tried first are in front. */
+export interface SiteList {
+  sites: Array<SiteRule>;
+}
+
+/** Requests to a host, a path on it, by a method: the room they belong to. */
+export interface SiteRule {
+  host: string;
+  path_prefix?: string;
+  method?: string;
+  room_id: string;
+}
+
 /** Since when a wait may be longer than one shown before, and why. The line was paused, staff lowered the rate, or fewer people a minute are measured to go in. */
 export interface SlowerDocument {
   since: string | null;

@@ -916,6 +916,21 @@ class SessionDocument(TypedDict):
     session_expires_at: str | None
 
 
+class SiteList(TypedDict):
+    """The rules of all sites; in an answer those that are tried first are in front."""
+
+    sites: list[SiteRule]
+
+
+class SiteRule(TypedDict):
+    """Requests to a host, a path on it, by a method: the room they belong to."""
+
+    host: str
+    path_prefix: NotRequired[str]
+    method: NotRequired[str]
+    room_id: str
+
+
 class SlowerDocument(TypedDict):
     """Since when a wait may be longer than one shown before, and why. The line was paused, staff
     lowered the rate, or fewer people a minute are measured to go in."""

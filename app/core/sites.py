@@ -1,0 +1,165 @@
+"""The rules of sites: which room a request belongs to, by host, path and method. Made ready once, asked for
+each request.
+
+The most specific rule decides. Nobody gets past one by writing an address in another way: hosts are compared
+without case, port and the dot at their end, paths without case, and a path that servers may read in several
+ways has to lead to one room in each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import unquote
+
+from msgspec import Meta
+
+from app.core.errors import AddressUnclear, ValidationFailed
+from app.core.formats import METHOD, NAME, PATH, Slug
+from app.core.model import RoomId, Struct
+
+RULES_MAX = 500
+PATH_MAX = 8_000
+ANY_HOST = "*"
+_NAME = re.compile(
+    r"^(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\Z"
+)
+_ADDRESS = re.compile(r"^(?:https?|wss?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]*)?(/.*)?\Z", re.IGNORECASE)
+# Everybody reads such a path alike: no segment is empty or begins with a dot, nothing is encoded.
+_PLAIN = re.compile(r"^(/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)*/?\Z")
+
+
+class SiteRule(Struct, frozen=True, kw_only=True):
+    """Requests to a host, a path on it, by a method: the room they belong to."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=255, pattern=NAME)]  # or `*.shop.example`, or `*`
+    path_prefix: Annotated[str, Meta(max_length=200, pattern=PATH)] = "/"
+    method: Annotated[str, Meta(pattern=METHOD)] = ""  # "": any; GET is also HEAD
+    room_id: Slug
+
+
+class Matcher:
+    """The rules of an installation, those that are tried first in front."""
+
+    def __init__(self, rules: Sequence[SiteRule]) -> None:
+        self.rules = sorted(rules, key=_order)
+        self._of: dict[str, list[SiteRule]] = {}
+        for it in self.rules:
+            self._of.setdefault(it.host, []).append(it)
+
+    def room_of(self, address: str, method: str) -> RoomId | None:
+        """The room of a request; None: no rule is about it. Raises AddressUnclear."""
+        found = _ADDRESS.match(address.partition("?")[0])
+        if found is None or not method:
+            raise AddressUnclear("The proxy has to say which address and method the visitor asked for.")
+        path = found[3] or "/"
+        if len(path) > PATH_MAX or "#" in path:
+            raise AddressUnclear
+        rules = self._rules_of(found[1].lower().rstrip("."))
+        method = "GET" if method == "HEAD" else method.upper()
+        rooms = {_first(rules, it, method) for it in _readings(path)}
+        if len(rooms) > 1:
+            raise AddressUnclear
+        return rooms.pop()
+
+    def _rules_of(self, host: str) -> list[SiteRule]:
+        """The rules that can be about a host, the most specific first."""
+        found = list(self._of.get(host, ()))
+        above = host
+        while dot := above.partition(".")[2]:
+            found += self._of.get(f"*.{dot}", ())
+            above = dot
+        return found + self._of.get(ANY_HOST, [])
+
+
+def checked(rules: Sequence[SiteRule]) -> list[SiteRule]:
+    """The rules as they are kept. Raises ValidationFailed naming the field."""
+    found: dict[tuple[str, str, str], SiteRule] = {}
+    for i, it in enumerate(rules):
+        rule = SiteRule(
+            host=_host(it.host, f"sites[{i}].host"),
+            path_prefix=_prefix(it.path_prefix or "/", f"sites[{i}].path_prefix"),
+            method="GET" if it.method == "HEAD" else it.method,
+            room_id=it.room_id,
+        )
+        if key_of(rule) in found:
+            raise ValidationFailed(f"sites[{i}]", "is the second rule for this host, path and method")
+        found[key_of(rule)] = rule
+    return sorted(found.values(), key=_order)
+
+
+def key_of(rule: SiteRule) -> tuple[str, str, str]:
+    """What two rules must not have in common."""
+    return rule.host, rule.path_prefix.lower(), rule.method
+
+
+def _order(rule: SiteRule) -> tuple[int, int, str, int, str, bool, str]:
+    """Of two rules that fit the first one decides: by host, then the longer path, then the method."""
+    kind = 2 if rule.host == ANY_HOST else int(rule.host.startswith("*"))
+    by_host = kind, -rule.host.count("."), rule.host
+    return *by_host, -len(rule.path_prefix), rule.path_prefix, not rule.method, rule.method
+
+
+def _first(rules: Sequence[SiteRule], path: str, method: str) -> RoomId | None:
+    for it in rules:
+        if path.startswith(it.path_prefix.lower()) and it.method in ("", method):
+            return RoomId(it.room_id)
+    return None
+
+
+def _readings(path: str) -> set[str]:
+    """The paths that servers may take this one for, in lower case."""
+    if _PLAIN.match(path):
+        return {path.lower()}
+    found: set[str] = set()
+    once = unquote(path, errors="replace")  # and twice: by a proxy, and once more by the shop
+    for decoded in {_partly(path), once, unquote(once, errors="replace")}:
+        for it in {decoded, re.sub(r";[^/\\]*", "", decoded)}:
+            slashed = it.replace("\\", "/")
+            found |= {it, _resolved(slashed), _resolved(re.sub(r"/{2,}", "/", slashed))}
+    return {it.lower() for it in found}
+
+
+def _partly(path: str) -> str:
+    """Decoded but for what separates the parts of an address: some servers leave that as it is."""
+    kept = re.sub(r"%(?=2f|5c|3b|25)", "%25", path, flags=re.IGNORECASE)
+    return unquote(kept, errors="replace")
+
+
+def _resolved(path: str) -> str:
+    """The path without `.` and `..`, as RFC 3986 takes them out."""
+    found: list[str] = []
+    parts = path.split("/")[1:]
+    for it in parts:
+        if it == "..":
+            found[-1:] = []
+        elif it != ".":
+            found.append(it)
+    if parts and parts[-1] in (".", ".."):
+        found.append("")
+    return "/" + "/".join(found)
+
+
+def _host(text: str, field: str) -> str:
+    """The host of a rule. Raises ValidationFailed."""
+    host = text.lower().rstrip(".")
+    if host == ANY_HOST:
+        return host
+    if _NAME.match(host.removeprefix("*.")):
+        return host
+    if _NAME.match(host.removeprefix("*.").partition(":")[0]):
+        raise ValidationFailed(field, "must be without a port: a rule is about all ports of its host")
+    raise ValidationFailed(
+        field, "must be a host as browsers send it (shop.example, xn--...), *.shop.example, or * for any"
+    )
+
+
+def _prefix(text: str, field: str) -> str:
+    """The path of a rule, decoded. Raises ValidationFailed."""
+    path = unquote(text, errors="replace")
+    if len(_readings(text)) > 1 or not path.isprintable() or any(it in path for it in "?#%"):
+        raise ValidationFailed(
+            field, "must be a path that every server reads alike: no //, . or .., %2f, ;, ? or #"
+        )
+    return path

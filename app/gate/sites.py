@@ -1,0 +1,89 @@
+"""One gate address for many rooms: the rules that find the room of a request, kept and changed.
+
+Each web process has them in memory. A change is published as it is committed, and whatever was missed is read
+again every few seconds; while Postgres is unavailable the last reading goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.errors import StoreUnavailable, ValidationFailed
+from app.core.sites import Matcher, SiteRule, checked
+from app.store.away import stores_answer
+from app.store.connections import POSTGRES_AWAY, REDIS_AWAY, Stores
+from app.store.keys import SITES_CHANNEL
+from app.store.pubsub import listen, publish
+from app.store.sql import sites
+
+REFRESH_S = 2.0
+AGAIN_S = 1.0  # after Redis was unavailable
+
+Change = Callable[[list[SiteRule]], Sequence[SiteRule]]
+
+
+async def rules_of(stores: Stores) -> list[SiteRule]:
+    """All rules, those that are tried first in front. Raises StoreUnavailable."""
+    with stores_answer():
+        return Matcher(await sites.select_rules(stores.postgres)).rules
+
+
+async def change(stores: Stores, to: Change, *, by: Author) -> list[SiteRule]:
+    """Make other rules of those there are; what they are now. Raises ValidationFailed, StoreUnavailable."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            await sites.lock_rules(connection)
+            before = Matcher(await sites.select_rules(connection)).rules
+            wanted = to(before)
+            after = checked(wanted)
+            missing = await sites.unknown_rooms(connection, [it.room_id for it in after])
+            for i, it in enumerate(wanted):
+                if it.room_id in missing:
+                    raise ValidationFailed(f"sites[{i}].room_id", f"there is no room {it.room_id}")
+            await sites.replace_rules(connection, after)
+            was, now = (msgspec.to_builtins(it) for it in (before, after))
+            thing = Thing("sites", "all")
+            await audit.record(connection, by, "change", thing, before={"sites": was}, after={"sites": now})
+    with suppress(*REDIS_AWAY):  # then the others find it by themselves
+        await publish(stores.redis, SITES_CHANNEL, "")
+    return after
+
+
+class Sites:
+    """The rules as one process knows them; `keep` and `listen` have to run for them to stay true."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._matcher: Matcher | None = None
+
+    def matcher(self) -> Matcher:
+        """The rules. Raises StoreUnavailable: this process could not read them yet."""
+        if self._matcher is None:
+            raise StoreUnavailable
+        return self._matcher
+
+    async def refresh(self) -> None:
+        """Read them again. Postgres that is unavailable is for the next reading."""
+        with suppress(*POSTGRES_AWAY):
+            self._matcher = Matcher(await sites.select_rules(self._stores.postgres))
+
+    async def keep(self) -> None:
+        """Read them again and again."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await self.refresh()
+
+    async def listen(self) -> None:
+        """Read them whenever they were changed."""
+        while True:
+            with suppress(*REDIS_AWAY):
+                async for _ in listen(self._stores.redis, SITES_CHANNEL):
+                    await self.refresh()
+            await asyncio.sleep(AGAIN_S)
