@@ -10,6 +10,7 @@ from app.audit import Thing
 from app.core.account import Account, Author
 from app.core.claims import BookingClaims, PassClaims
 from app.core.errors import CredentialInvalid
+from app.core.model import SigningAlgorithm
 from app.core.signing_key import PURPOSES, Purpose, SigningKey
 from app.core.tokens import BookingSigner, UnknownKey
 from app.store.connections import POSTGRES_AWAY, Connection, Postgres
@@ -71,19 +72,23 @@ async def open_keyring(postgres: Postgres) -> Keyring:
     """The keyring of this process; makes the installation's first key of each purpose when there is none."""
     keys = await signing_keys.load_keys(postgres)
     if missing := set(PURPOSES) - {it.purpose for it in keys}:
-        for purpose in sorted(missing):
-            await signing_keys.insert_first_key(postgres, SigningKey.new(purpose))
+        async with postgres.acquire() as connection, connection.transaction():
+            for purpose in sorted(missing):
+                await signing_keys.insert_first_key(connection, SigningKey.new(purpose))
         keys = await signing_keys.load_keys(postgres)
     return Keyring(postgres, BookingSigner(keys))
 
 
-async def rotate(postgres: Postgres, *, by: Author) -> dict[Purpose, str]:
-    """Make a new signing key of each purpose; the `kid` of each. Tokens signed before stay good until they
-    run out."""
+async def rotate(postgres: Postgres, *, by: Author) -> dict[str, str]:
+    """Make a new signing key of each purpose, and of each algorithm that a room ever chose; the `kid` of
+    each. Tokens signed before stay good until they run out."""
     made = {}
     async with postgres.acquire() as connection, connection.transaction():
-        for purpose in PURPOSES:
-            made[purpose] = await _replace(connection, purpose, by)
+        there = await signing_keys.signing(connection)
+        ours: list[tuple[Purpose, SigningAlgorithm]] = [(it, "EdDSA") for it in PURPOSES]
+        for purpose, algorithm in [*ours, *(it for it in there if it[1] != "EdDSA")]:
+            name = purpose if algorithm == "EdDSA" else f"{purpose} {algorithm}"
+            made[name] = await _replace(connection, purpose, algorithm, by)
     return made
 
 
@@ -94,16 +99,16 @@ async def revoke(postgres: Postgres, kid: str, *, by: Author) -> Purpose | None:
         found = await signing_keys.revoke_key(connection, kid)
         if found is None:
             return None
-        purpose, signed = found
+        purpose, algorithm, signed = found
         thing, before, after = Thing("signing_key", kid), {"revoked": False}, {"revoked": True}
         await audit.record(connection, by, "revoke", thing, before=before, after=after)
         if signed and purpose != "any":
-            await _replace(connection, purpose, by)
+            await _replace(connection, purpose, algorithm, by)
     return purpose
 
 
-async def _replace(connection: Connection, purpose: Purpose, by: Author) -> str:
-    key = SigningKey.new(purpose)
+async def _replace(connection: Connection, purpose: Purpose, algorithm: SigningAlgorithm, by: Author) -> str:
+    key = await asyncio.to_thread(SigningKey.new, purpose, algorithm)
     before = await signing_keys.replace_key(connection, key)
     thing, after = Thing("signing_key", key.kid), {"signs": key.kid}
     await audit.record(connection, by, "rotate", thing, before={"signs": before}, after=after)

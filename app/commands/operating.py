@@ -108,7 +108,7 @@ def token(
 def rotate(*, data: Data = None) -> None:
     """Sign with new keys from now on; older tokens stay valid until they expire."""
 
-    async def replace(stores: Stores, _settings: Settings) -> dict[Purpose, str]:
+    async def replace(stores: Stores, _settings: Settings) -> dict[str, str]:
         return await signing_keys.rotate(stores.postgres, by=COMMAND_LINE)
 
     for purpose, kid in on_stores(data, replace).items():

@@ -41,6 +41,7 @@ Role = Literal["user", "operator", "admin"]
 KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
 GateMode = Literal["auto", "queue_all", "off"]  # queue when there is a crowd; always; never
+SigningAlgorithm = Literal["EdDSA", "ES256", "RS256"]  # of booking tokens and passes
 GateFail = Literal["closed", "open"]  # while Redis is unavailable newcomers wait, or pass
 # Why nobody can be called in an open room, until staff, time or somebody inside changes it.
 Blocked = Literal["", "rate", "cap", "held", "not_on_sale_yet", "sale_over", "nothing_on_sale"]
@@ -120,6 +121,7 @@ class RoomSettings(Struct, frozen=True):
     gate_mode: GateMode = "auto"
     gate_fail: GateFail = "closed"
     pass_ip_bound: bool = False  # passes hold for the network they were made for alone
+    signing_algorithm: SigningAlgorithm = "EdDSA"
     verified_crawlers: bool = False  # crawlers of search engines that DNS proves pass (`core/crawlers.py`)
     json_response_enabled: bool = False  # the gate sends apps, which ask for JSON alone, to the queue, too
     bypass: Annotated[list[BypassRule], Meta(max_length=50)] = []  # who passes the gate without a turn

@@ -1,13 +1,12 @@
 """Booking tokens, access tokens and passes: that a visitor is inside, whom an account speaks for.
 
-They are EdDSA JWTs: anyone can check them with the public keys of `/.well-known/jwks.json`. Place tokens are
-in `place_tokens`. No I/O; time comes in.
+They are JWTs, EdDSA unless a room says otherwise: anyone can check booking tokens and passes with the public
+keys of `/.well-known/jwks.json`. Place tokens are in `place_tokens`. No I/O; time comes in.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 from binascii import a2b_base64
 from collections.abc import Sequence
@@ -16,15 +15,14 @@ from typing import Any
 
 import jwt
 import msgspec
-from jwt.algorithms import OKPAlgorithm
 
 from app.core.account import Account
 from app.core.base64url import is_canonical, to_base64url
 from app.core.claims import BookingClaims, PassClaims
 from app.core.errors import BookingTokenExpired, CredentialInvalid
-from app.core.model import Role, RoomId, VisitorId
+from app.core.model import Role, RoomId, SigningAlgorithm, VisitorId
 from app.core.place_tokens import TOKEN_LENGTH_MAX
-from app.core.signing_key import PURPOSES, Purpose, SigningKey
+from app.core.signing_key import CODEC, Purpose, SigningKey, newest_keys
 
 ISSUER = "fairgate"
 ACCESS_AUDIENCE = "fairgate:accounts"  # of access tokens; with its colon no room has that name
@@ -47,27 +45,6 @@ class UnknownKey(CredentialInvalid):
     """The token names a signing key this process has not loaded; it may have been made a moment ago."""
 
 
-class _OwnSignature(OKPAlgorithm):
-    """Checks a signature of ours by making it again: it is the same bytes each time (RFC 8032, section
-    5.1.6), and costs a quarter of what checking it with the public key does."""
-
-    def verify(self, msg: str | bytes, key: Any, sig: str | bytes) -> bool:
-        """Whether `sig` is what the private `key` signs `msg` with."""
-        assert isinstance(msg, bytes)
-        assert isinstance(sig, bytes)
-        return hmac.compare_digest(key.sign(msg), sig)
-
-
-def _reader() -> jwt.PyJWT:
-    reader = jwt.PyJWT()
-    reader._jws.unregister_algorithm("EdDSA")
-    reader._jws.register_algorithm("EdDSA", _OwnSignature())
-    return reader
-
-
-_ours = _reader()
-
-
 def expiry(token: str) -> int:
     """When a JWT ends that was read and believed before, in seconds."""
     return int(jwt.decode(token, options={"verify_signature": False})["exp"])
@@ -82,9 +59,7 @@ class BookingSigner:
 
     def replace_keys(self, keys: Sequence[SigningKey]) -> None:
         """Use these keys from now on. Tokens of a key that is gone are no longer believed."""
-        if not keys:
-            raise ValueError("there must be a signing key")
-        self._newest = {it: next((key for key in keys if key.is_for(it)), keys[0]) for it in PURPOSES}
+        self._newest = newest_keys(keys)
         by_kid = {key.kid: key for key in keys}
         if by_kid.keys() != getattr(self, "_keys", {}).keys():
             self._known.clear()
@@ -94,7 +69,7 @@ class BookingSigner:
         """The public keys of what others read as RFC 7517 JWK set, newest first."""
         return {"keys": [key.jwk() for key in self._keys.values() if key.purpose in PUBLISHED]}
 
-    def sign(self, claims: BookingClaims) -> str:
+    def sign(self, claims: BookingClaims, algorithm: SigningAlgorithm = "EdDSA") -> str:
         """The booking token that says `claims`."""
         payload: dict[str, Any] = {
             "iss": ISSUER,
@@ -107,11 +82,11 @@ class BookingSigner:
         }
         if claims.generation is not None:
             payload["gen"] = claims.generation
-        token = self._encode(payload, _BOOKING_TYPE)
+        token = self._encode(payload, _BOOKING_TYPE, algorithm)
         self._remember(_digest(token))
         return token
 
-    def sign_pass(self, claims: PassClaims) -> str:
+    def sign_pass(self, claims: PassClaims, algorithm: SigningAlgorithm = "EdDSA") -> str:
         """The pass that says `claims`."""
         payload: dict[str, Any] = {
             "iss": ISSUER,
@@ -127,7 +102,7 @@ class BookingSigner:
             payload["net"] = claims.net
         if claims.generation is not None:
             payload["gen"] = claims.generation
-        token = self._encode(payload, _PASS_TYPE)
+        token = self._encode(payload, _PASS_TYPE, algorithm)
         self._remember(_digest(token))
         return token
 
@@ -186,10 +161,11 @@ class BookingSigner:
             self._remember(digest)
         return _claims_of(token)
 
-    def _encode(self, payload: dict[str, Any], token_type: str) -> str:
-        key = self._newest[_PURPOSES[token_type]]
-        headers = {"kid": key.kid, "typ": token_type}
-        return jwt.encode(payload, key.private, "EdDSA", headers)
+    def _encode(self, payload: dict[str, Any], token_type: str, algorithm: SigningAlgorithm = "EdDSA") -> str:
+        """A room's keys are made with its setting; a process that has not loaded them signs as before it."""
+        purpose = _PURPOSES[token_type]
+        key = self._newest.get((purpose, algorithm)) or self._newest[purpose, "EdDSA"]
+        return CODEC.encode(payload, key.private, key.algorithm, {"kid": key.kid, "typ": token_type})
 
     def _remember(self, digest: bytes) -> None:
         if len(self._known) >= CACHE_MAX:
@@ -206,11 +182,11 @@ class BookingSigner:
             kid = jwt.get_unverified_header(token).get("kid", "")
             if not isinstance(kid, str) or kid not in self._keys:
                 raise UnknownKey("The token was not issued here.")
-            key: Any = self._keys[kid].private  # a public one by its type, see `_OwnSignature`
-            it = _ours.decode_complete(
+            key = self._keys[kid]
+            it = CODEC.decode_complete(
                 token,
-                key,
-                ["EdDSA"],
+                key.verifier,
+                [key.algorithm],
                 {
                     "require": ["iss", "aud", "sub", "iat", "nbf", "exp"],
                     "verify_aud": False,  # the room; looked at after the expiry, by whoever knows the room
@@ -224,7 +200,7 @@ class BookingSigner:
             raise refused from None
         claims, _ = _claims_of(token)
         token_type = _TYPES[type(claims)]
-        if it["header"].get("typ") != token_type or not self._keys[kid].is_for(_PURPOSES[token_type]):
+        if it["header"].get("typ") != token_type or not key.is_for(_PURPOSES[token_type]):
             raise refused
         # ISSUER: of tokens made before an update, which live 12 hours
         if isinstance(claims, Account) and it["payload"]["aud"] not in (ACCESS_AUDIENCE, ISSUER):

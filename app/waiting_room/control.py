@@ -33,7 +33,7 @@ from app.store.redis.loaded import note_unloaded
 from app.store.scripts import admission, restoring
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
-from app.store.sql import rooms, sessions
+from app.store.sql import rooms, sessions, signing_keys
 from app.store.sql.audit import AuditFilter, Fields
 from app.waiting_room.queue import Queues
 
@@ -85,6 +85,7 @@ async def create_room(
 async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSettings, *, by: Author) -> bool:
     """Write a new room; False when the room_id is taken. Raises ValidationFailed (see `check_settings`)."""
     check_settings(settings)
+    await signing_keys.ensure_keys(connection, settings.signing_algorithm)
     if not await rooms.insert_room(connection, room_id, settings, new_seed()):
         return False
     after = msgspec.structs.asdict(settings)
@@ -222,6 +223,7 @@ async def _change(
             before = msgspec.structs.replace(row.room, state=state)
             after = change(before)
             if after != before:
+                await signing_keys.ensure_keys(connection, after.settings.signing_algorithm)
                 await rooms.update_room(connection, after)
                 fields = {"before": _fields(before), "after": _fields(after)}
                 await audit.record(connection, by, action, Thing("room", room_id), **fields)

@@ -198,15 +198,14 @@ final class Gate
         }
         [$head, $payload, $signature] = explode('.', $token);
         $header = json_decode($this->bytes($head), true);
-        if (!is_array($header) || ($header['alg'] ?? '') !== 'EdDSA' || ($header['typ'] ?? '') !== 'pass+jwt') {
+        if (!is_array($header) || ($header['typ'] ?? '') !== 'pass+jwt') {
             return null;
         }
         $key = $this->key((string) ($header['kid'] ?? ''));
-        $signed = $this->bytes($signature);
-        if ($key === null || strlen($signed) !== SODIUM_CRYPTO_SIGN_BYTES) {
+        if ($key === null || ($key['alg'] ?? '') !== ($header['alg'] ?? null)) {
             return null;
         }
-        if (!sodium_crypto_sign_verify_detached($signed, "$head.$payload", $key)) {
+        if (!$this->isSigned("$head.$payload", $this->bytes($signature), $key)) {
             return null;
         }
         $claims = json_decode($this->bytes($payload), true);
@@ -251,10 +250,50 @@ final class Gate
         return 'fairgate:' . hash('sha256', ($it['bound'] ? $this->client : '') . ' ' . $it['token']);
     }
 
-    /** The key of this name: from a file that is read again each five minutes, or for a name it does not have. */
-    private function key(string $kid): ?string
+    /** Whether the key, in the one algorithm it is published for, made this signature. */
+    private function isSigned(string $text, string $signature, array $key): bool
     {
-        $file = sys_get_temp_dir() . '/fairgate-keys-' . substr(hash('sha256', $this->url . __FILE__), 0, 16) . '.json';
+        if ($key['alg'] === 'EdDSA') {
+            $public = $this->bytes($key['x'] ?? '');
+            return strlen($public) === SODIUM_CRYPTO_SIGN_PUBLICKEYBYTES && strlen($signature) === SODIUM_CRYPTO_SIGN_BYTES
+                && sodium_crypto_sign_verify_detached($signature, $text, $public);
+        }
+        if (!function_exists('openssl_verify')) {
+            return false; // so the gate is asked each time
+        }
+        if ($key['alg'] === 'ES256') {
+            [$x, $y] = [$this->bytes($key['x'] ?? ''), $this->bytes($key['y'] ?? '')];
+            if (strlen($x) !== 32 || strlen($y) !== 32 || strlen($signature) !== 64) {
+                return false;
+            }
+            $der = hex2bin('3059301306072a8648ce3d020106082a8648ce3d030107034200') . "\x04$x$y"; // P-256, uncompressed
+            $signature = $this->der("\x30", $this->number(substr($signature, 0, 32)) . $this->number(substr($signature, 32)));
+        } else {
+            $numbers = $this->number($this->bytes($key['n'] ?? '')) . $this->number($this->bytes($key['e'] ?? ''));
+            $rsa = hex2bin('300d06092a864886f70d0101010500');
+            $der = $this->der("\x30", $rsa . $this->der("\x03", "\0" . $this->der("\x30", $numbers)));
+        }
+        $pem = "-----BEGIN PUBLIC KEY-----\n" . chunk_split(base64_encode($der), 64, "\n") . "-----END PUBLIC KEY-----\n";
+        return @openssl_verify($text, $signature, $pem, OPENSSL_ALGO_SHA256) === 1;
+    }
+
+    private function number(string $bytes): string
+    {
+        $bytes = ltrim($bytes, "\0");
+        return $this->der("\x02", $bytes === '' || ord($bytes[0]) > 127 ? "\0$bytes" : $bytes);
+    }
+
+    private function der(string $tag, string $body): string
+    {
+        $length = strlen($body);
+        $bytes = $length < 128 ? '' : ltrim(pack('N', $length), "\0");
+        return $tag . chr($length < 128 ? $length : 128 + strlen($bytes)) . $bytes . $body;
+    }
+
+    /** The key of this name: from a file that is read again each five minutes, or for a name it does not have. */
+    private function key(string $kid): ?array
+    {
+        $file = sys_get_temp_dir() . '/fairgate-keys-' . substr(hash('sha256', "2 $this->url" . __FILE__), 0, 16) . '.json';
         $ours = @fileowner($file) === (function_exists('posix_geteuid') ? posix_geteuid() : getmyuid());
         $text = $ours ? @file_get_contents($file) : false; // who else may write there would make keys
         $age = $text === false ? PHP_INT_MAX : time() - (int) filemtime($file);
@@ -264,8 +303,8 @@ final class Gate
             [$status, , $body] = $this->ask("{$this->url}/.well-known/jwks.json", []);
             $found = [];
             foreach ($status === 200 ? (json_decode($body, true)['keys'] ?? []) : [] as $it) {
-                if (($it['crv'] ?? '') === 'Ed25519' && is_string($it['x'] ?? null)) {
-                    $found[$it['kid']] = $it['x'];
+                if (in_array($it['alg'] ?? '', ['EdDSA', 'ES256', 'RS256'], true) && is_string($it['kid'] ?? null)) {
+                    $found[$it['kid']] = array_filter($it, 'is_string');
                 }
             }
             $keys = $found ?: $keys;
@@ -274,8 +313,7 @@ final class Gate
                 @rename($own, $file);
             }
         }
-        $key = isset($keys[$kid]) ? $this->bytes($keys[$kid]) : '';
-        return strlen($key) === SODIUM_CRYPTO_SIGN_PUBLICKEYBYTES ? $key : null;
+        return is_array($keys[$kid] ?? null) ? $keys[$kid] : null;
     }
 
     private function bytes(string $text): string

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from app.core.claims import PassClaims, session_id
-from app.core.model import RoomId
+from app.core.model import RoomId, SigningAlgorithm
 from app.core.place_tokens import new_visitor_id
 from app.core.signing_key import SigningKey
 from app.core.tokens import BookingSigner
@@ -90,8 +90,8 @@ class Site:
         self.sid = session_id(place.visitor_id, place.queue_number or 0)
         return self.signed(self.claims(visitor_id=place.visitor_id, sid=self.sid))
 
-    def signed(self, claims: PassClaims) -> str:
-        return self.app.keyring.signer.sign_pass(claims)
+    def signed(self, claims: PassClaims, algorithm: SigningAlgorithm = "EdDSA") -> str:
+        return self.app.keyring.signer.sign_pass(claims, algorithm)
 
     async def shown(self, case: dict[str, Any]) -> str:
         """The cookie that the visitor of this case has."""
@@ -115,6 +115,12 @@ class Site:
                 await self.be("")
                 _, booking = await self.product.web.inside(self.room_id)
                 return booking["Authorization"].removeprefix("Bearer ")
+            case "ES256" | "RS256" as algorithm:
+                return self.signed(self.claims(), algorithm)
+            case "forged ES256":
+                return BookingSigner([SigningKey.new("pass"), SigningKey.new("pass", "ES256")]).sign_pass(
+                    self.claims(), "ES256"
+                )
             case "bound elsewhere":
                 return self.signed(self.claims(net=net("203.0.113.7")))
             case "bound here":
@@ -138,6 +144,9 @@ class Site:
 async def site(kind: str, product: Product, http: httpx.AsyncClient) -> AsyncIterator[Site]:
     room_id = RoomId(f"shop-{kind}")
     await product.web.room(room_id)
+    for algorithm in ("ES256", "RS256", "EdDSA"):
+        await product.staff("PATCH", f"/v1/rooms/{room_id}", {"signing_algorithm": algorithm})
+    await product.web.app.keyring.refresh()
     made = await product.web.post(
         "/v1/keys", {"name": kind, "role": "operator"}, headers=product.web.as_("admin")
     )

@@ -114,7 +114,8 @@ async def test_a_schema_of_another_release_is_found(
 
 
 async def test_an_old_key_is_found(stores: Stores, settings: Settings) -> None:
-    await signing_keys.insert_first_key(stores.postgres, SigningKey.new())
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        await signing_keys.insert_first_key(connection, SigningKey.new())
     assert await wrongs(settings) == {}
     await stores.postgres.execute("UPDATE signing_keys SET created_at = now() - interval '400 days'")
     assert (await wrongs(settings))["keys"].do == "fairgate keys rotate"

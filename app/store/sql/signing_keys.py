@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 
-from app.core.signing_key import Purpose, SigningKey
+from app.core.model import SigningAlgorithm
+from app.core.signing_key import OF_ROOMS, Purpose, SigningKey
 from app.core.tokens import KEY_OVERLAP_S
 from app.store.connections import Connection
 
@@ -15,14 +18,14 @@ async def load_keys(postgres: asyncpg.Pool) -> list[SigningKey]:
     """The keys that verify, of each purpose the one that signs first. Empty in a new installation."""
     rows = await postgres.fetch(
         """
-        SELECT kid, private_pem, purpose FROM signing_keys
+        SELECT kid, private_pem, purpose, algorithm FROM signing_keys
         WHERE revoked_at IS NULL
           AND (retired_at IS NULL OR retired_at > now() - make_interval(secs => $1))
         ORDER BY retired_at DESC NULLS FIRST, created_at DESC, kid
         """,
         float(KEY_OVERLAP_S),
     )
-    return [SigningKey.from_pem(row["kid"], row["private_pem"], row["purpose"]) for row in rows]
+    return [SigningKey.from_pem(*row) for row in rows]
 
 
 async def ages_s(postgres: asyncpg.Pool) -> dict[str, float]:
@@ -36,18 +39,38 @@ async def ages_s(postgres: asyncpg.Pool) -> dict[str, float]:
     return {row["purpose"]: row["age_s"] for row in rows}
 
 
-async def insert_first_key(postgres: asyncpg.Pool, key: SigningKey) -> None:
-    """Keep `key` unless there is one that signs for its purpose already."""
-    async with postgres.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
-        await connection.execute(
-            """
-            INSERT INTO signing_keys (kid, private_pem, purpose)
-            SELECT $1, $2, $3
-            WHERE NOT EXISTS (SELECT FROM signing_keys WHERE retired_at IS NULL AND purpose = $3)
-            """,
-            *(key.kid, key.pem(), key.purpose),
-        )
+async def insert_first_key(connection: Connection, key: SigningKey) -> None:
+    """Keep `key` unless there is one that signs for its purpose already. In a transaction of the caller."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
+    await connection.execute(
+        """
+        INSERT INTO signing_keys (kid, private_pem, purpose, algorithm)
+        SELECT $1, $2, $3, $4
+        WHERE NOT EXISTS (
+            SELECT FROM signing_keys WHERE retired_at IS NULL AND purpose = $3 AND algorithm = $4)
+        """,
+        *(key.kid, key.pem(), key.purpose, key.algorithm),
+    )
+
+
+async def ensure_keys(connection: Connection, algorithm: SigningAlgorithm) -> None:
+    """Make the keys that a room with this algorithm signs with, where there are none. In a transaction of the
+    caller."""
+    if algorithm == "EdDSA":
+        return  # made when the first process starts
+    there = await connection.fetch(
+        "SELECT DISTINCT purpose FROM signing_keys WHERE retired_at IS NULL AND algorithm = $1", algorithm
+    )
+    for purpose in set(OF_ROOMS) - {row["purpose"] for row in there}:
+        await insert_first_key(connection, await asyncio.to_thread(SigningKey.new, purpose, algorithm))
+
+
+async def signing(connection: Connection) -> list[tuple[Purpose, SigningAlgorithm]]:
+    """What there are keys for that sign."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT purpose, algorithm FROM signing_keys WHERE retired_at IS NULL ORDER BY 1, 2"
+    )
+    return [(row["purpose"], row["algorithm"]) for row in rows]
 
 
 async def replace_key(connection: Connection, key: SigningKey) -> str | None:
@@ -55,26 +78,28 @@ async def replace_key(connection: Connection, key: SigningKey) -> str | None:
     transaction of the caller. Returns the `kid` that signed until now, None: there was none."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
     rows = await connection.fetch(
-        "UPDATE signing_keys SET retired_at = now() WHERE retired_at IS NULL AND purpose = $1 RETURNING kid",
+        "UPDATE signing_keys SET retired_at = now() "
+        "WHERE retired_at IS NULL AND purpose = $1 AND algorithm = $2 RETURNING kid",
         key.purpose,
+        key.algorithm,
     )
     await connection.execute(
-        "INSERT INTO signing_keys (kid, private_pem, purpose) VALUES ($1, $2, $3)",
-        *(key.kid, key.pem(), key.purpose),
+        "INSERT INTO signing_keys (kid, private_pem, purpose, algorithm) VALUES ($1, $2, $3, $4)",
+        *(key.kid, key.pem(), key.purpose, key.algorithm),
     )
     return rows[0]["kid"] if rows else None
 
 
-async def revoke_key(connection: Connection, kid: str) -> tuple[Purpose, bool] | None:
-    """This key verifies nothing from now on: its purpose, and whether it signed. None: there is no such key,
-    or it was revoked before."""
+async def revoke_key(connection: Connection, kid: str) -> tuple[Purpose, SigningAlgorithm, bool] | None:
+    """This key verifies nothing from now on: what it was for, and whether it signed. None: there is no such
+    key, or it was revoked before."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
     row = await connection.fetchrow(
         """
         UPDATE signing_keys it SET revoked_at = now(), retired_at = coalesce(it.retired_at, now())
         FROM (SELECT kid, retired_at IS NULL AS signs FROM signing_keys WHERE kid = $1) AS was
-        WHERE it.kid = was.kid AND revoked_at IS NULL RETURNING it.purpose, was.signs
+        WHERE it.kid = was.kid AND revoked_at IS NULL RETURNING it.purpose, it.algorithm, was.signs
         """,
         kid,
     )
-    return (row["purpose"], row["signs"]) if row else None
+    return (row["purpose"], row["algorithm"], row["signs"]) if row else None

@@ -45,6 +45,7 @@ from app.web.documents.waiting_room import (
     place_token,
     status_document,
 )
+from app.web.gate.passes import signing_algorithm
 from app.web.http.cache_control import PRIVATE, shared
 from app.web.http.cookies import booking_cookie, place_cookie
 from app.web.http.credentials import PLACE, bearer, may_identify, network_of, sent_place
@@ -248,7 +249,7 @@ def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> t
         exp=exp,
         generation=now.generation,
     )
-    return app.keyring.signer.sign(claims), exp
+    return app.keyring.signer.sign(claims, signing_algorithm(app, room_id)), exp
 
 
 @endpoint(

@@ -16,12 +16,12 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import RoomId, RoomSettings, VisitorId
+from app.core.model import RoomId, RoomSettings, SigningAlgorithm, VisitorId
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY
 from app.web.http.cookies import BOOKING_COOKIE, cookies
 from app.web.http.credentials import PLACE_PREFIX
-from app.web.http.routes import Request
+from app.web.http.routes import App, Request
 
 PASS_COOKIE = "fairgate_pass_"  # + room_id, on the shop's host
 OVER = "The session has ended."
@@ -47,11 +47,17 @@ class Presented(msgspec.Struct, frozen=True):
 
 def pass_cookie(request: Request, claims: PassClaims, secure: bool) -> tuple[bytes, bytes]:
     """Set-Cookie for a pass; it goes when the session does."""
-    token = request.app.keyring.signer.sign_pass(claims)
+    token = request.app.keyring.signer.sign_pass(claims, signing_algorithm(request.app, claims.room_id))
     name, max_age_s = PASS_COOKIE + claims.room_id, max(0, claims.exp - int(time.time()))
     ending = "; Secure" if secure else ""
     text = f"{name}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{ending}"
     return b"set-cookie", text.encode()
+
+
+def signing_algorithm(app: App, room_id: RoomId) -> SigningAlgorithm:
+    """How tokens of a room are signed, as far as this process knows it."""
+    room = app.queues.loaded_rooms.known(room_id)
+    return room.settings.signing_algorithm if room else "EdDSA"
 
 
 async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Presented:

@@ -319,6 +319,7 @@ export interface NewRoom {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  signing_algorithm?: "ES256" | "EdDSA" | "RS256";
   verified_crawlers?: boolean;
   json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;
@@ -352,6 +353,7 @@ export interface NewRoomOfEvent {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  signing_algorithm?: "ES256" | "EdDSA" | "RS256";
   verified_crawlers?: boolean;
   json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;
@@ -646,6 +648,7 @@ export interface RoomDocument {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  signing_algorithm?: "ES256" | "EdDSA" | "RS256";
   verified_crawlers?: boolean;
   json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;
@@ -706,6 +709,7 @@ export interface RoomPatch {
   gate_mode?: "auto" | "off" | "queue_all";
   gate_fail?: "closed" | "open";
   pass_ip_bound?: boolean;
+  signing_algorithm?: "ES256" | "EdDSA" | "RS256";
   verified_crawlers?: boolean;
   json_response_enabled?: boolean;
   bypass?: Array<BypassRule>;

@@ -22,6 +22,7 @@ CHECKED_MAX = 50_000  # passes remembered, 5 MB; beyond it the longest unused ar
 COOKIE_MAX = 4096
 KEYS_FRESH_S = 300.0
 UNKNOWN_KEY_S = 10.0  # forged key names cost at most one look at the keys in this
+ALGORITHMS = ("EdDSA", "ES256", "RS256")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Passes:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keys: dict[str, Any] = {}
+        self._keys: dict[str, tuple[str, Any]] = {}  # each with the one algorithm it verifies
         self._keys_at = self._asked_at = float("-inf")
         self._checked: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
@@ -64,7 +65,8 @@ class Passes:
         found = {}
         for it in document.get("keys", []):
             try:
-                found[it["kid"]] = jwt.PyJWK(it, algorithm="EdDSA").key
+                if it["alg"] in ALGORITHMS:
+                    found[it["kid"]] = it["alg"], jwt.PyJWK(it, algorithm=it["alg"]).key
             except (jwt.PyJWTError, KeyError, TypeError):
                 continue
         if found:
@@ -76,13 +78,14 @@ class Passes:
             return None
         try:
             header = jwt.get_unverified_header(token)
-            key = self._keys.get(str(header.get("kid")))
-            if key is None or header.get("typ") != "pass+jwt":
+            known = self._keys.get(str(header.get("kid")))
+            if known is None or header.get("typ") != "pass+jwt":
                 return None
+            algorithm, key = known
             claims = jwt.decode(
                 token,
                 key,
-                algorithms=["EdDSA"],
+                algorithms=[algorithm],
                 audience=self._settings.room,
                 leeway=0,
                 options={"require": ["exp", "iat", "sub", "sid"], "verify_nbf": False, "verify_iat": False},
