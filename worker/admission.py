@@ -19,14 +19,14 @@ from app.core.model import RoomId
 from app.monitoring import counts
 from app.monitoring.heartbeat import ThisProcess
 from app.restoring.loaded_rooms import LOADS_MAX
-from app.store.connections import POSTGRES_AWAY
 from app.store.keys import WORKERS
+from app.store.postgres_watch import PostgresWatch
 from app.store.redis import heartbeats
 from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
 from app.store.redis.loaded import loaded_rooms
 from app.store.sql import resting
 from worker.context import WorkerContext
-from worker.room_ticker import DUE_WITHIN_S, TICK_S, PostgresAnswers, RoomTicker, TickBatches
+from worker.room_ticker import DUE_WITHIN_S, TICK_S, RoomTicker, TickBatches
 from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
@@ -58,23 +58,28 @@ class BusyRooms:
         self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
         self._round_at = 0.0
         self._marked_at = 0.0
-        self._postgres = PostgresAnswers()
+        self._postgres = PostgresWatch(ctx.stores.postgres)
         self._ticks = TickBatches(ctx.stores.redis, self._postgres)
+        self._told_away = False
         self._restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
         """Keep a ticker for every room there is work for, until the worker stops."""
+        ask = partial(repeat, self._ctx.stopping, "ask_postgres", self._ask, ASK_EVERY_S)
+        asking = [
+            self._ctx.loops.start("postgres_watch", self._postgres.keep),
+            self._ctx.loops.start("ask_postgres", ask),
+        ]
         try:
             await repeat(self._ctx.stopping, "admit_rooms", self._once, TICK_S)
             for ticker in self._tickers.values():
                 ticker.dismiss()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         finally:
-            await loops.end(self._tasks.values())  # those that a store keeps waiting
+            await loops.end([*self._tasks.values(), *asking])  # those that a store keeps waiting
 
     async def _once(self) -> bool:
-        if time.monotonic() - self._asked_at >= ASK_EVERY_S:
-            await self._ask_postgres()
+        self._tell_away()
         wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
         visits = await self._next_visits()
         await self._mark()
@@ -102,26 +107,26 @@ class BusyRooms:
             await mark_busy(self._ctx.stores.redis, KEYS, awake)
 
     def _ticker(self, room_id: RoomId) -> RoomTicker:
-        return RoomTicker(self._ctx.stores, room_id, self._ticks, self._postgres, self._restores)
+        return RoomTicker(self._ctx.stores, room_id, self._ticks, self._restores)
 
     def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         del self._tickers[room_id], self._tasks[room_id]
 
-    async def _ask_postgres(self) -> None:
-        """Each second: what staff changed, with what may have been committed late; less often what is due."""
+    def _tell_away(self) -> None:
+        if self._postgres.away and not self._told_away:
+            log.warning("Postgres is unavailable: nobody is called meanwhile")
+        self._told_away = self._postgres.away
+
+    async def _ask(self) -> bool:
+        """What staff changed, with what may have been committed late; less often what is due."""
         postgres, now = self._ctx.stores.postgres, time.monotonic()
-        try:
-            changed = await resting.select_changed(postgres, now - self._asked_at + LATE_S)
-            if now - self._due_asked_at >= DUE_EVERY_S:
-                self._due, self._due_asked_at = await resting.select_due(postgres, DUE_WITHIN_S), now
-        except POSTGRES_AWAY as error:
-            if not self._postgres.away:
-                log.warning("Postgres is unavailable: nobody is called meanwhile", why=repr(error))
-            self._postgres.away = True
-            return
-        self._postgres.away, self._asked_at, self._postgres.answered_at = False, now, now
+        changed = await resting.select_changed(postgres, now - self._asked_at + LATE_S)
+        if now - self._due_asked_at >= DUE_EVERY_S:
+            self._due, self._due_asked_at = await resting.select_due(postgres, DUE_WITHIN_S), now
+        self._asked_at = now
         self._visits |= {it: version for it, version in changed.items() if self._changed.get(it) != version}
         self._changed = changed
+        return False
 
     async def _next_visits(self) -> dict[RoomId, int]:
         """The next rooms to be looked at once: those that were changed first, then one of the round."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import structlog
 
@@ -20,7 +21,7 @@ from app.restoring.room import rebuild_room
 from app.store.coalescer import Coalescer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
-from app.store.postgres_watch import AWAY_AFTER_S
+from app.store.postgres_watch import PostgresWatch
 from app.store.scripts import admission
 from app.store.scripts.admission import Tick
 from app.store.scripts.loader import server_of
@@ -29,6 +30,7 @@ from app.store.sql import resting, rooms
 from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
+from worker.outlook import Outlook
 from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
@@ -42,43 +44,37 @@ DUE_WITHIN_S = 60.0  # a room is looked after from so long before a time that ac
 RECORD_EVERY_S = 1.0
 
 Moved = tuple[int | str | None, ...]
-
-
-class PostgresAnswers:
-    """Whether Postgres answers, as one worker knows it."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.answered_at = time.monotonic()
-
-    @property
-    def silent_s(self) -> float:
-        """How long ago it was asked what it has answered."""
-        return time.monotonic() - self.answered_at
-
-    @property
-    def nobody_called(self) -> bool:
-        """Without Postgres a called visitor could not claim and would lose their turn: nobody is called."""
-        return self.away or self.silent_s > AWAY_AFTER_S
+Ticked = tuple[RoomKeys, Outlook]
 
 
 class TickBatches:
     """Ticks rooms: one round trip at a time to each server, for all that are due meanwhile."""
 
-    def __init__(self, redis: RedisClient, postgres: PostgresAnswers) -> None:
+    def __init__(self, redis: RedisClient, postgres: PostgresWatch) -> None:
         self._redis = redis
-        self._postgres = postgres
-        self._together: Coalescer[str, RoomKeys, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
+        self.postgres = postgres
+        self._together: Coalescer[str, Ticked, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
         self.follow_ups = asyncio.Semaphore(FOLLOW_UPS_AT_ONCE)
 
-    def tick(self, keys: RoomKeys) -> asyncio.Future[Tick]:
+    def tick(self, keys: RoomKeys, outlook: Outlook) -> asyncio.Future[Tick]:
         """The next tick of a room. Raises NotLoaded, and what is wrong with this room alone."""
-        return self._together.submit(server_of(self._redis, keys.conf), keys)
+        return self._together.submit(server_of(self._redis, keys.conf), (keys, outlook))
 
-    async def _tick(self, _server: str, some: Sequence[RoomKeys]) -> list[Tick | Exception]:
-        limit = 0 if self._postgres.nobody_called else CALLS_MAX
-        silent_ms = round(1000 * self._postgres.silent_s)
-        return await admission.admit_each(self._redis, some, limit=limit, silent_ms=silent_ms)
+    async def _tick(self, _server: str, some: Sequence[Ticked]) -> list[Tick | Exception]:
+        """While Postgres is away a called visitor could not claim: nobody is called."""
+        away, asked_at = self.postgres.away, time.monotonic()
+        rooms = [(keys, outlook.known(asked_at, away=away)) for keys, outlook in some]
+        ticks: list[Tick | Exception] = []
+        try:
+            ticks = await admission.admit_each(self._redis, rooms, limit=0 if away else CALLS_MAX)
+            return ticks
+        finally:
+            now = time.monotonic()
+            for (_, outlook), tick in zip_longest(some, ticks):
+                if isinstance(tick, Tick):
+                    outlook.heard(asked_at, now, tick.status.now_ms, away=away)
+                else:
+                    outlook.failed()
 
 
 class RoomTicker:
@@ -89,14 +85,14 @@ class RoomTicker:
         stores: Stores,
         room_id: RoomId,
         ticks: TickBatches,
-        postgres: PostgresAnswers,
         restores: asyncio.Semaphore,
     ) -> None:
         self._stores = stores
         self._room_id = room_id
         self._keys = RoomKeys(room_id)
         self._ticks = ticks
-        self._postgres = postgres
+        self._postgres = ticks.postgres
+        self._outlook = Outlook(ticks.postgres)
         self._restores = restores
         self._dismissed = asyncio.Event()
         self._came: asyncio.Future[Tick | None] | None = None  # a tick that something follows from
@@ -132,7 +128,7 @@ class RoomTicker:
 
     def _tick(self) -> None:
         self._waiting = False
-        self._ticks.tick(self._keys).add_done_callback(self._took)
+        self._ticks.tick(self._keys, self._outlook).add_done_callback(self._took)
 
     def _took(self, reply: asyncio.Future[Tick]) -> None:
         error = None if reply.cancelled() else reply.exception()
@@ -157,13 +153,13 @@ class RoomTicker:
             tick = await self._came
         except NotLoaded:
             return await self._restore_if_needed()
-        if tick is not None and not self._postgres.nobody_called:
+        if tick is not None and not self._postgres.away:
             await self._go_on(tick)
         return True  # which waits for the next
 
     def _follows(self, tick: Tick) -> bool:
         """Whether there is anything to do after this tick."""
-        if self._postgres.nobody_called:
+        if self._postgres.away:
             return False
         self._measured, self._pace = wait_estimate.judge(self._measured, tick)
         return (

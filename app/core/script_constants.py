@@ -20,5 +20,9 @@ CONSTANTS: dict[str, int] = {
     "LEFT_ALONE_MS": HOUR_MS,  # what is kept of sessions and throttles that nobody has used for so long goes
     "RESTORE_WINDOW_MAX_MS": 360_000,  # longer than any: then the clock was set back
     "CLAIMS_SOON_MS": CLAIMS_SOON_MS,
+    "NOTICED_SOON_MS": 3_000,  # that a store is back, by pages that ask again ever more seldom
+    "NOTICED_WITHIN_MS": 10_000,
+    "STOOD_LONG_MS": 3_000,  # less of a session's time is not worth another end of it
+    "UNWATCHED_MS": 3_000,  # without a tick of any worker while somebody is called
     "BATCH": 1_000,  # values of one command: longer ones cost more than they save
 }

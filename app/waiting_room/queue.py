@@ -237,7 +237,8 @@ async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
     """Commit sessions before answering, repeated ones too, in case an earlier commit failed."""
     with stores_answer():
         records = await _ask_records(queues, room_id, batch)
-        script = partial(room_scripts.claim, away=1) if queues.postgres.away else room_scripts.claim
+        away_ms = queues.postgres.silent_ms if queues.postgres.away else 0
+        script = partial(room_scripts.claim, away_ms=away_ms)
         room_script = RoomScript(script, queues.place_throttle, _CLAIM_REFUSALS)
         outcomes = await decide(queues, room_id, records, room_script)
         begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]

@@ -14,8 +14,8 @@ from app.core.clock import from_ms
 from app.core.model import Place
 from app.store.scripts import admission, room
 from app.store.scripts.room import NotLoaded
-from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
-from tests.support.line_steps import ask, claim, crowd, join, only, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, joining, set_up, stock
+from tests.support.line_steps import claim, crowd, join, stand, tick, words
 from tests.support.waiting import PATIENCE_S
 
 
@@ -332,67 +332,3 @@ async def cpu_s(redis: Client) -> float:
 async def test_an_unknown_room_is_not_made_up(redis: Client) -> None:
     with pytest.raises(NotLoaded):
         await tick(redis)
-
-
-async def away(redis: Client, at_ms: int, silent_ms: int = 0) -> None:
-    """A tick while Postgres does not answer."""
-    tick_ = await admission.admit(redis, KEYS, limit=0, silent_ms=silent_ms, now_ms=at_ms)
-    assert tick_.calls == 0
-
-
-async def claim_by(redis: Client, visitor_id: str, now_ms: int) -> int:
-    """Their deadline as they are told it."""
-    place = only(await ask(redis, visitor_id, now_ms=now_ms))
-    assert place.state == "called"
-    assert place.claim_by_ms is not None
-    return place.claim_by_ms
-
-
-async def test_while_postgres_is_away_claim_windows_stand_still_and_nobody_is_called(redis: Client) -> None:
-    await a_room(redis, claim_window_s=5)
-    ann, bob = await crowd(redis, 2)
-    await away(redis, NOW + 3_000, silent_ms=1_000)  # two of the five seconds had passed
-    late_ms = NOW + 60_000
-    await away(redis, late_ms)
-    assert await claim_by(redis, ann, late_ms) == late_ms + 3_000
-    assert words(await claim(redis, ann, now_ms=late_ms)) == ["away"]
-    assert words(await join(redis, cyd := a_visitor(), now_ms=late_ms)) == ["waiting"]
-    await tick(redis, NOW + 62_000)
-    assert [await claim_by(redis, it, NOW + 62_000) for it in (ann, bob)] == [NOW + 65_000] * 2
-    assert await claim_by(redis, cyd, NOW + 62_000) == NOW + 67_000
-    assert words(await claim(redis, ann, now_ms=NOW + 64_999)) == ["active"]
-    assert words(await claim(redis, bob, now_ms=NOW + 65_000)) == ["no_show"]
-
-
-async def test_workers_that_disagree_about_postgres_give_nobody_more_than_the_time_that_passed(
-    redis: Client,
-) -> None:
-    await a_room(redis, claim_window_s=10)
-    (ann,) = await crowd(redis, 1)
-    for second in range(1, 9):
-        await away(redis, NOW + 1_000 * second, silent_ms=5_000)
-        await tick(redis, NOW + 1_000 * second + 500)
-    assert NOW + 10_000 < await claim_by(redis, ann, NOW + 8_500) <= NOW + 18_500
-
-
-async def test_a_call_is_over_once_postgres_has_answered_after_its_deadline(redis: Client) -> None:
-    await a_room(redis, claim_window_s=5)
-    await crowd(redis, 1)
-    for silent_ms, called in ((1_000, 1), (499, 0)):
-        found = await admission.admit(redis, KEYS, limit=10, silent_ms=silent_ms, now_ms=NOW + 5_500)
-        assert found.status.called == called
-
-
-async def test_a_web_process_that_knows_postgres_is_away_calls_nobody_and_begins_no_session(
-    redis: Client,
-) -> None:
-    await a_room(redis)
-    (ann,) = await crowd(redis, 1)
-    told = {"rate": 0, "burst": 1, "away": 1, "now_ms": NOW}
-    found = await room.join(redis, KEYS, [joining(ann), joining(a_visitor())], **told)
-    assert words(found.places) == ["called", "waiting"]
-    found = await room.claim(redis, KEYS, [asking(ann)], **told)
-    assert words(found.places) == ["away"]
-    assert words(await claim(redis, ann)) == ["active"]
-    found = await room.claim(redis, KEYS, [asking(ann)], **told)
-    assert words(found.places) == ["active"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.model import Place
+from app.store.scripts import admission
 from app.store.scripts.room import (
     NO_DRAW,
     Answers,
@@ -183,6 +184,7 @@ async def test_after_a_call_that_was_not_claimed_a_join_gives_a_new_number(redis
     ann = a_visitor()
     assert await words(redis, joining(ann)) == ["called"]
     assert await words(redis, joining(ann), now_ms=NOW + 9_999) == ["called"]
+    await admission.admit(redis, KEYS, limit=1, now_ms=NOW + 10_000)
     (again,) = await places(redis, joining(ann), now_ms=NOW + 10_000)
     assert (again.queue_number, again.new) == (2, True)
 

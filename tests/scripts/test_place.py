@@ -43,11 +43,16 @@ async def test_how_a_place_ended_is_told_for_an_hour(redis: Client) -> None:
     assert await stand(redis, ann, now_ms=NOW + 3_600_000) == ["absent"]
 
 
-async def test_a_deadline_that_passed_ends_the_turn_before_any_tick(redis: Client) -> None:
+async def test_a_session_that_passed_its_end_is_over_before_any_tick_a_call_with_the_tick_that_is_sure(
+    redis: Client,
+) -> None:
     await a_room(redis, claim_window_s=30, session_ttl_s=60)
     ann, bob = await crowd(redis, 2)
     await claim(redis, bob)
-    assert await stand(redis, ann, now_ms=NOW + 29_999) == ["called"]
+    assert await stand(redis, ann, now_ms=NOW + 30_000) == ["called"]
+    await tick(redis, NOW + 29_999)
+    assert await stand(redis, ann, now_ms=NOW + 30_000) == ["called"]
+    await tick(redis, NOW + 30_000)
     assert await stand(redis, ann, bob, now_ms=NOW + 30_000) == ["no_show", "active"]
     assert await stand(redis, bob, now_ms=NOW + 60_000) == ["expired"]
 

@@ -76,6 +76,7 @@ async def test_the_token_of_a_call_made_before_is_not_given_back(redis: Client) 
     assert (await tick(redis, NOW + 10_000)).calls == 1
     assert await stand(redis, "ann", "bob", now_ms=NOW + 10_000) == ["no_show", "called"]
     spent = int(await redis.hget(KEYS.meter, "level"))
+    await redis.hset(KEYS.meter, "sure_ms", NOW + 15_000)
     assert await stand(redis, "bob", now_ms=NOW + 15_000) == ["no_show"]
     assert int(await redis.hget(KEYS.meter, "level")) == spent + 60_000
 

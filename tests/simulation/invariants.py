@@ -12,7 +12,8 @@ from itertools import chain
 
 from app.store.keys import PERMANENT
 from load.verdict import Admitted, over_admitted
-from tests.simulation.model import ENDING_KEPT_MS, Standing
+from tests.simulation.model import ENDING_KEPT_MS
+from tests.simulation.rules import Standing
 from tests.simulation.view import View
 
 

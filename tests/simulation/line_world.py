@@ -20,7 +20,8 @@ from app.waiting_room import control, queue, queue_numbers
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.queue import Joining
 from tests.simulation.invariants import Lost, returning
-from tests.simulation.model import RoomModel, Rules, Standing
+from tests.simulation.model import RoomModel
+from tests.simulation.rules import Rules, Standing
 from tests.simulation.sale_world import ROOM, SaleWorld
 from tests.simulation.steps import NETWORKS
 from tests.simulation.watch import Differs, standing
@@ -179,7 +180,9 @@ class LineWorld:
     def _is_there(self, visitor: str) -> bool:
         room = self.room
         if visitor in room.turns:  # one that has run out ends at the first look
-            return max(room.called.get(visitor, 0), room.active.get(visitor, 0)) > self.watch.now_ms
+            now_ms = self.watch.now_ms
+            inside = room.active.get(visitor, 0) > now_ms
+            return inside or (visitor in room.called and not room.is_over(visitor, now_ms))
         return any(visitor in it for it in (room.prequeue, room.waiting, room.removed))
 
     # the controller and staff -------------------------------------------------------------------------

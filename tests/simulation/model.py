@@ -11,44 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-UNIT = 60_000
+from tests.simulation.rules import UNIT, Rules, Standing
+
 ENDING_KEPT_MS = 3_600_000
 TICKETS_MAX = 4
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The settings of a room that decide something. 0: no cap, the default burst, no such time."""
-
-    rate: int = 600
-    burst: int = 0
-    active_max: int = 0
-    claim_window_s: int = 5
-    per_network: int = 0  # 0: by the size of the room
-    session_ttl_s: int = 20
-    visitors_per_ticket: float = 1.0
-    lottery: bool = False
-    ends_on_confirm: bool = True
-    restore_window_s: int = 3
-    prequeue_at_ms: int = 0
-    opens_at_ms: int = 0
-    closes_at_ms: int = 0
-
-    @property
-    def capacity(self) -> int:
-        """How much the bucket holds: the burst, never less than one second of the rate or one admission."""
-        return max(self.burst * UNIT, self.rate * 1_000, UNIT)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What one visitor is told; `until_ms` is the claim deadline or the end of the session."""
-
-    state: str
-    number: int = 0
-    ahead: int = -1
-    until_ms: int = 0
-    new: bool = False
 
 
 @dataclass
@@ -69,6 +35,7 @@ class RoomModel:
     draw_last: int = 0
     admitted: int = 0
     given_back: int = 0
+    sure_ms: int = 0  # until when a worker knows that the stores answered; 0: none has looked yet
     restored_serving: int = 0  # whose call was made before Redis was lost
     prequeue: dict[str, int] = field(default_factory=dict)  # draw, or queue number
     waiting: dict[str, int] = field(default_factory=dict)  # queue number
@@ -182,6 +149,7 @@ class RoomModel:
         """One tick: the schedule, what has run out, then as many calls as there may be."""
         self._refill(now_ms)
         self._act_on_schedule(now_ms)
+        self.sure_ms = now_ms
         for visitor in [*self.called, *self.active]:
             self._standing(visitor, now_ms)
         for visitor in [it for it, (_, at) in self.endings.items() if at <= now_ms - ENDING_KEPT_MS]:
@@ -238,8 +206,8 @@ class RoomModel:
 
     # inside -------------------------------------------------------------------------------------------
     def _standing(self, visitor: str, now_ms: int) -> Standing | None:
-        """A deadline that has passed ends the turn for whoever looks first."""
-        if self.called.get(visitor, now_ms + 1) <= now_ms:
+        """A deadline that has passed ends the turn for whoever looks first; a call once a worker is sure."""
+        if self.is_over(visitor, now_ms):
             self._give_back(visitor)
             self._end(visitor, "no_show", now_ms)
         if self.active.get(visitor, now_ms + 1) <= now_ms:
@@ -254,6 +222,10 @@ class RoomModel:
         number = self.waiting[visitor]
         ahead = sum(other < number for other in self.waiting.values())
         return Standing("waiting", number, ahead + (len(self.prequeue) if number >= self.draw_next else 0))
+
+    def is_over(self, visitor: str, now_ms: int) -> bool:
+        """Whether they let their call lapse, and no outage of a store can have kept them from claiming."""
+        return self.called.get(visitor, now_ms + 1) <= min(now_ms, self.sure_ms or now_ms)
 
     def _refill(self, now_ms: int) -> None:
         if self.state == "open" and now_ms > self.tick_ms:
@@ -317,6 +289,8 @@ class RoomModel:
 
     def _call(self, visitor: str, now_ms: int) -> None:
         number = self.waiting.pop(visitor)
+        if not self.called:
+            self.sure_ms = now_ms
         lapsed = self.endings.get(visitor, ("", 0))[0] == "no_show"
         self.called[visitor] = now_ms + self.rules.claim_window_s * (500 if lapsed else 1000)
         self.turns[visitor] = number

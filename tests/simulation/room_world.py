@@ -12,7 +12,8 @@ from app.store.scripts import admission, restoring, room
 from app.store.scripts.admission import Numbers
 from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
-from tests.simulation.model import TICKETS_MAX, RoomModel, Rules
+from tests.simulation.model import TICKETS_MAX, RoomModel
+from tests.simulation.rules import Rules
 from tests.simulation.steps import NETWORKS, Step
 from tests.simulation.watch import Differs, Watch
 

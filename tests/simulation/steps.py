@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from tests.simulation.model import Rules
+from tests.simulation.rules import Rules
 
 STEPS = 200
 # The ids of the first few say that they come from one network; some more say so when they join.

@@ -10,8 +10,10 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from tests.simulation.model import RoomModel
 
-METER = "level tick_ms serving_position last_number numbers_reserved draw_next draw_last admitted".split()
-NUMBERS = "level tick_ms serving last reserved draw_next draw_last admitted restored_serving".split()
+METER = (
+    "level tick_ms serving_position last_number numbers_reserved draw_next draw_last admitted sure_ms".split()
+)
+NUMBERS = "level tick_ms serving last reserved draw_next draw_last admitted restored_serving sure_ms".split()
 SETS = ("prequeue", "waiting", "called", "active")
 
 # Everything of a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a room of ten.
@@ -50,6 +52,7 @@ class View:
     draw_last: int
     admitted: int
     restored_serving: int
+    sure_ms: int
     prequeue: Mapping[str, int]
     waiting: Mapping[str, int]
     called: Mapping[str, int]
@@ -87,6 +90,7 @@ def of_model(model: RoomModel) -> View:
         draw_last=model.draw_last,
         admitted=model.admitted,
         restored_serving=model.restored_serving,
+        sure_ms=model.sure_ms,
         prequeue=dict(model.prequeue),
         waiting=dict(model.waiting),
         called=dict(model.called),
@@ -123,13 +127,12 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
     reply = await client.eval(LOOK, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
     conf, values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
     state, restored_serving = conf
-    meter = {name: int(value) for name, value in zip(METER, values, strict=True)}
+    meter = {name: int(value or 0) for name, value in zip(METER, values, strict=True)}
     standing, numbers, at = (_scores(prequeue), _scores(waiting)), _scores(turns), _scores(ended)
     told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
     tickets = tuple(int(count) for count in reply[11] if count is not None)
     wants = _scores(reply[12])
-    wanted_inside = wants.pop(":inside", 0)
-    networks = dict(_pairs(reply[13]))
+    wanted_inside, networks = wants.pop(":inside", 0), dict(_pairs(reply[13]))
     gone = tickets[:2] == (0, 0) and tickets[2] > 0
     return View(
         state="sold_out" if state == "open" and gone else state,
@@ -142,6 +145,7 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
         draw_last=meter["draw_last"],
         admitted=meter["admitted"],
         restored_serving=int(restored_serving),
+        sure_ms=meter["sure_ms"],
         prequeue=standing[0],
         waiting=standing[1],
         called=_scores(called),

@@ -11,7 +11,8 @@ from app.store.scripts.room import Refused
 from load.verdict import Admitted
 from tests.simulation import view
 from tests.simulation.invariants import ROOM, History, Look
-from tests.simulation.model import UNIT, RoomModel, Standing
+from tests.simulation.model import RoomModel
+from tests.simulation.rules import UNIT, Standing
 
 
 class Differs(AssertionError):

@@ -10,9 +10,10 @@ from app.core.rules import draw_of
 from app.reservations import holds
 from load.verdict import judge, read_books
 from tests.simulation.line_world import LineWorld, settings_of
-from tests.simulation.model import RoomModel, Rules
+from tests.simulation.model import RoomModel
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.room_world import START_MS
+from tests.simulation.rules import Rules
 from tests.simulation.sale_model import SaleModel
 from tests.simulation.sale_world import EVENT, HOLD_TTL_S, MAX_TICKETS, ROOM, SaleWorld
 from tests.simulation.steps import NETWORKS, VISITORS, Step

@@ -78,6 +78,14 @@ async def a_room(
     return KEYS
 
 
+async def restored(redis: Client, epoch: int, now_ms: int, **settings: Any) -> None:
+    """The room of `a_room` after Redis has restarted with what it had."""
+    row = opened(a_row(state="open", **settings))
+    point = RestorePoint(epoch, 1_000, 1_000_000, 0, 0, 0, 0, 0)
+    await restoring.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=now_ms)
+    await restoring.finish_restore(redis, KEYS, epoch=epoch, window_ms=0, now_ms=now_ms)
+
+
 async def a_lottery(redis: Client, entrants: list[JoinRecord]) -> None:
     """A lottery room that has just opened, nobody drawn yet, its numbers not known to Postgres."""
     await a_room(redis, "prequeue", queueing_method="lottery")

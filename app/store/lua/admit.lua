@@ -3,18 +3,28 @@
 -- do no harm.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
 -- KEYS throttle, polls, wanted, submissions, networks, renewed
--- ARGV now_ms:clock, limit:num, channel, silent_ms:num
+-- ARGV now_ms:clock, limit:num, channel, sure_ms:num, away_from_ms:num, away_until_ms:num
 -- USES bucket, callable, calling, ending_due, freezing, off_sale, opening, outflow, room, room_now, schedule
 -- USES throttle
--- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, TOKEN
+-- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, TOKEN, UNWATCHED_MS
 -- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
 -- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog
 -- REPLY call_in_ms unkept
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
-if limit == 0 then freeze(silent_ms) else thaw() end
-local more = end_what_is_due(limit, silent_ms)
+-- A worker that has only begun (-1) knows no outage; nor does anybody else if nobody has looked since.
+if sure_ms < 0 and m.sure_ms and now_ms - m.sure_ms > UNWATCHED_MS then
+  away_from_ms, away_until_ms = m.sure_ms, now_ms
+end
+if limit == 0 or c.restoring == 1 then
+  freeze(away_from_ms > 0 and away_from_ms or now_ms)
+else
+  stand_still(away_from_ms, away_until_ms)
+end
+m.sure_ms = math.min(now_ms, math.max(sure_ms == 0 and now_ms or sure_ms, m.sure_ms or 0))
+redis.call('HSET', meter, 'sure_ms', m.sure_ms)
+local more = end_what_is_due(limit)
 forget_allowances(throttle, limit)
 forget_allowances(polls, limit)
 -- Who is still in the pre-queue of an open room, with no number kept for them, came back after a restore.
@@ -56,7 +66,8 @@ reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + soon_ms)
 reply[HEAD + 12] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
 -- The cap is full: so far apart people leave who all stay to the end.
 reply[HEAD + 13] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
-reply[HEAD + 14] = next_due_in_ms()
+local unsure = redis.call('ZCOUNT', called, '-inf', now_ms) > 0 -- whether these calls are over
+reply[HEAD + 14] = unsure and 0 or next_due_in_ms()
 reply[HEAD + 15] = redis.call('XLEN', submissions)
 -- How long until the rate admits the next in the queue; -1: nobody waits for that.
 local waits_for_rate = state == 'open' and c.rate > 0 and n.waiting + n.prequeue > 0

@@ -1,22 +1,25 @@
 -- Starts the session of each called visitor; claiming again gives the same session, with the same end.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
 -- KEYS wanted, networks, renewed
--- ARGV now_ms:clock, rate:num, burst:num, away:num
+-- ARGV now_ms:clock, rate:num, burst:num, away_ms:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES answer, room, room_now, standing, throttle, turns
+-- USES answer, freezing, room, room_now, standing, throttle, turns
 -- NEEDS BATCH
 -- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
 -- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms
 -- REPLY (the same width) unchecked|undrawn|no_draw|absent|restoring|away
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
+-- Postgres last answered the caller so long ago, and is away: the session could not be kept. Then nobody's
+-- window runs, whether workers have noticed or not.
+if away_ms > 0 and n.called > 0 then freeze(now_ms - away_ms) end
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   local word, number, ahead, deadline_ms, new = 'restoring', nil, nil, nil, nil
   if c.restoring == 0 then
     word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch, known_quantity)
   end
-  if word == 'called' and (away == 1 or m.frozen_ms) then
-    word = 'away' -- Postgres is: the session could not be kept, and would run out
+  if word == 'called' and m.frozen_ms then
+    word = 'away'
   elseif word == 'called' then
     word, deadline_ms, new = 'active', claim_turn(visitor_id), 1
   end

@@ -18,6 +18,9 @@ end
 redis.call('HSET', conf, 'epoch', epoch, 'run_id', string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'),
   'restoring', 1, 'restore_until_ms', 0, 'restored_at_ms', now_ms, 'restored_serving', serving,
   'restored_settled', settled)
+-- Calls that this server still has could not be claimed since it was last known to answer (`freezing.lua`).
+local sure_ms = redis.call('HGET', meter, 'sure_ms')
+if sure_ms then redis.call('HSETNX', meter, 'frozen_ms', sure_ms) end
 local next_counted = string.gmatch(counted, '%d+')
 local COUNTERS = { 'joined', 'admitted', 'no_shows', 'claimed', 'expired', 'left', 'done', 'outflow' }
 for _, counter in ipairs(COUNTERS) do

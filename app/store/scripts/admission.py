@@ -32,6 +32,17 @@ class Tick(NamedTuple):
     unkept: bool  # places ended that Postgres may not know of
 
 
+class Known(NamedTuple):
+    """What a worker knows of both stores at a tick, in the time of Redis (ms)."""
+
+    sure_ms: int = 0  # until when they are known to have answered; 0: until now, -1: it has only begun
+    away_from_ms: int = 0  # the outage it noticed last: since when
+    away_until_ms: int = 0  # and when it was over
+
+
+ALL_WELL = Known()
+
+
 class Undrawn(NamedTuple):
     """The next of a draw; `visitor_ids` empty: nobody, or not yet."""
 
@@ -66,33 +77,33 @@ class Counters(NamedTuple):
 
 
 async def admit(
-    redis: RedisClient, keys: RoomKeys, *, limit: int, silent_ms: int = 0, now_ms: int = REDIS_TIME
+    redis: RedisClient,
+    keys: RoomKeys,
+    *,
+    limit: int,
+    outlook: Known = ALL_WELL,
+    now_ms: int = REDIS_TIME,
 ) -> Tick:
-    """Run one admission tick of at most `limit` calls; Postgres last answered `silent_ms` ago.
+    """Run one admission tick of at most `limit` calls.
 
     A limit of 0, as Postgres is unavailable: nobody is called, nothing ends, claim windows stand still.
     """
-    (tick,) = await admit_each(redis, [keys], limit=limit, silent_ms=silent_ms, now_ms=now_ms)
+    (tick,) = await admit_each(redis, [(keys, outlook)], limit=limit, now_ms=now_ms)
     if isinstance(tick, Exception):
         raise tick
     return tick
 
 
 async def admit_each(
-    redis: RedisClient,
-    rooms: Sequence[RoomKeys],
-    *,
-    limit: int,
-    silent_ms: int = 0,
-    now_ms: int = REDIS_TIME,
+    redis: RedisClient, rooms: Sequence[tuple[RoomKeys, Known]], *, limit: int, now_ms: int = REDIS_TIME
 ) -> list[Tick | Exception]:
     """A tick of each of these rooms; NotLoaded, or what is wrong with this one, instead."""
+    known = dict(rooms)
 
-    def own(keys: RoomKeys) -> dict[str, str]:
-        return {"channel": STATUS_CHANNEL + keys.room_id}
+    def own(keys: RoomKeys) -> dict[str, str | int]:
+        return {"channel": STATUS_CHANNEL + keys.room_id, **known[keys]._asdict()}
 
-    scalars = {"limit": limit, "silent_ms": silent_ms, "now_ms": now_ms}
-    replies = await call_each(redis, "admit", rooms, own, **scalars)
+    replies = await call_each(redis, "admit", [keys for keys, _ in rooms], own, limit=limit, now_ms=now_ms)
     return [it if isinstance(it, Exception) else _tick(it) for it in replies]
 
 

@@ -250,7 +250,7 @@ async def call_each(
     redis: RedisClient,
     name: str,
     rooms: Sequence[RoomKeys],
-    own: Callable[[RoomKeys], Mapping[str, str]] = lambda _: {},
+    own: Callable[[RoomKeys], Mapping[str, str | int]] = lambda _: {},
     /,
     **common: int,
 ) -> list[Any]:

@@ -216,15 +216,22 @@ async def claim(
     *,
     rate: int,
     burst: int,
-    away: int = 0,
+    away_ms: int = 0,
     now_ms: int = REDIS_TIME,
 ) -> Answers:
     """Start a session for each called visitor. Throttled together with `place`.
 
-    `away`, 1: Postgres is, so no session begins, which could not be kept.
+    `away_ms`: Postgres is away and last answered so long ago; no session begins, which could not be kept.
     """
     reply = await call(
-        redis, "claim", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
+        redis,
+        "claim",
+        keys,
+        chain.from_iterable(records),
+        rate=rate,
+        burst=burst,
+        away_ms=away_ms,
+        now_ms=now_ms,
     )
     return answers(reply, records)
 

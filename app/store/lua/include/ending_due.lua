@@ -1,10 +1,9 @@
 -- Ends what has expired, at most `limit` of each kind, and forgets endings after an hour. True: more is due.
--- A call is over when Postgres has answered after its deadline: until then it may be Postgres that kept the
--- visitor from claiming.
--- NEEDS active, c, called, end_call, end_session, ended, endings, ENDINGS_TOLD_MS, now_ms, waiting
+-- NEEDS active, c, called, end_call, end_session, ended, endings, ENDINGS_TOLD_MS, m, now_ms, waiting
 -- GIVES end_what_is_due
-local function end_what_is_due(limit, silent_ms)
-  local late = redis.call('ZRANGEBYSCORE', called, '-inf', now_ms - silent_ms, 'LIMIT', 0, limit)
+local function end_what_is_due(limit)
+  local over_ms = math.min(now_ms, m.sure_ms or now_ms, m.frozen_ms or now_ms) -- see `is_over`
+  local late = redis.call('ZRANGEBYSCORE', called, '-inf', over_ms, 'LIMIT', 0, limit)
   for i = 1, #late do end_call(late[i], 'no_show', 'no_shows') end
   local sessions = redis.call('ZRANGEBYSCORE', active, '-inf', now_ms, 'LIMIT', 0, limit)
   for i = 1, #sessions do end_session(sessions[i], 'expired') end

@@ -1,25 +1,43 @@
--- While Postgres is unavailable nobody can claim: then nobody is called, and claim windows stand still, from
--- its last answer on. `thawed_ms` keeps workers that disagree from counting a moment twice.
--- NEEDS called, m, meter, now_ms, thawed
--- GIVES freeze, thaw
-local function freeze(silent_ms)
+-- While a store is unavailable nobody can claim: then nobody is called, and claim windows stand still, from
+-- the moment on that both are last known to have answered. `thawed_ms`, until when that has been counted,
+-- keeps workers that disagree from counting a moment twice.
+-- NEEDS active, c, called, later, m, meter, now_ms, put_off, STOOD_LONG_MS
+-- GIVES freeze, stand_still, thaw
+local function freeze(from_ms)
   if m.frozen_ms then return end
-  local since_ms = math.max(now_ms - silent_ms, m.thawed_ms or 0)
-  m.frozen_ms = math.min(since_ms, now_ms) -- the clock may have been set back
+  m.frozen_ms = math.min(math.max(from_ms, m.thawed_ms or 0), now_ms) -- the clock may have been set back
   redis.call('HSET', meter, 'frozen_ms', m.frozen_ms)
 end
-local function thaw()
-  if not m.frozen_ms then return end
-  local flat = redis.call('ZRANGE', called, 0, -1, 'WITHSCORES')
+local function stood_still(from_ms, until_ms, restored)
+  if until_ms <= from_ms then return end
+  local flat = redis.call('ZRANGEBYSCORE', called, '(' .. from_ms, '+inf', 'WITHSCORES')
   for first = 1, #flat, 200 do
     local deadlines = {}
     for i = first, math.min(first + 199, #flat), 2 do
-      deadlines[#deadlines + 1] = thawed(tonumber(flat[i + 1]))
+      deadlines[#deadlines + 1] = later(tonumber(flat[i + 1]), from_ms, until_ms)
       deadlines[#deadlines + 1] = flat[i]
     end
     redis.call('ZADD', called, unpack(deadlines))
   end
-  redis.call('HSET', meter, 'thawed_ms', now_ms)
-  redis.call('HDEL', meter, 'frozen_ms')
+  -- Sessions that began meanwhile may not have been kept, and whoever claimed was not told of them. A room
+  -- that is restored has those of Postgres.
+  if until_ms - from_ms >= STOOD_LONG_MS and not restored then
+    local begun_ms = math.floor(from_ms / 1000) * 1000 + c.session_ttl_ms
+    flat = redis.call('ZRANGEBYSCORE', active, begun_ms, '+inf', 'WITHSCORES')
+    for i = 1, #flat, 2 do put_off(flat[i], tonumber(flat[i + 1])) end
+  end
+  m.thawed_ms = until_ms
+  redis.call('HSET', meter, 'thawed_ms', until_ms)
+end
+local function thaw(restored)
+  if not m.frozen_ms then return end
+  local from_ms = m.frozen_ms
   m.frozen_ms = nil
+  redis.call('HDEL', meter, 'frozen_ms')
+  stood_still(from_ms, now_ms, restored)
+end
+-- An outage that is over, and that nobody may have noticed while it lasted.
+local function stand_still(from_ms, until_ms)
+  thaw()
+  stood_still(math.max(from_ms, m.thawed_ms or 0), math.min(until_ms, now_ms))
 end

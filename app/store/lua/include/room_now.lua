@@ -1,8 +1,8 @@
 -- The room at this moment: what it tells of itself, and what of it depends on the time.
 -- Whether who was here before a restore has had time to return. No window is so long: then the clock was set
 -- back.
--- NEEDS c, m, n, now_ms, RESTORE_WINDOW_MAX_MS, state
--- GIVES restored, blocked_by, HEAD, head, thawed
+-- NEEDS c, m, n, NOTICED_SOON_MS, NOTICED_WITHIN_MS, now_ms, RESTORE_WINDOW_MAX_MS, state
+-- GIVES restored, blocked_by, HEAD, head, is_over, later
 local function restored()
   local wait_ms = c.restore_until_ms - now_ms
   return c.restoring == 0 and (wait_ms <= 0 or wait_ms > RESTORE_WINDOW_MAX_MS)
@@ -29,9 +29,19 @@ local function head(reply)
   reply[14] = m.pace or ''; reply[15] = blocked_by(); reply[16] = c.generation or ''
   return reply
 end
--- While Postgres is unavailable nobody can claim, so claim windows stand still from `frozen_ms` on: a
--- deadline as it would be if they went on now. Nobody gets more than a whole window.
-local function thawed(deadline_ms)
-  if not deadline_ms or not m.frozen_ms then return deadline_ms end
-  return math.max(deadline_ms, math.min(deadline_ms + now_ms - m.frozen_ms, now_ms + c.claim_window_ms))
+-- While a store is unavailable nobody can claim, so claim windows stand still: what becomes of a deadline
+-- where they stood from one moment to another. Whose time came to its end meanwhile gets some to notice that
+-- everything works again; less after short outages, or a Postgres that is slow all the time would keep calls
+-- from ever lapsing. Nobody gets more than a whole window.
+local function later(deadline_ms, from_ms, until_ms)
+  if deadline_ms <= from_ms then return deadline_ms end
+  local stood_ms = until_ms - from_ms
+  local rest_ms = math.max(NOTICED_SOON_MS, math.min(stood_ms, NOTICED_WITHIN_MS))
+  local moved_ms = math.max(deadline_ms + stood_ms, now_ms + rest_ms)
+  return math.max(deadline_ms, math.min(moved_ms, now_ms + c.claim_window_ms))
+end
+-- Whether a call is over: not before both stores are known to have answered after its deadline, as it may be
+-- they that kept the visitor from claiming.
+local function is_over(deadline_ms)
+  return deadline_ms <= now_ms and deadline_ms <= (m.sure_ms or now_ms)
 end

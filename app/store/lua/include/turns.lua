@@ -1,6 +1,7 @@
 -- A visitor's turn: how it starts, and the four ways it ends.
 -- NEEDS active, c, called, close_session, count_unclaimed, count_wanted, endings, forget_network
--- NEEDS forget_wanted, m, n, now_ms, prequeue, record_ending, thawed, TOKEN, turns, waiting, wants
+-- NEEDS forget_wanted, is_over, later, m, meter, n, now_ms, prequeue, put_off, record_ending, TOKEN, turns
+-- NEEDS waiting, wants
 -- GIVES finish, end_call, end_session, window_after, call_in, begin_session, claim_turn, find_turn
 -- GIVES find_in_line, find_place
 local function finish(visitor_id, word, number)
@@ -32,6 +33,10 @@ local function window_after(ending)
 end
 local function call_in(visitor_id, number)
   local deadline_ms = now_ms + window_after(redis.call('HGET', endings, visitor_id))
+  if n.called == 0 then -- in a room that no worker may have looked at for long
+    m.sure_ms = now_ms
+    redis.call('HSET', meter, 'sure_ms', now_ms)
+  end
   redis.call('ZADD', called, deadline_ms, visitor_id)
   redis.call('HSET', turns, visitor_id, number)
   count_unclaimed(visitor_id, 1)
@@ -59,10 +64,14 @@ end
 local function find_turn(visitor_id)
   local number = redis.call('HGET', turns, visitor_id)
   if not number then return nil end
-  local deadline_ms = thawed(tonumber(redis.call('ZSCORE', called, visitor_id)))
-  if deadline_ms and deadline_ms > now_ms then return 'called', tonumber(number), -1, deadline_ms end
+  local deadline_ms = tonumber(redis.call('ZSCORE', called, visitor_id))
+  if deadline_ms and m.frozen_ms then deadline_ms = later(deadline_ms, m.frozen_ms, now_ms) end
+  if deadline_ms and not is_over(deadline_ms) then return 'called', tonumber(number), -1, deadline_ms end
   if deadline_ms then end_call(visitor_id, 'no_show', 'no_shows') return nil end
   deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
+  if deadline_ms <= now_ms and m.frozen_ms and deadline_ms - c.session_ttl_ms > m.frozen_ms - 1000 then
+    deadline_ms = put_off(visitor_id, deadline_ms) -- it began while nothing could be kept
+  end
   if deadline_ms > now_ms then return 'active', tonumber(number), -1, deadline_ms end
   end_session(visitor_id, 'expired')
   return nil
