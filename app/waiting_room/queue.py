@@ -16,7 +16,6 @@ import msgspec
 from app.core import errors, rules
 from app.core.claims import PlaceClaims
 from app.core.errors import Refusal, Restoring, StoreUnavailable
-from app.core.handover import CarryCode
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
@@ -165,24 +164,6 @@ async def leave(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> None:
             await insert_ended(queues.stores.postgres, room_id, [ending])
 
 
-async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
-    """Give the place of a code to another visitor: `carried`, `used`, `absent` (there is no such place),
-    `inside` (one of the two is, or has tickets), `removed`, or `has_place` (they have one; not to `replace`).
-
-    Raises RoomNotFound, Restoring, StoreUnavailable.
-    """
-    keys = RoomKeys(code.room_id)
-    with stores_answer():
-        draw = _draw(await queues.loaded_rooms.get(code.room_id), to_id)
-        redis, ids = queues.stores.redis, (code.code_id, code.visitor_id, to_id)
-        word = await queues.loaded_rooms.when_loaded(
-            code.room_id, lambda: room_scripts.carry(redis, keys, *ids, draw=draw, replace=replace)
-        )
-    if word == "restoring":
-        raise Restoring
-    return word
-
-
 async def status(queues: Queues, room_id: RoomId) -> tuple[Room, RoomStatus]:
     """The room as Postgres has it and its live numbers. Raises RoomNotFound, StoreUnavailable.
 
@@ -217,7 +198,11 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
         room = await queues.loaded_rooms.get(room_id)
         records = [
             JoinRecord(
-                it.visitor_id, it.network, _draw(room, it.visitor_id), *_token_fields(it.known), it.quantity
+                it.visitor_id,
+                it.network,
+                draw_for(room, it.visitor_id),
+                *_token_fields(it.known),
+                it.quantity,
             )
             for it in batch
         ]
@@ -264,10 +249,10 @@ async def _status_batch(
 
 async def _ask_records(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
     room = await queues.loaded_rooms.get(room_id)
-    return [AskRecord(it.visitor_id, _draw(room, it.visitor_id), *_token_fields(it)) for it in batch]
+    return [AskRecord(it.visitor_id, draw_for(room, it.visitor_id), *_token_fields(it)) for it in batch]
 
 
-def _draw(room: Room, visitor_id: VisitorId) -> int | str:
+def draw_for(room: Room, visitor_id: VisitorId) -> int | str:
     """Their draw, where there is one. The room may be out of date: a script that needs it asks for it."""
     if room.settings.queueing_method != "lottery":
         return room_scripts.NO_DRAW

@@ -18,6 +18,7 @@ from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
 from app.store.sql import rooms as room_rows
+from app.store.sql.carried_places import select_carried
 from app.waiting_room.ended_places import load_endings
 from app.waiting_room.queue_numbers import reserve_numbers
 
@@ -124,8 +125,11 @@ async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, 
     draw gave before it, a draw."""
     if any(word == "numbers_exhausted" for _, word in again):
         await rooms.loaded_rooms.when_loaded(room_id, lambda: reserve_numbers(rooms.stores, room_id))
-    if unchecked := [record.visitor_id for record, word in again if word == "unchecked"]:
-        await rooms.loaded_rooms.when_loaded(room_id, lambda: load_endings(rooms.stores, room_id, unchecked))
+    carried: set[tuple[str, int]] = set()
+    if unchecked := [(it.visitor_id, it.known_number) for it, word in again if word == "unchecked"]:
+        visitors = [visitor_id for visitor_id, _ in unchecked]
+        await rooms.loaded_rooms.when_loaded(room_id, lambda: load_endings(rooms.stores, room_id, visitors))
+        carried = await select_carried(rooms.stores.postgres, room_id, unchecked)
     undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
     drawn = await room_rows.select_drawn(rooms.stores.postgres, room_id, undrawn) if undrawn else {}
     seed = (await rooms.loaded_rooms.get(room_id)).seed
@@ -137,7 +141,8 @@ async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, 
             number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
             record = record._replace(known_number=number)
         if word == "unchecked":
-            record = record._replace(known_epoch=room_scripts.CHECKED)
+            theirs = (record.visitor_id, record.known_number) in carried
+            record = record._replace(known_epoch=room_scripts.CARRIED if theirs else room_scripts.CHECKED)
         if word == "no_draw":
             record = record._replace(draw=rules.draw_of(seed, record.visitor_id))
         prepared.append(record)

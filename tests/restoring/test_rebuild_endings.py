@@ -11,6 +11,7 @@ import pytest
 
 from app.core.claims import PlaceClaims
 from app.core.errors import Refusal
+from app.core.handover import CarryCode
 from app.core.model import Place
 from app.restoring.room import is_whole
 from app.settings import Settings
@@ -18,6 +19,7 @@ from app.store.connections import Stores
 from app.store.scripts.admission import admit
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control, queue
+from app.waiting_room.carrying import carry
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor
@@ -141,6 +143,82 @@ async def test_who_left_the_line_does_not_stand_there_again(queues: Queues) -> N
         assert (await join(queues, ROOM, Joining(known.visitor_id, known)))[0].new
     found = [(await place(queues, ROOM, it))[0] for it in (newer, stays)]
     assert [(it.state, it.queue_number) for it in found] == [("waiting", 5), ("waiting", 4)]
+
+
+async def carried(
+    queues: Queues, known: PlaceClaims, to: PlaceClaims, *, replace: bool = False
+) -> PlaceClaims:
+    """The place goes over by a code; the token of whoever has it now, who sent the code twice."""
+    for _ in range(2):
+        code = CarryCode(f"code of {known.visitor_id}", ROOM, known.visitor_id, 0)
+        assert await carry(queues, code, to.visitor_id, replace=replace) == "carried"
+    return _token(*await join(queues, ROOM, Joining(to.visitor_id)))
+
+
+@pytest.mark.parametrize("own_end", [*ENDS, "gives it up waiting", "gives it up called"], ids=str)
+async def test_a_place_taken_over_survives_what_became_of_a_later_place_of_ones_own(
+    queues: Queues, own_end: End | str
+) -> None:
+    senders = await crowd(queues, len(ENDS))
+    own = await crowd(queues, len(ENDS))  # whose numbers are higher
+    if own_end != "gives it up waiting":
+        await call(queues, 2 * len(ENDS))
+    if callable(own_end):
+        for known in own:
+            await own_end(queues, known)
+        await look(queues)
+        await wipe(queues)
+        for sender in senders:
+            await place(queues, ROOM, sender)
+    taken = [
+        await carried(queues, sender, known, replace=isinstance(own_end, str))
+        for sender, known in zip(senders, own, strict=True)
+    ]
+    assert [it.queue_number for it in taken] == [it.queue_number for it in senders]
+    for _ in range(2):
+        await wipe(queues)
+        for sender, before, now in zip(senders, own, taken, strict=True):
+            assert await told(queues, sender) == {"left"}
+            assert not await told(queues, before) & {"waiting", "called", "active"}
+            found = (await place(queues, ROOM, now))[0]
+            assert (found.state in ("called", "waiting"), found.queue_number) == (True, now.queue_number)
+    for known in taken:
+        await leave(queues, ROOM, known)
+    await look(queues)
+    await wipe(queues)
+    for token in (*taken, *own):
+        assert not await told(queues, token) & {"waiting", "called", "active"}
+
+
+async def test_a_place_taken_over_ends_for_good(queues: Queues) -> None:
+    senders, own = await crowd(queues, len(ENDS)), await crowd(queues, len(ENDS))
+    await call(queues, 2 * len(ENDS))
+    for known in own:
+        await leave(queues, ROOM, known)
+    await look(queues)
+    for end, sender, known in zip(ENDS, senders, own, strict=True):
+        await end(queues, await carried(queues, sender, known))
+    await look(queues)
+    await wipe(queues)
+    for sender, known in zip(senders, own, strict=True):
+        for token in (
+            known,
+            PlaceClaims(ROOM, known.visitor_id, sender.queue_number, known.epoch, quantity=2),
+        ):
+            assert not await told(queues, token) & {"waiting", "called", "active"}
+
+
+async def test_a_place_that_came_back_is_there_after_a_wipe(queues: Queues) -> None:
+    ann, bob = await crowd(queues, 2)
+    await leave(queues, ROOM, bob)
+    away = await carried(queues, ann, bob)
+    await look(queues)
+    home = await carried(queues, away, ann)
+    await look(queues)
+    await wipe(queues)
+    assert await told(queues, away) == {"left"}
+    assert (await place(queues, ROOM, home))[0].state == "waiting"
+    assert home.queue_number == ann.queue_number
 
 
 async def test_a_pre_queue_is_left_for_good(stores: Stores) -> None:

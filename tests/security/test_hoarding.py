@@ -11,7 +11,7 @@ import pytest
 from app.core.model import VisitorId
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.scripts import room
+from app.store.scripts import carrying, room
 from app.store.scripts.room import JoinRecord
 from tests.routes.conftest import Web, bearer, code, served
 from tests.support.builders import KEYS, NOW, Client, a_room, joining, stock
@@ -208,7 +208,7 @@ async def test_however_a_call_ends_the_next_of_the_address_is_called(redis: Clie
     if end == "claim":
         await claim(redis, first)
     elif end == "carry":
-        await room.carry(redis, KEYS, "code", VisitorId(first), VisitorId("elsewhere"), now_ms=NOW)
+        await carrying.carry(redis, KEYS, "code", VisitorId(first), VisitorId("elsewhere"), now_ms=NOW)
     elif end != "no_show":
         await getattr(room, end)(redis, KEYS, VisitorId(first), now_ms=NOW)
     assert (await tick(redis, now_ms)).calls == (0 if end == "carry" else 1)

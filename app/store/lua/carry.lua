@@ -1,16 +1,20 @@
--- Moves a place to another visitor, who has it from then on instead of whoever had it; by each code once.
--- Queue number and claim window stay as they are. Who is inside stays where they are, and so does who holds
--- or bought tickets, whose limit goes with the visitor.
+-- Moves a place to another visitor, who has it from then on instead of whoever had it; by each code once, and
+-- while they have it the same again is no other move. Queue number and claim window stay as they are. Who is
+-- inside stays where they are, and so does who holds or bought tickets, whose limit goes with the visitor.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted
 -- KEYS allowance, carried, networks, renewed
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num
 -- USES leaving, networks, room, turns, wanted
--- REPLY unknown | carried|used|absent|inside|removed|has_place|restoring
+-- REPLY unknown | used|absent|inside|removed|has_place|restoring | carried|again number given_up (the number
+-- REPLY of the place they had instead; 0: none)
 if not read_room() then return { 'unknown' } end
 redis.call('ZREMRANGEBYSCORE', carried, '-inf', now_ms)
 
-local function refusal(word, theirs)
-  if redis.call('ZSCORE', carried, code_id) then return 'used' end
+local function move_of(number) return string.format('%s %s %.0f', code_id, to_id, number) end
+local function refusal(word, theirs, their_number)
+  if redis.call('ZSCORE', carried, code_id) then
+    return theirs and redis.call('ZSCORE', carried, move_of(their_number)) and 'again' or 'used'
+  end
   if c.restoring == 1 then return 'restoring' end
   if redis.call('SISMEMBER', removed, to_id) == 1 then return 'removed' end
   if not word then return 'absent' end
@@ -44,15 +48,16 @@ local function move(word, number)
 end
 
 local word, number = find_place(visitor_id)
-local theirs = find_place(to_id)
-local reply = refusal(word, theirs)
+local theirs, their_number = find_place(to_id)
+local reply = refusal(word, theirs, their_number)
 if not reply then
   give_up_place(to_id, theirs)
   redis.call('ZREM', ended, to_id)
   redis.call('HDEL', endings, to_id)
   move(word, number)
-  redis.call('ZADD', carried, now_ms + ttl_ms, code_id)
+  redis.call('ZADD', carried, now_ms + ttl_ms, code_id, now_ms + ttl_ms, move_of(number))
   redis.call('PEXPIRE', carried, ttl_ms)
 end
 if m.changed then save_meter() end
-return { reply or 'carried' }
+if reply then return { reply, their_number or 0, 0 } end
+return { 'carried', number, their_number or 0 }

@@ -10,16 +10,15 @@ from itertools import chain
 from typing import Any, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
-from app.core.handover import CARRY_TTL_S
 from app.core.model import Blocked, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts.loader import call, call_each
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
-CHECKED = (
-    -1
-)  # what `known_epoch` says of an older token when Postgres was asked how the visitor's places ended
+# What `known_epoch` says of an older token when Postgres was asked how the visitor's places ended, and if it
+# says that this one was carried to them and has not.
+CHECKED, CARRIED = -1, -2
 NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that needs one answers no_draw
 
 _STATES = frozenset(get_args(PlaceState))
@@ -28,7 +27,6 @@ _REFUSALS = frozenset(
     "too_many away crowd".split()
 )
 _ENDINGS = frozenset("left done expired no_show absent".split())
-_CARRIED = frozenset("carried used absent inside removed has_place restoring".split())
 _BLOCKED = frozenset(get_args(Blocked))
 HEAD = 16  # values of `include/room.lua`'s head
 _WIDTH = 6  # values a record
@@ -244,34 +242,6 @@ async def leave(
     answer = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
     reply = loaded(answer)
     return known(reply[0], _ENDINGS)
-
-
-async def carry(
-    redis: RedisClient,
-    keys: RoomKeys,
-    code_id: str,
-    visitor_id: VisitorId,
-    to_id: VisitorId,
-    *,
-    draw: int | str = NO_DRAW,
-    replace: bool = False,
-    ttl_ms: int = CARRY_TTL_S * 1000,
-    now_ms: int = REDIS_TIME,
-) -> str:
-    """The place of a visitor is another's from now on; `carried`, or why it is not."""
-    answer = await call(
-        redis,
-        "carry",
-        keys,
-        code_id=code_id,
-        visitor_id=visitor_id,
-        to_id=to_id,
-        draw=draw,
-        replace=int(replace),
-        ttl_ms=ttl_ms,
-        now_ms=now_ms,
-    )
-    return known(loaded(answer)[0], _CARRIED)
 
 
 async def remove(

@@ -13,7 +13,10 @@ async def insert_ended(queries: Queries, room_id: RoomId, endings: Sequence[Endi
     """Keep how these places ended, of each visitor the latest; without sessions, whose rows tell it."""
     await queries.execute(
         """
-        WITH room AS (SELECT room_id FROM rooms WHERE room_id = $1 FOR KEY SHARE)
+        WITH room AS (SELECT room_id FROM rooms WHERE room_id = $1 FOR KEY SHARE),
+        carried AS (UPDATE carried_places AS it SET ended = true
+            FROM unnest($2::text[], $4::bigint[]) AS gone (visitor_id, queue_number)
+            WHERE it.room_id = $1 AND it.visitor_id = gone.visitor_id AND it.queue_number = gone.queue_number)
         INSERT INTO ended_places AS was (room_id, visitor_id, ended_as, queue_number)
         SELECT room.room_id, it.visitor_id, it.ended_as, it.queue_number
         FROM room, unnest($2::text[], $3::text[], $4::bigint[]) AS it (visitor_id, ended_as, queue_number)

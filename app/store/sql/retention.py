@@ -23,6 +23,7 @@ _PAST = {
     "calls": "called_at < now() - interval '2 days'",
     "drawn_places": _LONG_CLOSED,
     "ended_places": _LONG_CLOSED,
+    "carried_places": _LONG_CLOSED,
     "job_parts": "job_id IN (SELECT job_id FROM jobs WHERE ended_at < now() - interval '1 day')",
     "job_items": "job_id IN (SELECT job_id FROM jobs WHERE ended_at < now() - interval '7 days')",
     "jobs": "ended_at < now() - interval '7 days' AND NOT EXISTS (SELECT FROM job_items "

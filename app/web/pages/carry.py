@@ -21,7 +21,7 @@ from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid, RateLimited
 from app.core.handover import CarryCode
 from app.core.model import RoomId, VisitorId
-from app.waiting_room import queue
+from app.waiting_room import carrying
 from app.web.http.cookies import WITHOUT_TOKEN
 from app.web.http.routes import Request
 from app.web.pages.form_fields import read_form, redirect_to
@@ -85,7 +85,7 @@ async def _carried(request: Request, code: CarryCode, to_id: VisitorId, *, repla
         return "absent"
     if code.visitor_id == to_id:
         return "used"  # it is theirs already
-    return await queue.carry(request.app.queues, code, to_id, replace=replace)
+    return await carrying.carry(request.app.queues, code, to_id, replace=replace)
 
 
 async def _page(request: Request, problem: str = "", code: str = "") -> Response:

@@ -7,9 +7,9 @@ local function standing(visitor_id, draw, number, epoch, quantity)
   if redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed', math.max(0, number) end
   local word, its_number, ahead, deadline_ms = find_place(visitor_id)
   if word then return word, its_number, ahead, deadline_ms end
-  local ending, ended_number = ending_of(visitor_id)
-  if ending and (epoch >= c.epoch or number <= ended_number) then return ending, math.max(0, number) end
   word, its_number, ahead, deadline_ms = place_back(visitor_id, draw, number, epoch, quantity)
   if word then return word, its_number, ahead, deadline_ms end
+  local ending, ended_number = ending_of(visitor_id)
+  if ending and (epoch >= c.epoch or number <= ended_number) then return ending, math.max(0, number) end
   return (number > 0 and epoch < c.epoch) and 'no_show' or 'absent', math.max(0, number)
 end

@@ -1,0 +1,52 @@
+"""The script that moves a place to another visitor, as a typed function."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.core.clock import REDIS_TIME
+from app.core.handover import CARRY_TTL_S
+from app.core.model import VisitorId
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.scripts.loader import call
+from app.store.scripts.room import NO_DRAW, known, loaded
+
+_CARRIED = frozenset("carried again used absent inside removed has_place restoring".split())
+
+
+class Carried(NamedTuple):
+    """What became of a place that was to be carried; `again`: it is theirs by this very code already."""
+
+    word: str
+    number: int
+    given_up: int  # the number of the place they had instead; 0: none, or it had no number yet
+
+
+async def carry(
+    redis: RedisClient,
+    keys: RoomKeys,
+    code_id: str,
+    visitor_id: VisitorId,
+    to_id: VisitorId,
+    *,
+    draw: int | str = NO_DRAW,
+    replace: bool = False,
+    ttl_ms: int = CARRY_TTL_S * 1000,
+    now_ms: int = REDIS_TIME,
+) -> Carried:
+    """The place of a visitor is another's from now on, or why it is not."""
+    answer = await call(
+        redis,
+        "carry",
+        keys,
+        code_id=code_id,
+        visitor_id=visitor_id,
+        to_id=to_id,
+        draw=draw,
+        replace=int(replace),
+        ttl_ms=ttl_ms,
+        now_ms=now_ms,
+    )
+    word, number, given_up = loaded(answer)
+    return Carried(known(word, _CARRIED), number, given_up)

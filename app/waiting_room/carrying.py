@@ -1,0 +1,47 @@
+"""A place goes to another browser by a code, for good: also when Redis is lost while its token lives."""
+
+from __future__ import annotations
+
+from app.core.errors import Restoring
+from app.core.handover import CarryCode
+from app.core.model import VisitorId
+from app.store.away import stores_answer
+from app.store.keys import RoomKeys
+from app.store.scripts import carrying
+from app.store.scripts.carrying import Carried
+from app.store.scripts.restoring import EndingRecord
+from app.store.sql.carried_places import insert_carried
+from app.store.sql.ended_places import insert_ended
+from app.waiting_room.queue import Queues, draw_for
+
+
+async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
+    """Give the place of a code to another visitor: `carried`, `used`, `absent` (there is no such place),
+    `inside` (one of the two is, or has tickets), `removed`, or `has_place` (they have one; not to `replace`).
+
+    Raises RoomNotFound, Restoring, StoreUnavailable: then it may have been carried, and the same again tells.
+    """
+    room_id, from_id, keys = code.room_id, code.visitor_id, RoomKeys(code.room_id)
+    with stores_answer():
+        draw = draw_for(await queues.loaded_rooms.get(room_id), to_id)
+        redis, ids = queues.stores.redis, (code.code_id, from_id, to_id)
+        carried = await queues.loaded_rooms.when_loaded(
+            room_id, lambda: carrying.carry(redis, keys, *ids, draw=draw, replace=replace)
+        )
+        if carried.word in ("carried", "again"):
+            await _keep(queues, code, to_id, carried)
+            return "carried"
+    if carried.word == "restoring":
+        raise Restoring
+    return carried.word
+
+
+async def _keep(queues: Queues, code: CarryCode, to_id: VisitorId, carried: Carried) -> None:
+    if not carried.number:
+        return  # in a lottery before the draw: joining again would give the same place
+    ended = [EndingRecord(code.visitor_id, "left", carried.number)]
+    if carried.given_up:
+        ended.append(EndingRecord(to_id, "left", carried.given_up))
+    async with queues.stores.postgres.acquire() as connection, connection.transaction():
+        await insert_ended(connection, code.room_id, ended)
+        await insert_carried(connection, code.room_id, code.visitor_id, to_id, carried.number)
