@@ -5,6 +5,7 @@ Names of options are those of each project's documentation; `tests/browser/test_
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,10 @@ def test_the_worker_of_cloudflare_is_there_and_is_told_what_it_reads() -> None:
     code = worker.read_text()
     assert all(f"env.{name}" in code for name in said["vars"])
     assert said["vars"]["FAIRGATE_ROOM"] == ROOM
+
+
+def test_wordpress_is_told_what_its_plugin_reads() -> None:
+    said = re.findall(r"define\('(\w+)'", (FILES / "wordpress" / "wp-config.php").read_text())
+    plugin = (ROOT / "clients" / "php" / "wordpress" / "fairgate-gate" / "fairgate-gate.php").read_text()
+    assert said
+    assert all(f"defined('{name}')" in plugin for name in said)

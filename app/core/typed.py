@@ -10,6 +10,19 @@ _SPACES = re.compile(r"\s+")
 _NUMBER = r"0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,2}( \d{3})+"
 _WHOLE = re.compile(_NUMBER, re.ASCII)
 _AMOUNT = re.compile(rf"(?P<whole>{_NUMBER})[.,](?P<part>\d+)", re.ASCII)
+_DURATION = re.compile(rf"(?P<count>{_NUMBER}) ?(?P<unit>[a-z]*)", re.ASCII)
+_UNITS = {  # in seconds, the largest first
+    "day": 86_400,
+    "hour": 3600,
+    "min": 60,
+    "s": 1,
+}
+_SPELLINGS = {
+    "": "s", "sec": "s", "second": "s", "seconds": "s",
+    "m": "min", "minute": "min", "minutes": "min",
+    "h": "hour", "hours": "hour",
+    "d": "day", "days": "day",
+}  # fmt: skip
 _IN_A_CODE = re.compile(r"[\s\u00ad\u2010-\u2015\u2212-]+")
 
 
@@ -51,6 +64,21 @@ def amount(text: str, scale: int) -> int | None:
         return None
     units = whole_number(parts["whole"])
     return None if units is None else units * 10**scale + int(part.ljust(scale, "0"))
+
+
+def duration(text: str) -> int | None:
+    """A length of time in seconds: 90, 90 s, 10 min, 2 hours, 1 day. None for anything else."""
+    found = _DURATION.fullmatch(_plain(text).lower())
+    unit = _UNITS.get(_SPELLINGS.get(found["unit"], found["unit"])) if found else None
+    count = whole_number(found["count"]) if found else None
+    return None if unit is None or count is None else count * unit
+
+
+def duration_text(seconds: int) -> str:
+    """The shortest text that `duration` reads as so many seconds: 10 min."""
+    unit, size = next((it for it in _UNITS.items() if seconds and seconds % it[1] == 0), ("s", 1))
+    count = seconds // size
+    return f"{count} {unit}{'s' if unit in ('day', 'hour') and count != 1 else ''}"
 
 
 def _plain(text: str) -> str:

@@ -1,13 +1,13 @@
-// The list of sales, read again every few seconds while it is looked at and nothing in it has the focus.
+// What moves on a page, read again every few seconds while it is looked at and nothing in it has the focus.
 import { within } from "./calls.js";
 
-const EVERY_MS = 5000;
 const list = () => document.querySelector("[data-live-list]");
+const EVERY_MS = Number(list().dataset.everyMs ?? 5000), WITHIN_MS = 5000;
 
 setInterval(async () => {
   if (document.hidden || list().contains(document.activeElement)) return;
-  const response = await fetch(location.href, { signal: within(EVERY_MS) }).catch(() => null);
+  const response = await fetch(location.href, { signal: within(WITHIN_MS) }).catch(() => null);
   if (!response?.ok) return;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-live-list]");
-  if (fresh) list().replaceWith(fresh);
+  if (fresh && fresh.innerHTML !== list().innerHTML) list().replaceWith(fresh);
 }, EVERY_MS);

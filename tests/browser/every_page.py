@@ -15,6 +15,7 @@ from playwright.async_api import Page, Route, expect
 from tests.browser.booking_pages import BOOKING
 from tests.browser.conftest import Product
 from tests.browser.console_pages import STAFF
+from tests.browser.site_pages import SITES
 from tests.browser.steps import heading, joined
 
 Walk = Callable[[Page, Product], Awaitable[None]]
@@ -194,4 +195,4 @@ async def arabic(page: Page, product: Product) -> None:
 
 
 COCKPIT: list[Walk] = [sign_in, all_sales, cockpit, sign_ins, new_sale, wrong_sale]
-EVERY_PAGE: list[Walk] = [*FANS, look_of_a_sale, arabic, *BOOKING, *COCKPIT, *STAFF]
+EVERY_PAGE: list[Walk] = [*FANS, look_of_a_sale, arabic, *BOOKING, *COCKPIT, *STAFF, *SITES]

@@ -62,6 +62,7 @@ KNOWN: dict[str, list[Known]] = {
     "read_email": [Known(200)],
     "confirm_email": [Known(204, body={"code": ""})],
     "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
+    "preview_gate": [Known(200, ids={"room_id": "hall"}, body={"url": "https://shop.example/cart"})],
     "gate": [Known(204, "booking"), Known(302, ids={"room_id": "hall"}, headers=HTML)],
     "site_gate": [Known(204, headers={"X-Original-URL": "https://nowhere.example/"})],
     "set_sites": [Known(200, body={"sites": [{"host": "shop.example", "room_id": "hall"}]})],

@@ -82,11 +82,14 @@ FORMS_ELSEWHERE = {
     *("change_role", "make_key", "end_key"),
     "sign_out_user",  # tests/routes/test_sign_in.py
     *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
+    "show_preview",  # it changes nothing: tests/routes/test_gate_preview.py
+    *("make_site", "save_gate", "save_knownuser", "remove_knownuser", "push_config"),  # test_console_sites.py
     *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order"}  # test_api_keys.py, test_orders.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
+ELSEWHERE |= {"preview_gate"}  # it changes nothing: test_gate_preview.py
 ELSEWHERE |= {"delete_knownuser", "push_knownuser"}  # test_knownuser.py; the second changes nothing of ours
 CHANGES = [
     it

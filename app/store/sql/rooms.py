@@ -109,10 +109,21 @@ _PUBLIC = (
 )
 
 
-async def select_rooms(queries: Queries, *, public_only: bool, limit: int, offset: int) -> list[Room]:
-    """One page of all rooms, or of the public ones: those that are not closed first, then by room_id."""
+_OF_EVENT = "EXISTS (SELECT FROM events WHERE events.room_id = r.room_id)"
+
+
+def _where(public_only: bool, of_event: bool | None) -> str:
+    kinds = {None: "true", True: _OF_EVENT, False: f"NOT {_OF_EVENT}"}
+    return f"WHERE {kinds[of_event]}{f' AND {_PUBLIC}' if public_only else ''}"
+
+
+async def select_rooms(
+    queries: Queries, *, public_only: bool, of_event: bool | None = None, limit: int, offset: int
+) -> list[Room]:
+    """One page of all rooms, or of the public ones, with an event or without: those that are not closed
+    first, then by room_id."""
     rows = await queries.fetch(
-        f"SELECT {_COLUMNS} {_FROM} {f'WHERE {_PUBLIC}' if public_only else ''} "
+        f"SELECT {_COLUMNS} {_FROM} {_where(public_only, of_event)} "
         "ORDER BY r.state = 'closed', r.room_id LIMIT $1 OFFSET $2",
         limit,
         offset,
@@ -120,10 +131,9 @@ async def select_rooms(queries: Queries, *, public_only: bool, limit: int, offse
     return [_row(row).room for row in rows]
 
 
-async def count_rooms(queries: Queries, *, public_only: bool) -> int:
-    """How many rooms there are, or public ones."""
-    where = f"WHERE {_PUBLIC}" if public_only else ""
-    count: int = await queries.fetchval(f"SELECT count(*) FROM rooms r {where}")
+async def count_rooms(queries: Queries, *, public_only: bool, of_event: bool | None = None) -> int:
+    """How many of these rooms there are."""
+    count: int = await queries.fetchval(f"SELECT count(*) FROM rooms r {_where(public_only, of_event)}")
     return count
 
 

@@ -22,7 +22,7 @@ from app.web.api import (
     stats,
     webhooks,
 )
-from app.web.gate import forward_auth, knownuser, sessions, sites
+from app.web.gate import forward_auth, knownuser, preview, sessions, sites
 from app.web.http.routes import ENDPOINTS, Endpoint
 
 _MODULES = (
@@ -41,6 +41,7 @@ _MODULES = (
     password_resets,
     room_admin,
     sessions,
+    preview,
     knownuser,
     stats,
     audit,

@@ -41,6 +41,7 @@ from app.web.pages.render import respond
 NAVIGATION = {  # the sections in their order; one is shown once there is a page at its address
     "Sales": "/admin",
     "New sale": "/admin/sales/new",
+    "Sites": "/admin/sites",
     "Orders": "/admin/orders",
     "Jobs": "/admin/jobs",
     "Mail": "/admin/mail",

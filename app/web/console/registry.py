@@ -7,14 +7,19 @@ from quart import Quart
 from app.web.console import (
     audit,
     cockpit,
+    connect,
+    gate_preview,
+    gate_settings,
     health,
     jobs,
     keys,
+    knownuser,
     mail,
     orders,
     rooms,
     sale,
     sign_in,
+    sites,
     theme,
     users,
     webhooks,
@@ -25,6 +30,7 @@ from app.web.console.sign_in import register_sign_in
 
 MODULES = (
     *(rooms, cockpit, sale, orders, mail, webhooks),
+    *(sites, connect, gate_settings, gate_preview, knownuser),
     audit,
     jobs,
     *(users, keys, health, sign_in, theme),

@@ -1,4 +1,4 @@
-"""The console's first page: all rooms with their live numbers."""
+"""The console's first page: all sales with their live numbers. Rooms of their own are in `sites`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.web.pages.render import respond
 
 
 class RoomsPage(msgspec.Struct, frozen=True):
-    """One page of all rooms, those that are not closed first."""
+    """One page of all sales, those that are not closed first."""
 
     staff: Staff
     rooms: list[tuple[Room, RoomStatus]]
@@ -27,10 +27,12 @@ class RoomsPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin", section="Sales")
 async def rooms(request: Request, staff: Staff) -> Response:
-    """The rooms."""
+    """The sales."""
     fields, queues = filters_of(request), request.app.queues
     number = page_number(fields)
-    found = await room_lists.page(queues, False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
-    total = await room_lists.count(queues, False)
+    found = await room_lists.page(
+        queues, False, of_event=True, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    )
+    total = await room_lists.count(queues, False, of_event=True)
     more, address = number * PER_PAGE < total, to_page(request, fields)
     return respond("console/rooms.html", RoomsPage(staff, found, total, number, more, address))

@@ -1,0 +1,90 @@
+"""How a site is connected: what to copy where, and whether its first request has come."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+import msgspec
+from quart import Response
+
+from app.core.formats import HOST
+from app.core.model import Room, RoomId, RoomStatus
+from app.gate import snippets
+from app.gate.snippets import KINDS, WAYS, File, Kind, Site, Way
+from app.waiting_room import queue
+from app.web.console.frame import console_page
+from app.web.console.query import filters_of
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.render import respond
+
+USUAL = "nginx"
+
+
+class ConnectForm(msgspec.Struct, frozen=True):
+    """Where the proxy reaches Fairgate and the site, as they were typed, and what is wrong with it."""
+
+    values: dict[str, str]
+    wrong: dict[str, str] = {}
+
+
+class ConnectPage(msgspec.Struct, frozen=True):
+    """One way to connect one site."""
+
+    staff: Staff
+    room: Room
+    status: RoomStatus
+    form: ConnectForm
+    way: Way
+    files: list[tuple[File, str]]
+    public_url: str
+    named: bool  # Fairgate has been told its own name
+    trusts: bool  # and whose word it may believe about visitors
+    kinds: ClassVar[dict[Kind, str]] = KINDS
+    ways: ClassVar[dict[str, Way]] = WAYS
+
+
+@console_page("/admin/rooms/<room_id>/connect", section="Sites")
+async def connect(request: Request, staff: Staff) -> Response:
+    """What to copy, and whether a request of the site has come yet."""
+    room, status = await queue.status(request.app.queues, RoomId(request.params["room_id"]))
+    fields, settings = filters_of(request), request.app.settings
+    way = WAYS.get(fields.get("with", ""), WAYS[USUAL])
+    form = _form(fields, request)
+    site = Site(
+        room_id=room.room_id,
+        target_url=room.settings.target_url,
+        public_url=_public_url(request),
+        fairgate=form.values["fairgate"] if not form.wrong else snippets.FAIRGATE,
+        origin=form.values["origin"] if not form.wrong else snippets.ORIGIN,
+    )
+    page = ConnectPage(
+        staff=staff,
+        room=room,
+        status=status,
+        form=form,
+        way=way,
+        files=snippets.filled(way, site),
+        public_url=site.public_url,
+        named=bool(settings.public_url),
+        trusts=bool(settings.trusted_proxies),
+    )
+    return respond("console/connect.html", page, 422 if form.wrong else 200)
+
+
+def _form(fields: dict[str, str], request: Request) -> ConnectForm:
+    """The two addresses: what was typed, else where Fairgate is asked now by http, and what the files say."""
+    scheme, _, here = _public_url(request).partition("://")
+    values = {
+        "fairgate": fields.get("fairgate", here if scheme == "http" else snippets.FAIRGATE),
+        "origin": fields.get("origin", snippets.ORIGIN),
+    }
+    problem = "must be a host name, perhaps with a port, such as 10.0.0.5:8080"
+    return ConnectForm(values, {name: problem for name, it in values.items() if not re.match(HOST, it)})
+
+
+def _public_url(request: Request) -> str:
+    """Fairgate's own address; the usual one where a browser says something strange in `Host`."""
+    found = request.origin()
+    return found if re.match(HOST, found.partition("://")[2]) else snippets.PUBLIC

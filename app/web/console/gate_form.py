@@ -1,0 +1,116 @@
+"""The form of a site's room: from its fields to a change of settings, and from settings to its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from app.core import typed
+from app.core.errors import ValidationFailed
+from app.core.model import BypassRule, RoomSettings
+
+TEXTS = ("name", "target_url", "gate_mode", "gate_fail")
+NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
+TIMES = ("session_ttl_s", "session_max_s", "claim_window_s")
+BOXES = ("session_renews", "pass_ip_bound", "public", "verified_crawlers", "json_response_enabled")
+MAY_BE_NONE = ("active_visitors_max", "session_max_s")
+RULE = BypassRule.__struct_fields__
+RULES_MAX = 50
+BLANK_ROWS = 2
+
+
+@dataclass
+class GateForm:
+    """What was typed, the settings it comes to, and what is wrong, by field."""
+
+    values: dict[str, str]
+    patch: dict[str, Any] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    def rows(self) -> int:
+        """How many rules to show: those there are, and some to fill in."""
+        used = sum(1 for i in range(RULES_MAX) if any(self.values.get(f"bypass-{i}-{it}") for it in RULE))
+        return min(RULES_MAX, used + BLANK_ROWS)
+
+    def refused(self, refusal: ValidationFailed) -> None:
+        """Note what the settings say is wrong."""
+        for it in refusal.members["errors"]:
+            name = it["field"].replace("[", "-").replace("]", "").replace(".", "-")
+            self.wrong["allowed_return_hosts" if name.startswith("allowed_return_hosts") else name] = it[
+                "message"
+            ]
+
+
+def read(sent: Mapping[str, str]) -> GateForm:
+    """The form as it was sent."""
+    form = GateForm({name: it.strip() for name, it in sent.items()})
+    values = form.values
+    form.patch |= {name: values.get(name, "") for name in TEXTS}
+    form.patch |= {name: _number(form, name) for name in NUMBERS}
+    form.patch |= {name: _time(form, name) for name in TIMES}
+    form.patch |= {name: name in values for name in BOXES}
+    form.patch["allowed_return_hosts"] = values.get("allowed_return_hosts", "").replace(",", " ").split()
+    form.patch["bypass"] = _rules(values)
+    return form
+
+
+def shown(settings: RoomSettings) -> GateForm:
+    """The form of the settings as they are."""
+    values = {name: str(getattr(settings, name)) for name in TEXTS}
+    for name in (*NUMBERS, *TIMES):
+        value = getattr(settings, name)
+        text = typed.duration_text(value) if name in TIMES and value is not None else value
+        values[name] = "" if value is None else str(text)
+    values |= {name: "on" for name in BOXES if getattr(settings, name)}
+    values["allowed_return_hosts"] = "\n".join(settings.allowed_return_hosts)
+    for i, rule in enumerate(settings.bypass):
+        values |= {f"bypass-{i}-{name}": getattr(rule, name) for name in RULE}
+    return GateForm(values)
+
+
+def said(rule: BypassRule) -> str:
+    """A rule in words: path begins with /healthz, method GET."""
+    labels = {
+        "path_prefix": "path begins with",
+        "path_regex": "path matches",
+        "method": "method",
+        "cidr": "network",
+        "cookie": "has the cookie",
+        "user_agent_contains": "user agent contains",
+    }
+    told = {name: it for name, it in msgspec.structs.asdict(rule).items() if it}
+    if header := told.pop("header", ""):
+        told["header"] = f"{header}: {told.pop('value', '')}"
+        labels["header"] = "header"
+    return ", ".join(f"{labels[name]} {it}" for name, it in told.items())
+
+
+def _rules(values: dict[str, str]) -> list[dict[str, str]]:
+    """The rules in which something is written; moved up, so that row i is rule i."""
+    found = []
+    for i in range(RULES_MAX):
+        row = {name: values.pop(f"bypass-{i}-{name}", "") for name in RULE}
+        if any(row.values()):
+            row["method"] = row["method"].upper()
+            found.append(row)
+    for i, row in enumerate(found):
+        values.update({f"bypass-{i}-{name}": it for name, it in row.items()})
+    return [{name: it for name, it in row.items() if it} for row in found]
+
+
+def _number(form: GateForm, name: str) -> int | None:
+    return _read(form, name, typed.whole_number(form.values.get(name, "")), "enter a whole number")
+
+
+def _time(form: GateForm, name: str) -> int | None:
+    seconds = typed.duration(form.values.get(name, ""))
+    return _read(form, name, seconds, "enter a time such as 90 s or 10 min")
+
+
+def _read(form: GateForm, name: str, value: int | None, problem: str) -> int | None:
+    if value is None and (form.values.get(name) or name not in MAY_BE_NONE):
+        form.wrong[name] = problem
+    return value

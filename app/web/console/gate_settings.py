@@ -1,0 +1,58 @@
+"""The settings of a site's room in the console: its gate, its sessions, who passes without a turn."""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Response
+
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import Room, RoomId, RoomStatus
+from app.waiting_room import control, queue
+from app.web.console import gate_form
+from app.web.console.frame import console_form, console_page
+from app.web.console.gate_form import GateForm
+from app.web.console.query import filters_of
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.form_fields import redirect_to
+from app.web.pages.render import respond
+
+
+class GatePage(msgspec.Struct, frozen=True):
+    """The form with what is set, or what was typed and what is wrong with it."""
+
+    staff: Staff
+    room: Room
+    status: RoomStatus
+    form: GateForm
+    saved: bool = False
+    overtaken: bool = False  # somebody changed the room while the form was filled in
+
+
+@console_page("/admin/rooms/<room_id>/gate", section="Sites")
+async def gate_settings(request: Request, staff: Staff) -> Response:
+    """The settings as they are."""
+    room, status = await queue.status(request.app.queues, _room_id(request))
+    page = GatePage(staff, room, status, gate_form.shown(room.settings), "saved" in filters_of(request))
+    return respond("console/gate.html", page)
+
+
+@console_form("/admin/rooms/<room_id>/gate", section="Sites")
+async def save_gate(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Save them all, or nothing."""
+    room, status = await queue.status(request.app.queues, _room_id(request))
+    read, overtaken = gate_form.read(form), form.get("version") != str(room.version)
+    if not read.wrong and not overtaken:
+        try:
+            await control.configure(request.app.queues, room.room_id, read.patch, by=staff.by)
+        except ValidationFailed as refusal:
+            read.refused(refusal)
+        else:
+            request.app.status_board.outdated(room.room_id)
+            return redirect_to(f"/admin/rooms/{room.room_id}/gate?saved=1")
+    page = GatePage(staff, room, status, read, overtaken=overtaken)
+    return respond("console/gate.html", page, Conflict.status if overtaken else ValidationFailed.status)
+
+
+def _room_id(request: Request) -> RoomId:
+    return RoomId(request.params["room_id"])

@@ -1,0 +1,166 @@
+"""A look at the gate without going through it: which rule decides about a request somebody describes."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from app.core import gate_preview
+from app.core.account import Account
+from app.core.errors import CredentialInvalid, Restoring, RoomNotFound, StoreUnavailable, ValidationFailed
+from app.core.formats import METHOD, NAME, TOKEN
+from app.core.gate_preview import Facts, Outcome, Rule
+from app.core.gating import Bypass, Visit, plain_path
+from app.core.model import BypassRule, Room, RoomId, RoomStatus
+from app.waiting_room import find_visitor
+from app.web.gate.addresses import ADDRESS_MAX, host_of, is_safe
+from app.web.gate.gate_request import GateQuery, GateRequest, gate_request, is_foreign
+from app.web.gate.passes import shown_by
+from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import OPERATOR
+
+HEADERS_MAX = 50
+VALUE_MAX = 4096
+OURS = ("x-original-url", "x-original-method", "x-forwarded-", "forwarded", "host")  # the proxy's to say
+AS_BROWSER = "text/html"
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request as a visitor would send it to the site. Without `Accept` a browser opens a page."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=ADDRESS_MAX)]
+    method: Annotated[str, Meta(min_length=1, pattern=METHOD)] = "GET"
+    headers: Annotated[
+        dict[
+            Annotated[str, Meta(min_length=1, pattern=TOKEN)],
+            Annotated[str, Meta(max_length=VALUE_MAX, pattern=NAME)],
+        ],
+        Meta(max_length=HEADERS_MAX),
+    ] = {}
+    client: Annotated[str, Meta(max_length=50)] = ""  # the visitor's address; "": none that a rule knows
+
+
+class PreviewStep(msgspec.Struct, frozen=True):
+    """A rule that was looked at, and what it says."""
+
+    rule: Rule
+    says: str
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate would do. The last of `steps` decides; `status` is what a proxy would be answered."""
+
+    outcome: Outcome
+    status: int
+    decided_by: Rule
+    bypass_rule: BypassRule | None  # the one that lets it pass
+    bypass_number: int | None  # from 1
+    steps: list[PreviewStep]
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/gate-preview",
+    tag="Staff: rooms",
+    auth=OPERATOR,
+    scope="rooms:read",
+    body=Described,
+    answers={200: Preview},
+    errors=(RoomNotFound, Restoring, StoreUnavailable),
+)
+async def preview_gate(request: Request, account: Account, body: Described) -> Response:
+    """Preview what the gate does with a request, and which rule decides. Nothing is changed or counted."""
+    return json_response(200, await preview(request, RoomId(request.params["room_id"]), body))
+
+
+async def preview(request: Request, room_id: RoomId, described: Described) -> Preview:
+    """The gate's decision. Raises RoomNotFound, ValidationFailed, Restoring, StoreUnavailable."""
+    shown = await request.app.status_board.read(room_id)
+    asking = _asking(request, room_id, described)
+    asked = gate_request(asking, GateQuery(), room_id, shown.room.settings)
+    facts = await _facts(asking, asked, shown.room, shown.status)
+    steps = gate_preview.trace(facts)
+    last = steps[-1]
+    assert last.outcome is not None
+    return Preview(
+        outcome=last.outcome,
+        status=_status(last.outcome, asked),
+        decided_by=last.rule,
+        bypass_rule=asked.settings.bypass[facts.rule - 1] if facts.rule else None,
+        bypass_number=facts.rule or None,
+        steps=[PreviewStep(it.rule, it.says) for it in steps],
+    )
+
+
+def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
+    """The sub-request that a proxy would send. Raises ValidationFailed."""
+    if not is_safe(described.url) or not host_of(described.url) or "://" not in described.url:
+        raise ValidationFailed("url", "must be an address that begins with http:// or https://")
+    if described.client:
+        try:
+            ip_address(described.client)
+        except ValueError:
+            raise ValidationFailed("client", "must be an IP address") from None
+    sent = {name.lower(): value for name, value in described.headers.items()}
+    said = {name.encode(): value.encode() for name, value in sent.items() if not name.startswith(OURS)}
+    said.setdefault(b"accept", AS_BROWSER.encode())
+    told = {b"x-original-url": described.url.encode(), b"x-original-method": described.method.encode()}
+    return msgspec.structs.replace(
+        request,
+        method="GET",
+        path=f"/v1/rooms/{room_id}/gate",
+        params={"room_id": room_id},
+        query=b"",
+        headers=said | told,
+        client=described.client,
+    )
+
+
+async def _facts(asking: Request, asked: GateRequest, room: Room, status: RoomStatus) -> Facts:
+    path = plain_path(asked.address) if asked.address else ""
+    rule = Bypass(room.settings.bypass).first(Visit(path, asked.method, asking.client, asking.headers))
+    shown = await shown_by(asking, asked.room_id, asked.settings)
+    turn = ""
+    if shown.visitor_id and not shown.inside:
+        found = await find_visitor.find(asking.app.stores, asked.room_id, shown.visitor_id)
+        turn = found[0].state if found else ""
+    return Facts(
+        mode=room.settings.gate_mode,
+        rules=len(room.settings.bypass),
+        rule=rule,
+        path_is_plain=bool(path),
+        inside=shown.inside is not None,
+        crawler=await _crawler(asking, asked) if not (rule or shown.inside) else "",
+        shown=shown.refusal.detail if shown.refusal else "",
+        final=shown.final,
+        foreign=is_foreign(asking, asked),
+        ticket=_ticket(asking, asked) if asked.ticket else "",
+        turn=turn,
+        crowd=gate_preview.crowd(status, room.settings),
+    )
+
+
+async def _crawler(asking: Request, asked: GateRequest) -> str:
+    """The crawler that DNS proves it to be; "" for none."""
+    return await asking.app.gate_rooms.crawlers.proved(asking) if asked.settings.verified_crawlers else ""
+
+
+def _ticket(asking: Request, asked: GateRequest) -> Literal["good", "bad"]:
+    """Whether a ticket is one for this room and host. Whether it was used before is not looked at."""
+    try:
+        ticket = asking.app.handover.read(asked.ticket, asked.now_s)
+    except CredentialInvalid:
+        return "bad"
+    fits = (ticket.room_id, ticket.host) == (asked.room_id, host_of(asked.back()))
+    return "good" if fits else "bad"
+
+
+def _status(outcome: Outcome, asked: GateRequest) -> int:
+    if outcome == "refused":
+        return 403
+    if outcome == "queues":
+        return 302 if asked.is_page else 401
+    return 302 if asked.ticket and asked.tidied and asked.back() else 204

@@ -1,0 +1,75 @@
+"""Ways to the console's pages of one site, and of all sites."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Product
+from tests.browser.console_pages import signed_in
+
+_numbers = itertools.count(1)
+RULES = [{"path_prefix": "/healthz"}, {"header": "X-Monitor", "value": "yes"}]
+
+
+async def a_site(product: Product, **settings: Any) -> str:
+    """A room of its own, open; where its pages are."""
+    room_id = f"site-{next(_numbers)}"
+    room = {
+        "name": "The shop with a name that is longer than a phone is wide",
+        "target_url": "https://shop.example/",
+    }
+    await product.staff("POST", "/v1/rooms", {"room_id": room_id, "bypass": RULES, **room, **settings})
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    return f"/admin/rooms/{room_id}"
+
+
+async def sites(page: Page, product: Product) -> None:
+    await a_site(product, public=False, gate_mode="queue_all")
+    await signed_in(page, product, "/admin/sites")
+
+
+async def new_site(page: Page, product: Product) -> None:
+    """With nothing filled in, which is wrong."""
+    await signed_in(page, product, "/admin/sites/new")
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+
+
+async def connect_site(page: Page, product: Product) -> None:
+    """By the way with the most files, and an address that cannot be."""
+    await signed_in(page, product, f"{await a_site(product)}/connect?with=haproxy")
+    await page.get_by_label("Where it reaches your site").fill("no host")
+    await page.get_by_role("button", name="Fill in").click()
+    await expect(page.locator(".wrong")).to_be_visible()
+
+
+async def site_settings(page: Page, product: Product) -> None:
+    """With a rule that cannot be, everything open."""
+    await signed_in(page, product, f"{await a_site(product)}/gate")
+    await page.get_by_label("Network", exact=True).first.fill("somewhere")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".wrong")).to_be_visible()
+    await page.evaluate("for (const it of document.querySelectorAll('details')) it.open = true")
+
+
+async def site_preview(page: Page, product: Product) -> None:
+    await signed_in(page, product, f"{await a_site(product)}/preview")
+    await page.get_by_text("Address, user agent and headers").click()
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.get_by_text("It is let in and gets a pass")).to_be_visible()
+
+
+async def site_knownuser(page: Page, product: Product) -> None:
+    """With a key that was made just now."""
+    at = await a_site(product)
+    await signed_in(page, product, f"{at}/knownuser")
+    await page.get_by_label("Customer id").fill(at.rpartition("/")[2])
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_label("Secret key", exact=True)).not_to_be_empty()
+    await page.get_by_text("Remove", exact=True).click()
+
+
+SITES = [sites, new_site, connect_site, site_settings, site_preview, site_knownuser]

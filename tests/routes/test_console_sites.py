@@ -1,0 +1,190 @@
+"""Sites in the console: a room of its own is made, connected, set, and speaks KnownUser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+
+from app.settings import Settings
+from tests.routes.conftest import Web, served
+from tests.routes.test_audit import rows
+
+SITE = {
+    "target_url": "https://shop.example/",
+    "admission_rate_per_minute": "1,200",
+    "active_visitors_max": "",
+    "with": "nginx",
+}
+Form = dict[str, str]
+
+
+async def sent(web: Web, path: str, fields: Form, role: Any = "operator") -> httpx.Response:
+    return await web.post(path, data=fields, headers=await web.staff(role))
+
+
+async def page(web: Web, path: str) -> str:
+    answer = await web.get(path, headers=await web.staff("operator"))
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def settings_of(web: Web, room_id: str) -> dict[str, Any]:
+    answer = await web.get(f"/v1/rooms/{room_id}/settings", headers=web.as_("operator"))
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def fields_of(text: str) -> Form:
+    """The fields of the page's form, as a browser would send them without a change."""
+    found = dict(re.findall(r'<input id="[\w-]+" name="([\w-]+)" value="([^"]*)"', text))
+    found |= {name: "on" for name in re.findall(r'type="checkbox" name="([\w-]+)" checked', text)}
+    found |= dict(re.findall(r'type="radio" name="([\w-]+)" value="(\w+)" checked', text))
+    found |= dict(re.findall(r'<textarea id="[\w-]+" name="([\w-]+)"[^>]*>([^<]*)<', text))
+    return found | dict(re.findall(r'type="hidden" name="([\w-]+)" value="([^"]*)"', text))
+
+
+async def test_a_site_is_made_open_private_and_listed_apart_from_sales(web: Web) -> None:
+    await web.event("gala")
+    made = await sent(web, "/admin/sites/new", SITE)
+    assert made.headers["location"] == "/admin/rooms/shop-example/connect?with=nginx"
+    found = await settings_of(web, "shop-example")
+    assert (found["name"], found["public"], found["session_renews"]) == ("shop.example", False, True)
+    assert (found["admission_rate_per_minute"], found["active_visitors_max"]) == (1200, None)
+    assert [it["action"] for it in await rows(web, "?kind=room&id=shop-example")] == ["open", "create"]
+    sites, sales = await page(web, "/admin/sites"), await page(web, "/admin")
+    assert "/admin/rooms/shop-example" in sites
+    assert "/admin/rooms/gala" not in sites
+    assert "/admin/rooms/shop-example" not in sales
+    assert "/admin/rooms/gala" in sales
+
+
+async def test_what_is_wrong_with_a_new_site_is_said_beside_its_field_and_nothing_is_made(web: Web) -> None:
+    await web.room("taken")
+    for field, change in (
+        ("target_url", {"target_url": ""}),
+        ("target_url", {"target_url": "https://a b/"}),
+        ("target_url", {"target_url": "javascript:alert(1)"}),
+        ("admission_rate_per_minute", {"admission_rate_per_minute": "many"}),
+        ("admission_rate_per_minute", {"admission_rate_per_minute": "99999999999"}),
+        ("active_visitors_max", {"active_visitors_max": "0"}),
+        ("room_id", {"room_id": "taken"}),
+        ("room_id", {"room_id": "No Slug"}),
+        ("with", {"with": "a miracle"}),
+    ):
+        refused = await sent(web, "/admin/sites/new", SITE | change)
+        assert refused.status_code == 422, change
+        assert f'id="{field}-wrong"' in refused.text, change
+        assert "Nothing was created" in refused.text
+    assert "/admin/rooms/taken" in await page(web, "/admin/sites")
+    assert "shop-example" not in await page(web, "/admin/sites")
+
+
+async def test_what_to_copy_has_the_sites_own_addresses_and_no_others(settings: Settings) -> None:
+    async with served(settings.model_copy(update={"public_url": "https://queue.example"})) as web:
+        await web.room("shop", target_url="https://shop.example/")
+        path = "/admin/rooms/shop/connect"
+        nginx = await page(web, f"{path}?with=nginx&fairgate=10.0.0.5:8080&origin=10.0.0.6")
+        assert "server 10.0.0.5:8080;" in nginx
+        assert "server 10.0.0.6;" in nginx
+        assert "server_name shop.example;" in nginx
+        express = await page(web, f"{path}?with=express")
+        assert "fairgate({ url: &#34;https://queue.example&#34;, room: &#34;shop&#34; })" in express
+        assert await page(web, f"{path}?with=nothing")
+        for odd in ("10.0.0.5;}", "a b", "<b>"):
+            refused = await web.get(
+                path, params={"with": "nginx", "fairgate": odd}, headers=await web.staff("operator")
+            )
+            assert refused.status_code == 422
+            assert "server 127.0.0.1:8080;" in refused.text
+            assert f"server {odd}" not in refused.text
+
+
+async def test_the_settings_are_saved_whole_or_not_at_all(web: Web) -> None:
+    await web.room("shop", target_url="https://shop.example/", session_max_s=5400, bypass=[{"method": "PUT"}])
+    path = "/admin/rooms/shop/gate"
+    before, shown = await settings_of(web, "shop"), await page(web, path)
+    form = fields_of(shown)
+    assert (await sent(web, path, form)).status_code == 303
+    assert await settings_of(web, "shop") == before  # what is shown is what is set
+    form = fields_of(await page(web, path)) | {
+        **{"gate_mode": "queue_all", "session_ttl_s": "15 min", "session_max_s": "", "public": "on"},
+        **{"allowed_return_hosts": "a.example, b.example:8443", "bypass-0-method": ""},
+        **{"bypass-2-path_prefix": "/health", "bypass-3-header": "X-A", "bypass-3-value": "b"},
+    }
+    saved = await sent(web, path, form)
+    assert saved.headers["location"] == f"{path}?saved=1"
+    found = await settings_of(web, "shop")
+    assert (found["gate_mode"], found["session_ttl_s"], found["session_max_s"]) == ("queue_all", 900, None)
+    assert found["allowed_return_hosts"] == ["a.example", "b.example:8443"]
+    told = [{name: it for name, it in rule.items() if it} for rule in found["bypass"]]
+    assert told == [{"path_prefix": "/health"}, {"header": "X-A", "value": "b"}]
+    form = fields_of(await page(web, path))
+    for field, change in (
+        ("session_ttl_s", {"session_ttl_s": "soon"}),
+        ("session_ttl_s", {"session_ttl_s": "1 s"}),
+        ("admission_rate_per_minute", {"admission_rate_per_minute": ""}),
+        ("target_url", {"target_url": "shop"}),
+        ("allowed_return_hosts", {"allowed_return_hosts": "a/b"}),
+        ("bypass-2-path_regex", {"bypass-5-path_regex": "("}),
+        ("bypass-2-cidr", {"bypass-2-cidr": "home"}),
+        ("bypass-1-header", {"bypass-1-header": ""}),
+        ("gate_mode", {"gate_mode": "sometimes"}),
+    ):
+        refused = await sent(web, path, form | change)
+        assert refused.status_code == 422, change
+        assert f'id="{field}-wrong"' in refused.text, change
+    assert await settings_of(web, "shop") == found
+    late = await sent(web, path, form | {"version": "1", "name": "Mine"})
+    assert (late.status_code, "somebody changed this room" in late.text) == (409, True)
+    assert 'value="Mine"' in late.text
+    assert await settings_of(web, "shop") == found
+
+
+async def test_the_preview_shows_which_rule_decides(web: Web) -> None:
+    rules = [{"header": "X-Monitor", "value": "yes"}]
+    await web.room("shop", target_url="https://shop.example/", bypass=rules)
+    path = "/admin/rooms/shop/preview"
+    asked = {"url": "https://shop.example/cart", "method": "GET", "as": "script"}
+    assert "It is let in and gets a pass" in (await sent(web, path, asked)).text
+    rule = await sent(web, path, asked | {"headers": "X-Monitor: yes"})
+    assert "Rule 1: header X-Monitor: yes." in rule.text
+    asked |= {"client": "192.0.2.7"}
+    forged = await sent(web, path, asked | {"cookies": "fairgate_pass_shop=<b>forged</b>"})
+    assert "<b>forged" not in forged.text
+    assert "content-encoding" not in forged.headers  # cookies are in it
+    for field in ("url", "headers", "client"):
+        refused = await sent(web, path, asked | {field: "x"})
+        assert refused.status_code == 422
+        assert f'id="{field}-wrong"' in refused.text
+
+
+async def test_a_key_for_a_connector_is_shown_once(web: Web) -> None:
+    await web.room("shop", target_url="https://shop.example/")
+    path = "/admin/rooms/shop/knownuser"
+    form = fields_of(await page(web, path)) | {
+        **{"customer_id": "ourshop", "protect-1-value": "/buy", "protect-1-part": "PagePath"},
+        **{"protect-1-operator": "Contains", "cancel-0-value": "/thanks", "cancel-0-part": "PagePath"},
+        "cancel-0-operator": "Equals",
+    }
+    for field in ("customer_id", "cookie_minutes"):
+        refused = await sent(web, path, form | {field: "No Slug"})
+        assert refused.status_code == 422
+        assert f'id="{field}-wrong"' in refused.text
+    made = await sent(web, path, form)
+    secret = re.search(r'id="secret"[^>]* value="([^"]{16,})"', made.text)
+    assert secret
+    again = await sent(web, path, form)
+    assert (again.status_code, secret[1] in again.text) == (409, False)
+    now = await web.get("/v1/rooms/shop/knownuser", headers=web.as_("operator"))
+    assert [it["value"] for it in (*now.json()["protect"], *now.json()["cancel"])] == ["/buy", "/thanks"]
+    form = fields_of(await page(web, path)) | {"cookie_minutes": "30"}
+    assert secret[1] not in str(form)
+    assert (await sent(web, path, form)).headers["location"] == f"{path}?saved=1"
+    pushed = await sent(web, f"{path}/push", {"url": "http://127.0.0.1:9/"})
+    assert (pushed.status_code, 'id="url-wrong"' in pushed.text) == (422, True)
+    assert (await sent(web, f"{path}/remove", {})).status_code == 303
+    assert (await sent(web, f"{path}/push", {"url": "https://shop.example/"})).status_code == 404
+    told = [it["action"] for it in await rows(web, "?kind=knownuser&id=shop")]
+    assert told == ["delete", "change", "create"]
