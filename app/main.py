@@ -107,7 +107,7 @@ async def _opened(
         await health.log_store_faults(stores)
         queues = waiting_room.open_queues(stores, settings)
         keyring = await signing_keys.open_keyring(stores.postgres)
-        status_board = StatusBoard(queues, stores.redis, closing)
+        status_board, ended = StatusBoard(queues, stores.redis, closing), EndedSessions(stores.redis)
         hidden = Hidden(stores.postgres, status_board.hide)
         sites = Sites(stores)
         await hidden.refresh()
@@ -125,8 +125,8 @@ async def _opened(
             keyring=keyring,
             status_board=status_board,
             gate=sessions.open_gate(queues),
-            gate_rooms=GateRooms(queues, status_board, Crawlers(settings.dns_servers)),
-            ended_sessions=EndedSessions(stores.redis),
+            gate_rooms=GateRooms(queues, status_board, ended, Crawlers(settings.dns_servers)),
+            ended_sessions=ended,
             sites=sites,
             connectors=Connectors(stores, Sealer(settings.secret.get_secret_value().encode())),
             connector_cache=TimedCache(CONNECTOR_FRESH_S),
@@ -163,6 +163,7 @@ def _start_loops(app: App) -> list[asyncio.Task[None]]:
         app.loops.start("board", app.status_board.keep),
         app.loops.start("board_listener", app.status_board.listen),
         app.loops.start("ends", app.ended_sessions.keep),
+        app.loops.start("gate_counts", app.gate_rooms.counts.keep),
         app.loops.start("hidden", app.hidden.keep),
         app.loops.start("sites", app.sites.keep),
         app.loops.start("sites_listener", app.sites.listen),

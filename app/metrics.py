@@ -78,6 +78,33 @@ class Answers(Collector):
         yield took
 
 
+class GateRequests(Collector):
+    """Requests at the gates by outcome, in plain integers as `Answers`: there is one for each of a shop."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[str, int] = {}
+
+    def count(self, outcome: str) -> None:
+        """Count one request."""
+        self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
+
+    def counted(self, outcome: str) -> int:
+        """How many came to this outcome."""
+        return self._outcomes.get(outcome, 0)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric of a scrape."""
+        found = CounterMetricFamily(
+            "fairgate_gate",
+            "Requests at the gate by outcome: passed, entered (unseen), claimed, handed_over, renewed, "
+            "queued, refused, bypassed, no_site (no rule of a site is about them).",
+            labels=["outcome"],
+        )
+        for outcome, count in self._outcomes.items():
+            found.add_metric([outcome], count)
+        yield found
+
+
 ANSWERS = Answers()
 REGISTRY.register(ANSWERS)
 REFUSALS = Counter("fairgate_refusals", "Refused requests by code.", ["code"], registry=REGISTRY)
@@ -93,13 +120,8 @@ STORE_FAILURES = Counter(
     ["where"],
     registry=REGISTRY,
 )
-GATE = Counter(
-    "fairgate_gate",
-    "Requests at the gate by outcome: passed, entered (unseen), handed_over, renewed, queued, bypassed, "
-    "no_site (no rule of a site is about them).",
-    ["outcome"],
-    registry=REGISTRY,
-)
+GATE = GateRequests()
+REGISTRY.register(GATE)
 CRAWLERS = Counter(
     "fairgate_crawlers",
     "Crawlers asked about in DNS by outcome: proved, disproved, away (no answer), not_asked (too many).",

@@ -17,7 +17,7 @@ from app.core.tokens import BookingSigner
 from app.store.keys import RoomKeys
 from app.store.scripts import admission, room
 from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord, Refused
-from app.store.sql import sessions, signing_keys
+from app.store.sql import rooms, sessions, signing_keys
 from load.crowd import Sale
 from load.product import NotStarted, Product
 
@@ -58,13 +58,16 @@ async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[Vis
 async def inside(product: Product, sale: Sale, count: int) -> list[str]:
     """Let `count` visitors join a sale without a crowd, and claim; their booking tokens."""
     await _allow_numbers(product, sale.room_id, count)
+    found = await rooms.select_room(product.stores.postgres, sale.room_id)
+    assert found is not None
+    generation = found.room.generation
     signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres))
     tokens: list[str] = []
     while len(tokens) < count:
         visitors = [new_visitor_id() for _ in range(min(BATCH, count - len(tokens)))]
         await _join(product, sale.room_id, visitors)
         begun = await _claim(product, sale.room_id, visitors)
-        await sessions.insert_sessions(product.stores.postgres, sale.room_id, begun)
+        await sessions.insert_sessions(product.stores.postgres, sale.room_id, generation, begun)
         tokens += _signed(product, signer, sale.room_id, begun)
     return tokens
 

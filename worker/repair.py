@@ -23,6 +23,7 @@ from app.store.scripts.stock import RoomNotReady
 from app.store.sql import balances, retention
 from app.store.sql.hold_endings import EXPIRE_MAX
 from app.store.sql.locks import try_lock
+from app.waiting_room import emptying
 from worker.context import WorkerContext
 from worker.timing import in_time, repeat
 
@@ -43,6 +44,7 @@ async def mend(ctx: WorkerContext) -> None:
     """Tell Redis what Postgres has said and Redis may not have heard. Until the worker stops."""
 
     async def once() -> bool:
+        await emptying.forget_gone(ctx.stores)
         return await holds.repair(ctx.stores) == EXPIRE_MAX
 
     await repeat(ctx.stopping, "mend", once, EVERY_S)

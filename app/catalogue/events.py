@@ -31,7 +31,7 @@ from app.store.connections import Connection, Queries, Stores
 from app.store.scripts.stock import RoomNotReady
 from app.store.sql import events, rooms, seats
 from app.store.sql.events import EventFilter
-from app.waiting_room import control
+from app.waiting_room import control, emptying
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
             before = msgspec.structs.asdict(event)
             await audit.record(connection, by, "delete", Thing("event", event_id), before=before)
             await events.delete_event(connection, event_id)
-        await control.delete_room(stores, event.room_id, by=by)
+        await emptying.delete_with_event(stores, event.room_id, by=by)
 
 
 async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:

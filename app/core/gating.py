@@ -6,11 +6,14 @@ under `/static/` for `/static/../checkout` would stand before everybody else.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from app.core.errors import ValidationFailed
 from app.core.model import BypassRule, RoomSettings
@@ -37,9 +40,10 @@ class _Rule:
 
 
 class Bypass:
-    """The rules of one room."""
+    """The rules of one room; `ids` are what they are counted by."""
 
     def __init__(self, rules: Sequence[BypassRule]) -> None:
+        self.ids = [rule_id(it) for it in rules]
         self._rules = [
             _Rule(
                 it,
@@ -52,12 +56,23 @@ class Bypass:
     def __bool__(self) -> bool:
         return bool(self._rules)
 
+    def counted_as(self, why: str) -> str:
+        """What passing for this reason is counted as: `rule=3`, or a setting and its value."""
+        name, _, value = why.partition("=")
+        return self.ids[int(value) - 1] if name == "rule" else name
+
     def first(self, visit: Visit) -> int:
         """The number of the first rule that fits, from 1; 0 for none."""
         for number, rule in enumerate(self._rules, 1):
             if _matches(rule, visit):
                 return number
         return 0
+
+
+def rule_id(rule: BypassRule) -> str:
+    """A name for what a rule says, wherever in the list it is."""
+    said = msgspec.json.encode(rule)
+    return f"rule-{hashlib.blake2b(said, digest_size=6).hexdigest()}"
 
 
 def check_gate(settings: RoomSettings) -> None:

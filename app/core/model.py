@@ -61,6 +61,8 @@ NoticeType = Literal[
     "room.closed",
     "room.sold_out",
     "room.rate_changed",
+    "room.reset",
+    "room.deleted",
 ]
 
 
@@ -189,6 +191,7 @@ class Place(Struct, frozen=True):
     claim_by_ms: int  # 0 unless called
     session_expires_at_ms: int  # 0 unless active
     new: bool = False  # this call made it: a join the place, a claim the session
+    joined: bool = False  # the gate let them in without a turn, as there was no crowd
     token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be shown
     quantity: int = 0  # tickets wanted at once; 0, as good as 1: more than one was never said
 

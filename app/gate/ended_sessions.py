@@ -57,6 +57,11 @@ class EndedSessions:
         """How the visitor's last session ended that ended early; None for none."""
         return self._of.get((room_id, visitor_id))
 
+    def forget(self, room_id: RoomId) -> None:
+        """The room is another one from now on: queue numbers in it begin anew."""
+        self._read.discard(room_id)
+        self._of = {key: it for key, it in self._of.items() if key[0] != room_id}
+
     async def keep(self) -> None:
         """Receive ends, until cancelled."""
         while True:

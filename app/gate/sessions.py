@@ -171,10 +171,11 @@ async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -
         ]
         room_script = RoomScript(gate_scripts.enter, queues.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
         outcomes = await decide(queues, room_id, records, room_script)
-    begun = [it[0] for it in outcomes if not isinstance(it, Exception)]
+    begun = [it for it in outcomes if not isinstance(it, Exception)]
     if begun and not queues.postgres.away:
+        generation, places = begun[0][1].generation, [place for place, _ in begun]
         with suppress(*POSTGRES_AWAY):
-            await sessions.insert_sessions(queues.stores.postgres, room_id, begun)
+            await sessions.insert_sessions(queues.stores.postgres, room_id, generation, places)
     return outcomes
 
 

@@ -165,6 +165,11 @@ class RoomKeys:
         return self._key("renewed")
 
     @property
+    def advances(self) -> str:
+        """Hash: id of a call that let visitors in by hand -> how many it let in; capped, TTL a day."""
+        return self._key("advances")
+
+    @property
     def early_ends(self) -> str:
         """Sorted set: visitor_id number ended_ms of sessions that ended early, score = their planned end."""
         return self._key("early_ends")

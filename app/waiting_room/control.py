@@ -29,11 +29,10 @@ from app.store.keys import RoomKeys
 from app.store.redis import busy
 from app.store.redis.busy import mark_busy
 from app.store.redis.conf import conf_fields
-from app.store.redis.loaded import note_unloaded
-from app.store.scripts import admission, restoring
+from app.store.scripts import admission
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
-from app.store.sql import rooms, sessions, signing_keys
+from app.store.sql import gate_counts, rooms, sessions, signing_keys
 from app.store.sql.audit import AuditFilter, Fields
 from app.waiting_room.queue import Queues
 
@@ -191,19 +190,6 @@ async def remove(queues: Queues, room_id: RoomId, visitor_id: VisitorId, *, by: 
         )
 
 
-async def delete_room(stores: Stores, room_id: RoomId, *, by: Author) -> None:
-    """Delete a room whose event is deleted: its row and everything in Redis."""
-    with stores_answer():
-        async with stores.postgres.acquire() as connection, connection.transaction():
-            row = await rooms.lock_room(connection, room_id)
-            if row is not None:
-                await rooms.delete_room(connection, room_id)
-                before = _fields(row.room)
-                await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
-        await note_unloaded(stores.redis, room_id)
-        await restoring.forget_room(stores.redis, RoomKeys(room_id, now_ms() // 86_400_000))
-
-
 async def _change(
     queues: Queues, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author
 ) -> Room:
@@ -225,7 +211,10 @@ async def _change(
             if after != before:
                 await signing_keys.ensure_keys(connection, after.settings.signing_algorithm)
                 await rooms.update_room(connection, after)
-                fields = {"before": _fields(before), "after": _fields(after)}
+                if after.settings.bypass != before.settings.bypass:
+                    kept = [gating.rule_id(it) for it in after.settings.bypass]
+                    await gate_counts.fold_rules(connection, room_id, kept)
+                fields = {"before": audit_fields(before), "after": audit_fields(after)}
                 await audit.record(connection, by, action, Thing("room", room_id), **fields)
         if after != before:
             await push(queues.stores, room_id)
@@ -236,6 +225,6 @@ def _settings_alone(fields: Fields) -> Fields:
     return {name: value for name, value in fields.items() if name != "state"}
 
 
-def _fields(room: Room) -> Fields:
+def audit_fields(room: Room) -> Fields:
     """The audit log's fields of a room; not the seed, which is secret until the opening."""
     return {**msgspec.structs.asdict(room.settings), "state": room.state}

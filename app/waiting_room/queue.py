@@ -226,9 +226,10 @@ async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
         script = partial(room_scripts.claim, away_ms=away_ms)
         room_script = RoomScript(script, queues.place_throttle, _CLAIM_REFUSALS)
         outcomes = await decide(queues, room_id, records, room_script)
-        begun = [it[0] for it in outcomes if not isinstance(it, Exception) and it[0].state == "active"]
-        if begun:
-            await sessions.insert_sessions(queues.stores.postgres, room_id, begun)
+        answers = [it for it in outcomes if not isinstance(it, Exception)]
+        if begun := [place for place, _ in answers if place.state == "active"]:
+            generation = answers[0][1].generation
+            await sessions.insert_sessions(queues.stores.postgres, room_id, generation, begun)
         return outcomes
 
 

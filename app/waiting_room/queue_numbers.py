@@ -24,7 +24,7 @@ async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
     reserved = await rooms.reserve_numbers(
         stores.postgres,
         room_id,
-        now.epoch,
+        (now.generation, now.epoch),
         now.last_number + rules.numbers_block(now.last_number),
         draw_first=now.draw_first,
         draw_last=now.draw_last,

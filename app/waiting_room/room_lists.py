@@ -24,25 +24,35 @@ async def page(
     public_only: bool,
     *,
     of_event: bool | None = None,
+    only: Sequence[str] | None = None,
     limit: int = LISTED_MAX,
     offset: int = 0,
 ) -> list[tuple[Room, RoomStatus]]:
-    """One page of all rooms, or of the public ones: those that are not closed first, then by room_id.
+    """One page of all rooms, of the public ones, or `only` of these: those that are not closed first, then by
+    room_id.
 
     `of_event`: only those of an event, or only those without one.
     Without one that is being restored or in trouble.
     """
     with stores_answer():
         known = await rooms.select_rooms(
-            queues.stores.postgres, public_only=public_only, of_event=of_event, limit=limit, offset=offset
+            queues.stores.postgres,
+            public_only=public_only,
+            of_event=of_event,
+            only=only,
+            limit=limit,
+            offset=offset,
         )
     return await _statuses(queues, [it.room_id for it in known], {it.room_id: it for it in known})
 
 
-async def count(queues: Queues, public_only: bool, *, of_event: bool | None = None) -> int:
+async def count(
+    queues: Queues, public_only: bool, *, of_event: bool | None = None, only: Sequence[str] | None = None
+) -> int:
     """How many of these rooms there are. Raises StoreUnavailable."""
+    postgres = queues.stores.postgres
     with stores_answer():
-        return await rooms.count_rooms(queues.stores.postgres, public_only=public_only, of_event=of_event)
+        return await rooms.count_rooms(postgres, public_only=public_only, of_event=of_event, only=only)
 
 
 async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:

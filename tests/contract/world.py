@@ -31,7 +31,7 @@ STALLS = {"best_available": {"ticket_type_id": "stalls", "quantity": 2}}
 PAYMENT = {"payment": {"method": "card", "token": "tok_ok"}}
 WEBHOOK = {"url": "http://127.0.0.1:9/", "types": ["room.sold_out"]}  # nobody listens; it does not happen
 KEY = {"name": "The books", "role": "operator"}
-ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close")
+ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close", "to-delete", "to-reset")
 EVENTS = ("matinee", "doomed")
 ASYNC = {"Prefer": "respond-async"}
 HTML = {"Accept": "text/html"}
@@ -87,6 +87,11 @@ KNOWN: dict[str, list[Known]] = {
     "change_account": [Known(200, body={"name": "Ann"})],
     "create_room": [Known(201, body={"room_id": "new-room", "name": "New"})],
     "change_room": [Known(200, ids={"room_id": "spare"}, body={"admission_rate_per_minute": 60})],
+    "list_rooms": [Known(200), Known(200, "operator", query={"all": "true"})],
+    "replace_settings": [Known(200, ids={"room_id": "spare"}, body={"name": "Spare"})],
+    "delete_room": [Known(204, ids={"room_id": "to-delete"})],
+    "reset_room": [Known(200, ids={"room_id": "to-reset"})],
+    "advance_room": [Known(200, ids={"room_id": "to-reset"}, body={"count": 1})],
     "open_room": [Known(200, ids={"room_id": "to-open"})],
     "pause_room": [Known(200, ids={"room_id": "to-pause"})],
     "resume_room": [Known(200, ids={"room_id": "to-resume"})],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.store.scripts.restoring import forget_room
+from app.store.scripts.by_hand import forget_room
 from tests.support.builders import KEYS, Client, a_room, stock
 from tests.support.line_steps import claim, crowd
 
@@ -15,5 +15,11 @@ async def test_every_key_of_the_room_goes_and_no_other(redis: Client) -> None:
     await redis.hset(KEYS.seats, "row:stalls-a", "1|1|h")
     await redis.hset(KEYS.sitters, "stalls-a-1", ann)
     await redis.set("{other}:conf", 1, ex=60)
-    await forget_room(redis, KEYS)
+    before = len(await redis.keys("*"))
+    assert not await forget_room(redis, KEYS, generation="g2"), "another room of that name"
+    assert len(await redis.keys("*")) == before
+    assert await forget_room(redis, KEYS, generation="")
+    assert await redis.keys("*") == ["{other}:conf"]
+    await redis.sadd(KEYS.removed, ann)
+    assert await forget_room(redis, KEYS, generation=""), "what is left without a room goes, too"
     assert await redis.keys("*") == ["{other}:conf"]

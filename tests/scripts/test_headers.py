@@ -13,13 +13,13 @@ from redis.exceptions import ResponseError
 
 from app.core.script_constants import CONSTANTS
 from app.store.redis import busy, counts, notice_stream
-from app.store.scripts import admission, carrying, gate, loader, restoring, room, stock
+from app.store.scripts import admission, by_hand, carrying, gate, loader, restoring, room, stock
 from tests.scripts import lua_names
 from tests.support.builders import KEYS, Client
 
 NAMES = sorted(path.stem for path in loader.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((loader.SCRIPTS / "include").glob("*.lua"))
-TYPED = (room, carrying, gate, admission, restoring, stock, notice_stream, busy, counts)
+TYPED = (room, carrying, gate, admission, by_hand, restoring, stock, notice_stream, busy, counts)
 # Given by the typed call itself: from its keys, or the same for every call.
 OWN = {"channel", "ended_channel", "group"}
 

@@ -17,7 +17,7 @@ from app.store.connections import Stores
 from app.store.scripts.admission import admit
 from app.store.sql import rooms
 from app.store.sql.rooms import record_progress
-from app.waiting_room import control
+from app.waiting_room import control, emptying
 from app.waiting_room.control import configure, create_room, push, set_state
 from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, status
 from tests.support.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor, token
@@ -188,7 +188,7 @@ async def test_a_version_that_redis_missed_is_brought_there(queues: Queues) -> N
 
 async def test_a_deleted_room_is_gone(queues: Queues) -> None:
     await create_room(queues, ROOM, RoomSettings(name="Hall"), by=STAFF)
-    await control.delete_room(queues.stores, ROOM, by=STAFF)
+    await emptying.delete_room(queues, ROOM, force=False, by=STAFF)
     with pytest.raises(errors.RoomNotFound):
         await status(queues, ROOM)
     with pytest.raises(errors.RoomNotFound):

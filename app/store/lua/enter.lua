@@ -7,7 +7,7 @@
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES answer, at_once, bucket, outflow, room, room_now, throttle, turns
 -- NEEDS BATCH
--- REPLY unknown | head, then for each record: active number ahead(-1) deadline_ms new quantity
+-- REPLY unknown | head, then for each record: active number ahead(-1) deadline_ms new (2: no turn) quantity
 -- REPLY (the same width) crowd | limited retry_after_ms | removed | restoring | numbers_exhausted
 if not read_room() then return { 'unknown' } end
 settle_bucket()
@@ -28,7 +28,7 @@ local function let_in(visitor_id, address, newcomer)
   m.last_number, m.joined = m.last_number + 1, m.joined + 1
   take_call(m.last_number)
   redis.call('HSET', turns, visitor_id, m.last_number)
-  return 'active', m.last_number, -1, begin_session(visitor_id), 1
+  return 'active', m.last_number, -1, begin_session(visitor_id), 2
 end
 
 for visitor_id, address, _, _, _, _, quantity in records() do

@@ -35,13 +35,14 @@ def restored_fields(row: RoomRow, draw_first: int) -> dict[str, str | int]:
     """All fields a restored room begins with.
 
     An open lottery whose draw was not prepared has told nobody a number: it stands at its opening again,
-    which comes by itself unless staff paused the room.
+    which comes by itself unless staff paused the room. So does an open room that was reset.
     """
     room, fields = row.room, conf_fields(row)
     fields |= {"version": room.version, "state": room.state}
     fields |= {"opened_at_ms": room.opened_at_ms, "closed_at_ms": room.closed_at_ms}
     fields |= {"unloaded": int(row.unloaded)}  # then nobody had been passed over
-    if room.settings.queueing_method == "lottery" and room.state in ("open", "paused") and draw_first == 0:
+    undrawn = room.settings.queueing_method == "lottery" and draw_first == 0
+    if (undrawn and room.state in ("open", "paused")) or (room.state == "open" and room.opened_at_ms == 0):
         fields |= {"state": "prequeue", "opened_at_ms": 0, "opens_at_ms": int(room.state == "open")}
     return fields
 

@@ -62,6 +62,7 @@ class Numbers(NamedTuple):
     numbers_reserved: int
     draw_first: int
     draw_last: int
+    generation: str = ""
 
 
 class Counters(NamedTuple):

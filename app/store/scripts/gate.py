@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+import msgspec
+
 from app.core.clock import REDIS_TIME
 from app.core.handover import TICKET_TTL_S
-from app.core.model import RoomId, VisitorId
+from app.core.model import Place, RoomId, VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts.loader import call
-from app.store.scripts.room import Answers, JoinRecord, answers, known, loaded
+from app.store.scripts.room import HEAD, WIDTH, Answers, JoinRecord, answers, known, loaded
+
+NEW, JOINED = 4, 2  # where a record says that it is new, and how that it is so without a turn
 
 
 class BeingRestored(Exception):
@@ -55,7 +59,11 @@ async def enter(
         burst=burst,
         now_ms=now_ms,
     )
-    return answers(reply, records)
+    found = answers(reply, records)
+    for i, it in enumerate(found.places):
+        if isinstance(it, Place) and reply[HEAD + WIDTH * i + NEW] == JOINED:
+            found.places[i] = msgspec.structs.replace(it, joined=True)
+    return found
 
 
 async def renew(

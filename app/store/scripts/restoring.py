@@ -108,10 +108,5 @@ async def unload(
     return known(reply[0], {"unloaded", "kept"}) == "unloaded"
 
 
-async def forget_room(redis: RedisClient, keys: RoomKeys) -> None:
-    """Take a deleted room out of Redis."""
-    await call(redis, "forget_room", keys)
-
-
 def _going_on(reply: list[str], word: str) -> bool:
     return known(reply[0], {word, "superseded"}) == word

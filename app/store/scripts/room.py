@@ -29,7 +29,7 @@ _REFUSALS = frozenset(
 _ENDINGS = frozenset("left done expired no_show absent".split())
 _BLOCKED = frozenset(get_args(Blocked))
 HEAD = 16  # values of `include/room.lua`'s head
-_WIDTH = 6  # values a record
+WIDTH = 6  # values a record
 
 
 class NotLoaded(Exception):
@@ -157,7 +157,7 @@ def _answer(
         ahead=ahead if word == "waiting" else None,
         claim_by_ms=deadline_ms if word == "called" else 0,
         session_expires_at_ms=deadline_ms if word == "active" else 0,
-        new=new == 1,
+        new=new > 0,
         token_number=number or None,
         quantity=quantity,
     )
@@ -166,7 +166,7 @@ def _answer(
 def answers(reply: list[Any], records: Sequence[JoinRecord] | Sequence[AskRecord]) -> Answers:
     """What a script answered for each record. Raises NotLoaded."""
     values = iter(loaded(reply)[HEAD:])
-    rows = zip(*[values] * _WIDTH, strict=True)
+    rows = zip(*[values] * WIDTH, strict=True)
     places = [_answer(record[0], *row) for record, row in zip(records, rows, strict=True)]
     return Answers(room_status(reply), places)
 

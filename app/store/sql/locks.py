@@ -12,3 +12,10 @@ async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> boo
         "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
     )
     return locked
+
+
+async def lock(connection: Connection, purpose: str, room_id: RoomId) -> None:
+    """Take this room's lock until the transaction ends, once whoever has it is done."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
+    )

@@ -113,27 +113,38 @@ _OF_EVENT = "EXISTS (SELECT FROM events WHERE events.room_id = r.room_id)"
 
 
 def _where(public_only: bool, of_event: bool | None) -> str:
+    """Which rooms; $1: only these, null for any."""
     kinds = {None: "true", True: _OF_EVENT, False: f"NOT {_OF_EVENT}"}
-    return f"WHERE {kinds[of_event]}{f' AND {_PUBLIC}' if public_only else ''}"
+    only = "($1::text[] IS NULL OR r.room_id = ANY($1))"
+    return f"WHERE {kinds[of_event]} AND {only}{f' AND {_PUBLIC}' if public_only else ''}"
 
 
 async def select_rooms(
-    queries: Queries, *, public_only: bool, of_event: bool | None = None, limit: int, offset: int
+    queries: Queries,
+    *,
+    public_only: bool,
+    of_event: bool | None = None,
+    only: Sequence[str] | None = None,
+    limit: int,
+    offset: int,
 ) -> list[Room]:
-    """One page of all rooms, or of the public ones, with an event or without: those that are not closed
-    first, then by room_id."""
+    """One page of all rooms, of the public ones, of those with an event or without, or `only` of these: those
+    that are not closed first, then by room_id."""
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} {_FROM} {_where(public_only, of_event)} "
-        "ORDER BY r.state = 'closed', r.room_id LIMIT $1 OFFSET $2",
+        "ORDER BY r.state = 'closed', r.room_id LIMIT $2 OFFSET $3",
+        only,
         limit,
         offset,
     )
     return [_row(row).room for row in rows]
 
 
-async def count_rooms(queries: Queries, *, public_only: bool, of_event: bool | None = None) -> int:
+async def count_rooms(
+    queries: Queries, *, public_only: bool, of_event: bool | None = None, only: Sequence[str] | None = None
+) -> int:
     """How many of these rooms there are."""
-    count: int = await queries.fetchval(f"SELECT count(*) FROM rooms r {_where(public_only, of_event)}")
+    count: int = await queries.fetchval(f"SELECT count(*) FROM rooms r {_where(public_only, of_event)}", only)
     return count
 
 
@@ -189,7 +200,7 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
                 serving_position = GREATEST(serving_position, $5),
                 sold_out = CASE WHEN seen_ms <= $7 THEN $8 ELSE sold_out END,
                 seen_ms = GREATEST(seen_ms, $7)
-            WHERE room_id = $1 RETURNING serving_position
+            WHERE room_id = $1 AND generation = $9 RETURNING serving_position
         )
         INSERT INTO calls AS c (room_id, called_at, serving_position, last_number)
         SELECT $1, date_trunc('second', now()) + interval '1 second', serving_position, $6 FROM progress
@@ -205,6 +216,7 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
         status.last_number,
         status.now_ms,
         status.state == "sold_out",
+        status.generation,  # it may have been reset since it was looked at
     )
 
 
@@ -222,28 +234,32 @@ async def select_progress(queries: Queries, room_id: RoomId) -> list[Progress]:
 async def reserve_numbers(
     queries: Queries,
     room_id: RoomId,
-    epoch: int,
+    of: tuple[str, int],
     up_to: int,
     *,
     draw_first: int,
     draw_last: int,
     opened_at: datetime | None,
 ) -> int | None:
-    """Reserve queue numbers, and those of the draw; how far they go now. None when the epoch is over."""
+    """Reserve queue numbers, and those of the draw, in a room `of` this generation and epoch.
+
+    How far they go now. None when it is another one by now.
+    """
     reserved: int | None = await queries.fetchval(
         """
         UPDATE rooms SET numbers_reserved = GREATEST(numbers_reserved, $3), draw_first = $4, draw_last = $5,
             opened_at = COALESCE(opened_at, $6),
             state = CASE WHEN $6::timestamptz IS NOT NULL AND state IN ('scheduled', 'prequeue') THEN 'open'
                          ELSE state END
-        WHERE room_id = $1 AND epoch = $2 RETURNING numbers_reserved
+        WHERE room_id = $1 AND epoch = $2 AND generation = $7 RETURNING numbers_reserved
         """,
         room_id,
-        epoch,
+        of[1],
         up_to,
         draw_first,
         draw_last,
         opened_at,
+        of[0],
     )
     return reserved
 

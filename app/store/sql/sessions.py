@@ -36,15 +36,20 @@ POINT = """
 """
 
 
-async def insert_sessions(queries: Queries, room_id: RoomId, places: Sequence[Place]) -> None:
-    """Insert claimed turns; existing ones stay as they are."""
+async def insert_sessions(
+    queries: Queries, room_id: RoomId, generation: str, places: Sequence[Place]
+) -> None:
+    """Insert claimed turns; existing ones stay as they are. Those of a room that is gone are of no use."""
     await queries.execute(
+        "WITH room AS (SELECT room_id FROM rooms WHERE room_id = $1 AND generation = $5 FOR KEY SHARE) "
         "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
-        "SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) ON CONFLICT DO NOTHING",
+        "SELECT room.room_id, it.* FROM room, unnest($2::text[], $3::bigint[], $4::timestamptz[]) AS it "
+        "ON CONFLICT DO NOTHING",
         room_id,
         [place.visitor_id for place in places],
         [place.queue_number for place in places],
         [from_ms(place.session_expires_at_ms) for place in places],
+        generation,
     )
 
 

@@ -8,6 +8,7 @@ from app.web.api import (
     audit,
     checkout,
     events,
+    gate_stats,
     guest_takeover,
     health,
     openapi,
@@ -17,6 +18,8 @@ from app.web.api import (
     place_email,
     reservations,
     room_admin,
+    room_list,
+    room_settings,
     rooms,
     seats,
     stats,
@@ -26,6 +29,7 @@ from app.web.gate import forward_auth, knownuser, preview, sessions, sites
 from app.web.http.routes import ENDPOINTS, Endpoint
 
 _MODULES = (
+    room_list,
     rooms,
     place_email,
     forward_auth,
@@ -40,10 +44,12 @@ _MODULES = (
     accounts,
     password_resets,
     room_admin,
+    room_settings,
     sessions,
     preview,
     knownuser,
     stats,
+    gate_stats,
     audit,
     webhooks,
     api_keys,

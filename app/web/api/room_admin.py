@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from app.core.account import Account
 from app.core.errors import (
@@ -19,11 +20,12 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.formats import Slug
-from app.core.model import RoomId, RoomSettings, VisitorId
+from app.core.model import RoomId, RoomSettings, Struct, VisitorId
 from app.core.rules import RoomAction
-from app.store.away import stores_answer
-from app.waiting_room import control
+from app.waiting_room import control, emptying
+from app.waiting_room.advance import COUNT_MAX, advance
 from app.web.documents.waiting_room import RoomDocument, room_document
+from app.web.http.bodies import idempotency_key
 from app.web.http.idempotency import once
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import OPERATOR, author
@@ -43,6 +45,30 @@ class NewRoom(RoomSettings, frozen=True, kw_only=True):
     """A room without an event: settings, all but the name with a default."""
 
     room_id: Slug
+
+
+class DeleteQuery(Struct, frozen=True):
+    """Whether to delete a room with visitors in it."""
+
+    force: bool = False
+
+
+class AdvanceBody(Struct, frozen=True):
+    """How many to let in."""
+
+    count: Annotated[int, Meta(ge=1, le=COUNT_MAX)]
+
+
+class AdvanceDocument(msgspec.Struct, frozen=True):
+    """How many were called, and the queue after it."""
+
+    room_id: str
+    advanced: int
+    limited_by: Literal["nobody", "cap", "tickets", "skipped"] | None  # null: as many as were asked for
+    serving_position: int
+    waiting: int
+    called: int
+    active: int
 
 
 RoomPatch = msgspec.defstruct(
@@ -77,23 +103,6 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
         return json_response(201, room_document(made), location)
 
     return await once(request, account, body, create)
-
-
-@endpoint(
-    "GET",
-    "/v1/rooms/{room_id}/settings",
-    tag=TAG,
-    auth=OPERATOR,
-    scope="rooms:read",
-    answers={200: RoomDocument},
-    errors=(RoomNotFound, *AWAY),
-)
-async def read_room(request: Request, account: Account) -> Response:
-    """Get a room's settings."""
-    with stores_answer():
-        return json_response(
-            200, room_document(await request.app.queues.loaded_rooms.read(_room_of(request)))
-        )
 
 
 @endpoint(
@@ -155,8 +164,81 @@ async def remove_visitor(request: Request, account: Account) -> Response:
     return empty()
 
 
-def _room_of(request: Request) -> RoomId:
-    return RoomId(request.params["room_id"])
+@endpoint(
+    "DELETE",
+    "/v1/rooms/{room_id}",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    query=DeleteQuery,
+    answers={204: None},
+    errors=(RoomNotFound, Conflict, *AWAY),
+)
+async def delete_room(request: Request, account: Account, query: DeleteQuery) -> Response:
+    """Delete a room, its places, sessions and passes; not one that an event sells through.
+
+    While anybody waits or is inside it takes `force=true`. A room that is made under this name afterwards is
+    another one: no token and no pass of this one is good there.
+    """
+    room_id = RoomId(request.params["room_id"])
+    by = author(request, account)
+    await emptying.delete_room(request.app.queues, room_id, force=query.force, by=by)
+    request.app.status_board.outdated(room_id)
+    return empty()
+
+
+@endpoint("POST", "/v1/rooms/{room_id}/reset", **STEP)
+async def reset_room(request: Request, account: Account) -> Response:
+    """Reset a room: everybody is out, numbers begin at 1 again; settings and state stay.
+
+    Refused once tickets were reserved in it. No token and no pass from before is good afterwards.
+    """
+    room_id = RoomId(request.params["room_id"])
+    room = await emptying.reset_room(request.app.queues, room_id, by=author(request, account))
+    request.app.status_board.outdated(room_id)
+    return json_response(200, room_document(room))
+
+
+@endpoint(
+    "POST",
+    "/v1/rooms/{room_id}/advance",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="rooms:write",
+    body=AdvanceBody,
+    answers={200: AdvanceDocument},
+    headers=("Idempotency-Key",),
+    errors=(RoomNotFound, Conflict, IdempotencyKeyReused, BadHeader, *AWAY),
+)
+async def advance_room(request: Request, account: Account, body: AdvanceBody) -> Response:
+    """Let the first `count` in the queue in by hand, also while the room is paused.
+
+    They come on top of the rate; `active_visitors_max` and the free tickets are never exceeded. `limited_by`
+    says why fewer were called: `nobody` else waits, `cap`, `tickets`, or `skipped`, where some want more
+    tickets than are free or too many of their network have not claimed yet.
+    """
+    room_id = RoomId(request.params["room_id"])
+
+    async def call() -> Response:
+        key = idempotency_key(request)
+        named = f"{account.subject} {key}".encode()
+        advance_id = hashlib.blake2b(named, digest_size=16).hexdigest() if key else ""
+        by = author(request, account)
+        done = await advance(request.app.queues, room_id, body.count, advance_id=advance_id, by=by)
+        request.app.status_board.outdated(room_id)
+        now = done.status
+        document = AdvanceDocument(
+            room_id,
+            done.called,
+            done.limit or None,
+            now.serving_position,
+            now.waiting,
+            now.called,
+            now.active,
+        )
+        return json_response(200, document)
+
+    return await once(request, account, body, call)
 
 
 async def _step(request: Request, account: Account, action: RoomAction) -> Response:

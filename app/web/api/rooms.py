@@ -33,23 +33,20 @@ from app.core.errors import (
 from app.core.formats import LOCALE, Email, Quantity
 from app.core.model import Place, RoomId, RoomStatus, Struct
 from app.core.place_tokens import new_visitor_id
-from app.waiting_room import queue, room_lists
+from app.waiting_room import queue
 from app.waiting_room.queue import Joining
 from app.web.api.mailbox import keep_mailbox
-from app.web.documents.sale import Page
 from app.web.documents.waiting_room import (
     BookingTokenDocument,
     PlaceDocument,
     StatusDocument,
     place_document,
     place_token,
-    status_document,
 )
 from app.web.gate.passes import signing_algorithm
 from app.web.http.cache_control import PRIVATE, shared
 from app.web.http.cookies import booking_cookie, place_cookie
 from app.web.http.credentials import PLACE, bearer, may_identify, network_of, sent_place
-from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import STREAM, App, Events, Request, Response, empty, endpoint, json_response
 
 TAG = "Waiting room"
@@ -74,15 +71,6 @@ class PlaceChange(Struct, frozen=True):
     """What a visitor may change of their place while they wait."""
 
     quantity: Quantity
-
-
-@endpoint("GET", "/v1/rooms", tag=TAG, answers={200: Page[StatusDocument]}, query=PageQuery, errors=AWAY)
-async def list_rooms(request: Request, query: PageQuery) -> Response:
-    """List public rooms: open ones before closed ones, then by room_id."""
-    queues = request.app.queues
-    found = await room_lists.page(queues, public_only=True, limit=query.per_page, offset=query.offset)
-    documents = [status_document(room, status) for room, status in found]
-    return page_response(request, query, documents, await room_lists.count(queues, public_only=True))
 
 
 @endpoint(

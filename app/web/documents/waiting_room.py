@@ -246,9 +246,8 @@ def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None
 
 def room_document(room: Room) -> RoomDocument:
     """A room as staff see it."""
-    settings = {name: _in_utc(getattr(room.settings, name)) for name in RoomSettings.__struct_fields__}
     return RoomDocument(
-        **settings,
+        **msgspec.structs.asdict(settings_document(room.settings)),
         room_id=room.room_id,
         event_id=room.event_id,
         state=room.state,
@@ -256,6 +255,12 @@ def room_document(room: Room) -> RoomDocument:
         closed_at=from_ms(room.closed_at_ms),
         draw=draw_document(room, opened=room.opened_at_ms > 0),
     )
+
+
+def settings_document(settings: RoomSettings) -> RoomSettings:
+    """Settings with their times in UTC."""
+    names = RoomSettings.__struct_fields__
+    return RoomSettings(**{name: _in_utc(getattr(settings, name)) for name in names})
 
 
 def utc(at: datetime | None) -> datetime | None:

@@ -6,18 +6,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from app import metrics
 from app.core.claims import PassClaims
 from app.core.errors import (
     CredentialMissing,
-    Refusal,
 )
 from app.web.gate.gate_request import (
     REDIRECT,
     UNAUTHORISED,
     GateRequest,
 )
-from app.web.gate.passes import pass_cookie
+from app.web.gate.passes import Presented, pass_cookie
 from app.web.http.dispatch import refuse
 from app.web.http.routes import Request, Response
 
@@ -38,9 +36,10 @@ def let_through(claims: PassClaims, request: Request, asked: GateRequest) -> Res
     return Response(204, b"", [pass_cookie(request, claims, asked.secure)])
 
 
-def bypass(why: str) -> Response:
+def bypass(request: Request, asked: GateRequest, why: str) -> Response:
     """Let them through without a turn, and say why."""
-    metrics.GATE.labels("bypassed").inc()
+    rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
+    request.app.gate_rooms.count(asked.room_id, "bypassed", rules.counted_as(why))
     return Response(204, b"", [(BYPASS_HEADER, why.encode())])
 
 
@@ -50,15 +49,16 @@ def redirect(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) ->
     return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
 
 
-def to_queue_page(request: Request, asked: GateRequest, refusal: Refusal | None) -> Response:
+def to_queue_page(request: Request, asked: GateRequest, shown: Presented, outcome: str) -> Response:
     """Send pages to the queue page, which leads back here; give everything else its address."""
+    request.app.gate_rooms.count(asked.room_id, outcome, shown.why)
     address = f"{request.origin()}/rooms/{asked.room_id}"
     if return_to := asked.back():
         address += f"?return_to={quote(return_to, safe='')}"
     queue = QUEUE_HEADER, address.encode()
     if asked.is_page and asked.deny == REDIRECT:
         return redirect(address, asked, queue)
-    refusal = refusal or CredentialMissing("Wait in the queue first: its page is at `queue_url`.")
+    refusal = shown.refusal or CredentialMissing("Wait in the queue first: its page is at `queue_url`.")
     refusal.members["queue_url"] = address
     response = refuse(refusal)
     if not asked.is_page:

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app import metrics
 from app.core.claims import PassClaims, session_id, session_of
 from app.core.errors import (
     BookingTokenExpired,
@@ -45,10 +44,8 @@ from app.web.http.routes import App, Request, Response, empty, endpoint
 
 T = TypeVar("T")
 
-PASSED = metrics.GATE.labels("passed")  # looked up once: it is counted for each request of a shop
 AWAY = (StoreUnavailable, Restoring)
-# No store tells of the room: passes are all there is.
-UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")
+UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")  # no store tells: passes are all there is
 
 
 DECLARED: dict[str, Any] = {  # of a gate, wherever it is asked
@@ -81,19 +78,20 @@ async def gate(request: Request, query: GateQuery) -> Response:
     settings = await request.app.gate_rooms.settings(room_id) or UNKNOWN
     asked = gate_request(request, query, room_id, settings)
     if why := bypass_reason(request, asked):
-        return bypass(why)
+        return bypass(request, asked, why)
     shown = await shown_by(request, room_id, settings)
     if shown.inside and (answer := await _inside(request, asked, shown)):
         return answer
     if settings.verified_crawlers and (name := await request.app.gate_rooms.crawlers.proved(request)):
-        return bypass(f"crawler={name}")
+        return bypass(request, asked, f"crawler={name}")
     if is_foreign(request, asked):
+        request.app.gate_rooms.count(room_id, "refused", ForeignOrigin.code)
         raise ForeignOrigin("A page of another site sent this; it cannot start a session.")
     if asked.ticket and (claims := await _redeemed(request, asked)):
-        metrics.GATE.labels("handed_over").inc()
+        request.app.gate_rooms.count(room_id, "handed_over")
         return with_pass(request, asked, claims)
     if shown.final:
-        return to_queue_page(request, asked, shown.refusal)
+        return to_queue_page(request, asked, shown, "refused")
     return await _newcomer(request, asked, shown)
 
 
@@ -104,14 +102,14 @@ async def _newcomer(request: Request, asked: GateRequest, shown: Presented) -> R
         place = await _entered(request, asked, shown)
     except AWAY:
         if fails_open:
-            return bypass("gate_fail=open")
+            return bypass(request, asked, "gate_fail=open")
         place = None
     if place is None and fails_open and request.app.queues.postgres.away:
-        return bypass("gate_fail=open")  # nobody is called meanwhile, crowd or not
+        return bypass(request, asked, "gate_fail=open")  # nobody is called meanwhile, crowd or not
     if place is None:
-        metrics.GATE.labels("queued").inc()
-        return to_queue_page(request, asked, shown.refusal)
-    metrics.GATE.labels("entered").inc()
+        return to_queue_page(request, asked, shown, "queued")
+    outcome = "entered" if place.joined else "claimed" if place.new else "renewed"
+    request.app.gate_rooms.count(asked.room_id, outcome)
     return let_through(await _claims_of(request, asked, place), request, asked)
 
 
@@ -122,9 +120,9 @@ async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Res
         claims = await _renewed(request, asked, shown)
         if claims is None:
             return None
-        metrics.GATE.labels("renewed").inc()
+        request.app.gate_rooms.count(asked.room_id, "renewed")
         return let_through(claims, request, asked)
-    PASSED.inc()
+    request.app.gate_rooms.count(asked.room_id, "passed")
     if asked.ticket and asked.tidied and (back := asked.back()):
         return redirect(back, asked)  # a reload of the address they came back to, or the way back to it
     return empty()

@@ -36,6 +36,11 @@ class Presented(msgspec.Struct, frozen=True):
     final: bool = False  # they show something of ours that is no key to a gate
 
     @property
+    def why(self) -> str:
+        """Why they are not inside, as it is counted."""
+        return self.refusal.code if self.refusal else "no_pass"
+
+    @property
     def claims(self) -> PassClaims | None:
         """The pass they are inside with."""
         return self.inside if isinstance(self.inside, PassClaims) else None

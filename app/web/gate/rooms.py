@@ -9,9 +9,12 @@ import asyncio
 import time
 from contextlib import suppress
 
+from app import metrics
 from app.core.errors import RoomNotFound, StoreUnavailable
 from app.core.gating import Bypass
 from app.core.model import Room, RoomId, RoomSettings
+from app.gate.counts import GateCounts
+from app.gate.ended_sessions import EndedSessions
 from app.store.away import stores_answer
 from app.waiting_room.queue import Queues
 from app.web.gate.crawlers import Crawlers
@@ -24,8 +27,12 @@ AGAIN_S = 1.0  # after a store was unavailable: others are not made to wait for 
 class GateRooms:
     """One per process."""
 
-    def __init__(self, queues: Queues, status_board: StatusBoard, crawlers: Crawlers) -> None:
+    def __init__(
+        self, queues: Queues, status_board: StatusBoard, ended: EndedSessions, crawlers: Crawlers
+    ) -> None:
+        self.counts = GateCounts(queues.stores.postgres)
         self.crawlers = crawlers
+        self._ended = ended
         self._queues = queues
         self._status_board = status_board
         self._looked_at: dict[RoomId, float] = {}
@@ -55,6 +62,12 @@ class GateRooms:
             kept = self._bypass[room_id] = settings, Bypass(settings.bypass)
         return kept[1]
 
+    def count(self, room_id: RoomId, outcome: str, detail: str = "") -> None:
+        """A request came to this outcome. Where no store tells of the room, its name may be made up."""
+        metrics.GATE.count(outcome)
+        if self._queues.loaded_rooms.known(room_id) is not None:
+            self.counts.count(room_id, outcome, detail)
+
     def store_is_away(self) -> bool:
         """Whether a store was unavailable a moment ago, so that it is not asked."""
         return time.monotonic() < self._not_before_s
@@ -79,10 +92,14 @@ class GateRooms:
 
     async def _look(self, room_id: RoomId) -> None:
         """Bring it up to date; a room that was deleted is forgotten by whoever looks for it."""
+        before = self._queues.loaded_rooms.known(room_id)
         try:
-            await self._status_board.current(room_id)
+            now = (await self._status_board.current(room_id)).room
+            if before is not None and before.generation != now.generation:
+                self._ended.forget(room_id)
         except StoreUnavailable:
             self.note_store_away()
         except RoomNotFound:
+            self._ended.forget(room_id)
             self._bypass.pop(room_id, None)
             self._looked_at.pop(room_id, None)

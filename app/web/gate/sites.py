@@ -24,7 +24,6 @@ from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, OPERATOR, author
 
 NO_SITE = Response(204, b"", [(BYPASS_HEADER, b"no_site")])
-WITHOUT_ROOM = metrics.GATE.labels("no_site")
 CALL: dict[str, Any] = {"tag": "Staff: rooms", "errors": (StoreUnavailable,)}
 
 
@@ -44,7 +43,7 @@ async def site_gate(request: Request, query: GateQuery) -> Response:
     """
     room_id = _room_of(request, query)
     if room_id is None:
-        WITHOUT_ROOM.inc()
+        metrics.GATE.count("no_site")
         return NO_SITE
     found = msgspec.structs.replace(request, params={"room_id": room_id})
     if unseen := request.app.hidden.what(found.params):

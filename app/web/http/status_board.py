@@ -102,7 +102,7 @@ class StatusBoard:
             self._changed.add(room_id)
 
     def hide(self, room_id: RoomId) -> None:
-        """The room is hidden from now on: its streams end."""
+        """The room is hidden from now on, or deleted: its streams end."""
         viewers = self._viewers.get(room_id)
         for stream in list(viewers.streams) if viewers is not None else ():
             stream.send(END)
@@ -202,8 +202,12 @@ class StatusBoard:
         if not following.done():
             return None
         del self._following[room_id]
-        with suppress(StoreUnavailable, RoomNotFound, Restoring):
+        try:
             return following.result()
+        except RoomNotFound:
+            self.hide(room_id)
+        except (StoreUnavailable, Restoring):
+            pass
         return None
 
     async def listen(self) -> None:

@@ -26,6 +26,22 @@ export interface AccountPatch {
   name: string;
 }
 
+/** How many to let in. */
+export interface AdvanceBody {
+  count: number;
+}
+
+/** How many were called, and the queue after it. */
+export interface AdvanceDocument {
+  room_id: string;
+  advanced: number;
+  limited_by: "cap" | "nobody" | "skipped" | "tickets" | null;
+  serving_position: number;
+  waiting: number;
+  called: number;
+  active: number;
+}
+
 /** The process serves. */
 export interface Alive {
   status: string;
@@ -72,6 +88,15 @@ export interface BypassRule {
   user_agent_contains?: string;
 }
 
+/** Requests that passed without a turn, by why. */
+export interface Bypassed {
+  rules: Array<RuleFigures>;
+  former_rules: number;
+  gate_mode: number;
+  gate_fail: number;
+  crawlers: number;
+}
+
 /** The code in the mail that asks for a confirmation. */
 export interface CodeBody {
   code: string;
@@ -80,6 +105,14 @@ export interface CodeBody {
 /** A payment for the hold; tickets that are free need none. */
 export interface ConfirmBody {
   payment?: PaymentBody | null;
+}
+
+/** A request as a visitor would send it to the site. Without `Accept` a browser opens a page. */
+export interface Described {
+  url: string;
+  method?: string;
+  headers?: Record<string, string>;
+  client?: string;
 }
 
 /** What is published of a lottery: the commitment from the creation on, the seed after the opening. */
@@ -133,6 +166,20 @@ export interface FaceDocument {
   extend_cookie?: boolean;
   public_config?: boolean;
   version: number;
+}
+
+/** What happened at the gate since the room was made or reset; each request is counted once. Each web process adds its counts every second: one that is killed takes up to a second of them with it. */
+export interface GateStats {
+  room_id: string;
+  requests: number;
+  passed: number;
+  given: PassesGiven;
+  queued: number;
+  queued_by_reason: Record<string, number>;
+  bypassed: Bypassed;
+  refused: Record<string, number>;
+  first_seen_at: string | null;
+  last_seen_at: string | null;
 }
 
 /** What became of a payment, says the gateway. It may say more, and of other things: ignored. */
@@ -196,6 +243,38 @@ export interface LineFigures {
   expired: number;
   left: number;
   done: number;
+}
+
+/** The shared status document; with `all` also what staff see of a room. */
+export interface ListedRoom {
+  room_id: string;
+  name: string;
+  event_id: string | null;
+  state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
+  serving_position: number;
+  waiting: number;
+  called: number;
+  active: number;
+  outflow_per_minute: number;
+  admission_rate_per_minute: number;
+  prequeue_at: string | null;
+  opens_at: string | null;
+  closes_at: string | null;
+  message: string;
+  available: number | null;
+  held: number | null;
+  draw: Draw | null;
+  updated_at: string | null;
+  pace: PaceDocument | null;
+  blocked: "" | "cap" | "held" | "not_on_sale_yet" | "nothing_on_sale" | "rate" | "sale_over" | null;
+  slower: SlowerDocument | null;
+  epoch: number;
+  stale?: boolean;
+  kind?: "sale" | "site";
+  public?: boolean;
+  test?: boolean;
+  target_url?: string;
+  gate_mode?: "auto" | "off" | "queue_all";
 }
 
 /** E-mail and password. */
@@ -401,7 +480,7 @@ export interface NewTicketType {
 /** Where to send events, and which; without types all of them, future ones included. */
 export interface NewWebhook {
   url: string;
-  types?: Array<"payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.opened" | "room.paused" | "room.rate_changed" | "room.resumed" | "room.sold_out">;
+  types?: Array<"payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.deleted" | "room.opened" | "room.paused" | "room.rate_changed" | "room.reset" | "room.resumed" | "room.sold_out">;
   description?: string;
 }
 
@@ -451,6 +530,14 @@ export interface Page_KeyDocument_ {
 }
 
 /** A part of a list. */
+export interface Page_ListedRoom_ {
+  items: Array<ListedRoom>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A part of a list. */
 export interface Page_OrderDocument_ {
   items: Array<OrderDocument>;
   total: number;
@@ -467,14 +554,6 @@ export interface Page_ReservationDocument_ {
 }
 
 /** A part of a list. */
-export interface Page_StatusDocument_ {
-  items: Array<StatusDocument>;
-  total: number;
-  page: number;
-  per_page: number;
-}
-
-/** A part of a list. */
 export interface Page_WebhookDocument_ {
   items: Array<WebhookDocument>;
   total: number;
@@ -485,6 +564,14 @@ export interface Page_WebhookDocument_ {
 /** Under which `reference` it was paid elsewhere, if there is one. */
 export interface PaidBody {
   reference?: string | null;
+}
+
+/** Passes that were given, by what for. */
+export interface PassesGiven {
+  no_crowd: number;
+  by_turn: number;
+  by_ticket: number;
+  renewed: number;
 }
 
 /** The password there is, and the one there will be. */
@@ -518,6 +605,22 @@ export interface PlaceDocument {
   session_expires_at: string | null;
   quantity: number;
   place_token: string;
+}
+
+/** What the gate would do. The last of `steps` decides; `status` is what a proxy would be answered. */
+export interface Preview {
+  outcome: "gets_pass" | "passes" | "queues" | "refused";
+  status: number;
+  decided_by: "bypass" | "crawler" | "crowd" | "gate_mode" | "origin" | "pass" | "ticket" | "turn";
+  bypass_rule: BypassRule | null;
+  bypass_number: number | null;
+  steps: Array<PreviewStep>;
+}
+
+/** A rule that was looked at, and what it says. */
+export interface PreviewStep {
+  rule: "bypass" | "crawler" | "crowd" | "gate_mode" | "origin" | "pass" | "ticket" | "turn";
+  says: string;
 }
 
 /** The body of every error; some codes add members of their own. */
@@ -717,6 +820,40 @@ export interface RoomPatch {
   allowed_return_hosts?: Array<string>;
 }
 
+/** What staff may set on a room (api.md, "Room settings"); kept as one JSON document in Postgres. */
+export interface RoomSettings {
+  name: string;
+  admission_rate_per_minute?: number;
+  burst?: number | null;
+  active_visitors_max?: number | null;
+  claim_window_s?: number;
+  unclaimed_per_network_max?: number | null;
+  session_ttl_s?: number;
+  visitors_per_ticket_max?: number;
+  session_ends_on_confirm?: boolean;
+  restore_window_s?: number;
+  queueing_method?: "fifo" | "lottery";
+  prequeue_at?: string | null;
+  opens_at?: string | null;
+  closes_at?: string | null;
+  message?: string;
+  locale?: string;
+  theme?: Theme;
+  public?: boolean;
+  test?: boolean;
+  session_renews?: boolean;
+  session_max_s?: number | null;
+  gate_mode?: "auto" | "off" | "queue_all";
+  gate_fail?: "closed" | "open";
+  pass_ip_bound?: boolean;
+  signing_algorithm?: "ES256" | "EdDSA" | "RS256";
+  verified_crawlers?: boolean;
+  json_response_enabled?: boolean;
+  bypass?: Array<BypassRule>;
+  target_url?: string;
+  allowed_return_hosts?: Array<string>;
+}
+
 /** Counters and percentiles of one room since its opening. */
 export interface RoomStats {
   waiting: number;
@@ -738,6 +875,12 @@ export interface RoomStats {
   admission_rate_per_minute: number;
   wait_s: Waits | null;
   reservations: ReservationFigures | null;
+}
+
+/** A bypass rule that the room has now, and how many requests it let through. */
+export interface RuleFigures {
+  rule: BypassRule;
+  requests: number;
 }
 
 /** The seats of an event, the best rows of a section first, and the state of each. */

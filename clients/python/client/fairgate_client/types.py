@@ -35,6 +35,24 @@ class AccountPatch(TypedDict):
     name: str
 
 
+class AdvanceBody(TypedDict):
+    """How many to let in."""
+
+    count: int
+
+
+class AdvanceDocument(TypedDict):
+    """How many were called, and the queue after it."""
+
+    room_id: str
+    advanced: int
+    limited_by: Literal["cap", "nobody", "skipped", "tickets"] | None
+    serving_position: int
+    waiting: int
+    called: int
+    active: int
+
+
 class Alive(TypedDict):
     """The process serves."""
 
@@ -86,6 +104,16 @@ class BypassRule(TypedDict):
     user_agent_contains: NotRequired[str]
 
 
+class Bypassed(TypedDict):
+    """Requests that passed without a turn, by why."""
+
+    rules: list[RuleFigures]
+    former_rules: int
+    gate_mode: int
+    gate_fail: int
+    crawlers: int
+
+
 class CodeBody(TypedDict):
     """The code in the mail that asks for a confirmation."""
 
@@ -96,6 +124,15 @@ class ConfirmBody(TypedDict):
     """A payment for the hold; tickets that are free need none."""
 
     payment: NotRequired[PaymentBody | None]
+
+
+class Described(TypedDict):
+    """A request as a visitor would send it to the site. Without `Accept` a browser opens a page."""
+
+    url: str
+    method: NotRequired[str]
+    headers: NotRequired[dict[str, str]]
+    client: NotRequired[str]
 
 
 class Draw(TypedDict):
@@ -154,6 +191,23 @@ class FaceDocument(TypedDict):
     extend_cookie: NotRequired[bool]
     public_config: NotRequired[bool]
     version: int
+
+
+class GateStats(TypedDict):
+    """What happened at the gate since the room was made or reset; each request is counted once.
+    Each web process adds its counts every second: one that is killed takes up to a second of them
+    with it."""
+
+    room_id: str
+    requests: int
+    passed: int
+    given: PassesGiven
+    queued: int
+    queued_by_reason: dict[str, int]
+    bypassed: Bypassed
+    refused: dict[str, int]
+    first_seen_at: str | None
+    last_seen_at: str | None
 
 
 class GatewayMessage(TypedDict):
@@ -224,6 +278,39 @@ class LineFigures(TypedDict):
     expired: int
     left: int
     done: int
+
+
+class ListedRoom(TypedDict):
+    """The shared status document; with `all` also what staff see of a room."""
+
+    room_id: str
+    name: str
+    event_id: str | None
+    state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
+    serving_position: int
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    admission_rate_per_minute: int
+    prequeue_at: str | None
+    opens_at: str | None
+    closes_at: str | None
+    message: str
+    available: int | None
+    held: int | None
+    draw: Draw | None
+    updated_at: str | None
+    pace: PaceDocument | None
+    blocked: Literal["", "cap", "held", "not_on_sale_yet", "nothing_on_sale", "rate", "sale_over"] | None
+    slower: SlowerDocument | None
+    epoch: int
+    stale: NotRequired[bool]
+    kind: NotRequired[Literal["sale", "site"]]
+    public: NotRequired[bool]
+    test: NotRequired[bool]
+    target_url: NotRequired[str]
+    gate_mode: NotRequired[Literal["auto", "off", "queue_all"]]
 
 
 class LoginBody(TypedDict):
@@ -483,9 +570,11 @@ class NewWebhook(TypedDict):
                 "reservation.expired",
                 "reservation.held",
                 "room.closed",
+                "room.deleted",
                 "room.opened",
                 "room.paused",
                 "room.rate_changed",
+                "room.reset",
                 "room.resumed",
                 "room.sold_out",
             ]
@@ -546,6 +635,15 @@ class Page_KeyDocument_(TypedDict):
     per_page: int
 
 
+class Page_ListedRoom_(TypedDict):
+    """A part of a list."""
+
+    items: list[ListedRoom]
+    total: int
+    page: int
+    per_page: int
+
+
 class Page_OrderDocument_(TypedDict):
     """A part of a list."""
 
@@ -564,15 +662,6 @@ class Page_ReservationDocument_(TypedDict):
     per_page: int
 
 
-class Page_StatusDocument_(TypedDict):
-    """A part of a list."""
-
-    items: list[StatusDocument]
-    total: int
-    page: int
-    per_page: int
-
-
 class Page_WebhookDocument_(TypedDict):
     """A part of a list."""
 
@@ -586,6 +675,15 @@ class PaidBody(TypedDict):
     """Under which `reference` it was paid elsewhere, if there is one."""
 
     reference: NotRequired[str | None]
+
+
+class PassesGiven(TypedDict):
+    """Passes that were given, by what for."""
+
+    no_crowd: int
+    by_turn: int
+    by_ticket: int
+    renewed: int
 
 
 class PasswordChange(TypedDict):
@@ -623,6 +721,25 @@ class PlaceDocument(TypedDict):
     session_expires_at: str | None
     quantity: int
     place_token: str
+
+
+class Preview(TypedDict):
+    """What the gate would do. The last of `steps` decides; `status` is what a proxy would be
+    answered."""
+
+    outcome: Literal["gets_pass", "passes", "queues", "refused"]
+    status: int
+    decided_by: Literal["bypass", "crawler", "crowd", "gate_mode", "origin", "pass", "ticket", "turn"]
+    bypass_rule: BypassRule | None
+    bypass_number: int | None
+    steps: list[PreviewStep]
+
+
+class PreviewStep(TypedDict):
+    """A rule that was looked at, and what it says."""
+
+    rule: Literal["bypass", "crawler", "crowd", "gate_mode", "origin", "pass", "ticket", "turn"]
+    says: str
 
 
 class Problem(TypedDict):
@@ -839,6 +956,42 @@ class RoomPatch(TypedDict):
     allowed_return_hosts: NotRequired[list[str]]
 
 
+class RoomSettings(TypedDict):
+    """What staff may set on a room (api.md, "Room settings"); kept as one JSON document in
+    Postgres."""
+
+    name: str
+    admission_rate_per_minute: NotRequired[int]
+    burst: NotRequired[int | None]
+    active_visitors_max: NotRequired[int | None]
+    claim_window_s: NotRequired[int]
+    unclaimed_per_network_max: NotRequired[int | None]
+    session_ttl_s: NotRequired[int]
+    visitors_per_ticket_max: NotRequired[float]
+    session_ends_on_confirm: NotRequired[bool]
+    restore_window_s: NotRequired[int]
+    queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    prequeue_at: NotRequired[str | None]
+    opens_at: NotRequired[str | None]
+    closes_at: NotRequired[str | None]
+    message: NotRequired[str]
+    locale: NotRequired[str]
+    theme: NotRequired[Theme]
+    public: NotRequired[bool]
+    test: NotRequired[bool]
+    session_renews: NotRequired[bool]
+    session_max_s: NotRequired[int | None]
+    gate_mode: NotRequired[Literal["auto", "off", "queue_all"]]
+    gate_fail: NotRequired[Literal["closed", "open"]]
+    pass_ip_bound: NotRequired[bool]
+    signing_algorithm: NotRequired[Literal["ES256", "EdDSA", "RS256"]]
+    verified_crawlers: NotRequired[bool]
+    json_response_enabled: NotRequired[bool]
+    bypass: NotRequired[list[BypassRule]]
+    target_url: NotRequired[str]
+    allowed_return_hosts: NotRequired[list[str]]
+
+
 class RoomStats(TypedDict):
     """Counters and percentiles of one room since its opening."""
 
@@ -861,6 +1014,13 @@ class RoomStats(TypedDict):
     admission_rate_per_minute: int
     wait_s: Waits | None
     reservations: ReservationFigures | None
+
+
+class RuleFigures(TypedDict):
+    """A bypass rule that the room has now, and how many requests it let through."""
+
+    rule: BypassRule
+    requests: int
 
 
 class SeatMapDocument(TypedDict):

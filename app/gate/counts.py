@@ -1,0 +1,136 @@
+"""What is counted at the gate of each room, for its cockpit.
+
+Each process counts in plain integers, and adds them to the sums in Postgres each second: so they are those of
+all processes, and outlive them. A process that is killed takes its last second with it, and a second whose
+answer was lost may count twice: these are figures to look at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
+
+from app.core.gating import rule_id
+from app.core.model import BypassRule, Room, RoomId
+from app.store.away import stores_answer
+from app.store.connections import POSTGRES_AWAY, Postgres
+from app.store.sql import gate_counts
+
+EVERY_S = 1.0
+LAST_WORD_S = 0.5  # a process that ends does not wait long for Postgres
+SETTINGS: tuple[str, ...] = ("gate_mode", "gate_fail", "crawler")  # by which requests pass
+ROOMS_MAX = 10_000  # counted at once; beyond it no further ones, until Postgres has taken these
+
+
+class GateFigures(NamedTuple):
+    """What happened at one gate; a request is counted once."""
+
+    passed: int  # with a good pass or booking token
+    no_crowd: int  # passes given at once, as there was no crowd
+    by_turn: int  # passes given to visitors who had been called
+    by_ticket: int  # passes given for a ticket of the queue page
+    renewed: int  # passes given for older ones
+    queued: dict[str, int]  # sent to the queue page, by what was wrong with what they showed
+    refused: dict[str, int]  # by code
+    by_rule: list[int]  # let through by each rule there is now
+    by_former_rules: int
+    by_setting: dict[str, int]  # let through by `gate_mode`, by `gate_fail`, or as a verified `crawler`
+    first_at: datetime | None
+    last_at: datetime | None
+
+    @property
+    def requests(self) -> int:
+        """All of them."""
+        groups = self.queued, self.refused, self.by_setting
+        given = self.no_crowd + self.by_turn + self.by_ticket + self.renewed
+        rules = sum(self.by_rule) + self.by_former_rules
+        return self.passed + given + rules + sum(sum(it.values()) for it in groups)
+
+
+class GateCounts:
+    """One per process; `keep` has to run for the sums to grow."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self._new: dict[RoomId, dict[str, int]] = {}
+        self._one_by_one = asyncio.Lock()
+
+    def count(self, room_id: RoomId, outcome: str, detail: str = "") -> None:
+        """A request at the gate of a room came to this outcome."""
+        counts = self._new.get(room_id)
+        if counts is None:
+            if len(self._new) >= ROOMS_MAX:
+                return
+            counts = self._new[room_id] = {}
+        name = f"{outcome} {detail}" if detail else outcome
+        counts[name] = counts.get(name, 0) + 1
+
+    async def tell(self) -> None:
+        """Add what was counted since the last time."""
+        async with self._one_by_one:
+            telling, self._new = self._new, {}
+            told = False
+            try:
+                if telling:
+                    await gate_counts.add(self._postgres, telling)
+                told = True
+            finally:
+                if not told:
+                    self._take_back(telling)
+
+    async def keep(self) -> None:
+        """Tell every second, for ever, and once more at the end."""
+        try:
+            while True:
+                await asyncio.sleep(EVERY_S)
+                with suppress(*POSTGRES_AWAY):
+                    await self.tell()
+        finally:
+            with suppress(*POSTGRES_AWAY):
+                async with asyncio.timeout(LAST_WORD_S):
+                    await self.tell()
+
+    async def figures(self, room: Room) -> GateFigures:
+        """The figures of a room: of this process up to now, of others up to a second ago.
+
+        Raises StoreUnavailable.
+        """
+        with stores_answer():
+            await self.tell()
+            found = await gate_counts.select(self._postgres, room.room_id)
+        return _figures(found, room.settings.bypass)
+
+    def _take_back(self, telling: Mapping[RoomId, Mapping[str, int]]) -> None:
+        for room_id, counts in telling.items():
+            now = self._new.setdefault(room_id, {})
+            for name, count in counts.items():
+                now[name] = now.get(name, 0) + count
+
+
+def _figures(found: Sequence[gate_counts.Counted], bypass: Sequence[BypassRule]) -> GateFigures:
+    counts = {it.outcome: it.requests for it in found}
+
+    def details(outcome: str) -> dict[str, int]:
+        named = {name.partition(" ")[::2]: count for name, count in counts.items()}
+        return {detail: count for (word, detail), count in named.items() if word == outcome and detail}
+
+    bypassed = details("bypassed")
+    by_rule = [bypassed.pop(rule_id(it), 0) for it in bypass]
+    by_setting = {name: bypassed.pop(name) for name in SETTINGS if name in bypassed}
+    return GateFigures(
+        passed=counts.get("passed", 0),
+        no_crowd=counts.get("entered", 0),
+        by_turn=counts.get("claimed", 0),
+        by_ticket=counts.get("handed_over", 0),
+        renewed=counts.get("renewed", 0),
+        queued=details("queued"),
+        refused=details("refused"),
+        by_rule=by_rule,
+        by_former_rules=sum(bypassed.values()),
+        by_setting=by_setting,
+        first_at=min((it.first_at for it in found), default=None),
+        last_at=max((it.last_at for it in found), default=None),
+    )

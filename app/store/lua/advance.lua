@@ -1,0 +1,42 @@
+-- Calls the first `count` in the queue by hand: also while the room is paused, and on top of its rate, for no
+-- token of the bucket. Never more than `active_max` leaves room for, or than tickets are free for. Under an
+-- id it did so before it calls nobody.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
+-- KEYS wanted, networks, renewed, advances
+-- ARGV now_ms:clock, count:num, advance_id, known_max:num, ttl_ms:num
+-- USES bucket, callable, calling, outflow, room, room_now
+-- REPLY unknown | restoring | away | not_open state | head, then: calls, and why not more
+-- REPLY ('' | nobody | cap | tickets | skipped)
+if not read_room() then return { 'unknown' } end
+if not restored() then return { 'restoring' } end
+if m.frozen_ms then return { 'away' } end
+local reply = head({})
+local before = advance_id ~= '' and redis.call('HGET', advances, advance_id)
+if before then
+  reply[HEAD + 1], reply[HEAD + 2] = tonumber(string.match(before, '%d+')), string.match(before, '%a*$')
+  return reply
+end
+if state ~= 'open' and state ~= 'paused' and state ~= 'sold_out' then return { 'not_open', state } end
+settle_bucket()
+local most, spare = within_limits(count)
+local level = m.level
+local calls = call_first(most, spare)
+m.level = level
+count_outflow(calls)
+m.outflow = measure_outflow()
+save_meter()
+local why = ''
+if calls < count then
+  if n.waiting + n.prequeue == 0 then why = 'nobody'
+  elseif c.active_max > 0 and n.called + n.active >= c.active_max then why = 'cap'
+  elseif calls == most then why = 'tickets'
+  else why = 'skipped' end
+end
+if advance_id ~= '' then
+  if redis.call('HLEN', advances) >= known_max then redis.call('DEL', advances) end
+  redis.call('HSET', advances, advance_id, calls .. ' ' .. why)
+  redis.call('PEXPIRE', advances, ttl_ms)
+end
+reply = head(reply)
+reply[HEAD + 1], reply[HEAD + 2] = calls, why
+return reply

@@ -1,0 +1,60 @@
+"""The scripts of what staff do to a room by hand, as typed functions."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, cast, get_args
+
+from app.core.clock import REDIS_TIME
+from app.core.model import RoomStatus
+from app.store.connections import RedisClient
+from app.store.keys import DAY_MS, STATUS_CHANNEL, RoomKeys
+from app.store.scripts.loader import call
+from app.store.scripts.room import HEAD, known, loaded, room_status
+
+KNOWN_MAX = 1_000  # ids of advances remembered in a room; beyond it all are forgotten
+Limit = Literal["", "nobody", "cap", "tickets", "skipped"]
+_LIMITS = frozenset(get_args(Limit))
+
+
+class NotAdvanced(Exception):
+    """Nobody was called: the room is `restoring`, Postgres is `away`, or in this `state` nobody is."""
+
+    def __init__(self, word: str, state: str = "") -> None:
+        super().__init__(word)
+        self.word = word
+        self.state = state
+
+
+class Advanced(NamedTuple):
+    """How many were called, and why not more."""
+
+    status: RoomStatus
+    called: int
+    limit: Limit
+
+
+async def advance(
+    redis: RedisClient,
+    keys: RoomKeys,
+    *,
+    count: int,
+    advance_id: str = "",
+    known_max: int = KNOWN_MAX,
+    ttl_ms: int = DAY_MS,
+    now_ms: int = REDIS_TIME,
+) -> Advanced:
+    """Call the first `count` in the queue; under an id that did so before nobody. Raises NotAdvanced."""
+    limits = {"known_max": known_max, "ttl_ms": ttl_ms}
+    answer = await call(redis, "advance", keys, count=count, advance_id=advance_id, now_ms=now_ms, **limits)
+    reply = loaded(answer)
+    if reply[0] in ("restoring", "away", "not_open"):
+        raise NotAdvanced(*reply)
+    called, limit = reply[HEAD:]
+    return Advanced(room_status(reply), called, cast(Limit, known(limit, _LIMITS)))
+
+
+async def forget_room(redis: RedisClient, keys: RoomKeys, *, generation: str) -> bool:
+    """Take a room that is gone out of Redis; False when there is another one of its name by now."""
+    channel = STATUS_CHANNEL + keys.room_id
+    reply = await call(redis, "forget_room", keys, generation=generation, channel=channel)
+    return known(reply[0], {"forgotten", "kept"}) == "forgotten"

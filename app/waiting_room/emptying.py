@@ -1,0 +1,120 @@
+"""Rooms that staff delete or reset. What of them is in Redis goes after Postgres has said so.
+
+A room that is gone is a row of `rooms_gone`, written in the transaction that ends it, until Redis has
+nothing of it: if that is interrupted, the next call does it, or a worker. Place tokens, booking tokens and
+passes name the generation they were issued in: none is good in a room that was reset or made again.
+"""
+
+from __future__ import annotations
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.clock import now_ms
+from app.core.errors import Conflict, RoomNotFound
+from app.core.model import Room, RoomId, RoomStatus
+from app.restoring.room import rebuild_room
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
+from app.store.keys import DAY_MS, RoomKeys
+from app.store.redis.loaded import note_loaded, note_unloaded
+from app.store.scripts import by_hand
+from app.store.scripts import room as room_scripts
+from app.store.sql import events, rooms, rooms_gone
+from app.store.sql.locks import lock
+from app.store.sql.rooms_gone import Gone
+from app.waiting_room.control import audit_fields, new_seed, refresh
+from app.waiting_room.queue import Queues
+
+GONE_MAX = 50  # a round of the worker
+
+
+async def delete_room(queues: Queues, room_id: RoomId, *, force: bool, by: Author) -> None:
+    """Delete a room: its settings, places, sessions and passes. The name may be used again.
+
+    Raises RoomNotFound; Conflict where an event sells through it, and without `force` while anybody waits or
+    is inside. Called again it finishes what was interrupted.
+    """
+    with stores_answer():
+        try:
+            now = await _status(queues, room_id)
+        except RoomNotFound:
+            if await forget_gone(queues.stores, room_id):
+                return
+            raise
+        if not force and (now.waiting or now.called or now.active):
+            inside = now.called + now.active
+            raise Conflict(
+                f"{now.waiting} wait in this room and {inside} are called or inside; with force=true it is "
+                "deleted all the same."
+            )
+        await _delete(queues.stores, room_id, by)
+
+
+async def delete_with_event(stores: Stores, room_id: RoomId, *, by: Author) -> None:
+    """Delete the room of a deleted event, with whoever is in it. A second time changes nothing."""
+    with stores_answer():
+        await _delete(stores, room_id, by)
+
+
+async def reset_room(queues: Queues, room_id: RoomId, *, by: Author) -> Room:
+    """Put everybody out and begin again at number 1, with the same settings and in the same state.
+
+    Raises RoomNotFound, and Conflict once tickets were reserved: their buyers would lose them.
+    """
+    with stores_answer():
+        await _status(queues, room_id)  # while Redis is unavailable nothing is reset
+        async with queues.stores.postgres.acquire() as connection, connection.transaction():
+            room = await _locked(connection, room_id)
+            if room is None:
+                raise RoomNotFound
+            if room.event_id and await events.has_reservations(connection, room.event_id):
+                raise Conflict("Tickets were reserved in this room, and their buyers would lose them.")
+            await rooms_gone.note_gone(connection, Gone(room_id, room.generation))
+            generation = await rooms_gone.empty_room(connection, room_id, new_seed())
+            before = {"generation": room.generation, "serving_position": room.serving_position}
+            after = {"generation": generation, "serving_position": 0}
+            await audit.record(connection, by, "reset", Thing("room", room_id), before=before, after=after)
+        await forget_gone(queues.stores, room_id)
+        await rebuild_room(queues.stores, room_id)
+        await refresh(queues.stores, room_id)  # it opens at once
+    return await queues.loaded_rooms.read(room_id)
+
+
+async def forget_gone(stores: Stores, room_id: RoomId | None = None) -> int:
+    """Take out of Redis what is gone in Postgres, of one name or some of all; how many rooms that were."""
+    found = await rooms_gone.select_gone(stores.postgres, room_id, GONE_MAX)
+    for gone in found:
+        keys = RoomKeys(gone.room_id, now_ms() // DAY_MS)
+        await note_unloaded(stores.redis, gone.room_id)
+        if not await by_hand.forget_room(stores.redis, keys, generation=gone.generation):
+            await note_loaded(stores.redis, gone.room_id)
+        await rooms_gone.delete_gone(stores.postgres, gone)
+    return len(found)
+
+
+async def _status(queues: Queues, room_id: RoomId) -> RoomStatus:
+    keys = RoomKeys(room_id)
+    return await queues.loaded_rooms.when_loaded(
+        room_id, lambda: room_scripts.status(queues.stores.redis, keys), lambda unloaded: unloaded
+    )
+
+
+async def _delete(stores: Stores, room_id: RoomId, by: Author) -> None:
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        room = await _locked(connection, room_id)
+        if room is not None:
+            if room.event_id is not None:
+                raise Conflict(f"The event {room.event_id} sells through this room; delete the event.")
+            await rooms_gone.note_gone(connection, Gone(room_id, room.generation))
+            await rooms.delete_room(connection, room_id)
+            before = audit_fields(room)
+            await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
+    await forget_gone(stores, room_id)
+
+
+async def _locked(connection: Connection, room_id: RoomId) -> Room | None:
+    """The room, which nobody restores or changes until the transaction ends."""
+    await lock(connection, "fairgate restore", room_id)
+    row = await rooms.lock_room(connection, room_id)
+    return row.room if row else None

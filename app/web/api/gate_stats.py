@@ -1,0 +1,99 @@
+"""Figures of a room's gate, for its cockpit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from app.core.account import Account
+from app.core.clock import in_zone
+from app.core.errors import RoomNotFound, StoreUnavailable
+from app.core.model import BypassRule, Room, RoomId
+from app.gate.counts import GateFigures
+from app.store.away import stores_answer
+from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import OPERATOR
+
+
+class PassesGiven(msgspec.Struct, frozen=True):
+    """Passes that were given, by what for."""
+
+    no_crowd: int  # to newcomers, at once
+    by_turn: int  # to visitors who had been called
+    by_ticket: int  # for the ticket that the queue page sends visitors back with
+    renewed: int  # for an older pass of the same session
+
+
+class RuleFigures(msgspec.Struct, frozen=True):
+    """A bypass rule that the room has now, and how many requests it let through."""
+
+    rule: BypassRule
+    requests: int
+
+
+class Bypassed(msgspec.Struct, frozen=True):
+    """Requests that passed without a turn, by why."""
+
+    rules: list[RuleFigures]  # in the order of `bypass`
+    former_rules: int  # by rules that were changed or removed since
+    gate_mode: int  # while it was `off`
+    gate_fail: int  # while it was `open` and a store unavailable
+    crawlers: int  # that DNS proved
+
+
+class GateStats(msgspec.Struct, frozen=True):
+    """What happened at the gate since the room was made or reset; each request is counted once.
+
+    Each web process adds its counts every second: one that is killed takes up to a second of them with it.
+    """
+
+    room_id: str
+    requests: int
+    passed: int  # with a good pass or booking token
+    given: PassesGiven
+    queued: int  # sent to the queue page
+    queued_by_reason: dict[str, int]  # `no_pass`, or the code of what was wrong with what they showed
+    bypassed: Bypassed
+    refused: dict[str, int]  # by code
+    first_seen_at: datetime | None  # null: no request came yet
+    last_seen_at: datetime | None
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/gate-stats",
+    tag="Staff: figures",
+    auth=OPERATOR,
+    scope="stats:read",
+    answers={200: GateStats},
+    errors=(RoomNotFound, StoreUnavailable),
+)
+async def gate_stats(request: Request, account: Account) -> Response:
+    """Get what was counted at the gate of a room."""
+    with stores_answer():
+        room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
+    figures = await request.app.gate_rooms.counts.figures(room)
+    return json_response(200, _document(room, figures), [(b"cache-control", b"no-store")])
+
+
+def _document(room: Room, it: GateFigures) -> GateStats:
+    rules = zip(room.settings.bypass, it.by_rule, strict=True)
+    return GateStats(
+        room_id=room.room_id,
+        requests=it.requests,
+        passed=it.passed,
+        given=PassesGiven(it.no_crowd, it.by_turn, it.by_ticket, it.renewed),
+        queued=sum(it.queued.values()),
+        queued_by_reason=it.queued,
+        bypassed=Bypassed(
+            rules=[RuleFigures(rule, requests) for rule, requests in rules],
+            former_rules=it.by_former_rules,
+            gate_mode=it.by_setting.get("gate_mode", 0),
+            gate_fail=it.by_setting.get("gate_fail", 0),
+            crawlers=it.by_setting.get("crawler", 0),
+        ),
+        refused=it.refused,
+        first_seen_at=in_zone(it.first_at) if it.first_at else None,
+        last_seen_at=in_zone(it.last_at) if it.last_at else None,
+    )
