@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Record:
     """One request, as far as it has come."""
 
-    __slots__ = ("call", "error", "ids", "of_a_crowd", "spent_s")
+    __slots__ = ("call", "error", "ids", "newcomers_document", "of_a_crowd", "spent_s")
 
     def __init__(self) -> None:
         self.call = ""  # the name of the call or page; "" for an address that is none
@@ -26,6 +26,7 @@ class Record:
         self.error: Exception | None = None  # our own bug
         self.of_a_crowd = False  # a line for some of these says enough
         self.spent_s: dict[str, float] = {}
+        self.newcomers_document: object = None  # of a page that is the same for all newcomers: what it shows
 
 
 RECORD: ContextVar[Record | None] = ContextVar("record", default=None)

@@ -17,11 +17,12 @@ from structlog.contextvars import bound_contextvars
 
 from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed, RateLimited
 from app.store.spans import RECORD, Record
-from app.web.http import cache_control, cors, request_log, security_headers
+from app.web.http import cache_control, cors, newcomer_pages, request_log, security_headers
 from app.web.http.assets import load_assets
 from app.web.http.deadlines import BodyPace, too_slow
 from app.web.http.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http.in_flight import InFlight
+from app.web.http.newcomer_pages import Answered, NewcomerPages
 from app.web.http.routes import BODILESS, METHODS, STREAM, App, Endpoint, Request, Response, param_names
 from app.web.http.streaming import ReaderGone, Receive, Send, broke_off, feed_stream, send_stream, send_within
 
@@ -46,6 +47,7 @@ class HotLane:
         self._in_flight = in_flight
         self._inner: Asgi = quart.asgi_app
         self._assets = load_assets()
+        self._newcomer_pages = NewcomerPages()
         self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
         self._below: dict[tuple[str, ...], tuple[Endpoint, str]] = {}  # also what is below it, by any method
         self._sites: dict[tuple[str, ...], Endpoint] = {}  # the same for paths without a parameter
@@ -99,7 +101,18 @@ class HotLane:
                 return self._serve_bodiless(endpoint, {name: param}, scope, receive, send)
         if (without := self._sites.get(tuple(parts[:PARAM_AT]))) is not None:
             return self._serve_bodiless(without, {}, scope, receive, send)
+        if newcomer_pages.is_asked_for(scope, parts):
+            return self._queue_page(parts[2], scope, receive, send)
         return self._pass_on(scope, receive, send)
+
+    async def _queue_page(self, room_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """The queue page, as it was made a moment ago if it is the same for everybody who comes."""
+        request = request_of(self._quart.extensions["fairgate"], scope, {"room_id": room_id})
+        response = self._newcomer_pages.find(request)
+        if response is None:
+            await self._pass_on(scope, receive, send, request)
+        else:
+            await _send(request, response, receive, send)
 
     async def _file_or_pass_on(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> None:
         if not await self._file(names, scope, receive, send):
@@ -151,17 +164,20 @@ class HotLane:
         await _send(request, response, receive, send)
         return True
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, page: Request | None = None) -> None:
+        """Quart answers. `page`: the request, if it is for a queue page, which may be kept for others."""
         headers = dict(scope["headers"])
-        request_id = request_id_of(headers.get(b"x-request-id"))
+        request_id = page.request_id if page else request_id_of(headers.get(b"x-request-id"))
         scope["fairgate.request_id"] = request_id
         app: App = self._quart.extensions["fairgate"]
-        origins = app.settings.cors_origins
-        secure = request_of(app, scope, {}).is_secure()
+        origins, secure = app.settings.cors_origins, request_of(app, scope, {}).is_secure()
         started, asked_at, record = False, time.perf_counter(), Record()
+        answered = Answered(self._newcomer_pages, page, record) if page else None
 
         async def marked(message: MutableMapping[str, Any]) -> None:
             nonlocal started
+            if answered:
+                answered.note(message)
             if message["type"] == "http.response.start":
                 started, seconds = True, time.perf_counter() - asked_at
                 if request_log.is_logged(record, message["status"], seconds):

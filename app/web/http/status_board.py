@@ -75,6 +75,11 @@ class StatusBoard:
         self._viewers: dict[RoomId, Viewers] = {}
         self._changed: set[RoomId] = set()
 
+    def fresh(self, room_id: RoomId) -> RenderedStatus | None:
+        """What is shown, if it is fresh enough to be sent again."""
+        shown = self._shown.get(room_id)
+        return shown if shown is not None and shown.fresh_until > time.monotonic() else None
+
     def peek(self, room_id: RoomId) -> bytes | None:
         """The document, if it is fresh enough to be sent again."""
         shown = self._shown.get(room_id)
@@ -86,8 +91,7 @@ class StatusBoard:
 
     async def current(self, room_id: RoomId) -> RenderedStatus:
         """What is shown, read again if it is not fresh; without Redis up to 30 s old, and marked so."""
-        shown = self._shown.get(room_id)
-        if shown is not None and shown.fresh_until > time.monotonic():
+        if (shown := self.fresh(room_id)) is not None:
             return shown
         try:
             return await self.read(room_id)

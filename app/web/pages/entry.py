@@ -23,6 +23,7 @@ from app.core.model import RoomId
 from app.store.spans import RECORD
 from app.web.http import deadlines
 from app.web.http.dispatch import PARAMS, refuse, request_of
+from app.web.http.newcomer_pages import asks_for_json
 from app.web.http.origins import is_foreign
 from app.web.http.problems import refusal_of
 from app.web.http.quart_adapter import quart_response
@@ -77,11 +78,6 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
             return with_page_headers(error_page(request, refusal_of(error)))
 
     return view
-
-
-def asks_for_json(request: Request) -> bool:
-    """Whether an app asks, and no browser: it takes JSON alone."""
-    return request.method == "GET" and (request.header(b"accept") or "").strip() == "application/json"
 
 
 async def _may_be_seen(request: Request) -> None:

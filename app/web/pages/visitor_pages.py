@@ -12,7 +12,10 @@ from quart import Quart, Response, current_app
 from app.core.clock import now_ms, to_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import RoomId
+from app.store.spans import RECORD
 from app.waiting_room import room_lists
+from app.web.http.credentials import may_identify
+from app.web.http.newcomer_pages import asks_for_json
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request
 from app.web.pages import (
@@ -27,7 +30,7 @@ from app.web.pages import (
     reservation_forms,
 )
 from app.web.pages.documents import SalesPage, SaleView
-from app.web.pages.entry import add_page, asks_for_json, not_found, page
+from app.web.pages.entry import add_page, not_found, page
 from app.web.pages.event_heads import EventHeads
 from app.web.pages.queue_document import room_page
 from app.web.pages.render import respond
@@ -68,6 +71,8 @@ async def room(request: Request) -> Response:
         remember_progress_start(response, request, standing, document.position)
     elif not standing.known and not is_part_of_foreign_page(request):
         set_newcomer(response, request)
+    if not (request.query or may_identify(request)) and (record := RECORD.get()):
+        record.newcomers_document = standing.status_document
     return response
 
 
