@@ -14,6 +14,7 @@ from app.core.errors import CredentialInvalid
 from app.core.model import RoomId, VisitorId
 
 TOKEN_LENGTH_MAX = 4096
+REQUEST_ID_MAX = 100
 _PLACE = "p1"
 
 
@@ -35,6 +36,7 @@ class PlaceSigner:
         self._jti_key = _derived(secret, b"booking token id")
         self._account_key = _derived(secret, b"visitor of an account")
         self._network_key = _derived(secret, b"network of a visitor")
+        self._request_key = _derived(secret, b"request id")
 
     def sign(self, claims: PlaceClaims) -> str:
         """The place token that says `claims`."""
@@ -80,6 +82,25 @@ class PlaceSigner:
         """A client address as 4 characters that say no more than which visitors of a room share one."""
         text = f"{room_id} {address}".encode()
         return to_base64url(hashlib.blake2b(text, key=self._network_key, digest_size=3).digest())
+
+    def request_id(self, room_id: RoomId, visitor_id: VisitorId, at_s: int) -> str:
+        """What another waiting room's client knows a visitor by: whoever has it acts for them."""
+        text = f"{visitor_id}.{at_s}"
+        return f"{text}.{self._request_mac(room_id, text)}"
+
+    def read_request_id(self, room_id: RoomId, text: str) -> tuple[VisitorId, int] | None:
+        """Whose it is, and when it was made (s); None: it was not made here, for this room."""
+        said, _, mac = text.rpartition(".")
+        if len(text) > REQUEST_ID_MAX or not text.isascii():
+            return None
+        if not hmac.compare_digest(self._request_mac(room_id, said), mac):
+            return None
+        visitor_id, _, at_s = said.rpartition(".")
+        return VisitorId(visitor_id), int(at_s)
+
+    def _request_mac(self, room_id: RoomId, text: str) -> str:
+        raw = hashlib.blake2b(f"{room_id} {text}".encode(), key=self._request_key, digest_size=18).digest()
+        return to_base64url(raw)
 
     def _mac(self, payload: str) -> str:
         """Keyed BLAKE2b (RFC 7693): a third of what HMAC costs, and each join signs."""

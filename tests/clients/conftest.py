@@ -72,8 +72,8 @@ async def program(*command: str, port: int = 0, environment: Mapping[str, str] =
     assert process.stdout is not None
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not port and await process.stdout.readline() != b"ready\n":
-                assert process.returncode is None, f"{command} ended before it was ready"
+            while not port and (line := await process.stdout.readline()) != b"ready\n":
+                assert line, f"{command} ended before it was ready"
             while port:
                 with suppress(OSError):
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

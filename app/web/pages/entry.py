@@ -41,6 +41,7 @@ _PARAMS = {name: pattern for name, (pattern, _) in PARAMS.items()} | {
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),
     "account_id": re.compile(OPAQUE),
     "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),  # as a shop's connector writes it, in any case
+    "ch_token": re.compile(r"[\w.-]{1,120}"),
     "queue_id": re.compile(r"[\w-]{0,64}"),
     "error_code": re.compile(r"[a-z]{1,20}"),
     "set_aside_id": re.compile(r"[0-9]{1,18}"),

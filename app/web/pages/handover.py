@@ -13,7 +13,7 @@ from app.core.model import Place, Room, RoomId
 from app.gate import sessions
 from app.web.gate.addresses import allowed, host_of
 from app.web.http.routes import Request
-from app.web.pages import knownuser
+from app.web.pages import crowdhandler, knownuser
 from app.web.pages.queue_document import goal_of, return_query
 from app.web.pages.visitors import asked_return, place_of
 
@@ -38,6 +38,8 @@ async def way_on(request: Request, room: Room, place: Place, return_to: str) -> 
     """The way on for somebody inside, to an address that the room allows."""
     if (answer := await knownuser.with_shops_token(request, room, return_to, place)) is not None:
         return answer
+    if crowdhandler.came_from_the_sdk(return_to):
+        return _moved(crowdhandler.way_back(request, room, place, return_to))
     goal = goal_of(room, return_to)
     if goal.startswith("/"):
         return _moved(goal)

@@ -21,6 +21,7 @@ from app.web.http.routes import Request
 from app.web.pages import (
     booking,
     carry,
+    crowdhandler,
     forms,
     handover,
     json_queue,
@@ -89,6 +90,7 @@ PAGES = {
     "/reservations/<reservation_id>/claim": mail.claim_page,
     "/confirm/<confirm_token>": mail.confirm_page,
 }
+SDK = {"/ch/<room_id>": crowdhandler.wait, "/ch/<room_id>/v1/requests/<ch_token>": crowdhandler.go_on}
 FORMS = {
     "/rooms/<room_id>/join": forms.join,
     "/rooms/<room_id>/want": forms.want,
@@ -117,6 +119,12 @@ def register_pages(app: Quart) -> None:
         add_page(app, path, f"page_{view.__name__}", view)
     for name, (path, view) in knownuser.PATHS.items():
         add_page(app, path, f"page_{name}", view)
+    for path, view in SDK.items():
+        add_page(app, path, f"page_sdk_{view.__name__}", view)
+    path = "/ch/<room_id>/v1/requests/"
+    app.add_url_rule(
+        path, "sdk_begin", page(crowdhandler.begin), methods=["POST"], provide_automatic_options=False
+    )
     for path, form in FORMS.items():
         app.add_url_rule(
             path, f"form_{form.__name__}", page(form), methods=["POST"], provide_automatic_options=False
