@@ -1,16 +1,16 @@
-"""Redis: it keeps what it is told, has room, and its clock is ours."""
+"""Redis: whether it keeps what is written, has room, and has the right time."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import ResponseError
 
 from app.core.clock import now_ms
 from app.doctor.finding import Finding, good, note, wrong
 from app.settings import Settings
 from app.store.connections import RedisClient
+from app.store.redis.servers import KEEPS_KEYS, RedisNode, faults_of, redis_nodes
 
 CLOCK_MS = 1_000  # differences that a person notices in a countdown
 NEARLY = 0.9  # of a limit
@@ -18,56 +18,43 @@ NEARLY = 0.9  # of a limit
 
 async def servers(redis: RedisClient, _settings: Settings) -> list[Finding]:
     """Each server as it describes itself."""
-    client: Any = redis
-    if isinstance(redis, RedisCluster):
-        found = await client.info(target_nodes=RedisCluster.ALL_NODES)
-    else:
-        found = {"": await client.info()}
-    return [it for name, info in sorted(found.items()) for it in _server(f" {name}" if name else "", info)]
+    return [it for node in await redis_nodes(redis) for it in _server(node)]
 
 
-def _server(name: str, info: dict[str, Any]) -> list[Finding]:
-    kind = (
-        f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
-    )
-    role, replicas = info["role"], int(info.get("connected_slaves", 0))
-    found = [good("redis", f"{kind}{name} answers: {role}, {replicas} replicas")]
-    if info.get("loading"):
-        found.append(wrong("redis", f"Redis{name} is loading its data", "wait until it has"))
-    return [*found, *_kept(name, info), *_room(name, info)]
+def _server(node: RedisNode) -> list[Finding]:
+    name = f" {node.name}" if node.name else ""
+    found = [good("redis", f"{node.server}{name} answers: {node.role}, {node.replicas} replicas")]
+    if node.loading:
+        found.append(wrong("redis", f"Redis{name} is loading its data", "wait until it has finished"))
+    return [*found, *_set_up(node), *_limits(node, name)]
 
 
-def _kept(name: str, info: dict[str, Any]) -> list[Finding]:
-    policy = info.get("maxmemory_policy", "noeviction")
-    found = [good("redis.maxmemory_policy", f"maxmemory-policy{name} is noeviction")]
-    if policy != "noeviction":
-        says = f"maxmemory-policy{name} is {policy}: places and holds are thrown away when memory is full"
-        found = [wrong("redis.maxmemory_policy", says, "CONFIG SET maxmemory-policy noeviction")]
-    if not int(info.get("aof_enabled", 0)):
-        says = f"there is no append-only file{name}: a restart loses the line since the last snapshot"
-        found.append(wrong("redis.durable", says, "appendonly yes, appendfsync everysec"))
-    elif info.get("aof_last_write_status", "ok") != "ok":
-        says = f"the append-only file{name} cannot be written"
-        found.append(wrong("redis.durable", says, "look at the disk of Redis and into its log"))
-    else:
-        found.append(good("redis.durable", f"the append-only file{name} is on"))
-    return found
-
-
-def _room(name: str, info: dict[str, Any]) -> list[Finding]:
-    used, most = int(info["used_memory"]), int(info.get("maxmemory", 0))
-    says = f"{used / 1e6:,.0f} MB{name} are used" + (
-        f" of {most / 1e6:,.0f} MB" if most else ", without a limit"
-    )
-    full = bool(most) and used > NEARLY * most
-    clients, clients_max = int(info["connected_clients"]), int(info.get("maxclients", 10_000))
-    lines = f"{clients:,} of {clients_max:,} connections{name} are open"
-    do = "raise maxmemory: nothing can be written when it is full"
+def _set_up(node: RedisNode) -> list[Finding]:
+    faults = {it.setting: it for it in faults_of(node)}
+    name = f" {node.name}" if node.name else ""
+    fine = {
+        "maxmemory_policy": f"maxmemory-policy{name} is {KEEPS_KEYS}",
+        "durable": f"the append-only file{name} is on",
+    }
     return [
-        wrong("redis.memory", says, do) if full else good("redis.memory", says),
-        wrong("redis.connections", lines, "raise maxclients")
-        if clients > NEARLY * clients_max
-        else good("redis.connections", lines),
+        wrong(f"redis.{setting}", fault.says, fault.do)
+        if (fault := faults.get(setting))
+        else good(f"redis.{setting}", says)
+        for setting, says in fine.items()
+    ]
+
+
+def _limits(node: RedisNode, name: str) -> list[Finding]:
+    limit = f" of {node.memory_max / 1e6:,.0f} MB" if node.memory_max else ", without a limit"
+    memory = f"{node.memory / 1e6:,.0f} MB{name} are used{limit}"
+    connections = f"{node.clients:,} of {node.clients_max:,} connections{name} are open"
+    return [
+        wrong("redis.memory", memory, "raise maxmemory: nothing can be written when it is full")
+        if node.memory_max and node.memory > NEARLY * node.memory_max
+        else good("redis.memory", memory),
+        wrong("redis.connections", connections, "raise maxclients")
+        if node.clients > NEARLY * node.clients_max
+        else good("redis.connections", connections),
     ]
 
 

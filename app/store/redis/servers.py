@@ -12,6 +12,7 @@ from app.store.keys import WRITABLE
 
 KEEPS_KEYS = "noeviction"
 WRITABLE_MS = 60_000
+CLIENTS_MAX = 10_000  # Redis' default, for servers that do not tell
 
 
 class RedisNode(NamedTuple):
@@ -24,10 +25,24 @@ class RedisNode(NamedTuple):
     memory: int
     memory_max: int
     clients: int
+    clients_max: int
     ops_per_s: int
     uptime_s: int
-    durable: bool  # every write is in the append-only file
+    loading: bool  # it is still reading its data from the disk
+    durable: bool  # every write goes to the append-only file
+    writes_fail: bool  # the append-only file could not be written the last time
     eviction: str  # what happens to keys when memory is full: `noeviction` keeps them
+
+
+class RedisFault(NamedTuple):
+    """A setting by which a server may lose data, and how to fix it."""
+
+    setting: str  # maxmemory_policy, durable
+    says: str
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.says}; {self.do}"
 
 
 async def write_redis(redis: RedisClient) -> None:
@@ -41,22 +56,23 @@ async def write_redis(redis: RedisClient) -> None:
 
 async def redis_faults(redis: RedisClient) -> list[str]:
     """What is wrong with the configuration of Redis and how to fix it, one sentence each."""
-    return [fault for node in await redis_nodes(redis) for fault in faults_of(node)]
+    return [str(fault) for node in await redis_nodes(redis) for fault in faults_of(node)]
 
 
-def faults_of(node: RedisNode) -> list[str]:
-    """What is wrong with the configuration of one server and how to fix it."""
+def faults_of(node: RedisNode) -> list[RedisFault]:
+    """What is wrong with the configuration of one server."""
     where = f"Redis {node.name}" if node.name else "Redis"
     found = []
     if node.eviction != KEEPS_KEYS:
-        found.append(
-            f"{where} may throw away places and holds when its memory is full "
-            f"(maxmemory-policy {node.eviction}); set it to {KEEPS_KEYS}"
-        )
+        policy = f"maxmemory-policy {node.eviction}"
+        says = f"{where} may throw away places and holds when its memory is full ({policy})"
+        found.append(RedisFault("maxmemory_policy", says, f"set maxmemory-policy to {KEEPS_KEYS}"))
     if not node.durable:
-        found.append(
-            f"{where} forgets the last seconds when it ends (no append-only file); set appendonly to yes"
-        )
+        says = f"{where} loses everything since its last snapshot when it restarts (no append-only file)"
+        found.append(RedisFault("durable", says, "set appendonly to yes and appendfsync to everysec"))
+    elif node.writes_fail:
+        says = f"{where} cannot write its append-only file"
+        found.append(RedisFault("durable", says, "check its disk and its log"))
     return found
 
 
@@ -79,8 +95,11 @@ def _node(name: str, info: dict[str, Any]) -> RedisNode:
         memory=int(info["used_memory"]),
         memory_max=int(info.get("maxmemory", 0)),
         clients=int(info["connected_clients"]),
+        clients_max=int(info.get("maxclients", CLIENTS_MAX)),
         ops_per_s=int(info["instantaneous_ops_per_sec"]),
         uptime_s=int(info["uptime_in_seconds"]),
+        loading=bool(info.get("loading")),
         durable=bool(info.get("aof_enabled", 0)),
+        writes_fail=info.get("aof_last_write_status", "ok") != "ok",
         eviction=info.get("maxmemory_policy", KEEPS_KEYS),
     )

@@ -27,6 +27,7 @@ from app.core.model import Role, Struct
 from app.core.tokens import expiry
 from app.web.api.devices import device_cookie, known_device
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
+from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import bearer
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
@@ -34,7 +35,6 @@ from app.web.http.staff_access import ACCOUNT
 
 TAG = "Accounts"
 AWAY = (StoreUnavailable,)
-_PRIVATE = [(b"cache-control", b"no-store")]
 
 
 class LoginBody(Struct, frozen=True):
@@ -103,7 +103,7 @@ async def register(request: Request, body: NewAccount) -> Response:
     """
     await request.app.throttles.registration(request.client)
     made = await accounts.register(request.app.stores, request.app.passwords, body)
-    return json_response(201, account_document(made), [(b"location", b"/v1/users/me"), *_PRIVATE])
+    return json_response(201, account_document(made), [(b"location", b"/v1/users/me"), NO_STORE])
 
 
 @endpoint(
@@ -121,7 +121,7 @@ async def log_in(request: Request, body: LoginBody) -> Response:
     """
     done = await logged_in(request, body)
     document = AccessTokenDocument(done.token, from_ms(done.exp * 1000))
-    return json_response(200, document, [done.device, *_PRIVATE])
+    return json_response(200, document, [done.device, NO_STORE])
 
 
 async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
@@ -152,7 +152,7 @@ async def log_out(request: Request, account: Account) -> Response:
 async def read_account(request: Request, account: Account) -> Response:
     """Get my account."""
     found = await accounts.account(request.app.stores, account.subject)
-    return json_response(200, account_document(found), _PRIVATE)
+    return json_response(200, account_document(found), [NO_STORE])
 
 
 @endpoint(
@@ -167,7 +167,7 @@ async def read_account(request: Request, account: Account) -> Response:
 async def change_account(request: Request, account: Account, body: AccountPatch) -> Response:
     """Rename my account."""
     changed = await accounts.rename(request.app.stores, account.subject, body.name)
-    return json_response(200, account_document(changed), _PRIVATE)
+    return json_response(200, account_document(changed), [NO_STORE])
 
 
 @endpoint(

@@ -17,6 +17,7 @@ from app.core.model import KeyRole, Struct
 from app.core.scopes import SCOPES, Scope
 from app.store.sql.api_keys import ApiKey
 from app.web.documents.sale import Page
+from app.web.http.cache_control import NO_STORE
 from app.web.http.idempotency import once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
@@ -25,7 +26,6 @@ from app.web.http.staff_access import ADMIN, author
 TAG = "Staff: API keys"
 EVENTS_MAX = 200
 Network = Annotated[str, Meta(max_length=50)]
-_NO_STORE = (b"cache-control", b"no-store")
 
 
 class NewKey(Struct, frozen=True):
@@ -103,7 +103,7 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
     assert isinstance(kept.body, bytes)
     document = msgspec.json.decode(kept.body, type=MadeKey)
     told = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))
-    return json_response(kept.status, told, [*kept.headers, _NO_STORE])
+    return json_response(kept.status, told, [*kept.headers, NO_STORE])
 
 
 @endpoint(

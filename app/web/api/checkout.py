@@ -22,9 +22,10 @@ from app.core.formats import Name
 from app.core.model import Reservation, ReservationId, Struct
 from app.reservations import operations, paid_elsewhere
 from app.reservations.operations import Payment
-from app.web.api.reservations import NO_STORE, REPLAYED, TAG, asked_reservation
+from app.web.api.reservations import REPLAYED, TAG, asked_reservation
 from app.web.documents.sale import ReservationDocument, reservation_document
 from app.web.http.bodies import idempotency_key
+from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import OWNER, Asker, network_of
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author

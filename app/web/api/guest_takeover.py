@@ -18,6 +18,7 @@ from app.core.errors import (
 from app.core.model import ReservationId, Struct
 from app.notifications import addresses
 from app.web.documents.sale import ReservationDocument, reservation_document
+from app.web.http.cache_control import NO_STORE
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ACCOUNT
 
@@ -47,7 +48,7 @@ async def claim_reservation(request: Request, account: Account, query: ClaimQuer
     app, reservation_id = request.app, ReservationId(request.params["reservation_id"])
     link = (query.expires, query.signature)
     claimed = await addresses.claim(app.stores, app.claims, account, reservation_id, link)
-    return json_response(200, reservation_document(claimed), [(b"cache-control", b"no-store")])
+    return json_response(200, reservation_document(claimed), [NO_STORE])
 
 
 @endpoint(
@@ -62,4 +63,4 @@ async def show_claim(request: Request, query: ClaimQuery) -> Response:
     """Redirect to the page that adds the reservation to an account: the e-mailed link in a browser."""
     path = f"/reservations/{request.params['reservation_id']}/claim"
     where = urlencode({"expires": query.expires, "signature": query.signature})
-    return Response(302, b"", [(b"location", f"{path}?{where}".encode()), (b"cache-control", b"no-store")])
+    return Response(302, b"", [(b"location", f"{path}?{where}".encode()), NO_STORE])

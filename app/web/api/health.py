@@ -13,11 +13,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app.core.errors import NotFound, StoreUnavailable
 from app.monitoring import exposition, readiness
-from app.web.http.cache_control import shared
+from app.web.http.cache_control import NO_STORE, shared
 from app.web.http.routes import Request, Response, endpoint, json_response
 
 TAG = "Operations"
-NO_STORE = [(b"cache-control", b"no-store")]
 ALL = ""  # the one key of what is kept of readiness
 
 
@@ -47,7 +46,7 @@ class KeySet(msgspec.Struct, frozen=True):
 @endpoint("GET", "/livez", tag=TAG, answers={200: Alive})
 async def livez(request: Request) -> Response:
     """Liveness: the process serves. Touches no store."""
-    return json_response(200, Alive("ok"), NO_STORE)
+    return json_response(200, Alive("ok"), [NO_STORE])
 
 
 @endpoint("GET", "/readyz", tag=TAG, answers={200: Ready, 503: Ready})
@@ -66,7 +65,7 @@ async def readyz(request: Request) -> Response:
 
 
 def _readiness(ready: bool, document: Ready) -> Response:
-    headers = NO_STORE if ready else [*NO_STORE, (b"retry-after", b"1")]
+    headers = [NO_STORE] if ready else [NO_STORE, (b"retry-after", b"1")]
     return json_response(200 if ready else 503, document, headers)
 
 
@@ -76,7 +75,7 @@ async def prometheus(request: Request) -> Response:
     if not is_operator(request):
         raise NotFound
     body = await exposition.render(request.app.stores, request.app.queues, request.app.drift)
-    return Response(200, body, NO_STORE, CONTENT_TYPE_LATEST.encode())
+    return Response(200, body, [NO_STORE], CONTENT_TYPE_LATEST.encode())
 
 
 def is_operator(request: Request) -> bool:

@@ -18,6 +18,7 @@ from app.core.model import EventId, ReservationId, ReservationStatus
 from app.reservations import orders
 from app.store.sql.orders import Order, OrderFilter
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
+from app.web.http.cache_control import NO_STORE, PRIVATE
 from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, endpoint, json_response
@@ -102,7 +103,7 @@ async def cancel_order(request: Request, account: Account) -> Response:
     """
     reservation_id = ReservationId(request.params["reservation_id"])
     ended = await orders.cancel(request.app.engine, reservation_id, by=author(request, account))
-    return json_response(200, reservation_document(ended), [(b"cache-control", b"private, no-store")])
+    return json_response(200, reservation_document(ended), [PRIVATE])
 
 
 @endpoint(
@@ -130,7 +131,7 @@ def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Requ
     """
     headers = [
         (b"content-disposition", f'attachment; filename="{name}.csv"'.encode()),
-        (b"cache-control", b"no-store"),
+        NO_STORE,
     ]
     return Response(200, _lines(found, request.app.exporting), headers, CSV)
 

@@ -13,7 +13,8 @@ from app.core.errors import (
 from app.core.formats import SIX_DIGITS
 from app.core.model import RoomId, Struct
 from app.notifications import addresses
-from app.web.api.rooms import IN_ROOM, NO_STORE, TAG
+from app.web.api.rooms import IN_ROOM, TAG
+from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import (
     PLACE,
 )

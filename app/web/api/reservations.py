@@ -37,7 +37,7 @@ from app.reservations.operations import ENDED
 from app.web.api.reserve_body import ReserveBody
 from app.web.documents.sale import ReservationDocument, reservation_document
 from app.web.http.bodies import expected_amount, idempotency_key
-from app.web.http.cache_control import PRIVATE
+from app.web.http.cache_control import NO_STORE, PRIVATE
 from app.web.http.credentials import BOOKING, OWNER, Asker, network_of
 from app.web.http.routes import STREAM, Events, Request, Response, empty, endpoint, json_response
 from app.web.http.sse import event_id_of, server_sent
@@ -45,7 +45,6 @@ from app.web.http.sse import event_id_of, server_sent
 TAG = "Reservations"
 UNDECIDED_EVERY_S = 0.1
 REPLAYED = (b"idempotent-replay", b"true")
-NO_STORE = (b"cache-control", b"no-store")
 
 
 class Accepted(msgspec.Struct, frozen=True):

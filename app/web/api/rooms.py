@@ -44,7 +44,7 @@ from app.web.documents.waiting_room import (
     place_token,
 )
 from app.web.gate.passes import signing_algorithm
-from app.web.http.cache_control import PRIVATE, shared
+from app.web.http.cache_control import NO_STORE, PRIVATE, shared
 from app.web.http.cookies import booking_cookie, place_cookie
 from app.web.http.credentials import PLACE, bearer, may_identify, network_of, sent_place
 from app.web.http.routes import STREAM, App, Events, Request, Response, empty, endpoint, json_response
@@ -53,7 +53,6 @@ TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
 IN_ROOM = (RoomNotFound, Restoring, *AWAY)  # what needs the room itself
 ENDINGS = (NoShow, SessionExpired, LeftQueue, SessionDone, RemovedFromQueue)
-NO_STORE = (b"cache-control", b"no-store")
 COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
 
 

@@ -18,13 +18,13 @@ from app.core.model import EventId, RoomId, RoomState
 from app.monitoring import stats
 from app.monitoring.stats import RoomFigures
 from app.store.sql.orders import ReservationCounts
+from app.web.http.cache_control import NO_STORE
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import OPERATOR
 
 TAG = "Staff: figures"
 AWAY = (StoreUnavailable,)
 ROOMS_MAX = 500
-_NO_STORE = [(b"cache-control", b"no-store")]
 _STARTED_AT = psutil.Process().create_time()
 
 
@@ -130,7 +130,7 @@ async def room_stats(request: Request, account: Account) -> Response:
         wait_s=Waits(**waits) if waits else None,
         reservations=await _reservations(request, event_id) if event_id else None,
     )
-    return json_response(200, document, _NO_STORE)
+    return json_response(200, document, [NO_STORE])
 
 
 @endpoint(
@@ -155,7 +155,7 @@ async def installation_stats(request: Request, account: Account) -> Response:
         this_process=ProcessFigures(int(time.time() - _STARTED_AT), metrics.ANSWERS.total()),
         updated_at=from_ms(now_ms()),
     )
-    return json_response(200, document, _NO_STORE)
+    return json_response(200, document, [NO_STORE])
 
 
 def _line(it: RoomFigures) -> dict[str, Any]:

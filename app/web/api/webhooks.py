@@ -16,13 +16,13 @@ from app.core.model import NoticeType, Struct
 from app.notifications.channels import webhooks
 from app.store.sql.webhooks import Webhook
 from app.web.documents.sale import Page
+from app.web.http.cache_control import NO_STORE
 from app.web.http.idempotency import once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author
 
 TAG = "Staff: webhooks"
-_NO_STORE = [(b"cache-control", b"no-store")]
 
 
 class NewWebhook(Struct, frozen=True):
@@ -81,7 +81,7 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
         document = MadeWebhook(
             it.webhook_id, it.url, list(types), body.description, made.created_at, it.secret
         )
-        return json_response(201, document, _NO_STORE)
+        return json_response(201, document, [NO_STORE])
 
     return await once(request, account, body, create)
 

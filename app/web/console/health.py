@@ -190,7 +190,7 @@ def _node(it: RedisNode) -> Part:
         ("Append-only file", "on" if it.durable else "off"),
         ("When memory is full", "refuses writes" if it.eviction == KEEPS_KEYS else it.eviction),
         ("Up for", _span(it.uptime_s)),
-        *(("Fix", fault) for fault in faults),
+        *(("Fix", str(fault)) for fault in faults),
     ]
     name = f"{it.server} · {it.name}" if it.name else it.server
     if faults:

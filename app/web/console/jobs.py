@@ -19,6 +19,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.orders import wanted_orders
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
+from app.web.http.cache_control import NO_STORE
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
 from app.web.http.routes import Response as Answer
@@ -103,7 +104,7 @@ async def job_file(request: Request, staff: Staff) -> Response:
     pieces = await jobs.open_file(request.app.stores, request.params["job_id"])
     headers = [
         (b"content-disposition", b'attachment; filename="orders.csv"'),
-        (b"cache-control", b"no-store"),
+        NO_STORE,
     ]
     return quart_response(Answer(200, pieces, headers, CSV))
 

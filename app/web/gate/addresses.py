@@ -9,7 +9,6 @@ from app.web.http.client_ip import first_of
 from app.web.http.routes import Request
 
 ADDRESS_MAX = 2000
-NO_STORE = (b"cache-control", b"no-store")
 ADDRESS_HEADERS = (
     *("X-Original-URL", "X-Original-Method", "X-Original-Fetch-Mode"),
     *("X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-Method"),

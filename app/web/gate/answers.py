@@ -16,6 +16,7 @@ from app.web.gate.gate_request import (
     GateRequest,
 )
 from app.web.gate.passes import Presented, pass_cookie
+from app.web.http.cache_control import NO_STORE
 from app.web.http.dispatch import refuse
 from app.web.http.routes import Request, Response
 
@@ -45,7 +46,7 @@ def bypass(request: Request, asked: GateRequest, why: str) -> Response:
 
 def redirect(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) -> Response:
     """Send the browser to an address, with the status that the proxy can pass on."""
-    told = [(b"location", address.encode()), (b"cache-control", b"no-store"), *headers]
+    told = [(b"location", address.encode()), NO_STORE, *headers]
     return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
 
 

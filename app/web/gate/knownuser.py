@@ -14,7 +14,8 @@ from app.core.formats import SHARED_SECRET, URL
 from app.core.knownuser import Connector, ConnectorSettings, config_key, integration_config
 from app.core.model import RoomId, Struct
 from app.gate import knownuser
-from app.web.gate.addresses import NO_STORE, queue_host
+from app.web.gate.addresses import queue_host
+from app.web.http.cache_control import NO_STORE
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import OPERATOR, author
 

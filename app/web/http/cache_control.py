@@ -11,6 +11,7 @@ Header = tuple[bytes, bytes]
 
 CACHE_CONTROL = b"cache-control"
 PRIVATE: Header = (CACHE_CONTROL, b"private, no-store")
+NO_STORE: Header = (CACHE_CONTROL, b"no-store")
 SECOND: Header = (CACHE_CONTROL, b"public, max-age=1")
 MINUTE: Header = (CACHE_CONTROL, b"public, max-age=60")
 PUBLIC: dict[str, Header] = {  # by the name of the call; what is not here is private

@@ -22,6 +22,7 @@ from app.core.errors import (
 from app.store.coalescer import CoalescerFull
 from app.store.connections import STORE_AWAY
 from app.store.spans import RECORD
+from app.web.http.cache_control import NO_STORE
 from app.web.http.routes import Response
 
 PROBLEM = b"application/problem+json"
@@ -67,7 +68,7 @@ def problem_response(refusal: Refusal) -> Response:
         "code": refusal.code,
         **refusal.members,
     }
-    headers = [(b"cache-control", b"no-store")]
+    headers = [NO_STORE]
     if refusal.replayed:
         headers.append((b"idempotent-replay", b"true"))
     if isinstance(refusal, Retryable):

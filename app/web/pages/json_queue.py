@@ -18,7 +18,8 @@ from app.waiting_room.queue import Joining
 from app.web.api.rooms import booking_token
 from app.web.documents.json_queue import json_queue
 from app.web.documents.waiting_room import place_claims, place_document
-from app.web.gate.addresses import NO_STORE, allowed
+from app.web.gate.addresses import allowed
+from app.web.http.cache_control import NO_STORE
 from app.web.http.cookies import booking_cookie
 from app.web.http.credentials import network_of
 from app.web.http.origins import is_part_of_foreign_page
