@@ -63,8 +63,10 @@ FROM reservations r
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for an answer here; time passes in a step of its own."""
     monkeypatch.setattr(consistency, "PAUSE_S", 0)
-    for name in ("CONFIRM_WAIT_S", "POLL_S", "ASK_AGAIN_AFTER_S", "LOST_AFTER_S"):
+    for name in ("CONFIRM_WAIT_S", "POLL_S"):
         monkeypatch.setattr(checkout, name, 0)
+    for name in ("ASK_AGAIN_AFTER_S", "LOST_AFTER_S"):
+        monkeypatch.setattr(settlement, name, 0)
 
 
 @dataclass
