@@ -92,31 +92,10 @@ def open_writer(settings: Settings) -> Writer:
 
 def write(writer: Writer, it: Mail) -> EmailContent:
     """The mail in words. Raises NoLongerNeeded."""
-    if it.overdue:
-        raise NoLongerNeeded("It was too late to be of use.")
-    if it.kind == "message" and it.message is None:
-        raise NoLongerNeeded("The job that had it sent is not kept any more.")
-    if it.kind == "reset_password" and not reset_url(writer, it):
-        raise NoLongerNeeded(
-            "The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of."
-        )
-    if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
-        raise NoLongerNeeded("Another address was left meanwhile.")
-    true_while = TRUE_WHILE.get(it.kind)
-    if true_while is not None and it.status not in true_while:
-        raise NoLongerNeeded(f"The reservation is {it.status} meanwhile.")
-    names = msgspec.json.decode(it.type_names, type=dict[str, str])
-    tickets = [
-        Ticket(
-            names.get(each["ticket_type_id"] or "", ""),
-            seat_name(each["seat_id"]) if each["seat_id"] else None,
-            each["code"] or "",
-            f"ticket-{n}",
-        )
-        for n, each in enumerate(_tickets(it.tickets), 1)
-        if it.kind in ("confirmed", "reminder")
-    ]
+    _check_needed(writer, it)
     language = i18n.choose([it.locale or "", it.room_locale or ""])
+    names = msgspec.json.decode(it.type_names, type=dict[str, str])
+    tickets = _tickets_of(it, names)
     said = msgspec.json.decode(it.message, type=JobRequest) if it.message else JobRequest()
     shown: dict[str, object] = {
         "it": it,
@@ -137,10 +116,42 @@ def write(writer: Writer, it: Mail) -> EmailContent:
         "claim_url": claim_url(writer, it) if it.kind in ("held", "confirmed") else "",
     }
     templates = _templates(language)
-    text = _GAPS.sub("\n\n", templates.get_template(f"{it.kind}.txt").render(shown))  # of what was left out
+    text = templates.get_template(f"{it.kind}.txt").render(shown)
+    text = _GAPS.sub("\n\n", text)  # where something was left out
     subject = text.partition("\n")[0]
     html = templates.get_template(f"{it.kind}.html").render(shown, subject=subject)
     return EmailContent(subject, text, html, [ticket.code for ticket in tickets])
+
+
+def _check_needed(writer: Writer, it: Mail) -> None:
+    """Raise NoLongerNeeded for a mail that is of no use any more."""
+    if it.overdue:
+        raise NoLongerNeeded("It was too late to be of use.")
+    if it.kind == "message" and it.message is None:
+        raise NoLongerNeeded("The job that had it sent is not kept any more.")
+    if it.kind == "reset_password" and not reset_url(writer, it):
+        raise NoLongerNeeded(
+            "The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of."
+        )
+    if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
+        raise NoLongerNeeded("Another address was left meanwhile.")
+    true_while = TRUE_WHILE.get(it.kind)
+    if true_while is not None and it.status not in true_while:
+        raise NoLongerNeeded(f"The reservation is {it.status} meanwhile.")
+
+
+def _tickets_of(it: Mail, names: dict[str, str]) -> list[Ticket]:
+    if it.kind not in ("confirmed", "reminder"):
+        return []
+    return [
+        Ticket(
+            names.get(each["ticket_type_id"] or "", ""),
+            seat_name(each["seat_id"]) if each["seat_id"] else None,
+            each["code"] or "",
+            f"ticket-{n}",
+        )
+        for n, each in enumerate(_tickets(it.tickets), 1)
+    ]
 
 
 def readable_copy(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import msgspec
 from arq.connections import ArqRedis
@@ -50,6 +50,7 @@ BODY_MAX = 64 * 1024
 JSON = b"application/json"
 STREAM = b"text/event-stream"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+STAFF_AUTH = ("operator", "admin")
 BODILESS = (204, 304)  # answers with these have no body and say nothing of one
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -166,34 +167,48 @@ class Auth:
     takes_keys: bool = False  # what it reads may be an API key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One call of the contract: declared once, served by the hot lane and by Quart, described in OpenAPI."""
 
     method: str
     path: str
     run: Callable[..., Awaitable[Response]]
+    name: str  # short and unique, for metrics and as OpenAPI operationId
     summary: str
     tag: str
-    auth: Auth | None  # None: anyone may call it
-    scope: Scope | None  # what an API key needs for it; None: it is not for keys
-    of_its_events: bool  # it tells a key that is bound to events of those alone
-    hot: bool  # a crowd makes it: the lane around Quart serves it
-    body: type[msgspec.Struct]
-    query: type[msgspec.Struct]
     answers: Mapping[int, Any]  # status -> type of the body, Events, None for none, bytes for a media type
-    errors: tuple[type[Refusal], ...]
-    body_max: int
-    headers: tuple[str, ...]  # request headers it reads, for the contract
-    body_needed: bool  # nothing is not a body for it
-    below: bool  # by any method, and at any path below it, whose query is not ours; hot ones only
     body_decoder: msgspec.json.Decoder[Any]
-    name: str  # short and unique, for metrics and as OpenAPI operationId
+    body_needed: bool  # nothing is not a body for it
+    body: type[msgspec.Struct] = NoBody
+    body_max: int = BODY_MAX
+    query: type[msgspec.Struct] = NoQuery
+    headers: tuple[str, ...] = ()  # request headers it reads, for the contract
+    auth: Auth | None = None  # None: anyone may call it
+    scope: Scope | None = None  # what an API key needs for it; None: it is not for keys
+    of_its_events: bool = False  # it tells a key that is bound to events of those alone
+    hot: bool = False  # a crowd makes it: the lane around Quart serves it
+    errors: tuple[type[Refusal], ...] = ()
+    below: bool = False  # by any method, and at any path below it, whose query is not ours; hot ones only
 
     @property
     def details(self) -> str:
         """The docstring below the summary, for the contract."""
         return inspect.cleandoc(self.run.__doc__ or "").partition("\n\n")[2]
+
+
+class Terms(TypedDict, total=False):
+    """What a call may say about itself, as in `Endpoint`."""
+
+    auth: Auth
+    scope: Scope
+    of_its_events: bool
+    hot: bool
+    query: type[msgspec.Struct]
+    errors: tuple[type[Refusal], ...]
+    body_max: int
+    headers: tuple[str, ...]
+    below: bool
 
 
 ENDPOINTS: list[Endpoint] = []  # filled when the modules of routes are imported, in the order of the contract
@@ -205,17 +220,9 @@ def endpoint(
     *,
     tag: str,
     answers: Mapping[int, Any],
-    auth: Auth | None = None,
-    scope: Scope | None = None,
-    of_its_events: bool = False,
-    hot: bool = False,
     body: type[msgspec.Struct] = NoBody,
-    query: type[msgspec.Struct] = NoQuery,
-    errors: tuple[type[Refusal], ...] = (),
-    body_max: int = BODY_MAX,
     body_needed: bool = False,
-    headers: tuple[str, ...] = (),
-    below: bool = False,
+    **terms: Unpack[Terms],
 ) -> Callable[[F], F]:
     """Declare a call. Its function takes the request, then what `auth` reads, the body and the query,
     each only where one is declared; the first line of its docstring is its summary. A body is needed where a
@@ -223,34 +230,22 @@ def endpoint(
     key may not make it (`key_rights`)."""
 
     def declare(run: F) -> F:
-        summary = (run.__doc__ or "").strip().partition("\n")[0].rstrip(".")
-        assert summary, f"{method} {path} needs a docstring"
-        assert scope or auth is None or auth.name not in ("operator", "admin"), f"{path} needs a scope"
-        ENDPOINTS.append(
-            Endpoint(
-                *(
-                    method,
-                    path,
-                    run,
-                    summary,
-                    tag,
-                    auth,
-                    scope,
-                    of_its_events,
-                    hot,
-                    body,
-                    query,
-                    answers,
-                    errors,
-                    body_max,
-                    headers,
-                ),
-                below=below,
-                body_needed=body_needed or any(it.required for it in msgspec.structs.fields(body)),
-                body_decoder=msgspec.json.Decoder(body),
-                name=run.__name__,
-            )
+        it = Endpoint(
+            method=method,
+            path=path,
+            run=run,
+            name=run.__name__,
+            summary=(run.__doc__ or "").strip().partition("\n")[0].rstrip("."),
+            tag=tag,
+            answers=answers,
+            body=body,
+            body_decoder=msgspec.json.Decoder(body),
+            body_needed=body_needed or any(it.required for it in msgspec.structs.fields(body)),
+            **terms,
         )
+        assert it.summary, f"{method} {path} needs a docstring"
+        assert it.scope or it.auth is None or it.auth.name not in STAFF_AUTH, f"{path} needs a scope"
+        ENDPOINTS.append(it)
         return run
 
     return declare

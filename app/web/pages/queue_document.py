@@ -79,7 +79,7 @@ class Standing:
     cookies_needed: bool = False  # they pressed the button, and our cookie did not come back
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RoomPage:
     """The queue page."""
 
@@ -95,30 +95,31 @@ class RoomPage:
     opens_at_ms: int
     prequeue_at_ms: int
     closes_at_ms: int
-    claim_by_ms: int
-    session_expires_at_ms: int
-    position: int
-    ahead: int
-    quantity: int
     held: int
     claim_window_s: int
-    progress: int
-    queue_number: int | None
     serving_position: int
     waiting: int
     wait_s: tuple[int, int] | None  # even odds and nine in ten; None: not known
     lottery: Draw | None
     joinable: bool
     cookies_needed: bool
-    in_line: bool
     queueing: bool
     available: int | None
-    visitor_id: str
     go_on: str
     elsewhere: bool  # it leads to another site: by a link, because our forms lead to ourselves only
     query: str  # what the addresses of forms end with
-    refresh_s: int
     start_json: str
+    refresh_s: int = 0
+    # Of the visitor's place, if they have one:
+    visitor_id: str = ""
+    in_line: bool = False
+    queue_number: int | None = None
+    position: int = 0
+    ahead: int = 0
+    quantity: int = 1
+    progress: int = 0
+    claim_by_ms: int = 0
+    session_expires_at_ms: int = 0
     mailbox: MailboxView | None = None
 
     @property
@@ -155,7 +156,6 @@ def room_page(standing: Standing) -> RoomPage:
     """The queue page of one visitor."""
     room, status, place = standing.room, standing.status, standing.place
     panel = panel_of(status.state, place.state if place else None)
-    position = position_of(status, place)
     quantity = max(1, place.quantity) if place else 1
     reached = place is not None and 0 < (place.queue_number or 0) <= status.serving_position
     notice = notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
@@ -174,32 +174,39 @@ def room_page(standing: Standing) -> RoomPage:
         opens_at_ms=to_ms(room.settings.opens_at),
         prequeue_at_ms=to_ms(room.settings.prequeue_at),
         closes_at_ms=to_ms(room.settings.closes_at),
-        claim_by_ms=place.claim_by_ms if place else 0,
-        session_expires_at_ms=place.session_expires_at_ms if place else 0,
-        position=position,
-        ahead=(place.ahead or 0) if place else 0,
-        quantity=quantity,
         held=status.held or 0,
         claim_window_s=room.settings.claim_window_s,
-        progress=_progress(position, standing.began),
-        queue_number=place.queue_number if place else None,
         serving_position=status.serving_position,
         waiting=status.waiting,
         wait_s=(estimate.p50, estimate.p90) if estimate else None,
         lottery=standing.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
         cookies_needed=standing.cookies_needed,
-        in_line=place is not None and place.state in ("prequeue", "waiting"),
         queueing=panel in QUEUEING,
         available=status.available,
-        visitor_id=place.visitor_id if place else "",
         go_on=go_on_path(room, standing.return_to),
         elsewhere=not goal_of(room, standing.return_to).startswith("/"),
         query=return_query(standing.return_to),
-        refresh_s=0,
         start_json=_start(standing),
     )
+    page = _with_place(page, status, place, standing.began) if place else page
     return replace(page, refresh_s=_refresh_s(page, standing))
+
+
+def _with_place(page: RoomPage, status: RoomStatus, place: Place, began: int) -> RoomPage:
+    position = position_of(status, place)
+    return replace(
+        page,
+        visitor_id=place.visitor_id,
+        in_line=place.state in ("prequeue", "waiting"),
+        queue_number=place.queue_number,
+        position=position,
+        ahead=place.ahead or 0,
+        quantity=max(1, place.quantity),
+        progress=_progress(position, began),
+        claim_by_ms=place.claim_by_ms,
+        session_expires_at_ms=place.session_expires_at_ms,
+    )
 
 
 def _progress(position: int, began: int) -> int:
