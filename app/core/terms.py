@@ -1,10 +1,9 @@
 """The terms of a hold as one string: what it costs, until when it stands, and what it is of.
 
 `allocate.lua` makes it, everything else reads or repeats it: AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS. It
-is found in three places:
+is found in two places:
 
-- an outcome, as `settle.lua` publishes it: `held|TERMS`;
-- the hash of outcomes: FINGERPRINT|OUTCOME;
+- an outcome, as `settle.lua` publishes it: `held|TERMS` (`core/outcomes.py`);
 - the hash of holds: STATE|VISITOR|TERMS, where STATE is `held` or `sold`.
 """
 
@@ -17,8 +16,6 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from app.core.model import Item, Reservation, TicketTypeId
-
-HELD = "held|"
 
 
 class HoldTerms(NamedTuple):
@@ -54,16 +51,6 @@ def terms_of(it: Reservation) -> str:
     """The terms of a reservation when it was made: without what its hold was extended by."""
     expires_ms = it.expires_at_ms - 1000 * it.extended_s
     return terms_text(HoldTerms(it.amount, it.currency, it.created_at_ms, expires_ms, items_text(it.items)))
-
-
-def held_outcome(terms: str) -> str:
-    """The outcome of a request that was granted."""
-    return HELD + terms
-
-
-def terms_granted(outcome: str) -> str | None:
-    """The terms in an outcome; None when it is a refusal."""
-    return outcome[len(HELD) :] if outcome.startswith(HELD) else None
 
 
 def entry_text(state: str, visitor_id: str, terms: str) -> str:

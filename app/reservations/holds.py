@@ -16,7 +16,8 @@ import structlog
 from app import metrics
 from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
-from app.core.terms import held_outcome, seats_of, terms_of
+from app.core.outcomes import held_outcome, refused_outcome
+from app.core.terms import seats_of, terms_of
 from app.restoring.stock import load_seats
 from app.set_aside import failures
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
@@ -101,8 +102,7 @@ def _outcome(message: Message, decision: Decision) -> str:
         return ""
     if decision.word == "settled":
         return decision.terms
-    taken = f"|{decision.terms}" if decision.terms else ""  # the seats
-    return f"{decision.word}|{message.visitor_id}{taken}"
+    return refused_outcome(decision.word, message.visitor_id, decision.terms)
 
 
 async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[set[str], set[str]]:
@@ -144,8 +144,9 @@ async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str,
 def _refused(visitor_id: str, wanted: Sequence[str], taken: Mapping[str, str]) -> str:
     """The outcome of a hold that Postgres refused: the seats it names as taken, or the tickets."""
     if not wanted:
-        return f"sold_out|{visitor_id}"
-    return f"seat_taken|{visitor_id}|{'+'.join([it for it in wanted if it in taken] or wanted)}"
+        return refused_outcome("sold_out", visitor_id)
+    seats = [it for it in wanted if it in taken] or wanted
+    return refused_outcome("seat_taken", visitor_id, "+".join(seats))
 
 
 async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[str, str]:
@@ -194,7 +195,7 @@ async def _answer_given_up(stores: Stores, room_id: RoomId, message: Message) ->
         row = await reservations.fetch_one(stores.postgres, message.reservation_id)
         if row is None:
             await stock.release(stores.redis, keys, [message.reservation_id])
-        outcome = f"failed|{message.visitor_id}" if row is None else outcome_of(row)
+        outcome = refused_outcome("failed", message.visitor_id) if row is None else outcome_of(row)
     of = message.message_id, message.reservation_id, message.fingerprint, message.instance
     await stock.settle(stores.redis, keys, [Settlement(*of, outcome)])
 

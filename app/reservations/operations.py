@@ -14,27 +14,23 @@ from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import (
     BacklogFull,
     EventNotFound,
-    IdempotencyKeyReused,
-    InternalError,
-    LimitExceeded,
     PriceChanged,
     Refusal,
     ReservationNotFound,
     Restoring,
-    SeatTaken,
-    SessionEnded,
-    SoldOut,
     StoreUnavailable,
     WrongRoom,
 )
 from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId, Wanted
-from app.core.terms import items_of, read_terms, terms_granted
+from app.core.outcomes import PENDING, outcome_known, read_outcome, terms_granted
+from app.core.terms import items_of, read_terms
 from app.reservations import change_limits
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
 from app.reservations.holds import keys_of
 from app.reservations.pending import LOOK_UP_OTHERS_S, ReservationEngine, Waiter, open_engine
-from app.reservations.request import TicketRequest, not_on_sale, ticket_request
+from app.reservations.refusals import REFUSALS, UNKNOWN_WORDS, refusal, refusal_of
+from app.reservations.request import TicketRequest, ticket_request
 from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY
@@ -61,24 +57,8 @@ __all__ = [
     "watch",
 ]
 
-FAILED = "This request could not be processed, and nothing was taken. It has been logged; send a new one."
 ENDED = ("cancelled", "expired")  # nothing more comes of these
 WATCH_S = 15.0  # a watcher looks for itself after so long without news
-
-REFUSALS: dict[str, type[Refusal]] = {
-    "sold_out": SoldOut,
-    "seat_taken": SeatTaken,
-    "limit_exceeded": LimitExceeded,
-    "reused": IdempotencyKeyReused,
-    "session_ended": SessionEnded,
-    "backlog_full": BacklogFull,
-    "failed": InternalError,
-    "restoring": Restoring,
-    "unknown": Restoring,  # the room is not loaded: wiped, and about to be restored
-}
-
-
-UNKNOWN_WORDS = ("unknown_type", "seated_type", "no_seats", "unknown_seat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +100,26 @@ async def reserve(
     waiter = engine.wait_for(claims.room_id, reservation_id) if wait else None
     try:
         word, outcome = await _submit(engine, claims, event_id, submission, request)
-        if word in UNKNOWN_WORDS:
-            raise request.refusal(word, outcome)
-        replayed = word != "queued"
-        if word != "known":
-            if waiter is None:
-                return Reserved(reservation_id, None, replayed)
+        if word != "known" and waiter is not None:
             outcome = await _outcome(waiter, word)
-        terms = terms_granted(outcome)
-        if terms is None:
-            raise _answered_refusal(request, outcome, replayed)
-        told = _as_answered(claims, event_id, reservation_id, terms, await engine.extension_s(event_id))
-        return Reserved(reservation_id, told, replayed)
     finally:
         if waiter is not None:
             engine.forget(reservation_id, waiter)
+    replayed = word != "queued"
+    if word != "known" and not wait:
+        return Reserved(reservation_id, None, replayed)
+    terms, extend_s = _terms(outcome, request, replayed), await engine.extension_s(event_id)
+    return Reserved(reservation_id, _as_answered(claims, event_id, reservation_id, terms, extend_s), replayed)
+
+
+def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
+    """The terms that were granted. Raises the refusal there was instead."""
+    terms = terms_granted(outcome)
+    if terms is None:
+        refused = refusal_of(outcome, request)
+        refused.replayed = replayed
+        raise refused
+    return terms
 
 
 def _reservation_id(
@@ -168,17 +153,19 @@ async def _submit(
     submission: Submission,
     request: TicketRequest,
 ) -> tuple[str, str]:
-    """Into the stream, or refused: queued, pending, known with the outcome, or what it is that is unknown."""
+    """Add it to the stream: queued, or pending, or known with its outcome. Raises the refusal otherwise."""
     try:
         word, detail = await engine.submissions.submit((claims.room_id, event_id), submission)
     except STORE_AWAY as error:
         raise StoreUnavailable from error
     except CoalescerFull:
         raise BacklogFull from None
-    if word in ("queued", "pending", "known", *UNKNOWN_WORDS):
+    if word in ("queued", "pending", "known"):
         return word, detail
+    if word in UNKNOWN_WORDS:
+        raise request.refusal(word, detail)
     if word in ("seat_taken", "not_on_sale"):
-        raise _refusal(word, request, detail)
+        raise refusal(word, request, detail)
     if word == "limited":
         raise change_limits.refusal(engine.limits, detail)
     if word == "price_changed":
@@ -226,26 +213,6 @@ def _as_answered(
     )
 
 
-def _answered_refusal(request: TicketRequest, outcome: str, replayed: bool) -> Refusal:
-    """The refusal that a submission led to."""
-    word, *terms = outcome.split("|")
-    refusal = _refusal(word, request, *terms[1:])
-    refusal.replayed = replayed
-    return refusal
-
-
-def _refusal(word: str, request: TicketRequest | None = None, detail: str = "") -> Refusal:
-    """The refusal a word of the scripts stands for; `detail`: the seats taken, or what is not on sale."""
-    if word == "failed":
-        return InternalError(FAILED)
-    if not detail:
-        return REFUSALS[word]()
-    if word == "not_on_sale":
-        return not_on_sale(detail, request.fields if request else {})
-    taken = detail.split("+")
-    return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
-
-
 async def count_change(engine: ReservationEngine, reservation: Reservation, network: str) -> None:
     """Count that somebody is about to pay, extend or give back this reservation. Raises RateLimited.
 
@@ -275,13 +242,15 @@ async def get(
         if asker is None:
             raise ReservationNotFound
         known = await submissions.outcomes(engine.stores.redis, keys_of(asker.room_id), [reservation_id])
-        _, word, visitor_id, *more = (known[reservation_id] or "||").split("|")
-        if word == "held" and (found := await engine.read.submit("", reservation_id)):
-            return found  # decided between the two looks; Postgres knew it before Redis did
-    if visitor_id != asker.visitor_id:
+        outcome = outcome_known(known[reservation_id] or "")
+        if terms_granted(outcome):  # meanwhile; Postgres knew it before Redis did
+            found = await engine.read.submit("", reservation_id)
+    if found is not None:
+        return found
+    if not outcome or terms_granted(outcome) or read_outcome(outcome).visitor_id != asker.visitor_id:
         raise ReservationNotFound
-    if word != "pending":
-        raise _refusal(word, None, *more)
+    if read_outcome(outcome).word != PENDING:
+        raise refusal_of(outcome)
     return None
 
 

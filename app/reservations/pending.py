@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from app import loops
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import EventId, Reservation, RoomId
+from app.core.outcomes import PENDING, outcome_known, read_outcome
 from app.loops import Loops
 from app.payments.gateway import Gateway
 from app.payments.gateways import open_gateway
@@ -267,8 +268,8 @@ async def _look_up(engine: ReservationEngine, room_id: RoomId, reservation_ids: 
         if known is None:  # the submission went when Redis was lost
             engine.resolve(reservation_id, Restoring())
             continue
-        outcome = known.partition("|")[2]
-        if not outcome.startswith("pending|"):
+        outcome = outcome_known(known)
+        if read_outcome(outcome).word != PENDING:
             engine.resolve(reservation_id, outcome)
         else:  # perhaps the message to the workers was lost
             await publish(engine.stores.redis, SUBMITTED_CHANNEL + room_id, "")

@@ -7,16 +7,15 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from app.core.model import EventId, Item, Reservation, ReservationId, RoomId, TicketTypeId, VisitorId
+from app.core.outcomes import held_outcome, terms_granted
 from app.core.terms import (
     HoldTerms,
     entry_text,
-    held_outcome,
     items_of,
     items_text,
     read_entry,
     read_terms,
     seats_of,
-    terms_granted,
     terms_of,
     terms_text,
 )

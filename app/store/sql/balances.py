@@ -11,9 +11,10 @@ import asyncpg
 import msgspec
 
 from app.core.model import EventId, Item, RoomId, TicketType
+from app.core.outcomes import held_outcome, known_text
 from app.core.rules import sold_until
 from app.core.seating import SeatRow
-from app.core.terms import HoldTerms, entry_text, held_outcome, items_text, terms_text
+from app.core.terms import HoldTerms, entry_text, items_text, terms_text
 from app.store.scripts.stock import LoadedHold
 from app.store.sql import seats
 from app.store.sql.events import TYPE_READ, select_event
@@ -168,7 +169,7 @@ def _loaded(row: asyncpg.Record) -> LoadedHold:
     return LoadedHold(
         row["reservation_id"],
         entry_text(state, row["visitor_id"], terms) if state else "",
-        f"{row['fingerprint']}|{held_outcome(terms)}" if row["recent"] else "",
+        known_text(row["fingerprint"], held_outcome(terms)) if row["recent"] else "",
     )
 
 

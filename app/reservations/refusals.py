@@ -1,0 +1,49 @@
+"""The refusals that outcomes and other words of the scripts stand for."""
+
+from __future__ import annotations
+
+from app.core.errors import (
+    BacklogFull,
+    IdempotencyKeyReused,
+    InternalError,
+    LimitExceeded,
+    Refusal,
+    Restoring,
+    SeatTaken,
+    SessionEnded,
+    SoldOut,
+)
+from app.core.outcomes import read_outcome
+from app.reservations.request import TicketRequest, not_on_sale
+
+FAILED = "This request could not be processed, and nothing was taken. It has been logged; send a new one."
+REFUSALS: dict[str, type[Refusal]] = {
+    "sold_out": SoldOut,
+    "seat_taken": SeatTaken,
+    "limit_exceeded": LimitExceeded,
+    "reused": IdempotencyKeyReused,
+    "session_ended": SessionEnded,
+    "backlog_full": BacklogFull,
+    "failed": InternalError,
+    "restoring": Restoring,
+    "unknown": Restoring,  # the room is not loaded: wiped, and about to be restored
+}
+UNKNOWN_WORDS = ("unknown_type", "seated_type", "no_seats", "unknown_seat")
+
+
+def refusal_of(outcome: str, request: TicketRequest | None = None) -> Refusal:
+    """The refusal that a submission came to."""
+    it = read_outcome(outcome)
+    return refusal(it.word, request, it.detail)
+
+
+def refusal(word: str, request: TicketRequest | None = None, detail: str = "") -> Refusal:
+    """The refusal a word of the scripts stands for; `detail`: the seats taken, or what is not on sale."""
+    if word == "failed":
+        return InternalError(FAILED)
+    if not detail:
+        return REFUSALS[word]()
+    if word == "not_on_sale":
+        return not_on_sale(detail, request.fields if request else {})
+    taken = detail.split("+")
+    return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
