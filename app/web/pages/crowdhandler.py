@@ -20,7 +20,8 @@ from app.core.model import Place, Room, RoomId, VisitorId
 from app.core.place_tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering
-from app.web.gate.addresses import NO_STORE, allowed
+from app.web.gate.addresses import allowed
+from app.web.http.cache_control import NO_STORE
 from app.web.http.client_ip import is_trusted_proxy, throttle_key
 from app.web.http.cookies import newcomer_cookie
 from app.web.http.origins import is_part_of_foreign_page
