@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Event
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import msgspec
+from arq.connections import ArqRedis
 from quart import Quart
 
 from app import loops
 from app.accounts import signing_keys
-from app.accounts.passwords import Passwords
 from app.catalogue.hidden import Hidden
 from app.core.devices import DeviceSigner
 from app.core.email import ClaimSigner, Traces
@@ -29,10 +31,12 @@ from app.loops import Loops
 from app.monitoring import counts, health, heartbeat
 from app.monitoring.exposition import Drift
 from app.reservations import operations
+from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import connected
 from app.store.redis.job_queue import open_queue
 from app.waiting_room import queue as waiting_room
+from app.waiting_room.queue import Queues
 from app.web.api import openapi
 from app.web.api.registry import CALLS
 from app.web.api.security_txt import register_security_txt
@@ -40,7 +44,6 @@ from app.web.console.cockpit_feed import Feeds
 from app.web.console.registry import register_console_pages
 from app.web.gate.crawlers import Crawlers
 from app.web.gate.rooms import GateRooms
-from app.web.http.cache import TimedCache
 from app.web.http.client_ip import trusted_networks
 from app.web.http.hot_lane import HotLane
 from app.web.http.in_flight import InFlight
@@ -52,11 +55,16 @@ from app.web.http.throttles import Throttles
 from app.web.pages.docs import register_docs
 from app.web.pages.visitor_pages import register_pages
 
-AVAILABILITY_FRESH_S = 1.0
-CONNECTOR_FRESH_S = 2.0  # how a room speaks to a shop's connector
-READINESS_FRESH_S = 1.0
-ACCOUNT_FRESH_S = 2.0  # of who reads: whoever changes something is looked up each time
-RESERVATION_COUNTS_FRESH_S = 5.0  # counted by going over all reservations
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is there before the stores are: an app that lacks any of it does not start."""
+
+    settings: Settings
+    secret: bytes
+    places: PlaceSigner
+    claims: ClaimSigner
+    contract: bytes  # the OpenAPI document
 
 
 def create_app(settings: Settings) -> Quart:
@@ -64,9 +72,9 @@ def create_app(settings: Settings) -> Quart:
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
-    places, claims = PlaceSigner(secret), ClaimSigner(secret)
-    trusted = trusted_networks(settings.trusted_proxies)
     contract = msgspec.json.encode(openapi.contract(CALLS))
+    given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret), contract)
+    trusted = trusted_networks(settings.trusted_proxies)
     quart = Quart("fairgate", static_folder=None)
     quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
     # Each call has its own limit; Quart's is for what is read past that one.
@@ -82,8 +90,7 @@ def create_app(settings: Settings) -> Quart:
     @quart.before_serving
     async def begin() -> None:
         closing: Any = quart.shutdown_event  # an asyncio.Event, typed as the protocol of one
-        opened = _opened(settings, places, claims, contract, closing)
-        quart.extensions["fairgate"] = await serving.enter_async_context(opened)
+        quart.extensions["fairgate"] = await serving.enter_async_context(_opened(given, closing))
 
     quart.after_serving(serving.aclose)
 
@@ -94,66 +101,68 @@ def create_app(settings: Settings) -> Quart:
 
 
 @asynccontextmanager
-async def _opened(
-    settings: Settings, places: PlaceSigner, claims: ClaimSigner, contract: bytes, closing: asyncio.Event
-) -> AsyncIterator[App]:
+async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
     """Everything a process holds while it serves. Raises CannotRun."""
-    running = Loops()
+    settings, running = given.settings, Loops()
     async with (
-        open_queue(settings) as queue,
+        open_queue(settings) as job_queue,
         connected(settings) as stores,
-        operations.open_engine(stores, settings, running) as engine,
+        AsyncExitStack() as opened,
     ):
         await health.log_store_faults(stores)
         queues = waiting_room.open_queues(stores, settings)
-        keyring = await signing_keys.open_keyring(stores.postgres)
-        status_board, ended = StatusBoard(queues, stores.redis, closing), EndedSessions(stores.redis)
-        hidden = Hidden(stores.postgres, status_board.hide)
-        sites = Sites(stores)
-        await hidden.refresh()
-        await sites.refresh()
-        app = App(
-            settings=settings,
-            stores=stores,
-            queues=queues,
-            engine=engine,
-            places=places,
-            claims=claims,
-            traces=Traces(settings.secret.get_secret_value().encode()),
-            handover=HandoverSigner(settings.secret.get_secret_value().encode()),
-            devices=DeviceSigner(settings.secret.get_secret_value().encode()),
-            keyring=keyring,
-            status_board=status_board,
-            gate=sessions.open_gate(queues),
-            gate_rooms=GateRooms(queues, status_board, ended, Crawlers(settings.dns_servers)),
-            ended_sessions=ended,
-            sites=sites,
-            connectors=Connectors(stores, Sealer(settings.secret.get_secret_value().encode())),
-            connector_cache=TimedCache(CONNECTOR_FRESH_S),
-            hidden=hidden,
-            feeds=Feeds(queues, status_board, running, closing),
-            loops=running,
-            job_queue=queue,
-            throttles=Throttles(stores, settings),
-            passwords=Passwords(),
-            availability=TimedCache(AVAILABILITY_FRESH_S),
-            current_accounts=TimedCache(ACCOUNT_FRESH_S),
-            reservation_counts=TimedCache(RESERVATION_COUNTS_FRESH_S),
-            seat_maps=TimedCache(AVAILABILITY_FRESH_S),
-            open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
-            readiness=TimedCache(READINESS_FRESH_S),
-            drift=Drift(),
-            contract=contract,
-            trusted=trusted_networks(settings.trusted_proxies),
-            creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
-            exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),
-            closing=closing,
+        engine = await opened.enter_async_context(
+            operations.open_engine(stores, settings, running, queues.busy_marks)
         )
+        app = await _app(given, running, queues, engine, job_queue, closing)
+        await app.hidden.refresh()
+        await app.sites.refresh()
         tasks = _start_loops(app)
         try:
             yield app
         finally:
             await loops.end(tasks)
+
+
+async def _app(
+    given: Given, running: Loops, queues: Queues, engine: ReservationEngine, jobs: ArqRedis, closing: Event
+) -> App:
+    settings, stores, secret = (
+        given.settings,
+        queues.stores,
+        given.settings.secret.get_secret_value().encode(),
+    )
+    status_board, ended = StatusBoard(queues, stores.redis, closing), EndedSessions(stores.redis)
+    return App(
+        settings=settings,
+        stores=stores,
+        queues=queues,
+        engine=engine,
+        places=given.places,
+        claims=given.claims,
+        traces=Traces(secret),
+        handover=HandoverSigner(secret),
+        devices=DeviceSigner(secret),
+        keyring=await signing_keys.open_keyring(stores.postgres),
+        status_board=status_board,
+        gate=sessions.open_gate(queues),
+        gate_rooms=GateRooms(queues, status_board, ended, Crawlers(settings.dns_servers)),
+        ended_sessions=ended,
+        sites=Sites(stores),
+        connectors=Connectors(stores, Sealer(secret)),
+        hidden=Hidden(stores.postgres, status_board.hide),
+        feeds=Feeds(queues, status_board, running, closing),
+        loops=running,
+        job_queue=jobs,
+        throttles=Throttles(stores, settings),
+        open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
+        drift=Drift(),
+        contract=given.contract,
+        trusted=trusted_networks(settings.trusted_proxies),
+        creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
+        exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),
+        closing=closing,
+    )
 
 
 def _start_loops(app: App) -> list[asyncio.Task[None]]:

@@ -24,7 +24,6 @@ NOT_LOOPS = {
     "app/doctor/examination.py _all": "a command: waited for",
     "app/reservations/pending.py ReservationEngine.see_through": "its caller waits for it, or has gone",
     "app/reservations/pending.py ReservationEngine.extension_s": "one reading, shared by who waits for it",
-    "app/gate/ended_sessions.py EndedSessions.load": "one reading, shared by who waits for it",
     "app/monitoring/health.py check": "waited for",
     "app/reservations/orders.py story": "waited for",
     "app/monitoring/heartbeat.py keep_beating": "one heartbeat, waited for",

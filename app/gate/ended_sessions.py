@@ -17,6 +17,7 @@ from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import ENDED_CHANNEL
 from app.store.pubsub import listen
 from app.store.scripts.gate import EarlyEnd, early_ends, read_early_ends
+from app.store.single_flight import SingleFlight
 
 ENDS_MAX = 200_000  # visitors remembered; about 60 MB when full. Beyond it the oldest are forgotten
 ROOMS_MAX = 10_000  # rooms remembered, made-up names included; beyond it all are read anew
@@ -33,7 +34,7 @@ class EndedSessions:
         self._of: dict[tuple[RoomId, VisitorId], EarlyEnd] = {}  # the oldest first
         self._asked: set[RoomId] = set()  # rooms whose gate was asked: messages about others are dropped
         self._read: set[RoomId] = set()  # those that are known in full
-        self._reading: dict[RoomId, asyncio.Task[None]] = {}
+        self._reading = SingleFlight[RoomId, None]()
         self._broken = 0  # how often the subscription was made anew
         self._not_before_s = 0.0
         self._forget_at_s = time.monotonic() + FORGET_EVERY_S
@@ -44,14 +45,14 @@ class EndedSessions:
 
     async def load(self, room_id: RoomId) -> None:
         """Read the room's ends, within a moment or not at all."""
-        task = self._reading.get(room_id)
-        if task is None:
-            if len(self._asked) >= ROOMS_MAX:
-                self._asked.clear()
-                self._read.clear()
-            self._asked.add(room_id)
-            task = self._reading[room_id] = asyncio.create_task(self._read_room(room_id))
-        await asyncio.wait({task}, timeout=READ_WAIT_S)
+        if len(self._asked) >= ROOMS_MAX and room_id not in self._asked:
+            self._asked.clear()
+            self._read.clear()
+        self._asked.add(room_id)
+        task = self._reading.task(room_id, lambda: self._read_room(room_id))
+        done, _ = await asyncio.wait({task}, timeout=READ_WAIT_S)
+        for it in done:
+            it.result()  # raises what is a bug of ours
 
     def of(self, room_id: RoomId, visitor_id: VisitorId) -> EarlyEnd | None:
         """How the visitor's last session ended that ended early; None for none."""
@@ -84,8 +85,6 @@ class EndedSessions:
                 self._read.add(room_id)
         except REDIS_AWAY:
             self._not_before_s = time.monotonic() + AGAIN_S
-        finally:
-            del self._reading[room_id]
 
     def _note(self, room_id: RoomId, found: list[EarlyEnd]) -> None:
         for it in found:

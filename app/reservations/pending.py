@@ -70,6 +70,7 @@ class ReservationEngine:
     gateway: Gateway
     key: bytes  # of the ids; 64 bytes at most
     instance: str  # names the channel by which outcomes come to this process
+    busy_marks: BusyMarks
     limits: Limits = field(init=False)  # of how often one visitor and one network may change reservations
     submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
     counted: Coalescer[RoomId, Change, Submitted] = field(init=False)
@@ -79,11 +80,9 @@ class ReservationEngine:
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
-    busy_marks: BusyMarks = field(init=False)
     unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
 
     def __post_init__(self) -> None:
-        self.busy_marks = BusyMarks(self.stores.redis)
         self.limits = limits_of(self.settings)
         self.submissions = Coalescer(self._submit)
         self.counted = Coalescer(self._count)
@@ -188,16 +187,16 @@ class ReservationEngine:
 
 @asynccontextmanager
 async def open_engine(
-    stores: Stores, settings: Settings, running: Loops | None = None
+    stores: Stores, settings: Settings, running: Loops | None = None, busy_marks: BusyMarks | None = None
 ) -> AsyncIterator[ReservationEngine]:
-    """The reservation engine of this process, for as long as it serves."""
+    """The reservation engine of this process, while it serves; `busy_marks` are those of its queues."""
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise ValueError("reservations need FAIRGATE_SECRET")
     key = hmac.digest(secret, b"fairgate reservation id", "sha256")
     async with open_gateway(settings, stores) as gateway:
-        engine = ReservationEngine(stores, settings, gateway, key, instance=secrets.token_urlsafe(9))
-        running = running or Loops()
+        running, busy_marks = running or Loops(), busy_marks or BusyMarks(stores.redis)
+        engine = ReservationEngine(stores, settings, gateway, key, secrets.token_urlsafe(9), busy_marks)
         tasks = [
             running.start("desk_listener", partial(_listen, engine)),
             running.start("desk_sweep", partial(_sweep, engine)),

@@ -199,5 +199,5 @@ async def test_a_line_of_a_shared_reading_is_no_requests(web: Web, told: Log) ->
         return 1
 
     with structlog.contextvars.bound_contextvars(request_id="mine"):
-        await web.app.reservation_counts.get("x", read)  # type: ignore[arg-type]  # any reading will do
+        await web.app.caches.reservation_counts.get("x", read)  # type: ignore[arg-type]  # any reading will do
     assert found == [{}]

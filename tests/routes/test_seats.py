@@ -176,7 +176,7 @@ async def test_from_the_map_to_the_tickets(web: Web, worker: WorkerContext) -> N
     assert (again.json(), again.headers["idempotent-replay"]) == (lost.json(), "true")
     paid = await web.post(f"{path}/confirm", PAY, headers={**place, "Idempotency-Key": "pay"})
     assert sorted(it["seat_id"] for it in paid.json()["tickets"]) == ["stalls-a-1", "stalls-b-2"]
-    web.app.seat_maps._found.clear()
+    web.app.caches.seat_maps._found.clear()
     assert states(await web.get(PATH)) == {"stalls-a": "sffff", "stalls-b": "fsfff", "stalls-c": "fffff"}
     best = await reserve(web, other, "best", best_available={"ticket_type_id": "stalls", "quantity": 4})
     assert best.json()["seat_ids"] == [f"stalls-a-{n}" for n in (2, 3, 4, 5)]
@@ -317,7 +317,7 @@ async def test_a_map_that_is_known_costs_no_body(web: Web, worker: WorkerContext
     assert (await web.get(PATH, headers={"If-None-Match": '"other"'})).status_code == 200
     _, booking = await web.inside("gala")
     assert (await reserve(web, booking, seat_ids=["stalls-a-1"])).status_code == 201
-    web.app.seat_maps._found.clear()
+    web.app.caches.seat_maps._found.clear()
     changed = await web.get(PATH, headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != tag

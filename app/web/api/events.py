@@ -98,7 +98,7 @@ async def availability(request: Request) -> Response:
         now = datetime.now(UTC).replace(microsecond=0)
         return found.published, msgspec.json.encode(AvailabilityDocument(event_id, types, now))
 
-    published, body = await request.app.availability.get(event_id, read)
+    published, body = await request.app.caches.availability.get(event_id, read)
     if not published and not await is_staff_call(request):
         raise EventNotFound
     return Response(200, body, [shared("availability", published=published)])

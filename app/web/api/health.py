@@ -60,7 +60,7 @@ async def readyz(request: Request) -> Response:
     if is_operator(request):
         found = await readiness.check(app.stores, app.loops)
         return _readiness(found.ready, Ready(**msgspec.structs.asdict(found)))
-    found = await app.readiness.get(ALL, lambda: readiness.check(app.stores, app.loops))
+    found = await app.caches.readiness.get(ALL, lambda: readiness.check(app.stores, app.loops))
     return _readiness(found.ready, Ready("ok" if found.ready else "unavailable"))
 
 

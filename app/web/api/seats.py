@@ -48,7 +48,7 @@ async def cached_seat_map(request: Request, event_id: EventId) -> CachedSeatMap:
         gzipped = gzip.compress(plain, 5, mtime=0)
         return CachedSeatMap(found.published, document, plain, gzipped, f'W/"{digest.hexdigest()}"')
 
-    return await request.app.seat_maps.get(event_id, read)
+    return await request.app.caches.seat_maps.get(event_id, read)
 
 
 @endpoint(

@@ -182,7 +182,7 @@ def _sum(rooms: Sequence[RoomLineFigures]) -> LineFigures:
 
 async def _reservations(request: Request, event_id: EventId | None) -> ReservationFigures:
     stores = request.app.stores
-    counted: ReservationCounts = await request.app.reservation_counts.get(
+    counted: ReservationCounts = await request.app.caches.reservation_counts.get(
         event_id or "", lambda: stats.reservations(stores, event_id)
     )
     states = counted._asdict()

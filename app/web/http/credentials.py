@@ -216,7 +216,7 @@ async def _present(request: Request, holder: Account) -> Account:
         return await accounts.with_current_role(request.app.stores, holder)
 
     try:
-        return await request.app.current_accounts.get(f"{holder.role} {holder.jti} {holder.subject}", read)
+        return await request.app.caches.accounts.get(f"{holder.role} {holder.jti} {holder.subject}", read)
     except StoreUnavailable:
         if STAFF[holder.role] >= STAFF["operator"]:
             raise

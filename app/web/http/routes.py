@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import msgspec
@@ -14,7 +14,6 @@ from arq.connections import ArqRedis
 from app.accounts.passwords import Passwords
 from app.accounts.signing_keys import Keyring
 from app.catalogue.hidden import Hidden
-from app.core.account import Account
 from app.core.devices import DeviceSigner
 from app.core.email import ClaimSigner, Traces
 from app.core.errors import Refusal
@@ -26,22 +25,18 @@ from app.gate.knownuser import Connectors
 from app.gate.sessions import Gate
 from app.gate.sites import Sites
 from app.loops import Loops
-from app.monitoring.readiness import Readiness
 from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room.queue import Queues
+from app.web.http.caches import Caches
 from app.web.http.client_ip import Network
 from app.web.http.streaming import Audience
 
 if TYPE_CHECKING:
-    from app.core.knownuser import Connector
     from app.monitoring.exposition import Drift
-    from app.store.sql.orders import ReservationCounts
     from app.web.console.cockpit_feed import Feeds
-    from app.web.documents.sale import CachedSeatMap
     from app.web.gate.rooms import GateRooms
-    from app.web.http.cache import TimedCache
     from app.web.http.open_streams import OpenStreams
     from app.web.http.status_board import StatusBoard
     from app.web.http.throttles import Throttles
@@ -56,7 +51,7 @@ BODILESS = (204, 304)  # answers with these have no body and say nothing of one
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """Everything a request may need, made once per process by `main`; on Quart: `extensions["fairgate"]`."""
 
@@ -76,17 +71,10 @@ class App:
     ended_sessions: EndedSessions
     sites: Sites
     connectors: Connectors
-    connector_cache: TimedCache[Connector | None]  # by room_id
     hidden: Hidden
     feeds: Feeds
     throttles: Throttles
-    passwords: Passwords
-    availability: TimedCache[tuple[bool, bytes]]  # by event_id: whether it is published, the document
-    seat_maps: TimedCache[CachedSeatMap]  # by event_id
-    current_accounts: TimedCache[Account]  # by token: whom it speaks for now
-    reservation_counts: TimedCache[ReservationCounts]  # by event_id, "" for all: read by a scan
     open_streams: OpenStreams
-    readiness: TimedCache[Readiness]
     drift: Drift
     contract: bytes  # the OpenAPI document
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
@@ -94,6 +82,8 @@ class App:
     job_queue: ArqRedis  # of jobs, for the workers
     creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
     exporting: asyncio.Semaphore  # reports at once: the same
+    passwords: Passwords = field(default_factory=Passwords)
+    caches: Caches = field(default_factory=Caches)
     closing: asyncio.Event  # set when the process is asked to end: open streams finish
 
 

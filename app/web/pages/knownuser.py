@@ -119,7 +119,7 @@ async def with_shops_token(request: Request, room: Room, return_to: str, place: 
 async def connector_of(request: Request, room_id: RoomId) -> Connector | None:
     """The room's connector settings, cached for a moment."""
     app = request.app
-    return await app.connector_cache.get(room_id, lambda: knownuser.connector_of(app.connectors, room_id))
+    return await app.caches.connectors.get(room_id, lambda: knownuser.connector_of(app.connectors, room_id))
 
 
 async def _cancel(request: Request, customer_id: str, pairs: list[tuple[str, str]]) -> Response:

@@ -1,0 +1,30 @@
+"""What is kept for a moment, so that a crowd that asks the same costs one reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.web.http.cache import TimedCache
+
+if TYPE_CHECKING:
+    from app.core.account import Account
+    from app.core.knownuser import Connector
+    from app.monitoring.readiness import Readiness
+    from app.store.sql.orders import ReservationCounts
+    from app.web.documents.sale import CachedSeatMap
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """One of each per process."""
+
+    # By event_id: whether it is published, and the document.
+    availability: TimedCache[tuple[bool, bytes]] = field(default_factory=lambda: TimedCache(1.0))
+    seat_maps: TimedCache[CachedSeatMap] = field(default_factory=lambda: TimedCache(1.0))  # by event_id
+    # By event_id, "" for all: counted by going over all reservations.
+    reservation_counts: TimedCache[ReservationCounts] = field(default_factory=lambda: TimedCache(5.0))
+    # By token: whom it speaks for now. Whoever changes something is looked up each time.
+    accounts: TimedCache[Account] = field(default_factory=lambda: TimedCache(2.0))
+    connectors: TimedCache[Connector | None] = field(default_factory=lambda: TimedCache(2.0))  # by room_id
+    readiness: TimedCache[Readiness] = field(default_factory=lambda: TimedCache(1.0))
