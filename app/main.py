@@ -127,11 +127,7 @@ async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
 async def _app(
     given: Given, running: Loops, queues: Queues, engine: ReservationEngine, jobs: ArqRedis, closing: Event
 ) -> App:
-    settings, stores, secret = (
-        given.settings,
-        queues.stores,
-        given.settings.secret.get_secret_value().encode(),
-    )
+    settings, secret, stores = given.settings, given.secret, queues.stores
     status_board, ended = StatusBoard(queues, stores.redis, closing), EndedSessions(stores.redis)
     return App(
         settings=settings,

@@ -1,7 +1,8 @@
 """Outcomes of submissions, as scripts and stores keep them: strings that are read and written here alone.
 
 - `held|TERMS` for a hold (`core/terms.py`);
-- `WORD|VISITOR` or `WORD|VISITOR|DETAIL` for a refusal; `pending|VISITOR` while nothing is decided;
+- `WORD|VISITOR` or `WORD|VISITOR|DETAIL` for a refusal, `WORD` alone where it was answered at once;
+- `pending|VISITOR` while nothing is decided;
 - the hash of outcomes has FINGERPRINT|OUTCOME.
 """
 
@@ -38,8 +39,9 @@ def refused_outcome(word: str, visitor_id: str, detail: str = "") -> str:
 
 def read_outcome(outcome: str) -> Outcome:
     """An outcome that grants nothing."""
-    word, visitor_id, *detail = outcome.split("|", 2)
-    return Outcome(word, visitor_id, detail[0] if detail else "")
+    word, _, rest = outcome.partition("|")
+    visitor_id, _, detail = rest.partition("|")
+    return Outcome(word, visitor_id, detail)
 
 
 def known_text(fingerprint: str, outcome: str) -> str:
