@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from logging.handlers import WatchedFileHandler
 from typing import Any
 
 import structlog
@@ -32,17 +33,20 @@ def configure(settings: Settings, role: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(settings.log_format),
-            ],
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if settings.log_file:
+        handlers.append(WatchedFileHandler(settings.log_file, delay=True))
+    for handler, on_terminal in zip(handlers, (sys.stderr.isatty(), False), strict=False):
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=before,
+                processors=[
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *_rendering(settings.log_format, on_terminal=on_terminal),
+                ],
+            )
         )
-    )
-    logging.getLogger().handlers = [handler]
+    logging.getLogger().handlers = handlers
     set_level(settings.log_level)
 
 
@@ -61,7 +65,7 @@ def get(name: str) -> Any:
     return structlog.get_logger(name)
 
 
-def _rendering(log_format: str) -> list[Any]:
-    if log_format == "json" or (log_format == "auto" and not sys.stderr.isatty()):
+def _rendering(log_format: str, *, on_terminal: bool) -> list[Any]:
+    if log_format == "json" or (log_format == "auto" and not on_terminal):
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.dev.ConsoleRenderer(colors=on_terminal)]

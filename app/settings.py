@@ -144,6 +144,9 @@ class Settings(BaseSettings):
     """Least severe level that is logged."""
     log_format: Literal["auto", "console", "json"] = "auto"
     """`json` for machines; `auto`: `console` on a terminal, else `json`."""
+    log_file: str = ""
+    """Write the log to this file as well; it is opened again after it was renamed, as logrotate does it.
+    `fairgate up` keeps one of each role in the data folder, of 20 MiB at most, for `fairgate logs`."""
 
     @field_validator("cors_origins", "trusted_proxies", "dns_servers", mode="before")
     @classmethod

@@ -44,7 +44,11 @@ def test_every_setting_can_be_in_the_file_and_the_environment_wins(
             "payment_webhook_secret": WHSEC,
         },
         **{"smtp_url": "smtp://file.example", "mail_from": "a@file.example", "log_level": "debug"},
-        **{"log_format": "json", **{it: "of the file, long enough" for it in ("secret", "ops_token")}},
+        **{
+            "log_format": "json",
+            "log_file": "/file.log",
+            **{it: "of the file, long enough" for it in ("secret", "ops_token")},
+        },
         "payments_key": "of the file",
     }
     for name, field in Settings.model_fields.items():

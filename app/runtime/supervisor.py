@@ -22,7 +22,16 @@ import httpx
 import psutil
 
 from app import logs
-from app.runtime import child_process, cpu_policy, embedded_postgres, embedded_stores, installation, migrate
+from app.runtime import (
+    child_process,
+    cpu_policy,
+    embedded_postgres,
+    embedded_stores,
+    installation,
+    log_files,
+    migrate,
+    role_environment,
+)
 from app.runtime.child_process import Child, die_with_parent
 from app.runtime.embedded_stores import EmbeddedStore
 from app.runtime.installation import Installation, InstallationRefused, Member
@@ -104,6 +113,7 @@ async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     data = installation.prepare(plan.settings.data)
+    log_files.prepare(data)
     with installation.locked(data), contextlib.closing(listen(plan.host, plan.port)) as listener:
         for name in installation.stop_leftovers(data):
             _print(f"stopped {name}, left by a run that crashed")
@@ -209,23 +219,7 @@ def _start_roles(plan: Plan, running: RunningInstallation, listener: socket.sock
 
 
 def _role(running: RunningInstallation, arguments: list[str], files: tuple[int, ...]) -> Child:
-    settings = running.settings
-    environment = {
-        **os.environ,
-        "FAIRGATE_DATA": str(running.data),
-        "FAIRGATE_SECRET": settings.secret.get_secret_value(),
-        "FAIRGATE_PAYMENTS": settings.gateway,
-        "FAIRGATE_SIMULATE_PAYMENTS": "off",  # said by the line above
-        "FAIRGATE_PAYMENT_WEBHOOK_SECRET": settings.payment_webhook_secret.get_secret_value(),
-        "FAIRGATE_REDIS_URL": settings.redis_url,
-        "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,
-        "FAIRGATE_DATABASE_URL": settings.database_url,
-        "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
-    }
-    for name in [it for it in environment if f"{it}_FILE" in environment]:
-        del environment[f"{name}_FILE"]  # what was in the file is in the variable now
-    if arguments[0] == "worker" and not settings.public_url:
-        environment["FAIRGATE_PUBLIC_URL"] = running.url  # of the links in mails
+    environment = role_environment.of(arguments[0], running.settings, running.data, running.url)
 
     def launch() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -259,6 +253,7 @@ async def _watch(running: RunningInstallation) -> None:
                     continue
                 running.save()
                 logger.warning("started again", child=child.name)
+        log_files.rotate(running.data)
         await asyncio.sleep(WATCH_EVERY_S)
 
 

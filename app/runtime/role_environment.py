@@ -1,0 +1,31 @@
+"""What a web process or worker of `fairgate up` finds in its environment: ours, and what `up` worked out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from app.runtime import log_files
+from app.settings import Settings
+
+
+def of(role: str, settings: Settings, data: Path, url: str) -> dict[str, str]:
+    """The environment of a role; `url` is where this installation is reached, for links in e-mails."""
+    environment = {
+        **os.environ,
+        "FAIRGATE_DATA": str(data),
+        "FAIRGATE_SECRET": settings.secret.get_secret_value(),
+        "FAIRGATE_PAYMENTS": settings.gateway,
+        "FAIRGATE_SIMULATE_PAYMENTS": "off",  # said by the line above
+        "FAIRGATE_PAYMENT_WEBHOOK_SECRET": settings.payment_webhook_secret.get_secret_value(),
+        "FAIRGATE_REDIS_URL": settings.redis_url,
+        "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,
+        "FAIRGATE_DATABASE_URL": settings.database_url,
+        "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
+        "FAIRGATE_LOG_FILE": settings.log_file or str(data / log_files.FILES[role]),
+    }
+    for name in [it for it in environment if f"{it}_FILE" in environment]:
+        del environment[f"{name}_FILE"]  # what was in the file is in the variable now
+    if role == "worker" and not settings.public_url:
+        environment["FAIRGATE_PUBLIC_URL"] = url
+    return environment
