@@ -113,7 +113,7 @@ BAD += [(name, value) for name in NUMBERS for value in ("many", "-1", "1e12", "n
 
 
 def test_every_setting_that_can_be_mistyped_is_tried() -> None:
-    assert {name for name, _ in BAD} | {"data", "payments_key"} == set(Settings.model_fields)
+    assert {name for name, _ in BAD} | {"data", "log_file", "payments_key"} == set(Settings.model_fields)
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import shutil
 import sys
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, cast
+from typing import Annotated, Literal, NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import typer
-from redis import Redis
-from redis.exceptions import RedisError
 
 from app.commands.settled import CommandFailed, Data, settings_of, with_addresses
 from app.runtime import log_files
+from app.store.redis import console
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[ARGUMENT]...", help="Handed on as they are.")]
 Role = Annotated[
@@ -54,17 +55,7 @@ def redis_cli(words: Words = None, *, data: Data = None) -> None:
     if program is not None:
         environment = {**os.environ, **({"REDISCLI_AUTH": unquote(url.password)} if url.password else {})}
         _become(program, [*_where(url), *(words or [])], environment)
-    with Redis.from_url(address, decode_responses=True) as client:
-        client.response_callbacks.clear()  # replies as the server gave them
-        if words:
-            _print(_reply(client, words))
-            return
-        for line in iter(_asked, None):
-            try:
-                if command := shlex.split(line):
-                    _print(_reply(client, command))
-            except ValueError as error:
-                print(f"(error) {error}")
+    asyncio.run(_answer(address, [words] if words else _typed()))
 
 
 def logs(
@@ -121,18 +112,21 @@ def _where(url: SplitResult) -> list[str]:
     return [*options, *(["--tls"] if url.scheme == "rediss" else [])]
 
 
-def _asked() -> str | None:
-    try:
-        return input("redis> ")
-    except EOFError:
-        return None
+async def _answer(address: str, commands: Iterable[list[str]]) -> None:
+    async for reply in console.replies(address, commands):
+        _print(reply)
 
 
-def _reply(client: Redis, command: list[str]) -> object:
-    try:
-        return cast(object, client.execute_command(*command))  # type: ignore[no-untyped-call]  # as redis-py has it
-    except RedisError as error:
-        return f"(error) {error}"
+def _typed() -> Iterator[list[str]]:
+    """Commands as somebody types them, until the end of the input."""
+    while True:
+        try:
+            if command := shlex.split(input("redis> ")):
+                yield command
+        except ValueError as error:
+            print(f"(error) {error}")
+        except EOFError:
+            return
 
 
 def _print(reply: object, indent: str = "") -> None:
