@@ -36,6 +36,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "keys": "operating:keys",
     "room": "room:app",
     "site": "site:app",
+    "gate": "gate:gate",
     "event": "event:app",
     "admin": "admin:app",
     "api-key": "api_key:app",

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 STARTS = {"create_task", "ensure_future", "TaskGroup", "gather", "run_coroutine_threadsafe", "shared_task"}
 NOT_LOOPS = {
     "app/demo/sale.py": "a command: it ends with its crowd, and shows what went wrong",
+    "app/commands/gate.py _run": "a command: it ends with whatever breaks here",
     "app/demo/fans.py": "simulated visitors of that command",
     "app/runtime/serve.py": "the server itself: the process ends with it",
     "app/runtime/supervisor.py": "`fairgate up`: it ends with whatever breaks here, and ends its processes",

@@ -43,6 +43,8 @@ from app.core.errors import CannotRun, RoomNotFound, StoreUnavailable
         ["load", "--fans", "0"],
         ["load", "--seconds", "100000"],
         ["load", "--host", "example.org"],
+        ["gate"],
+        ["gate", "--origin", "http://127.0.0.1", "--port", "0"],
         ["admin"],
         ["admin", "create"],
         ["admin", "create", "--email", "a@b.c"],
@@ -68,7 +70,7 @@ COMMANDS = (
     "room show",
     "room open", "room pause", "room resume", "room close", "room set", "event import", "check", "token",
     "reconcile", "site list", "site set", "site remove", "site find", "keys rotate", "admin create",
-    "load", "doctor",
+    "load", "doctor", "gate",
 )  # fmt: skip
 
 

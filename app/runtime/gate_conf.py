@@ -1,0 +1,170 @@
+"""The configuration of the nginx that `fairgate gate` runs: `gate.nginx`, filled in and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+import re
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+from app.core.errors import CannotRun
+
+TEMPLATE = Path(__file__).with_name("gate.nginx")
+SYSTEM_CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Red Hat
+    "/etc/ssl/cert.pem",  # BSD, macOS
+)
+CONNECTIONS_MAX = 16_384  # of each of nginx's processes; a visitor takes three while a request is under way
+FILES_SPARE = 64
+BACKLOG = 4096  # connections the kernel keeps in a rush
+HTTP2_ON = (1, 25, 1)  # since this version it is a directive of its own
+_SERVER_NAME = re.compile(r"^([A-Za-z0-9_.-]{1,253}|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?\Z")
+
+
+class ProxyFailed(CannotRun):
+    """nginx cannot run as asked; the message is one line that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `fairgate gate` was asked for. Addresses are checked: see `address_of`."""
+
+    origin: SplitResult
+    fairgate: SplitResult
+    room: str  # "": the rules of sites find it
+    host: str = "127.0.0.1"
+    port: int = 8000
+    fail: Literal["closed", "open"] = "closed"
+    shop_host: str = ""  # what the shop is asked as; "": what the visitor asked for
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None  # who may have signed the certificates of shop and Fairgate
+    trusted: tuple[str, ...] = ()  # networks of proxies in front of us
+    timeout_s: int = 60
+    page: Path | None = None
+
+
+def address_of(text: str, option: str) -> SplitResult:
+    """A server's address: scheme, host, perhaps a port. Raises ProxyFailed."""
+    try:
+        found = urlsplit(text)
+        good = found.scheme in ("http", "https") and _SERVER_NAME.match(found.netloc) and found.port != 0
+    except ValueError:
+        good = None
+    if not good or found.path not in ("", "/") or found.query or found.fragment:
+        raise ProxyFailed(f"{option} takes http(s)://HOST[:PORT], without a path, not {text}")
+    return found
+
+
+def server_name(text: str, option: str) -> str:
+    """A name, perhaps with a port. Raises ProxyFailed."""
+    if not _SERVER_NAME.match(text):
+        raise ProxyFailed(f"{option} takes HOST[:PORT], not {text}")
+    return text
+
+
+def url_of(plan: Plan) -> str:
+    """Where the shop is found from now on."""
+    host = f"[{plan.host}]" if ":" in plan.host else plan.host
+    return f"{'https' if plan.certificate else 'http'}://{host}:{plan.port}"
+
+
+def configuration(plan: Plan, folder: Path, version: tuple[int, ...] = ()) -> str:
+    """nginx's configuration. Raises ProxyFailed."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = CONNECTIONS_MAX + FILES_SPARE if files == resource.RLIM_INFINITY else files
+    gate = f"/v1/rooms/{plan.room}/gate" if plan.room else "/v1/gate"
+    words = {
+        "USER": _user(),
+        "FOLDER": str(folder),
+        "FILES": str(min(files, CONNECTIONS_MAX + FILES_SPARE)),
+        "CONNECTIONS": str(max(FILES_SPARE, min(files - FILES_SPARE, CONNECTIONS_MAX))),
+        "FAIRGATE": _upstream(plan.fairgate),
+        "FAIRGATE_SCHEME": plan.fairgate.scheme,
+        "FAIRGATE_HOST": plan.fairgate.netloc,
+        "FAIRGATE_NAME": plan.fairgate.hostname or "",
+        "FAIRGATE_TLS": _verified(plan, plan.fairgate),
+        "ORIGIN": _upstream(plan.origin),
+        "ORIGIN_SCHEME": plan.origin.scheme,
+        "ORIGIN_NAME": plan.shop_host.partition(":")[0] or plan.origin.hostname or "",
+        "ORIGIN_TLS": _verified(plan, plan.origin),
+        "SHOP_HOST": plan.shop_host or "$http_host",
+        "GATE": f"{gate}?deny=401",
+        "LISTEN": _listen(plan, version),
+        "TLS": _tls(plan, version),
+        "TIMEOUT": str(plan.timeout_s),
+        "FROM_PROXIES": " ".join(f"{it} 1;" for it in plan.trusted),
+        "REAL_IP": _real_ip(plan),
+        "FAIL_OPEN": "proxy_intercept_errors on; error_page 500 502 503 504 = @open;"
+        if plan.fail == "open"
+        else "",
+    }
+    return re.sub(r"@([A-Z_]+)@", lambda found: words[found[1]], TEMPLATE.read_text())
+
+
+def _upstream(address: SplitResult) -> str:
+    host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
+    return f"{host}:{address.port or (443 if address.scheme == 'https' else 80)}"
+
+
+def _listen(plan: Plan, version: tuple[int, ...]) -> str:
+    address = f"[{plan.host}]:{plan.port}" if ":" in plan.host else f"{plan.host}:{plan.port}"
+    ways = "" if plan.certificate is None else " ssl" if version >= HTTP2_ON else " ssl http2"
+    return f"{address}{ways} backlog={BACKLOG}"
+
+
+def _tls(plan: Plan, version: tuple[int, ...]) -> str:
+    if plan.certificate is None:
+        return ""
+    two = "http2 on;" if version >= HTTP2_ON else ""
+    key = _file(plan.key or plan.certificate)
+    return (
+        f'ssl_certificate "{_file(plan.certificate)}"; ssl_certificate_key "{key}"; '
+        f"ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:tls:10m; ssl_session_timeout 1d; {two}"
+    )
+
+
+def _verified(plan: Plan, address: SplitResult) -> str:
+    """How a server's certificate is checked; one that nobody vouches for is as good as none."""
+    if address.scheme != "https":
+        return ""
+    known = [plan.authorities] if plan.authorities else [Path(it) for it in SYSTEM_CERTIFICATES]
+    found = next((it for it in known if it.is_file()), None)
+    if found is None:
+        raise ProxyFailed("no certificates of authorities were found; name a file with --authorities")
+    return (
+        f"proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_verify_depth 5; "
+        f'proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_trusted_certificate "{_file(found)}";'
+    )
+
+
+def _real_ip(plan: Plan) -> str:
+    trusted = " ".join(f"set_real_ip_from {it};" for it in plan.trusted)
+    return f"{trusted} real_ip_header X-Forwarded-For; real_ip_recursive on;" if trusted else ""
+
+
+def _file(path: Path) -> str:
+    """A file's name as it stands in quotes. Raises ProxyFailed."""
+    text = str(path.expanduser().absolute())
+    if not path.is_file():
+        raise ProxyFailed(f"there is no file {path}")
+    if any(it in text for it in '"\\$\n;{}'):
+        raise ProxyFailed(f"nginx cannot read a file of the name {text}")
+    return text
+
+
+def _user() -> str:
+    """Whose processes handle requests when root starts nginx."""
+    if os.geteuid() != 0:
+        return ""
+    for name in ("www-data", "nginx", "nobody"):
+        with contextlib.suppress(KeyError):
+            return f"user {name} {grp.getgrgid(pwd.getpwnam(name).pw_gid).gr_name};"
+    return "user root;"

@@ -1,0 +1,153 @@
+"""`fairgate gate`: nginx in front of a shop that has no proxy, with the gate in it; started and watched.
+
+HTTP is nginx's part: streams, WebSockets, TLS. Ours is its configuration, to keep it running, to have it read
+certificates and addresses again, and to know how the shop is (`shop_health`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app import logs
+from app.runtime.child_process import Child, die_with_parent, stop
+from app.runtime.gate_conf import Plan, ProxyFailed, configuration
+
+PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"))
+WATCH_EVERY_S = 0.2
+LOOK_UP_EVERY_S = 30.0
+STOP_TIMEOUT_S = 10.0  # requests under way are finished; what takes longer is cut
+SAID_TIMEOUT_S = 15.0  # it looks names up
+PAGE_MAX = 256 * 1024
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="refresh" content="10">
+<title>One moment</title>
+<style>
+  :root { color-scheme: light dark }
+  body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto; padding: 0 1rem }
+</style>
+<h1>One moment</h1>
+<p>This site is not answering right now. The page tries again by itself.</p>
+</html>
+"""
+
+
+def program() -> str:
+    """Where nginx is. Raises ProxyFailed."""
+    found = shutil.which("nginx", path=PLACES)
+    if found is None:
+        raise ProxyFailed("nginx is not installed; install it with: apt-get install nginx-light (or nginx)")
+    return found
+
+
+@contextmanager
+def prepared(plan: Plan) -> Iterator[tuple[Path, Child]]:
+    """The folder of an nginx that is ready to be started, and the process it will be. Raises ProxyFailed."""
+    nginx, folder = program(), Path(tempfile.mkdtemp(prefix="fairgate-gate-"))
+    try:
+        folder.chmod(0o711)
+        (folder / "nginx.conf").write_text(configuration(plan, folder, _version(nginx)))
+        pages = folder / ".fairgate"
+        pages.mkdir(mode=0o755)
+        for name in ("shop.html", "away.html"):
+            (pages / name).write_bytes(_page(plan))
+            (pages / name).chmod(0o644)
+        command = [nginx, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
+        _check(command)
+        dying = die_with_parent(signal.SIGTERM)
+
+        def launch() -> subprocess.Popen[bytes]:
+            (folder / "status").unlink(missing_ok=True)  # of one that was killed
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=dying
+            )
+
+        yield folder, Child("nginx", launch, signal.SIGQUIT)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def keep_running(child: Child, ended: asyncio.Event) -> None:
+    """Keep nginx running until `ended`; then it finishes what is under way."""
+    log, loop = logs.get(__name__), asyncio.get_running_loop()
+    child.start()
+    loop.add_signal_handler(signal.SIGHUP, child.send, signal.SIGHUP)
+    try:
+        while not ended.is_set():
+            if (code := child.bury()) is not None:
+                log.warning("nginx ended and is started again", code=code)
+            if child.due:
+                child.start()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), WATCH_EVERY_S)
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        await asyncio.to_thread(stop, [child], STOP_TIMEOUT_S)
+
+
+async def follow_addresses(plan: Plan, child: Child, ended: asyncio.Event) -> None:
+    """Have nginx look names up again when one leads elsewhere: by itself it does so only at its start."""
+    known = await _looked_up(plan)
+    while not ended.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), LOOK_UP_EVERY_S)
+        found = await _looked_up(plan)
+        if found and found != known:
+            logs.get(__name__).info("an address has changed; nginx reads it again")
+            child.send(signal.SIGHUP)
+            known = found
+
+
+async def _looked_up(plan: Plan) -> frozenset[str]:
+    """The addresses of shop and Fairgate; empty while one cannot be looked up."""
+    loop, found = asyncio.get_running_loop(), set()
+    for it in (plan.origin, plan.fairgate):
+        try:
+            found |= {str(row[4][0]) for row in await loop.getaddrinfo(it.hostname, None)}
+        except OSError:
+            return frozenset()
+    return frozenset(found)
+
+
+def _page(plan: Plan) -> bytes:
+    if plan.page is None:
+        return PAGE.encode()
+    try:
+        found = plan.page.read_bytes()
+    except OSError as error:
+        raise ProxyFailed(f"{plan.page} cannot be read: {error.strerror}") from None
+    if len(found) > PAGE_MAX:
+        raise ProxyFailed(f"{plan.page} is larger than {PAGE_MAX // 1024} KiB")
+    return found
+
+
+def _version(nginx: str) -> tuple[int, ...]:
+    found = re.search(r"nginx/([0-9.]+)", _said([nginx, "-v"])[1])
+    return tuple(int(it) for it in found[1].split(".")) if found else ()
+
+
+def _check(command: list[str]) -> None:
+    """Have nginx read its configuration. Raises ProxyFailed with what it says."""
+    code, said = _said([*command, "-t", "-q"])
+    if code:
+        lines = [it for it in said.strip().splitlines() if "[warn]" not in it] or ["it said nothing"]
+        raise ProxyFailed(f"nginx does not start: {lines[0]}")
+
+
+def _said(command: list[str]) -> tuple[int, str]:
+    """What a command that is soon over ended with, and what it said."""
+    found = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SAID_TIMEOUT_S, check=False
+    )
+    return found.returncode, found.stderr.decode(errors="replace")

@@ -1,0 +1,131 @@
+"""How the shop behind `fairgate gate` is: measured from nginx's log, reported to the room for its pace."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import msgspec
+
+from app import logs
+
+WINDOW_S = 10.0
+REPORT_EVERY_S = 1.0
+TIMEOUT_S = 2.0
+ANSWERS_MAX = 100_000  # remembered; beyond it the oldest are forgotten
+SERVER_ERROR = 500
+TAG = "gate: "  # what the lines of nginx begin with, after their time
+_JSON = {"Content-Type": "application/json"}
+_IN_FLIGHT = re.compile(r"Reading: (\d+) Writing: (\d+)")
+
+
+class Answer(NamedTuple):
+    """An answer of the shop: when it ended, how long it took to begin, whether it was a failure."""
+
+    at: float
+    ms: float
+    failed: bool
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What is reported: the body of `POST /v1/rooms/{room_id}/origin`."""
+
+    p95_ms: float
+    error_rate: float
+    in_flight: int | None
+    server: str
+
+
+class Measuring(asyncio.DatagramProtocol):
+    """Takes a line for each request that reached the shop. A few that are lost change no percentile."""
+
+    def __init__(self) -> None:
+        self._answers: deque[Answer] = deque(maxlen=ANSWERS_MAX)
+
+    def datagram_received(self, data: bytes, _addr: object) -> None:
+        """Take a line of nginx's log."""
+        if found := read_line(data.decode(errors="replace"), time.monotonic()):
+            self._answers.append(found)
+
+    def health(self, now: float, in_flight: int | None, server: str) -> Health:
+        """Over the last WINDOW_S; a shop that was asked for nothing is well."""
+        while self._answers and self._answers[0].at < now - WINDOW_S:
+            self._answers.popleft()
+        times = sorted(it.ms for it in self._answers)
+        failed = sum(it.failed for it in self._answers)
+        p95_ms = times[min(len(times) - 1, len(times) * 95 // 100)] if times else 0.0
+        return Health(round(p95_ms, 1), round(failed / max(1, len(times)), 4), in_flight, server)
+
+
+def read_line(line: str, now: float) -> Answer | None:
+    """What a line says, `STATUS|UNTIL ITS HEAD|WHOLE`; None: the request did not reach the shop.
+
+    nginx names all attempts, apart by commas and colons: the last one counts.
+    """
+    status, begun, whole = (re.split("[,:]", it)[-1].strip() for it in line.rpartition(TAG)[2].split("|"))
+    if not status.isdecimal():
+        return None
+    return Answer(now, float(whole if begun == "-" else begun) * 1000, int(status) >= SERVER_ERROR)
+
+
+@asynccontextmanager
+async def measuring(folder: Path) -> AsyncIterator[Measuring]:
+    """Listen for nginx's log in this folder."""
+    path, loop = folder / "health", asyncio.get_running_loop()
+    transport, found = await loop.create_datagram_endpoint(
+        Measuring, local_addr=str(path), family=socket.AF_UNIX
+    )
+    try:
+        path.chmod(0o666)  # nginx's processes may be of another user; nobody else gets into the folder
+        yield found
+    finally:
+        transport.close()
+
+
+async def keep_reporting(
+    found: Measuring, folder: Path, url: str, api_key: str, ended: asyncio.Event
+) -> None:
+    """Report every few seconds until `ended`. Why it cannot be reported is logged once."""
+    log, trouble = logs.get(__name__), ""
+    server = re.sub(r"[^A-Za-z0-9._:-]", "-", socket.gethostname())[:64]
+    of_nginx = httpx.AsyncHTTPTransport(uds=str(folder / "status"))
+    bearer = {"Authorization": f"Bearer {api_key}"}
+    async with (
+        httpx.AsyncClient(transport=of_nginx, timeout=TIMEOUT_S) as nginx,
+        httpx.AsyncClient(headers=bearer, timeout=TIMEOUT_S) as fairgate,
+    ):
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), REPORT_EVERY_S)
+            health = found.health(time.monotonic(), await _in_flight(nginx), server)
+            before, trouble = trouble, await _reported(fairgate, url, health)
+            if trouble and trouble != before:
+                log.warning("the shop's health is not reported", why=trouble)
+            elif before and not trouble:
+                log.info("the shop's health is reported again")
+
+
+async def _reported(client: httpx.AsyncClient, url: str, health: Health) -> str:
+    """Report it; why not, "" if it was taken."""
+    try:
+        answer = await client.post(url, content=msgspec.json.encode(health), headers=_JSON)
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    return "" if answer.is_success else f"{answer.status_code} {answer.text[:200]}"
+
+
+async def _in_flight(nginx: httpx.AsyncClient) -> int | None:
+    """How many requests nginx is at, besides ours."""
+    try:
+        found = _IN_FLIGHT.search((await nginx.get("http://nginx/")).text)
+    except httpx.HTTPError:
+        return None
+    return max(0, int(found[1]) + int(found[2]) - 1) if found else None
