@@ -1,10 +1,10 @@
-"""An event in a YAML or JSON file: read whole, or told line by line what is wrong with it."""
+"""A definition in a YAML or JSON file: read whole, or told line by line what is wrong with it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 
 
 class InvalidFile(CannotRun):
-    """The file defines no event; `faults` in the order of its lines."""
+    """The file defines nothing; `faults` in the order of its lines."""
 
     def __init__(self, path: Path, faults: list[Fault]) -> None:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -40,12 +40,18 @@ class InvalidFile(CannotRun):
 
 
 def read(path: Path) -> EventDefinition:
-    """The event a file defines. Raises FileWrong with everything that is wrong, OSError."""
+    """The event a file defines. Raises InvalidFile with everything that is wrong, OSError."""
     return load(path)[0]
 
 
 def load(path: Path) -> tuple[EventDefinition, dict[str, Any]]:
-    """The event a file defines, and what the file says of it. Raises FileWrong, OSError."""
+    """The event a file defines, and what the file says of it. Raises InvalidFile, OSError."""
+    document = read_document(path, find_errors)
+    return msgspec.convert(document, EventDefinition), document
+
+
+def read_document(path: Path, errors: Callable[[Any], Iterator[tuple[Keys, str]]]) -> dict[str, Any]:
+    """What a file says, in which `errors` finds none. Raises InvalidFile, OSError."""
     if path.stat().st_size > FILE_MAX:
         raise InvalidFile(path, [Fault(1, "", f"the file is larger than {FILE_MAX // 1024**2} MiB")])
     try:
@@ -62,10 +68,16 @@ def load(path: Path) -> tuple[EventDefinition, dict[str, Any]]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidFile(path, [Fault(1, "", f"cannot be read: {error}")]) from None
     wrong = [Fault(line, field_name(keys), "appears twice") for line, keys in _duplicate_keys(tree, ())]
-    wrong += [Fault(_line(tree, keys), field_name(keys), text) for keys, text in find_errors(document)]
+    wrong += [Fault(_line(tree, keys), field_name(keys), text) for keys, text in errors(document)]
     if wrong:
         raise InvalidFile(path, sorted(wrong)[:FAULTS_MAX])
-    return msgspec.convert(document, EventDefinition), document
+    found: dict[str, Any] = document
+    return found
+
+
+def written(document: dict[str, Any]) -> str:
+    """The document as YAML, which `read_document` reads as it was."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 Node = yaml.Node | None
@@ -76,6 +88,10 @@ class _Loader(yaml.SafeLoader):
     false. Times are text, read by the same rules as in a request."""
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts texts into quotes that YAML 1.1 or the scalars of JSON would take for something else."""
+
+
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _form, _first in (
     ("null", r"~|null|", ("~", "n", "")),
@@ -84,7 +100,10 @@ for _tag, _form, _first in (
     ("float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", "-0123456789"),
     ("merge", r"<<", "<"),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"), list(_first))
+    for _reader in (_Loader, _Dumper):
+        _reader.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"), list(_first)
+        )
 
 
 def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:

@@ -1,25 +1,33 @@
-"""room list | show | open | pause | resume | close | set: what an operator does to a sale that runs."""
+"""room create | list | show | open | ... | delete: what an operator does to rooms of sales and of sites.
+
+Files of their settings are in `room_file`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 
+from app.commands import room_file
+from app.commands.room_file import RoomArgument
 from app.commands.settled import Data, on_stores
 from app.core.account import COMMAND_LINE
+from app.core.formats import PATTERN_MEANS, SLUG
 from app.core.model import Room, RoomId, RoomSettings, RoomStatus
 from app.core.rules import RoomAction
 from app.settings import Settings
 from app.store.connections import Stores
-from app.waiting_room import control, queue, room_lists
+from app.waiting_room import control, emptying, queue, room_lists
+from app.waiting_room.advance import COUNT_MAX
+from app.waiting_room.advance import advance as let_in
 from app.waiting_room.queue import Queues
 
 T = TypeVar("T")
-RoomArgument = Annotated[str, typer.Argument(metavar="ROOM", help="The room_id.")]
 
 TEXTS = {
     field.encode_name
@@ -27,7 +35,17 @@ TEXTS = {
     if isinstance(field.type, msgspec.inspect.StrType)
 }
 
-app = typer.Typer(help="List rooms; open, pause, resume, close and configure one.", rich_markup_mode=None)
+app = typer.Typer(help="Create, list, configure, open, empty and delete rooms.", rich_markup_mode=None)
+
+
+WHY_NOT_MORE = {
+    "nobody": "nobody else waits",
+    "cap": "active_visitors_max is reached",
+    "tickets": "no more tickets are free",
+    "skipped": "the others want more tickets than are free, or too many of their network have not claimed",
+}
+app.command("export")(room_file.export)
+app.command("import")(room_file.import_)
 
 
 def _on_queues(data: Data, operation: Callable[[Queues], Awaitable[T]]) -> T:
@@ -37,11 +55,74 @@ def _on_queues(data: Data, operation: Callable[[Queues], Awaitable[T]]) -> T:
     return on_stores(data, with_line)
 
 
+@app.command()
+def create(
+    room: RoomArgument,
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Room settings.", show_default=False)
+    ] = None,
+    *,
+    opened: Annotated[bool, typer.Option("--open", help="Open it at once.")] = False,
+    data: Data = None,
+) -> None:
+    """Create a room without an event, for another site.
+
+    Example: room create shop target_url=https://shop.example/ active_visitors_max=500 --open
+    """
+    if not re.match(SLUG, room):
+        raise typer.BadParameter(f"ROOM {PATTERN_MEANS[SLUG]}")
+    room_id = RoomId(room)
+    values = {"name": room, **dict(_change(it) for it in settings or [])}
+
+    async def make(queues: Queues) -> Room:
+        definition = control.read_settings(values)
+        made = await control.create_room(queues, room_id, definition, by=COMMAND_LINE)
+        return await control.set_state(queues, made.room_id, "open", by=COMMAND_LINE) if opened else made
+
+    made = _on_queues(data, make)
+    print(f"{made.room_id} is {made.state}")
+
+
+@app.command()
+def delete(
+    room: RoomArgument,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Also while visitors wait or are inside.")] = False,
+    data: Data = None,
+) -> None:
+    """Delete a room that no event sells through, with all places, sessions and passes."""
+    room_id = RoomId(room)
+    _on_queues(data, lambda queues: emptying.delete_room(queues, room_id, force=force, by=COMMAND_LINE))
+    print(f"{room} is deleted")
+
+
+@app.command()
+def reset(room: RoomArgument, *, data: Data = None) -> None:
+    """Put everybody out and begin again at number 1; settings and state stay."""
+    done = _on_queues(data, lambda queues: emptying.reset_room(queues, RoomId(room), by=COMMAND_LINE))
+    print(f"{done.room_id} is reset and {done.state}")
+
+
+@app.command()
+def advance(
+    room: RoomArgument,
+    count: Annotated[int, typer.Argument(min=1, max=COUNT_MAX, help="How many to let in.")],
+    *,
+    data: Data = None,
+) -> None:
+    """Let the first in the queue in by hand, also while the room is paused."""
+    done = _on_queues(data, lambda queues: let_in(queues, RoomId(room), count, by=COMMAND_LINE))
+    why = f": {WHY_NOT_MORE[done.limit]}" if done.limit else ""
+    print(f"{room}: {done.called} of {count} let in{why}; {done.status.waiting} wait")
+
+
 @app.command("list")
 def list_rooms(*, data: Data = None) -> None:
     """List all rooms: waiting, inside, admitted per minute."""
     rooms = _on_queues(data, _all_rooms)
-    rows = [("ROOM", "STATE", "WAITING", "CALLED", "ACTIVE", "PER MINUTE", "AVAILABLE")]
+    rows: list[tuple[str, ...]] = [
+        ("ROOM", "STATE", "WAITING", "CALLED", "ACTIVE", "PER MINUTE", "AVAILABLE", "KIND")
+    ]
     rows += [_row(room, status) for room, status in rooms]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -55,11 +136,12 @@ async def _all_rooms(queues: Queues) -> list[tuple[Room, RoomStatus]]:
     return found
 
 
-def _row(room: Room, status: RoomStatus) -> tuple[str, str, str, str, str, str, str]:
+def _row(room: Room, status: RoomStatus) -> tuple[str, ...]:
     available = "-" if status.available is None else str(status.available)
     rate = str(room.settings.admission_rate_per_minute)
     inside = str(status.called), str(status.active)
-    return room.room_id, status.state, str(status.waiting), *inside, rate, available
+    kind = "site" if room.event_id is None else "sale"
+    return room.room_id, status.state, str(status.waiting), *inside, rate, available, kind
 
 
 @app.command()
@@ -67,6 +149,7 @@ def show(room: RoomArgument, *, data: Data = None) -> None:
     """Show one room and its settings as JSON."""
     shown, status = _on_queues(data, lambda queues: queue.status(queues, RoomId(room)))
     document: dict[str, Any] = {"room_id": shown.room_id, "event_id": shown.event_id, "state": status.state}
+    document["kind"] = "site" if shown.event_id is None else "sale"
     for name in ("serving_position", "last_number", "waiting", "called", "active", "outflow_per_minute"):
         document[name] = getattr(status, name)
     document["available"] = status.available

@@ -1,4 +1,4 @@
-"""Finds everything that is wrong with the definition of an event, not only the first fault."""
+"""Finds everything that is wrong with the definition of an event or a room, not only the first fault."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from app.core import rules, seating, theme, zones
-from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition
+from app.core import gating, rules, seating, theme, zones
+from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition, RoomDefinition
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
 from app.core.moments import OUT_OF_RANGE, in_range
@@ -53,6 +53,21 @@ def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
     except ValidationFailed as error:
         [wrong] = error.members["errors"]
         yield ("room", wrong["field"]), wrong["message"]
+
+
+def find_room_errors(document: Any) -> Iterator[tuple[Keys, str]]:
+    """The same for a room in a file."""
+    found = list(_errors_in(document, RoomDefinition, ()))
+    yield from found
+    if found:
+        return
+    settings = msgspec.convert(document, RoomDefinition)
+    for check in (rules.check_times, gating.check_gate, lambda it: theme.check(it.theme)):
+        try:
+            check(settings)
+        except ValidationFailed as error:
+            [wrong] = error.members["errors"]
+            yield _keys(wrong["field"]), wrong["message"]
 
 
 def _settings(definition: EventDefinition) -> RoomSettings:

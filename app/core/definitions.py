@@ -37,6 +37,12 @@ class NewRoomOfEvent(RoomSettings, frozen=True, kw_only=True):
     room_id: Slug | None = None  # None: the event_id
 
 
+class RoomDefinition(RoomSettings, frozen=True, kw_only=True):
+    """A room as `fairgate room export` writes it to a file: all its settings, and nothing secret."""
+
+    room_id: Slug
+
+
 class NewTicketType(Struct, frozen=True):
     """A ticket type to be sold."""
 

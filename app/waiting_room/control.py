@@ -98,13 +98,15 @@ async def configure(queues: Queues, room_id: RoomId, patch: dict[str, Any], *, b
     Raises RoomNotFound, ValidationFailed (naming the field), QueueingMethodLocked.
     """
 
-    def patched(room: Room) -> Room:
-        settings = read_settings(msgspec.to_builtins(room.settings) | patch)
-        if settings.queueing_method != room.settings.queueing_method and room.state != "scheduled":
-            raise QueueingMethodLocked
-        return msgspec.structs.replace(room, settings=settings)
+    return await _change(queues, room_id, "change", lambda room: patched(room, patch), by)
 
-    return await _change(queues, room_id, "change", patched, by)
+
+def patched(room: Room, patch: dict[str, Any]) -> Room:
+    """The room with other settings. Raises ValidationFailed (naming the field), QueueingMethodLocked."""
+    settings = read_settings(msgspec.to_builtins(room.settings) | patch)
+    if settings.queueing_method != room.settings.queueing_method and room.state != "scheduled":
+        raise QueueingMethodLocked
+    return msgspec.structs.replace(room, settings=settings)
 
 
 async def set_state(queues: Queues, room_id: RoomId, action: RoomAction, *, by: Author) -> Room:

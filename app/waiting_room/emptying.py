@@ -45,8 +45,8 @@ async def delete_room(queues: Queues, room_id: RoomId, *, force: bool, by: Autho
         if not force and (now.waiting or now.called or now.active):
             inside = now.called + now.active
             raise Conflict(
-                f"{now.waiting} wait in this room and {inside} are called or inside; with force=true it is "
-                "deleted all the same."
+                f"{now.waiting} wait in this room and {inside} are called or inside; "
+                "to delete it all the same, force it."
             )
         await _delete(queues.stores, room_id, by)
 

@@ -28,6 +28,11 @@ from app.core.errors import CannotRun, RoomNotFound, StoreUnavailable
         ["room", "set", "demo"],
         ["room", "set", "demo", "message"],
         ["room", "set", "demo", "=5"],
+        ["room", "create"],
+        ["room", "create", "My Shop"],
+        ["room", "advance", "shop"],
+        ["room", "advance", "shop", "none"],
+        ["room", "import"],
         ["event", "import"],
         ["check"],
         ["check", "demo", "--all"],
@@ -68,7 +73,8 @@ def test_wrong_usage_is_2_and_one_line_that_points_to_help(
 COMMANDS = (
     "up", "demo", "web", "worker", "env", "migrate up", "migrate down", "migrate new", "room list",
     "room show",
-    "room open", "room pause", "room resume", "room close", "room set", "event import", "check", "token",
+    "room open", "room pause", "room resume", "room close", "room set", "room create", "room delete",
+    "room reset", "room advance", "room export", "room import", "event import", "check", "token",
     "reconcile", "site list", "site set", "site remove", "site find", "keys rotate", "admin create",
     "load", "doctor", "gate",
 )  # fmt: skip

@@ -205,7 +205,7 @@ async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: 
             outflow_per_minute=0,
             available=0,
             opened_at_ms=0,
-            pace=None,
+            generation=await stores.postgres.fetchval("SELECT generation FROM rooms"),
         )
         await rooms.record_progress(stores.postgres, HALL, status)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.store.connections import Stores
 from tests.conftest import Servers
-from tests.platform.outside import Up, up
+from tests.platform.outside import Ended, Run, Up, fairgate, up
 
 
 @contextlib.contextmanager
@@ -44,6 +45,22 @@ async def installation() -> AsyncIterator[Up]:
         running = await up(folder)
         yield running
         await running.stop()
+
+
+@pytest.fixture
+def run(stores: Stores, servers: Servers, database_url: str, tmp_path: Path) -> Run:
+    """A command on empty stores of its own."""
+
+    async def on_stores(*arguments: str, code: int = 0) -> Ended:
+        ended = await fairgate(
+            *arguments, REDIS_URL=servers.redis_url, DATABASE_URL=database_url, FAIRGATE_DATA=str(tmp_path)
+        )
+        assert "Traceback" not in ended.err
+        assert ended.code == code, ended.err
+        assert len(ended.err.splitlines()) == (code != 0)
+        return ended
+
+    return on_stores
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 import signal
 import sysconfig
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,9 @@ class Ended:
     code: int
     out: str
     err: str
+
+
+Run = Callable[..., Awaitable[Ended]]  # a command on stores of its own: the fixture `run`
 
 
 async def fairgate(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
@@ -13,8 +12,7 @@ import pytest
 from app.core.model import RoomId
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
-from tests.conftest import Servers
-from tests.platform.outside import Ended, fairgate
+from tests.platform.outside import Run
 
 CONCERT = """
 event_id: concert
@@ -27,23 +25,6 @@ ticket_types:
 """
 
 write = Path.write_text  # a few bytes, in tests that are not in a hurry
-Run = Callable[..., Awaitable[Ended]]
-
-
-@pytest.fixture
-def run(stores: Stores, servers: Servers, database_url: str, tmp_path: Path) -> Run:
-    """A command on empty stores of its own."""
-
-    async def on_stores(*arguments: str, code: int = 0) -> Ended:
-        ended = await fairgate(
-            *arguments, REDIS_URL=servers.redis_url, DATABASE_URL=database_url, FAIRGATE_DATA=str(tmp_path)
-        )
-        assert "Traceback" not in ended.err
-        assert ended.code == code, ended.err
-        assert len(ended.err.splitlines()) == (code != 0)
-        return ended
-
-    return on_stores
 
 
 @pytest.fixture
@@ -108,7 +89,9 @@ async def test_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("concert")
 async def test_a_room_is_listed_opened_paused_resumed_and_closed(run: Run, database_url: str) -> None:
-    assert re.search(r"^concert +scheduled +0 +0 +0 +60 +150$", (await run("room", "list")).out, re.MULTILINE)
+    assert re.search(
+        r"^concert +scheduled +0 +0 +0 +60 +150 +sale$", (await run("room", "list")).out, re.MULTILINE
+    )
     for action, state in (("open", "open"), ("pause", "paused"), ("resume", "open"), ("close", "closed")):
         assert (await run("room", action, "concert")).out == f"concert is {state}\n"
     assert "concert" in (await run("room", "list")).out

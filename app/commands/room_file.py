@@ -1,0 +1,124 @@
+"""room export | import: the settings of a room as a file, to keep, to compare and to carry over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from app.commands import event_file
+from app.commands.settled import CommandFailed, Data, on_stores
+from app.core.account import COMMAND_LINE
+from app.core.definition_errors import find_room_errors
+from app.core.model import RoomId, RoomSettings
+from app.settings import Settings
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.waiting_room import queue
+from app.waiting_room.room_import import Import, import_room
+from app.web.documents.waiting_room import settings_document
+
+SHOWN_CHARS = 100  # of a value in the list of changes
+
+RoomArgument = Annotated[str, typer.Argument(metavar="ROOM", help="The room_id.")]
+
+
+def export(
+    room: RoomArgument,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="YAML, or JSON in a file named .json. Default: stdout."),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML on stdout.")] = False,
+    data: Data = None,
+) -> None:
+    """Write all settings of a room to a file, bypass rules too; there is nothing secret in it."""
+
+    async def read(stores: Stores, settings: Settings) -> dict[str, Any]:
+        with stores_answer():
+            found = await queue.open_queues(stores, settings).loaded_rooms.read(RoomId(room))
+        return {"room_id": room, **msgspec.to_builtins(settings_document(found.settings))}
+
+    document = on_stores(data, read)
+    in_json = as_json if file is None else file.suffix == ".json"
+    text = (
+        f"{json.dumps(document, indent=2, ensure_ascii=False)}\n" if in_json else event_file.written(document)
+    )
+    if file is None:
+        print(text, end="")
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be written: {error.strerror}") from None
+    print(f"room {room} is in {file}")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="As `room export` writes it.")],
+    *,
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="ROOM", help="Another room_id than the file's.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would do; change nothing.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Create a room from a file, or change the one there is, or list everything wrong with the file.
+
+    Shows each setting that changes. What the file does not mention stays as it is.
+    """
+    document = _read(file, name)
+    room_id = RoomId(document.pop("room_id"))
+
+    async def put(stores: Stores, settings: Settings) -> Import:
+        queues = queue.open_queues(stores, settings)
+        return await import_room(queues, room_id, document, dry_run=dry_run, by=COMMAND_LINE)
+
+    done = on_stores(data, put)
+    for line in _changes(done):
+        print(line)
+    print(_outcome(room_id, done, dry_run))
+
+
+def _read(file: Path, name: str | None) -> dict[str, Any]:
+    """What the file says, under the name the room is to have. Raises InvalidFile, CommandFailed."""
+
+    def errors(document: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        if name is not None and isinstance(document, dict):
+            document["room_id"] = name
+        yield from find_room_errors(document)
+
+    try:
+        return event_file.read_document(file, errors)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+    except event_file.InvalidFile as error:
+        if len(error.faults) > 1:
+            print("\n".join(f"{file}, {fault}" for fault in error.faults))
+        raise
+
+
+def _changes(done: Import) -> Iterator[str]:
+    for name in done.changed:
+        before = f"{_shown(done.before, name)} -> " if done.before else ""
+        yield f"  {name}: {before}{_shown(done.after, name)}"
+
+
+def _shown(settings: RoomSettings, name: str) -> str:
+    text = json.dumps(msgspec.to_builtins(getattr(settings, name)), ensure_ascii=False)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}... ({len(text)} characters)"
+
+
+def _outcome(room_id: RoomId, done: Import, dry_run: bool) -> str:
+    if done.before is None:
+        return f"room {room_id} {'would be' if dry_run else 'is'} created"
+    if not done.changed:
+        return f"room {room_id} has these settings already"
+    return f"room {room_id} {'would be' if dry_run else 'is'} changed"
