@@ -32,20 +32,28 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # Hundreds of processes are started, which would each compile our code where PYTHONDONTWRITEBYTECODE is set; and dozens of
 # stores, which wait for the disk: so where memory is plenty their folders are in it. Tests wait for processes and moments about
-# a third of their time: so there is one process of tests more than two cores could keep busy. Which runs which: tests/support/.
+# a third of their time: so there are twice as many processes of tests as cores. Which runs which: tests/support/.
 # make test ARGS='-k gate'  make test ARGS=--profile (where the time goes)  make test ARGS=--pictures (of every page)
-PROCESSES ?= 3
-PYTEST = $(VENV)/bin/python -m compileall -q fairgate app worker load tests && \
+PROCESSES ?= 4
+PYTEST = export PYTHONDONTWRITEBYTECODE= && $(VENV)/bin/python -m compileall -q fairgate app worker load tests && \
   folder=$$(df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8e6 { print "/dev/shm" }') && \
   export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX) && chmod 711 "$$TMPDIR" && \
   trap 'rm -rf "$$TMPDIR"' EXIT && $(VENV)/bin/python
 
-test: install browser lint
+test: install browser
 	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint collected
 	@$(PYTEST) -m pytest -n $(PROCESSES) $(ARGS)
 
-# For every change: without browsers, trouble, clusters, and whole installations started from outside.
-WHOLE := browser chaos cluster platform load test_bench_figures.py
+# pytest rewrites the assertions of each file of tests, which takes 9 s: once, beside the linters, and not in each process.
+.PHONY: collected
+collected: install
+	@$(PYTEST) -m pytest -q --collect-only >/dev/null
+
+# For every change. Left out: browsers (tests/browser), what is killed or taken away while traffic runs (chaos), a cluster
+# (cluster), whole installations started from outside (platform), the load generator and the benchmark (load), clients in
+# other languages (clients), and five in six of the simulated sales.
+WHOLE := browser chaos cluster platform load clients
 test-fast: install
 	@export FAIRGATE_SIMULATION_SEEDS=50; $(PYTEST) -m pytest -q -n $(PROCESSES) $(WHOLE:%=--ignore tests/%) $(ARGS)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.runtime import embedded_postgres, embedded_stores, migrate
+from app.runtime import embedded_postgres, embedded_stores, gc_tuning, migrate
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 from app.store.keys import PERMANENT
 from tests.support.emptying import Empty, emptying
@@ -22,6 +22,12 @@ pytest_plugins = ["tests.support.profiling", "tests.support.sharing_out"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", action="store_true", help="keep a picture of every page in artefacts/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What collecting has made stays: the cycle collector need not go through it again and again."""
+    gc_tuning.freeze_startup_objects()
 
 
 @dataclass(frozen=True)
