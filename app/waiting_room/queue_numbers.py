@@ -8,7 +8,7 @@ from app.core.model import RoomId
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import admission
-from app.store.sql import rooms
+from app.store.sql import queue_numbers
 from app.store.sql.locks import try_lock
 
 DRAW_BATCH = 2_000  # visitors: a few ms of script, one INSERT
@@ -21,7 +21,7 @@ async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
     """
     keys = RoomKeys(room_id)
     now = await admission.numbers(stores.redis, keys)
-    reserved = await rooms.reserve_numbers(
+    reserved = await queue_numbers.reserve_numbers(
         stores.postgres,
         room_id,
         (now.generation, now.epoch),
@@ -53,7 +53,7 @@ async def _draw_next(stores: Stores, room_id: RoomId) -> int:
     following = await admission.undrawn(stores.redis, keys, limit=DRAW_BATCH)
     if not following.visitor_ids:
         return 0
-    drawn = await rooms.insert_drawn(
+    drawn = await queue_numbers.insert_drawn(
         stores.postgres, room_id, following.visitor_ids, following.draw_next, following.draw_last
     )
     draw_next = max(following.draw_next, drawn.highest + 1)

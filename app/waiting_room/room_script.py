@@ -17,7 +17,7 @@ from app.store.keys import RoomKeys
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
-from app.store.sql import rooms as room_rows
+from app.store.sql import queue_numbers
 from app.store.sql.carried_places import select_carried
 from app.waiting_room.ended_places import load_endings
 from app.waiting_room.queue_numbers import reserve_numbers
@@ -131,7 +131,7 @@ async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, 
         await rooms.loaded_rooms.when_loaded(room_id, lambda: load_endings(rooms.stores, room_id, visitors))
         carried = await select_carried(rooms.stores.postgres, room_id, unchecked)
     undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
-    drawn = await room_rows.select_drawn(rooms.stores.postgres, room_id, undrawn) if undrawn else {}
+    drawn = await queue_numbers.select_drawn(rooms.stores.postgres, room_id, undrawn) if undrawn else {}
     seed = (await rooms.loaded_rooms.get(room_id)).seed
     prepared: list[Record] = []
     for record, word in again:
