@@ -40,7 +40,7 @@ ROUND_EVERY_S = 60.0
 
 
 class BusyRooms:
-    """Which rooms there is work for, and whether Postgres answers.
+    """Which rooms need work, and whether Postgres answers.
 
     By the marks in Redis: those in which anybody is or was a moment ago. By Postgres: those that staff
     changed, should the change not have reached Redis, and those that a set time will act on. And one after
@@ -64,7 +64,7 @@ class BusyRooms:
         self._restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
-        """Keep a ticker for every room there is work for, until the worker stops."""
+        """Keep a ticker for every room that needs work, until the worker stops."""
         ask = partial(repeat, self._ctx.stopping, "ask_postgres", self._ask, ASK_EVERY_S)
         asking = [
             self._ctx.loops.start("postgres_watch", self._postgres.keep),
@@ -129,7 +129,7 @@ class BusyRooms:
         return False
 
     async def _next_visits(self) -> dict[RoomId, int]:
-        """The next rooms to be looked at once: those that were changed first, then one of the round."""
+        """The next rooms to visit once: changed ones first, then one of the round over all."""
         if not self._round and time.monotonic() >= self._round_at:
             self._round = await loaded_rooms(self._ctx.stores.redis)
             self._round_at = time.monotonic() + ROUND_EVERY_S

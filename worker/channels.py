@@ -36,7 +36,7 @@ async def send_queued(ctx: WorkerContext) -> None:
 
 
 async def _lane(ctx: WorkerContext, channel: Channel, send: Send, number: int) -> None:
-    """Send while there is anything to send; without, look one after the other."""
+    """Send while there is anything to send; when idle, lanes check one after the other."""
     rest_s = REST_S
     await pause(ctx.stopping, number * SEND_S)
 

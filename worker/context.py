@@ -14,7 +14,7 @@ from app.store.connections import Stores
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """One worker process: its name, its stores, and the event that asks its loops to come to an end."""
+    """One worker process: its name, its stores, and the event that asks its loops to stop."""
 
     settings: Settings
     stores: Stores

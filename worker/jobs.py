@@ -90,7 +90,7 @@ async def step_job(ctx: WorkerContext, job_id: str) -> None:
 
 
 async def resume_jobs(ctx: WorkerContext) -> None:
-    """Have workers go on with what nobody goes on with: the queue was unavailable, or its worker died."""
+    """Re-enqueue jobs that nobody continues: the queue was unavailable, or their worker died."""
     for job_id, steps in await stored_jobs.idle(ctx.stores.postgres, IDLE_S):
         assert ctx.job_queue is not None
         await job_queue.enqueue_step(ctx.job_queue, job_id, steps)

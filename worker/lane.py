@@ -37,7 +37,7 @@ TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
 
 
 class Lane:
-    """Batch after batch: what comes meanwhile makes the next one larger."""
+    """Processes batch after batch; what arrives meanwhile makes the next one larger."""
 
     def __init__(self, ctx: WorkerContext, room_id: RoomId) -> None:
         self._ctx = ctx
@@ -50,7 +50,7 @@ class Lane:
         self._took_over_at = 0.0
 
     def ring(self) -> None:
-        """There is something in the stream, or the worker stops."""
+        """Wake the lane: there is something in the stream, or the worker stops."""
         self._rung.set()
 
     async def run(self) -> None:
@@ -74,7 +74,7 @@ class Lane:
                 await submissions.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
     async def step(self) -> bool:
-        """Work off a batch: a new one, or first what was interrupted or taken over. False: there is none."""
+        """Process a batch: first what was interrupted or taken over, then new ones. False: there is none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
         own = await submissions.read_own(redis, self._keys, consumer) if self._behind else []
         messages = own or await self._read_new()
@@ -89,7 +89,7 @@ class Lane:
         return bool(messages)
 
     async def _read_new(self) -> list[Message]:
-        """What nobody has read; there is nothing more that we have."""
+        """Read what nobody has read; all we had read before is done."""
         self._behind = self._interrupted = False
         return await submissions.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
@@ -136,7 +136,7 @@ class Lane:
             self._behind, self._interrupted = True, False
 
     async def _is_over(self) -> bool:
-        """Whether there is nothing to come; if there may be, wait for it."""
+        """Whether nothing is left to do; if something may still arrive, wait for it."""
         redis = self._ctx.stores.redis
         if not self._behind and time.monotonic() - self._worked_at >= LINGER_S:
             if not await submissions.backlog(redis, self._keys):
@@ -148,4 +148,4 @@ class Lane:
 
 
 class WorkersDied(Exception):
-    """Whoever worked on it did not come to an end."""
+    """Workers died while they processed it."""

@@ -54,7 +54,7 @@ class WorkerLoops:
         self.running = [ctx.loops.start(loop.__name__, partial(loop, ctx)) for loop in LOOPS]
 
     async def finish(self) -> None:
-        """Let the loops come to an end, which they do when the worker is stopping; cut off what does not."""
+        """Ask the loops to stop, and cancel those that do not in time."""
         self.ctx.stopping.set()
         _, late = await asyncio.wait(self.running, timeout=GRACE_S)
         for task in late:
@@ -94,6 +94,6 @@ async def start(arq: dict[Any, Any]) -> None:
 
 
 async def stop(arq: dict[Any, Any]) -> None:
-    """arq's `on_shutdown`: end the loops, those that take too long by force, and let go of the stores."""
+    """arq's `on_shutdown`: stop the loops, cancel those that take too long, and close the stores."""
     if opened := arq.pop("opened", None):
         await opened.aclose()

@@ -23,7 +23,7 @@ CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
 
 
 async def mail_turns(ctx: WorkerContext) -> None:
-    """Tell those who left an address that it is their turn. Looks at busy rooms where anybody did."""
+    """E-mail called visitors that it is their turn. Checks busy rooms where anybody left an address."""
     known: dict[str, set[Call]] = {}
 
     async def once() -> bool:

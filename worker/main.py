@@ -38,7 +38,7 @@ logger = structlog.get_logger(__name__)
 
 
 def worker_settings(settings: Settings, ops_listener: socket.socket | None = None) -> dict[str, Any]:
-    """What an arq worker is made of."""
+    """The settings of an arq worker."""
     queue = open_queue(settings)
     return {
         "functions": jobs.functions(),

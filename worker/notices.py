@@ -59,7 +59,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
 
 
 async def forget_notices(ctx: WorkerContext) -> None:
-    """Keep the outbox from growing for ever: one round, a statement for each so many."""
+    """Delete old rows of the outbox: one round, in statements of limited size."""
     await delivery_log.forget_attempts(ctx.stores.postgres)
     for _ in in_time(range(FORGET_STEPS_MAX)):
         if not await forget(ctx.stores.postgres):
@@ -86,7 +86,7 @@ async def deliver_notices(ctx: WorkerContext) -> None:
 
 
 async def _lane(ctx: WorkerContext, target: Target) -> None:
-    """The deliveries of one webhook, a few at once; a rest when it takes nothing."""
+    """Deliver one webhook's events, a few at once; pause when it accepts none."""
     rest_s = REST_S
     async with safe_post.open_client() as client:
 

@@ -1,4 +1,4 @@
-"""Finishes payments that were cut off, or whose gateway takes its time, and pays back what is owed."""
+"""Finishes payments that were interrupted or whose gateway is slow, and refunds what is owed."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Lanes:
             await loops.end([hearing, *self._tasks.values()])
 
     def ring(self, room_ids: Iterable[RoomId]) -> None:
-        """There may be something in the streams of these rooms."""
+        """Wake the lanes of these rooms: there may be something in their streams."""
         for room_id in room_ids:
             if room_id not in self._tasks:
                 lane = self._lanes[room_id] = Lane(self._ctx, room_id)
@@ -66,7 +66,7 @@ class Lanes:
         del self._lanes[room_id], self._tasks[room_id]
 
     async def _hear(self) -> None:
-        """Ring the lanes of which a message tells; while Redis is unavailable `_look` finds out by itself."""
+        """Wake the lanes that messages name; while Redis is unavailable `_look` finds them."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, _ in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):

@@ -41,7 +41,7 @@ PURGE_STEPS_MAX = 1_000  # a round
 
 
 async def mend(ctx: WorkerContext) -> None:
-    """Tell Redis what Postgres has said and Redis may not have heard. Until the worker stops."""
+    """Bring Redis up to date with endings in Postgres that it may have missed. Until the worker stops."""
 
     async def once() -> bool:
         await emptying.forget_gone(ctx.stores)
@@ -51,7 +51,7 @@ async def mend(ctx: WorkerContext) -> None:
 
 
 async def align_totals(ctx: WorkerContext) -> None:
-    """Load totals and prices again, in case a change of them reached Postgres only."""
+    """Load totals and prices again, in case a change reached only Postgres."""
 
     async def align(sale: Sale) -> None:
         with suppress(RoomNotReady):  # loading the room loads its stock
@@ -62,7 +62,7 @@ async def align_totals(ctx: WorkerContext) -> None:
 
 
 async def purge(ctx: WorkerContext) -> None:
-    """Forget what nobody can ask for any longer: replies, calls, draws, consumers that are dead."""
+    """Delete what nobody can ask for any more: replies, calls, draws, dead consumers."""
 
     async def forget_dead(sale: Sale) -> None:
         await submissions.forget_dead(ctx.stores.redis, holds.keys_of(sale[0]))
@@ -74,7 +74,7 @@ async def purge(ctx: WorkerContext) -> None:
 
 
 async def reconcile_rooms(ctx: WorkerContext) -> None:
-    """Compare the stores of every busy room and mend what is safe, one worker at a time.
+    """Compare the stores of every busy room and repair what is safe, one worker at a time.
 
     Bounded: an event with more holds than `reconcile.HOLDS_MAX` is for `fairgate reconcile`.
     """
@@ -93,7 +93,7 @@ async def unload_rooms(ctx: WorkerContext) -> None:
 
 
 async def _sales(ctx: WorkerContext, within_s: float, changed_within_s: float = 0) -> list[Sale]:
-    """The sales there was something to do for in the last while: in the others nothing moves."""
+    """The sales that were active recently; in all others nothing moves."""
     within_ms = WITHIN_MS + round(1000 * within_s)
     rooms = await busy_rooms(ctx.stores.redis, KEYS, within_ms=within_ms)
     return await balances.sales_of(ctx.stores.postgres, rooms, changed_within_s=changed_within_s)

@@ -1,4 +1,4 @@
-"""One worker's care of one room, while there is work for it.
+"""Ticks one room while there is work for it, and does what follows from its ticks.
 
 Its ticks are made together with those of other rooms (`Ticks`). Most are followed by nothing; what does
 follow from one is done in the room's own task, so that a room in trouble keeps no other waiting.
@@ -78,7 +78,7 @@ class TickBatches:
 
 
 class RoomTicker:
-    """One worker's care of one room."""
+    """Ticks one room, for one worker."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class RoomTicker:
             log.info("the room was deleted", room_id=self._room_id)
 
     def dismiss(self) -> None:
-        """Let it come to an end."""
+        """Stop it."""
         self._dismissed.set()
         if self._came is not None and not self._came.done():
             self._came.set_result(None)
@@ -158,7 +158,7 @@ class RoomTicker:
         return True  # which waits for the next
 
     def _follows(self, tick: Tick) -> bool:
-        """Whether there is anything to do after this tick."""
+        """Whether this tick needs a follow-up."""
         if self._postgres.away:
             return False
         self._measured, self._pace = wait_estimate.judge(self._measured, tick)
@@ -214,7 +214,7 @@ class RoomTicker:
             await rebuild_room(self._stores, self._room_id)
 
     def _is_recorded(self, tick: Tick) -> bool:
-        """A room comes to rest once this is recorded; so one that is found at rest has nothing to record."""
+        """Whether progress is recorded. A room rests only then, so one found at rest has nothing to record."""
         found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
         return found_at_rest or _progress(tick) == self._recorded
 
@@ -224,7 +224,7 @@ class RoomTicker:
         return keep or (now >= self._records_at and not self._is_recorded(tick))
 
     async def _record(self, tick: Tick) -> None:
-        """Keep how far the queue got and how places ended, every second."""
+        """Record how far the queue got and how places ended, every second."""
         now = time.monotonic()
         if tick.unkept and now >= self._keeps_at:
             await keep_endings(self._stores, self._room_id, tick.status.now_ms)
@@ -235,7 +235,7 @@ class RoomTicker:
 
 
 def rests(tick: Tick) -> bool:
-    """Whether nothing in this room needs a worker until somebody comes, or for longer than a minute."""
+    """Whether this room needs no worker until somebody joins, or for longer than a minute."""
     now = tick.status
     if tick.restoring or tick.backlog or now.called or now.active or now.held or now.outflow_per_minute:
         return False
@@ -245,7 +245,7 @@ def rests(tick: Tick) -> bool:
 
 
 def next_tick_s(tick: Tick, *, moved: bool) -> float:
-    """How soon a room needs its next tick: while it moves, four times a second, to call and to tell of it.
+    """When a room needs its next tick: while it moves, four times a second, to call and to publish that.
 
     Where nothing moves time alone brings something: a call, a time that staff set, somebody's deadline. Then
     it is the time until then, at most a second; whoever comes to an empty room is called by their join.

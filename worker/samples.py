@@ -14,7 +14,7 @@ from worker.timing import repeat
 
 
 async def sample_rooms(ctx: WorkerContext) -> None:
-    """Each two seconds, until the worker stops. While a store is unavailable there is a gap in the graph."""
+    """Sample busy rooms every two seconds. While a store is unavailable, the graph has a gap."""
     queues, latency = queue.open_queues(ctx.stores, ctx.settings), Latency()
 
     async def once() -> bool:

@@ -30,7 +30,7 @@ async def pause(stopping: asyncio.Event, seconds: float) -> None:
 
 
 def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:
-    """These things, as far as the time goes; in another order each time, so that none is always left out."""
+    """These things, while time is left; in random order, so that none is always left out."""
     until = time.monotonic() + budget_s
     for it in random.sample(things, len(things)):
         if time.monotonic() >= until:
@@ -46,7 +46,7 @@ class Backoff:
 
     @property
     def first(self) -> bool:
-        """Whether there was no trouble until now."""
+        """Whether there has been no trouble so far."""
         return self._seconds == 0.0
 
     def next(self) -> float:

@@ -111,7 +111,7 @@ def strain(on: Autopilot, shop: Health) -> float:
 
 
 def is_due(course: Course, at_ms: int) -> bool:
-    """Whether it is time for a decision. A clock that was set back does not stop it."""
+    """Whether a decision is due. A clock that was set back does not prevent it."""
     return course.last is None or not 0 <= at_ms - course.last.at_ms < STEP_MS
 
 

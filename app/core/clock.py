@@ -14,7 +14,7 @@ def now_ms() -> int:
 
 
 def to_ms(at: datetime | None) -> int:
-    """Milliseconds since the epoch; 0 stands for None, the form Redis fields take, and for no moment."""
+    """Milliseconds since the epoch, as in Redis; 0 for None."""
     return 0 if at is None else round(at.timestamp() * 1000) or 1
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 
 def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
-    """These rows; times in UTC, nothing for None."""
+    """These rows as CSV; times in UTC, "" for None."""
     text = io.StringIO()
     csv.writer(text).writerows([[_cell(it) for it in row] for row in rows])
     return text.getvalue().encode()

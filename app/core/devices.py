@@ -20,7 +20,7 @@ _PREFIX = "d1"
 
 
 class Device(msgspec.Struct, frozen=True, array_like=True):
-    """What the cookie says."""
+    """What a device's cookie says."""
 
     device_id: str
     account_id: str

@@ -55,7 +55,7 @@ def address(email: str) -> Address:
 
 
 def _checked(email: str) -> ValidatedEmail:
-    """By its form alone: nothing is looked up. `.test` is taken, a name without a dot is not.
+    """Checked by its form alone: nothing is looked up. `.test` is accepted, a name without a dot is not.
 
     Raises EmailNotValidError, a ValueError.
     """
@@ -65,7 +65,7 @@ def _checked(email: str) -> ValidatedEmail:
 
 
 class Traces:
-    """Hashes addresses for the count of what was sent to them: keyed, so that nobody can look one up."""
+    """Hashes addresses to count what was sent to them; keyed, so that nobody can look one up."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"fairgate trace of an address", "sha256")

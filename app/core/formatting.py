@@ -51,7 +51,7 @@ def money(amount: int, currency: str, language: str = ENGLISH) -> str:
 
 @cache
 def _pattern(language: str, decimals: int) -> NumberPattern:
-    """How a language writes money, with so many decimals."""
+    """How a language writes money with this many decimals."""
     pattern: NumberPattern = copy(Locale.parse(language).currency_formats["standard"])
     pattern.frac_prec = (decimals, decimals)
     return pattern
@@ -64,7 +64,7 @@ def rfc3339(at_ms: int) -> str:
 
 
 def zoned_time(at_ms: int, zone: str = UTC, style: str = "full", language: str = ENGLISH) -> str:
-    """The reader's form of a time in the zone of an event, which it names: 21:00 (Europe/Berlin)."""
+    """A time for readers, in an event's zone, which is named: 21:00 (Europe/Berlin)."""
     at = from_ms(at_ms)
     if at is None:
         return ""
@@ -76,7 +76,7 @@ def zoned_time(at_ms: int, zone: str = UTC, style: str = "full", language: str =
 
 
 def utc_time(at_ms: int, style: str = "full", language: str = ENGLISH) -> str:
-    """The same where there is no event, and no script turns it into the reader's own zone."""
+    """The same in UTC, where there is no event and no script that converts it to the reader's zone."""
     return zoned_time(at_ms, UTC, style, language)
 
 

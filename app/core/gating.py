@@ -1,4 +1,4 @@
-"""The bypass rules of a room's gate: who passes without a turn. Compiled once, asked for each request.
+"""The bypass rules of a room's gate: who passes without a turn. Compiled once, checked per request.
 
 A rule that looks at paths fits none that the shop may read in another way than we do: whoever could pass
 under `/static/` for `/static/../checkout` would stand before everybody else.
@@ -24,7 +24,7 @@ _ODD = ("%2f", "%5c", "%25", "%00", "\\")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What the rules look at. Header names are lower-case bytes."""
+    """What rules check. Header names are lower-case bytes."""
 
     path: str  # as `plain_path` reads it; "" fits no rule about paths
     method: str
@@ -119,7 +119,7 @@ def plain_path(address: str) -> str:
 
 
 def _compiled(expression: str) -> Any:
-    """Matches in linear time whatever the expression is. Raises ValueError when it is none."""
+    """A pattern that matches in linear time. Raises ValueError if it is no regular expression."""
     import re2  # 1.5 MB that only rooms with an expression need
 
     options = re2.Options()

@@ -40,7 +40,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CarryCode(msgspec.Struct, frozen=True, array_like=True):
-    """What a code says: whose place it gives to whoever brings it."""
+    """What a code says: whose place it hands to its bearer."""
 
     code_id: str
     room_id: RoomId
@@ -80,7 +80,7 @@ class HandoverSigner:
         return code
 
     def net(self, address: str) -> str:
-        """The network of a client, a /24 or a /64, as a keyed hash; that of no address is one of its own."""
+        """A client's network, a /24 or /64, as a keyed hash; an unknown address is a network of its own."""
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:

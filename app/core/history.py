@@ -20,7 +20,7 @@ CAP_REACHED = (
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
-    """One moment of a room. Counters go back to its making, or to the last loss of Redis, or None."""
+    """One moment of a room. Counters begin with its creation or the last loss of Redis."""
 
     at_ms: int
     state: RoomState

@@ -97,7 +97,7 @@ def digest(secret: str, text: str) -> str:
 
 
 def config_key(secret: str) -> str:
-    """What a shop shows to read its configuration; it follows from the secret and tells nothing of it."""
+    """The key by which a shop reads its configuration; derived from the secret, which it does not reveal."""
     return digest(secret, "fairgate: key of the integration configuration")
 
 
@@ -112,7 +112,7 @@ def queue_id(visitor_id: VisitorId) -> str:
 
 
 def visitor_of(text: str) -> VisitorId | None:
-    """Whom a queue id means; None: it is none."""
+    """The visitor of a queue id; None if it is not one."""
     found = _QUEUE_ID.fullmatch(text)
     if found is None:
         return None
@@ -178,7 +178,7 @@ def pushed(config: dict[str, Any], secret: str) -> dict[str, str]:
 def read_enqueue_token(
     text: str, secret: str, *, customer_id: str, room_id: RoomId, now_ms: int, client: str
 ) -> Enqueue:
-    """What a shop says of a visitor it sends. Raises CredentialInvalid."""
+    """What a shop says about a visitor it sends. Raises CredentialInvalid."""
     parts = text.split(".")
     if len(parts) != 3 or len(text) > ENQUEUE_TOKEN_MAX or not text.isascii():
         raise CredentialInvalid("This is no enqueue token.")
@@ -205,13 +205,13 @@ def read_enqueue_token(
 
 
 class Sealer:
-    """Keeps secrets of shops in the database so that only our own secret opens them."""
+    """Encrypts shops' secrets for the database with a key derived from ours."""
 
     def __init__(self, secret: bytes) -> None:
         self._cipher = AESGCM(hmac.digest(secret, b"fairgate knownuser secrets", "sha256"))
 
     def seal(self, room_id: RoomId, text: str) -> bytes:
-        """The secret as it is kept; bound to its room."""
+        """The secret as it is stored, bound to its room."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, text.encode(), room_id.encode())
 

@@ -38,7 +38,7 @@ def refused_outcome(word: str, visitor_id: str, detail: str = "") -> str:
 
 
 def read_outcome(outcome: str) -> Outcome:
-    """An outcome that grants nothing."""
+    """Read an outcome that grants nothing."""
     word, _, rest = outcome.partition("|")
     visitor_id, _, detail = rest.partition("|")
     return Outcome(word, visitor_id, detail)

@@ -1,4 +1,4 @@
-"""Links by which somebody chooses a new password: made from an id and FAIRGATE_SECRET, kept as a digest."""
+"""Links to choose a new password: derived from an id and FAIRGATE_SECRET, stored as a digest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RESET_S = 30 * 60
 
 
 class ResetSigner:
-    """Makes the token of a link from the id that the store has of it, which tells nobody the token."""
+    """Derives a link's token from its stored id, which does not reveal the token."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"fairgate password reset", "sha256")

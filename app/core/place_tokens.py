@@ -27,7 +27,7 @@ def new_visitor_id(network: str = "") -> VisitorId:
 
 
 class PlaceSigner:
-    """Signs and reads place tokens, and derives what has to come out the same in every process."""
+    """Signs and reads place tokens, and derives ids that must be the same in every process."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 16:

@@ -98,7 +98,7 @@ def due_state(state: RoomState, settings: RoomSettings, now_ms: int) -> RoomStat
 
 
 def state_after(state: RoomState, action: RoomAction) -> RoomState:
-    """The state a step of staff leads to. Raises Conflict when the step makes no sense."""
+    """The state after staff's action. Raises Conflict when it makes no sense."""
     after = _AFTER[action].get(state)
     if after is None:
         raise Conflict(f"You cannot {action} a room that is {state}.")
@@ -130,7 +130,7 @@ def sold_until(event: Event, sale_until: datetime | None) -> datetime | None:
 
 
 def wait_percentiles_s(progress: Sequence[tuple[int, int, int]]) -> dict[str, int] | None:
-    """How long those who were called had waited, from moments (at_ms, serving_position, last_number).
+    """How long called visitors had waited, from moments (at_ms, serving_position, last_number).
 
     Nobody's arrival is stored: a number was given when `last_number` reached it, and called when the serving
     position did. None: nobody was called yet.

@@ -1,4 +1,4 @@
-"""What an API key may do besides what its role allows: scopes, in the words of the contract, and events."""
+"""What limits an API key beyond its role: scopes and events."""
 
 from __future__ import annotations
 

@@ -157,13 +157,13 @@ def seat_name(seat: str) -> SeatName:
 
 
 def slug_of(name: str) -> str:
-    """An id made of a name in any script; "" when nothing of it can be used."""
+    """An id derived from a name in any script; "" when no letter of it can be used."""
     plain = anyascii(typed.words(name)).lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_MAX].strip("-")
 
 
 def new_slug(name: str, taken: Container[str], otherwise: str) -> str:
-    """An id made of a name, or of `otherwise`, that is not taken yet."""
+    """An id derived from a name, or from `otherwise`, that is not taken yet."""
     slug = first = slug_of(name) or otherwise
     number = 1
     while slug in taken:
@@ -173,7 +173,7 @@ def new_slug(name: str, taken: Container[str], otherwise: str) -> str:
 
 
 def _slug(name: str, field: str) -> str:
-    """A section's id, made of its name. Raises ValidationFailed when nothing of it can be used."""
+    """A section's id, derived from its name. Raises ValidationFailed when no letter of it can be used."""
     slug = slug_of(name)
     if not slug:
         raise ValidationFailed(field, "needs a letter a to z or a digit, to make an id of")

@@ -59,7 +59,7 @@ class SigningKey:
     def from_pem(
         cls, kid: str, pem: str, purpose: Purpose = "any", algorithm: SigningAlgorithm = "EdDSA"
     ) -> SigningKey:
-        """The key kept as `pem`."""
+        """The key stored as `pem`."""
         private = load_pem_private_key(pem.encode(), password=None)
         assert isinstance(private, PrivateKey)
         return cls(kid, private, purpose, algorithm)
@@ -74,7 +74,7 @@ class SigningKey:
         return self.private if self.algorithm == "EdDSA" else self.private.public_key()
 
     def pem(self) -> str:
-        """The private key as PKCS 8, to be kept."""
+        """The private key as PKCS 8, to be stored."""
         return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     def jwk(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The terms of a hold as one string: what it costs, until when it stands, and what it is of.
+"""The terms of a hold as one string: its price, when it expires, and what it holds.
 
 `allocate.lua` makes it, everything else reads or repeats it: AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS. It
 is found in two places:
@@ -48,7 +48,7 @@ def terms_text(terms: HoldTerms) -> str:
 
 
 def terms_of(it: Reservation) -> str:
-    """The terms of a reservation when it was made: without what its hold was extended by."""
+    """The terms of a reservation when it was made, without any extension of its hold."""
     expires_ms = it.expires_at_ms - 1000 * it.extended_s
     return terms_text(HoldTerms(it.amount, it.currency, it.created_at_ms, expires_ms, items_text(it.items)))
 

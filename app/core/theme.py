@@ -58,7 +58,7 @@ def picture(uri: str, field: str = "theme") -> tuple[str, bytes]:
 
 
 def digest(theme: Theme) -> str:
-    """A name for this look, so that addresses with it can be kept for good; empty for the usual look."""
+    """A digest of this look, so that addresses with it can be cached forever; empty for the default look."""
     return "" if theme == Theme() else hashlib.sha256(msgspec.json.encode(theme)).hexdigest()[:12]
 
 
@@ -76,7 +76,7 @@ def palettes(theme: Theme) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def stylesheet(theme: Theme) -> str:
-    """The sheet that comes after ours."""
+    """The style sheet that is loaded after ours."""
     light, dark = palettes(theme)
     parts = [
         f"@media (prefers-color-scheme: {scheme}){{:root{{{_properties(values)}}}}}"
@@ -87,7 +87,7 @@ def stylesheet(theme: Theme) -> str:
 
 
 def preview_stylesheet(theme: Theme) -> str:
-    """Both looks at once, whatever the system prefers: for `.preview.light` and `.preview.dark`."""
+    """Both the light and the dark look, for `.preview.light` and `.preview.dark`."""
     light, dark = palettes(theme)
     return (
         f".preview.light{{{_properties(LIGHT | {'on-go': WHITE} | light)}}}"

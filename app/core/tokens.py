@@ -1,4 +1,4 @@
-"""Booking tokens, access tokens and passes: that a visitor is inside, whom an account speaks for.
+"""Booking tokens, access tokens and passes: that a visitor is inside, and who an account is.
 
 They are JWTs, EdDSA unless a room says otherwise: anyone can check booking tokens and passes with the public
 keys of `/.well-known/jwks.json`. Place tokens are in `place_tokens`. No I/O; time comes in.
@@ -129,7 +129,7 @@ class BookingSigner:
         return claims
 
     def read_access(self, token: str, now_s: int) -> Account:
-        """Whom an access token speaks for. Raises CredentialInvalid, UnknownKey."""
+        """The account of an access token. Raises CredentialInvalid, UnknownKey."""
         account = self.read_any(token, now_s)
         if not isinstance(account, Account):
             raise CredentialInvalid("This is a booking token; an access token is needed here.")
@@ -210,7 +210,7 @@ class BookingSigner:
 
 
 class _Payload(msgspec.Struct, gc=False):
-    """What we put into a token: `role` tells an access token, `sid` a pass."""
+    """The payload of our tokens: `role` marks an access token, `sid` a pass."""
 
     aud: str
     sub: str

@@ -1,4 +1,4 @@
-"""How long the queue takes: what is shown to those who wait, and how it follows what is measured.
+"""How long the queue takes: the estimate that visitors see, and how it follows what is measured.
 
 With R people let in a second, a share q of them no-shows whose tokens come back when their claim window W
 ends, the k-th in the queue is called after
@@ -69,7 +69,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def wait_range_s(ahead: int, pace: Pace | None, rate_per_minute: int) -> tuple[int, int] | None:
-    """How long a visitor with so many ahead will wait: even odds, and nine in ten. None: nobody is called."""
+    """How long a visitor with `ahead` in front will wait: p50 and p90. None: nobody is called."""
     if rate_per_minute == 0:
         return None
     seconds = wait_s(pace or starting_pace(rate_per_minute), ahead + 1)
@@ -82,7 +82,7 @@ def wait_s(pace: Pace, position: int) -> float:
 
 
 def starting_pace(rate_per_minute: int) -> Pace:
-    """Before anything is known: everybody comes, and the rate is all that holds the queue back."""
+    """The pace before anything is measured: everybody claims, and only the rate limits the queue."""
     each_s = 60 / rate_per_minute
     return Pace(rate_per_minute, each_s, 0.0, each_s)
 
@@ -94,7 +94,7 @@ def at_rate(pace: Pace, rate_per_minute: int) -> Pace:
 
 
 def measure(seen: Measured, now: Moment) -> Measured:
-    """What is known after one more moment. Moments may come late, or be left out."""
+    """What is known after another moment. Moments may be late or missing."""
     last = seen.last
     if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was lost
         return Measured(last=now, marks=((now.now_ms, now.admitted),), judged=(now.admitted, _missed(now)))
@@ -124,7 +124,7 @@ def _missed(now: Moment) -> int:
 
 
 def _flowing(seen: Measured, last: Moment, now: Moment, passed_s: float) -> Measured:
-    """Only time in which somebody waited in an open room says how fast a line can go."""
+    """Only time during which somebody waited in an open room shows how fast a queue can move."""
     if last.state != "open" or now.state != "open" or not (last.waiting and now.waiting):
         return seen
     kept = math.exp(-passed_s / MEMORY_HELD_S)
@@ -140,7 +140,7 @@ def _flowing(seen: Measured, last: Moment, now: Moment, passed_s: float) -> Meas
 
 
 def estimate(seen: Measured, errors: float) -> Pace | None:
-    """The pace as measured, slower by so many standard errors (negative: faster). None: nobody is called."""
+    """The measured pace, slower by `errors` standard errors (negative: faster). None: nobody is called."""
     now = seen.last
     if now is None or now.rate_per_minute == 0:
         return None
@@ -178,7 +178,7 @@ def published_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
 
 
 def no_show_share(seen: Measured, errors: float) -> float:
-    """The share of called people who do not come, less so many standard errors (Wilson's score interval)."""
+    """The no-show share, less `errors` standard errors (Wilson's score interval)."""
     if seen.calls < 1:
         return 0.0
     found, spread = seen.missed / seen.calls, errors * errors / seen.calls
@@ -188,7 +188,7 @@ def no_show_share(seen: Measured, errors: float) -> float:
 
 
 def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
-    """What is shown from now on; the same if nothing changes. A longer wait always comes with `since_ms`."""
+    """The pace to show from now on, or the same one. A longer wait always sets `since_ms`."""
     now, cautious = seen.last, estimate(seen, CAUTIOUS)
     if now is None or cautious is None or now.state not in ("open", "paused"):
         return shown

@@ -27,7 +27,7 @@ def retry_after_s(attempts: int, jitter01: float) -> float:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet's: not private, of this host, of a link or for many."""
+    """Whether an IP address is public: not private, loopback, link-local or multicast."""
     it = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(it, ipaddress.IPv6Address):
         if it.ipv4_mapped is not None:

@@ -1,4 +1,4 @@
-"""Remembers what Postgres did not have a moment ago, so that a made-up id is not looked up at each request.
+"""Remembers which ids Postgres did not have a moment ago, so that made-up ones do not cost a query each.
 
 It is this process's memory alone: what another one creates meanwhile is found when an entry is too old.
 """
@@ -12,14 +12,14 @@ ABSENT_MAX = 10_000
 
 
 class Absent:
-    """The rooms and events that are not there; one for each connection to the stores."""
+    """Rooms and events that do not exist; one per pair of stores."""
 
     def __init__(self) -> None:
         self._until: dict[tuple[str, str], float] = {}  # the oldest first: all are kept equally long
         self._created = 0
 
     def has(self, kind: str, id_: str) -> bool:
-        """Whether it was not there a moment ago."""
+        """Whether it did not exist a moment ago."""
         if not self._until:
             return False
         until = self._until.get((kind, id_))
@@ -30,7 +30,7 @@ class Absent:
         return self._created
 
     def note(self, kind: str, id_: str, begun: int) -> None:
-        """Remember that it was not found, unless it was created while we looked."""
+        """Remember that it was not found, unless it was created while we looked it up."""
         if begun != self._created:
             return
         self._until.pop((kind, id_), None)

@@ -41,7 +41,7 @@ class RedisElsewhere(RedisConnectionError):
 
 
 def redis_error(message: str) -> RedisError | None:
-    """The error a reply of Redis stands for when it means that the store is unavailable; else None."""
+    """The error for a Redis reply that means the store is unavailable; None for any other reply."""
     word, _, rest = message.partition(" ")
     if word in REDIS_ELSEWHERE:
         return RedisElsewhere(message)

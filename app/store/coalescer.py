@@ -80,7 +80,7 @@ class Coalescer(Generic[K, T, R]):
         self._watches[drain] = drain.get_loop().call_later(LATE_S, self._leave_behind, key, drain)
 
     def _leave_behind(self, key: K, drain: asyncio.Task[None]) -> None:
-        """A flush is late: what waits behind it, and what comes, goes without it."""
+        """A flush is late: send what waits behind it, and what follows, without it."""
         if len(self._late) >= self._late_max:
             self._watch(key, drain)
             return

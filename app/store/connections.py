@@ -61,15 +61,15 @@ POSTGRES_VERSION_MIN = 15
 
 
 class StoreRefused(CannotRun):
-    """A store cannot be used; the message is one line that says which, why and what to do."""
+    """A store cannot be used; the message says in one line which, why and what to do."""
 
 
 class WrongAddress(StoreRefused, WrongUsage):
-    """The address of a store asks for what cannot be; nothing was connected to."""
+    """A store's address cannot be right; nothing was connected."""
 
 
 def is_cluster(redis: RedisClient) -> bool:
-    """Whether these are several servers, of which each has a part of the keys."""
+    """Whether this is a Redis Cluster."""
     return isinstance(redis, RedisCluster)
 
 
@@ -85,7 +85,7 @@ class Stores:
 async def connect_redis(
     url: str, timeout_s: float, connections_max: int = 200, *, setting: str = "REDIS_URL"
 ) -> RedisClient:
-    """A client for `url`; a Cluster client where the server says it is one. Replies are decoded to str."""
+    """A client for `url`; a Cluster client if the server says it is one. Replies are decoded to str."""
     address = _redis_address(url, setting)
     single: Redis = Redis.from_pool(
         _pool(address, timeout_s, setting, decode_responses=True, max_connections=connections_max)
@@ -148,7 +148,7 @@ def _pool(
 
 
 def postgres_connector(url: str, timeout_s: float, role: Role, statements: int = 0) -> Connector:
-    """What makes connections to `url`. Raises StoreRefused."""
+    """A connector to `url`. Raises StoreRefused."""
     try:
         return Connector(read_postgres_address(url), timeout_s, role, statements)
     except ValueError as error:
@@ -158,7 +158,7 @@ def postgres_connector(url: str, timeout_s: float, role: Role, statements: int =
 async def connect_postgres(
     url: str, timeout_s: float, connections_max: int, statements: int = 0, *, role: Role = "web"
 ) -> asyncpg.Pool:
-    """A pool for `url`. Connections keep so many prepared statements; with none PgBouncer may be between."""
+    """A pool for `url`. With `statements` 0 nothing is prepared, so PgBouncer may be in between."""
     connector = postgres_connector(url, timeout_s, role, statements)
     name = read_postgres_address(url).name
     try:
@@ -175,7 +175,7 @@ async def connect_postgres(
 
 
 async def ask(settings: Settings) -> None:
-    """Ask every store that has an address, and let go again. Raises StoreRefused."""
+    """Check every store that has an address. Raises StoreRefused."""
     if settings.redis_url:
         await (await connect_redis(settings.redis_url, settings.store_timeout_s)).aclose()
     if settings.queue_url:

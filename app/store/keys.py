@@ -22,7 +22,7 @@ DAY_MS = 86_400_000
 
 
 class NoticeKeys:
-    """The keys of what is told to other systems; they belong to no room."""
+    """The keys of events for other systems; they belong to no room."""
 
     @property
     def events(self) -> str:

@@ -16,7 +16,7 @@ Command = Sequence[str | bytes | int | float]
 
 
 async def run_together(redis: RedisClient, commands: Iterable[Command]) -> list[Any]:
-    """The replies, in order, each as the client reads it; where Redis cannot tell, the ResponseError.
+    """The replies, in order, as the client reads them; a ResponseError takes the place of its reply.
 
     Nothing keeps them together on the server. Raises what says that it is away.
     """

@@ -27,7 +27,7 @@ class Outage(NamedTuple):
 
 
 class PostgresWatch:
-    """One per process. It must be kept up to date by `keep`; until then Postgres is taken to be there.
+    """One per process. `keep` must run; until it does, Postgres counts as available.
 
     An outage is noticed late, or only once it is over; it counts from the last answer before it.
     """
@@ -41,7 +41,7 @@ class PostgresWatch:
 
     @property
     def away(self) -> bool:
-        """Whether a claim could not be kept now."""
+        """Whether a claim could not be stored now."""
         return self.is_away(time.monotonic())
 
     @property
@@ -50,7 +50,7 @@ class PostgresWatch:
         return max(1, round(1000 * (time.monotonic() - self.answered_at)))
 
     async def keep(self) -> None:
-        """Ask again and again, for ever."""
+        """Check again and again, forever."""
         self.answered_at = time.monotonic()
         while True:
             asked_at = time.monotonic()

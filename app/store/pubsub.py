@@ -61,7 +61,7 @@ async def listen(redis: RedisClient, *channels: str) -> AsyncIterator[tuple[str,
 
 @asynccontextmanager
 async def _node(redis: RedisClient) -> AsyncIterator[Redis]:
-    """A server to subscribe at. In a Cluster any will do: each passes messages on to all others."""
+    """A server to subscribe at. In a Cluster any will do: each forwards messages to all others."""
     if isinstance(redis, Redis):
         yield redis
         return

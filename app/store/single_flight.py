@@ -1,4 +1,4 @@
-"""One piece of work for a key at a time: who asks meanwhile waits for the same.
+"""One piece of work per key at a time; callers that ask meanwhile share it.
 
 Not async-lru: it keeps what it found, and what is fresh enough here is for each caller to say. A caller that
 goes away ends nothing; what the work raises, all who wait are told, and nothing of it is remembered.
@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[K, T]):
-    """The work that is under way, by its key. It holds no more keys than there are callers waiting."""
+    """Work in progress, by key. It holds no more keys than callers are waiting for."""
 
     def __init__(self) -> None:
         self._running: dict[K, asyncio.Task[T]] = {}
 
     def task(self, key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """The work under way for this key, begun if there is none. Not to be cancelled by who waits."""
+        """The work in progress for this key, started if there is none. Callers must not cancel it."""
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = shared_task(work())
@@ -32,7 +32,7 @@ class SingleFlight(Generic[K, T]):
         return task
 
     async def get(self, key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What it comes to; it goes on when this caller goes away."""
+        """The result. The work continues if this caller goes away."""
         return await asyncio.shield(self.task(key, work))
 
     def _finished(self, key: K, task: asyncio.Task[T]) -> None:

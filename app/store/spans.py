@@ -1,4 +1,4 @@
-"""What a line of the log says of what was going on when it was written.
+"""What a log line says about the request it belongs to.
 
 A request that somebody may want to look into has a record while it is handled: which call it is, what went
 wrong, where its time went. Calls of a crowd have none, and pay for none.
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Record:
-    """One request, as far as it has come."""
+    """What is known of one request so far."""
 
     __slots__ = ("call", "error", "ids", "newcomers_document", "of_a_crowd", "spent_s")
 
@@ -33,7 +33,7 @@ RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
 
 
 class span:  # reads as a function: `with span("render"):`
-    """Adds the time inside to what the request's record says was spent on `name`."""
+    """Adds the time spent inside to the request's record under `name`."""
 
     __slots__ = ("_name", "_record", "_started")
 
@@ -51,5 +51,5 @@ class span:  # reads as a function: `with span("render"):`
 
 
 def shared_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """A task that many wait for: its lines are about none of the requests, also not the one that began it."""
+    """A task that many wait for: its log lines belong to no request, not even the one that started it."""
     return asyncio.create_task(work, context=Context())

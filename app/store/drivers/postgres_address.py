@@ -99,7 +99,7 @@ def _hosts(hosts: str, ports: str) -> list[tuple[str, int]]:
 
 
 def _session(wanted: str | None, hosts: int) -> str:
-    """Which server of several will do. We write: one that is read-only is of no use to us."""
+    """Which of several servers to use: one that takes writes."""
     if wanted is None:
         return "read-write" if hosts > 1 else "any"
     if wanted not in _SESSIONS:

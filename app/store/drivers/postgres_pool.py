@@ -1,4 +1,4 @@
-"""How connections to Postgres are made, taken from the pool, bounded and given up: for all statements, here.
+"""How connections to Postgres are opened, taken from the pool, bounded and closed, for all statements.
 
 Bounds that the server keeps are set with the BEGIN of each transaction, for that transaction: PgBouncer hands
 one connection to many in turn and lets through nothing that is said when connecting. A single statement is
@@ -181,7 +181,7 @@ class Connector:
         }
 
     async def __call__(self, **options: Any) -> asyncpg.Connection:
-        """A connection. Raises one of POSTGRES_AWAY, or what the options came to."""
+        """Connect. Raises one of POSTGRES_AWAY, or the error that the options caused."""
         options |= self._options
         if not self._hosts:
             return await _connect(**options)

@@ -39,7 +39,7 @@ class RedisAddress:
     sentinel_login: dict[str, Any] = field(default_factory=dict)
 
     def pool(self, **options: Any) -> RedisPool | SentinelRedisPool:
-        """A pool of connections as we speak on them; connects to nothing yet. Raises ValueError."""
+        """A pool of our connections; connects to nothing yet. Raises ValueError."""
         spoken = fast_connection_class(self.connection_class)
         options |= self.options
         try:
@@ -65,7 +65,7 @@ class RedisAddress:
 
 
 def _try_options(pool: Any) -> None:
-    """Connections take the options, or raise for the one they do not; nothing is connected."""
+    """Raise for an option that connections do not take; connects to nothing."""
     pool.make_connection()
 
 
@@ -123,7 +123,7 @@ def _hosts(hosts: str) -> Iterator[tuple[str, int]]:
 
 
 def _check_host_names(connection_class: type[Any], options: dict[str, Any]) -> None:
-    """With TLS the certificate must be of this host, unless the URL says otherwise."""
+    """With TLS, check the certificate's host name unless the URL says otherwise."""
     if issubclass(connection_class, SSLConnection):
         options.setdefault("ssl_check_hostname", options.get("ssl_cert_reqs") in (None, "required"))
 

@@ -1,4 +1,4 @@
-"""What of a room is in Redis: the fields of `conf` that staff decide. The scripts write the others."""
+"""The fields of a room's `conf` that staff set. Scripts write the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.store.sql.rooms import RoomRow
 
 
 def conf_fields(row: RoomRow) -> dict[str, str | int]:
-    """Settings as the scripts read them; 0 stands for none."""
+    """Settings as scripts read them; 0 means none."""
     settings, (hold_ttl_s, max_tickets, currency) = row.room.settings, row.terms
     return {
         "rate": settings.admission_rate_per_minute,

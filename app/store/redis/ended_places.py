@@ -1,4 +1,4 @@
-"""How places ended, which Redis tells for an hour."""
+"""How places ended; Redis keeps it for an hour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def kept_until(redis: RedisClient, keys: RoomKeys) -> int:
 
 
 async def note_kept(redis: RedisClient, keys: RoomKeys, until_ms: int) -> None:
-    """Endings up to then are in Postgres. Of two workers either may write last: keeping twice is harmless."""
+    """Note that endings up to then are in Postgres. Workers may race: storing one twice is harmless."""
     client: Any = redis
     await client.hset(keys.meter, "kept_ms", until_ms)
 

@@ -13,7 +13,7 @@ TTL_S = 15
 
 
 class Heartbeat(NamedTuple):
-    """A process, when it was last heard of, and what it said of itself; {} when that is too long ago."""
+    """A process, when it was last seen, and what it reported; {} when the report has expired."""
 
     name: str
     seen_ms: int
@@ -35,7 +35,7 @@ async def beat(redis: RedisClient, name: str, now_ms: int, kind: str = WEBS) -> 
 
 
 async def forget(redis: RedisClient, kind: str, now_ms: int) -> None:
-    """Who was not heard of for long is gone, and so is who was heard of before the clock was set back."""
+    """Remove processes not seen for long, and those seen in the future, before the clock was set back."""
     client: Any = redis
     await client.zremrangebyscore(kind, "-inf", now_ms - FORGET_MS)
     await client.zremrangebyscore(kind, now_ms + FORGET_MS, "+inf")
@@ -48,14 +48,14 @@ async def leave(redis: RedisClient, name: str, kind: str = WEBS) -> None:
 
 
 async def alive(redis: RedisClient, kind: str, now_ms: int, within_ms: int) -> int:
-    """How many were heard of recently; who is far ahead was there before the clock was set back."""
+    """How many were seen recently. Those far ahead were seen before the clock was set back."""
     client: Any = redis
     found: int = await client.zcount(kind, now_ms - within_ms, now_ms + FORGET_MS)
     return found
 
 
 async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:
-    """Loops that one process cannot keep running, if it is so with every living one; "" while one is well."""
+    """Loops that one process cannot keep running, if every live process has such; "" while one is well."""
     client: Any = redis
     found = ""
     last_ms = since_ms + 2 * FORGET_MS

@@ -18,7 +18,7 @@ _decoder = msgspec.json.Decoder(Sample)
 
 
 class SampleCounts(NamedTuple):
-    """What a sample says besides what the status does."""
+    """What a sample has in addition to the status."""
 
     newest_ms: int  # of the sample taken last; 0: there is none
     joined: int
@@ -56,7 +56,7 @@ def _sample_counts(newest: Any, counted: Any, sold: Any = 0, stream: Any = None)
 
 
 async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> None:
-    """Keep a sample of each of these rooms; of two of the same moment the first, as ids only grow."""
+    """Store a sample of each room; of two for the same moment the first wins, as ids only grow."""
     commands: list[Command] = []
     for keys, it in taken:
         kept = ("MAXLEN", KEPT_MAX, f"{it.at_ms}-0", "s", _encoder.encode(it))
@@ -65,7 +65,7 @@ async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> N
 
 
 async def begin_anew(redis: RedisClient, keys: RoomKeys) -> None:
-    """Forget the samples, which are of times to come."""
+    """Delete the samples: they are from the future, since a clock was set back."""
     client: Any = redis
     await client.delete(keys.samples)
 

@@ -1,4 +1,4 @@
-"""arq's queue, one for all workers: who puts jobs into it, and who takes them out. Never pickled."""
+"""arq's queue, one for all workers. Jobs are JSON, never pickled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_queue(settings: Settings) -> ArqRedis:
 
 
 async def enqueue_step(queue: ArqRedis, job_id: str, steps: int | None = None, after_s: float = 0.0) -> None:
-    """Have a worker go on with a job; with the number of steps made, once however often it is asked.
+    """Have a worker continue a job. With the number of steps done, repeated calls enqueue it once.
 
     Who is at it goes on without a number: the one that bears it may find the job taken, and end. With the
     queue away this does nothing: a worker finds the job in the table.

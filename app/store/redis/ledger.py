@@ -36,7 +36,7 @@ async def stock(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
 
 
 async def stocks(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[dict[str, int]]:
-    """The stocks of many rooms; {} of one of which Redis cannot tell."""
+    """The stocks of many rooms; {} for one that Redis cannot answer for."""
     if not rooms:
         return []
     client: Any = redis
@@ -72,7 +72,7 @@ async def count_holds(redis: RedisClient, keys: RoomKeys) -> int:
 
 
 async def seats_of(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str]) -> set[str]:
-    """The seats of these reservations, as far as they live."""
+    """The seats of those of these reservations that are held or sold."""
     client: Any = redis
     ids = list(reservation_ids)
     entries = await client.hmget(keys.holds, ids) if ids else []
@@ -80,7 +80,7 @@ async def seats_of(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable
 
 
 async def holds(redis: RedisClient, keys: RoomKeys) -> dict[str, Entry]:
-    """Every reservation that lives; those that come or go meanwhile may be missing or there."""
+    """Every held or sold reservation; those that change meanwhile may or may not be included."""
     return {name: _entry(text) for name, text in (await _scan(redis, keys.holds)).items()}
 
 
@@ -90,7 +90,7 @@ async def allowance(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
 
 
 async def sitters(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
-    """Who has each of the seats that are held or sold."""
+    """Who has each held or sold seat."""
     return await _scan(redis, keys.sitters)
 
 

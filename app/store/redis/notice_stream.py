@@ -34,7 +34,7 @@ async def add_notices(
 
 
 async def end(redis: RedisClient) -> str:
-    """The id of the entry that was added last, also when it is no longer there; `0-0` when there was none."""
+    """The id of the last entry added, even if it has been trimmed; `0-0` if there was none."""
     client: Any = redis
     try:
         entry_id: str = (await client.xinfo_stream(KEYS.events))["last-generated-id"]

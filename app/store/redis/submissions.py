@@ -47,12 +47,12 @@ async def outcomes(
 
 
 async def announce(redis: RedisClient, reservation_ids: Iterable[str]) -> None:
-    """Tell those who watch reservations that they changed; confirm.lua and release.lua do so themselves."""
+    """Notify watchers of reservations that they changed; confirm.lua and release.lua do it themselves."""
     await publish(redis, CHANGE_CHANNEL, "\n".join(reservation_ids))
 
 
 async def open_group(redis: RedisClient, keys: RoomKeys) -> None:
-    """Create the consumer group at the first message ever: after Redis was lost nothing may be skipped."""
+    """Create the consumer group at the very first message: after Redis was lost nothing is skipped."""
     try:
         await redis.xgroup_create(keys.submissions, GROUP, "0", mkstream=True)
     except ResponseError as error:
@@ -93,7 +93,7 @@ def _message(message_id: str, fields: dict[str, str]) -> Message:
 
 
 async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:
-    """How often that one of this consumer's submissions was read which was read most often."""
+    """The highest delivery count among this consumer's submissions."""
     client: Any = redis
     try:
         pending = await client.xpending_range(
@@ -146,7 +146,7 @@ async def drop(redis: RedisClient, keys: RoomKeys, message: Message) -> None:
 
 
 async def take_over(redis: RedisClient, keys: RoomKeys, consumer: str, idle_ms: int) -> int:
-    """Take what other consumers have read and left lying for `idle_ms`; how many. `read_own` gives them."""
+    """Take over what other consumers read and left for `idle_ms`; how many. `read_own` returns them."""
     try:
         reply: Any = await redis.xautoclaim(
             keys.submissions, GROUP, consumer, idle_ms, count=READ_MAX, justid=True
@@ -170,7 +170,7 @@ async def waiting(redis: RedisClient, keys: RoomKeys, reservation_ids: Collectio
 
 
 async def leave_group(redis: RedisClient, keys: RoomKeys, consumer: str) -> None:
-    """Forget a consumer. It must have nothing left to settle: that would be forgotten with it."""
+    """Delete a consumer. It must have nothing left to settle: that would be lost with it."""
     try:
         await redis.xgroup_delconsumer(keys.submissions, GROUP, consumer)
     except ResponseError as error:

@@ -52,7 +52,7 @@ class Undrawn(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """How far numbers were given out; `draw_first` 0: none are kept for a draw."""
+    """Which numbers were given out; `draw_first` 0: none are reserved for a draw."""
 
     epoch: int
     version: int
@@ -66,7 +66,7 @@ class Numbers(NamedTuple):
 
 
 class Counters(NamedTuple):
-    """What happened in a room since it was made, or since Redis was lost."""
+    """Counts since a room was created, or since Redis was lost."""
 
     joined: int
     admitted: int  # calls
@@ -210,7 +210,7 @@ async def configure(
 
 
 async def numbers(redis: RedisClient, keys: RoomKeys) -> Numbers:
-    """What Postgres has to know before more numbers are given out."""
+    """What must be in Postgres before more numbers are given out."""
     return Numbers(*loaded(await call(redis, "numbers", keys)))
 
 
@@ -220,7 +220,7 @@ async def counters(redis: RedisClient, keys: RoomKeys) -> Counters:
 
 
 async def counters_of(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Counters | None]:
-    """What was counted in many rooms; None for one that is not loaded, or of which Redis cannot tell."""
+    """The counters of many rooms; None for one that is not loaded or that Redis cannot answer for."""
     replies = await call_each(redis, "counters", rooms)
     return [None if isinstance(it, Exception) or it[0] == "unknown" else Counters(*it) for it in replies]
 
@@ -228,7 +228,7 @@ async def counters_of(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Cou
 async def raise_numbers(
     redis: RedisClient, keys: RoomKeys, *, epoch: int, draw_last: int, numbers: int
 ) -> bool:
-    """Let numbers up to `numbers` be given out; False when the room moved on since they were reserved."""
+    """Allow numbers up to `numbers`; False when the room has changed since they were reserved."""
     reply = loaded(
         await call(redis, "raise_numbers", keys, epoch=epoch, draw_last=draw_last, numbers=numbers)
     )

@@ -20,7 +20,7 @@ NEW, JOINED = 4, 2  # where a record says that it is new, and how that it is so 
 
 
 class BeingRestored(Exception):
-    """The sessions of the room are still being loaded, so one that is not there need not be over."""
+    """The room's sessions are still being loaded, so a missing one may not be over."""
 
 
 class RenewRecord(NamedTuple):
@@ -99,7 +99,7 @@ async def early_ends(redis: RedisClient, room_id: RoomId) -> list[EarlyEnd]:
 
 
 def read_early_ends(message: str) -> list[EarlyEnd]:
-    """What a message of ENDED_CHANNEL tells: a line for each."""
+    """The sessions in a message on ENDED_CHANNEL, one per line."""
     return [
         _early_end(text, int(until_ms))
         for text, _, until_ms in (it.rpartition(" ") for it in message.split("\n"))

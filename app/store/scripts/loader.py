@@ -109,7 +109,7 @@ def _header(source: str) -> dict[str, str]:
 
 @cache
 def _includes(folder: Path) -> tuple[dict[str, Include], dict[str, str]]:
-    """The includes of a folder, and which of them gives each name."""
+    """The includes of a folder, by the names they define."""
     found: dict[str, Include] = {}
     givers: dict[str, str] = {}
     for path in sorted((folder / "include").glob("*.lua")):
@@ -278,7 +278,7 @@ def _evalsha(it: Script, keys: RoomKeys, scalars: Mapping[str, str | int]) -> li
 
 
 def server_of(redis: RedisClient, key: str) -> str:
-    """Which server has this key, as far as is known: what goes to one of them may go together."""
+    """Which server has this key, as far as we know; calls to the same one can share a round trip."""
     if isinstance(redis, Redis):
         return ""
     try:

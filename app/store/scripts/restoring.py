@@ -75,7 +75,7 @@ async def load_sessions(
 async def load_endings(
     redis: RedisClient, keys: RoomKeys, records: Iterable[EndingRecord], *, now_ms: int = REDIS_TIME
 ) -> None:
-    """Load how places ended of visitors who come back."""
+    """Load how the places of returning visitors ended."""
     reply = loaded(await call(redis, "load_endings", keys, chain.from_iterable(records), now_ms=now_ms))
     known(reply[0], {"loaded"})
 
@@ -88,7 +88,7 @@ async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str
 async def finish_restore(
     redis: RedisClient, keys: RoomKeys, *, epoch: int, window_ms: int, now_ms: int = REDIS_TIME
 ) -> bool:
-    """End the loading; admission goes on after `window_ms`. False when a later restore began."""
+    """Finish the restore; admission resumes after `window_ms`. False when a later restore began."""
     reply = await call(redis, "finish_restore", keys, epoch=epoch, window_ms=window_ms, now_ms=now_ms)
     return _going_on(reply, "restored")
 
@@ -102,7 +102,7 @@ async def unload(
     loaded_ms: int,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it."""
+    """Remove the room from Redis if it has been closed and loaded that long and nothing is lost by it."""
     times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
     reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
     return known(reply[0], {"unloaded", "kept"}) == "unloaded"

@@ -37,7 +37,7 @@ class NotLoaded(Exception):
 
 
 class JoinRecord(NamedTuple):
-    """One record of `join`; a tuple, because thousands a second become ARGV."""
+    """One record of `join`; a tuple, since thousands per second become ARGV."""
 
     visitor_id: str
     address: str
@@ -74,14 +74,14 @@ class Answers(NamedTuple):
 
 
 def known(word: str, words: Collection[str]) -> str:
-    """The word, if it is one of these; a script that answers another one is a bug."""
+    """The word, if it is one of these; any other is a bug in the script."""
     if word not in words:
         raise ValueError(f"a script answered {word!r}")
     return word
 
 
 def loaded(reply: list[Any]) -> list[Any]:
-    """The reply. Raises NotLoaded when it says that there is no room to answer for."""
+    """The reply. Raises NotLoaded when it says that the room is not loaded."""
     if reply[0] == "unknown":
         raise NotLoaded
     return reply
@@ -128,7 +128,7 @@ def room_status(reply: Sequence[Any]) -> RoomStatus:
 
 
 def pace_text(pace: Pace | None) -> str:
-    """A pace as Redis keeps it; empty: none."""
+    """A pace as Redis stores it; "" for none."""
     if pace is None:
         return ""
     figures = f"{pace.first_s:.6g} {pace.base_s:.6g} {pace.each_s:.6g}"
@@ -259,7 +259,7 @@ async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME
 
 
 async def statuses(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[RoomStatus | None]:
-    """The live numbers of many rooms; None for one that is not loaded, or of which Redis cannot tell."""
+    """The live numbers of many rooms; None for one that is not loaded or that Redis cannot answer for."""
     replies = await call_each(redis, "status", rooms, now_ms=REDIS_TIME)
     return [None if _is_nothing(it) else room_status(it) for it in replies]
 

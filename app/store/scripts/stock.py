@@ -39,7 +39,7 @@ class RoomNotReady(Exception):
 
 
 class Submission(NamedTuple):
-    """One record of `submit`; a tuple, because thousands a second become ARGV."""
+    """One record of `submit`; a tuple, since thousands per second become ARGV."""
 
     reservation_id: str
     visitor_id: str
@@ -52,7 +52,7 @@ class Submission(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One record of `count_changes`: who pays, extends or gives back, and from where."""
+    """One record of `count_changes`: who pays, extends or cancels, and from where."""
 
     visitor_id: str
     network: str = ""
@@ -71,7 +71,7 @@ NO_LIMITS = Limits()
 
 
 class Submitted(NamedTuple):
-    """What became of a submission; `detail` is the outcome (known), the ticket type or the seats meant.
+    """The answer to a submission; `detail`: the outcome (known), the ticket type, or the seats.
 
     Of not_on_sale it is TYPE:from:MS before the sale and TYPE:until:MS after it; of limited visitor:MS or
     network:MS, which limit was met and when to come again.
@@ -186,7 +186,7 @@ async def allocate(
 
 
 async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement]) -> int:
-    """Make outcomes known and take their submissions out of the stream; how many were still in it."""
+    """Publish outcomes and remove their submissions from the stream; how many were still in it."""
     taken: int = await call(
         redis, "settle", keys, chain.from_iterable(settlements), group=GROUP, channel=OUTCOME_CHANNEL
     )
@@ -209,7 +209,7 @@ async def confirm(
 
 
 async def load_stock(redis: RedisClient, keys: RoomKeys, ticket_types: Iterable[TicketType]) -> int:
-    """Set totals, prices and sale windows from Postgres; what Redis says is held and sold stays.
+    """Set totals, prices and sale windows from Postgres; held and sold stay as Redis has them.
 
     All ticket types of the event; returns the free tickets.
 
@@ -237,7 +237,7 @@ async def load_seats(
 
 
 async def block_seats(redis: RedisClient, keys: RoomKeys, taken: Iterable[tuple[str, str]]) -> int:
-    """Mark seats as taken, each given with its visitor; how many were free. Raises RoomNotReady."""
+    """Mark seats as taken, each by its visitor; how many were free. Raises RoomNotReady."""
     reply = _ready(await call(redis, "block_seats", keys, chain.from_iterable(taken)))
     return int(reply[1])
 
@@ -245,7 +245,7 @@ async def block_seats(redis: RedisClient, keys: RoomKeys, taken: Iterable[tuple[
 async def recount(
     redis: RedisClient, keys: RoomKeys, records: Iterable[tuple[str, str]], *, holds_max: int
 ) -> bool:
-    """Put Redis' counters right by its holds; False when there are too many to do so in one step.
+    """Recompute Redis' counters from its holds; False when there are too many for one step.
 
     Records are (reservation_id, entry) of reservations to be known again, and (seat_id, "") of seats in
     question. Raises RoomNotReady.
@@ -266,7 +266,7 @@ async def load_holds(redis: RedisClient, keys: RoomKeys, holds: Iterable[LoadedH
 
 
 def _window(it: TicketType) -> str:
-    """When it is on sale, as FROM:UNTIL in ms, each perhaps empty; empty when there is no limit."""
+    """When it is on sale, as FROM:UNTIL in ms, either may be empty; "" for no limit."""
     if it.sale_from is None and it.sale_until is None:
         return ""
     return ":".join(str(max(0, to_ms(at))) if at else "" for at in (it.sale_from, it.sale_until))

@@ -89,7 +89,7 @@ async def insert_account(
 
 
 async def update_name(queries: Queries, account_id: str, name: str) -> RegisteredAccount | None:
-    """Give the account another name; None if there is no such account."""
+    """Rename the account; None if there is no such account."""
     row = await queries.fetchrow(
         f"UPDATE accounts SET name = $2 WHERE account_id = $1 RETURNING {_COLUMNS}", account_id, name
     )
@@ -105,7 +105,7 @@ async def update_terms(connection: Connection, account: RegisteredAccount) -> No
 
 
 async def replace_hash(postgres: asyncpg.Pool, account_id: str, old: str, new: str) -> None:
-    """Keep another hash of the same password, unless the password was changed meanwhile."""
+    """Replace the hash of the same password, unless the password was changed meanwhile."""
     await postgres.execute(
         "UPDATE accounts SET password_hash = $3 WHERE account_id = $1 AND password_hash = $2",
         *(account_id, old, new),
@@ -113,7 +113,7 @@ async def replace_hash(postgres: asyncpg.Pool, account_id: str, old: str, new: s
 
 
 async def change_password(connection: Connection, account_id: str, old: str, new: str, since_ms: int) -> bool:
-    """Keep the hash of a new password, and believe no token made before; False: it was changed meanwhile."""
+    """Set a new password's hash and invalidate older tokens; False: it was changed meanwhile."""
     done = await connection.execute(
         "UPDATE accounts SET password_hash = $3, tokens_since_ms = $4 "
         "WHERE account_id = $1 AND password_hash = $2",
@@ -143,7 +143,7 @@ async def select_page(
 
 
 async def lock_admins(connection: Connection) -> list[str]:
-    """Every admin's account_id, locked until the transaction ends: of two who leave at once one is last."""
+    """All admins' ids, locked until the transaction ends, so that two demotions cannot leave no admin."""
     rows = await connection.fetch(
         "SELECT account_id FROM accounts WHERE role = 'admin' ORDER BY account_id FOR UPDATE"
     )

@@ -61,7 +61,7 @@ FROM chain LEFT JOIN accounts ON account_id = made_by ORDER BY step
 
 
 class KeyRow(NamedTuple):
-    """What one key allows; `maker_role` None: another key made it, or a token of the command line."""
+    """What one key allows; `maker_role` None: another key or the command line created it."""
 
     key_id: str
     role: KeyRole
@@ -100,7 +100,7 @@ async def insert(
     scopes: Sequence[str] | None,
     events: Sequence[str] | None,
 ) -> datetime:
-    """A new key; when it was made."""
+    """Insert a key; when it was created."""
     made: datetime = await connection.fetchval(
         "INSERT INTO api_keys (key_id, digest, name, role, expires_at, made_by, network, scopes, events) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING created_at",
@@ -110,7 +110,7 @@ async def insert(
 
 
 async def revoke(connection: Connection, key_id: str) -> str | None:
-    """The key is good for nothing from now on; its name, None: there is no key, or it was revoked before."""
+    """Revoke the key; its name, or None if there is none or it was revoked before."""
     name: str | None = await connection.fetchval(
         "UPDATE api_keys SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL RETURNING name",
         key_id,
@@ -119,7 +119,7 @@ async def revoke(connection: Connection, key_id: str) -> str | None:
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
-    """One page of the keys, the newest first, also those that have ended; and how many there are."""
+    """One page of the keys, newest first, expired and revoked ones too; and how many there are."""
     rows = await postgres.fetch(
         f"{_SELECT} ORDER BY api_keys.created_at DESC, key_id LIMIT $1 OFFSET $2", limit, offset
     )

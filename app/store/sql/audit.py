@@ -15,7 +15,7 @@ Fields = dict[str, Any]
 
 
 class Change(NamedTuple):
-    """What was done to which thing; the fields before and after, None where there was nothing."""
+    """What was done to which thing; the fields before and after, None if it did not exist."""
 
     action: str
     kind: str
@@ -47,7 +47,7 @@ class AuditFilter(NamedTuple):
 
 
 async def insert_change(connection: Connection, by: Author, change: Change) -> None:
-    """Write a row; in the transaction of the change it tells of."""
+    """Write a row, in the transaction of the change that it records."""
     await connection.execute(
         "INSERT INTO audit (subject, role, request_id, action, kind, id, before, after) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

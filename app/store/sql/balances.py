@@ -131,7 +131,7 @@ class Snapshot:
 
 @asynccontextmanager
 async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[Snapshot]:
-    """All that is read inside is of one moment."""
+    """Everything read inside is of one moment."""
     async with (
         postgres.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -140,7 +140,7 @@ async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[S
 
 
 async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
-    """As Redis is told of them: none is sold once the event has begun, unless staff say so."""
+    """Ticket types as Redis gets them: sales end when the event begins, unless staff allow more."""
     rows = await connection.fetch(
         f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,

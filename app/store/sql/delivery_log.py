@@ -1,4 +1,4 @@
-"""SQL of the log of requests to webhooks, and of what is still to be delivered, for people to look at."""
+"""SQL of the log of webhook requests, and of deliveries still to be made, as staff see them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ATTEMPTS_MAX = 10_000  # kept for each webhook
 
 
 class Answer(NamedTuple):
-    """What came of one request: how long it took, the status if there was one, why it was not taken."""
+    """The result of one request: how long it took, its status if there was one, why it failed."""
 
     took_ms: int
     status: int | None
@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
 
 
 class Queued(NamedTuple):
-    """A delivery that is still to be made, or was given up; and how its last attempt ended, if it had one."""
+    """A delivery that is due or has failed for good, and how its last attempt ended, if it had one."""
 
     number: int
     ordinal: int
@@ -99,13 +99,13 @@ async def select_attempts(
 
 
 async def deliver_one_again(connection: Connection, webhook_id: str, number: int, ordinal: int) -> str | None:
-    """One notice is due again; its id, None when it is not kept any longer. The webhook is locked already."""
+    """Make one event due again; its id, or None if it has been deleted. The webhook is locked already."""
     notice_id: str | None = await connection.fetchval(_ONE_AGAIN, webhook_id, number, ordinal)
     return notice_id
 
 
 async def forget_attempts(postgres: asyncpg.Pool) -> None:
-    """Keep of each webhook's log as much as anybody looks at."""
+    """Trim each webhook's log to what pages show."""
     await postgres.execute(
         """
         DELETE FROM webhook_attempts USING webhooks

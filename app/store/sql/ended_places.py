@@ -10,7 +10,7 @@ from app.store.scripts.restoring import EndingRecord
 
 
 async def insert_ended(queries: Queries, room_id: RoomId, endings: Sequence[EndingRecord]) -> None:
-    """Keep how these places ended, of each visitor the latest; without sessions, whose rows tell it."""
+    """Store how these places ended, the latest per visitor; not for sessions, whose rows have it."""
     await queries.execute(
         """
         WITH room AS (SELECT room_id FROM rooms WHERE room_id = $1 FOR KEY SHARE),

@@ -28,7 +28,7 @@ _OVER = "(events.starts_at <= now() AND NOT sell_after_start)"
 
 
 class EventFilter(NamedTuple):
-    """Which events a list is made of; None leaves a side open. `text` is folded (`typed.folded`)."""
+    """Filters of a list of events; None means any. `text` is folded (`typed.folded`)."""
 
     text: str | None = None
     starts_from: datetime | None = None
@@ -151,7 +151,7 @@ async def has_reservations(queries: Queries, event_id: EventId) -> bool:
 
 
 async def delete_event(connection: Connection, event_id: EventId) -> None:
-    """Forget an event nothing was reserved of, with its ticket types."""
+    """Delete an event without reservations, and its ticket types."""
     await connection.execute("DELETE FROM events WHERE event_id = $1", event_id)
 
 

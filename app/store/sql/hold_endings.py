@@ -1,4 +1,4 @@
-"""How reservations end in Postgres: expired, cancelled. The row first; Redis gives the tickets back after.
+"""How reservations end in Postgres: expired, cancelled. The row first, then Redis releases the tickets.
 
 `released` stays false until Redis has: what a crash leaves between the two is found by it and repaired.
 """
@@ -20,7 +20,7 @@ CONFIRMED: tuple[ReservationStatus, ...] = ("confirmed",)
 
 
 class Ended(NamedTuple):
-    """A reservation of which Redis must be told."""
+    """A reservation whose end Redis has to learn."""
 
     reservation_id: str
     room_id: RoomId
@@ -105,7 +105,7 @@ async def expire_due(postgres: asyncpg.Pool, limit: int = EXPIRE_MAX) -> list[En
 
 
 async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[Ended]:
-    """End a reservation whose payment came after its hold was over; the money is owed back.
+    """End a reservation that was paid after its hold was over; the money is owed back.
 
     Empty: nobody was asked for it any longer.
     """
@@ -118,14 +118,14 @@ async def cancel(queries: Queries, reservation_id: str) -> list[Ended]:
 
 
 async def cancel_many(connection: Connection, reservation_ids: Sequence[str]) -> list[Ended]:
-    """Cancel those of them that can be cancelled and that nobody else has locked."""
+    """Cancel those that can be cancelled and that nobody else has locked."""
     return [Ended(*row) for row in await connection.fetch(_CANCEL_MANY, reservation_ids, timeout=LONG_S)]
 
 
 async def mark_released(
     postgres: asyncpg.Pool, reservation_ids: Sequence[str], statuses: Sequence[ReservationStatus]
 ) -> None:
-    """Redis knows of these; `statuses` is what it was told, a row that went on since stays unmarked."""
+    """Mark that Redis knows these `statuses`; rows that have changed since stay unmarked."""
     await postgres.execute(
         "UPDATE reservations SET released = true WHERE reservation_id = ANY($1) AND status = ANY($2)",
         reservation_ids,
@@ -134,7 +134,7 @@ async def mark_released(
 
 
 async def unreleased(postgres: asyncpg.Pool, older_than_s: float, limit: int = EXPIRE_MAX) -> list[Ended]:
-    """Reservations of which Redis may not know yet that they ended or were confirmed.
+    """Reservations that have ended or were confirmed, which Redis may not know yet.
 
     Without those in rooms that are not in Redis: loading one tells it of all.
     """

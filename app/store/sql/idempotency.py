@@ -30,7 +30,7 @@ async def one_at_a_time(postgres: asyncpg.Pool, scope: str, key: str) -> AsyncIt
 
 
 async def select_reply(connection: Connection, scope: str, key: str) -> Reply | None:
-    """What the call answered, if it was made in the last 24 hours."""
+    """The reply to the same call in the last 24 hours, if there was one."""
     row = await connection.fetchrow(
         "SELECT fingerprint, status, body FROM idempotent_replies WHERE scope = $1 AND idempotency_key = $2 "
         "AND created_at > now() - make_interval(hours => $3)",

@@ -163,7 +163,7 @@ async def _list(connection: Connection, chosen: str, *arguments: object) -> int:
 
 
 async def next_items(connection: Connection, job_id: str, limit: int) -> list[Item]:
-    """The orders to go on with; those that were tried already come last."""
+    """The next orders to process; those that were tried before come last."""
     rows = await connection.fetch(
         "SELECT number, reservation_id FROM job_items WHERE job_id = $1 AND why = '' "
         "ORDER BY tries, number LIMIT $2",

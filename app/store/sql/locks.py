@@ -15,7 +15,7 @@ async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> boo
 
 
 async def lock(connection: Connection, purpose: str, room_id: RoomId) -> None:
-    """Take this room's lock until the transaction ends, once whoever has it is done."""
+    """Wait for this room's lock, and hold it until the transaction ends."""
     await connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
     )

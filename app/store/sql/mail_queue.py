@@ -88,22 +88,22 @@ class Called(NamedTuple):
 
 
 async def queue_of_notices(connection: Connection, numbers: Sequence[int]) -> None:
-    """Write the mails about these rows of the outbox, to those who left an address."""
+    """Queue e-mails about these rows of the outbox, to visitors who left an address."""
     await connection.execute(_OF_NOTICES, numbers)
 
 
 async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[Called]) -> None:
-    """Write to those of them who left an address that it is their turn; to each turn once."""
+    """Queue an e-mail to each of these who left an address that it is their turn; once per turn."""
     await postgres.execute(_OF_TURNS, *(list(column) for column in zip(*called, strict=True)))
 
 
 async def queue_of_reminders(postgres: asyncpg.Pool) -> bool:
-    """Remind whoever has tickets for the next 24 hours, once; True when there may be more."""
+    """Queue reminders to holders of tickets for the next 24 hours, once each; True if there may be more."""
     return await postgres.execute(_OF_REMINDERS, timeout=60) == f"INSERT 0 {REMIND_MAX}"
 
 
 async def queue_of_message(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
-    """Write what a job says to the buyers of these, once each."""
+    """Queue a job's message to the buyers of these, once each."""
     await connection.execute(
         """
         INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)
@@ -120,7 +120,7 @@ async def queue_of_message(connection: Connection, job_id: str, reservation_ids:
 
 
 async def messages_waiting(connection: Connection, at_most: int) -> int:
-    """How many mails of jobs are still to be sent, counted up to so many."""
+    """How many messages of jobs are still to be sent, counted up to `at_most`."""
     count: int = await connection.fetchval(
         "SELECT count(*) FROM "
         "(SELECT FROM mails WHERE kind = 'message' AND state = 'waiting' LIMIT $1) AS waiting",

@@ -38,7 +38,7 @@ class NewMailbox(NamedTuple):
 
 
 class Mailbox(NamedTuple):
-    """Where a visitor is reached; `asked`: a confirmation was sent there, or is about to be."""
+    """A visitor's e-mail address; `asked`: a confirmation was sent there, or is about to be."""
 
     email: str
     confirmed: bool
@@ -78,7 +78,7 @@ INSERT INTO mail_traces (kind, recipient, client) SELECT kind, $3, $4 FROM asked
 
 
 async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
-    """Where mails to this visitor go from now on, once the address has confirmed, which it is asked to.
+    """Store where e-mails to this visitor go once the address is confirmed; asks it to confirm.
 
     Nothing happens in a room that is gone.
     """
@@ -127,7 +127,7 @@ async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> M
 
 
 async def of_token(postgres: asyncpg.Pool, token: str) -> Mailbox | None:
-    """The address that a link confirms, None: it confirms none any longer."""
+    """The address that a link confirms; None if the link is no longer valid."""
     row = await postgres.fetchrow(
         "SELECT email, confirmed_at IS NOT NULL, true FROM mailboxes WHERE confirm_token = $1", token
     )
@@ -149,7 +149,7 @@ async def token_of_code(postgres: asyncpg.Pool, room_id: str, visitor_id: str, c
 
 
 async def confirm(postgres: asyncpg.Pool, token: str) -> bool:
-    """The address is who left it; what waited for that is due. False: no address waits for this link."""
+    """Confirm the address; what waited for that is due. False: no address waits for this link."""
     async with postgres.acquire() as connection, connection.transaction():
         it = await connection.fetchrow(
             "UPDATE mailboxes SET confirmed_at = coalesce(confirmed_at, now()) WHERE confirm_token = $1 "
@@ -180,7 +180,7 @@ async def delete(connection: Connection, room_id: str, visitor_id: str) -> None:
 
 
 async def of_reservation(postgres: asyncpg.Pool, reservation_id: str) -> Claimable | None:
-    """The mailbox of a reservation; None: nobody left one, or there is no such reservation."""
+    """The mailbox of a reservation; None if there is none, or no such reservation."""
     row = await postgres.fetchrow(
         """
         SELECT email, guest, claimed_by FROM reservations

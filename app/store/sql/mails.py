@@ -129,7 +129,7 @@ async def hand_over(postgres: asyncpg.Pool, it: Mail) -> bool:
 
 
 async def write(postgres: asyncpg.Pool, it: Mail, content: Sequence[Any], *, kept: bool) -> None:
-    """Keep what was written: (subject, text, HTML, codes). `kept`: and send nothing, staff can read it."""
+    """Store the written e-mail. `kept`: it is not sent, staff can read it."""
     await postgres.execute(
         """
         UPDATE mails SET subject = $3, body = $4, html = $5, codes = $6,
@@ -151,7 +151,7 @@ async def settle(postgres: asyncpg.Pool, it: Mail, state: MailState, why: str = 
 
 
 async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: str, *, refused: bool) -> bool:
-    """The server did not take it: again later, or given up after a day; whether it was given up.
+    """The server did not accept it: retry later, or give up after a day; whether it was given up.
 
     `refused`: it said so itself. Without that, nothing is done to a mail which it was asked to take.
     """
@@ -182,7 +182,7 @@ async def give_up(postgres: asyncpg.Pool, it: Mail, why: str) -> bool:
 
 
 async def close_unclear(postgres: asyncpg.Pool) -> int:
-    """What was handed over by a process that died may have arrived: it is left at that; how many."""
+    """Close e-mails whose sender died while handing them over: they may have arrived. How many."""
     done = await postgres.execute(
         "UPDATE mails SET state = 'unclear', why = $1, settled_at = now() "
         "WHERE state = 'handing_over' AND due_at < now()",
@@ -223,7 +223,7 @@ async def pending(postgres: asyncpg.Pool) -> int:
 
 
 async def requeue(connection: Connection, mail_id: str) -> str | None:
-    """What did not arrive, as far as anybody knows, is due again; its state before, None: it was another."""
+    """Make an e-mail that may not have arrived due again; its state before, or None if that forbids it."""
     state: str | None = await connection.fetchval(
         "SELECT state FROM mails WHERE mail_id = $1 AND state IN ('kept', 'given_up', 'unclear') FOR UPDATE",
         mail_id,

@@ -1,4 +1,4 @@
-"""The orders of an event as Postgres has them: read in chunks, of one moment, however many there are."""
+"""The orders of an event, read in chunks, all of one moment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STALLED_S = 60  # a reader who takes nothing for so long is cut off: the moment 
 
 
 class ReservationCounts(NamedTuple):
-    """How many reservations stand how, of one moment; `last_minute`: those made in it."""
+    """How many reservations are in which state at one moment; `last_minute`: those made in it."""
 
     held: int
     paying: int
@@ -82,7 +82,7 @@ class PaymentRow(NamedTuple):
 
 
 class OrderTimes(NamedTuple):
-    """What the rows themselves tell of an order's history; `email` as in `OrderRow`."""
+    """What an order's rows say about its history; `email` as in `OrderRow`."""
 
     email: str | None
     created_at: datetime
@@ -161,7 +161,7 @@ async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list
 
 
 async def statuses(connection: Connection, reservation_ids: Sequence[str]) -> dict[str, str]:
-    """How these stand, by their ids."""
+    """The states of these, by their ids."""
     rows = await connection.fetch(
         "SELECT reservation_id, status FROM reservations WHERE reservation_id = ANY($1)", reservation_ids
     )
@@ -229,7 +229,7 @@ async def select_page(
 
 
 async def lock_status(connection: Connection, reservation_id: str) -> str | None:
-    """How a reservation stands, which stays so until the transaction ends, or None."""
+    """A reservation's state, locked until the transaction ends; None if there is no such reservation."""
     status: str | None = await connection.fetchval(
         "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE", reservation_id
     )

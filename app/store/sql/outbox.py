@@ -84,7 +84,7 @@ async def relay_lock(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]
 
 
 async def has_next(postgres: asyncpg.Pool) -> bool:
-    """Whether there is anything to tell."""
+    """Whether there is anything to publish."""
     found: bool = await postgres.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)")
     return found
 
@@ -134,7 +134,7 @@ async def mark_streamed(connection: Connection, numbers: Sequence[int], entry_id
 
 
 async def stream_end(connection: Connection) -> str:
-    """The last entry that was added to the Redis stream and noted here; `0-0` when there was none."""
+    """The last entry recorded as added to the Redis stream; `0-0` if there was none."""
     entry_id: str = await connection.fetchval("SELECT coalesce((SELECT entry_id FROM stream_end), '0-0')")
     return entry_id
 

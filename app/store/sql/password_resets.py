@@ -66,7 +66,7 @@ async def is_valid(queries: Queries, token_hash: bytes) -> bool:
 
 
 async def use(connection: Connection, token_hash: bytes) -> str | None:
-    """Use a link up, and with it all others of its account; the account, None: the link is not good."""
+    """Use a link up, with all others of its account; the account, or None if the link is not valid."""
     account_id: str | None = await connection.fetchval(
         "DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > now() RETURNING account_id",
         token_hash,
@@ -77,12 +77,12 @@ async def use(connection: Connection, token_hash: bytes) -> str | None:
 
 
 async def forget(connection: Connection, account_id: str) -> None:
-    """No link of the account is good any longer."""
+    """Invalidate all links of the account."""
     await connection.execute("DELETE FROM password_resets WHERE account_id = $1", account_id)
 
 
 async def confirm_email(connection: Connection, account_id: str) -> None:
-    """Whoever used the link reads what is sent to the account's address."""
+    """Confirm the account's address: whoever used the link reads its e-mails."""
     await connection.execute(
         "UPDATE accounts SET email_confirmed_at = coalesce(email_confirmed_at, now()) WHERE account_id = $1",
         account_id,

@@ -34,7 +34,7 @@ class Bill(NamedTuple):
 
 
 class PaymentState(NamedTuple):
-    """An attempt as it stands; `reservation` is the state of what it pays for."""
+    """An attempt's state; `reservation` is the state of what it pays for."""
 
     payment_id: str
     reservation_id: str
@@ -203,7 +203,7 @@ async def _begin_each(
 
 
 async def begin_without_gateway(queries: Queries, attempt: Attempt) -> bool:
-    """Take the hold for a payment that no gateway is asked for; whether there was one to take.
+    """Begin a payment without a gateway; whether there was a hold to pay for.
 
     To be confirmed in the same transaction.
     """
@@ -226,17 +226,17 @@ async def confirm(queries: Queries, payment_ids: Sequence[str]) -> list[Sold]:
 
 
 async def confirm_late(postgres: asyncpg.Pool, payment_id: str) -> list[Sold]:
-    """Confirm what was paid for after its hold was over, if as many tickets are free besides."""
+    """Confirm what was paid for after its hold was over, if as many other tickets are free."""
     return [Sold(*row) for row in await postgres.fetch(_CONFIRM_LATE, [payment_id])]
 
 
 async def give_up(postgres: asyncpg.Pool, payment_id: str, status: Literal["declined", "failed"]) -> None:
-    """Nothing was charged: the reservation is a hold again, for as long as it has left."""
+    """Nothing was charged: make the reservation a hold again for the time it has left."""
     await postgres.execute(_GIVE_UP, payment_id, status)
 
 
 async def refunds_owed(postgres: asyncpg.Pool, reservation_id: str) -> list[str]:
-    """The payments of a reservation that must be given back."""
+    """The payments of a reservation that must be refunded."""
     rows = await postgres.fetch(
         "SELECT payment_id FROM payments WHERE reservation_id = $1 AND status = 'refunding'", reservation_id
     )
@@ -253,7 +253,7 @@ async def mark_refunded(postgres: asyncpg.Pool, payment_id: str) -> None:
 
 
 async def state(postgres: asyncpg.Pool, payment_id: str) -> PaymentState | None:
-    """The attempt as it stands; None when it was never made."""
+    """The attempt's state; None if there is no such attempt."""
     row = await postgres.fetchrow(f"{_STATE} WHERE payment_id = $1", payment_id)
     return _payment(row) if row else None
 
@@ -271,7 +271,7 @@ async def mark_processed(postgres: asyncpg.Pool, message_id: str) -> None:
 
 
 async def unsettled(postgres: asyncpg.Pool, older_than_s: float) -> list[PaymentState]:
-    """Attempts whose outcome is not known yet, and money that is owed back."""
+    """Attempts without an outcome, and payments that must be refunded."""
     rows = await postgres.fetch(
         f"{_STATE} WHERE payments.status IN ('asked', 'refunding') "
         "AND payments.created_at < now() - make_interval(secs => $1) ORDER BY payments.created_at LIMIT $2",

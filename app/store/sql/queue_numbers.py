@@ -11,7 +11,7 @@ from app.store.connections import Queries
 
 
 class Drawn(NamedTuple):
-    """Numbers a draw gave; `highest`: of all numbers in its range so far, 0 when there are none."""
+    """Numbers given by a draw; `highest`: the highest in its range so far, 0 if there are none."""
 
     numbers: dict[VisitorId, int]
     highest: int
@@ -53,7 +53,7 @@ async def reserve_numbers(
 async def insert_drawn(
     queries: Queries, room_id: RoomId, visitor_ids: Sequence[VisitorId], first: int, last: int
 ) -> Drawn:
-    """Number these from `first` up to at most `last`; who has a number keeps it. What Postgres says then."""
+    """Number these from `first` to `last` at most; visitors who have a number keep it. The result."""
     numbers = list(range(first, min(last, first + len(visitor_ids) - 1) + 1))
     await queries.execute(
         "INSERT INTO drawn_places (room_id, visitor_id, queue_number) "
@@ -75,7 +75,7 @@ async def insert_drawn(
 async def select_drawn(
     queries: Queries, room_id: RoomId, visitor_ids: Sequence[VisitorId]
 ) -> dict[VisitorId, int]:
-    """The numbers a draw gave to these; who was not drawn is left out."""
+    """The numbers a draw gave to these; without those not drawn."""
     rows = await queries.fetch(
         "SELECT visitor_id, queue_number FROM drawn_places "
         "WHERE room_id = $1 AND visitor_id = ANY($2) ORDER BY queue_number",

@@ -117,7 +117,7 @@ FROM reservations JOIN events USING (event_id)
 
 
 async def fetch(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[str, Reservation]:
-    """The reservations there are among these ids."""
+    """The reservations that exist among these ids."""
     rows = await postgres.fetch(f"{_SELECT} WHERE reservation_id = ANY($1)", reservation_ids)
     return {row["reservation_id"]: _reservation(row) for row in rows}
 

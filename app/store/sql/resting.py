@@ -1,4 +1,4 @@
-"""SQL of rooms at rest: which are to be looked at all the same, and those that are not in Redis."""
+"""SQL of rooms at rest: which of them need a worker all the same, and which are not in Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.connections import Queries
 
 
 class Unloaded(NamedTuple):
-    """What is still told of a room that was taken out of Redis."""
+    """What remains known of a room that was unloaded from Redis."""
 
     version: int
     epoch: int
@@ -24,7 +24,7 @@ class Unloaded(NamedTuple):
 
 
 async def select_changed(queries: Queries, within_s: float) -> dict[RoomId, int]:
-    """The version of each room that was made or changed in the last while, without those not in Redis."""
+    """The versions of rooms created or changed recently, without those that are not in Redis."""
     rows = await queries.fetch(
         "SELECT room_id, version FROM rooms WHERE changed_at > now() - make_interval(secs => $1) "
         "AND NOT (unloaded_at IS NOT NULL AND state = 'closed')",
@@ -49,7 +49,7 @@ async def select_due(queries: Queries, within_s: float) -> set[RoomId]:
 
 
 async def select_to_unload(queries: Queries, closed_s: float, limit: int) -> list[RoomId]:
-    """Rooms that have been closed for so long and are loaded; any of them, so that all have their turn."""
+    """Loaded rooms that have been closed that long; in random order, so that each has its turn."""
     rows = await queries.fetch(
         "SELECT room_id FROM rooms WHERE state = 'closed' AND unloaded_at IS NULL "
         "AND closed_at < now() - make_interval(secs => $1) ORDER BY random() LIMIT $2",
@@ -62,7 +62,7 @@ async def select_to_unload(queries: Queries, closed_s: float, limit: int) -> lis
 async def keep_counted(
     queries: Queries, room_id: RoomId, epoch: int, serving_position: int, counted: Sequence[int], waiting: int
 ) -> bool:
-    """Keep the counters of a room that is about to be unloaded; False: Postgres lacks more than these."""
+    """Store the counters of a room about to be unloaded; False: Postgres lacks more than these."""
     kept = await queries.fetchval(
         "UPDATE rooms SET counted = $4, waiting_unloaded = $5 "
         "WHERE room_id = $1 AND epoch = $2 AND serving_position >= $3 RETURNING true",
@@ -83,7 +83,7 @@ async def mark_unloaded(queries: Queries, room_id: RoomId, epoch: int) -> bool:
 
 
 async def select_unloaded(queries: Queries, room_id: RoomId) -> Unloaded | None:
-    """What there is to tell of a room that was unloaded; None: it was not, or does not exist."""
+    """What is known of an unloaded room; None if it is loaded or does not exist."""
     row = await queries.fetchrow(
         """
         SELECT version, epoch, serving_position, numbers_reserved, opened_at,

@@ -33,7 +33,7 @@ _PAST = {
 
 
 async def forget(postgres: asyncpg.Pool, audit_keep_days: int) -> bool:
-    """Delete rows past their retention; of the audit log what is older than given, 0: nothing.
+    """Delete rows past their retention; of the audit log what is older than `audit_keep_days` (0: nothing).
 
     Some of it: True when there may be more.
     """

@@ -34,7 +34,7 @@ def readable(column: str) -> str:
 
 
 class Terms(NamedTuple):
-    """What a room's event says about holds; kept in `conf` for the reservation half."""
+    """What a room's event says about holds; stored in `conf` for reservations."""
 
     hold_ttl_s: int = 0
     max_tickets: int = 0
@@ -42,7 +42,7 @@ class Terms(NamedTuple):
 
 
 class RoomRow(NamedTuple):
-    """A room and the terms of its event; `unloaded`: it was taken out of Redis with nothing lost by it."""
+    """A room and the terms of its event; `unloaded`: it is not in Redis, and nothing is lost by that."""
 
     room: Room
     terms: Terms

@@ -1,4 +1,4 @@
-"""Seats: which an event has and who has them, in Postgres."""
+"""SQL of seats: which an event has, and who has them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CHUNK = 10_000  # seats an INSERT
 
 
 class LiveSeat(NamedTuple):
-    """A seat as Postgres has it: `state` f, h or s; `?` for one that is kept by a reservation that ended."""
+    """A seat in Postgres: `state` f, h or s; `?` for one that an ended reservation still has."""
 
     ticket_type_id: str
     state: str
 
 
 class Claim(NamedTuple):
-    """A seat that a living reservation names, and which reservation `seat_holds` says has it."""
+    """A seat that a held or sold reservation names, and the reservation that has it in `seat_holds`."""
 
     seat_id: str
     reservation_id: str
@@ -106,7 +106,7 @@ async def live_seats(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Liv
 
 
 async def claims(postgres: asyncpg.Pool, event_id: EventId) -> list[Claim]:
-    """The seats that living reservations name, each beside who keeps it in `seat_holds`."""
+    """The seats that held and sold reservations name, each with who has it in `seat_holds`."""
     rows = await postgres.fetch(
         """
         SELECT live.seat_id, live.reservation_id, seat_holds.reservation_id AS kept_by

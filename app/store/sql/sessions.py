@@ -64,7 +64,7 @@ async def end_sessions(queries: Queries, room_id: RoomId, visitor_id: VisitorId)
 
 
 async def end_session(queries: Queries, room_id: RoomId, visitor_id: VisitorId, number: int) -> bool:
-    """Remember that this very session is over before its time; False: there never was one."""
+    """Record that this session ended early; False: there never was one."""
     row = await queries.fetchrow(
         "UPDATE sessions SET ended_at = COALESCE(ended_at, LEAST(now(), expires_at)) "
         "WHERE room_id = $1 AND visitor_id = $2 AND queue_number = $3 RETURNING 1",
@@ -92,7 +92,7 @@ async def renew_sessions(
 
 
 async def began_at(queries: Queries, room_id: RoomId, visitor_id: VisitorId, number: int) -> datetime | None:
-    """When a session was claimed; None: there never was one."""
+    """When a session was claimed; None if there never was one."""
     found: datetime | None = await queries.fetchval(
         "SELECT began_at FROM sessions WHERE room_id = $1 AND visitor_id = $2 AND queue_number = $3",
         room_id,
@@ -117,7 +117,7 @@ async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorI
 async def next_epoch(
     queries: Queries, room_id: RoomId, *, claim_window_s: int, block: int
 ) -> RestorePoint | None:
-    """Begin a new epoch, with a block of numbers above every old one. None: there is no such room.
+    """Begin a new epoch with a block of numbers above all old ones. None: there is no such room.
 
     Where the queue stood is the recorded serving position, or a claimed number above it. Calls up to
     `settled` are older than the claim window; in a room that was unloaded all are.
@@ -127,7 +127,7 @@ async def next_epoch(
 
 
 async def recent_sessions(queries: Queries, room_id: RoomId) -> AsyncIterator[list[SessionRecord]]:
-    """Sessions that last, or ended within the hour their ending is told; a chunk at a time."""
+    """Sessions that are running or ended within the last hour, in chunks."""
     after, last = datetime.min.replace(tzinfo=UTC), ""
     while True:
         rows = await queries.fetch(
@@ -157,7 +157,7 @@ async def recent_sessions(queries: Queries, room_id: RoomId) -> AsyncIterator[li
 
 
 async def removed_visitors(queries: Queries, room_id: RoomId) -> AsyncIterator[list[str]]:
-    """Whom staff removed; a chunk at a time."""
+    """Visitors that staff removed, in chunks."""
     after = ""
     while True:
         rows = await queries.fetch(

@@ -58,7 +58,7 @@ async def remove(connection: Connection, set_aside_id: int) -> SetAside | None:
 
 
 async def count(postgres: asyncpg.Pool) -> dict[str, int]:
-    """How much there is of each kind of work."""
+    """How much was set aside, by kind of work."""
     rows = await postgres.fetch("SELECT kind, count(*) FROM set_aside GROUP BY kind ORDER BY kind")
     return {row["kind"]: row["count"] for row in rows}
 

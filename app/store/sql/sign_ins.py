@@ -68,7 +68,7 @@ async def select_of(postgres: asyncpg.Pool, subject: str, limit: int) -> list[Si
 
 
 async def delete(postgres: asyncpg.Pool, subject: str, sign_in_id: str) -> None:
-    """End one of this account."""
+    """End one sign-in of this account."""
     await postgres.execute("DELETE FROM sign_ins WHERE subject = $1 AND sign_in_id = $2", subject, sign_in_id)
 
 

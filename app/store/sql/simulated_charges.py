@@ -47,7 +47,7 @@ async def look_up(postgres: asyncpg.Pool, payment_id: str) -> BookedCharge | Non
 
 
 async def refund(postgres: asyncpg.Pool, payment_id: str) -> None:
-    """Give the money back; a payment that was never charged cannot be charged any longer."""
+    """Refund a payment; one that was never charged cannot be charged any more."""
     await postgres.execute(
         "INSERT INTO simulated_charges (payment_id, amount, approved, settles_at, refunded_at) "
         "VALUES ($1, 0, false, now(), now()) ON CONFLICT (payment_id) "

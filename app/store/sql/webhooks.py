@@ -135,7 +135,7 @@ UPDATE webhooks SET given_up = 0 FROM first WHERE webhooks.webhook_id = first.we
 
 
 async def insert(connection: Connection, target: Target, types: Sequence[str], description: str) -> datetime:
-    """A new webhook; when it was made."""
+    """Insert a webhook; when it was created."""
     made: datetime = await connection.fetchval(
         "INSERT INTO webhooks (webhook_id, url, secret, types, description) VALUES ($1, $2, $3, $4, $5) "
         "RETURNING created_at",
@@ -234,7 +234,7 @@ async def disable(postgres: asyncpg.Pool, webhook_id: str) -> None:
 
 
 async def enable(connection: Connection, webhook_id: str) -> bool:
-    """Deliver to it again; False when there is no such webhook."""
+    """Enable the webhook; False if there is no such webhook."""
     done = await connection.execute(
         "UPDATE webhooks SET disabled_at = NULL, given_up = 0 WHERE webhook_id = $1", webhook_id
     )
@@ -253,12 +253,12 @@ async def deliver_given_up(connection: Connection, webhook_id: str) -> int:
 
 
 async def deliver_again(connection: Connection, webhook_id: str, since: datetime) -> int:
-    """Everything it wants that happened since then and is still kept is due again; how many."""
+    """Make everything it wants since then, as far as still stored, due again; how many."""
     done = await connection.execute(_AGAIN, webhook_id, since, timeout=60)
     return int(done.rpartition(" ")[2])
 
 
 async def pending(postgres: asyncpg.Pool) -> int:
-    """Deliveries that are still to be made, over all."""
+    """The deliveries still to be made, of all webhooks."""
     count: int = await postgres.fetchval("SELECT count(*) FROM deliveries WHERE given_up_at IS NULL")
     return count
