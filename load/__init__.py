@@ -1,3 +1,3 @@
-"""What measures Fairgate: the benchmark, simulated crowds, the arithmetic of scale. The product does not
+"""Measures Fairgate: the benchmark, simulated crowds, the arithmetic of scale. The product does not
 import it.
 """

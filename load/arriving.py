@@ -1,4 +1,4 @@
-"""The rows of what a crowd asks for besides the line: the queue page, our files, the gate of a shop."""
+"""The rows of what else a crowd requests: the queue page, our files, the gate of a shop."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Attacker:
-    """Sends what it was told to, at most so often."""
+    """Sends its requests at no more than the given rate."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -49,7 +49,7 @@ class Attacker:
         self._turns = asyncio.Semaphore(0)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until it is told to end."""
+        """Run until SIGTERM."""
         one, at_once = FLOODS[self.order.flood]
         tasks = [asyncio.create_task(self._again(one)) for _ in range(at_once)]
         while not stopping.is_set():

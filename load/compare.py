@@ -39,7 +39,7 @@ class Pair(msgspec.Struct, frozen=True):
 
     @property
     def ratio(self) -> float | None:
-        """B in parts of A, by their medians; None where there is none."""
+        """B divided by A, by their medians; None if one of them lacks it."""
         if self.before is None or self.after is None or self.before.median == 0:
             return None
         return self.after.median / self.before.median
@@ -87,7 +87,7 @@ def unlike(before: Conditions | None, after: Conditions | None) -> list[str]:
 
 
 def show(console: Console, before: Report, after: Report) -> None:
-    """The table, after a word on what differed besides the product."""
+    """Print the table, after the conditions that differ."""
     for name, report in (("A", before), ("B", after)):
         if report.conditions is not None:
             console.print(f"{name}: {report.conditions.at:%Y-%m-%d %H:%M}: {headline(report.conditions)}")

@@ -1,4 +1,4 @@
-"""Under what figures came about; without these they say nothing."""
+"""The conditions of a run; without them its figures say nothing."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is reached; None where there is none."""
+        """Whether the target is met; None without a target."""
         if self.at_least is None and self.at_most is None:
             return None
         enough = self.at_least is None or self.median >= self.at_least
@@ -89,7 +89,7 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured of one thing; the first figure is the one it is about."""
+    """What was measured of one thing; the first figure is the main one."""
 
     name: str
     figures: list[Figure]
@@ -103,7 +103,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def missing(name: str, why: str) -> Row:
-    """The row, not measured, and what must be done about it."""
+    """The row as not measured, with what to do about it."""
     return Row(name=name, figures=[], note=f"not measured: {why}")
 
 
@@ -164,7 +164,7 @@ def capacity_per_s(cpu_us: Mapping[str, float], processes: Mapping[str, int], co
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all do not exceed; 0 of none."""
+    """The smallest value that `percent` of all do not exceed; 0 for none."""
     ordered = sorted(values)
     if not ordered:
         return 0.0

@@ -62,7 +62,7 @@ def _begin(environment: Any, **_: object) -> None:
 
 
 def _watch(world: World) -> None:
-    """Tell how far it is; end the run when the last visitor is through."""
+    """Print progress; end the run when the last visitor is done."""
     while True:
         gevent.sleep(TELL_EVERY_S)
         world.tell()

@@ -29,7 +29,7 @@ TRUSTED = "127.0.0.1/32"  # wrk speaks for many client addresses, as a proxy doe
 
 @dataclass
 class Run:
-    """What every row is handed: how much of everything, where to tell of it, and products to measure."""
+    """What every row gets: sizes, where to print, and products to measure."""
 
     server: ServerName
     how: How
@@ -133,7 +133,7 @@ class Watched:
 
 @asynccontextmanager
 async def admissions(stores: Stores, room_id: RoomId, rate_per_minute: int) -> AsyncIterator[Watched]:
-    """Look at the room's counters again and again."""
+    """Poll the room's counters."""
     watched, stopping = Watched(rate_per_minute), asyncio.Event()
     watching = asyncio.create_task(_watch(stores, room_id, watched, stopping))
     try:

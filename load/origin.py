@@ -64,7 +64,7 @@ class Origin(msgspec.Struct, frozen=True):
 
     @property
     def falling(self) -> bool:
-        """Whether whoever is further away asks less often."""
+        """Whether visitors further back ask less often."""
         rates = [band.asks_per_minute for band in self.bands if band.visitor_minutes]
         return all(far < near for near, far in pairwise(rates))
 
@@ -75,7 +75,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class VirtualRoom:
-    """A room that calls `rate` visitors a minute, as the status script would tell it at a moment."""
+    """A room that calls `rate` visitors a minute, as the status script would report it."""
 
     def __init__(self, fans: int, rate_per_minute: int) -> None:
         settings = RoomSettings(
@@ -120,7 +120,7 @@ class VirtualRoom:
             self._shown = status_document(self.room, self._now)
 
     def _at(self, second: int) -> RoomStatus:
-        """What the status script would tell."""
+        """What the status script would report."""
         serving, joined = self.serving(second), min(self.fans, (second + 1) * JOINS_PER_S)
         return RoomStatus(
             now_ms=BEGAN_MS + second * 1000,

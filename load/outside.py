@@ -100,7 +100,7 @@ def _oversold(availability: dict[str, Any], found: Found) -> Iterator[str]:
 
 
 async def _kept(client: httpx.AsyncClient, promise: Promise) -> str:
-    """What became of a reservation that somebody was promised; empty if nothing is wrong."""
+    """What is wrong with a reservation that somebody was promised; "" for nothing."""
     headers = {"Authorization": f"Bearer {promise.place_token}"}
     answer = await _get(client, f"/v1/reservations/{promise.reservation_id}", headers)
     name = f"reservation {promise.reservation_id}"

@@ -1,4 +1,4 @@
-"""The queue page's logic, without a page: when it joins, asks for its own place, claims, looks at the line.
+"""The queue page's logic without a page: when it joins, asks for its place, claims, and polls the status.
 
 The twin of `app/static/queue.js`, `live.js` and `place.js`, for everybody who simulates visitors: those of
 Locust (`visitors.py`) and those of the origin figure (`origin.py`). No I/O and no clock: seconds come in as
@@ -115,7 +115,7 @@ class Page:
         return "ask" if panel in ASKING and now_s >= self.ask_at_s else None
 
     def answered(self, step: Step, answer: Answer, now_s: float) -> None:
-        """What came of a step."""
+        """The result of a step."""
         self.not_before_s = now_s + (0.0 if step == "join" else STEP_S)
         if step == "claim" and answer.status in (200, 201):
             self.claimed = True

@@ -1,4 +1,4 @@
-"""What a load run is told, and what it found: the documents between `run.py` and the process of Locust."""
+"""A load run's plan and its findings: the documents between `run.py` and Locust's process."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def fill(product: Product, room_id: RoomId, count: int) -> list[VisitorId]
 
 
 async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> list[str]:
-    """Place tokens of visitors who stand in the line, signed as the product does."""
+    """Place tokens of visitors in the queue, signed as the product does."""
     signer, keys = product.place_signer(), RoomKeys(room_id)
     epoch = (await admission.numbers(product.stores.redis, keys)).epoch
     redis: Any = product.stores.redis
@@ -73,7 +73,7 @@ async def inside(product: Product, sale: Sale, count: int) -> list[str]:
 
 
 async def _allow_numbers(product: Product, room_id: RoomId, more: int) -> None:
-    """Let so many numbers more be given out, in Postgres first, as the worker does block by block."""
+    """Reserve more numbers, in Postgres first, as the worker does block by block."""
     redis, keys = product.stores.redis, RoomKeys(room_id)
     now = await admission.numbers(redis, keys)
     numbers = now.last_number + more

@@ -59,7 +59,7 @@ class Product:
 
     @property
     def metrics_url(self) -> str:
-        """Where its web processes tell their metrics."""
+        """Where its web processes serve their metrics."""
         found = installation.saved(self.data)
         return f"{found.ops_url if found else ''}/metrics"
 
@@ -136,7 +136,7 @@ async def running(
 
 
 def _ours(name: str) -> bool:
-    """Settings of whoever runs the benchmark: they are no part of what is measured."""
+    """Settings of the user's environment, which must not affect what is measured."""
     return name.startswith("FAIRGATE_") or name in ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
 
 

@@ -81,7 +81,7 @@ async def join_trial(
 
 
 async def places(run: Run) -> Row:
-    """Exact places of visitors who stand in one line."""
+    """Exact places of visitors in one queue."""
     async with run.product() as product:
         room_id = await crowd.open_room(product, "places", admission_rate_per_minute=0)
         visitors = await prepared.fill(product, room_id, run.size.places)
@@ -99,7 +99,7 @@ async def places(run: Run) -> Row:
 
 
 async def claims(run: Run) -> Row:
-    """Called visitors fetch their booking tokens: told when both stores know of the session."""
+    """Called visitors fetch their booking tokens; answered once both stores have the session."""
     async with run.product() as product:
         trials = []
         for number in range(run.size.trials):

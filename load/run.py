@@ -44,7 +44,7 @@ LINES_KEPT = 20
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     scenario: Name = "rush"
     fans: int = 500

@@ -35,7 +35,7 @@ class Scenario:
         return max(1, round(fans * 60 / seconds))
 
     def kind(self, number: int) -> Kind:
-        """What this visitor is; the same in each run."""
+        """What kind of visitor this is; the same in every run."""
         kinds = list(self.kinds)
         return Random(number).choices(kinds, [self.kinds[kind] for kind in kinds])[0]
 

@@ -13,7 +13,7 @@ from load.world import World
 
 
 class Stream:
-    """The shared document as one page hears it. `wake` is called when there is something to do."""
+    """The shared document as one page receives it. `wake` is called when there is something to do."""
 
     def __init__(self, world: World, page: Page, link: Link, wake: Any) -> None:
         self.world, self.page, self.link, self._wake = world, page, link, wake

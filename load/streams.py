@@ -166,7 +166,7 @@ async def _ticks(
 
 
 def _allow_files(count: int) -> int:
-    """Let this process open so many files; how many it may."""
+    """Raise this process's limit of open files; the limit it got."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         soft = count if hard == resource.RLIM_INFINITY else min(count, hard)

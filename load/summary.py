@@ -30,7 +30,7 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def errors(self) -> int:
-        """Calls that got what no visitor should get."""
+        """Responses that no visitor should get."""
         return sum(self.found.errors.values())
 
     @property

@@ -1,4 +1,4 @@
-"""What a load run goes against: a product of its own, an installation in a folder, or a remote host."""
+"""The target of a load run: a product of its own, an installation in a folder, or a remote host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRUSTED = "127.0.0.1/32"  # our own product believes us the address of each visi
 
 
 class NoTarget(CannotRun):
-    """There is nothing to go against; the message is one line that says what to do."""
+    """There is no target; the message says in one line what to do."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Visitor:
         return page
 
     def _load_again(self, before: Page) -> Page:
-        """The page anew: it knows nothing but the cookie, and joins again."""
+        """Reload the page: it knows nothing but the cookie, and joins again."""
         self.reloads = False
         if self.stream is not None:
             self.stream.close()

@@ -150,7 +150,7 @@ class World:
             self.call("open the room", "POST", f"/v1/rooms/{self.plan.room_id}/open", headers)
 
     def tell(self) -> None:
-        """One line for whoever watches."""
+        """Print one line of progress."""
         told = {"at_s": round(self.now_s()), "count": dict(self.count), "errors": self.errors.total()}
         print(PROGRESS + msgspec.json.encode(told).decode(), flush=True)
 

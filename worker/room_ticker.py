@@ -214,7 +214,7 @@ class RoomTicker:
             await rebuild_room(self._stores, self._room_id)
 
     def _is_recorded(self, tick: Tick) -> bool:
-        """Whether progress is recorded. A room rests only then, so one found at rest has nothing to record."""
+        """Whether progress is recorded. A room rests only then; one found at rest has none to record."""
         found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
         return found_at_rest or _progress(tick) == self._recorded
 

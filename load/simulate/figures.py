@@ -1,4 +1,4 @@
-"""What a run says in the end."""
+"""The figures of a finished run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures:
-    """The outcome, from what was kept."""
+    """The outcome, from what was recorded."""
     admitted, lasted_s = len(record.order), record.last_call_ms / 1000
     return Figures(
         scenario=scenario,

@@ -1,4 +1,4 @@
-"""What sampled fans are shown while they wait, and what became of it.
+"""What sampled fans are shown while they wait, compared with how long they waited.
 
 A fan is sampled by their place in the order of arrival, so the sample is the same for every seed. All of the
 sample who wait look at the same moments: so the looks of a fan are spread evenly over their wait, as those of
@@ -60,7 +60,7 @@ class Looks:
         self.seen: list[Seen] = []
 
     def sampled(self, fan: int) -> bool:
-        """Whether this fan's looks count."""
+        """Whether this fan is in the sample."""
         return fan in self._sampled
 
     def joined(self, fan: int, place: Place, status: RoomStatus, at: tuple[int, int, int]) -> None:

@@ -1,4 +1,4 @@
-"""The run as one SVG picture, light and dark: how the line went, and what was shown against what came."""
+"""The run as an SVG picture, light and dark: the queue over time, and shown against actual waits."""
 
 from __future__ import annotations
 

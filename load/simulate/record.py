@@ -1,4 +1,4 @@
-"""What is kept of a run while it goes on: who came and was called when, and how the room stood."""
+"""What is recorded during a run: who arrived and was called when, and the state of the room."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Record:
         return True
 
     def ticked(self, at_ms: int, status: RoomStatus, rate_per_minute: int, tick_ms: int) -> None:
-        """Note how the room stands."""
+        """Record the state of the room."""
         self.inside_ms += status.active * tick_ms
         if status.state == "open" and status.waiting:
             self.allowed += rate_per_minute * tick_ms / 60_000

@@ -132,7 +132,7 @@ class SimulatedRoom:
         return begun
 
     async def look(self, visitors: Sequence[str]) -> Answers:
-        """Where these stand."""
+        """The places of these visitors."""
         return await room_scripts.place(
             self.redis, self.keys, _asking(visitors), **NOT_THROTTLED, now_ms=self.now_ms
         )

@@ -25,7 +25,7 @@ STUCK_S = 6 * 3600  # nobody was called for so long, and staff have nothing left
 
 
 class Run:
-    """The state of one run. Memory: some 20 bytes a fan here, what the line takes in Valkey."""
+    """The state of one run. Memory: some 20 bytes a fan here, plus the queue in Valkey."""
 
     def __init__(self, redis: RedisClient, scenario: Scenario, progress: Progress) -> None:
         self.scenario = check(scenario)

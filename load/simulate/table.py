@@ -12,7 +12,7 @@ WIDTH = 100
 
 
 def show(console: Console, it: Figures, took_s: float) -> None:
-    """The table: each figure, and what it means."""
+    """Print the table: each figure and what it means."""
     table = Table("figure", "", "", title=in_words(it.scenario), title_justify="left", width=WIDTH)
     table.columns[1].justify = "right"
     for row in rows(it):

@@ -23,7 +23,7 @@ KINDS = (
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One field of a change; None: there was, or is, none."""
+    """One field of a change; None if it did not or does not exist."""
 
     field: str
     before: str | None
@@ -31,7 +31,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One row of the log, to be read."""
+    """One row of the log, for display."""
 
     entry: Entry
     differences: list[Difference]
@@ -53,7 +53,7 @@ class AuditPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/audit", section="Audit")
 async def audit_log(request: Request, staff: Staff) -> Response:
-    """The changes that are asked for."""
+    """The changes that match the filters."""
     fields = filters_of(request)
     number = page_number(fields)
     wanted = AuditFilter(
@@ -70,14 +70,14 @@ async def audit_log(request: Request, staff: Staff) -> Response:
 
 
 def differences(entry: Entry) -> list[Difference]:
-    """The fields of a change, each with what it was and what it is."""
+    """The fields of a change, with their values before and after."""
     before, after = entry.change.before or {}, entry.change.after or {}
     names = list(dict.fromkeys([*before, *after]))
     return [Difference(name, _words(before, name), _words(after, name)) for name in names]
 
 
 def _words(fields: dict[str, Any], name: str) -> str | None:
-    """A value as it is read: words as they are, else JSON, cut off where it is long; None for nothing."""
+    """A value for display: text as it is, anything else as JSON, truncated; None for none."""
     value = fields.get(name)
     if value is None or value in ([], {}):
         return None

@@ -35,7 +35,7 @@ FIELDS_MAX = 20
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """The effect of other numbers: how long the last in the queue waits `now` and `then`; or the fault."""
+    """The effect of other numbers: how long the last in the queue waits `now` and `then`; or the problem."""
 
     now: str
     then: str
@@ -65,7 +65,7 @@ async def room(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/rooms/<room_id>/effect", section="Sales")
 async def room_effect(request: Request, staff: Staff) -> Response:
-    """What other numbers would do, as JSON."""
+    """The effect of other numbers, as JSON."""
     found, status, _ = await request.app.feeds.now(_room_id(request))
     body = msgspec.json.encode(_effect(found, status, _asked(request)))
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
@@ -123,7 +123,7 @@ async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 
 @console_form("/admin/rooms/<room_id>/undo", section="Sales")
 async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Put back what the last change changed."""
+    """Undo the last change."""
     room_id, number = _room_id(request), form.get("audit_id", "")
     audit_id = typed.whole_number(number) or 0
     try:
@@ -178,7 +178,7 @@ def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:
 
 
 def _changed(request: Request, room_id: RoomId) -> Response:
-    """Everybody is shown the change at once."""
+    """Show the change to everybody at once."""
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}")
 
@@ -188,7 +188,7 @@ def _room_id(request: Request) -> RoomId:
 
 
 def _asked(request: Request) -> dict[str, str]:
-    """The query, as far as it is one."""
+    """The query's fields that are valid."""
     try:
         return dict(
             parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)

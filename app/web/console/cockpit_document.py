@@ -47,7 +47,7 @@ class ChangeLine(msgspec.Struct, frozen=True):
 
 
 class Cockpit(msgspec.Struct, frozen=True):
-    """The document of the cockpit's stream. `points`: those that are new; all of them at its beginning."""
+    """The document of the cockpit's stream. `points`: the new ones, or all in the first document."""
 
     room_id: str
     state: RoomState

@@ -34,7 +34,7 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(slots=True)
 class Watched:
-    """One room that somebody watches, as it was read last."""
+    """A room that somebody watches, as last read."""
 
     viewers: int = 0
     room: Room | None = None
@@ -71,7 +71,7 @@ class Feeds:
         return watched.room, watched.status, _document(watched, list(watched.points))
 
     async def watch(self, room_id: RoomId) -> AsyncIterator[bytes]:
-        """The room's documents: a whole one, then the news."""
+        """The room's documents: a whole one, then changes."""
         watched = self._rooms.setdefault(room_id, Watched())
         watched.viewers += 1
         try:
@@ -94,7 +94,7 @@ class Feeds:
                     watched.task.cancel()
 
     async def _keep(self, room_id: RoomId, watched: Watched) -> None:
-        """Read the room until nobody watches it any longer; a store that is away leaves it as it is."""
+        """Read the room until nobody watches it. While a store is unavailable it stays as it is."""
         while not self._closing.is_set():
             await asyncio.sleep(EVERY_S)
             with suppress(StoreUnavailable, RoomNotFound, Restoring):

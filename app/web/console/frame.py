@@ -90,7 +90,7 @@ CONSOLE: list[ConsoleRoute] = []  # filled when the modules of pages are importe
 
 
 def console_page(path: str, *, section: str = "", role: Role = "operator") -> Callable[[P], P]:
-    """Declare a page for staff with this role or more."""
+    """Declare a page for staff with at least this role."""
 
     def declare(view: P) -> P:
         async def answer(request: Request) -> Response:
@@ -114,7 +114,7 @@ def console_page(path: str, *, section: str = "", role: Role = "operator") -> Ca
 
 
 def console_form(path: str, *, section: str = "", role: Role = "operator") -> Callable[[F], F]:
-    """Declare what a form sends, for staff with this role or more."""
+    """Declare a form's action, for staff with at least this role."""
 
     def declare(form: F) -> F:
         async def answer(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The console's page of health: each process and each store, as it says of itself, or away."""
+"""The console's health page: each process and store as it reports itself, or as unreachable."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One part: its name, whether it is well (good, warn, bad), a word for that, and what it tells."""
+    """One part: its name, its state (good, warn, bad), a word for that, and its facts."""
 
     name: str
     kind: str
@@ -49,7 +49,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Parts of one kind; `away`: why there is nothing to tell."""
+    """Parts of one kind; `away`: why they cannot be reached."""
 
     title: str
     parts: list[Part]

@@ -1,4 +1,4 @@
-"""The console's pages of jobs: what was asked for, how far it is, and what could not be done; their files."""
+"""The console's pages of jobs: their progress, what failed, and their files."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def job(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/jobs/<job_id>/file", section="Jobs")
 async def job_file(request: Request, staff: Staff) -> Response:
-    """The file that came of it."""
+    """The job's file."""
     pieces = await jobs.open_file(request.app.stores, request.params["job_id"])
     headers = [
         (b"content-disposition", b'attachment; filename="orders.csv"'),
@@ -124,25 +124,25 @@ async def stop_job(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 
 @console_form("/admin/orders/file", section="Orders")
 async def make_file(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Have a file of the orders made, however many they are."""
+    """Start a job that exports the orders."""
     return await _ask(request, staff, "export_orders", form)
 
 
 @console_form("/admin/orders/cancel", section="Orders", role="admin")
 async def cancel_orders(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Have all these orders cancelled and refunded."""
+    """Start a job that cancels and refunds these orders."""
     return await _ask(request, staff, "cancel_orders", form)
 
 
 @console_page("/admin/orders/message", section="Orders", role="admin")
 async def message_form(request: Request, staff: Staff) -> Response:
-    """What to write to the buyers of an event."""
+    """The form for a message to the buyers of an event."""
     return await _message(request, staff, filters_of(request))
 
 
 @console_form("/admin/orders/message", section="Orders", role="admin")
 async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Have it sent to all of them."""
+    """Start a job that sends the message to all of them."""
     request_of = JobRequest(
         event_id=_event_id(form), subject=form.get("subject", "").strip(), text=_text(form)
     )
@@ -186,7 +186,7 @@ def _event_id(fields: dict[str, str]) -> str:
 
 
 def _text(form: dict[str, str]) -> str:
-    """As browsers send it, lines end with CRLF."""
+    """The text of the form; browsers end lines with CRLF."""
     return form.get("text", "").replace("\r\n", "\n").strip()
 
 

@@ -1,4 +1,4 @@
-"""The console's page of API keys: made, shown once, revoked."""
+"""The console's page of API keys: create, show once, revoke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console's pages of mails: what was sent, what waits and why; without an SMTP server, all of them."""
+"""The console's pages of e-mails: what was sent, what waits and why; without SMTP, all of them."""
 
 from __future__ import annotations
 

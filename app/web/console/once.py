@@ -19,14 +19,14 @@ LENGTH = 32
 
 
 def new_form() -> str:
-    """What tells one showing of a form from another; a hidden field `form`."""
+    """An id of one rendering of a form, for its hidden field `form`."""
     return secrets.token_hex(LENGTH // 2)
 
 
 async def only_once(
     request: Request, staff: Staff, fields: dict[str, str], make: Callable[[], Awaitable[T]]
 ) -> T:
-    """What `make` makes. Raises Conflict when this very form was sent before, or names itself not at all."""
+    """What `make` returns. Raises Conflict when this form was sent before, or has no id."""
     form = fields.get("form", "")
     if len(form) != LENGTH or not form.isalnum():
         raise Conflict("This form is incomplete; open the page again and fill it in there.")

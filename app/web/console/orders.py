@@ -1,4 +1,4 @@
-"""The console's pages of orders: found, filtered, as a file; one with its history, to cancel and refund."""
+"""The console's pages of orders: search, filter, export; one order with its history, to cancel and refund."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class OrderPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/orders", section="Orders")
 async def order_list(request: Request, staff: Staff) -> Response:
-    """The orders that are asked for."""
+    """The orders that match the filters."""
     fields = filters_of(request)
     wanted, number = await wanted_orders(request, fields), page_number(fields)
     found, total = await orders.page(
@@ -102,7 +102,7 @@ async def order_list(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/orders.csv", section="Orders")
 async def order_file(request: Request, staff: Staff) -> Response:
-    """The same orders as a file, all of them."""
+    """All matching orders as a file."""
     fields = filters_of(request)
     wanted = await wanted_orders(request, fields)
     name = f"{wanted.event_id}-orders" if wanted.event_id else "orders"
@@ -117,7 +117,7 @@ async def order(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/orders/<reservation_id>/cancel", section="Orders", role="admin")
 async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Give its tickets back, and the money."""
+    """Cancel the order and refund it."""
     reservation_id = ReservationId(request.params["reservation_id"])
     try:
         ended = await orders.cancel(request.app.engine, reservation_id, by=staff.by)

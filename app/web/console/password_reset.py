@@ -1,4 +1,4 @@
-"""Choosing a new password: the pages for whoever has forgotten theirs, also of accounts that are no staff."""
+"""Pages to choose a new password, for all accounts, not only staff."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ForgotPage(msgspec.Struct, frozen=True):
 
 
 class ResetPage(msgspec.Struct, frozen=True):
-    """The form that takes the new password; `token` "": the link is not good, or it was used just now."""
+    """The form for the new password; `token` "": the link is invalid, or was used just now."""
 
     token: str = ""
     changed: bool = False
@@ -49,7 +49,7 @@ async def forgot_password(request: Request) -> Response:
 
 
 async def ask_for_link(request: Request) -> Response:
-    """Have a link mailed; nothing tells whether there is such an account."""
+    """E-mail a link; the answer does not reveal whether the account exists."""
     if not names_its_page(request):
         return foreign_form(request)
     mails, email = request.app.settings.mails_links, (await read_form()).get("email", "").strip()
@@ -92,7 +92,7 @@ async def change_forgotten(request: Request) -> Response:
 
 
 def register_reset(app: Quart) -> None:
-    """Add both pages and their forms, for whoever is not signed in."""
+    """Add both pages and their forms, which need no sign-in."""
     for path, view, form in (
         (FORGOT, forgot_password, ask_for_link),
         (RESET, choose_password, change_forgotten),

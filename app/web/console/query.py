@@ -45,7 +45,7 @@ def page_number(fields: Mapping[str, str]) -> int:
 
 
 def moment(fields: Mapping[str, str], name: str) -> datetime | None:
-    """A day or a minute in UTC, as `<input type="datetime-local">` sends it; None where none was given."""
+    """A day or minute in UTC, as `<input type="datetime-local">` sends it, or None if empty."""
     text = fields.get(name)
     if text is None:
         return None
@@ -60,7 +60,7 @@ def moment(fields: Mapping[str, str], name: str) -> datetime | None:
 
 
 def one_of(fields: Mapping[str, str], name: str, words: tuple[T, ...]) -> T | None:
-    """One of these words; None where none was given."""
+    """One of these words, or None if the field is empty."""
     text = fields.get(name)
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""A new sale in one page: what is sold, the room before it, when what happens; made whole or not at all.
+"""A new sale on one page: tickets, room and schedule; created as a whole or not at all.
 
 The page works without JavaScript; with it the preview follows what is typed.
 """

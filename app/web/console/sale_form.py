@@ -46,7 +46,7 @@ BEGIN = {
 
 @dataclass
 class SaleForm:
-    """What was typed, what it comes to (None while something is wrong), and what is wrong, by field."""
+    """What was typed, its definition (None while something is wrong), and what is wrong, by field."""
 
     values: dict[str, str]
     definition: EventDefinition | None = None

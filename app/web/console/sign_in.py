@@ -34,7 +34,7 @@ class SignInsPage(msgspec.Struct, frozen=True):
 
 
 async def sign_in(request: Request) -> Response:
-    """Take e-mail and password of staff, or an access token."""
+    """Sign in with e-mail and password, or with an access token."""
     if not names_its_page(request):
         return foreign_form(request)
     form = await read_form()
@@ -90,7 +90,7 @@ async def end_other_sign_ins(request: Request, staff: Staff, form: dict[str, str
 
 @console_form("/admin/sign-ins/password")
 async def change_password(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Change my password, and sign in anew everywhere."""
+    """Change my password; ends all sign-ins."""
     sent = {name: form.get(name, "") for name in ("password", "new_password")}
     try:
         body = msgspec.convert(sent, PasswordChange)
@@ -101,7 +101,7 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
 
 
 async def _logged_in(request: Request, form: dict[str, str]) -> LoggedIn:
-    """Who has the e-mail and the password in the form. Raises CredentialInvalid, RateLimited."""
+    """The account of the e-mail and password in the form. Raises CredentialInvalid, RateLimited."""
     sent = {name: form.get(name, "") for name in ("email", "password")}
     try:
         login = msgspec.convert(sent, LoginBody)
@@ -111,6 +111,6 @@ async def _logged_in(request: Request, form: dict[str, str]) -> LoggedIn:
 
 
 def register_sign_in(app: Quart) -> None:
-    """Add both forms: the only ones of the console for whoever is not signed in."""
+    """Add both forms, the only ones of the console that need no sign-in."""
     for path, form in {"/admin/sign-in": sign_in, "/admin/sign-out": sign_out}.items():
         app.add_url_rule(path, f"console_{form.__name__}", page(form), methods=["POST"])

@@ -32,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Staff(msgspec.Struct, frozen=True):
-    """Whoever asks for a page of the console, and where in it they are; `page.staff` of every template."""
+    """Who is looking at a page of the console, and where; `page.staff` in every template."""
 
     account: Account
     name: str  # of the account; of a token without one its subject
@@ -42,12 +42,12 @@ class Staff(msgspec.Struct, frozen=True):
     expires_at: datetime
 
     def may(self, role: Role) -> bool:
-        """Whether they may do what needs this role."""
+        """Whether their role is at least this one."""
         return STAFF[self.account.role] >= STAFF[role]
 
 
 async def signed_in(request: Request) -> SignIn | None:
-    """Who is signed in; nobody when it has ended, or is no staff any longer. Raises RateLimited."""
+    """Who is signed in; None if the sign-in has ended or they are no longer staff. Raises RateLimited."""
     secret = cookies(request, COOKIE).get("")
     if not secret:
         return None
@@ -59,7 +59,7 @@ async def signed_in(request: Request) -> SignIn | None:
 
 
 async def account_of(request: Request, token: str) -> tuple[Account, int]:
-    """The staff an access token speaks for, and how many seconds. Raises CredentialInvalid & Co."""
+    """The staff account of an access token, and for how many seconds. Raises CredentialInvalid & Co."""
     found = await request.app.keyring.read(token)
     if not isinstance(found, Account):
         raise CredentialInvalid("This is a booking token; an access token is needed here.")
@@ -70,14 +70,14 @@ async def account_of(request: Request, token: str) -> tuple[Account, int]:
 
 
 def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
-    """What a page is told of who is signed in."""
+    """What pages know about who is signed in."""
     account = Account(subject=found.subject, role=found.role)
     name = found.name or found.subject
     return Staff(account, name, author(request, account), entries, found.sign_in_id, found.expires_at)
 
 
 def with_cookie(response: Response, request: Request, secret: str) -> Response:
-    """The answer that makes the browser keep this secret for the console; "" to forget it."""
+    """The response with the console's cookie for this secret; "" deletes it."""
     name, secure = cookie_name(request, COOKIE), request.is_secure()
     names = [(name, "/" if secure else "/admin")]
     if secure and not secret:

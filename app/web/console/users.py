@@ -1,4 +1,4 @@
-"""The console's page of accounts: found, and given another role."""
+"""The console's page of accounts: search, and change roles."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class UsersPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/users", section="Users", role="admin")
 async def user_list(request: Request, staff: Staff) -> Response:
-    """The accounts that are asked for."""
+    """The accounts that match the filters."""
     return await _list(request, staff, filters_of(request))
 
 
 @console_form("/admin/users/<account_id>/role", section="Users", role="admin")
 async def change_role(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Give an account another role; not oneself a lower one by mistake."""
+    """Change an account's role; refuses to lower one's own by mistake."""
     role = one_of(form, "role", ROLES)
     if role is None:
         raise ValidationFailed("role", "must be chosen")

@@ -1,4 +1,4 @@
-"""The console's pages of webhooks: who is told, how each delivery went, and telling them again."""
+"""The console's pages of webhooks: endpoints, deliveries, and replays."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def drop_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
 
 @console_form("/admin/webhooks/<webhook_id>/replay", section="Webhooks", role="admin")
 async def replay_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Deliver again what was given up; or one notice, where the form names it."""
+    """Replay failed deliveries, or the one event that the form names."""
     webhook_id, stores = request.params["webhook_id"], request.app.stores
     if "number" in form:
         number, ordinal = _number(form, "number"), _number(form, "ordinal")

@@ -18,7 +18,7 @@ _SAFE = "/~!$&'()*+,;=:@%"
 
 
 def asked_address(request: Request, return_to: str) -> str:
-    """The address the visitor asked the proxy for, as the proxy tells it; not checked yet. "": it does not.
+    """The address the visitor asked the proxy for, as the proxy states it, unchecked; "" if it does not.
 
     nginx says it in `X-Original-URL`, Traefik and Caddy in `X-Forwarded-Proto/-Host/-Uri`; Envoy appends the
     path to ours and keeps the host. Each hands on what visitors say in the headers of the others: where two
@@ -40,7 +40,7 @@ def asked_address(request: Request, return_to: str) -> str:
 
 
 def asked_method(request: Request) -> str:
-    """The method the visitor used; "" where two headers tell of different ones."""
+    """The method the visitor used; "" if two headers disagree."""
     if request.path.count("/") >= _gate_parts(request):
         return request.method
     original, forwarded = request.header(b"x-original-method"), request.header(b"x-forwarded-method")
@@ -59,7 +59,7 @@ def _proto(request: Request) -> str:
 
 
 def is_safe(address: str) -> bool:
-    """Whether it can stand in a header, and means one thing to everybody who reads it."""
+    """Whether it is safe in a header and unambiguous to everybody who parses it."""
     return (
         len(address) <= ADDRESS_MAX
         and address.isascii()
@@ -70,7 +70,7 @@ def is_safe(address: str) -> bool:
 
 
 def allowed(address: str, settings: RoomSettings) -> str:
-    """The address if it is on a host of the room, else nothing: we send nobody to a stranger's site."""
+    """The address if it is on a host of the room, else "": we redirect nobody to a stranger's site."""
     if not is_safe(address):
         return ""
     asked = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
@@ -91,5 +91,5 @@ def host_of(address: str) -> str:
 
 
 def queue_host(request: Request) -> str:
-    """Our own name and port, as a connector is told it."""
+    """Our own host and port, as connectors get it."""
     return urlsplit(request.origin()).netloc

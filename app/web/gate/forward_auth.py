@@ -114,7 +114,7 @@ async def _newcomer(request: Request, asked: GateRequest, shown: Presented) -> R
 
 
 async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Response | None:
-    """They are inside: on they go, with a new pass where the session renews; None: their session is over."""
+    """Let a visitor inside through, with a new pass where the session renews; None: the session is over."""
     claims = shown.claims
     if asked.settings.session_renews and shown.is_past_half(asked.now_s):
         claims = await _renewed(request, asked, shown)
@@ -129,7 +129,7 @@ async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Res
 
 
 async def _renewed(request: Request, asked: GateRequest, shown: Presented) -> PassClaims | None:
-    """The pass of a session that goes on; None: it is over. Without Redis it goes on by its signature."""
+    """The pass of a renewed session; None: it is over. Without Redis the signature suffices."""
     claims, app = shown.claims, request.app
     try:
         if claims is None:  # a booking token: the room knows which session it is of
@@ -163,7 +163,7 @@ async def _entered(request: Request, asked: GateRequest, shown: Presented) -> Pl
 
 
 async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
-    """What the stores answer. For a moment after one was away nobody waits for it: that is told at once.
+    """What the stores answer. Right after a failure nobody waits for them again: it raises at once.
 
     A room that is being restored says nothing of other rooms.
     """
@@ -177,7 +177,7 @@ async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _redeemed(request: Request, asked: GateRequest) -> PassClaims | None:
-    """The pass that a ticket is exchanged for; None if it is no good here, or not any longer."""
+    """The pass that a ticket is exchanged for; None if it is not valid here or any more."""
     try:
         ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
         if (ticket.room_id, ticket.host) != (asked.room_id, host_of(asked.back())):

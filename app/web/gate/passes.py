@@ -1,4 +1,4 @@
-"""What a request shows at the gate: a pass, a booking token, or nothing that is good."""
+"""What a request presents at the gate: a pass, a booking token, or nothing valid."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OVER = "The session has ended."
 
 
 class Presented(msgspec.Struct, frozen=True):
-    """Who asks, as far as they show."""
+    """Who asks, as far as their credentials show."""
 
     refusal: Refusal | None = None  # what is wrong with what they show
     inside: PassClaims | BookingClaims | None = None
@@ -109,7 +109,7 @@ def _bearer(request: Request) -> str:
 
 
 async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Presented) -> Presented:
-    """By a booking token that an app sends; a token that is none of ours says nothing."""
+    """By a booking token that an app sends; tokens that are not ours are ignored."""
     if token.startswith(PLACE_PREFIX):
         return Presented(
             CredentialInvalid("This is a place token; a booking token is needed here."), final=True
@@ -138,14 +138,14 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Pre
 
 
 async def generation_of(request: Request, room_id: RoomId) -> str | None:
-    """Which room of this name it is; None where no store tells."""
+    """The generation of this room; None if no store answers."""
     with suppress(RoomNotFound, StoreUnavailable), stores_answer():
         return (await request.app.queues.loaded_rooms.get(room_id)).generation
     return None
 
 
 async def _is_of_room(request: Request, claims: PassClaims | BookingClaims) -> bool:
-    """Whether the room is still the one that let them in, and none that was made again under its name.
+    """Whether the room is the one that issued the pass, not one created again under its name.
 
     A store is asked only where they differ, once a second at most; while Postgres is unavailable what we know
     counts.

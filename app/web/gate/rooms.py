@@ -41,7 +41,7 @@ class GateRooms:
         self._not_before_s = 0.0
 
     async def settings(self, room_id: RoomId) -> RoomSettings | None:
-        """The room's settings; None: no store tells them, and this process has not known the room before.
+        """The room's settings; None: no store answers, and this process has not seen the room before.
 
         Raises RoomNotFound.
         """
@@ -56,7 +56,7 @@ class GateRooms:
         return room.settings if room else None
 
     def bypass(self, room_id: RoomId, settings: RoomSettings) -> Bypass:
-        """The room's rules, made ready once a version."""
+        """The room's rules, compiled once per version."""
         kept = self._bypass.get(room_id)
         if kept is None or kept[0] is not settings:
             kept = self._bypass[room_id] = settings, Bypass(settings.bypass)
@@ -69,11 +69,11 @@ class GateRooms:
             self.counts.count(room_id, outcome, detail)
 
     def store_is_away(self) -> bool:
-        """Whether a store was unavailable a moment ago, so that it is not asked."""
+        """Whether a store was unavailable a moment ago, so that it is not asked again yet."""
         return time.monotonic() < self._not_before_s
 
     def note_store_away(self) -> None:
-        """A store is unavailable: for a moment nobody else waits for it."""
+        """Note that a store is unavailable: for a moment nobody else waits for it."""
         self._not_before_s = time.monotonic() + AGAIN_S
 
     async def _first_look(self, room_id: RoomId) -> Room | None:

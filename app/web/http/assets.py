@@ -47,7 +47,7 @@ class Assets:
     files: dict[str, Asset]
 
     def url(self, name: str) -> str:
-        """The address of a file. A name there is no file for is a mistake in a template: KeyError."""
+        """The address of a file. An unknown name is a mistake in a template: KeyError."""
         self.files[name]
         return f"/static/{self.digest}/{name}"
 
@@ -56,7 +56,7 @@ class Assets:
         return bool(digest) and name in self.files
 
     def answer(self, digest: str, name: str, accept_encoding: bytes) -> Response:
-        """The file. Under the present digest it can be kept for good."""
+        """The file. Under the current digest it can be cached forever."""
         asset = self.files[name]
         headers = [
             (b"cache-control", (FOR_GOOD if digest == self.digest else FOR_A_MINUTE).encode()),
@@ -68,7 +68,7 @@ class Assets:
 
 
 def _script(text: str) -> str:
-    """Without indentation and comments that have a line of their own; minifiers misread template literals.
+    """Strip indentation and whole-line comments; minifiers misread template literals.
 
     So no template literal of ours may go over several lines.
     """

@@ -112,7 +112,7 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def expected_amount(request: Request) -> int | None:
-    """What the tickets have to come to: X-Expected-Amount, in minor units. Raises BadHeader."""
+    """The expected amount: X-Expected-Amount, in minor units. Raises BadHeader."""
     value = request.headers.get(b"x-expected-amount")
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""A cache for a moment: many ask the same, one reads."""
+"""A short-lived cache: many ask the same, one reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEYS_MAX = 10_000
 
 
 class TimedCache(Generic[T]):
-    """What `read` answered less than `fresh_s` ago; callers of the same time share one reading."""
+    """What `read` returned less than `fresh_s` ago; concurrent callers share one reading."""
 
     def __init__(self, fresh_s: float) -> None:
         self._fresh_s = fresh_s
@@ -22,7 +22,7 @@ class TimedCache(Generic[T]):
         self._reading = SingleFlight[str, T]()
 
     async def get(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
-        """The kept answer, or a new one. What `read` raises, all who wait for it are told."""
+        """The cached answer, or a new one. What `read` raises, all waiting callers get."""
         kept = self._found.get(key)
         if kept is not None and time.monotonic() - kept[0] < self._fresh_s:
             return kept[1]

@@ -29,12 +29,12 @@ GONE: Header = (b"x-accel-expires", b"1")
 
 
 def shared(call: str, *, published: bool = True) -> Header:
-    """The header of an answer of this call that is the same for everybody, if it is published."""
+    """The header for this call's answer, which is the same for everybody; private unless published."""
     return PUBLIC[call] if published else PRIVATE
 
 
 def has_cache_control(headers: list[Header]) -> bool:
-    """Whether an answer says itself who may keep it. Names are in lower case, as ASGI has them."""
+    """Whether an answer sets Cache-Control itself. Names are in lower case, as in ASGI."""
     for name, _ in headers:  # half of what `any` costs, on the way of each answer
         if name == CACHE_CONTROL:
             return True

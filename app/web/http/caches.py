@@ -1,4 +1,4 @@
-"""What is kept for a moment, so that a crowd that asks the same costs one reading."""
+"""What is cached for a moment, so that a crowd asking the same costs one reading."""
 
 from __future__ import annotations
 

@@ -44,13 +44,13 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
 
 
 def forwarded_scheme(scheme: str, peer: str, forwarded_proto: str, trusted: tuple[Network, ...]) -> str:
-    """The scheme the visitor used, told by a trusted proxy in X-Forwarded-Proto."""
+    """The scheme the visitor used, from a trusted proxy's X-Forwarded-Proto."""
     told = first_of(forwarded_proto).lower()
     return told if told in ("http", "https") and trusted and is_trusted_proxy(peer, trusted) else scheme
 
 
 def first_of(header: str) -> str:
-    """What the visitor themselves asked for, of a header to which each proxy on the way may have added."""
+    """The visitor's own value of a header that proxies on the way append to."""
     return header.partition(",")[0].strip()
 
 
@@ -74,7 +74,7 @@ def _throttle_key(address: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_trusted_proxy(peer: str, networks: tuple[Network, ...]) -> bool:
-    """Whether whoever connected to us is one of our proxies: there are few of them."""
+    """Whether the peer is one of our proxies; cached, since there are few."""
     found = _address(peer)
     return found is not None and _within(found, networks)
 

@@ -37,7 +37,7 @@ def cookies(request: Request, prefix: str) -> dict[str, str]:
 
 
 def cookie_name(request: Request, name: str) -> str:
-    """What a cookie of this name is called: with TLS by a prefix that binds it to our host.
+    """The full name of a cookie: with TLS it has the prefix that binds it to our host.
 
     Browsers take it only if it is Secure, of the path `/`, and set by this very host.
     """

@@ -14,7 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def added(headers: Headers, origins: Sequence[str], origin: bytes | None) -> Headers:
-    """An answer's headers with those of CORS.
+    """An answer's headers plus those of CORS.
 
     `Vary` always, so that a cache keeps the answers of two origins apart; and one of it, because nginx before
     1.23 heeds the last alone.
@@ -37,7 +37,7 @@ def added(headers: Headers, origins: Sequence[str], origin: bytes | None) -> Hea
 
 
 def preflight(methods: str) -> Headers:
-    """What the answer to a preflight has besides."""
+    """The additional headers of an answer to a preflight."""
     return [
         (b"access-control-allow-methods", methods.encode()),
         (b"access-control-allow-headers", TAKEN),

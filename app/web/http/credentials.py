@@ -124,12 +124,12 @@ def network_of(request: Request, room_id: RoomId) -> str:
 
 
 def may_identify(request: Request) -> bool:
-    """Whether there can be anything in it that says who asks; nearly everybody who joins says nothing."""
+    """Whether the request can say who asks; most newcomers send nothing that does."""
     return not request.headers.keys().isdisjoint(_SAYS_WHO)
 
 
 async def sent_place(request: Request) -> PlaceClaims | None:
-    """The place the request speaks for in the room of its path; None when it names none."""
+    """The place that the request presents for the room of its path; None if it presents none."""
     room_id = RoomId(request.params["room_id"])
     token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is not None and token.startswith(PLACE_PREFIX):
@@ -148,7 +148,7 @@ async def sent_place(request: Request) -> PlaceClaims | None:
 
 
 async def _place_of_account(request: Request, room_id: RoomId, account: Account) -> PlaceClaims:
-    """The account's place. Its cookie, when it is of the same visitor, also tells the queue number."""
+    """The account's place. A cookie of the same visitor adds the queue number."""
     visitor_id = request.app.places.account_visitor(room_id, account.subject)
     cookie = cookies(request, PLACE_COOKIE + room_id).get("")
     if cookie:
@@ -202,7 +202,7 @@ async def _booking(request: Request) -> BookingClaims:
 
 
 async def read_claims(request: Request, token: str) -> BookingClaims | Account:
-    """What a token says that is no place token: a JWT, or an API key, which only stands for staff."""
+    """What a token other than a place token says: a JWT, or an API key, which only staff have."""
     if token.startswith(api_keys.PREFIX):
         return await api_keys.read(request.app.stores, token, request.client)
     found = await request.app.keyring.read(token)
@@ -210,7 +210,7 @@ async def read_claims(request: Request, token: str) -> BookingClaims | Account:
 
 
 async def _present(request: Request, holder: Account) -> Account:
-    """The account of a token, as of a moment ago. Without Postgres, fans go on by the signature."""
+    """The account of a token, as of a moment ago. Without Postgres, fans' signatures suffice."""
 
     async def read() -> Account:
         return await accounts.with_current_role(request.app.stores, holder)

@@ -48,7 +48,7 @@ async def body_paced(timeout_s: float) -> AsyncIterator[BodyPace]:
 
 
 def too_slow(timeout_s: float) -> MalformedJson:
-    """The refusal of a body that did not come in time."""
+    """The refusal for a body that did not arrive in time."""
     return MalformedJson(
         f"The body did not arrive in time: it has {timeout_s:g} s, and more while data arrives."
     )
@@ -56,7 +56,7 @@ def too_slow(timeout_s: float) -> MalformedJson:
 
 @asynccontextmanager
 async def answered_within(seconds: float) -> AsyncIterator[None]:
-    """Bound what an answer takes of us. Raises StoreUnavailable: it is the stores that we wait for."""
+    """Bound how long an answer takes. Raises StoreUnavailable: it is the stores that are slow."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(seconds):

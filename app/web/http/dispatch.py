@@ -56,14 +56,14 @@ _count = itertools.count(1)
 
 
 def request_id_of(sent: bytes | None) -> str:
-    """The request's own X-Request-Id when it is sane, else a new one."""
+    """The request's own X-Request-Id if it is valid, else a new one."""
     if sent and _SANE.match(sent):
         return sent.decode()
     return f"{_process}-{next(_count):x}"
 
 
 def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Request:
-    """The request of an ASGI scope; headers are gone through once."""
+    """The request of an ASGI scope; reads the headers in one pass."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if scope["http_version"] not in ("1.1", "1.0") and b"cookie" in headers:
         # HTTP/2 may send each cookie as a header of its own.
@@ -91,7 +91,7 @@ def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Re
 
 
 def _combined(headers: dict[bytes, bytes], sent: Iterable[tuple[bytes, bytes]]) -> None:
-    """A credential that was sent twice is both of them, and so none: nobody is to choose which one counts."""
+    """Combine repeated headers: a credential sent twice becomes invalid, since neither may win."""
     for name in CREDENTIALS:
         values = [value for it, value in sent if it == name]
         if len(values) > 1:

@@ -86,7 +86,7 @@ class HotLane:
                 self._in_flight.end(counted)
 
     def _way(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """What answers it, here or in Quart. No coroutine of its own: each costs a crowd a microsecond."""
+        """Who answers, this lane or Quart. Not a coroutine: each would cost a microsecond per request."""
         parts = scope["path"].split("/")
         if parts[1:2] == [FILES]:
             return self._file_or_pass_on(parts[2:], scope, receive, send)
@@ -106,7 +106,7 @@ class HotLane:
         return self._pass_on(scope, receive, send)
 
     async def _queue_page(self, room_id: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """The queue page, as it was made a moment ago if it is the same for everybody who comes."""
+        """The queue page, as rendered a moment ago if it is the same for all newcomers."""
         request = request_of(self._quart.extensions["fairgate"], scope, {"room_id": room_id})
         response = self._newcomer_pages.find(request)
         if response is None:
@@ -139,7 +139,7 @@ class HotLane:
     async def _serve_bodiless(
         self, endpoint: Endpoint, params: dict[str, str], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """A call that looks at everything but the body. Browsers may always ask before they call."""
+        """Serve a call without a body, or a preflight."""
         request = request_of(self._quart.extensions["fairgate"], scope, params)
         if request.method == "OPTIONS":
             response = Response(204, b"", [(b"allow", ", ".join(METHODS).encode())])
@@ -148,7 +148,7 @@ class HotLane:
         await _send(request, response, receive, send, gates=True)
 
     async def _file(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> bool:
-        """One of our own files, if it is one: a queue page asks for ten."""
+        """One of our own files, if the path names one: a queue page loads ten."""
         if len(names) != 2:
             return False
         digest, name = names
@@ -258,7 +258,7 @@ async def _rest_of_body(
 
 
 async def _send_events(request: Request, response: Response, receive: Receive, send: Send) -> None:
-    """Event streams last, so they are counted by address: by that of the visitor, behind our proxies too."""
+    """Event streams stay open, so they are counted by the visitor's address, behind our proxies too."""
     with ExitStack() as counted:
         try:
             counted.enter_context(request.app.open_streams.one_more(request.client))

@@ -21,7 +21,7 @@ _REPLAYED = [(b"idempotent-replay", b"true")]
 async def once(
     request: Request, account: Account, body: msgspec.Struct, create: Callable[[], Awaitable[Response]]
 ) -> Response:
-    """Answer with `create`, or with what the same call was answered before.
+    """Answer with `create`, or repeat the answer to the same earlier call.
 
     Scope: the account and the path. A repeat waits for the first; a refusal is not remembered.
     Raises IdempotencyKeyReused when the key came with another body.

@@ -26,7 +26,7 @@ class InFlight:
         self._open: dict[str, int] = {}
 
     def begin(self, peer: Sequence[Any] | None) -> str:
-        """Count a request of whoever connected; for which address, "" for none. Raises RateLimited."""
+        """Count a request; the address it counts for, "" for none. Raises RateLimited."""
         if not self._most or not peer:
             return ""
         address: str = peer[0]
@@ -48,7 +48,7 @@ class InFlight:
         return True
 
     def end(self, address: str) -> None:
-        """It is over, in whatever way."""
+        """The request is over, in whatever way."""
         left = self._open[address] - 1
         if left:
             self._open[address] = left

@@ -11,7 +11,7 @@ from app.web.http.routes import Endpoint, Request
 
 
 async def check_key(endpoint: Endpoint, request: Request, who: object) -> None:
-    """Refuse what a key may not do; anybody else goes on.
+    """Refuse what an API key may not do; other credentials pass.
 
     Raises ScopeRequired, EventNotAllowed, ReservationNotFound, StoreUnavailable.
     """

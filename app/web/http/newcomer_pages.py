@@ -1,4 +1,4 @@
-"""The queue page for those who come for the first time: made by Quart once a second, sent to all of them.
+"""The queue page for newcomers: rendered by Quart once a second, sent to all of them.
 
 When a sale opens, nearly everybody who asks is a newcomer and gets the same page but for a cookie of their
 own. A page says by its record that it is such a one; the lane keeps it for as long as the room's status
@@ -30,7 +30,7 @@ Key = tuple[str, bytes | None, bool]
 
 @dataclass(frozen=True, slots=True)
 class NewcomerPage:
-    """A page as it was made, and the status document it shows."""
+    """A rendered page, and the status document it shows."""
 
     document: object
     response: Response
@@ -98,7 +98,7 @@ class Answered:
 
 
 def asks_for_json(request: Request) -> bool:
-    """Whether an app asks, and no browser: it takes JSON alone."""
+    """Whether an app asks, not a browser: it accepts only JSON."""
     return request.method == "GET" and (request.header(b"accept") or "").strip() == "application/json"
 
 

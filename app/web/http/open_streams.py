@@ -12,7 +12,7 @@ AGAIN_S = 10
 
 
 class OpenStreams:
-    """One per process. A page that is refused asks for the document now and then instead."""
+    """One per process. A refused page polls the document instead."""
 
     def __init__(self, most: int) -> None:
         self._most = most  # 0: any number

@@ -17,7 +17,7 @@ NOT_FOREIGN = ("same-origin", "none")  # `none`: the visitor's own doing, as a p
 
 
 def check_origin(request: Request) -> None:
-    """Refuse a call that changes something for a visitor whom a foreign page made send it.
+    """Refuse a change that a foreign page made a visitor's browser send.
 
     Whoever brings their credential in a header, and no cookie, speaks for nobody but themselves: a browser
     adds such a header to a foreign page's request only with our leave. Raises ForeignOrigin.
@@ -45,12 +45,12 @@ def is_foreign(request: Request, configured: Sequence[str] = ()) -> bool:
 
 
 def names_its_page(request: Request) -> bool:
-    """Whether whoever sent this says where it comes from, as every browser does of a POST."""
+    """Whether the request names its origin, as every browser's POST does."""
     return request.header(b"sec-fetch-site") is not None or request.header(b"origin") is not None
 
 
 def is_part_of_foreign_page(request: Request) -> bool:
-    """Whether a foreign page loads this as an image, a frame or the like, which is no visit of ours."""
+    """Whether a foreign page loads this as an image, frame or the like, which is no visit."""
     site = request.header(b"sec-fetch-site")
     return site in ("cross-site", "same-site") and request.header(b"sec-fetch-dest") != "document"
 

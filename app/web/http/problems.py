@@ -41,7 +41,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """What an exception that ended a request means to whoever asked."""
+    """The refusal for an exception that ended a request."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, CoalescerFull):

@@ -96,7 +96,7 @@ def _options(app: App, allow: str) -> Response:
 
 
 async def read_body(body_max: int) -> bytes:
-    """The whole body; refused while it is read, whatever length it was said to have, and if it stalls.
+    """The whole body; refused while it is read if it is too long or stalls.
 
     Every body that Quart serves is read here. Raises BodyTooLarge, MalformedJson.
     """
@@ -121,7 +121,7 @@ async def read_body(body_max: int) -> bytes:
 
 
 async def _drain() -> None:
-    """Read on for a while: a sender whose connection is cut while it sends does not hear our answer."""
+    """Read on for a while: a client cut off while it sends never sees our answer."""
     size = 0
     async for chunk in request.body:
         size += len(chunk)

@@ -22,12 +22,12 @@ _asked = itertools.count(1)
 
 
 def is_one_of_many() -> bool:
-    """Whether this request of a crowd stands for the others in the log."""
+    """Whether this request of a crowd is logged for the others."""
     return next(_asked) % ONE_IN == 0
 
 
 def is_logged(record: Record, status: int, seconds: float) -> bool:
-    """Whether a request that has a record has a line."""
+    """Whether a request with a record gets a log line."""
     if status >= 500 or seconds >= SLOW_S:
         return True
     if record.call in WATCHED:
@@ -55,5 +55,5 @@ def write(request_id: str, method: str, record: Record, status: int, seconds: fl
 
 
 def ids_of(params: Mapping[str, str]) -> dict[str, str]:
-    """Which of what an address names may stand in a line."""
+    """The parameters of a path that may be logged."""
     return {name: value[:128] for name, value in params.items() if name in IDS}

@@ -117,7 +117,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer; a stream when the body is an iterator, or an audience that the stream will be in."""
+    """One answer; a stream if the body is an iterator, or an audience that the stream joins."""
 
     status: int
     body: bytes | AsyncIterator[bytes] | Audience = b""

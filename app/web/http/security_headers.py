@@ -11,5 +11,5 @@ SECURE: Headers = [NOSNIFF, HSTS]
 
 
 def added(headers: Headers, *, secure: bool) -> Headers:
-    """An answer's headers with these; `secure`: the browser speaks TLS with us."""
+    """An answer's headers plus these; `secure`: the browser uses TLS."""
     return [*headers, *(SECURE if secure else ALWAYS)]

@@ -18,7 +18,7 @@ _spread = itertools.count(secrets.randbelow(RETRY_MAX_MS))
 
 
 def retry() -> bytes:
-    """When this stream's reader is to come again after it broke: another time than the others of a crowd.
+    """When this stream's reader should reconnect: spread, so that a crowd does not do it at once.
 
     Steps of the golden section: any few that were opened one after the other are spread over all there is.
     """

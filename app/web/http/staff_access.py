@@ -51,24 +51,24 @@ async def _admin(request: Request) -> Account:
 
 
 def events_of(account: Account | None) -> list[str] | None:
-    """The events that a list is limited to for whoever asks; None: it is not."""
+    """The events that a list is limited to for this account; None: no limit."""
     bound = account.key.events if account is not None and account.key is not None else None
     return None if bound is None else sorted(bound)
 
 
 def author(request: Request, account: Account) -> Author:
-    """Who makes the change that is asked for, as the audit log names them."""
+    """The author of a change, for the audit log."""
     return Author(subject=account.subject, role=account.role, request_id=request.request_id)
 
 
 async def is_staff_call(request: Request) -> bool:
-    """Whether a public call is made by staff, or by a key of theirs that is for what the address names."""
+    """Whether staff make a public call, or a key of theirs that covers what the path names."""
     found = await staff_asking(request)
     return found is not None and (found.key is None or found.key.is_for(request.params))
 
 
 async def staff_asking(request: Request) -> Account | None:
-    """The staff who make a public call; any other token, a good or a bad one, makes no difference."""
+    """The staff account that makes a public call; other tokens, valid or not, are ignored."""
     try:
         token = bearer(request)
         if token is None or token.startswith(PLACE_PREFIX):

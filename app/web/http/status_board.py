@@ -1,4 +1,4 @@
-"""The status board: each room's shared document, rendered once for everybody who looks at it.
+"""The status board: each room's shared document, rendered once for everybody.
 
 One Redis subscription per process tells which room changed; one status call per room and change reads it; the
 bytes go to every GET within a second and to every open stream. While Redis is unavailable the last document
@@ -43,7 +43,7 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(slots=True)
 class RenderedStatus:
-    """What the board shows of one room."""
+    """One room's document as it was last rendered."""
 
     room: Room
     status: RoomStatus
@@ -81,7 +81,7 @@ class StatusBoard:
         return shown if shown is not None and shown.fresh_until > time.monotonic() else None
 
     def peek(self, room_id: RoomId) -> bytes | None:
-        """The document, if it is fresh enough to be sent again."""
+        """The document, if it is still fresh."""
         shown = self._shown.get(room_id)
         return shown.body if shown is not None and shown.fresh_until > time.monotonic() else None
 
@@ -90,7 +90,7 @@ class StatusBoard:
         return self.peek(room_id) or (await self.current(room_id)).body
 
     async def current(self, room_id: RoomId) -> RenderedStatus:
-        """What is shown, read again if it is not fresh; without Redis up to 30 s old, and marked so."""
+        """The document, read again if it is not fresh; without Redis up to 30 s old and marked stale."""
         if (shown := self.fresh(room_id)) is not None:
             return shown
         try:
@@ -100,7 +100,7 @@ class StatusBoard:
             return self._stale(room_id)
 
     def outdated(self, room_id: RoomId) -> None:
-        """The room was changed by this process: the next reader gets the change."""
+        """Note that this process changed the room: the next reader gets the change."""
         if room_id in self._shown:
             self._shown[room_id].fresh_until = 0.0
             self._changed.add(room_id)
@@ -112,7 +112,7 @@ class StatusBoard:
             stream.send(END)
 
     async def read(self, room_id: RoomId) -> RenderedStatus:
-        """Read the room now; callers of the same time share the reading."""
+        """Read the room now; concurrent callers share the reading."""
         return await self._reading.get(room_id, lambda: self._read(room_id))
 
     def closed_at_ms(self, room_id: RoomId) -> int:
@@ -176,7 +176,7 @@ class StatusBoard:
                 self._viewers.pop(room_id, None)
 
     async def _turn(self, room_id: RoomId) -> None:
-        """Send the room's streams what is new, at most once a second, or a comment, or the end."""
+        """Send the room's streams a change, at most once a second, or a comment, or the end."""
         viewers, shown, now = self._viewers.get(room_id), self._shown.get(room_id), time.monotonic()
         if viewers is None:  # the last viewer has just left
             return
@@ -193,7 +193,7 @@ class StatusBoard:
             await _send(viewers, part(COMMENT), needed=False)
 
     def _due(self, room_id: RoomId, shown: RenderedStatus, viewers: Viewers, now: float) -> bool:
-        """Whether to read the room: by the clock, or as it changed and its streams were not told just now."""
+        """Whether to read the room: it is time, or it changed and its streams got nothing just now."""
         changed = room_id in self._changed and now >= shown.fresh_until
         return (changed and now - viewers.sent_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
 

@@ -49,7 +49,7 @@ class Stream:
         self.broken = False
 
     def send(self, message: Message, *, needed: bool = True) -> None:
-        """Send it. A slow reader gets only the newest document, and no comments."""
+        """Send a message. Slow readers get only the newest document and no comments."""
         if self._task is None:
             self._task = asyncio.create_task(self._sending(message))
             return
@@ -98,7 +98,7 @@ async def send_stream(
     timeout_s: float = SEND_TIMEOUT_S,
     request_id: str = "",
 ) -> None:
-    """Send until the stream ends, its reader has gone or takes nothing, or something goes wrong."""
+    """Send until the stream ends, its reader leaves or stops reading, or something fails."""
 
     async def sending() -> None:
         try:
@@ -122,7 +122,7 @@ async def send_stream(
 
 
 class ReaderGone(Exception):
-    """The reader of an answer left, or took nothing of it for too long."""
+    """The reader left, or read nothing for too long."""
 
 
 async def send_within(timeout_s: float, send: Send, message: Message) -> None:
