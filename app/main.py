@@ -129,6 +129,7 @@ async def _app(
 ) -> App:
     settings, secret, stores = given.settings, given.secret, queues.stores
     status_board, ended = StatusBoard(queues, stores.redis, closing), EndedSessions(stores.redis)
+    gate_rooms = GateRooms(queues, status_board, ended, Crawlers(settings.dns_servers))
     return App(
         settings=settings,
         stores=stores,
@@ -142,12 +143,12 @@ async def _app(
         keyring=await signing_keys.open_keyring(stores.postgres),
         status_board=status_board,
         gate=sessions.open_gate(queues),
-        gate_rooms=GateRooms(queues, status_board, ended, Crawlers(settings.dns_servers)),
+        gate_rooms=gate_rooms,
         ended_sessions=ended,
         sites=Sites(stores),
         connectors=Connectors(stores, Sealer(secret)),
         hidden=Hidden(stores.postgres, status_board.hide),
-        feeds=Feeds(queues, status_board, running, closing),
+        feeds=Feeds(queues, status_board, gate_rooms.counts, running, closing),
         loops=running,
         job_queue=jobs,
         throttles=Throttles(stores, settings),

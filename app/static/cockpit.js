@@ -40,7 +40,15 @@ function showFigures() {
   figure("inside", number(live.called + live.active), `${cap}, ${number(live.called)} of them called`);
   figure("free", number(live.free), `${number(live.held ?? 0)} held, ${number(live.sold ?? 0)} sold`);
   figure("workers", number(live.workers));
+  if (live.gate) showGate(live.gate);
   one('[data-alarm="workers"]').hidden = live.workers > 0;
+}
+
+function showGate(gate) {
+  for (const name of ["requests", "passed", "let_in", "queued", "bypassed", "refused"]) figure(`gate_${name}`, number(gate[name]));
+  gate.by_rule.forEach((count, i) => figure(`gate_rule_${i}`, number(count)));
+  figure("gate_other", number(gate.by_other));
+  if (gate.last_ms) figure("gate_last", `the last at ${time.format(gate.last_ms)}`);
 }
 
 function showState() {

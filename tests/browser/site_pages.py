@@ -38,6 +38,17 @@ async def new_site(page: Page, product: Product) -> None:
     await expect(page.get_by_role("alert")).to_be_visible()
 
 
+async def site_cockpit(page: Page, product: Product) -> None:
+    """With somebody waiting, and every confirmation open."""
+    at = await a_site(product, admission_rate_per_minute=0)
+    await product.staff("POST", f"/v1{at.removeprefix('/admin')}/places", {})
+    await signed_in(page, product, f"{at}?advanced=1&limit=nobody")
+    await expect(page.locator('[data-series="waiting"]')).to_have_text("1")
+    for summary in await page.locator("summary").all():
+        if await summary.is_visible():
+            await summary.click()
+
+
 async def connect_site(page: Page, product: Product) -> None:
     """By the way with the most files, and an address that cannot be."""
     await signed_in(page, product, f"{await a_site(product)}/connect?with=haproxy")
@@ -72,4 +83,4 @@ async def site_knownuser(page: Page, product: Product) -> None:
     await page.get_by_text("Remove", exact=True).click()
 
 
-SITES = [sites, new_site, connect_site, site_settings, site_preview, site_knownuser]
+SITES = [sites, new_site, site_cockpit, connect_site, site_settings, site_preview, site_knownuser]

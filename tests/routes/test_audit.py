@@ -90,7 +90,16 @@ FORMS_ELSEWHERE = {
     "sign_out_user",  # tests/routes/test_sign_in.py
     *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
     "show_preview",  # it changes nothing: tests/routes/test_gate_preview.py
-    *("make_site", "save_gate", "save_knownuser", "remove_knownuser", "push_config"),  # test_console_sites.py
+    *(
+        "let_in",
+        "start_anew",
+        "drop_room",
+        "make_site",
+        "save_gate",
+        "save_knownuser",
+        "remove_knownuser",
+        "push_config",
+    ),  # test_console_sites.py
     *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }
 CHANGES_AGAIN = {"reset_room", "advance_room"}  # a second time, too

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from app.core.model import RoomId
 from app.settings import Settings
 from tests.routes.conftest import Web, served
 from tests.routes.test_audit import rows
@@ -188,3 +189,69 @@ async def test_a_key_for_a_connector_is_shown_once(web: Web) -> None:
     assert (await sent(web, f"{path}/push", {"url": "https://shop.example/"})).status_code == 404
     told = [it["action"] for it in await rows(web, "?kind=knownuser&id=shop")]
     assert told == ["delete", "change", "create"]
+
+
+async def test_the_cockpit_of_a_site_shows_what_happens_at_its_gate(web: Web) -> None:
+    rules = [{"path_prefix": "/healthz"}, {"cookie": "staff"}]
+    await web.room("shop", target_url="https://shop.example/", bypass=rules, active_visitors_max=1)
+    waiting = await page(web, "/admin/rooms/shop/connect")
+    assert "Waiting for the first request from your site" in waiting
+    assert "none yet" in await page(web, "/admin/rooms/shop")
+    for path in ("/", "/", "/healthz", "/healthz"):
+        told = {"X-Original-URL": f"https://shop.example{path}", "Accept": "text/html"}
+        await web.get("/v1/rooms/shop/gate", headers=told)
+    assert "Your site is connected" in await page(web, "/admin/rooms/shop/connect")
+    live = await page(web, "/admin/rooms/shop")
+    shown = dict(re.findall(r'data-figure="(gate_\w+)">([^<]*)<', live))
+    expected = {"requests": "4", "passed": "0", "let_in": "1", "queued": "1", "bypassed": "2", "refused": "0"}
+    assert {name: shown[f"gate_{name}"] for name in expected} == expected
+    assert (shown["gate_rule_0"], shown["gate_rule_1"], shown["gate_other"]) == ("2", "0", "0")
+    assert "1. path begins with /healthz" in live
+    _, _, document = await web.app.feeds.now(RoomId("shop"))
+    assert document.gate
+    assert (document.gate.requests, document.gate.by_rule) == (4, [2, 0])
+    await web.event("gala")
+    assert "Requests at the gate" not in await page(web, "/admin/rooms/gala")
+
+
+async def test_visitors_are_let_in_by_hand_once_for_each_form(web: Web) -> None:
+    await web.room("shop", admission_rate_per_minute=0)
+    for _ in range(3):
+        await web.join("shop")
+    form = {"count": "2", **fields_of(await page(web, "/admin/rooms/shop"))}
+    path = "/admin/rooms/shop/advance"
+    done = await sent(web, path, form | {"count": "2"})
+    assert done.headers["location"] == "/admin/rooms/shop?advanced=2&limit="
+    again = await sent(web, path, form | {"count": "2"})
+    assert again.headers["location"] == done.headers["location"]
+    assert (await web.app.status_board.read(RoomId("shop"))).status.called == 2
+    form = fields_of(await page(web, "/admin/rooms/shop"))
+    last = await sent(web, path, form | {"count": "10"})
+    told = await page(web, last.headers["location"])
+    assert "1 visitor was called: nobody else is waiting." in told
+    assert "let 1 in by hand" in told
+    for count in ("", "0", "-1", "2,001", "all"):
+        refused = await sent(web, path, {"count": count})
+        assert (refused.status_code, "from 1 to 2,000" in refused.text) == (422, True), count
+    await web.room("later", opened=False)
+    assert (await sent(web, "/admin/rooms/later/advance", {"count": "1"})).status_code == 409
+
+
+async def test_a_room_is_reset_and_deleted_after_saying_whom_that_concerns(web: Web) -> None:
+    await web.room("shop", admission_rate_per_minute=0)
+    await web.join("shop")
+    shown = await page(web, "/admin/rooms/shop")
+    assert "<b>1</b> waiting, <b>0</b> called or inside" in shown
+    reset = await sent(web, "/admin/rooms/shop/reset", {})
+    assert "it is empty, and numbers begin at 1" in await page(web, reset.headers["location"])
+    assert (await web.join("shop"))["queue_number"] == 1
+    kept = await sent(web, "/admin/rooms/shop/delete", {})  # by a page from when it was empty
+    assert (kept.status_code, "1 wait in this room" in kept.text) == (409, True)
+    gone = await sent(web, "/admin/rooms/shop/delete", {"force": "1"})
+    assert "The room shop is deleted." in await page(web, gone.headers["location"])
+    assert (await web.get("/v1/rooms/shop")).status_code == 404
+    await web.event("gala")
+    sold = await sent(web, "/admin/rooms/gala/delete", {"force": "1"})
+    assert (sold.status_code, "delete the event" in sold.text) == (409, True)
+    told = [it["action"] for it in await rows(web, "?kind=room&id=shop")]
+    assert told[:2] == ["delete", "reset"]

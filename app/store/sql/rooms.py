@@ -99,16 +99,14 @@ _PUBLIC = (
     "(r.settings ->> 'public')::boolean "
     "AND NOT EXISTS (SELECT FROM events WHERE events.room_id = r.room_id AND NOT published)"
 )
-
-
 _OF_EVENT = "EXISTS (SELECT FROM events WHERE events.room_id = r.room_id)"
 
 
 def _where(public_only: bool, of_event: bool | None) -> str:
     """Which rooms; $1: only these, null for any."""
-    kinds = {None: "true", True: _OF_EVENT, False: f"NOT {_OF_EVENT}"}
-    only = "($1::text[] IS NULL OR r.room_id = ANY($1))"
-    return f"WHERE {kinds[of_event]} AND {only}{f' AND {_PUBLIC}' if public_only else ''}"
+    kind = {None: "true", True: _OF_EVENT, False: f"NOT {_OF_EVENT}"}[of_event]
+    public = _PUBLIC if public_only else "true"
+    return f"WHERE {kind} AND {public} AND ($1::text[] IS NULL OR r.room_id = ANY($1))"
 
 
 async def select_rooms(
@@ -125,9 +123,7 @@ async def select_rooms(
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} {_FROM} {_where(public_only, of_event)} "
         "ORDER BY r.state = 'closed', r.room_id LIMIT $2 OFFSET $3",
-        only,
-        limit,
-        offset,
+        *(only, limit, offset),
     )
     return [_row(row).room for row in rows]
 

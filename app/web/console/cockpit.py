@@ -21,7 +21,9 @@ from app.core.rules import RoomAction
 from app.store.redis.visitors import Visitor
 from app.waiting_room import control, find_visitor
 from app.web.console.cockpit_document import Cockpit, last_in_queue
-from app.web.console.frame import console_form, console_page
+from app.web.console.frame import console_form, console_page, within
+from app.web.console.gate_form import said
+from app.web.console.once import new_form
 from app.web.console.staff import Staff, signed_in
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
@@ -32,6 +34,12 @@ STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")
 NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
 SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out
 FIELDS_MAX = 20
+LIMITS = {  # why fewer were called than staff wanted
+    "nobody": "nobody else is waiting",
+    "cap": "more would exceed the maximum inside at once",
+    "tickets": "there are no more free tickets",
+    "skipped": "the others were skipped for now",
+}
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -54,13 +62,16 @@ class RoomPage(msgspec.Struct, frozen=True):
     effect: Effect | None
     find: str
     found: list[Visitor] | None
+    rules: list[str]  # the bypass rules of a site, in words
+    form: str  # the form that lets visitors in by hand: sent twice it does so once
+    done: str = ""
     problem: str = ""
 
 
 @console_page("/admin/rooms/<room_id>", section="Sales")
 async def room(request: Request, staff: Staff) -> Response:
     """One room."""
-    return await _room(request, staff, _asked(request))
+    return await room_response(request, staff, _asked(request))
 
 
 @console_page("/admin/rooms/<room_id>/effect", section="Sales")
@@ -98,12 +109,12 @@ async def step(request: Request, staff: Staff, form: dict[str, str]) -> Response
     """Open, pause, resume or close."""
     asked = next((it for it in STEPS if it == form.get("step")), None)
     if asked is None:
-        return await _room(request, staff, {}, "There is no such step.", ValidationFailed.status)
+        return await room_response(request, staff, {}, "There is no such step.", ValidationFailed.status)
     room_id = _room_id(request)
     try:
         await control.set_state(request.app.queues, room_id, asked, by=staff.by)
     except Conflict as refusal:
-        return await _room(request, staff, {}, refusal.detail, refusal.status)
+        return await room_response(request, staff, {}, refusal.detail, refusal.status)
     return _changed(request, room_id)
 
 
@@ -117,7 +128,7 @@ async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Resp
     try:
         await control.configure(request.app.queues, room_id, patch, by=staff.by)
     except ValidationFailed as refusal:
-        return await _room(request, staff, form, refusal.detail, refusal.status)
+        return await room_response(request, staff, form, refusal.detail, refusal.status)
     return _changed(request, room_id)
 
 
@@ -129,7 +140,7 @@ async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response
     try:
         await control.undo(request.app.queues, room_id, audit_id, by=staff.by)
     except Conflict as refusal:
-        return await _room(request, staff, {}, refusal.detail, refusal.status)
+        return await room_response(request, staff, {}, refusal.detail, refusal.status)
     return _changed(request, room_id)
 
 
@@ -142,9 +153,10 @@ async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -
     return redirect_to(f"/admin/rooms/{room_id}?find={visitor_id}#find")
 
 
-async def _room(
+async def room_response(
     request: Request, staff: Staff, asked: dict[str, str], problem: str = "", status: int = 200
 ) -> Response:
+    """The page, with what was asked of it or what is wrong."""
     found, live, document = await request.app.feeds.now(_room_id(request))
     word = asked.get("find", "").strip()
     values = {
@@ -153,7 +165,7 @@ async def _room(
         "message": found.settings.message,
     }
     page = RoomPage(
-        staff=staff,
+        staff=within(staff, "Sites") if found.event_id is None else staff,
         room=found,
         status=live,
         live=document,
@@ -161,9 +173,22 @@ async def _room(
         effect=_effect(found, live, asked) if any(name in asked for name in NUMBERS) else None,
         find=word,
         found=await find_visitor.find(request.app.stores, found.room_id, word) if word else None,
+        rules=[said(it) for it in found.settings.bypass] if found.event_id is None else [],
+        form=new_form(),
+        done=_done(asked),
         problem=problem,
     )
     return respond("console/room.html", page, status)
+
+
+def _done(asked: dict[str, str]) -> str:
+    """What a form of this page did, as its address says."""
+    number = typed.whole_number(asked.get("advanced", ""))
+    if number is None:
+        return "The room was reset: it is empty, and numbers begin at 1." if "reset" in asked else ""
+    called = f"{number:,} {'visitor was' if number == 1 else 'visitors were'} called"
+    why = LIMITS.get(asked.get("limit", ""), "")
+    return f"{called}: {why}." if why else f"{called}."
 
 
 def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:

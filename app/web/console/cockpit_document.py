@@ -11,6 +11,7 @@ from app.core import formatting
 from app.core.clock import to_ms
 from app.core.history import Point, last_in_queue_s
 from app.core.model import Room, RoomSettings, RoomState, RoomStatus
+from app.gate.counts import GateFigures
 from app.store.sql.audit import Entry
 from app.waiting_room.control import OPPOSITE
 
@@ -24,6 +25,24 @@ NAMES = {  # of settings, as the log of changes says them; others by their own n
     "opens_at": "opening",
     "closes_at": "closing",
     "prequeue_at": "pre-queue",
+    "target_url": "address",
+    "allowed_return_hosts": "further hosts",
+    "gate_mode": "gate",
+    "gate_fail": "if stores are unavailable",
+    "session_renews": "requests renew sessions",
+    "session_max_s": "session at most (s)",
+    "pass_ip_bound": "passes bound to networks",
+    "bypass": "bypass rules",
+    "verified_crawlers": "crawlers pass",
+    "public": "listed",
+    "theme": "look",
+}
+WORDS = {  # as the settings' form says them
+    "auto": "in a crowd",
+    "queue_all": "everybody",
+    "off": "off",
+    "closed": "visitors wait",
+    "open": "visitors pass",
 }
 DONE = {
     "create": "created",
@@ -32,6 +51,7 @@ DONE = {
     "resume": "resumed",
     "close": "closed",
     "delete": "deleted",
+    "reset": "reset",
 }
 LONG = 40  # characters of a value that are told
 
@@ -44,6 +64,20 @@ class ChangeLine(msgspec.Struct, frozen=True):
     who: str
     what: str
     undoable: bool
+
+
+class GateLine(msgspec.Struct, frozen=True):
+    """What came of requests at the gate of a site, since its room was made or reset."""
+
+    requests: int
+    passed: int  # with a valid pass
+    let_in: int  # with a new pass: no crowd, called, or back with a ticket
+    queued: int
+    bypassed: int
+    refused: int
+    by_rule: list[int]  # in the order of the room's rules
+    by_other: int  # without a rule: the gate is off or fails open, crawlers, former rules
+    last_ms: int  # 0: no request yet
 
 
 class Cockpit(msgspec.Struct, frozen=True):
@@ -66,6 +100,7 @@ class Cockpit(msgspec.Struct, frozen=True):
     now_ms: int
     points: list[Point]
     changes: list[ChangeLine]  # the newest first
+    gate: GateLine | None = None  # of a site; a sale has none
 
 
 def cockpit(
@@ -74,6 +109,7 @@ def cockpit(
     points: Sequence[Point],
     changes: list[ChangeLine],
     workers: int,
+    gate: GateFigures | None = None,
 ) -> Cockpit:
     """The document of this moment."""
     settings = room.settings
@@ -95,6 +131,23 @@ def cockpit(
         now_ms=status.now_ms,
         points=list(points),
         changes=changes,
+        gate=gate_line(gate) if gate else None,
+    )
+
+
+def gate_line(found: GateFigures) -> GateLine:
+    """What was counted, as the cockpit shows it."""
+    by_other = found.by_former_rules + sum(found.by_setting.values())
+    return GateLine(
+        requests=found.requests,
+        passed=found.passed + found.renewed,
+        let_in=found.no_crowd + found.by_turn + found.by_ticket,
+        queued=sum(found.queued.values()),
+        bypassed=sum(found.by_rule) + by_other,
+        refused=sum(found.refused.values()),
+        by_rule=found.by_rule,
+        by_other=by_other,
+        last_ms=to_ms(found.last_at) if found.last_at else 0,
     )
 
 
@@ -137,17 +190,29 @@ def _what(it: Entry) -> str:
     if it.change.action in DONE:
         return DONE[it.change.action]
     before, after = it.change.before or {}, it.change.after or {}
-    return ", ".join(
-        f"{NAMES.get(name, name)} {_value(name, before.get(name))} → {_value(name, value)}"
-        for name, value in after.items()
-    )
+    if it.change.action == "advance":
+        return f"let {formatting.number(after.get('called', 0))} in by hand"
+    return ", ".join(_changed(name, before.get(name), value) for name, value in after.items())
+
+
+def _changed(name: str, before: Any, after: Any) -> str:
+    label = NAMES.get(name, name)
+    if isinstance(before, dict) or isinstance(after, dict):
+        return f"{label} changed"
+    return f"{label} {_value(name, before)} → {_value(name, after)}"
 
 
 def _value(name: str, value: Any) -> str:
     if value is None:
         return "none"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
         return formatting.number(value)
+    if isinstance(value, list):
+        return str(len(value)) if name == "bypass" else ", ".join(map(str, value)) or "none"
+    if name in ("gate_mode", "gate_fail"):
+        return WORDS[value]
     text = str(value)
     if text == "":
         return "(empty)"

@@ -17,6 +17,7 @@ from app.core.clock import now_ms
 from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
 from app.core.history import KEPT_MAX, KEPT_MS, RATE_OVER_MS, Point, Sample, points
 from app.core.model import Room, RoomId, RoomStatus
+from app.gate.counts import GateCounts, GateFigures
 from app.loops import Loops
 from app.monitoring import history, stats
 from app.store.sql.audit import AuditFilter
@@ -40,6 +41,7 @@ class Watched:
     room: Room | None = None
     status: RoomStatus | None = None
     workers: int = 0
+    gate: GateFigures | None = None  # of a site
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     tail: list[Sample] = field(default_factory=list)  # those that the next rates are counted from
     changes: list[ChangeLine] = field(default_factory=list)
@@ -54,10 +56,16 @@ class Feeds:
     """One per process."""
 
     def __init__(
-        self, queues: Queues, status_board: StatusBoard, running: Loops, closing: asyncio.Event
+        self,
+        queues: Queues,
+        status_board: StatusBoard,
+        gate_counts: GateCounts,
+        running: Loops,
+        closing: asyncio.Event,
     ) -> None:
         self._queues = queues
         self._status_board = status_board
+        self._gate_counts = gate_counts
         self._running = running
         self._closing = closing
         self._rooms: dict[RoomId, Watched] = {}
@@ -115,6 +123,7 @@ class Feeds:
         watched.points.extend(points(watched.tail)[len(watched.tail) - len(found) :])
         watched.tail = [it for it in watched.tail if it.at_ms >= watched.tail[-1].at_ms - 2 * RATE_OVER_MS]
         watched.workers = await stats.workers(self._queues.stores.redis)
+        watched.gate = None if shown.room.event_id else await self._gate_counts.figures(shown.room)
         now = time.monotonic()
         if watched.version != shown.room.version or now - watched.changes_at > CHANGES_EVERY_S:
             wanted = AuditFilter("room", room_id)
@@ -126,5 +135,6 @@ class Feeds:
 def _document(watched: Watched, new: list[Point]) -> Cockpit:
     assert watched.room is not None
     assert watched.status is not None
-    document = cockpit(watched.room, watched.status, watched.points, watched.changes, watched.workers)
+    live = watched.points, watched.changes, watched.workers, watched.gate
+    document = cockpit(watched.room, watched.status, *live)
     return msgspec.structs.replace(document, points=new)

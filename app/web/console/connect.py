@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import msgspec
 from quart import Response
@@ -13,6 +14,7 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.gate import snippets
 from app.gate.snippets import KINDS, WAYS, File, Kind, Site, Way
 from app.waiting_room import queue
+from app.web.console.cockpit_document import GateLine, gate_line
 from app.web.console.frame import console_page
 from app.web.console.query import filters_of
 from app.web.console.staff import Staff
@@ -38,6 +40,7 @@ class ConnectPage(msgspec.Struct, frozen=True):
     form: ConnectForm
     way: Way
     files: list[tuple[File, str]]
+    seen: GateLine  # what the gate was asked so far
     public_url: str
     named: bool  # Fairgate has been told its own name
     trusts: bool  # and whose word it may believe about visitors
@@ -66,6 +69,7 @@ async def connect(request: Request, staff: Staff) -> Response:
         form=form,
         way=way,
         files=snippets.filled(way, site),
+        seen=gate_line(await request.app.gate_rooms.counts.figures(room)),
         public_url=site.public_url,
         named=bool(settings.public_url),
         trusts=bool(settings.trusted_proxies),
@@ -74,10 +78,11 @@ async def connect(request: Request, staff: Staff) -> Response:
 
 
 def _form(fields: dict[str, str], request: Request) -> ConnectForm:
-    """The two addresses: what was typed, else where Fairgate is asked now by http, and what the files say."""
-    scheme, _, here = _public_url(request).partition("://")
+    """The two addresses: what was typed, else those of the files, with the port that we serve by http."""
+    ours = urlsplit(_public_url(request))
+    usual = f"127.0.0.1:{ours.port or 80}" if ours.scheme == "http" else snippets.FAIRGATE
     values = {
-        "fairgate": fields.get("fairgate", here if scheme == "http" else snippets.FAIRGATE),
+        "fairgate": fields.get("fairgate", usual),
         "origin": fields.get("origin", snippets.ORIGIN),
     }
     problem = "must be a host name, perhaps with a port, such as 10.0.0.5:8080"

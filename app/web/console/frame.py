@@ -157,6 +157,12 @@ def _entries(section: str, role: Role) -> list[Entry]:
     return [Entry(label, href, label == section) for label, href in NAVIGATION.items() if href in declared]
 
 
+def within(staff: Staff, section: str) -> Staff:
+    """The same, for a page that turns out to belong to another section."""
+    entries = [msgspec.structs.replace(it, here=it.label == section) for it in staff.entries]
+    return msgspec.structs.replace(staff, entries=entries)
+
+
 def sign_in_form(to: str, problem: str = "", status: int = 200) -> Response:
     """The form to sign in with, and then to go on to the page `to`."""
     return respond("console/sign_in.html", SignInPage(to, problem), status)

@@ -19,6 +19,7 @@ from app.web.console import (
     rooms,
     sale,
     sign_in,
+    site_actions,
     sites,
     theme,
     users,
@@ -30,7 +31,7 @@ from app.web.console.sign_in import register_sign_in
 
 MODULES = (
     *(rooms, cockpit, sale, orders, mail, webhooks),
-    *(sites, connect, gate_settings, gate_preview, knownuser),
+    *(sites, site_actions, connect, gate_settings, gate_preview, knownuser),
     audit,
     jobs,
     *(users, keys, health, sign_in, theme),

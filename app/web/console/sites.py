@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from quart import Response
 
 from app.core import typed
 from app.core.errors import AlreadyExists, ValidationFailed
+from app.core.formats import SLUG
 from app.core.model import Room, RoomId, RoomStatus
 from app.core.seating import new_slug
 from app.core.validation_messages import validation_failed
@@ -37,6 +39,7 @@ class SitesPage(msgspec.Struct, frozen=True):
     number: int
     more: bool
     to_page: str
+    deleted: str = ""  # the name of the room that was deleted just now
 
 
 class SiteForm(msgspec.Struct, frozen=True):
@@ -67,8 +70,9 @@ async def sites(request: Request, staff: Staff) -> Response:
         queues, False, of_event=False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
     total = await room_lists.count(queues, False, of_event=False)
+    deleted = fields.get("deleted", "") if re.fullmatch(SLUG, fields.get("deleted", "")) else ""
     more, address = number * PER_PAGE < total, to_page(request, fields)
-    return respond("console/sites.html", SitesPage(staff, found, total, number, more, address))
+    return respond("console/sites.html", SitesPage(staff, found, total, number, more, address, deleted))
 
 
 @console_page("/admin/sites/new", section="Sites")

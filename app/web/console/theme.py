@@ -12,7 +12,7 @@ from app.core.errors import ValidationFailed
 from app.core.model import Room, RoomId, Theme
 from app.core.validation_messages import validation_failed
 from app.waiting_room import control, queue
-from app.web.console.frame import console_form, console_page
+from app.web.console.frame import console_form, console_page, within
 from app.web.console.staff import Staff
 from app.web.http.bodies import read_query
 from app.web.http.routes import Request
@@ -97,5 +97,6 @@ def _page(
 ) -> Response:
     query = urlencode({"accent": shown.accent, "paper": shown.paper})
     preview = f"/admin/rooms/{room.room_id}/theme/preview.css?{query}"
+    staff = within(staff, "Sites") if room.event_id is None else staff
     document = ThemePage(staff, room, shown, preview, shown == room.settings.theme, problem)
     return respond("console/theme.html", document, status)
