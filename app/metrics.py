@@ -128,6 +128,12 @@ CRAWLERS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+AUTOPILOT = Counter(
+    "fairgate_autopilot_changes",
+    "Changes of a rate by the autopilot: up, down.",
+    ["direction"],
+    registry=REGISTRY,
+)
 DELIVERIES = Counter(
     "fairgate_webhook_deliveries",
     "Webhook requests by outcome: delivered, failed (tried again), given_up.",

@@ -17,6 +17,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 ROOT = Path(__file__).parents[1]
 STARTS = {"create_task", "ensure_future", "TaskGroup", "gather", "run_coroutine_threadsafe", "shared_task"}
 NOT_LOOPS = {
+    "app/gate/prometheus.py _values": "a few queries, waited for",
     "app/demo/sale.py": "a command: it ends with its crowd, and shows what went wrong",
     "app/commands/gate.py _run": "a command: it ends with whatever breaks here",
     "app/demo/fans.py": "simulated visitors of that command",

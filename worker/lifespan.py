@@ -27,7 +27,7 @@ from app.runtime import gc_tuning
 from app.settings import Settings
 from app.store.connections import connected, is_cluster
 from app.waiting_room.queue import open_queues
-from worker import admission, channels, expiry, mail, notices, payments, processor, repair, samples
+from worker import admission, autopilot, channels, expiry, mail, notices, payments, processor, repair, samples
 from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -42,6 +42,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *mail.LOOPS,
     *channels.LOOPS,
     *samples.LOOPS,
+    *autopilot.LOOPS,
 )
 GRACE_S = 1.5  # for the batch in hand at shutdown
 

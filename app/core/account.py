@@ -19,14 +19,15 @@ class Account(Struct, frozen=True):
 
 
 class Author(Struct, frozen=True):
-    """The author of a change, for the audit log: staff with an access token, or the command line."""
+    """The author of a change, for the audit log: staff with an access token, or one of those below."""
 
     subject: str
-    role: Role | Literal["cli"]
+    role: Role | Literal["cli", "autopilot"]
     request_id: str = ""
 
 
 COMMAND_LINE = Author(subject="cli", role="cli")
+AUTOPILOT = Author(subject="autopilot", role="autopilot")
 
 
 class RegisteredAccount(Struct, frozen=True):

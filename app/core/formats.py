@@ -27,6 +27,7 @@ OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
 PATH = r"^(/[^\x00-\x20\x7f]*)?\Z"
 METHOD = r"^[A-Z]{0,20}\Z"
 TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,100}\Z"
+SERVER = r"^[A-Za-z0-9._:-]{0,64}\Z"
 SIX_DIGITS = r"^[0-9]{6}\Z"
 COLOUR = r"^(#[0-9a-f]{6})?\Z"
 PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
@@ -48,6 +49,7 @@ PATTERN_MEANS = {  # the message for a value that does not match
     PATH: "must begin with /, without spaces",
     METHOD: "must be a method in capitals, as GET",
     TOKEN: "must be the name of a header or cookie",
+    SERVER: "must be up to 64 letters, digits and . _ : -",
     SIX_DIGITS: "must be the six digits of the code",
     COLOUR: "must be a colour, as #8a1c4a",
     PICTURE: "must be a PNG, JPEG or WebP picture, as data:image/png;base64,...",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NewType
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from app.core.autopilot_settings import Autopilot
 from app.core.formats import (
     COLOUR,
     HOST,
@@ -129,6 +130,7 @@ class RoomSettings(Struct, frozen=True):
     bypass: Annotated[list[BypassRule], Meta(max_length=50)] = []  # who passes the gate without a turn
     target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
     allowed_return_hosts: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=50)] = []
+    autopilot: Autopilot | None = None  # the rate follows the shop's health; None: it is what staff set
 
 
 class Room(Struct, frozen=True):

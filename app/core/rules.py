@@ -10,6 +10,8 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Literal
 
+import msgspec
+
 from app.core.clock import to_ms
 from app.core.errors import Conflict, ValidationFailed
 from app.core.model import Event, RoomSettings, RoomState
@@ -103,6 +105,14 @@ def state_after(state: RoomState, action: RoomAction) -> RoomState:
     if after is None:
         raise Conflict(f"You cannot {action} a room that is {state}.")
     return after
+
+
+def taken_over(before: RoomSettings, after: RoomSettings) -> RoomSettings:
+    """The settings after staff changed them by hand: the autopilot leaves alone the rate that they set."""
+    on = after.autopilot
+    if on is None or before.admission_rate_per_minute == after.admission_rate_per_minute:
+        return after
+    return msgspec.structs.replace(after, autopilot=msgspec.structs.replace(on, paused=True))
 
 
 def check_times(settings: RoomSettings) -> None:

@@ -11,6 +11,7 @@ Scope = Literal[
     "rooms:read",
     "rooms:write",
     "sessions:write",
+    "origin:write",
     "events:read",
     "events:write",
     "reservations:read",

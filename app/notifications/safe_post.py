@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import httpx
 from standardwebhooks import Webhook
@@ -18,7 +19,7 @@ from standardwebhooks import Webhook
 from app.core.webhook_policy import is_public
 
 POST_TIMEOUT_S = 10.0  # the whole of it, name to answer; below the lease of a delivery
-ANSWER_MAX = 16 * 1024  # bytes read of an answer; only its status counts
+ANSWER_MAX = 16 * 1024  # bytes read of an answer; of most only the status counts
 ADDRESSES_MAX = 4  # of one name that are tried
 USER_AGENT = "Fairgate-Webhooks/1"
 
@@ -106,9 +107,23 @@ async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool
     return await _send(client, "PUT", url, body, {}, private=private)
 
 
+async def post_form(client: httpx.AsyncClient, url: str, form: Mapping[str, str], *, private: bool) -> bytes:
+    """Ask with a form. The answer, of a long one the beginning. Raises AddressRefused, NotAccepted."""
+    headers = {"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"}
+    _, answer = await _exchange(client, "POST", url, urlencode(form).encode(), headers, private=private)
+    return answer
+
+
 async def _send(
     client: httpx.AsyncClient, method: str, url: str, body: bytes, more: dict[str, str], *, private: bool
 ) -> int:
+    status, _ = await _exchange(client, method, url, body, more, private=private)
+    return status
+
+
+async def _exchange(
+    client: httpx.AsyncClient, method: str, url: str, body: bytes, more: dict[str, str], *, private: bool
+) -> tuple[int, bytes]:
     target = parse(url)
     headers = {
         "host": target.netloc.decode("ascii"),
@@ -135,7 +150,7 @@ async def _send(
                         raise
                     continue
                 try:
-                    await _read_some(answer)
+                    text = await _read_some(answer)
                 finally:
                     await answer.aclose()
                 break
@@ -145,13 +160,14 @@ async def _send(
         raise NotAccepted(f"{type(error).__name__}: {error}"[:200]) from None
     if not answer.is_success:
         raise NotAccepted(f"answered {answer.status_code}", answer.status_code)
-    return answer.status_code
+    return answer.status_code, text
 
 
-async def _read_some(answer: httpx.Response) -> None:
+async def _read_some(answer: httpx.Response) -> bytes:
     """Read what may be a short answer; whatever is long is left."""
-    size = 0
+    text = b""
     async for chunk in answer.aiter_raw():
-        size += len(chunk)
-        if size > ANSWER_MAX:
-            return
+        text += chunk
+        if len(text) > ANSWER_MAX:
+            break
+    return text[:ANSWER_MAX]

@@ -170,6 +170,16 @@ class RoomKeys:
         return self._key("advances")
 
     @property
+    def origin(self) -> str:
+        """Hash: server:NAME -> the shop's health as it said last; course, trouble: the autopilot's; TTL."""
+        return self._key("origin")
+
+    @property
+    def origin_asked(self) -> str:
+        """String: the room's Prometheus was asked a moment ago; TTL."""
+        return self._key("origin_asked")
+
+    @property
     def early_ends(self) -> str:
         """Sorted set: visitor_id number ended_ms of sessions that ended early, score = their planned end."""
         return self._key("early_ends")

@@ -14,8 +14,8 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import gating, rules, theme
-from app.core.account import Author
+from app.core import autopilot_settings, gating, rules, theme
+from app.core.account import AUTOPILOT, Author
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
 from app.core.model import EventId, Room, RoomId, RoomSettings, VisitorId
@@ -60,6 +60,7 @@ def check_settings(settings: RoomSettings) -> None:
     rules.check_times(settings)
     theme.check(settings.theme)
     gating.check_gate(settings)
+    autopilot_settings.check(settings.autopilot)
 
 
 async def create_room(
@@ -95,6 +96,7 @@ async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSet
 async def configure(queues: Queues, room_id: RoomId, patch: dict[str, Any], *, by: Author) -> Room:
     """Change settings; `patch` holds the fields that were sent, JSON values. Acts on the next tick.
 
+    Whoever sets another rate takes over from the autopilot: it pauses, unless the patch tells it otherwise.
     Raises RoomNotFound, ValidationFailed (naming the field), QueueingMethodLocked.
     """
 
@@ -106,7 +108,23 @@ def patched(room: Room, patch: dict[str, Any]) -> Room:
     settings = read_settings(msgspec.to_builtins(room.settings) | patch)
     if settings.queueing_method != room.settings.queueing_method and room.state != "scheduled":
         raise QueueingMethodLocked
+    if "autopilot" not in patch:
+        settings = rules.taken_over(room.settings, settings)
     return msgspec.structs.replace(room, settings=settings)
+
+
+async def move_rate(queues: Queues, room_id: RoomId, rate: int, *, version: int, why: str) -> bool:
+    """The autopilot's change of the rate. False: the room is of another version, so others changed it."""
+    moved = False
+
+    def changed(room: Room) -> Room:
+        nonlocal moved
+        moved = room.version == version
+        settings = msgspec.structs.replace(room.settings, admission_rate_per_minute=rate)
+        return msgspec.structs.replace(room, settings=settings) if moved else room
+
+    await _change(queues, room_id, "change", changed, AUTOPILOT, why)
+    return moved
 
 
 async def set_state(queues: Queues, room_id: RoomId, action: RoomAction, *, by: Author) -> Room:
@@ -131,13 +149,13 @@ async def set_state(queues: Queues, room_id: RoomId, action: RoomAction, *, by: 
 
 
 async def undo(queues: Queues, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
-    """Undo the room's last change: settings, a pause or its end.
+    """Undo staff's last change of the room: settings, a pause or its end.
 
     Raises RoomNotFound, and Conflict when it is not the last change any longer, or is none that can be
     undone.
     """
     with stores_answer():
-        wanted = AuditFilter("room", room_id)
+        wanted = AuditFilter("room", room_id, not_who=AUTOPILOT.subject)
         found, _ = await audit.entries(queues.stores, wanted, limit=1, offset=0)
     if not found or found[0].audit_id != audit_id:
         raise Conflict("The room has changed in the meantime; look at it again.")
@@ -193,7 +211,7 @@ async def remove(queues: Queues, room_id: RoomId, visitor_id: VisitorId, *, by: 
 
 
 async def _change(
-    queues: Queues, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author
+    queues: Queues, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author, why: str = ""
 ) -> Room:
     """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis.
 
@@ -216,7 +234,8 @@ async def _change(
                 if after.settings.bypass != before.settings.bypass:
                     kept = [gating.rule_id(it) for it in after.settings.bypass]
                     await gate_counts.fold_rules(connection, room_id, kept)
-                fields = {"before": audit_fields(before), "after": audit_fields(after)}
+                reason = {"why": why} if why else {}
+                fields = {"before": audit_fields(before), "after": audit_fields(after) | reason}
                 await audit.record(connection, by, action, Thing("room", room_id), **fields)
         if after != before:
             await push(queues.stores, room_id)

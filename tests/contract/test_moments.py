@@ -28,6 +28,8 @@ FIELDS = {  # what a body needs besides its moments
     "ticket_type_id": "late",
     "name": "Late",
     "price": 1,
+    "p95_ms": 1,
+    "error_rate": 0,
     "quantity": 1,
     "starts_at": "2030-01-01T20:00:00Z",
     "role": "operator",

@@ -104,6 +104,7 @@ KNOWN: dict[str, list[Known]] = {
     "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],
     "end_session": [Known(204, ids={"room_id": "spare", "sid": "to_end"})],
     "renew_session": [Known(200, ids={"room_id": "spare", "sid": "to_renew"})],
+    "report_origin": [Known(200, ids={"room_id": "spare"}, body={"p95_ms": 120, "error_rate": 0.0})],
     "set_knownuser": [Known(200, ids={"room_id": "spare"}, body={"customer_id": "spare-shop"})],
     "delete_knownuser": [Known(204, ids={"room_id": "to-resume"})],
     "push_knownuser": [Known(200)],

@@ -205,10 +205,6 @@ def test_what_it_says_is_in_plain_words() -> None:
             "autopilot.prometheus.p95_ms",
             {"prometheus": PrometheusSource(url="http://b", p95_ms=" ", error_rate="b")},
         ),
-        (
-            "autopilot.prometheus.in_flight",
-            {"prometheus": PrometheusSource(url="http://b", p95_ms="a", error_rate="b", in_flight="a\nb")},
-        ),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_name(field: str, changed: dict[str, object]) -> None:

@@ -12,16 +12,16 @@ import pytest
 from redis.exceptions import ResponseError
 
 from app.core.script_constants import CONSTANTS
-from app.store.redis import busy, counts, notice_stream
+from app.store.redis import busy, counts, notice_stream, origin
 from app.store.scripts import admission, by_hand, carrying, gate, loader, restoring, room, stock
 from tests.scripts import lua_names
 from tests.support.builders import KEYS, Client
 
 NAMES = sorted(path.stem for path in loader.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((loader.SCRIPTS / "include").glob("*.lua"))
-TYPED = (room, carrying, gate, admission, by_hand, restoring, stock, notice_stream, busy, counts)
+TYPED = (room, carrying, gate, admission, by_hand, restoring, stock, notice_stream, busy, counts, origin)
 # Given by the typed call itself: from its keys, or the same for every call.
-OWN = {"channel", "ended_channel", "group"}
+OWN = {"channel", "ended_channel", "group", "reading"}
 
 
 def typed(name: str) -> FunctionType:

@@ -2,7 +2,7 @@
 -- one that was made under its name since.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, outcomes
--- KEYS outcomes_before, samples, tickets, early_ends, carried, networks, renewed, turnover, advances
+-- KEYS outcomes_before, samples, tickets, early_ends, carried, networks, renewed, turnover, advances, origin
 -- ARGV generation, channel
 -- REPLY forgotten | kept
 local found = redis.call('HMGET', conf, 'generation', 'epoch')
@@ -11,6 +11,6 @@ redis.call('UNLINK',
   conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow,
   throttle, polls, wanted, stock, holds, allowance, seats, sitters,
   submissions, outcomes, outcomes_before, samples,
-  tickets, early_ends, carried, networks, renewed, turnover, advances)
+  tickets, early_ends, carried, networks, renewed, turnover, advances, origin)
 redis.call('PUBLISH', channel, 'gone')
 return { 'forgotten' }

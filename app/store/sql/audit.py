@@ -44,6 +44,7 @@ class AuditFilter(NamedTuple):
     who: str | None = None
     changed_from: datetime | None = None
     changed_to: datetime | None = None
+    not_who: str | None = None  # a subject
 
 
 async def insert_change(connection: Connection, by: Author, change: Change) -> None:
@@ -70,7 +71,8 @@ async def select_entries(
                OR subject IN ($3, (SELECT account_id FROM accounts WHERE email = lower($3))))
           AND ($4::timestamptz IS NULL OR changed_at >= $4)
           AND ($5::timestamptz IS NULL OR changed_at <= $5)
-        ORDER BY audit_id DESC LIMIT $6 OFFSET $7
+          AND ($6::text IS NULL OR subject <> $6)
+        ORDER BY audit_id DESC LIMIT $7 OFFSET $8
         """,
         *wanted,
         limit,

@@ -62,6 +62,18 @@ export interface AuditEntry {
   request_id: string;
 }
 
+/** The setting; a room without it keeps the rate that staff set. */
+export interface Autopilot {
+  floor: number;
+  ceiling: number;
+  p95_ms?: number;
+  error_rate?: number;
+  in_flight?: number | null;
+  settle_s?: number;
+  paused?: boolean;
+  prometheus?: PrometheusSource | null;
+}
+
 /** How many tickets of each type are left. */
 export interface AvailabilityDocument {
   event_id: string;
@@ -105,6 +117,28 @@ export interface CodeBody {
 /** A payment for the hold; tickets that are free need none. */
 export interface ConfirmBody {
   payment?: PaymentBody | null;
+}
+
+/** The same, after a report. */
+export interface CountedDocument {
+  room_id: string;
+  admission_rate_per_minute: number;
+  autopilot: Autopilot | null;
+  health: HealthDocument | null;
+  servers: Array<ServerDocument>;
+  last_decision: DecisionDocument | null;
+  last_change: DecisionDocument | null;
+  prometheus_trouble: string;
+  counted: boolean;
+}
+
+/** What the autopilot decided, and why. */
+export interface DecisionDocument {
+  at: string | null;
+  direction: "down" | "hold" | "up";
+  rate_from: number;
+  rate_to: number;
+  why: string;
 }
 
 /** A request as a visitor would send it to the site. Without `Accept` a browser opens a page. */
@@ -186,6 +220,14 @@ export interface GateStats {
 export interface GatewayMessage {
   type: string;
   data?: unknown;
+}
+
+/** The shop's health: p95 and errors of the worst server, requests in flight of all. */
+export interface HealthDocument {
+  p95_ms: number;
+  error_rate: number;
+  in_flight: number | null;
+  heard_at: string | null;
 }
 
 /** The whole installation. All is true for all processes together, but `this_process`. */
@@ -368,7 +410,7 @@ export interface NewKey {
   role: "admin" | "operator";
   expires_at?: string | null;
   network?: string;
-  scopes?: Array<"audit:read" | "events:read" | "events:write" | "keys:read" | "keys:write" | "reservations:read" | "reservations:write" | "rooms:read" | "rooms:write" | "sessions:write" | "stats:read" | "webhooks:read" | "webhooks:write"> | null;
+  scopes?: Array<"audit:read" | "events:read" | "events:write" | "keys:read" | "keys:write" | "origin:write" | "reservations:read" | "reservations:write" | "rooms:read" | "rooms:write" | "sessions:write" | "stats:read" | "webhooks:read" | "webhooks:write"> | null;
   events?: Array<string> | null;
 }
 
@@ -404,6 +446,7 @@ export interface NewRoom {
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
+  autopilot?: Autopilot | null;
   room_id: string;
 }
 
@@ -438,6 +481,7 @@ export interface NewRoomOfEvent {
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
+  autopilot?: Autopilot | null;
   name?: string;
   room_id?: string | null;
 }
@@ -496,6 +540,27 @@ export interface OrderDocument {
   amount: number;
   currency: string;
   created_at: string;
+}
+
+/** What is known of the shop, and what the autopilot made of it. */
+export interface OriginDocument {
+  room_id: string;
+  admission_rate_per_minute: number;
+  autopilot: Autopilot | null;
+  health: HealthDocument | null;
+  servers: Array<ServerDocument>;
+  last_decision: DecisionDocument | null;
+  last_change: DecisionDocument | null;
+  prometheus_trouble: string;
+}
+
+/** How a server of the shop is, over the last few seconds. `error_rate` is a share: 0.01 is one in 100. */
+export interface OriginReport {
+  p95_ms: number;
+  error_rate: number;
+  in_flight?: number | null;
+  server?: string;
+  at?: string | null;
 }
 
 /** What waits are told from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits. */
@@ -638,6 +703,14 @@ export interface ProcessFigures {
   answered: number;
 }
 
+/** Where the shop's health is asked for, every few seconds. Each query gives one number. */
+export interface PrometheusSource {
+  url: string;
+  p95_ms: string;
+  error_rate: string;
+  in_flight?: string;
+}
+
 /** Where the shop takes its configuration. */
 export interface PushTo {
   url: string;
@@ -757,6 +830,7 @@ export interface RoomDocument {
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
+  autopilot?: Autopilot | null;
   room_id: string;
   event_id: string | null;
   state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
@@ -818,6 +892,7 @@ export interface RoomPatch {
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
+  autopilot?: Autopilot | null;
 }
 
 /** What staff may set on a room (api.md, "Room settings"); kept as one JSON document in Postgres. */
@@ -852,6 +927,7 @@ export interface RoomSettings {
   bypass?: Array<BypassRule>;
   target_url?: string;
   allowed_return_hosts?: Array<string>;
+  autopilot?: Autopilot | null;
 }
 
 /** Counters and percentiles of one room since its opening. */
@@ -926,6 +1002,15 @@ export interface SeatsMadeDocument {
   event_id: string;
   ticket_types: Array<TicketTypeDocument>;
   seats: number;
+}
+
+/** One server's, as it said last. */
+export interface ServerDocument {
+  p95_ms: number;
+  error_rate: number;
+  in_flight: number | null;
+  heard_at: string | null;
+  server: string;
 }
 
 /** A session as it goes on. */

@@ -75,6 +75,19 @@ class AuditEntry(TypedDict):
     request_id: str
 
 
+class Autopilot(TypedDict):
+    """The setting; a room without it keeps the rate that staff set."""
+
+    floor: int
+    ceiling: int
+    p95_ms: NotRequired[int]
+    error_rate: NotRequired[float]
+    in_flight: NotRequired[int | None]
+    settle_s: NotRequired[int]
+    paused: NotRequired[bool]
+    prometheus: NotRequired[PrometheusSource | None]
+
+
 class AvailabilityDocument(TypedDict):
     """How many tickets of each type are left."""
 
@@ -124,6 +137,30 @@ class ConfirmBody(TypedDict):
     """A payment for the hold; tickets that are free need none."""
 
     payment: NotRequired[PaymentBody | None]
+
+
+class CountedDocument(TypedDict):
+    """The same, after a report."""
+
+    room_id: str
+    admission_rate_per_minute: int
+    autopilot: Autopilot | None
+    health: HealthDocument | None
+    servers: list[ServerDocument]
+    last_decision: DecisionDocument | None
+    last_change: DecisionDocument | None
+    prometheus_trouble: str
+    counted: bool
+
+
+class DecisionDocument(TypedDict):
+    """What the autopilot decided, and why."""
+
+    at: str | None
+    direction: Literal["down", "hold", "up"]
+    rate_from: int
+    rate_to: int
+    why: str
 
 
 class Described(TypedDict):
@@ -215,6 +252,15 @@ class GatewayMessage(TypedDict):
 
     type: str
     data: NotRequired[Any]
+
+
+class HealthDocument(TypedDict):
+    """The shop's health: p95 and errors of the worst server, requests in flight of all."""
+
+    p95_ms: float
+    error_rate: float
+    in_flight: int | None
+    heard_at: str | None
 
 
 class InstallationStats(TypedDict):
@@ -427,6 +473,7 @@ class NewKey(TypedDict):
                 "events:write",
                 "keys:read",
                 "keys:write",
+                "origin:write",
                 "reservations:read",
                 "reservations:write",
                 "rooms:read",
@@ -475,6 +522,7 @@ class NewRoom(TypedDict):
     bypass: NotRequired[list[BypassRule]]
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
+    autopilot: NotRequired[Autopilot | None]
     room_id: str
 
 
@@ -510,6 +558,7 @@ class NewRoomOfEvent(TypedDict):
     bypass: NotRequired[list[BypassRule]]
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
+    autopilot: NotRequired[Autopilot | None]
     name: NotRequired[str]
     room_id: NotRequired[str | None]
 
@@ -596,6 +645,30 @@ class OrderDocument(TypedDict):
     amount: int
     currency: str
     created_at: str
+
+
+class OriginDocument(TypedDict):
+    """What is known of the shop, and what the autopilot made of it."""
+
+    room_id: str
+    admission_rate_per_minute: int
+    autopilot: Autopilot | None
+    health: HealthDocument | None
+    servers: list[ServerDocument]
+    last_decision: DecisionDocument | None
+    last_change: DecisionDocument | None
+    prometheus_trouble: str
+
+
+class OriginReport(TypedDict):
+    """How a server of the shop is, over the last few seconds. `error_rate` is a share: 0.01 is one
+    in 100."""
+
+    p95_ms: float
+    error_rate: float
+    in_flight: NotRequired[int | None]
+    server: NotRequired[str]
+    at: NotRequired[str | None]
 
 
 class PaceDocument(TypedDict):
@@ -759,6 +832,15 @@ class ProcessFigures(TypedDict):
     answered: int
 
 
+class PrometheusSource(TypedDict):
+    """Where the shop's health is asked for, every few seconds. Each query gives one number."""
+
+    url: str
+    p95_ms: str
+    error_rate: str
+    in_flight: NotRequired[str]
+
+
 class PushTo(TypedDict):
     """Where the shop takes its configuration."""
 
@@ -891,6 +973,7 @@ class RoomDocument(TypedDict):
     bypass: NotRequired[list[BypassRule]]
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
+    autopilot: NotRequired[Autopilot | None]
     room_id: str
     event_id: str | None
     state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
@@ -954,6 +1037,7 @@ class RoomPatch(TypedDict):
     bypass: NotRequired[list[BypassRule]]
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
+    autopilot: NotRequired[Autopilot | None]
 
 
 class RoomSettings(TypedDict):
@@ -990,6 +1074,7 @@ class RoomSettings(TypedDict):
     bypass: NotRequired[list[BypassRule]]
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
+    autopilot: NotRequired[Autopilot | None]
 
 
 class RoomStats(TypedDict):
@@ -1071,6 +1156,16 @@ class SeatsMadeDocument(TypedDict):
     event_id: str
     ticket_types: list[TicketTypeDocument]
     seats: int
+
+
+class ServerDocument(TypedDict):
+    """One server's, as it said last."""
+
+    p95_ms: float
+    error_rate: float
+    in_flight: int | None
+    heard_at: str | None
+    server: str
 
 
 class SessionDocument(TypedDict):

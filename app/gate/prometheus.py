@@ -1,0 +1,132 @@
+"""Asks the Prometheus of a shop how the shop is, where the room's autopilot has one.
+
+Where that may be is decided as for webhooks; what it answers is a number in its range, or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+import structlog
+
+from app import loops
+from app.core.autopilot_settings import PrometheusSource
+from app.core.model import RoomId
+from app.notifications import safe_post
+from app.notifications.safe_post import AddressRefused, NotAccepted
+from app.store.keys import RoomKeys
+from app.store.redis import origin
+from app.store.redis.origin import Said
+from app.store.sql.steered import select_steered
+from app.waiting_room.autopilot import ROOMS_MAX
+from app.waiting_room.queue import Queues
+
+log = structlog.get_logger(__name__)
+
+ASK_EVERY_MS = 4_500  # a little less than the time between two decisions
+DEADLINE_S = 4.0  # of all queries of a room
+AT_ONCE = 20  # rooms
+SERVER = "prometheus"  # what it says is kept under this name
+WHY_CHARS = 200
+MOST = {"p95_ms": 3_600_000.0, "error_rate": 1.0, "in_flight": 10_000_000.0}
+
+
+class Unusable(Exception):
+    """Prometheus has not said what was asked; the message says why."""
+
+
+class _Data(msgspec.Struct, frozen=True):
+    kind: Literal["scalar", "vector"] = msgspec.field(name="resultType")
+    result: list[Any]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    status: Literal["success"]
+    data: _Data
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+async def ask_all(queues: Queues, *, private: bool) -> None:
+    """Ask for every open room whose autopilot has a Prometheus, if nobody did so a moment ago."""
+    steered = await select_steered(queues.stores.postgres, ROOMS_MAX)
+    asking = [(room_id, on.prometheus) for room_id, on in steered.items() if on.prometheus]
+
+    async def one(it: tuple[RoomId, PrometheusSource]) -> None:
+        if await origin.take_turn(queues.stores.redis, RoomKeys(it[0]), ASK_EVERY_MS):
+            await _ask(queues, *it, private=private)
+
+    await loops.each("ask_prometheus", asking, one, key=lambda it: it[0], at_once=AT_ONCE)
+
+
+async def _ask(queues: Queues, room_id: RoomId, source: PrometheusSource, *, private: bool) -> None:
+    redis, keys, why = queues.stores.redis, RoomKeys(room_id), ""
+    try:
+        said = await ask(source, private=private)
+    except Unusable as error:
+        why = str(error)[:WHY_CHARS]
+    else:
+        await origin.hear_origin(redis, keys, said, server=SERVER)
+    if await origin.note_trouble(redis, keys, why) and why:
+        log.warning("Prometheus does not say how the shop is", room_id=room_id, why=why)
+
+
+async def ask(source: PrometheusSource, *, private: bool) -> Said:
+    """How the shop is. Raises Unusable."""
+    names = [it for it in MOST if getattr(source, it)]
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            values = dict(zip(names, await _values(source, names, private=private), strict=True))
+    except TimeoutError:
+        raise Unusable(f"no answer within {DEADLINE_S:.0f} s") from None
+    in_flight = round(values["in_flight"]) if "in_flight" in values else None
+    return Said(p95_ms=values["p95_ms"], error_rate=values["error_rate"], in_flight=in_flight)
+
+
+async def _values(source: PrometheusSource, names: Sequence[str], *, private: bool) -> list[float]:
+    """All at once; the first that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_value(source, it, private=private)) for it in names]
+    except* Unusable as failed:
+        raise failed.exceptions[0] from None
+    return [it.result() for it in tasks]
+
+
+async def _value(source: PrometheusSource, name: str, *, private: bool) -> float:
+    url = f"{source.url.rstrip('/')}/api/v1/query"
+    try:
+        async with safe_post.open_client() as client:
+            answer = await safe_post.post_form(client, url, {"query": getattr(source, name)}, private=private)
+    except (AddressRefused, NotAccepted) as error:
+        raise Unusable(f"{name}: {error}") from None
+    try:
+        return read_value(answer, MOST[name])
+    except ValueError as error:
+        raise Unusable(f"{name}: {error}") from None
+
+
+def read_value(answer: bytes, most: float) -> float:
+    """The one number of an answer. Raises ValueError saying what is wrong with it."""
+    try:
+        data = _decoder.decode(answer).data
+        if data.kind == "scalar":
+            pairs = [data.result]
+        else:
+            pairs = [it["value"] for it in data.result]
+        values = [float(text) for _, text in pairs]
+    except (msgspec.DecodeError, TypeError, KeyError, ValueError):
+        raise ValueError("the answer is not that of a Prometheus server to an instant query") from None
+    if len(values) != 1:
+        raise ValueError(f"the query gives {len(values) or 'no'} series, and has to give one")
+    [value] = values
+    if math.isnan(value):
+        raise ValueError("the query gives NaN, as without any requests")
+    if not 0 <= value <= most:
+        raise ValueError(f"the query gives {value:g}, and has to give 0 to {most:,.0f}")
+    return value

@@ -1,0 +1,9 @@
+-- Writes what the autopilot has decided, unless another worker has since `expected` was read: of several that
+-- look at the same reports one decides.
+-- KEYS origin
+-- ARGV expected, course, ttl_ms:num
+-- REPLY written | overtaken
+if (redis.call('HGET', origin, 'course') or '') ~= expected then return { 'overtaken' } end
+redis.call('HSET', origin, 'course', course)
+redis.call('PEXPIRE', origin, ttl_ms)
+return { 'written' }

@@ -1,0 +1,132 @@
+"""What a shop says of its health and what the autopilot made of it: one hash a room, gone after an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from app.core.autopilot import Course, Reading
+from app.core.clock import REDIS_TIME
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.pipelining import run_together
+from app.store.scripts.loader import call
+from app.store.scripts.room import known
+
+SERVERS_MAX = 20  # of one shop
+TTL_MS = 3_600_000
+SERVER, COURSE, TROUBLE = "server:", "course", "trouble"
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What one server of the shop says."""
+
+    p95_ms: float
+    error_rate: float
+    in_flight: int | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_said = msgspec.json.Decoder(Said)
+_course = msgspec.json.Decoder(Course)
+
+
+class Origin(NamedTuple):
+    """All that is known of a shop: the last reading of each server, by name."""
+
+    readings: dict[str, Reading]
+    course: Course
+    course_text: str  # as it was read, for `steer`; "": there is none
+    trouble: str  # why Prometheus could not be asked; "": it could, or need not
+
+
+UNKNOWN = Origin({}, Course(), "", "")
+
+
+async def hear_origin(
+    redis: RedisClient,
+    keys: RoomKeys,
+    said: Said,
+    *,
+    server: str,
+    said_ms: int = 0,
+    servers_max: int = SERVERS_MAX,
+    ttl_ms: int = TTL_MS,
+    now_ms: int = REDIS_TIME,
+) -> bool:
+    """Keep what a server says. `said_ms` orders what it says; 0: as it comes. False: it is not the newest."""
+    limits = {"servers_max": servers_max, "ttl_ms": ttl_ms}
+    reply = await call(
+        redis,
+        "hear_origin",
+        keys,
+        server=server,
+        said_ms=said_ms,
+        reading=_encoder.encode(said).decode(),
+        now_ms=now_ms,
+        **limits,
+    )
+    return known(reply[0], {"counted", "older"}) == "counted"
+
+
+async def steer(
+    redis: RedisClient, keys: RoomKeys, *, expected: str, course: Course, ttl_ms: int = TTL_MS
+) -> bool:
+    """Keep what was decided. False: another worker has since `expected` was read."""
+    text = _encoder.encode(course).decode()
+    reply = await call(redis, "steer", keys, expected=expected, course=text, ttl_ms=ttl_ms)
+    return known(reply[0], {"written", "overtaken"}) == "written"
+
+
+async def look(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Origin | None]:
+    """What is known of the shops of these rooms; None for one that Redis cannot tell of."""
+    replies = await run_together(redis, [("HGETALL", it.origin) for it in rooms])
+    return [None if isinstance(it, Exception) else _origin(_pairs(it)) for it in replies]
+
+
+async def take_turn(redis: RedisClient, keys: RoomKeys, every_ms: int) -> bool:
+    """Whether it is this process that asks the room's Prometheus this time."""
+    client: Any = redis
+    return bool(await client.set(keys.origin_asked, "", nx=True, px=every_ms))
+
+
+async def note_trouble(redis: RedisClient, keys: RoomKeys, why: str) -> bool:
+    """Why Prometheus could not be asked; "": it could. Whether that is news."""
+    before, *_ = await run_together(
+        redis,
+        [
+            ("HGET", keys.origin, TROUBLE),
+            ("HSET", keys.origin, TROUBLE, why),
+            ("PEXPIRE", keys.origin, TTL_MS),
+        ],
+    )
+    return (before or "") != why
+
+
+def _pairs(reply: Any) -> dict[str, str]:
+    """A hash, as a pipeline may give it."""
+    return dict(reply) if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def _origin(fields: dict[str, str]) -> Origin:
+    text = fields.get(COURSE, "")
+    return Origin(
+        readings={
+            name.removeprefix(SERVER): _reading(value)
+            for name, value in sorted(fields.items())
+            if name.startswith(SERVER)
+        },
+        course=_course.decode(text) if text else Course(),
+        course_text=text,
+        trouble=fields.get(TROUBLE, ""),
+    )
+
+
+def _reading(value: str) -> Reading:
+    _, came_ms, text = value.split(" ", 2)
+    said = _said.decode(text)
+    return Reading(
+        at_ms=int(came_ms), p95_ms=said.p95_ms, error_rate=said.error_rate, in_flight=said.in_flight
+    )

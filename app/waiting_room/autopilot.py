@@ -1,0 +1,108 @@
+"""The autopilot at work: keeps what shops report, and moves the rates of rooms (`core/autopilot.py`)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+import structlog
+
+from app import loops, metrics
+from app.core import autopilot
+from app.core.autopilot import FRESH_MS, Health, Now
+from app.core.clock import now_ms
+from app.core.errors import RoomNotFound
+from app.core.model import Room, RoomId, RoomStatus
+from app.store.away import stores_answer
+from app.store.keys import RoomKeys
+from app.store.redis import origin
+from app.store.redis.origin import Origin, Said
+from app.store.scripts import room as room_scripts
+from app.store.sql.steered import select_steered
+from app.waiting_room import control
+from app.waiting_room.queue import Queues
+
+log = structlog.get_logger(__name__)
+
+ROOMS_MAX = 500
+
+
+class Steered(NamedTuple):
+    """A room with an autopilot, as it is now."""
+
+    room_id: RoomId
+    status: RoomStatus
+    origin: Origin
+
+
+async def report_origin(
+    queues: Queues, room_id: RoomId, said: Said, *, server: str = "", said_ms: int = 0
+) -> bool:
+    """Keep what a server of the shop says of its health. False: it has said something newer.
+
+    `said_ms` is the server's own time, if it says one: reports may come twice or late, and one that is older
+    than half a minute says nothing of now. Raises RoomNotFound, StoreUnavailable.
+    """
+    with stores_answer():
+        await queues.loaded_rooms.get(room_id)
+        if said_ms and said_ms < now_ms() - FRESH_MS:
+            return False
+        redis, keys = queues.stores.redis, RoomKeys(room_id)
+        return await origin.hear_origin(redis, keys, said, server=server, said_ms=said_ms)
+
+
+async def read_origin(queues: Queues, room_id: RoomId) -> tuple[Room, Origin, Health | None]:
+    """The room, what is known of its shop, and how that is at the moment; None: nothing was heard lately.
+
+    Raises RoomNotFound, StoreUnavailable.
+    """
+    with stores_answer():
+        room = await queues.loaded_rooms.read(room_id)
+        [found] = await origin.look(queues.stores.redis, [RoomKeys(room_id)])
+    found = found or origin.UNKNOWN
+    return room, found, autopilot.health(list(found.readings.values()), now_ms())
+
+
+async def steer_rooms(queues: Queues) -> None:
+    """The next decision in each room where it is due. Any number of workers may: one of them decides."""
+    room_ids = list(await select_steered(queues.stores.postgres, ROOMS_MAX))
+    if not room_ids:
+        return
+    redis, keys = queues.stores.redis, [RoomKeys(it) for it in room_ids]
+    statuses, origins = await room_scripts.statuses(redis, keys), await origin.look(redis, keys)
+    due = [
+        Steered(room_id, status, found)
+        for room_id, status, found in zip(room_ids, statuses, origins, strict=True)
+        if status is not None and found is not None and _is_due(status, found)
+    ]
+
+    async def one(it: Steered) -> None:
+        with suppress(RoomNotFound):  # deleted a moment ago
+            await _steer(queues, it)
+
+    await loops.each("steer_rooms", due, one, key=lambda it: it.room_id)
+
+
+def _is_due(status: RoomStatus, found: Origin) -> bool:
+    """While nobody is called anyway, the rate is left as it is."""
+    return status.state == "open" and autopilot.is_due(found.course, status.now_ms)
+
+
+async def _steer(queues: Queues, it: Steered) -> None:
+    room, status = await queues.loaded_rooms.at_version(it.room_id, it.status), it.status
+    on, rate = room.settings.autopilot, room.settings.admission_rate_per_minute
+    if on is None or on.paused:
+        return
+    now = Now(at_ms=status.now_ms, rate=rate, needed=status.waiting > 0 and not status.blocked)
+    shop = autopilot.health(list(it.origin.readings.values()), status.now_ms)
+    course = autopilot.decide(on, it.origin.course, now, shop)
+    keys, last = RoomKeys(room.room_id), course.last
+    assert last is not None
+    if not await origin.steer(queues.stores.redis, keys, expected=it.origin.course_text, course=course):
+        return
+    if last.direction != "hold" and await control.move_rate(
+        queues, room.room_id, last.rate_to, version=room.version, why=last.why
+    ):
+        metrics.AUTOPILOT.labels(last.direction).inc()
+        change = {"rate_from": last.rate_from, "rate_to": last.rate_to, "why": last.why}
+        log.info("the autopilot changed the rate", room_id=room.room_id, **change)

@@ -1,0 +1,35 @@
+"""Lets shops set the pace of their rooms."""
+
+from __future__ import annotations
+
+from app.gate import prometheus
+from app.waiting_room import autopilot, queue
+from worker.context import WorkerContext
+from worker.timing import repeat
+
+LOOK_EVERY_S = 1.0
+
+
+async def steer_rooms(ctx: WorkerContext) -> None:
+    """Decide on the rate of every room with an autopilot when it is time to, until the worker stops."""
+    queues = queue.open_queues(ctx.stores, ctx.settings)
+
+    async def once() -> bool:
+        await autopilot.steer_rooms(queues)
+        return False
+
+    await repeat(ctx.stopping, "steer_rooms", once, LOOK_EVERY_S)
+
+
+async def ask_prometheus(ctx: WorkerContext) -> None:
+    """Ask how shops are, where a Prometheus knows it, until the worker stops."""
+    queues = queue.open_queues(ctx.stores, ctx.settings)
+
+    async def once() -> bool:
+        await prometheus.ask_all(queues, private=ctx.settings.webhooks_private)
+        return False
+
+    await repeat(ctx.stopping, "ask_prometheus", once, LOOK_EVERY_S)
+
+
+LOOPS = (steer_rooms, ask_prometheus)
