@@ -40,7 +40,11 @@ PYTEST = export PYTHONDONTWRITEBYTECODE= && $(VENV)/bin/python -m compileall -q 
   export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX) && chmod 711 "$$TMPDIR" && \
   trap 'rm -rf "$$TMPDIR"' EXIT && $(VENV)/bin/python
 
+<<<<<<< HEAD
 test: install browser
+=======
+test: install browser lint $(VENV)/.charts
+>>>>>>> d98ec8d (A Helm chart, plain manifests and systemd units, checked with Helm itself, Kubernetes' schemas and systemd-analyze)
 	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint collected
 	@$(PYTEST) -m pytest -n $(PROCESSES) $(ARGS)
@@ -96,6 +100,17 @@ browser:
 	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${missing//+/ } >/dev/null; \
 	  else echo "some tests will be skipped, for want of (apt-get install):" $$missing >&2; fi
 
+# What renders and checks the Helm chart.
+$(VENV)/.charts: deploy/helm/requirements.lock $(INSTALLED)
+	@$(PIP) install --quiet --require-hashes -r deploy/helm/requirements.lock
+	@touch $@
+
+# The chart's default as plain manifests, for who has no Helm.
+.PHONY: manifests
+manifests: install $(VENV)/.charts
+	$(VENV)/bin/helm template fairgate deploy/helm/fairgate --set existingSecret=fairgate >deploy/kubernetes/fairgate.yaml
+	cp deploy/prometheus/alerts.yaml deploy/helm/fairgate/files/alerts.yaml
+
 # What the tests of the clients need from npm; no script of a package is run.
 clients/node_modules/.package-lock.json: clients/package-lock.json
 	@if command -v npm >/dev/null; then cd clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; \
@@ -131,6 +146,7 @@ lock:
 	$(LOCK) $(ARGS) --all-extras -o requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock -o docs/requirements.lock --group docs
+	$(LOCK) --constraint requirements.lock -o deploy/helm/requirements.lock --group charts
 
 # Known vulnerabilities of what is locked. Needs pip-audit (pip install pip-audit) and a network.
 audit:
