@@ -64,7 +64,9 @@ def _command(name: str) -> Any:
     module, _, attribute = COMMANDS[name].partition(":")
     found = getattr(import_module(f"app.commands.{module}"), attribute)
     if isinstance(found, typer.Typer):
-        return get_group(found)
+        group = get_group(found)
+        group.name = name  # the reference names it by this
+        return group
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(name)(found)
     return get_command(alone)

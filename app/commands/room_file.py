@@ -42,13 +42,11 @@ def export(
     async def read(stores: Stores, settings: Settings) -> dict[str, Any]:
         with stores_answer():
             found = await queue.open_queues(stores, settings).loaded_rooms.read(RoomId(room))
-        return {"room_id": room, **msgspec.to_builtins(settings_document(found.settings))}
+        return _document(room, found.settings)
 
     document = on_stores(data, read)
     in_json = as_json if file is None else file.suffix == ".json"
-    text = (
-        f"{json.dumps(document, indent=2, ensure_ascii=False)}\n" if in_json else event_file.written(document)
-    )
+    text = _json(document) if in_json else event_file.written(document)
     if file is None:
         print(text, end="")
         return
@@ -57,6 +55,18 @@ def export(
     except OSError as error:
         raise CommandFailed(f"{file} cannot be written: {error.strerror}") from None
     print(f"room {room} is in {file}")
+
+
+def _document(room: str, settings: RoomSettings) -> dict[str, Any]:
+    document = {"room_id": room, **msgspec.to_builtins(settings_document(settings))}
+    document["bypass"] = [
+        {name: value for name, value in rule.items() if value} for rule in document["bypass"]
+    ]
+    return document
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def import_(

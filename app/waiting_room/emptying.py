@@ -17,6 +17,7 @@ from app.restoring.room import rebuild_room
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.keys import DAY_MS, RoomKeys
+from app.store.redis import busy
 from app.store.redis.loaded import note_loaded, note_unloaded
 from app.store.scripts import by_hand
 from app.store.scripts import room as room_scripts
@@ -87,6 +88,7 @@ async def forget_gone(stores: Stores, room_id: RoomId | None = None) -> int:
     for gone in found:
         keys = RoomKeys(gone.room_id, now_ms() // DAY_MS)
         await note_unloaded(stores.redis, gone.room_id)
+        await busy.unmark(stores.redis, gone.room_id)
         if not await by_hand.forget_room(stores.redis, keys, generation=gone.generation):
             await note_loaded(stores.redis, gone.room_id)
         await rooms_gone.delete_gone(stores.postgres, gone)

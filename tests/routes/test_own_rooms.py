@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+from redis.asyncio import Redis
 
 from app.core.model import Role, RoomId, RoomSettings, VisitorId
 from app.settings import Settings
 from app.store.keys import RoomKeys
 from app.store.sql.rooms_gone import OF_VISITORS
 from app.waiting_room import emptying
+from tests.conftest import Servers
 from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.routes.test_gate import GATE, asked, handed_over, passed
 from tests.support.waiting import wait_until
@@ -126,6 +128,7 @@ async def test_a_room_with_visitors_is_deleted_by_force_alone(web: Web, settings
         assert code(again) == (404, "room_not_found")
         assert (await rows(web, "shop"))[0] == "delete"
         assert not await web.app.stores.redis.keys("{shop}:*")
+        assert await web.app.stores.redis.zscore("fairgate:busy", "shop") is None
         assert await web.app.stores.postgres.fetchval("SELECT count(*) FROM rooms_gone") == 0
         assert code(await web.get("/v1/rooms/shop")) == (404, "room_not_found")
         await web.room("shop", **SHOP, gate_mode="queue_all")
@@ -166,6 +169,41 @@ async def test_what_was_interrupted_is_finished(web: Web) -> None:
     assert not await redis.keys("{one}:*")
     assert (await web.get("/v1/rooms/two")).json()["state"] == "scheduled"
     assert await redis.sismember("fairgate:rooms", "two")
+
+
+async def test_while_redis_takes_no_writes_calls_say_so_and_can_be_sent_again(
+    web: Web, servers: Servers
+) -> None:
+    """It is a replica of nobody who answers. What Postgres has said by then is finished afterwards."""
+    operator, postgres = web.as_(OPERATOR), web.app.stores.postgres
+    calls = (
+        ("POST", "/v1/rooms/one/advance", {"count": 1}),
+        ("POST", "/v1/rooms/two/reset", None),
+        ("DELETE", "/v1/rooms/three?force=true", None),
+    )
+    for room_id in ("one", "two", "three"):
+        await web.room(room_id)
+        await web.post(f"/v1/rooms/{room_id}/pause", headers=operator)
+        await web.join(room_id)
+    async with Redis.from_url(servers.redis_url) as redis:
+        await redis.execute_command("REPLICAOF", "127.0.0.1", 1)
+        try:
+            for method, path, body in calls:
+                told = await web.send(method, path, json=body, headers=operator)
+                assert code(told) == (503, "store_unavailable"), path
+                assert int(told.headers["retry-after"]) >= 1
+        finally:
+            await redis.execute_command("REPLICAOF", "NO", "ONE")
+    assert await rows(web, "one") == ["pause", "open", "create"], "nobody was called, and nothing says so"
+    assert (await web.get("/v1/rooms/one")).json()["called"] == 0
+    for method, path, body in calls:
+        answer = await web.send(method, path, json=body, headers=operator)
+        assert answer.status_code in (200, 204), answer.text
+    assert (await web.get("/v1/rooms/one")).json()["called"] == 1
+    assert (await web.get("/v1/rooms/two")).json()["waiting"] == 0
+    assert code(await web.get("/v1/rooms/three")) == (404, "room_not_found")
+    assert not await web.app.stores.redis.keys("{three}:*")
+    assert await postgres.fetchval("SELECT count(*) FROM rooms_gone") == 0
 
 
 async def test_a_reset_room_begins_anew_with_its_settings(web: Web, settings: Settings) -> None:

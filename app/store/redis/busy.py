@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 from app.core.clock import REDIS_TIME
 from app.core.model import RoomId
@@ -49,6 +50,12 @@ async def busy_rooms(
     """The rooms that were busy recently, latest first."""
     found = await call(redis, "busy_rooms", keys, within_ms=within_ms, limit=limit, now_ms=now_ms)
     return [RoomId(it) for it in found]
+
+
+async def unmark(redis: RedisClient, room_id: RoomId) -> None:
+    """The room is gone; one that is made under its name is marked by its first visitor."""
+    client: Any = redis
+    await client.zrem(KEYS.busy, room_id)
 
 
 class BusyMarks:
