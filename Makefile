@@ -40,11 +40,7 @@ PYTEST = export PYTHONDONTWRITEBYTECODE= && $(VENV)/bin/python -m compileall -q 
   export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX) && chmod 711 "$$TMPDIR" && \
   trap 'rm -rf "$$TMPDIR"' EXIT && $(VENV)/bin/python
 
-<<<<<<< HEAD
-test: install browser
-=======
-test: install browser lint $(VENV)/.charts
->>>>>>> d98ec8d (A Helm chart, plain manifests and systemd units, checked with Helm itself, Kubernetes' schemas and systemd-analyze)
+test: install browser $(VENV)/.charts
 	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint collected
 	@$(PYTEST) -m pytest -n $(PROCESSES) $(ARGS)
