@@ -14,7 +14,7 @@ from app.store.sql.audit import AuditFilter, Change, Entry, Fields
 
 
 class Thing(NamedTuple):
-    """What was changed. The id of something inside another has both: `gala/floor`."""
+    """What was changed. Nested ids have both parts: `gala/floor`."""
 
     kind: str
     id: str

@@ -1,4 +1,4 @@
-"""The command line. Every failure is one line on stderr; exit code 1: failed, 2: asked in the wrong way."""
+"""The command line. Every failure is one line on stderr; exit code 1: failed, 2: wrong usage."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
 
 
 class LazyGroup(TyperGroup):
-    """Loads a command when it is asked for: every process of ours runs one, and all of them load slowly."""
+    """Loads commands on demand: every Fairgate process runs one, and loading all of them is slow."""
 
     def list_commands(self, _ctx: object) -> list[str]:
         """Their names, in the order of the help."""

@@ -26,7 +26,7 @@ SAMPLES = (1, *range(200), 1_000_000)  # among these each plural form of each la
 
 
 def choose(wanted: Iterable[str]) -> str:
-    """The first of these tags (as `pt-BR`, best first) that there is a catalogue for; else English."""
+    """The first of these tags (such as `pt-BR`, best first) that has a catalogue; else English."""
     primary = (tag.partition("-")[0].lower() for tag in wanted)
     return next((it for it in primary if it in LANGUAGES), ENGLISH)
 

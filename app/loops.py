@@ -37,7 +37,7 @@ AWAY: tuple[type[Exception], ...] = (*STORE_AWAY, StoreUnavailable)  # as the dr
 
 
 class Trouble(NamedTuple):
-    """A loop that breaks again and again."""
+    """A loop that keeps breaking."""
 
     loop: str
     of: str  # the room or other thing it is for; "" when it is for the whole process
@@ -79,7 +79,7 @@ class Loops:
         return ", ".join(sorted(it.loop for it in self.troubles() if not it.of))
 
     def troubles(self) -> list[Trouble]:
-        """Those that cannot be kept running at the moment."""
+        """The loops that cannot be kept running at the moment."""
         now = time.monotonic()
         return [
             Trouble(it.name, it.of, it.why)
@@ -89,7 +89,7 @@ class Loops:
 
 
 async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel these and wait until they are over."""
+    """Cancel these tasks and wait until they have ended."""
     ending = list(tasks)
     for task in ending:
         task.cancel()

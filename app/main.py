@@ -58,7 +58,7 @@ from app.web.pages.visitor_pages import register_pages
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is there before the stores are: an app that lacks any of it does not start."""
+    """What exists before the stores are opened; an app that lacks any of it does not start."""
 
     settings: Settings
     secret: bytes

@@ -226,7 +226,7 @@ def reserved(outcome: str, count: int = 1) -> None:
 
 
 class InstallationTotals:
-    """Adds what this process counts to the sums of all processes in Redis, which outlive it.
+    """Adds what this process counts to the sums of all processes in Redis, which outlive the process.
 
     A process that is killed takes the last second with it, and an answer that is lost may count twice: these
     are figures to look at. What must be true is counted where it is decided.

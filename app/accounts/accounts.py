@@ -118,7 +118,7 @@ async def appoint(
 
 
 async def with_current_role(stores: Stores, holder: Account) -> Account:
-    """The account of a token, with the account's present role if that is lower.
+    """The account of a token, with its current role if that is lower.
 
     A token that an account logged in for is over once it is signed out, or the account has another role or is
     gone. A subject without an account (`fairgate token`, API keys) keeps the role it came with. Raises
@@ -135,7 +135,7 @@ async def with_current_role(stores: Stores, holder: Account) -> Account:
 
 
 def new_token_of(found: RegisteredAccount) -> Account:
-    """The account, as the access token says it that it logged in for now."""
+    """The account as the access token of this login names it."""
     jti = f"{LOGGED_IN}{now_ms()}.{secrets.token_urlsafe(12)}"
     return Account(subject=found.account_id, role=found.role, jti=jti)
 
@@ -181,7 +181,7 @@ async def sign_out_everywhere(stores: Stores, account_id: str, *, by: Author) ->
 
 
 def _issued_ms(jti: str) -> int:
-    """When a token was made that an account logged in for; 0 for those from before it had that."""
+    """When the token of a login was issued; 0 for tokens from before that was recorded."""
     made = jti.removeprefix(LOGGED_IN).partition(".")[0]
     return int(made) if made.isascii() and made.isdigit() else 0
 
@@ -254,7 +254,7 @@ def new_account_id() -> str:
 async def _promote(
     connection: Connection, new: NewAccount, role: Role, password_hash: str, by: Author
 ) -> tuple[RegisteredAccount, Role]:
-    """Give the account with this e-mail role, name and password; and the role it had before."""
+    """Give the account with this e-mail a role, name and password; the role it had before."""
     before = await accounts.lock_by_email(connection, normalised(new.email))
     assert before is not None
     after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)

@@ -34,7 +34,7 @@ NO_KEY = "There is no such API key."
 
 
 class KeyTerms(NamedTuple):
-    """What a key is for, and what it may do at most; None and "" leave a side open."""
+    """What a key is for and its limits; None and "" mean no limit."""
 
     name: str
     role: KeyRole
@@ -106,7 +106,7 @@ async def read(stores: Stores, key: str, client: str) -> Account:
 
 
 def _allowed(chain: Sequence[KeyRow]) -> Account:
-    """Whom a key speaks for: with the least of what it, the keys it was made by and their maker may do."""
+    """The account a key acts for, limited to what the key, its creators' keys and account may all do."""
     role: Role = min((it.role for it in chain), key=_RANKS.index)
     if (maker := chain[-1].maker_role) is not None:
         role = min(role, maker, key=_RANKS.index)

@@ -49,13 +49,13 @@ async def of_account(stores: Stores, subject: str) -> list[SignIn]:
 
 
 async def end(stores: Stores, subject: str, sign_in_id: str) -> None:
-    """Sign one browser of this account out; nothing when it is not there."""
+    """Sign one browser of this account out; does nothing if it is not signed in."""
     with stores_answer():
         await sign_ins.delete(stores.postgres, subject, sign_in_id)
 
 
 async def end_all(stores: Stores, subject: str, but: str = "") -> None:
-    """Sign all browsers of this account out, but the one of this sign_in_id."""
+    """Sign all browsers of this account out except the one with this sign_in_id."""
     with stores_answer():
         await sign_ins.delete_of(stores.postgres, subject, but)
 

@@ -37,13 +37,13 @@ async def request_link(
 
 
 async def is_valid(stores: Stores, token: str) -> bool:
-    """Whether a link would be taken. Raises StoreUnavailable."""
+    """Whether a link is still valid. Raises StoreUnavailable."""
     with stores_answer():
         return len(token) <= TOKEN_MAX and await password_resets.is_valid(stores.postgres, digest(token))
 
 
 async def reset(stores: Stores, passwords: Passwords, token: str, new: str, request_id: str) -> None:
-    """Give the account of a link another password, once; all its sign-ins and access tokens end.
+    """Set a new password for the account of a link, once; ends its sign-ins and access tokens.
 
     Raises CredentialInvalid, ValidationFailed (`new_password`), BacklogFull, StoreUnavailable.
     """
@@ -66,7 +66,7 @@ async def reset(stores: Stores, passwords: Passwords, token: str, new: str, requ
 async def set_password(
     stores: Stores, passwords: Passwords, email: str, new: str, *, by: Author
 ) -> RegisteredAccount:
-    """Give the account with this e-mail another password. Raises NotFound, ValidationFailed."""
+    """Set a new password for the account with this e-mail. Raises NotFound, ValidationFailed."""
     refuse_common(new)
     with stores_answer():
         password_hash = await passwords.hash(new)

@@ -49,7 +49,7 @@ class Passwords:
             return await asyncio.to_thread(self._hasher.hash, _one_spelling(password))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Whether it is the password. None, for an account that is not there, costs the same and is False.
+        """Whether it is the password. None, for an account that does not exist, takes as long and is False.
 
         Raises BacklogFull.
         """
@@ -63,7 +63,7 @@ class Passwords:
                 return False
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether it was made with other parameters than those of today."""
+        """Whether it was made with other parameters than the current ones."""
         return self._hasher.check_needs_rehash(password_hash)
 
     @asynccontextmanager

@@ -33,7 +33,7 @@ class Keyring:
         self.signer.replace_keys(await signing_keys.load_keys(self._postgres))
 
     async def keep_fresh(self) -> None:
-        """Refresh for ever; while Postgres is unavailable the keys at hand stay."""
+        """Refresh forever; while Postgres is unavailable the loaded keys stay."""
         while True:
             await asyncio.sleep(REFRESH_S)
             try:
@@ -42,7 +42,7 @@ class Keyring:
                 continue
 
     async def read(self, token: str) -> BookingClaims | Account:
-        """What a JWT says. One with an unknown key is given one more look at the keys in Postgres."""
+        """What a JWT says. For an unknown key, Postgres is asked once more."""
         try:
             return self.signer.read_any(token, int(time.time()))
         except UnknownKey as unknown:

@@ -65,5 +65,5 @@ async def import_event(
 def _written_fields(
     definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
 ) -> dict[str, Any]:
-    """The fields that can be changed, of those that were written."""
+    """The changeable fields among those that were written."""
     return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in written}

@@ -134,7 +134,7 @@ async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
 async def _existing(
     stores: Stores, event_id: EventId, select: Callable[[Queries, EventId], Awaitable[T | None]]
 ) -> T:
-    """What `select` finds of an event; a made-up one is looked up once. Raises EventNotFound."""
+    """What `select` finds for an event; made-up ids are looked up once. Raises EventNotFound."""
     if stores.absent.has("event", event_id):
         raise EventNotFound
     begun = stores.absent.begin()

@@ -18,7 +18,7 @@ REFRESH_S = 1.0
 
 
 class Hidden:
-    """One per process; `on_hidden` is told of rooms that were seen until now."""
+    """One per process; `on_hidden` is called for rooms that have just become hidden."""
 
     def __init__(self, postgres: Postgres, on_hidden: Callable[[RoomId], None]) -> None:
         self._postgres = postgres
@@ -27,7 +27,7 @@ class Hidden:
         self._events: frozenset[str] = frozenset()
 
     def what(self, params: Mapping[str, str]) -> type[Refusal] | None:
-        """What is said to be missing of the things an address names; None: all of it may be shown."""
+        """The refusal for what a path names and is hidden; None if all of it may be shown."""
         if not self._events:
             return None
         if params.get("room_id") in self._rooms:
@@ -35,7 +35,7 @@ class Hidden:
         return EventNotFound if params.get("event_id") in self._events else None
 
     async def refresh(self) -> None:
-        """Read it again. Postgres that is away is for the next reading."""
+        """Read it again. While Postgres is unavailable, the next reading catches up."""
         try:
             found = await events.select_unpublished(self._postgres)
         except POSTGRES_AWAY:
@@ -47,7 +47,7 @@ class Hidden:
             self._on_hidden(RoomId(room_id))
 
     async def keep(self) -> None:
-        """Refresh for ever."""
+        """Refresh forever."""
         while True:
             await asyncio.sleep(REFRESH_S)
             await self.refresh()

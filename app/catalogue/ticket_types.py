@@ -73,7 +73,7 @@ async def insert_section(
 async def upsert_section(
     connection: Connection, event_id: EventId, section: Section, terms: dict[str, Any], by: Author
 ) -> None:
-    """The section, new, or with these terms, as name and price. Raises Conflict when it has other seats."""
+    """Create the section, or update its terms. Raises Conflict when it has other seats."""
     it = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
     if it is None:
         await insert_section(connection, event_id, section, by)
@@ -87,7 +87,7 @@ async def upsert_section(
 async def update(
     connection: Connection, event_id: EventId, before: TicketType, terms: dict[str, Any], by: Author
 ) -> TicketType:
-    """Other terms for a ticket type; holds that are taken keep theirs.
+    """Change a ticket type's terms; existing holds keep theirs.
 
     Raises Conflict when fewer than held and sold would be left, ValidationFailed naming the field.
     """
@@ -111,7 +111,7 @@ async def update(
 
 
 async def record_delete(connection: Connection, event_id: EventId, it: TicketType, by: Author) -> None:
-    """The audit row of a ticket type that goes with its event."""
+    """The audit row of a ticket type that is deleted with its event."""
     await audit.record(connection, by, "delete", _thing(event_id, it), before=_fields(it))
 
 
@@ -120,6 +120,6 @@ def _thing(event_id: EventId, it: TicketType) -> Thing:
 
 
 def _fields(it: TicketType) -> Fields:
-    """The audit log's fields of a ticket type: what staff set, by the names they set it by."""
+    """The audit log's fields of a ticket type, by the names of the API."""
     fields: Fields = {"name": it.name, "price": it.price, "quantity": it.total}
     return {**fields, "sale_from": it.sale_from, "sale_until": it.sale_until}

@@ -1,4 +1,4 @@
-"""A definition in a YAML or JSON file: read whole, or told line by line what is wrong with it."""
+"""A definition in a YAML or JSON file: read as a whole, or refused with every fault by line."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:
 
 
 def _duplicate_keys(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) -> Iterator[tuple[int, Keys]]:
-    """Where a key stands in a mapping that has it already: one of both would be lost."""
+    """Keys that appear twice in a mapping: one of the two would be lost."""
     if at is None or id(at) in seen:  # an alias may lead back to itself
         return
     seen |= {id(at)}

@@ -98,7 +98,7 @@ def import_(
 
 
 def _read(file: Path, name: str | None) -> dict[str, Any]:
-    """What the file says, under the name the room is to have. Raises InvalidFile, CommandFailed."""
+    """What the file says, under the room's new name. Raises InvalidFile, CommandFailed."""
 
     def errors(document: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
         if name is not None and isinstance(document, dict):

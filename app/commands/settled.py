@@ -1,4 +1,4 @@
-"""What every command begins with: the settings, and the stores of the running installation."""
+"""How every command starts: with the settings and the stores of the running installation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Data = Annotated[
 
 
 class WrongSetting(WrongUsage):
-    """A setting cannot be what it is; the message is one line that names its variable."""
+    """A setting is invalid; the message names its variable in one line."""
 
 
 class CommandFailed(CannotRun):
-    """The command could not be done; the message is one line that says what to do."""
+    """The command failed; the message says in one line what to do."""
 
 
 def settings_of(data: Path | None) -> Settings:
@@ -86,7 +86,7 @@ def with_addresses(settings: Settings) -> Settings:
 
 
 def on_stores(data: Path | None, operation: Callable[[Stores, Settings], Awaitable[T]]) -> T:
-    """Run one operation on the stores of the installation, and let go of them."""
+    """Run one operation on the stores of the installation, and close them."""
     settings = with_addresses(settings_of(data))
 
     async def connect_and_run() -> T:

@@ -99,7 +99,7 @@ def _without_password(address: str) -> str:
 
 
 def _where(url: SplitResult) -> list[str]:
-    """A server as redis-cli is told of it."""
+    """A server as arguments of redis-cli."""
     options = [
         "-h",
         url.hostname or "127.0.0.1",
@@ -150,7 +150,7 @@ def _tail(name: str, path: Path, lines: int) -> int:
 
 
 def _more(name: str, path: Path, end: int) -> int:
-    """Print what came since; a file that became shorter is read from its start."""
+    """Print what was added since; a file that became shorter is read from its start."""
     with path.open(errors="replace") as file:
         file.seek(end if path.stat().st_size >= end else 0)
         for line in file:

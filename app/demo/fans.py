@@ -36,14 +36,14 @@ class GaveUp(Exception):
 
 @dataclass
 class StatusFollower:
-    """The room's status document, as the stream last told it."""
+    """The room's status document, as last received from the stream."""
 
     serving_position: int = 0
     state: str = ""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def follow(self, client: httpx.AsyncClient, room_id: str) -> None:
-        """Read the stream for ever, over and over when it breaks."""
+        """Follow the stream forever, reconnecting when it breaks."""
         while True:
             with suppress(httpx.HTTPError):
                 async with client.stream("GET", f"/v1/rooms/{room_id}/events", timeout=None) as stream:
@@ -86,7 +86,7 @@ class Crowd:
     tally: Counter[str] = field(default_factory=Counter)
 
     async def come(self, fans: int) -> None:
-        """Let so many fans arrive, wait and buy; returns when the last one is through."""
+        """Let this many fans arrive, wait and buy; returns when the last one is done."""
         following = asyncio.create_task(self.status.follow(self.client, self.room_id))
         try:
             async with asyncio.TaskGroup() as tasks:

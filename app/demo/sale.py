@@ -85,7 +85,7 @@ def seated_concert() -> EventDefinition:
 
 
 async def run(url: str, settings: Settings, fans: int) -> None:
-    """Put the concerts on sale, print where to look, let the fans come. Ends when the last one is through."""
+    """Put the concerts on sale, print the links, and run the fans until the last one is done."""
     try:
         async with connected(settings) as stores:
             queues = queue.open_queues(stores, settings)

@@ -1,1 +1,1 @@
-"""`fairgate doctor`: what a support person would ask, answered; what is wrong, and what to do about it."""
+"""`fairgate doctor`: checks what a support engineer would ask about, and says how to fix it."""

@@ -1,4 +1,4 @@
-"""Runs every check, each with a deadline; a store that is away is a finding, too."""
+"""Runs every check, each with a deadline; an unavailable store is a finding, too."""
 
 from __future__ import annotations
 

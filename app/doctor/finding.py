@@ -10,7 +10,7 @@ State = Literal["good", "note", "wrong"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at. `note`: worth knowing; `do`: how to mend what is wrong."""
+    """The result of one check. `note`: worth knowing; `do`: how to fix what is wrong."""
 
     name: str  # redis.durable
     state: State

@@ -1,4 +1,4 @@
-"""This machine, its settings, and what is reached from here besides the stores."""
+"""This machine, its settings, and services other than the stores."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def versions(_settings: Settings) -> list[Finding]:
 
 
 async def names_of_settings(_settings: Settings) -> list[Finding]:
-    """A variable that is nearly one of ours is meant to be one."""
+    """Variables that are nearly ours, which are probably misspelt."""
     known = known_variables(Settings)
     found = []
     for name in sorted(os.environ):
@@ -48,7 +48,7 @@ async def names_of_settings(_settings: Settings) -> list[Finding]:
 
 
 async def secrets(settings: Settings) -> list[Finding]:
-    """What signs is set, and files that hold secrets are closed to others."""
+    """The signing secret is set, and files with secrets are readable by us alone."""
     found = []
     if not settings.secret.get_secret_value():
         do = "set FAIRGATE_SECRET to the output of `openssl rand -hex 32`, the same for all processes"
@@ -71,7 +71,7 @@ async def disk(settings: Settings) -> list[Finding]:
 
 
 async def open_files(_settings: Settings) -> list[Finding]:
-    """What the kernel lets a web process have: it raises its own limit as far as it may."""
+    """The limit of open files that a web process can raise its own to."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = hard == resource.RLIM_INFINITY
     says = f"a process may have {'any number of' if unlimited else f'{hard:,}'} files open"
@@ -100,7 +100,7 @@ def _somaxconn() -> int | None:
 
 
 async def public_address(settings: Settings) -> list[Finding]:
-    """Our own address as visitors see it, and whose word is taken for theirs."""
+    """Our public address, and the proxies whose word is taken for visitors' addresses."""
     url = urlsplit(settings.public_url)
     if not settings.public_url:
         says = "FAIRGATE_PUBLIC_URL is not set: our address is taken from each request"
@@ -128,14 +128,14 @@ def _proxies(settings: Settings) -> Finding:
 
 
 async def throttles(settings: Settings) -> list[Finding]:
-    """They are on outside of benchmarks."""
+    """Rate limits are on, except in benchmarks."""
     if not settings.rate_limits:
         return [wrong("rate_limits", "all throttles are off", "set FAIRGATE_RATE_LIMITS to on")]
     return [good("rate_limits", "throttles are on")]
 
 
 async def mail_server(settings: Settings) -> list[Finding]:
-    """It takes a connection and our password; nothing is sent."""
+    """The mail server accepts a connection and our password; nothing is sent."""
     address = settings.smtp_url.get_secret_value()
     if not address:
         return [note("smtp", "FAIRGATE_SMTP_URL is not set: mails are kept at /admin/mail, not sent")]
@@ -149,7 +149,7 @@ async def mail_server(settings: Settings) -> list[Finding]:
 
 
 async def payment_gateway(settings: Settings) -> list[Finding]:
-    """Which one is set up, if any."""
+    """Which payment gateway is set up, if any."""
     if settings.simulates_payments:
         says = "the payment gateway is the simulated one: every ticket is sold for nothing"
     elif settings.gateway:

@@ -1,4 +1,4 @@
-"""PostgreSQL: commits are on the disk, there are connections, the schema is ours, keys are not old."""
+"""PostgreSQL: whether commits are durable, connections suffice, the schema is current, keys are recent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ON = ("fsync", "full_page_writes")
 
 
 async def durable(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
-    """A commit that was told has to survive a crash of its machine."""
+    """An acknowledged commit must survive a crash of the machine."""
     names = [*ON, "synchronous_commit", "server_version"]
     rows = await pool.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1)", names)
     told = {row["name"]: row["setting"] for row in rows}
@@ -47,7 +47,7 @@ async def writable(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
 
 
 async def connections(pool: asyncpg.Pool, settings: Settings) -> list[Finding]:
-    """There are enough for the pools of a web process and a worker, and some are free."""
+    """There are enough connections for the pools of a web process and a worker, and some are free."""
     row = await pool.fetchrow(
         """
         SELECT count(*) FILTER (WHERE backend_type = 'client backend'),
@@ -77,7 +77,7 @@ async def connections(pool: asyncpg.Pool, settings: Settings) -> list[Finding]:
 
 
 async def clock(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
-    """Postgres' clock ends holds."""
+    """Holds end by Postgres' clock."""
     before = now_ms()
     theirs = await pool.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     return [compared("postgres.clock", "PostgreSQL", theirs, before, now_ms())]

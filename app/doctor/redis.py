@@ -59,7 +59,7 @@ def _limits(node: RedisNode, name: str) -> list[Finding]:
 
 
 async def written_to_disk(redis: RedisClient, _settings: Settings) -> list[Finding]:
-    """How often; a managed Redis may keep it to itself."""
+    """How often Redis writes to the disk; a managed one may not tell."""
     client: Any = redis
     try:
         told = await client.config_get("appendfsync")
@@ -73,7 +73,7 @@ async def written_to_disk(redis: RedisClient, _settings: Settings) -> list[Findi
 
 
 async def clock(redis: RedisClient, _settings: Settings) -> list[Finding]:
-    """Redis' clock decides when who is called; ours ends tokens."""
+    """Visitors are called by Redis' clock; tokens end by ours."""
     client: Any = redis
     before = now_ms()
     seconds, micros = await client.time()
@@ -81,7 +81,7 @@ async def clock(redis: RedisClient, _settings: Settings) -> list[Finding]:
 
 
 def compared(name: str, whose: str, theirs: int, before: int, after: int) -> Finding:
-    """A clock that was read between two looks at ours."""
+    """Compare a clock with ours, read before and after it."""
     apart = max(before - theirs, theirs - after, 0)
     if apart > CLOCK_MS:
         says = (

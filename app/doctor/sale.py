@@ -14,7 +14,7 @@ LATE_S = 30
 
 
 async def processes(stores: Stores, _settings: Settings) -> list[Finding]:
-    """There are web processes and workers, of one release, and their loops run."""
+    """Web processes and workers of one release run, and so do their loops."""
     seen = await health.check(stores)
     found = []
     for name, start, there in (
@@ -62,7 +62,7 @@ async def backlog(stores: Stores, settings: Settings) -> list[Finding]:
 
 
 async def set_aside(stores: Stores, _settings: Settings) -> list[Finding]:
-    """Nothing failed so often that it was set aside."""
+    """Nothing was set aside because it kept failing."""
     kinds = await failures.count(stores)
     if not kinds:
         return [good("set_aside", "nothing was set aside in the last month")]

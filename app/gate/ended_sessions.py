@@ -27,7 +27,7 @@ FORGET_EVERY_S = 60.0
 
 
 class EndedSessions:
-    """One per process; `keep` has to run for it to be true."""
+    """One per process; `keep` must run for it to stay current."""
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
@@ -40,11 +40,11 @@ class EndedSessions:
         self._forget_at_s = time.monotonic() + FORGET_EVERY_S
 
     def is_loaded(self, room_id: RoomId) -> bool:
-        """Whether the room's ends need not be read; nor while Redis is unavailable."""
+        """Whether the room's ended sessions are loaded, or cannot be because Redis is unavailable."""
         return room_id in self._read or time.monotonic() < self._not_before_s
 
     async def load(self, room_id: RoomId) -> None:
-        """Read the room's ends, within a moment or not at all."""
+        """Load the room's ended sessions, within a moment or not at all."""
         if len(self._asked) >= ROOMS_MAX and room_id not in self._asked:
             self._asked.clear()
             self._read.clear()
@@ -55,7 +55,7 @@ class EndedSessions:
             it.result()  # raises what is a bug of ours
 
     def of(self, room_id: RoomId, visitor_id: VisitorId) -> EarlyEnd | None:
-        """How the visitor's last session ended that ended early; None for none."""
+        """How the visitor's last session ended, if it ended early; else None."""
         return self._of.get((room_id, visitor_id))
 
     def forget(self, room_id: RoomId) -> None:
@@ -64,7 +64,7 @@ class EndedSessions:
         self._of = {key: it for key, it in self._of.items() if key[0] != room_id}
 
     async def keep(self) -> None:
-        """Receive ends, until cancelled."""
+        """Receive ended sessions until cancelled."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, message in listen(self._redis, ENDED_CHANNEL + "*"):
@@ -94,7 +94,7 @@ class EndedSessions:
             self._forget()
 
     def _forget(self) -> None:
-        """Forget those whose passes have expired; of too many the oldest, a sixteenth at once."""
+        """Forget those whose passes have expired; if there are too many, the oldest sixteenth as well."""
         self._forget_at_s = time.monotonic() + FORGET_EVERY_S
         now = now_ms()
         self._of = {key: it for key, it in self._of.items() if it.until_ms > now}

@@ -1,4 +1,4 @@
-"""Rooms that speak KnownUser v3 to a shop whose connector stays as it is: what staff set, what it asks."""
+"""Rooms that serve a shop's unchanged KnownUser v3 connector: what staff set, and what it asks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def connectors_of(connectors: Connectors, customer_id: str) -> list[Connec
 async def set_connector(
     connectors: Connectors, room_id: RoomId, settings: ConnectorSettings, secret: str, *, by: Author
 ) -> tuple[Connector, bool]:
-    """Let a room speak to a shop; whether its secret is one that was not there before, which is told once.
+    """Let a room serve a shop's connector; whether its secret is new, since new ones are shown once.
 
     Without a `secret` it keeps its own, or takes the customer's, or a new one.
     Raises RoomNotFound, StoreUnavailable.
@@ -81,7 +81,7 @@ async def set_connector(
 
 
 async def remove_connector(connectors: Connectors, room_id: RoomId, *, by: Author) -> None:
-    """Let the room speak to no shop any longer. Raises NotFound, StoreUnavailable."""
+    """Remove a room's connector settings. Raises NotFound, StoreUnavailable."""
     with stores_answer():
         async with connectors.stores.postgres.acquire() as connection, connection.transaction():
             before = await kept.delete_connector(connection, room_id)
@@ -112,7 +112,7 @@ async def push(
 
 
 async def use_enqueue_token(connectors: Connectors, room_id: RoomId, token: Enqueue) -> None:
-    """Take an enqueue token, once. Raises CredentialInvalid, StoreUnavailable."""
+    """Use an enqueue token, once. Raises CredentialInvalid, StoreUnavailable."""
     until = from_ms(token.until_ms)
     assert until is not None
     with stores_answer():
@@ -122,7 +122,7 @@ async def use_enqueue_token(connectors: Connectors, room_id: RoomId, token: Enqu
 
 
 async def cancel(gate: Gate, room_id: RoomId, visitor_id: VisitorId) -> bool:
-    """End the session that a visitor has, as the shop says when they are done; False: they have none.
+    """End a visitor's session, when the shop says that they are done; False: they have none.
 
     Whoever knows the visitor's id may: only their own browser and the shop do. Raises StoreUnavailable & Co.
     """

@@ -97,7 +97,7 @@ async def renew(
 
 
 def last_end_s(began_s: int, settings: RoomSettings) -> int:
-    """When a session that began then is over whatever happens; 0: it may go on for ever."""
+    """The latest end of a session that began then; 0: it has no limit."""
     return began_s + settings.session_max_s if settings.session_max_s else 0
 
 
@@ -149,7 +149,7 @@ async def renew_for_shop(
 
 @contextmanager
 def sessions_known() -> Iterator[None]:
-    """Turn unavailable stores, and a room whose sessions are still loading, into their refusals."""
+    """Turn errors of unavailable stores, and of sessions that are still loading, into their refusals."""
     try:
         with stores_answer():
             yield

@@ -56,7 +56,7 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
 
 
 def _check(kind: JobKind, request: JobRequest) -> None:
-    """What would touch everybody names its event; a message says something."""
+    """A job for all orders must name an event, and a message must have a text."""
     if kind != "export_orders" and not request.event_id:
         raise ValidationFailed("event", "choose the event whose orders are meant")
     if kind == "cancel_orders" and request.status not in (None, "held", "confirmed"):
@@ -81,7 +81,7 @@ async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Job], i
 
 
 async def get(stores: Stores, job_id: str) -> tuple[Job, list[Failure]]:
-    """One job, and the orders it could do nothing for. Raises NotFound."""
+    """One job, and the orders that failed. Raises NotFound."""
     with stores_answer():
         found = await jobs.select_one(stores.postgres, job_id)
         if found is None:
@@ -100,7 +100,7 @@ async def stop(stores: Stores, job_id: str, *, by: Author) -> None:
 
 
 async def open_file(stores: Stores, job_id: str) -> AsyncIterator[bytes]:
-    """The file that came of a job. Raises NotFound, Conflict before the first piece."""
+    """A job's file. Raises NotFound, and Conflict before its first piece exists."""
     job, _ = await get(stores, job_id)
     if job.kind != "export_orders":
         raise NotFound("No file comes of this job.")

@@ -32,7 +32,7 @@ Said = Literal["more", "later", "over"]  # later: there is nothing to do for a m
 
 
 class StepResult(NamedTuple):
-    """What a step came to: how many were done and failed, and what follows its commit."""
+    """The result of a step: how many were done and failed, and what to do after its commit."""
 
     said: Said
     done: int = 0
@@ -41,7 +41,7 @@ class StepResult(NamedTuple):
 
 
 class TooMany(Exception):
-    """More orders than a job can be about; the message is for who asked."""
+    """More orders than a job can process; the message is shown to staff."""
 
 
 async def step(stores: Stores, job_id: str) -> Said:
@@ -96,7 +96,7 @@ async def _export(connection: Connection, _stores: Stores, job: Job, items: list
 
 
 async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> StepResult:
-    """Those that somebody pays for or changes at this moment are tried again, after all others."""
+    """Orders that are being paid or changed right now are tried again after all others."""
     ids = _ids(items)
     before = await orders.statuses(connection, ids)
     ended = await hold_endings.cancel_many(connection, ids)

@@ -41,7 +41,7 @@ class Counts:
         self._one_by_one = asyncio.Lock()
 
     async def publish(self, redis: RedisClient) -> None:
-        """Add what was counted since the last time. What may have arrived or not is sent again unchanged."""
+        """Add what was counted since the last time. If it may not have arrived, send it again."""
         async with self._one_by_one:
             if not self._sending:
                 self._sending = {
@@ -77,7 +77,7 @@ async def publish(redis: RedisClient, process: str) -> None:
 
 
 async def read(redis: RedisClient) -> list[Metric]:
-    """What all processes have counted, this one up to now, and what the living ones measure."""
+    """What all processes have counted, this one up to now, and what live ones measure."""
     await OURS.publish(redis)
     nothing = {_field(metric, it): 0.0 for metric, it in _samples(metrics.REGISTRY)}
     found: dict[str, Metric] = {}
@@ -95,7 +95,7 @@ async def read(redis: RedisClient) -> list[Metric]:
 
 
 async def keep_published(redis: RedisClient, process: str) -> None:
-    """Publish every second, for ever, and once more at the end."""
+    """Publish every second, and a last time at the end."""
     totals, task = InstallationTotals(), asyncio.current_task()
     assert task is not None
     try:

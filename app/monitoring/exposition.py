@@ -33,7 +33,7 @@ Differences = dict[tuple[str, str], int]
 
 
 class Drift:
-    """By how many tickets an event does not add up, from one scrape to the next.
+    """By how many tickets events do not add up, from one scrape to the next.
 
     While traffic runs the two stores differ by what is on its way; a difference that was there before too, to
     the same side, is something else.
@@ -43,7 +43,7 @@ class Drift:
         self._before: dict[str, Differences] = {}
 
     def of(self, event_id: str, stock: dict[str, int], ticket_types: list[TicketType]) -> int:
-        """The tickets that are missing or too many, after this look."""
+        """The tickets that are missing or too many as of this scrape."""
         now = _differences(stock, ticket_types)
         before = self._before.get(event_id, {})
         self._before[event_id] = now
@@ -55,7 +55,7 @@ class Drift:
         return lasting
 
     def forget_others(self, event_ids: Collection[str]) -> None:
-        """Keep what was found of these, which are all that was looked at."""
+        """Forget all events but these."""
         self._before = {it: found for it, found in self._before.items() if it in event_ids}
 
 
@@ -74,7 +74,7 @@ def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Diffe
 
 
 class _Families(list[Metric]):
-    """What generate_latest takes: something that collects."""
+    """A collector for `generate_latest`."""
 
     def collect(self) -> Iterator[Metric]:
         return iter(self)

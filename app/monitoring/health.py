@@ -38,7 +38,7 @@ class Unreachable(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A web process or a worker. `alive`: it was heard of a moment ago."""
+    """A web process or a worker. `alive`: it was seen a moment ago."""
 
     name: str
     seen_ago_s: float
@@ -67,14 +67,14 @@ class Health(NamedTuple):
 
 
 async def log_store_faults(stores: Stores) -> None:
-    """Say in the log what is wrong with how the stores are set up; for the start of a process."""
+    """Log what is wrong with the stores' configuration, when a process starts."""
     with suppress(*STORE_AWAY):  # who needs it will notice
         for fault in await servers.redis_faults(stores.redis):
             log.warning("a store is configured so that it may lose data", fault=fault)
 
 
 async def check(stores: Stores) -> Health:
-    """Ask every part at once; it takes no longer than DEADLINE_S."""
+    """Check every part at the same time; takes no longer than DEADLINE_S."""
     return Health(
         *await asyncio.gather(
             _within_deadline(_processes(stores.redis, WEBS)),

@@ -25,12 +25,12 @@ LAST_WORD_S = 0.5
 
 
 def new_name() -> str:
-    """A name for this start of a process: host, pid, and something that no other start has."""
+    """A unique name for this start of a process: host, pid and random characters."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 class ThisProcess:
-    """This process; its CPU is measured from one asking to the next."""
+    """This process; its CPU is measured between calls."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -65,7 +65,7 @@ def _version() -> str:
 
 
 async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:
-    """Write this web process's heartbeat every second, for ever, and remove it at the end."""
+    """Write this web process's heartbeat every second, and remove it at the end."""
     myself, beat = ThisProcess(), None
     try:
         while True:

@@ -39,7 +39,7 @@ class Latency:
 
 
 async def take_sample(queues: Queues, latency: Latency) -> None:
-    """One sample of each busy room. Any number of workers may: a moment is kept once."""
+    """Sample each busy room. Any number of workers may do so: each moment is stored once."""
     at_ms = now_ms() // EVERY_MS * EVERY_MS
     redis = queues.stores.redis
     with stores_answer():

@@ -35,7 +35,7 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def check(stores: Stores, running: Loops) -> Readiness:
-    """Ask both stores, and whether our loops and a worker's run."""
+    """Check both stores, our loops, and whether a worker runs."""
     redis, postgres, worker, warnings = await asyncio.gather(
         _checked(_ok(servers.write_redis(stores.redis))),
         _checked(_ok(server.write_postgres(stores.postgres))),

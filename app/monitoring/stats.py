@@ -25,7 +25,7 @@ WORKER_SEEN_MS = 10_000  # a worker writes its heartbeat every second
 
 
 class RoomFigures(NamedTuple):
-    """A room with its counters, its requests nobody has settled yet, and its stock ({} without an event)."""
+    """A room with its counters, its unsettled requests, and its stock ({} without an event)."""
 
     room: Room
     status: RoomStatus
@@ -35,7 +35,7 @@ class RoomFigures(NamedTuple):
 
 
 async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
-    """The rooms that were busy in the last quarter of an hour, by room_id; of more the latest so many.
+    """The rooms that were busy in the last 15 minutes, by room_id; of more than `limit` the latest.
 
     Without one that is being restored or in trouble. Raises StoreUnavailable.
     """
@@ -69,7 +69,7 @@ async def waits_s(queues: Queues, room_id: RoomId) -> dict[str, int] | None:
 
 
 async def reservations(stores: Stores, event_id: EventId | None = None) -> ReservationCounts:
-    """The reservations of an event, or of all. Goes over all of them: not to be asked often."""
+    """The reservations of an event, or of all. Scans all of them: do not call often."""
     with stores_answer():
         return await orders.counts(stores.postgres, event_id)
 

@@ -28,7 +28,7 @@ async def keep(stores: Stores, new: NewMailbox) -> None:
 
 
 async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> None:
-    """Write to the e-mail of the account, if it has one, unless the visitor left another."""
+    """Send e-mails to the account's address, if it has one, unless the visitor left another."""
     try:
         if new.account_id is None or await mailboxes.of_visitor(stores.postgres, *new[:2]) is not None:
             return
@@ -50,19 +50,19 @@ async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> 
 
 
 async def of_link(stores: Stores, token: str) -> Mailbox | None:
-    """The address that this link confirms, None: the link is not good any longer. Raises StoreUnavailable."""
+    """The address that this link confirms; None if it is no longer valid. Raises StoreUnavailable."""
     with stores_answer():
         return await mailboxes.of_token(stores.postgres, token)
 
 
 async def confirm(stores: Stores, token: str) -> bool:
-    """Write to the address from now on; also the second time. False: the link is not good any longer."""
+    """Confirm the address; a second time, too. False: the link is no longer valid."""
     with stores_answer():
         return await mailboxes.confirm(stores.postgres, token)
 
 
 async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId, code: str) -> None:
-    """The same by the code in the mail, for who left the address. Raises ValidationFailed."""
+    """Confirm it by the code in the e-mail. Raises ValidationFailed."""
     with stores_answer():
         token = await mailboxes.token_of_code(stores.postgres, room_id, visitor_id, code)
         if token is None or not await mailboxes.confirm(stores.postgres, token):
@@ -85,7 +85,7 @@ async def claim(
     reservation_id: ReservationId,
     link: tuple[int, str],
 ) -> Reservation:
-    """The reservation of a guest belongs to this account, too, from now on; also the second time.
+    """Add a guest's reservation to this account; a second time changes nothing.
 
     `link` is the end (s) and the signature of the link that was mailed. Raises CredentialInvalid,
     WrongAccount, Conflict, StoreUnavailable.

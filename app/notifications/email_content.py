@@ -44,7 +44,7 @@ TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
 
 
 class EmailContent(NamedTuple):
-    """A mail as it was written. In the HTML the picture of the first code is `cid:ticket-1`."""
+    """A written e-mail. In the HTML the picture of the first code is `cid:ticket-1`."""
 
     subject: str
     body: str
@@ -70,11 +70,11 @@ class Ticket(NamedTuple):
 
 
 class NoLongerNeeded(Exception):
-    """There is no use in this mail any longer; the message says why."""
+    """The e-mail is no longer needed; the message says why."""
 
 
 class Writer(NamedTuple):
-    """What letters are written with: our address for links, empty when nobody knows it."""
+    """What e-mails are written with: our address for links, "" if it is unknown."""
 
     base_url: str
     signer: ClaimSigner | None
@@ -82,7 +82,7 @@ class Writer(NamedTuple):
 
 
 def open_writer(settings: Settings) -> Writer:
-    """The writer of this process. Without a secret there are no links to take a reservation over."""
+    """The writer of this process. Without a secret there are no links to add a reservation to an account."""
     secret = settings.secret.get_secret_value().encode()
     base_url = settings.public_url.rstrip("/")
     if not secret:
@@ -91,7 +91,7 @@ def open_writer(settings: Settings) -> Writer:
 
 
 def write(writer: Writer, it: Mail) -> EmailContent:
-    """The mail in words. Raises NoLongerNeeded."""
+    """Write the e-mail. Raises NoLongerNeeded."""
     _check_needed(writer, it)
     language = i18n.choose([it.locale or "", it.room_locale or ""])
     names = msgspec.json.decode(it.type_names, type=dict[str, str])
@@ -124,7 +124,7 @@ def write(writer: Writer, it: Mail) -> EmailContent:
 
 
 def _check_needed(writer: Writer, it: Mail) -> None:
-    """Raise NoLongerNeeded for a mail that is of no use any more."""
+    """Raise NoLongerNeeded for an e-mail that has become useless."""
     if it.overdue:
         raise NoLongerNeeded("It was too late to be of use.")
     if it.kind == "message" and it.message is None:
@@ -155,7 +155,7 @@ def _tickets_of(it: Mail, names: dict[str, str]) -> list[Ticket]:
 
 
 def readable_copy(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:
-    """The letter as staff may read it: not with a link by which they could take an account over."""
+    """The e-mail as staff may read it: without a link that would let them take the account over."""
     url = reset_url(writer, it)
     if not url:
         return content
@@ -164,14 +164,14 @@ def readable_copy(writer: Writer, it: Mail, content: EmailContent) -> EmailConte
 
 
 def reset_url(writer: Writer, it: Mail) -> str:
-    """The link by which an account gets a new password; empty in other mails."""
+    """The link to choose a new password; "" in other e-mails."""
     if it.kind != "reset_password" or writer.resets is None or not writer.base_url:
         return ""
     return _url(writer, f"/admin/reset-password?token={writer.resets.token(it.subject_id)}")
 
 
 def claim_url(writer: Writer, it: Mail) -> str:
-    """The link by which the mailbox's account takes over what a guest reserved; empty where there is none."""
+    """The link to add a guest's reservation to the mailbox's account; "" if there is none."""
     if not it.guest or writer.signer is None or not writer.base_url or it.reservation_id is None:
         return ""
     exp = int(it.created_at.timestamp()) + CLAIM_LINK_S

@@ -1,4 +1,4 @@
-"""The relay: from the outbox to the Redis stream, to webhook deliveries and to e-mails. Nothing is left out.
+"""The relay: from the outbox to the Redis stream, webhook deliveries and e-mails. Nothing is skipped.
 
 One worker at a time, whoever comes first; another goes on where it died. Killed between Redis and the commit,
 the same notices are added again with the same ids.
@@ -61,7 +61,7 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
 
 
 async def _repair_stream(stores: Stores, connection: Connection) -> None:
-    """A Redis that was lost, or lost its last second, gets again what it had been given."""
+    """Send again what a Redis that was lost, or lost its last second, had received."""
     end, known = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
     if notice_stream.order(end) < notice_stream.order(known):
         since_ms = max(0, notice_stream.order(end)[0] - LOST_MARGIN_MS)

@@ -43,7 +43,7 @@ class NotAccepted(Exception):
 
 @asynccontextmanager
 async def open_client() -> AsyncIterator[httpx.AsyncClient]:
-    """A client that keeps no connection: the next one may have to go elsewhere."""
+    """A client that keeps no connections: the next request may have to go elsewhere."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
         timeout=POST_TIMEOUT_S, limits=limits, follow_redirects=False, trust_env=False
@@ -52,7 +52,7 @@ async def open_client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 def parse(url: str) -> httpx.URL:
-    """The address, in parts. Raises AddressRefused for one that is no http(s) address of a host."""
+    """The address, in parts. Raises AddressRefused unless it is http(s) with a host."""
     try:
         found = httpx.URL(url)
         port = found.port
@@ -164,7 +164,7 @@ async def _exchange(
 
 
 async def _read_some(answer: httpx.Response) -> bytes:
-    """Read what may be a short answer; whatever is long is left."""
+    """Read the beginning of an answer; the rest is not needed."""
     text = b""
     async for chunk in answer.aiter_raw():
         text += chunk

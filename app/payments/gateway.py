@@ -31,7 +31,7 @@ class CircuitOpen(GatewayFailed):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What the gateway says of a payment; `settled_at_ms` is when it succeeded."""
+    """What the gateway says about a payment; `settled_at_ms` is when it succeeded."""
 
     status: Literal["pending", "succeeded", "declined"]
     settled_at_ms: int = 0
@@ -44,7 +44,7 @@ class Gateway(Protocol):
     """
 
     def accept(self, attempt: Attempt) -> None:
-        """Raise ValidationFailed for a payment this gateway cannot even be asked for."""
+        """Raise ValidationFailed for a payment that this gateway cannot charge."""
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
         """Charge the payment. Raises GatewayFailed."""
@@ -71,19 +71,19 @@ class GuardedGateway:
         _show_state(CLOSED)
 
     def accept(self, attempt: Attempt) -> None:
-        """Ask the gateway whether it can be asked for this payment."""
+        """Let the gateway check the payment."""
         self._gateway.accept(attempt)
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
-        """Raises GatewayNotAsked while the circuit is open."""
+        """Raises CircuitOpen while the circuit is open."""
         return await self._ask(lambda: self._gateway.charge(attempt, bill))
 
     async def look_up(self, payment_id: str) -> Charge | None:
-        """Raises GatewayNotAsked while the circuit is open."""
+        """Raises CircuitOpen while the circuit is open."""
         return await self._ask(lambda: self._gateway.look_up(payment_id))
 
     async def refund(self, payment_id: str) -> None:
-        """Raises GatewayNotAsked while the circuit is open."""
+        """Raises CircuitOpen while the circuit is open."""
         await self._ask(lambda: self._gateway.refund(payment_id))
 
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -124,7 +124,7 @@ class WithTestSales:
 
 
 def _is_no_failure(error: BaseException) -> bool:
-    """A caller who went away, or a store that did, says nothing of the gateway."""
+    """Whether an error says nothing about the gateway: the caller went away, or a store did."""
     return not isinstance(error, GatewayFailed | TimeoutError)
 
 

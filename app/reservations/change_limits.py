@@ -29,7 +29,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def refusal(limits: Limits, detail: str) -> RateLimited:
-    """What somebody is told who met the limit that a script names in `detail`."""
+    """The refusal for the limit that a script names in `detail`."""
     which, _, wait_ms = detail.partition(":")
     policy, quota = "reservations", limits.visitor_rate
     if which == "network":

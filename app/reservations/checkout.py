@@ -112,7 +112,7 @@ async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
 
 
 async def _begin_alone(engine: ReservationEngine, attempt: Attempt) -> Bill | None:
-    """As `engine.begun`, for a hold that somebody had locked: this waits, and nobody else does."""
+    """Like `engine.begun`, for a hold that somebody has locked: only this call waits for it."""
     bills = await payments.begin(engine.stores.postgres, [attempt])
     if bills:
         await holds.announce(engine.stores, [attempt.reservation_id])
@@ -120,7 +120,7 @@ async def _begin_alone(engine: ReservationEngine, attempt: Attempt) -> Bill | No
 
 
 async def _charge(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bool:
-    """Charge, and act on the answer if there is one; without one the worker asks again. Whether this sold."""
+    """Charge, and act on the answer; without one the worker asks again. Whether this sold the tickets."""
     try:
         charge = await engine.gateway.charge(attempt, bill)
     except CircuitOpen:  # this attempt is made once, here: so nothing was charged, and never will be
@@ -137,7 +137,7 @@ async def _charge(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bo
 
 
 async def _earlier_outcome(engine: ReservationEngine, attempt: Attempt) -> Confirmation | None:
-    """The hold could not be taken for this attempt: a repeat, or paid, or over. None: it could be now."""
+    """Why the payment could not begin: a repeat, or paid, or over. None: it could begin now."""
     made = await payments.state(engine.stores.postgres, attempt.payment_id)
     if made is not None:
         if made.fingerprint != attempt.fingerprint:
@@ -158,7 +158,7 @@ async def _earlier_outcome(engine: ReservationEngine, attempt: Attempt) -> Confi
 
 
 async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool) -> Confirmation:
-    """The outcome of the attempt, or after a while that the gateway has not answered."""
+    """Wait for the outcome of the attempt; after a while, the reservation as it is."""
     deadline = time.monotonic() + CONFIRM_WAIT_S
     while True:
         made = await payments.state(engine.stores.postgres, attempt.payment_id)

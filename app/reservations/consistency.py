@@ -29,7 +29,7 @@ Finding = tuple[str, str]  # what kind, and of which ticket type, reservation or
 
 
 class _Side(NamedTuple):
-    """What one look at Redis says. `quiet`: nothing moved during the look, so its sums are exact."""
+    """What Redis says at one moment. `quiet`: nothing changed while it was read, so its sums are exact."""
 
     stock: dict[str, int]
     prices: dict[str, int]
@@ -41,7 +41,7 @@ class _Side(NamedTuple):
 
 
 class _Seats(NamedTuple):
-    """What Postgres says of seats."""
+    """What Postgres says about seats."""
 
     live: dict[str, seats.LiveSeat]
     claims: list[seats.Claim]
@@ -65,7 +65,7 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
 
 
 async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
-    """What does not add up at any of the looks: what it is, with a line that describes it."""
+    """Differences found by every one of several readings, each with a line that describes it."""
     keys = keys_of(room_id)
     found: dict[Finding, str] = {}
     for look in range(LOOKS):
@@ -113,7 +113,7 @@ def _findings(
 
 
 def _postgres(counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
-    """The counters of Postgres against its own rows."""
+    """Compare Postgres' counters with its rows."""
     for it in counted:
         if it.held + it.sold > it.total:
             yield ("oversold", it.ticket_type_id), f"Postgres: {it} is oversold"
@@ -122,7 +122,7 @@ def _postgres(counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
 
 
 def _stock(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
-    """Redis' stock in itself, and its totals against Postgres."""
+    """Check Redis' stock in itself, and compare its totals with Postgres."""
     for it in counted:
         name = it.ticket_type_id
         parts = [stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold")]
@@ -140,7 +140,7 @@ def _stock(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[t
 
 
 def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Iterator[tuple[Finding, str]]:
-    """Each reservation in the one store against the other."""
+    """Compare each reservation in the two stores."""
     for reservation_id in holds.keys() | live.keys():
         entry = holds.get(reservation_id)
         ours, theirs = (entry.state if entry else "gone"), live.get(reservation_id, "gone")
@@ -150,7 +150,7 @@ def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Itera
 
 
 def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
-    """Seat by seat: each in one state, the same in both stores, and nobody's twice."""
+    """Compare seat by seat: each has one state, the same in both stores, and one holder at most."""
     for claim in seated.claims:
         if claim.kept_by != claim.reservation_id:
             line = f"Postgres: seat {claim.seat_id} is of {claim.reservation_id}, kept by {claim.kept_by}"
@@ -191,7 +191,7 @@ def _states(rows: dict[str, list[SeatRow]]) -> dict[str, str]:
 
 
 def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:
-    """What each visitor may still have against what they do have."""
+    """Compare each visitor's allowance with what they have."""
     due: Counter[str] = Counter()
     for entry in redis.holds.values():
         count = sum(entry.quantities.values())
@@ -205,7 +205,7 @@ def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:
 
 
 def _sums(redis: _Side) -> Iterator[tuple[Finding, str]]:
-    """Redis' counters against its holds."""
+    """Compare Redis' counters with its holds."""
     sums: Counter[str] = Counter()
     for entry in redis.holds.values():
         for name, quantity in entry.quantities.items():
@@ -216,7 +216,7 @@ def _sums(redis: _Side) -> Iterator[tuple[Finding, str]]:
 
 
 def _counters(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
-    """The counters of the one store against the other, when nothing is on its way."""
+    """Compare the counters of the two stores, when nothing is in progress."""
     for it in counted:
         ours = (stock.get(f"held:{it.ticket_type_id}", 0), stock.get(f"sold:{it.ticket_type_id}", 0))
         if ours != (it.held, it.sold):

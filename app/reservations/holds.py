@@ -97,7 +97,7 @@ def _decisions(batch: Batch) -> Iterable[tuple[str, Decision]]:
 
 
 def _outcome(message: Message, decision: Decision) -> str:
-    """The outcome of what took no tickets; none for what nobody waits for any longer."""
+    """The outcome of a submission that took no tickets; "" if nobody waits for it."""
     if decision.word == "forgotten":
         return ""
     if decision.word == "settled":
@@ -121,7 +121,7 @@ async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[
 
 
 async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str, str]:
-    """Postgres has fewer tickets than Redis thought: give back in Redis, and load the totals again.
+    """Postgres has fewer tickets than Redis thought: release them in Redis, and load the totals again.
 
     Seats that it says are taken are marked as taken, or they would be offered again and again.
     """
@@ -150,7 +150,7 @@ def _refused(visitor_id: str, wanted: Sequence[str], taken: Mapping[str, str]) -
 
 
 async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[str, str]:
-    """Rows that were there before keep their outcome; what Redis took for them anew is brought in line."""
+    """Existing rows keep their outcome; what Redis took for them again is released or confirmed."""
     rows = await reservations.fetch(stores.postgres, list(there_before))
     prints = await reservations.fingerprints(stores.postgres, list(there_before))
     outcomes: dict[str, str] = {}
@@ -235,13 +235,13 @@ async def sell_late(stores: Stores, payment_id: str) -> bool:
 
 
 async def publish_sold(stores: Stores, sold: Sequence[Sold]) -> None:
-    """What follows once Postgres has confirmed these."""
+    """Do what follows once Postgres has confirmed these."""
     metrics.reserved("confirmed", len(sold))
     await update_redis(stores, [Ended(*it, "confirmed") for it in sold])
 
 
 async def update_redis(stores: Stores, changed: Iterable[Ended]) -> None:
-    """Update Redis with what Postgres decided. If that is not possible now, `mend` does it later."""
+    """Update Redis with what Postgres decided. If that fails now, `repair` does it later."""
     by_room = itertools.groupby(
         sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_kind),
         key=_room_and_kind,
@@ -263,14 +263,14 @@ def _room_and_kind(it: Ended) -> tuple[RoomId, bool]:
 
 
 async def announce(stores: Stores, reservation_ids: Iterable[str]) -> None:
-    """Notify watchers of these reservations. Without Redis they look for themselves after a while."""
+    """Notify watchers of these reservations. Without Redis they poll after a while."""
     with suppress(*REDIS_AWAY):
         async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
             await submissions.announce(stores.redis, reservation_ids)
 
 
 async def repair(stores: Stores, older_than_s: float = 2.0) -> int:
-    """Update Redis with what a crash may have kept from it; how many reservations."""
+    """Update Redis with what it may have missed in a crash; how many reservations."""
     left = await hold_endings.unreleased(stores.postgres, older_than_s)
     await update_redis(stores, left)
     return len(left)

@@ -1,4 +1,4 @@
-"""The reservation half, as the rest of the program calls it: reserve, get, watch.
+"""Reservations, as the rest of the program calls them: reserve, get, watch.
 
 Paying is in `reservations/checkout.py`, the work behind the stream in `reservations/holds.py`.
 """
@@ -113,7 +113,7 @@ async def reserve(
 
 
 def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
-    """The terms that were granted. Raises the refusal there was instead."""
+    """The granted terms. Raises the refusal if there were none."""
     terms = terms_granted(outcome)
     if terms is None:
         refused = refusal_of(outcome, request)
@@ -125,7 +125,7 @@ def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
 def _reservation_id(
     engine: ReservationEngine, visitor_id: VisitorId, event_id: EventId, key: str
 ) -> ReservationId:
-    """The same for the same asker, event and Idempotency-Key; not to be guessed by anyone else."""
+    """The id for this visitor, event and Idempotency-Key: always the same, and not guessable."""
     return ReservationId(engine.signed(f"{visitor_id}|{event_id}|{key}"))
 
 
@@ -181,7 +181,7 @@ async def _submit(
 
 
 async def _outcome(waiter: Waiter, word: str) -> str:
-    """Wait for the outcome; for that of a repeat, which perhaps another process is told, look it up soon."""
+    """Wait for the outcome; look that of a repeat up soon, since another process may be notified of it."""
     if word == "pending":
         waiter.look_up_every_s = LOOK_UP_OTHERS_S
         waiter.look_up_at = 0.0
@@ -194,7 +194,7 @@ async def _outcome(waiter: Waiter, word: str) -> str:
 def _as_answered(
     claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, text: str, extend_s: int
 ) -> Reservation:
-    """The reservation as first answered, the same at each repeat."""
+    """The reservation as it was first answered; the same on each repeat."""
     terms = read_terms(text)
     return Reservation(
         reservation_id=reservation_id,
@@ -214,7 +214,7 @@ def _as_answered(
 
 
 async def count_change(engine: ReservationEngine, reservation: Reservation, network: str) -> None:
-    """Count that somebody is about to pay, extend or give back this reservation. Raises RateLimited.
+    """Count that somebody is about to pay, extend or cancel this reservation. Raises RateLimited.
 
     While Redis is unavailable nobody is counted: what was held can be paid.
     """
@@ -257,13 +257,13 @@ async def get(
 async def of_visitor(
     engine: ReservationEngine, event_id: EventId, visitor_id: VisitorId
 ) -> list[Reservation]:
-    """What a visitor holds, bought and gave up of an event, the newest first. Raises StoreUnavailable."""
+    """A visitor's reservations for an event, newest first. Raises StoreUnavailable."""
     with stores_answer():
         return await reservations.of_visitor(engine.stores.postgres, event_id, visitor_id)
 
 
 async def of_visits(engine: ReservationEngine, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
-    """What one browser reserved in the rooms it has places of, the newest first. Raises StoreUnavailable."""
+    """One browser's reservations in the rooms where it has a place, newest first. Raises StoreUnavailable."""
     with stores_answer():
         return await reservations.of_visits(engine.stores.postgres, visitors)
 

@@ -1,4 +1,4 @@
-"""Orders, for staff: found, exported at any length, cancelled and refunded."""
+"""Orders, for staff: search, export, cancel and refund."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by
 
 
 async def _visitors(stores: Stores, places: PlaceSigner, email: str) -> dict[EventId, VisitorId]:
-    """Who the account with this e-mail is in each event; nobody without an account."""
+    """The visitor that the account with this e-mail is in each event; none without an account."""
     account = await accounts.select_by_email(stores.postgres, email)
     if account is None:
         return {}

@@ -18,7 +18,7 @@ from app.store.sql.payments import Attempt, Sold
 async def confirm_paid(
     engine: ReservationEngine, reservation_id: ReservationId, reference: str, *, by: Author
 ) -> Reservation:
-    """Confirm a hold that was paid elsewhere, under the reference it has there; again it changes nothing.
+    """Confirm a hold that was paid elsewhere, with its reference there; a second time changes nothing.
 
     Raises ReservationNotFound, HoldExpired, and Conflict when it was cancelled or a payment is under way.
     """
@@ -54,7 +54,7 @@ async def _confirm(
 
 
 async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) -> None:
-    """In one transaction, so that nobody meets an attempt that a gateway could be asked for."""
+    """Sell in one transaction, so that no attempt is ever visible that a gateway could be asked for."""
     async with engine.stores.postgres.acquire() as connection, connection.transaction():
         before = await orders.lock_status(connection, attempt.reservation_id)
         if not await payments.begin_without_gateway(connection, attempt):

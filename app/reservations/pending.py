@@ -1,4 +1,4 @@
-"""One process's end of the reservation path: what it submits, and which requests wait for which outcome.
+"""One process's side of reservations: what it submits, and which requests wait for which outcome.
 
 Outcomes come by one Redis subscription. A message may be lost, so whoever has waited for a second is looked
 up; one sweep does that for all of them, because a timer per request would cost more than the request.
@@ -122,7 +122,7 @@ class ReservationEngine:
         return [found.get(it) for it in reservation_ids]
 
     def signed(self, text: str) -> str:
-        """An id that is always the same for this text, and that nobody without our secret can work out."""
+        """An id that is always the same for this text, and that nobody can derive without our secret."""
         digest = hashlib.blake2b(text.encode(), key=self.key, digest_size=16).digest()
         return base64.urlsafe_b64encode(digest).decode()[:22]
 
@@ -155,7 +155,7 @@ class ReservationEngine:
                 del self.waiting[reservation_id]
 
     def resolve(self, reservation_id: str, outcome: str | Refusal) -> None:
-        """Pass the outcome to every request that waits for it here."""
+        """Hand the outcome to every request in this process that waits for it."""
         for waiter in self.waiting.pop(reservation_id, ()):
             if not waiter.outcome.done():  # else the caller went away
                 waiter.outcome.set_result(outcome)
@@ -218,7 +218,7 @@ async def _extension_s(stores: Stores, event_id: EventId) -> int:
 
 
 async def _listen(engine: ReservationEngine) -> None:
-    """Take outcomes and changes as they come; while Redis is unavailable the sweep looks them up."""
+    """Receive outcomes and changes; while Redis is unavailable the sweep looks them up."""
     own = OUTCOME_CHANNEL + engine.instance
     while True:
         with suppress(*REDIS_AWAY):
@@ -235,7 +235,7 @@ async def _listen(engine: ReservationEngine) -> None:
 
 
 async def _sweep(engine: ReservationEngine) -> None:
-    """Refuse those whose time is up, and look up the outcomes that did not come."""
+    """Refuse requests whose time is up, and look up outcomes that did not arrive."""
     while True:
         await asyncio.sleep(SWEEP_S)
         overdue: dict[RoomId, set[str]] = {}

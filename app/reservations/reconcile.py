@@ -1,4 +1,4 @@
-"""Reconciliation: where Redis' stock, Postgres' counters and its rows differ, and repairing what is safe.
+"""Reconciliation: finds where Redis' stock, Postgres' counters and rows differ, and repairs what is safe.
 
 Work in progress is never touched. First, only what `conservation.lasting` found at every look counts: what is
 on its way is something else at the next look. Then, a hold without a row is left alone while its submission
@@ -51,7 +51,7 @@ class Report(NamedTuple):
 
 
 async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
-    """Compare, and with `mend` repair what is safe; without it everything is `left`.
+    """Compare, and with `mend` repair what is safe; without it all differences are `left`.
 
     Raises EventNotFound, and RoomNotReady when the room is not loaded or is being restored.
     """
@@ -71,12 +71,12 @@ async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
 
 
 async def is_small(stores: Stores, room_id: RoomId) -> bool:
-    """Whether the room has so few holds that all of them may be looked at each minute."""
+    """Whether the room has few enough holds to compare all of them each minute."""
     return await ledger.count_holds(stores.redis, keys_of(room_id)) <= HOLDS_MAX
 
 
 async def _ready(stores: Stores, room_id: RoomId) -> None:
-    """Raise RoomNotReady unless the room is there; what is given back here is nothing."""
+    """Raise RoomNotReady unless the room is loaded; releasing nothing checks that."""
     await stock.release(stores.redis, keys_of(room_id), ())
 
 
@@ -108,7 +108,7 @@ async def _repair(stores: Stores, room_id: RoomId, event_id: EventId, found: Map
 
 
 def _is_lost(kind: str, row: Reservation | None) -> bool:
-    """Whether Redis does not know a reservation that lives."""
+    """Whether Redis lacks a held or sold reservation."""
     return kind.startswith("reservation gone") and row is not None and row.status in STATES
 
 

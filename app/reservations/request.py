@@ -35,7 +35,7 @@ class TicketRequest(NamedTuple):
     fields: dict[str, str]
 
     def refusal(self, word: str, detail: str) -> ValidationFailed:
-        """The refusal for something the stock does not know; `detail` as `submit.lua` returns it."""
+        """The refusal for what the stock does not know; `detail` as `submit.lua` returns it."""
         for name in detail.split("+"):
             field = self.fields.get(name)
             if field is not None:
@@ -55,7 +55,7 @@ def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
 
 
 def ticket_request(wanted: Wanted) -> TicketRequest:
-    """The wish. Raises ValidationFailed naming the field."""
+    """The tickets that a body asks for. Raises ValidationFailed naming the field."""
     if isinstance(wanted, NamedSeats):
         return _named(wanted)
     if isinstance(wanted, BestAvailable):
@@ -65,7 +65,7 @@ def ticket_request(wanted: Wanted) -> TicketRequest:
 
 @lru_cache(maxsize=4096)
 def _counted(lines: tuple[tuple[str, int], ...]) -> TicketRequest:
-    """Most bodies of a sale are the same few."""
+    """Cached: most bodies of a sale are the same few."""
     if not lines:
         raise ValidationFailed("items", "names no tickets")
     names = [name for name, _ in lines]

@@ -66,7 +66,7 @@ async def settle_payments(stores: Stores, gateway: Gateway) -> int:
 
 
 def _sales(stores: Stores) -> Coalescer[str, str, None]:
-    """Those found to be paid at the same time are sold with one statement."""
+    """Sells payments that are found at the same time in one statement."""
 
     async def sell(_key: str, payment_ids: list[str]) -> Sequence[None]:
         await holds.sell(stores, payment_ids)
@@ -114,7 +114,7 @@ async def _settle(
 
 
 async def _abandon(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
-    """The gateway never heard of it. First make sure that it never will, then free the hold."""
+    """The gateway does not know the payment: make sure that it never will, then free the hold."""
     if made.age_s < LOST_AFTER_S:
         return
     try:

@@ -29,7 +29,7 @@ COMPARE_EVERY_S = 1.0
 
 
 class LoadedRooms:
-    """What one process remembers of rooms, and the restores it has under way."""
+    """What one process knows of rooms, and the restores in progress."""
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
@@ -49,7 +49,7 @@ class LoadedRooms:
         return await self.read(room_id)
 
     def known(self, room_id: RoomId) -> Room | None:
-        """The room in whichever version this process has; None: it was not asked for yet."""
+        """The room in the version this process has; None if it has not been read yet."""
         return self._known.get(room_id)
 
     async def is_generation(self, room_id: RoomId, generation: str) -> bool:
@@ -76,7 +76,7 @@ class LoadedRooms:
             del self._known[room_id]
 
     def peek(self, room_id: RoomId, status: RoomStatus) -> Room | None:
-        """The room, if this process has it in the version `status` tells of, or newer."""
+        """The room, if this process has it in the version of `status` or newer."""
         room = self._known.get(room_id)
         if room is None or room.generation != status.generation:
             return None
@@ -99,7 +99,7 @@ class LoadedRooms:
         ask: Callable[[], Awaitable[T]],
         unloaded: Callable[[RoomStatus], T] | None = None,
     ) -> T:
-        """What `ask` answers; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring.
+        """The result of `ask`; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring.
 
         A room that this process does not know is looked up before: nothing is asked for made-up names. With
         `unloaded` that answers for a room that was taken out of Redis, which stays as it is.

@@ -38,7 +38,7 @@ async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoc
 
 
 async def load_seats(redis: RedisClient, keys: RoomKeys, rows: Mapping[str, Sequence[SeatRow]]) -> None:
-    """Make seats known to Redis, all free, a ticket type at a time; before its stock, and before its holds.
+    """Load seats into Redis, all free, by ticket type; before its stock and holds.
 
     Raises RoomNotReady.
     """

@@ -1,4 +1,4 @@
-"""Unloads rooms that have long been closed from Redis; whoever needs one loads it again.
+"""Unloads rooms that have long been closed from Redis; the next use loads them again.
 
 Postgres knows what is shown of a room that is not loaded, and that nobody joins it; so neither loads it.
 """
@@ -29,7 +29,7 @@ async def unload_closed(stores: Stores) -> int:
 async def unload_room(
     stores: Stores, room_id: RoomId, *, closed_s: float = CLOSED_S, loaded_s: float = LOADED_S
 ) -> bool:
-    """Take the room out of Redis if it has been closed and loaded for so long, and nothing is lost by it.
+    """Unload the room if it has been closed and loaded that long and nothing is lost by it.
 
     If it is interrupted, the room is either still there, or found missing and restored by whoever needs it.
     """

@@ -43,13 +43,13 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def program() -> list[str]:
-    """How another process of ours is started, however this one was installed: python .../fairgate COMMAND."""
+    """The command line of another Fairgate process, however this one was installed."""
     beside = OURS / "fairgate"
     return [sys.executable, str(beside if beside.is_dir() else OURS)]
 
 
 def module_environment() -> dict[str, str]:
-    """Our environment, for `python -P -m` and a module of ours; -P keeps the working directory's out."""
+    """Our environment, for `python -P -m MODULE`; -P keeps modules of the working directory out."""
     path = [str(OURS), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
@@ -67,7 +67,7 @@ class Child:
     _restart_at: float = 0.0
 
     def start(self) -> None:
-        """Launch it. Returns when it runs, not when it answers."""
+        """Launch it. Returns when it runs, not when it responds."""
         self._started_at = time.monotonic()
         self.process = self.launch()
 
@@ -108,7 +108,7 @@ def _pause_s(deaths: int) -> float:
 
 
 def stop(children: Iterable[Child], timeout_s: float) -> None:
-    """Stop them all, politely and side by side, then by force. Returns when all have ended."""
+    """Stop them all at the same time, gracefully, then by force. Returns when all have ended."""
     running = [child for child in children if child.alive]
     for child in running:
         child.send(child.stop_signal)

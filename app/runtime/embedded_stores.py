@@ -45,7 +45,7 @@ class EmbeddedFailed(CannotRun):
 
 
 def require(instead: str = "") -> None:
-    """Raises EmbeddedFailed where the stores' programs are not installed; `instead` is what else would do."""
+    """Raises EmbeddedFailed if the stores' programs are not installed; `instead` names the alternative."""
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise EmbeddedFailed(
             "Fairgate's own Valkey and PostgreSQL are not installed: "
@@ -94,7 +94,7 @@ def own_secret(folder: Path, name: str, make: Callable[[], str] = lambda: secret
 
 
 def kept_port(folder: Path) -> int:
-    """The port this store used before, so that `fairgate env` stays true; another one when it is taken."""
+    """The port this store used before, so that `fairgate env` stays valid; another one if it is taken."""
     path = folder / "port"
     kept = path.read_text().strip() if path.exists() else ""
     if kept.isdigit() and _is_free(port := int(kept)):

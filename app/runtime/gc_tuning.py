@@ -8,7 +8,7 @@ YOUNG = 50_000  # new objects between two looks; a full look at what an import m
 
 
 def freeze_startup_objects() -> None:
-    """Call once when everything is loaded: what exists then is never looked at again, new objects seldom.
+    """Call once when everything is loaded: existing objects are never scanned again, new ones rarely.
 
     Our calls make no cycles, so a full collection under load finds nothing and stops every caller meanwhile.
     """

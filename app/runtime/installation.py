@@ -49,7 +49,7 @@ class Member(msgspec.Struct, frozen=True):
         return cls(name, pid, _started_s(psutil.Process(pid)), _boot())
 
     def find(self) -> psutil.Process | None:
-        """The process itself, if it is still there and still the same one."""
+        """The process itself, if it still exists and is the same one."""
         try:
             process = psutil.Process(self.pid)
             near = abs(_started_s(process) - self.started_s) < STARTED_TOLERANCE_S
@@ -96,7 +96,7 @@ def prepare(data: Path) -> Path:
 
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
-    """Hold the folder for one supervisor. The kernel lets go of the lock when we end, however we end."""
+    """Lock the folder for one supervisor. The kernel releases the lock when we end, however that happens."""
     with open(data / "lock", "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -165,7 +165,7 @@ def stop_leftovers(data: Path) -> list[str]:
 
 
 def statement_cache_size(settings: Settings) -> int:
-    """How many prepared statements connections to our own Postgres keep: as set, or `STATEMENTS_KEPT`."""
+    """How many prepared statements connections to our own Postgres cache: as set, or `STATEMENTS_KEPT`."""
     said = "postgres_statements" in settings.model_fields_set
     return settings.postgres_statements if said else STATEMENTS_KEPT
 

@@ -26,7 +26,7 @@ REFUSED: tuple[type[Exception], ...] = (
 
 
 class MigrationRefused(CannotRun):
-    """The schema cannot be brought there; the message is one line that says why."""
+    """The migration cannot run; the message says why in one line."""
 
 
 def _config(database_url: str) -> Config:
@@ -55,12 +55,12 @@ def up(database_url: str) -> None:
 
 
 def revisions() -> list[str]:
-    """Those that this release knows, the newest first; their numbers need not rise."""
+    """The revisions of this release, newest first; their numbers need not be in order."""
     return [it.revision for it in ScriptDirectory.from_config(_config("")).walk_revisions()]
 
 
 def down(database_url: str) -> None:
-    """Take the newest revision back."""
+    """Undo the newest revision."""
     with _told():
         command.downgrade(_config(database_url), "-1")
 

@@ -20,7 +20,7 @@ REASON_CHARS = 4_000
 async def keep(
     stores: Stores, kind: str, subject: str, why: BaseException | str, *, content: str, room_id: str | None
 ) -> None:
-    """Set a piece of work aside. `content` has nobody's address in it. A second time changes nothing else."""
+    """Set a piece of work aside. `content` contains no address. A second time changes only the reason."""
     metrics.SET_ASIDE.labels(kind).inc()
     reason = why if isinstance(why, str) else "".join(traceback.format_exception(why))
     await set_aside.keep(
@@ -44,5 +44,5 @@ async def count(stores: Stores) -> dict[str, int]:
 
 
 def _text(text: str, most: int) -> str:
-    """As Postgres can keep it: it refuses a NUL, and half a character."""
+    """As Postgres can store it: without NUL and lone surrogates."""
     return text[:most].replace("\0", "\ufffd").encode(errors="replace").decode()

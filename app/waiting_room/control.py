@@ -1,4 +1,4 @@
-"""What staff do to a room: create, change, open and close it, remove a visitor, look at its numbers.
+"""What staff do to a room: create, change, open and close it, remove a visitor.
 
 Postgres first, then Redis: a successful answer is a change that survives. If Redis is unavailable in between,
 the worker applies the change within a second of its return.
@@ -40,7 +40,7 @@ OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}
 
 
 def new_seed() -> bytes:
-    """What a room's draw is made of; decided at the creation, published at the opening."""
+    """The seed of a room's draw; chosen at its creation, published at its opening."""
     return secrets.token_bytes(32)
 
 
@@ -213,7 +213,7 @@ async def remove(queues: Queues, room_id: RoomId, visitor_id: VisitorId, *, by: 
 async def _change(
     queues: Queues, room_id: RoomId, action: str, change: Callable[[Room], Room], by: Author, why: str = ""
 ) -> Room:
-    """Apply `change` to the room as it is by now, one change after the other, and bring it into Redis.
+    """Apply `change` to the current room, one change at a time, and update Redis.
 
     The room is loaded before: so an opening happens in Redis, where it fills the bucket, and while Redis is
     unavailable nothing is changed.

@@ -21,7 +21,7 @@ PAGES_MAX = 100  # a round; the next one goes on
 
 
 async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
-    """Write down what ended since it was done last. Any number of workers may do so at once."""
+    """Store what ended since the last time. Any number of workers may do so at once."""
     keys = RoomKeys(room_id)
     kept_ms = await ended_places.kept_until(stores.redis, keys)
     # Another worker may be a little ahead; one that is far ahead was, before the clock was set back.
@@ -40,7 +40,7 @@ async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
 
 
 async def load_endings(stores: Stores, room_id: RoomId, visitor_ids: Sequence[str]) -> None:
-    """Let Redis know how places of these ended. Raises NotLoaded."""
+    """Load into Redis how the places of these ended. Raises NotLoaded."""
     found = await select_ended(stores.postgres, room_id, visitor_ids)
     if found:
         await restoring.load_endings(stores.redis, RoomKeys(room_id), found)

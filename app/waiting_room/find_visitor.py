@@ -18,7 +18,7 @@ WORD = re.compile(r"[\w-]{1,128}")
 
 
 async def find(stores: Stores, room_id: RoomId, word: str) -> list[Visitor]:
-    """Who is meant: by queue number, e-mail, visitor_id or reservation_id. Raises StoreUnavailable.
+    """The visitors with this queue number, e-mail, visitor_id or reservation_id. Raises StoreUnavailable.
 
     Only who is in this room, or was in the last hour.
     """

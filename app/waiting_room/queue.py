@@ -174,7 +174,7 @@ async def status(queues: Queues, room_id: RoomId) -> tuple[Room, RoomStatus]:
 
 
 async def _through_restores(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
-    """Keep joins and places working while a room is restored; visitors who had been called wait."""
+    """Retry while a room is being restored, so that joins and places work; called visitors wait."""
     for pause_s in RESTORE_PAUSES_S:
         try:
             return await coalescer.submit(room_id, item)
@@ -254,7 +254,7 @@ async def _ask_records(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
 
 
 def draw_for(room: Room, visitor_id: VisitorId) -> int | str:
-    """Their draw, where there is one. The room may be out of date: a script that needs it asks for it."""
+    """The visitor's draw in a lottery. The room may be outdated: a script that needs a draw asks for it."""
     if room.settings.queueing_method != "lottery":
         return room_scripts.NO_DRAW
     return rules.draw_of(room.seed, visitor_id)

@@ -15,7 +15,7 @@ DRAW_BATCH = 2_000  # visitors: a few ms of script, one INSERT
 
 
 async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
-    """Let another block of numbers be given out, and those kept for a draw. Raises NotLoaded.
+    """Reserve another block of numbers, and those for a draw. Raises NotLoaded.
 
     If the room moved on meanwhile nothing is raised, and whoever runs out asks again.
     """
@@ -37,7 +37,7 @@ async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
 
 
 async def draw_batch(stores: Stores, room_id: RoomId) -> int:
-    """Number the next of the pre-queue; how many were. First in Postgres, then in the line. Raises NotLoaded.
+    """Number the next visitors of the pre-queue; how many. In Postgres first. Raises NotLoaded.
 
     A lock keeps workers from doing the same work; the order does not hang on it: a number has one visitor and
     a visitor one number in Postgres, and only the first to come with the number that is next moves anybody.

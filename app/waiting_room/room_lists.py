@@ -56,7 +56,7 @@ async def count(
 
 
 async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:
-    """The rooms that there was work for in the last while, by room_id; of more than `limit` the latest.
+    """The rooms that were busy recently, by room_id; of more than `limit` the latest.
 
     Without one that is being restored or in trouble. Raises StoreUnavailable.
     """
@@ -68,7 +68,7 @@ async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tupl
 async def _statuses(
     queues: Queues, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
 ) -> list[tuple[Room, RoomStatus]]:
-    """All in a few round trips; those that are not loaded, or not known as they are now, one by one."""
+    """All in a few round trips; rooms that are not loaded, or known in an older version, one by one."""
     with stores_answer():
         found = await room_scripts.statuses(queues.stores.redis, [RoomKeys(it) for it in room_ids])
     told = dict(zip(room_ids, found, strict=True))

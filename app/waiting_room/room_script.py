@@ -53,7 +53,7 @@ class RoomAccess(Protocol):
 
 
 class RoomScript(NamedTuple):
-    """A script that answers for each record, how it is throttled, and what its refusals are called."""
+    """A script that answers each record, with its throttle and its refusals."""
 
     script: Callable[..., Awaitable[Answers]]
     throttle: Throttle
@@ -84,7 +84,7 @@ async def mark_busy(rooms: RoomAccess, room_id: RoomId, now: RoomStatus) -> None
 async def decide(
     rooms: RoomAccess, room_id: RoomId, records: Sequence[Record], room_script: RoomScript
 ) -> list[Outcome]:
-    """The outcome of each record. What the script lacks is fetched from Postgres, then it runs again."""
+    """The outcome of each record. What the script lacks is loaded from Postgres, then it runs again."""
     outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
     undecided = dict(enumerate(records))
     for _ in range(ROUNDS_MAX):
@@ -105,7 +105,7 @@ async def decide(
 async def _run_script(
     rooms: RoomAccess, room_id: RoomId, records: list[Record], room_script: RoomScript
 ) -> Answers:
-    """The script's answers. Nobody without a place joins a room that was unloaded, so that loads none."""
+    """The script's answers. Newcomers cannot join an unloaded room, so they do not load it."""
 
     async def ask() -> Answers:
         answers = await room_script.run(rooms.stores, room_id, records)

@@ -13,7 +13,7 @@ MEASURE_EVERY_MS = 1_000
 
 
 async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick) -> Measured:
-    """Take one more tick into account, and show another pace if it says so; what is known then.
+    """Take another tick into account, and publish a new pace if it changed; what is known now.
 
     Any number of workers may do so at once: each measures the same room, and a pace is written
     over the one that was read, or not at all.
@@ -25,7 +25,7 @@ async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick)
 
 
 def judge(seen: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
-    """What is known after one more tick, and the pace that is to be shown, if it is another one."""
+    """What is known after another tick, and the pace to publish if it changed."""
     now, last = tick.moment, seen.last
     if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:
         if (now.state, now.rate_per_minute) == (last.state, last.rate_per_minute):

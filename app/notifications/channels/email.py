@@ -51,7 +51,7 @@ NO_MAIL = "There is no such mail."
 
 
 class Mailer(NamedTuple):
-    """How e-mails leave this process; with an empty `url` they are kept."""
+    """How this process sends e-mails; without a `url` they are only stored."""
 
     url: str
     sender: str
@@ -59,11 +59,11 @@ class Mailer(NamedTuple):
 
 
 class DeliveryUnclear(Exception):
-    """The line broke while the server was taking it."""
+    """The connection broke while the server was accepting the e-mail: it may have arrived."""
 
 
 def open_mailer(settings: Settings) -> Mailer:
-    """The post of this process; nothing to close."""
+    """The mailer of this process; nothing to close."""
     return Mailer(
         settings.smtp_url.get_secret_value(), settings.mail_from, email_content.open_writer(settings)
     )
@@ -119,7 +119,7 @@ async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, Em
 
 
 async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, content: EmailContent) -> bool:
-    """One mail, and what comes of it; False when the server refused it. Raises what ends the connection."""
+    """Send one e-mail and record the result; False if it was refused. Raises what ends the connection."""
     try:
         message = email_content.message(it, content, mailer.sender)
     except ValueError as error:
@@ -200,7 +200,7 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _refused(stores: Stores, it: Mail, error: SMTPResponseException) -> bool:
-    """The server said no: for good, or for now. Whether that was the end of it."""
+    """Record a refusal, permanent or temporary. Whether the e-mail was given up."""
     if 500 <= error.code < 600:
         await _ended(stores, it, f"{error.code} {error.message}")
         return True
@@ -224,7 +224,7 @@ async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) 
 
 
 async def _failed_unexpectedly(stores: Stores, it: Mail, error: Exception) -> None:
-    """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
+    """An unexpected error: retry a few times, then set it aside for staff."""
     logs.get(__name__).error("an e-mail could not be written or sent", mail_id=it.mail_id, exc_info=error)
     if it.attempts < failures.TRIES_MAX:
         await _failed(stores, it, error, refused=False)
@@ -236,7 +236,7 @@ async def _failed_unexpectedly(stores: Stores, it: Mail, error: Exception) -> No
 
 
 def _without(recipient: str, why: str) -> str:
-    """What a server said, as far as it is kept: short, and without the address it repeats."""
+    """What a server said, shortened and without the address it repeats."""
     with suppress(ValueError):
         why = why.replace(address(recipient).addr_spec, "the recipient")
     return why.replace(recipient, "the recipient")[:WHY_MAX]
@@ -266,7 +266,7 @@ async def get(stores: Stores, mail_id: str) -> MailRow:
 
 
 async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
-    """Send what was given up, kept or unclear, as staff decides; of an unclear one there may be two then.
+    """Send an e-mail again that failed, was only stored or may not have arrived; the last may arrive twice.
 
     Raises NotFound, Conflict.
     """

@@ -104,7 +104,7 @@ async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by:
 
 
 async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int, *, by: Author) -> bool:
-    """Deliver one notice again, given up, waiting or taken before; False when it is not kept any longer.
+    """Deliver one event again, whatever its state; False if it is no longer stored.
 
     A disabled webhook is enabled again, else nothing would come. Raises NotFound.
     """
@@ -127,7 +127,7 @@ async def get(stores: Stores, webhook_id: str) -> Webhook:
 
 
 async def queued(stores: Stores, webhook_id: str, limit: int) -> list[Queued]:
-    """What is still to be delivered to a webhook, and what was given up: the latest that failed first."""
+    """A webhook's pending and failed deliveries, the latest failures first."""
     with stores_answer():
         return await log_of_attempts.select_queued(stores.postgres, webhook_id, limit)
 
@@ -154,7 +154,7 @@ async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
 
 
 async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, private: bool) -> bool | None:
-    """Make the deliveries of one webhook that are due. None: there were none; False: not one was taken."""
+    """Make one webhook's due deliveries. None: there were none; False: none was accepted."""
     due = await webhooks.claim(stores.postgres, target.webhook_id, AT_ONCE)
     if not due:
         return None
@@ -175,7 +175,7 @@ async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, 
 async def _deliver(
     stores: Stores, client: httpx.AsyncClient, target: Target, it: Delivery, private: bool
 ) -> bool:
-    """One delivery, and what comes of it."""
+    """Make one delivery and record the result."""
     began = time.monotonic()
     body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
     try:
@@ -191,7 +191,7 @@ async def _deliver(
 
 
 async def _failed_unexpectedly(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
-    """Something unforeseen: it is tried again a few times, then set aside for staff to see."""
+    """An unexpected error: retry a few times, then set it aside for staff."""
     logs.get(__name__).error("a delivery failed unexpectedly", notice_id=it.notice.notice_id, exc_info=error)
     last, why = it.attempts >= failures.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
     again_s = retry_after_s(it.attempts, random.random())

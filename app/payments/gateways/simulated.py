@@ -1,4 +1,4 @@
-"""A gateway to sell with before there is a contract. It answers by the token, and takes no money."""
+"""A simulated gateway: the token decides its answer, and it takes no money."""
 
 from __future__ import annotations
 
