@@ -14,7 +14,7 @@ from app.settings import Settings
 # Libraries that log at `info` what we log ourselves, or that nobody needs twice.
 QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn.error", "quart.serving")
 
-# It warns with a traceback every second while Postgres is unavailable; our jobs tell that once, in a line.
+# It warns with a traceback every second while Postgres is unavailable; our jobs log that once, in a line.
 SILENT = ("asyncpg.pool",)
 
 

@@ -30,7 +30,7 @@ STEADY_S = 10.0  # a loop that ran for so long is well again
 TROUBLE_S = 10.0  # one that has been breaking for so long cannot be kept running
 WHY_CHARS = 300
 AT_ONCE = 4  # things of one loop that are worked on at the same time
-TOLD_AGAIN_S = 30.0  # what is wrong with one thing is not logged more often
+LOGGED_AGAIN_S = 30.0  # the same trouble of one thing is not logged more often
 TOLD_MAX = 1_000
 
 AWAY: tuple[type[Exception], ...] = (*STORE_AWAY, StoreUnavailable)  # as the drivers and as operations say it
@@ -183,16 +183,16 @@ async def gathered(
     return [found[index] for index in sorted(found)]
 
 
-_told: dict[tuple[str, str], float] = {}  # when each thing's trouble was logged last
+_logged_at: dict[tuple[str, str], float] = {}  # when each thing's trouble was logged last
 
 
 def failed(name: str, of: str, error: Exception) -> None:
     """Count that a loop failed for one thing, and log it, if that was not done a moment ago."""
     metrics.LOOP_FAULTS.labels(name).inc()
     now = time.monotonic()
-    if now - _told.get((name, of), -TOLD_AGAIN_S) < TOLD_AGAIN_S:
+    if now - _logged_at.get((name, of), -LOGGED_AGAIN_S) < LOGGED_AGAIN_S:
         return
-    if len(_told) >= TOLD_MAX:
-        _told.clear()
-    _told[name, of] = now
+    if len(_logged_at) >= TOLD_MAX:
+        _logged_at.clear()
+    _logged_at[name, of] = now
     log.error("a loop failed for one item and continues", loop=name, of=of, exc_info=error)

@@ -35,7 +35,7 @@ ASK_EVERY_S = 1.0  # Postgres
 DUE_EVERY_S = 15.0
 FIRST_LOOK_S = 3_600.0  # a worker that starts looks at what was changed in the last hour
 LATE_S = 30.0  # a change is seen also if it was committed so late
-VISITS_MAX = 20  # rooms that are looked at once, begun with each round of `Watch`
+VISITS_MAX = 20  # rooms visited once, begun with each round of `BusyRooms`
 ROUND_EVERY_S = 60.0
 
 
@@ -53,7 +53,7 @@ class BusyRooms:
         self._tasks: dict[RoomId, asyncio.Task[None]] = {}
         self._changed: dict[RoomId, int] = {}
         self._due: set[RoomId] = set()
-        self._visits: dict[RoomId, int] = {}  # to be looked at once, and the version expected there
+        self._visits: dict[RoomId, int] = {}  # to be visited once, and the version expected there
         self._round: list[RoomId] = []  # what is left of it
         self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
         self._round_at = 0.0

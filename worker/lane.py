@@ -45,7 +45,7 @@ class Lane:
         self._keys = holds.keys_of(room_id)
         self._rung = asyncio.Event()
         self._behind = True  # there may be submissions we have read and not settled
-        self._interrupted = False  # by a store, so that it is no fault of theirs
+        self._interrupted = False  # by a store, so the batch is not to blame
         self._worked_at = time.monotonic()
         self._took_over_at = 0.0
 

@@ -78,7 +78,7 @@ async def start(arq: dict[Any, Any]) -> None:
         if is_cluster(stores.redis) and not settings.queue_redis_url:
             raise CannotRun(
                 "REDIS_URL is a Redis Cluster, where arq cannot keep its queue; "
-                "set QUEUE_REDIS_URL to a Redis that is none"
+                "set QUEUE_REDIS_URL to a single Redis server"
             )
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         ctx = WorkerContext(settings, stores, worker_id, asyncio.Event(), arq["queue"])

@@ -20,7 +20,7 @@ from worker.context import WorkerContext
 from worker.timing import in_time, pause, repeat
 
 RELAY_S = 0.25
-LOOK_S = 1.0  # at the stream, whether Redis has lost its end; also where nothing is to be told
+LOOK_S = 1.0  # how often to check whether Redis has lost the stream's end, even without new events
 RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
 DELIVER_S = 0.2

@@ -18,7 +18,7 @@ class Outlook:
         self._heard_at = 0.0  # when Redis last answered
         self._now_ms = 0  # and what its clock said
         self._failed = False
-        self._redis_away: tuple[int, int] | None = None  # not told yet; ms
+        self._redis_away: tuple[int, int] | None = None  # not published yet; ms
         self._told_until = 0.0  # which outages of Postgres
         self._telling = 0.0
 

@@ -29,7 +29,7 @@ from worker.lane import Lane
 from worker.timing import repeat
 
 LOOK_S = 0.5  # at the streams of busy rooms, in case a message was lost
-ROUND_S = 30.0  # over those of all loaded rooms; once at the start besides
+ROUND_S = 30.0  # over the streams of all loaded rooms; also once at the start
 HEAR_AGAIN_S = 0.25
 
 

@@ -105,7 +105,7 @@ class RoomTicker:
         self._records_at, self._keeps_at = 0.0, 0.0
         self.version = 0  # of the room in Postgres, as far as it is known
         self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
-        self.wanted = False  # there is work for it, as far as `Watch` knows
+        self.wanted = False  # it needs work, as far as `BusyRooms` knows
 
     async def run(self) -> None:
         """Do what follows from ticks until the room rests, the worker stops or the room is deleted."""
@@ -132,7 +132,7 @@ class RoomTicker:
 
     def _took(self, reply: asyncio.Future[Tick]) -> None:
         error = None if reply.cancelled() else reply.exception()
-        if self._came is None or self._came.done() or reply.cancelled():  # the task broke, or is to end
+        if self._came is None or self._came.done() or reply.cancelled():  # the task broke, or should end
             return
         if error is not None:
             self._came.set_exception(error)
@@ -173,7 +173,7 @@ class RoomTicker:
         )
 
     async def _go_on(self, tick: Tick) -> None:
-        if tick.restoring:  # whoever began it may have died; if not, this does nothing
+        if tick.restoring:  # the worker that began it may have died; if not, this does nothing
             await self._restore()
         async with self._ticks.follow_ups:
             drawn = await self._follow_up(tick)

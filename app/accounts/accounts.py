@@ -260,7 +260,9 @@ async def _promote(
     after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
     await accounts.update_terms(connection, after)
     await accounts.change_password(connection, after.account_id, password_hash, password_hash, now_ms())
-    await sign_ins.delete_of(connection, after.account_id)  # and its tokens: whoever knew the old password
+    await sign_ins.delete_of(
+        connection, after.account_id
+    )  # and its tokens, which may be those of somebody who knew the old password
     await audit.record(
         connection,
         by,

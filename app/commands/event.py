@@ -17,7 +17,7 @@ from app.core.seating import Section
 from app.settings import Settings
 from app.store.connections import Stores
 
-MANY_SEATS = 5_000  # so many take long enough to want to be told
+MANY_SEATS = 5_000  # as many take long enough to show progress
 
 app = typer.Typer(help="Events and what is on sale for them.", rich_markup_mode=None)
 

@@ -18,7 +18,7 @@ from app.core.autopilot_settings import Autopilot
 STEP_MS = 5_000  # between two decisions, so that each sees what the one before has done
 FRESH_MS = 30_000  # a server that has said nothing for so long is not counted
 LOST_MS = 60_000  # nothing heard for so long: step by step down to the floor
-KEPT = 3  # readings whose median counts: one that stands out moves little
+KEPT = 3  # readings whose median counts, so that an outlier moves little
 
 # Strain is how far the shop is: 1 is its target.
 CALM = 0.9  # up to here the rate goes up; from here to the target it stays

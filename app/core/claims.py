@@ -12,7 +12,7 @@ class PlaceClaims(Struct, frozen=True):
     visitor_id: VisitorId
     queue_number: int | None
     epoch: int
-    quantity: int = 0  # as in `Place`; not 0: was perhaps passed over, and stands there still
+    quantity: int = 0  # as in `Place`; not 0: may have been passed over and still wait there
     generation: str = ""  # of the room
 
 

@@ -27,7 +27,7 @@ SEATS_MAX = 50_000  # made by one call
 SEATS_OF_EVENT_MAX = 200_000
 ROWS_MAX = 5_000  # of one section
 ROW_SEATS_MAX = 1_000  # of one row, gaps included
-TICKET_TYPES_MAX = 100  # of one event; each is looked at in the scripts that decide
+TICKET_TYPES_MAX = 100  # of one event; scripts that decide check each
 
 
 class NewRoomOfEvent(RoomSettings, frozen=True, kw_only=True):

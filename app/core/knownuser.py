@@ -83,7 +83,7 @@ class Enqueue(msgspec.Struct, frozen=True):
 
     token_id: str
     until_ms: int  # until when it can be used; its `token_id` is remembered as long
-    unique_key: str = ""  # whoever comes with the same key is the same visitor
+    unique_key: str = ""  # visitors with the same key are the same visitor
 
 
 def new_secret() -> str:

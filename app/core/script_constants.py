@@ -8,7 +8,7 @@ from __future__ import annotations
 from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
-ENDINGS_OVERLAP_MS = 2_000  # looked at again: a clock may be set back a little
+ENDINGS_OVERLAP_MS = 2_000  # read again: a clock may be set back a little
 
 CONSTANTS: dict[str, int] = {
     "MINUTE_MS": 60_000,

@@ -169,7 +169,7 @@ class BookingSigner:
 
     def _remember(self, digest: bytes) -> None:
         if len(self._known) >= CACHE_MAX:
-            # Some at once: a look for the oldest passes over all that were forgotten before.
+            # Several at once: finding the oldest skips over all that were dropped before.
             for oldest in list(islice(self._known, max(1, CACHE_MAX // 16))):
                 del self._known[oldest]
         self._known[digest] = None
@@ -189,8 +189,8 @@ class BookingSigner:
                 [key.algorithm],
                 {
                     "require": ["iss", "aud", "sub", "iat", "nbf", "exp"],
-                    "verify_aud": False,  # the room; looked at after the expiry, by whoever knows the room
-                    "verify_exp": False,  # looked at by `read_any`, with its own clock and its own refusal
+                    "verify_aud": False,  # the room; checked by the caller, after the expiry
+                    "verify_exp": False,  # checked by `read_any`, with its own clock and refusal
                     "verify_nbf": False,
                     "verify_iat": False,
                 },

@@ -25,7 +25,7 @@ import msgspec
 from app.core.model import Pace, RoomState, RoomStatus, Slower
 
 P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/explanation/wait-estimate.md
-CLAIMS_SOON_MS = 30_000  # who has not claimed by then rarely does; `admit.lua` counts them
+CLAIMS_SOON_MS = 30_000  # visitors who have not claimed by then rarely do; `admit.lua` counts them
 MEMORY_CALLS_S = 600.0  # over which no-shows are counted
 MEMORY_FLOW_S = 120.0  # over which the outflow is measured
 MEMORY_HELD_S = 20.0  # over which it is measured what holds the queue back
@@ -34,7 +34,7 @@ BOLD = 2.0  # and rises only when it is this certain
 HELD_BACK = 0.3  # so much of the time something else than the rate: the outflow is what counts
 LONGER_TIMES, LONGER_PLUS_S = 1.1, 10.0  # from this much longer on, a longer wait is shown
 CAP_SEEN_S = 10.0  # how long after the cap was full its outflow counts
-RATE_HOLDS, FLOW_MIN = 0.7, 10  # a full cap that lets this share of the rate in, and so many a minute
+RATE_HOLDS, FLOW_MIN = 0.7, 10  # a full cap that still admits this share of the rate, and this many a minute
 SHORTER_TIMES = 0.995  # what is less of a change is not worth a write
 
 
@@ -50,7 +50,7 @@ class Moment(msgspec.Struct, frozen=True):
     admitted: int
     no_shows: int
     unclaimed: int
-    tokens_left: bool  # somebody waits and could be called as far as the rate goes
+    tokens_left: bool  # somebody waits, and the rate would allow a call
     stay_ms: int = 0  # the cap is full: so far apart people leave if all of them stay to the end; else 0
 
 

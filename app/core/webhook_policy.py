@@ -33,5 +33,5 @@ def is_public(address: str) -> bool:
         if it.ipv4_mapped is not None:
             return is_public(str(it.ipv4_mapped))
         if it.sixtofour is not None or it.teredo is not None or it in NAT64:
-            return False  # an IPv4 address in disguise, perhaps one of ours
+            return False  # an embedded IPv4 address, which may be ours
     return it.is_global and not it.is_multicast and not it.is_reserved

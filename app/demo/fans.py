@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import msgspec
 
-AT_ONCE_SHARE = 0.5  # so many of them come together, the others one by one
+AT_ONCE_SHARE = 0.5  # this share arrives together, the others one by one
 AT_ONCE_S, ONE_BY_ONE_S = 0.08, 0.5  # between two of them
 NO_SHOW_SHARE, CANCEL_SHARE, FORGET_SHARE, DECLINED_SHARE = 0.05, 0.10, 0.10, 0.10
 LOOK_S = (1.0, 8.0)  # how long one looks at the tickets, and then for the card

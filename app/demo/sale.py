@@ -27,7 +27,7 @@ from app.waiting_room.queue import Queues
 
 EVENT = "demo"
 HALL = "demo-seats"
-HALL_SHARE = 0.25  # so many more fans come for the seats
+HALL_SHARE = 0.25  # this share of fans comes in addition, for the seats
 STARTS_IN_DAYS = 60
 REPORT_EVERY_S = 10.0
 OPEN_STATES = ("open", "sold_out")

@@ -20,7 +20,7 @@ from app.store.scripts.gate import EarlyEnd, early_ends, read_early_ends
 from app.store.single_flight import SingleFlight
 
 ENDS_MAX = 200_000  # visitors remembered; about 60 MB when full. Beyond it the oldest are forgotten
-ROOMS_MAX = 10_000  # rooms remembered, made-up names included; beyond it all are read anew
+ROOMS_MAX = 10_000  # rooms remembered, made-up names included; beyond it all are read again
 READ_WAIT_S = 0.2  # a request waits no longer for a room's ends to be read
 AGAIN_S = 1.0  # after Redis was unavailable
 FORGET_EVERY_S = 60.0
@@ -35,7 +35,7 @@ class EndedSessions:
         self._asked: set[RoomId] = set()  # rooms whose gate was asked: messages about others are dropped
         self._read: set[RoomId] = set()  # those that are known in full
         self._reading = SingleFlight[RoomId, None]()
-        self._broken = 0  # how often the subscription was made anew
+        self._broken = 0  # how often the subscription was renewed
         self._not_before_s = 0.0
         self._forget_at_s = time.monotonic() + FORGET_EVERY_S
 
@@ -52,7 +52,7 @@ class EndedSessions:
         task = self._reading.task(room_id, lambda: self._read_room(room_id))
         done, _ = await asyncio.wait({task}, timeout=READ_WAIT_S)
         for it in done:
-            it.result()  # raises what is a bug of ours
+            it.result()  # a bug of ours must not be swallowed
 
     def of(self, room_id: RoomId, visitor_id: VisitorId) -> EarlyEnd | None:
         """How the visitor's last session ended, if it ended early; else None."""

@@ -57,7 +57,7 @@ async def step(stores: Stores, job_id: str) -> Said:
     except TooMany as refusal:
         await jobs.finish(stores.postgres, job_id, "failed", str(refusal))
         return "over"
-    except Exception as error:  # whatever it is: it is tried again, then shown to whoever started the job
+    except Exception as error:  # any error: it is tried again, then shown to who started the job
         await jobs.record_failure(stores.postgres, job_id, f"{type(error).__name__}: {error}")
         raise
     if after.follow is not None:

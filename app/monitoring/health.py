@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 DEADLINE_S = 1.0
 SEEN_MS = 10_000  # a process writes its heartbeat every second
-ROOMS_MAX = 10_000  # looked at for their backlog
+ROOMS_MAX = 10_000  # whose backlog is read
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Health(NamedTuple):
 
 async def log_store_faults(stores: Stores) -> None:
     """Log what is wrong with the stores' configuration, when a process starts."""
-    with suppress(*STORE_AWAY):  # who needs it will notice
+    with suppress(*STORE_AWAY):  # whoever needs the store will notice
         for fault in await servers.redis_faults(stores.redis):
             log.warning("a store is configured so that it may lose data", fault=fault)
 

@@ -22,7 +22,7 @@ from app.store.redis import ledger, seat_rows
 from app.store.sql import balances, reservations, resting, seats
 
 LOOKS = 12
-PAUSE_S = 0.5  # together longer than `mend` takes to finish what a crash left
+PAUSE_S = 0.5  # together longer than `repair` takes to finish what a crash left
 LINES_MAX = 20
 
 Finding = tuple[str, str]  # what kind, and of which ticket type, reservation or visitor

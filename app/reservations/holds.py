@@ -159,7 +159,7 @@ async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[
         if row is not None:
             same = prints[row.reservation_id] == message.fingerprint
             outcomes[row.reservation_id] = outcome_of(row) if same else f"reused|{row.visitor_id}"
-    # Also those Redis knew: whoever took tickets for them anew may have been killed before this line.
+    # Also those that Redis knew: a worker that took tickets for them again may have been killed right here.
     await update_redis(stores, [Ended(it.reservation_id, batch.room_id, it.status) for it in rows.values()])
     return outcomes
 

@@ -23,7 +23,7 @@ from app.store.sql import hold_endings, payments
 from app.store.sql.payments import PaymentState
 
 ASKED_AT_ONCE = 20  # payments the gateway is asked about
-ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment is at it
+ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment still waits
 LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 QUICK_DEATH_S = 3.0  # a life shorter than this: such deaths in a row are counted
-FREE_RESTARTS = 3  # so many of a row are answered at once
+FREE_RESTARTS = 3  # in a row, without a pause
 RESTART_DELAY_S = 1.0  # then: a pause that still keeps the restart within 2 s
-GIVING_UP_AFTER = 20  # a row this long will not mend itself soon
+GIVING_UP_AFTER = 20  # in a row: it will not recover soon
 RESTART_DELAY_MAX_S = 10.0
 
 OURS = Path(__file__).parents[2]  # where `app`, `worker` and `load` are: the folder `fairgate`, or a checkout

@@ -14,7 +14,7 @@ FILES = {  # by role, below the data folder
 OURS = (
     "web",
     "worker",
-)  # these look for a new file when theirs was renamed; stores keep writing to the old one
+)  # these reopen a file that was renamed; stores keep writing to the old one
 SIZE_MAX = 20 * 1024 * 1024
 
 

@@ -16,7 +16,7 @@ def of(role: str, settings: Settings, data: Path, url: str) -> dict[str, str]:
         "FAIRGATE_DATA": str(data),
         "FAIRGATE_SECRET": settings.secret.get_secret_value(),
         "FAIRGATE_PAYMENTS": settings.gateway,
-        "FAIRGATE_SIMULATE_PAYMENTS": "off",  # said by the line above
+        "FAIRGATE_SIMULATE_PAYMENTS": "off",  # the line above decides
         "FAIRGATE_PAYMENT_WEBHOOK_SECRET": settings.payment_webhook_secret.get_secret_value(),
         "FAIRGATE_REDIS_URL": settings.redis_url,
         "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,

@@ -42,9 +42,9 @@ export function waitOf({ pace }, position) {
 }
 
 // Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since.
-const SLOWER_TOLD_MS = 15 * 60 * 1000;
+const SLOWER_SHOWN_MS = 15 * 60 * 1000;
 export function slowerOf({ slower, updated_at }) {
-  return slower && Date.parse(updated_at) - Date.parse(slower.since) < SLOWER_TOLD_MS ? slower.why : "";
+  return slower && Date.parse(updated_at) - Date.parse(slower.since) < SLOWER_SHOWN_MS ? slower.why : "";
 }
 
 // Thousandths of the way from where one began to the front.

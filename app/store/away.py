@@ -21,14 +21,14 @@ from app.core.errors import StoreUnavailable
 
 # Redis -----------------------------------------------------------------------------------------------------
 
-# What a server answers about the data or the command. A word that is not here tells of the server itself.
+# Errors about the data or the command. Any other word is about the server itself.
 REDIS_ANSWERS = frozenset(
     "ERR WRONGTYPE NOSCRIPT BUSYGROUP NOGROUP BUSYKEY UNBLOCKED EXECABORT CROSSSLOT NOPERM NOPROTO NOTBUSY"
     " MOVED ASK".split()
 )
 # Another server must be asked, or this one again after a fresh greeting: the connection is of no more use.
 REDIS_ELSEWHERE = frozenset("READONLY MASTERDOWN NOMASTERLINK REDIRECT LOADING NOAUTH WRONGPASS".split())
-# `ERR` is the word for everything else. These tell of the server, or of somebody who ended our script.
+# `ERR` is generic. These are about the server, or about somebody who killed our script.
 _REDIS_ERR_AWAY = ("max number of clients", "script killed", "killed by user", "without quorum")
 
 

@@ -110,7 +110,7 @@ async def _connect_cluster(url: str, timeout_s: float) -> RedisCluster:
     options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
     clustered: RedisCluster = RedisCluster.from_url(url, decode_responses=True, **options)
     spoken = fast_connection_class(clustered.connection_kwargs["connection_class"])
-    clustered.connection_kwargs["connection_class"] = spoken  # of the nodes it will be told of
+    clustered.connection_kwargs["connection_class"] = spoken  # of nodes it will discover
     for node in clustered.nodes_manager.startup_nodes.values():
         node.connection_class = spoken
     await clustered.initialize()

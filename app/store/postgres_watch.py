@@ -14,7 +14,7 @@ from app.store.sql import server
 
 EVERY_S = 0.5
 ANSWER_S = 2.0
-SLOW_S = 0.5  # whoever waits for longer may have given up
+SLOW_S = 0.5  # callers that wait longer may have given up
 AWAY_AFTER_S = 3.0  # without an answer
 OUTAGES_MAX = 20
 

@@ -38,4 +38,4 @@ class SingleFlight(Generic[K, T]):
     def _finished(self, key: K, task: asyncio.Task[T]) -> None:
         del self._running[key]
         if not task.cancelled():
-            task.exception()  # who waits is told; perhaps nobody does any more
+            task.exception()  # callers that wait get it; there may be none left

@@ -30,7 +30,7 @@ async def keep_endings(stores: Stores, room_id: RoomId, now_ms: int) -> None:
     for page in range(PAGES_MAX):
         found, page_ms = await ended_places.ended_since(stores.redis, keys, since_ms, page * PAGE, PAGE)
         if not page_ms:
-            until_ms = now_ms if last_ms else 0  # so what was kept is not looked at again for ever
+            until_ms = now_ms if last_ms else 0  # so that what was stored is not read again forever
             break
         if found:
             await insert_ended(stores.postgres, room_id, found)

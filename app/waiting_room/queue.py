@@ -262,6 +262,6 @@ def draw_for(room: Room, visitor_id: VisitorId) -> int | str:
 
 def _token_fields(known: PlaceClaims | None) -> tuple[int, int, int]:
     """Queue number, epoch and quantity of a token, as the scripts take them."""
-    if known is None or known.epoch < 0:  # an account is known without a token
+    if known is None or known.epoch < 0:  # accounts need no token
         return room_scripts.NO_TOKEN, 0, 0
     return known.queue_number or room_scripts.NUMBERLESS, known.epoch, known.quantity

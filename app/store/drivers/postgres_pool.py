@@ -30,7 +30,7 @@ class Timeouts:
 
     statement_s: float
     lock_s: float  # waiting for one lock
-    idle_s: float  # in a transaction, between two statements: locks of a process that hangs are let go
+    idle_s: float  # in a transaction, between two statements: releases the locks of a process that hangs
 
     @property
     def sql(self) -> str:
@@ -144,7 +144,7 @@ class _Lease(PoolAcquireContext):
         letting_go = asyncio.create_task(_released(pool, connection))
         pool.letting_go.add(letting_go)
         letting_go.add_done_callback(pool.letting_go.discard)
-        await asyncio.shield(letting_go)  # also when the caller is broken off once more
+        await asyncio.shield(letting_go)  # even if the caller is cancelled again
 
 
 async def _released(pool: Pool, connection: Any) -> None:

@@ -14,7 +14,7 @@ KEYS = CountKeys()
 PROCESSES_MAX = 1_000
 KEPT_MS = 30 * 86_400_000  # without any process
 GAUGES = "fairgate:metrics:"  # + the name of a process: hash, sample -> value
-GAUGES_TTL_S = 10  # a process that has not told for so long is gone
+GAUGES_TTL_S = 10  # a process that has not published for this long is gone
 
 
 async def add_counts(

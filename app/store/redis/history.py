@@ -20,7 +20,7 @@ _decoder = msgspec.json.Decoder(Sample)
 class SampleCounts(NamedTuple):
     """What a sample has in addition to the status."""
 
-    newest_ms: int  # of the sample taken last; 0: there is none
+    newest_ms: int  # of the last sample; 0: there is none
     joined: int
     no_shows: int
     requests: int  # for tickets: how many there ever were
@@ -47,7 +47,7 @@ def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
 def _sample_counts(newest: Any, counted: Any, sold: Any = 0, stream: Any = None) -> SampleCounts | None:
     if any(isinstance(it, Exception) for it in (newest, counted, sold)):
         return None
-    if stream is None or isinstance(stream, Exception):  # there is no such stream: nobody asked yet
+    if stream is None or isinstance(stream, Exception):  # no such stream: nobody has reserved yet
         stream = {"entries-added": 0, "length": 0}
     joined, no_shows = (int(it or 0) for it in counted)
     newest_ms = int(newest[0][0].partition("-")[0]) if newest else 0

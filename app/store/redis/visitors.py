@@ -11,7 +11,7 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 
 SCAN_COUNT = 1000
-SCANS_MAX = 50  # of those called and active; who is looked for is rarely further back
+SCANS_MAX = 50  # of called and active visitors; who is searched for is rarely further back
 FOUND_MAX = 20
 
 

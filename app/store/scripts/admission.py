@@ -25,7 +25,7 @@ class Tick(NamedTuple):
     numbers_left: int  # how many may be given out before Postgres must be asked
     tell: bool  # this tick published that the status changed
     calls: int
-    moment: Moment  # what the pace of the line is measured by
+    moment: Moment  # what the queue's pace is measured by
     due_in_ms: int | None  # until the next time staff set
     backlog: int  # reservation requests that nobody has settled yet
     call_in_ms: int | None  # until the rate lets the next of those who wait in; None: nobody waits for that

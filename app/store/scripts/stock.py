@@ -45,7 +45,7 @@ class Submission(NamedTuple):
     visitor_id: str
     session_ms: int  # the expiry the booking token was signed with
     fingerprint: str
-    instance: str  # who waits for the outcome; empty: nobody
+    instance: str  # the process that waits for the outcome; "" for none
     items: str  # TYPE:QUANTITY,... with seats TYPE:QUANTITY@SEAT+SEAT,... the best ones TYPE:QUANTITY@*
     expected: int = ANY_AMOUNT  # what they have to come to
     network: str = ""  # where it came from, as `PlaceSigner.network` says it; "": not limited by it

@@ -40,7 +40,7 @@ SELECT key_id, api_keys.name, api_keys.role, made_by, accounts.name AS maker, ap
 FROM api_keys LEFT JOIN accounts ON account_id = made_by
 """
 
-# The key, then the key that made it, and so on: none may do more than whoever made it may do now.
+# The key, then the key that created it, and so on: none may do more than its creator may do now.
 _READ = f"""
 WITH RECURSIVE chain AS (
     SELECT api_keys.*, 1 AS step FROM api_keys WHERE digest = $1

@@ -11,7 +11,7 @@ from app.core.knownuser import ConnectorSettings
 from app.core.model import RoomId, VisitorId
 from app.store.connections import Connection, Queries
 
-ROOMS_MAX = 200  # of one customer that are told to a connector
+ROOMS_MAX = 200  # of one customer that a connector gets
 FORGET_MAX = 10  # used tokens whose time is over, forgotten with each that is used
 
 

@@ -12,6 +12,11 @@ from app.store.connections import Connection
 REMIND_MAX = 1_000  # reminders written in one step
 PAID_A_DAY = 10  # mails about what was paid for, to one address that has not confirmed
 
+# Runs in the transaction that marks these rows of the outbox as published. Rows published again, after
+# Redis was lost, have their e-mails already.
+#
+# An unconfirmed address only gets what its visitor paid for: nobody pays to annoy somebody else. The rest
+# waits until it is confirmed. Mailboxes are locked, so that none is confirmed between SELECT and INSERT.
 _OF_NOTICES = f"""
 WITH told AS (
     SELECT number, split_part(outbox.type, '.', 2) AS kind, it.subject AS subject_id, mailboxes.room_id,
@@ -60,7 +65,7 @@ FOR SHARE OF mailboxes
 ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
-# Whoever bought later than a day before has just been told when it starts. Those who were reminded of an
+# Who bought less than a day before has just read when it starts. Those who were reminded of an
 # event that was moved then are reminded again, before the new time.
 _REMINDER_OF = "concat_ws(' ', reservations.reservation_id, extract(epoch FROM starts_at)::bigint)"
 _OF_REMINDERS = f"""
@@ -83,7 +88,7 @@ class Called(NamedTuple):
 
     room_id: str
     visitor_id: str
-    queue_number: int  # the turn: whoever joins again has another one
+    queue_number: int  # names the turn: joining again gives another number
     claim_by_ms: int
 
 

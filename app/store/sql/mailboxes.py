@@ -53,7 +53,7 @@ ON CONFLICT (room_id, visitor_id) DO UPDATE
 SET email = excluded.email, locale = excluded.locale, guest = excluded.guest,
     account_id = excluded.account_id, recipient_hash = excluded.recipient_hash
 """
-# Another address has to confirm anew, with another link and code.
+# A changed address must confirm again, with another link and code.
 _CHANGED = """
 UPDATE mailboxes SET confirmed_at = NULL, confirm_token = $3, confirm_code = $4, confirm_tries = 0
 WHERE room_id = $1 AND visitor_id = $2 AND lower(email) <> lower($5)

@@ -34,7 +34,7 @@ class Mail(NamedTuple):
     venue: str | None
     starts_at: datetime | None
     timezone: str | None
-    locale: str | None  # of the visitor, or of whoever asked for it
+    locale: str | None  # of the visitor, or of who requested it
     room_locale: str | None
     reservation_id: str | None
     status: str | None  # of the reservation, as all that follows
@@ -68,12 +68,6 @@ class MailRow(NamedTuple):
     codes: list[str]
 
 
-# Called in the transaction that marks these rows of the outbox as told. Of rows told again, after Redis was
-# lost, there are mails already.
-#
-# To an address that has not confirmed goes only what its visitor paid for: who wants to annoy somebody does
-# not pay for it. What else there is waits until it confirms. The mailboxes are locked so that nobody confirms
-# between the look and the mail.
 _CLAIM = f"""
 WITH chosen AS (
     SELECT mail_id FROM mails WHERE state = 'waiting' AND due_at <= now()

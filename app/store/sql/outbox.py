@@ -11,10 +11,10 @@ import asyncpg
 from app.core.model import NoticeType
 from app.store.connections import Connection
 
-KEPT_DAYS = 3  # what was told can be replayed for so long
+KEPT_DAYS = 3  # how long published events can be replayed
 NOTICES_MAX = 500  # one step of the relay; the last row may hold more, as many as were changed at once
 FORGET_MAX = 5_000
-APART_MAX = 100  # rows of one step that are told one by one
+APART_MAX = 100  # rows of one step that are published one by one
 
 
 class Notice(NamedTuple):

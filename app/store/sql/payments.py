@@ -198,7 +198,7 @@ async def _begin_each(
         except POSTGRES_AWAY:
             if not bills:
                 raise
-            break  # what was begun must be asked for; the others look what became of theirs
+            break  # the gateway must be asked for what was begun; the others check their state
     return bills
 
 

@@ -204,7 +204,7 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
         status.last_number,
         status.now_ms,
         status.state == "sold_out",
-        status.generation,  # it may have been reset since it was looked at
+        status.generation,  # it may have been reset since it was read
     )
 
 

@@ -81,7 +81,7 @@ SELECT number, ordinal, attempts, notice_id, type, {AT} AS at, data::text
 FROM claimed JOIN notices USING (number, ordinal) ORDER BY number, ordinal
 """
 
-# Whoever locks a webhook and deliveries of it takes the webhook first: so does deleting it.
+# Lock order: the webhook first, then its deliveries; deleting a webhook does the same.
 _FAILED = f"""
 WITH first AS (
     SELECT webhook_id FROM webhooks WHERE webhook_id = $1 FOR NO KEY UPDATE

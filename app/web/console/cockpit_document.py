@@ -53,7 +53,7 @@ DONE = {
     "delete": "deleted",
     "reset": "reset",
 }
-LONG = 40  # characters of a value that are told
+LONG = 40  # characters of a value that are shown
 
 
 class ChangeLine(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
-TOLD = {  # of a kind of things set aside: what it is, and what to do
+TOLD = {  # by kind of work: what it is, and what to do
     "notice": (
         "An event that was not passed on to other systems",
         "It is missing from webhooks, e-mails and the event stream. Fix the cause, then try again.",
@@ -63,7 +63,7 @@ class SetAsideView(msgspec.Struct, frozen=True):
     error: str
     what: str
     advice: str
-    href: str  # where more is told of it; "" for nowhere
+    href: str  # where to see more; "" for nowhere
     again: bool  # whether it can be tried again
 
 

@@ -73,7 +73,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     pace: PaceDocument | None  # null while nobody can be called, or nobody can say when
     blocked: Blocked | None  # why nobody can be called in this open room; null: the queue moves
     slower: SlowerDocument | None  # null: no wait was ever longer than one shown before
-    epoch: int  # grew: the queue was rebuilt, and who waits asks for their place once so that it is put back
+    epoch: int  # when it grows the queue was rebuilt: clients ask for their place once, which restores it
     stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is unavailable
 
 
@@ -237,7 +237,7 @@ def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None
         return rules.spread_s(INSIDE_S, jitter01)
     if (
         place.queue_number or 0
-    ) <= status.serving_position:  # passed over: only their own place tells their turn
+    ) <= status.serving_position:  # passed over: only their own place shows their turn
         return rules.spread_s(PASSED_OVER_S, jitter01)
     if status.state == "sold_out":  # what comes back is offered to the first
         return rules.poll_after_s(place.ahead, max(rules.ASK_FAR_MIN_S, place.ahead), jitter01)

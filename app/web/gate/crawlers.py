@@ -27,7 +27,7 @@ AWAY_S = 10.0  # DNS did not answer: it is not asked about this one meanwhile
 KEPT_MAX = 20_000  # answers remembered; beyond it a sixteenth is forgotten, the oldest first
 ASKED_MAX = 32  # addresses asked about at once: a flood of made-up crawlers costs no more
 WAIT_S = 2.0  # for both questions
-NAMES_MAX = 3  # host names of one address that are looked at
+NAMES_MAX = 3  # host names of one address that are checked
 PORT = 53
 
 

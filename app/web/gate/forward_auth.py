@@ -45,7 +45,7 @@ from app.web.http.routes import App, Request, Response, empty, endpoint
 T = TypeVar("T")
 
 AWAY = (StoreUnavailable, Restoring)
-UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")  # no store tells: passes are all there is
+UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")  # no store answers: only passes count
 
 
 DECLARED: dict[str, Any] = {  # of a gate, wherever it is asked
@@ -132,7 +132,7 @@ async def _renewed(request: Request, asked: GateRequest, shown: Presented) -> Pa
     """The pass of a renewed session; None: it is over. Without Redis the signature suffices."""
     claims, app = shown.claims, request.app
     try:
-        if claims is None:  # a booking token: the room knows which session it is of
+        if claims is None:  # a booking token: only the room knows its session
             place = await _entered(request, asked, shown)
             return await _claims_of(request, asked, place) if place else None
         number = _number(claims)

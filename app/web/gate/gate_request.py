@@ -30,7 +30,7 @@ class GateRequest(NamedTuple):
 
     room_id: RoomId
     settings: RoomSettings
-    address: str  # the whole of it, without a ticket; "" where the proxy does not tell, or tells nonsense
+    address: str  # the full one, without a ticket; "" if the proxy sends none or nonsense
     ticket: str
     method: str
     is_page: bool  # a browser opens a page: it can be sent elsewhere

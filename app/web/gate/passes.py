@@ -33,7 +33,7 @@ class Presented(msgspec.Struct, frozen=True):
     refusal: Refusal | None = None  # what is wrong with what they show
     inside: PassClaims | BookingClaims | None = None
     visitor_id: VisitorId | None = None  # known by a pass or token of ours, also one that has expired
-    final: bool = False  # they show something of ours that is no key to a gate
+    final: bool = False  # they present a token of ours that opens no gate
 
     @property
     def why(self) -> str:

@@ -24,7 +24,7 @@ class Caches:
     seat_maps: TimedCache[CachedSeatMap] = field(default_factory=lambda: TimedCache(1.0))  # by event_id
     # By event_id, "" for all: counted by going over all reservations.
     reservation_counts: TimedCache[ReservationCounts] = field(default_factory=lambda: TimedCache(5.0))
-    # By token: whom it speaks for now. Whoever changes something is looked up each time.
+    # By token: its account's current state. Calls that change something look it up each time.
     accounts: TimedCache[Account] = field(default_factory=lambda: TimedCache(2.0))
     connectors: TimedCache[Connector | None] = field(default_factory=lambda: TimedCache(2.0))  # by room_id
     readiness: TimedCache[Readiness] = field(default_factory=lambda: TimedCache(1.0))

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from socket import AF_INET, inet_pton
 from typing import NamedTuple
 
-FORWARDED_MAX = 20  # hops looked at; a longer header is forged
+FORWARDED_MAX = 20  # hops read; a longer header is forged
 
 
 class Network(NamedTuple):
@@ -36,7 +36,7 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
     for hop in reversed(hops):
         address = _address(hop.strip())
         if address is None:
-            return peer  # what stands left of nonsense was not written by our proxies
+            return peer  # what is left of nonsense was not written by our proxies
         peer = address
         if not _within(peer, trusted):
             break

@@ -13,8 +13,8 @@ BOOKING_COOKIE = "fairgate_booking_"  # + room_id
 HOST_PREFIX = "__Host-"
 PLACE_COOKIE_S = 180 * 86_400
 NEWCOMER_COOKIE_S = 86_400
-WITHOUT_TOKEN = -1  # the epoch of an account or a newcomer: nothing was told that could be restored
-BOOKING_COOKIE_OUTLIVES_S = 3600  # the token tells when the session ends; a device's clock may be set
+WITHOUT_TOKEN = -1  # the epoch of an account or a newcomer, who has no token to restore from
+BOOKING_COOKIE_OUTLIVES_S = 3600  # the token says when the session ends; a device's clock may be wrong
 
 
 def cookies(request: Request, prefix: str) -> dict[str, str]:

@@ -33,9 +33,7 @@ FILES = "static"  # /static/{digest}/{name}
 FILE_METHODS = "GET, HEAD, OPTIONS"
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: a hot path has its one parameter here, or none, and is shorter
 BUFFERED = 32 * 1024  # an answer below it is in the connection's buffers, whether anybody reads it or not
-BROKEN_OFF = (
-    "The body was cut off."  # perhaps its sender still listens: Granian tells broken chunks like this
-)
+BROKEN_OFF = "The body was cut off."  # its sender may still listen: Granian reports broken chunks like this
 DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so that its sender sees our answer
 
 

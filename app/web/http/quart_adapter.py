@@ -41,7 +41,7 @@ def register_endpoints(quart: Quart, endpoints: Iterable[Endpoint]) -> None:
         )
     for rule in quart.url_map.iter_rules():
         if rule.endpoint in views:
-            rule.methods = None  # any: the view tells which there are
+            rule.methods = None  # any: the view answers with those there are
     quart.register_error_handler(Exception, _on_error)
 
 
@@ -53,7 +53,7 @@ def allowed(by_method: dict[str, Endpoint]) -> str:
 
 def quart_response(response: Response) -> QuartResponse:
     """Our answer as Quart's."""
-    assert not callable(response.body)  # only the hot lane tells streams
+    assert not callable(response.body)  # only the hot lane serves streams
     found = QuartResponse(response.body, response.status)
     found.headers.clear()
     for name, value in response.headers:

@@ -176,7 +176,7 @@ class Endpoint:
     headers: tuple[str, ...] = ()  # request headers it reads, for the contract
     auth: Auth | None = None  # None: anyone may call it
     scope: Scope | None = None  # what an API key needs for it; None: it is not for keys
-    of_its_events: bool = False  # it tells a key that is bound to events of those alone
+    of_its_events: bool = False  # a key limited to some events sees only those
     hot: bool = False  # a crowd makes it: the lane around Quart serves it
     errors: tuple[type[Refusal], ...] = ()
     below: bool = False  # by any method, and at any path below it, whose query is not ours; hot ones only

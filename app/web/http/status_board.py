@@ -142,7 +142,7 @@ class StatusBoard:
         now = time.monotonic()
         shown = RenderedStatus(room, status, document, _encoder.encode(document), now, now + FRESH_S)
         if room_id not in self._shown and len(self._shown) >= SHOWN_MAX:
-            del self._shown[next(iter(self._shown))]  # the one first read; who asks for it reads it again
+            del self._shown[next(iter(self._shown))]  # the oldest; the next request reads it again
         self._shown[room_id] = shown
         return shown
 

@@ -62,7 +62,7 @@ class Stream:
                 self._owner.cancel()
 
     async def _sending(self, message: Message | None) -> None:
-        with suppress(OSError):  # the reader left while we were sending; who waits for that will see it
+        with suppress(OSError):  # the reader left while we were sending; the request's task notices
             while message is not None:
                 self._since = time.monotonic()
                 await self._send(message)
@@ -73,7 +73,7 @@ class Stream:
         self._task = None
 
 
-Audience = Callable[[Stream], AbstractContextManager[None]]  # tells a stream what to send as long as it is in
+Audience = Callable[[Stream], AbstractContextManager[None]]  # feeds a stream while it is entered
 
 
 async def feed_stream(

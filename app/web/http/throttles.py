@@ -87,7 +87,7 @@ class Throttles:
 def _shared(redis: Redis) -> Storage:
     pool: Any = redis.connection_pool  # taken, though the stub knows plain options only
     return RedisStorage(
-        "async+redis://",  # not looked at: the connections are those we have
+        "async+redis://",  # ignored: it uses our connections
         implementation="redispy",
         key_prefix="fairgate:limits",
         connection_pool=pool,

@@ -99,7 +99,7 @@ async def _session_expires_at_ms(request: Request, found: Event) -> int:
     try:
         answer = await place_of(request, found.room_id)
     except RateLimited:
-        answer = None  # the token itself is good; whether the session still is, reserving will tell
+        answer = None  # the token is valid; whether the session still is, reserving will show
     ended = answer is not None and answer[0].state != "active"
     return 0 if ended else claims.exp * 1000
 

@@ -84,7 +84,7 @@ async def _carried(request: Request, code: CarryCode, to_id: VisitorId, *, repla
     if code.room_id != request.params["room_id"]:
         return "absent"
     if code.visitor_id == to_id:
-        return "used"  # it is theirs already
+        return "used"  # it is this visitor's own place
     return await carrying.carry(request.app.queues, code, to_id, replace=replace)
 
 

@@ -16,11 +16,11 @@ from app.web.documents.waiting_room import Draw, PlaceDocument, StatusDocument
 from app.web.pages.documents import EventHead, MailboxView
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
-SLOWER_TOLD_MS = 15 * 60_000  # so long a longer wait is explained
+SLOWER_SHOWN_MS = 15 * 60_000  # how long a longer wait is explained
 REFRESH_NEAR_S = 5
 REFRESH_QUIET_S = 60  # nothing is expected soon
-STAYS = ("removed", "active", "called", "done")  # tell these whatever became of the room
-QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in line; in show.js as well
+STAYS = ("removed", "active", "called", "done")  # shown whatever the state of the room
+QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in the queue; in show.js as well
 NOTHING_ON_SALE = ("not_on_sale_yet", "sale_over", "nothing_on_sale")
 OVER = ("no_show", "expired", "left", "done", "removed")
 
@@ -60,7 +60,7 @@ def notice_of(
 
 def slower_of(pace: Pace | None, now_ms: int) -> str:
     """Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since."""
-    return pace.why if pace and now_ms - pace.since_ms < SLOWER_TOLD_MS else ""
+    return pace.why if pace and now_ms - pace.since_ms < SLOWER_SHOWN_MS else ""
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _refresh_s(page: RoomPage, standing: Standing) -> int:
     elif page.panel == "returns" or page.notice in ("held", "fewer"):
         due_s = page.claim_window_s // 2  # there is a form, and who fills it in must have the time
     elif page.panel == "waiting" and standing.place_document:
-        # Without a script nothing else tells them their turn: who is near the front looks often.
+        # Without a script nothing else shows them their turn: those near the front reload often.
         due_s = min(standing.place_document.poll_after_s, REFRESH_NEAR_S + page.ahead)
     return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)
 

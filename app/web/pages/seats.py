@@ -43,7 +43,7 @@ class SeatLine:
 class SeatsPart:
     """The seats on the booking page. `rows` are those of `section`, `seats` those of `row`; may be none."""
 
-    most: int  # so many more this visitor may have
+    most: int  # how many more this visitor may have
     mine: str  # the seats they have, apart by spaces
     sections: Sequence[SeatLine]
     section: str
@@ -91,7 +91,7 @@ async def _section(request: Request, event_id: EventId, name: str) -> SeatSectio
     try:
         document = (await cached_seat_map(request, event_id)).document
     except Restoring:
-        return None  # soon there; the sections stand on the page meanwhile
+        return None  # available soon; until then the page shows the sections
     return next((it for it in document.sections if it.ticket_type_id == name), None)
 
 
