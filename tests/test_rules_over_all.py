@@ -27,6 +27,11 @@ PUBLIC = {
     ("POST", "/v1/users/password-reset/confirm"),  # the token of the link is the proof
     ("GET", "/status/integrationconfig/{customer_id}"),  # where the room makes it public
     ("GET", "/status/integrationconfig/secure/{customer_id}"),  # asks for its api_key in its own words
+    *(("POST", f"/v1/rooms/{{room_id}}/vwr/public/{it}") for it in ("assign_queue_num", "generate_token")),
+    *(
+        ("GET", f"/v1/rooms/{{room_id}}/vwr/public/{it}")
+        for it in ("queue_num", "serving_num", "waiting_num", "public_key")
+    ),
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),  # 404 without the operators' token

@@ -32,6 +32,17 @@ class Keyring:
         """Load the keys again."""
         self.signer.replace_keys(await signing_keys.load_keys(self._postgres))
 
+    async def key_of(self, algorithm: SigningAlgorithm) -> SigningKey:
+        """The key that signs by this algorithm, made if there is none. Raises what Postgres raises."""
+        if found := self.signer.newest(algorithm):
+            return found
+        async with self._postgres.acquire() as connection, connection.transaction():
+            await signing_keys.ensure_keys(connection, algorithm)
+        await self.refresh()
+        found = self.signer.newest(algorithm)
+        assert found is not None
+        return found
+
     async def keep_fresh(self) -> None:
         """Refresh forever; while Postgres is unavailable the loaded keys stay."""
         while True:

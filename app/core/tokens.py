@@ -106,6 +106,14 @@ class BookingSigner:
         self._remember(_digest(token))
         return token
 
+    def newest(self, algorithm: SigningAlgorithm) -> SigningKey | None:
+        """The key that signs booking tokens by this algorithm; None: it is not loaded, or not made."""
+        return self._newest.get(("booking", algorithm))
+
+    def sign_foreign(self, payload: dict[str, Any], key: SigningKey) -> str:
+        """A token in another waiting room's form, of an issuer that is not ours: we never read it."""
+        return CODEC.encode(payload, key.private, key.algorithm, {"kid": key.kid, "typ": _BOOKING_TYPE})
+
     def sign_access(self, account: Account, now_s: int) -> tuple[str, int]:
         """An access token for the account, and when it ends."""
         exp = now_s + ACCESS_TTL_S

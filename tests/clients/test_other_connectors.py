@@ -10,6 +10,7 @@ from fairgate_gate import AsgiGate
 
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import Product, program
+from tests.clients.counter_queue import Client
 from tests.clients.shops import _asgi_shop
 from tests.clients.test_knownuser_connector import Browser
 from tests.support.listening import listening
@@ -99,6 +100,61 @@ async def test_a_shop_with_the_crowdhandler_sdk_goes_all_the_way_round(
         sid = f"{place['visitor_id']}-{place['queue_number']}"
         await product.staff("POST", f"{room}/sessions/{sid}/end")
         assert (await browser.get(f"{shop}/second")).status_code == 302
+
+
+async def test_a_client_of_counters_gets_its_tokens(product: Product, http: httpx.AsyncClient) -> None:
+    """As the sample of AWS's Virtual Waiting Room, whose inlet strategy sets the pace."""
+    await product.web.room("counters", admission_rate_per_minute=0, active_visitors_max=None)
+    inlet = {"name": "inlet", "role": "operator", "scopes": ["rooms:write"]}
+    made = await product.web.post("/v1/keys", inlet, headers=product.web.as_("admin"))
+    base = f"{product.url}/v1/rooms/counters/vwr"
+    key = {"Authorization": f"Bearer {made.json()['key']}"}
+    ann, bob = (Client(http, f"{base}/public", f"{base}/private", "counters", key) for _ in "ab")
+    await ann.enter()
+    await bob.enter()
+    assert (await ann.number(), await bob.number()) == (1, 2)
+    assert (await ann.token()).status_code == 202
+
+    async def counted() -> bool:
+        return await ann.counter("waiting_num", "waiting_num") == 2
+
+    await wait_until(counted, "the counters", timeout_s=30)
+    assert await ann.counter("serving_num", "serving_counter") == 0
+    for refused in (
+        await http.post(f"{base}/private/reset_initial_state", json={"event_id": "counters"}),
+        await ann.staff("increment_serving_counter", increment_by=-1),
+    ):
+        assert refused.status_code in (401, 422)
+    assert (await ann.staff("increment_serving_counter", increment_by=1)).json() == {"serving_num": 1}
+    tokens = await ann.token()
+    assert tokens.status_code == 200
+    said = await ann.verified(tokens.json())
+    assert (said["sub"], said["queue_position"]) == (ann.request_id, 1)
+    assert said["exp"] - said["iat"] == 600
+    assert 0 < tokens.json()["expires_in"] <= 600
+    assert await ann.verified(tokens.json(), "id")
+    again = await ann.token()
+    assert again.json()["access_token"] == tokens.json()["access_token"]
+    await _opens_nothing_of_ours(product, http, tokens.json()["access_token"])
+    assert (await bob.token()).status_code == 202
+    await _no_other_id_is_taken(bob)
+    assert (await ann.staff("reset_initial_state")).json() == {"message": "Reset completed"}
+    assert (await ann.token()).status_code == 404
+    await bob.enter()
+    assert await bob.number() == 1
+
+
+async def _opens_nothing_of_ours(product: Product, http: httpx.AsyncClient, token: str) -> None:
+    for path in ("/v1/rooms/counters/stats", "/v1/rooms/counters/gate"):
+        answer = await http.get(product.url + path, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 401, path
+
+
+async def _no_other_id_is_taken(client: Client) -> None:
+    for wrong in ({"event_id": "other"}, {"request_id": client.request_id[:-1] + "A"}):
+        body = {"event_id": "counters", "request_id": client.request_id, **wrong}
+        refusal = await client.http.post(f"{client.public}/generate_token", json=body)
+        assert (refusal.status_code, refusal.json()["error"][:7]) == (400, "Invalid")
 
 
 FIELDS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
 from app.core.claims import session_id
@@ -33,6 +34,7 @@ WEBHOOK = {"url": "http://127.0.0.1:9/", "types": ["room.sold_out"]}  # nobody l
 KEY = {"name": "The books", "role": "operator"}
 ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close", "to-delete", "to-reset")
 EVENTS = ("matinee", "doomed")
+EXPIRES = 2_000_000_000  # of the link
 ASYNC = {"Prefer": "respond-async"}
 HTML = {"Accept": "text/html"}
 
@@ -111,9 +113,16 @@ KNOWN: dict[str, list[Known]] = {
     "secure_integration_config": [Known(200, "shop")],
     "remove_visitor": [Known(204, ids={"room_id": "spare"})],
 }
+# The counters of AWS's Virtual Waiting Room: tests/clients/test_other_connectors.py has their 202.
+KNOWN |= {it: [Known(200)] for it in ("assign_queue_num", "queue_num", "generate_token")}
+KNOWN |= {
+    it: [Known(200, ids={"room_id": "to-reset"})]
+    for it in ("increment_serving_counter", "reset_initial_state")
+}
 NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see the tests that are about them
     "read_reservation": {202},  # undecided, which is soon over: tests/routes/test_reserving.py
     "reservation_stream": {204},  # after the last event there will be: tests/routes/test_streams.py
+    **{"queue_num": {202}, "generate_token": {202}},
     "site_gate": {302},  # of the room it finds: tests/routes/test_sites.py
     "confirm": {202},  # a gateway that takes its time: tests/routes/test_reserving.py
 }
@@ -148,7 +157,18 @@ class World:
         if call.name == "confirm_email":
             body = {"code": self.code}
         query = self.link if call.name == "claim_reservation" else it.query
+        if "/vwr/" in call.path:
+            body, query = self._counted(call, ids["room_id"])
         return replace(it, who=who, ids=ids, body=body, query=query)
+
+    def _counted(self, call: Endpoint, event_id: str) -> tuple[Any, dict[str, Any]]:
+        """Body and query of a call of AWS's Virtual Waiting Room."""
+        said = {"event_id": event_id, "request_id": self.ids["request_id"], "increment_by": 1}
+        body, query = [
+            {it.name: said[it.name] for it in msgspec.structs.fields(kind)}
+            for kind in (call.body, call.query)
+        ]
+        return body or None, query
 
 
 async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> World:
@@ -202,8 +222,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
 
     again = await web.post("/v1/rooms/gala/places", {"email": FAN["email"]}, headers=place)
     assert again.status_code == 200
-    exp = 2_000_000_000
-    signature = web.app.claims.sign(to_read, FAN["email"], exp)
+    signature = web.app.claims.sign(to_read, FAN["email"], EXPIRES)
 
     async def is_called() -> bool:
         mine = await web.get("/v1/rooms/gala/places/me", headers=called)
@@ -221,6 +240,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
             **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
             **{"webhook_id": webhook["webhook_id"], "sid": to_end, "to_end": to_end, "to_renew": to_renew},
             "customer_id": "shop",
+            "request_id": web.app.places.request_id(RoomId("gala"), held[0]["visitor_id"], 1),
         },
         credentials={
             **{"admin": web.as_("admin"), "operator": web.as_("operator")},
@@ -232,7 +252,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
         },
         code=await web.app.stores.postgres.fetchval("SELECT confirm_code FROM mailboxes"),
         shop=shop,
-        link={"expires": exp, "signature": signature},
+        link={"expires": EXPIRES, "signature": signature},
     )
 
 

@@ -110,6 +110,7 @@ ELSEWHERE |= {"preview_gate"}  # it changes nothing: test_gate_preview.py
 ELSEWHERE |= {"delete_room"}  # of a room without an event: test_own_rooms.py
 ELSEWHERE |= {"report_origin"}  # changes nothing that staff set; what the autopilot does: test_origin.py
 ELSEWHERE |= {"delete_knownuser", "push_knownuser"}  # test_knownuser.py; the second changes nothing of ours
+ELSEWHERE |= {"increment_serving_counter", "reset_initial_state"}  # tests/clients/test_other_connectors.py
 CHANGES = [
     it
     for it in CALLS

@@ -18,6 +18,12 @@ class RemovedByStaff(Refusal):
     status, code = 403, "removed"
 
 
+class RequestIdInvalid(Refusal):
+    """The event id is not this room's, or the request id was not given out here."""
+
+    status, code = 400, "request_id_invalid"
+
+
 class RoomNotFound(NotFound):
     """There is no such room."""
 

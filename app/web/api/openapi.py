@@ -187,8 +187,12 @@ def _parameters(it: Endpoint) -> list[dict[str, Any]]:
     ]
     if it.query is not NoQuery:
         (_, components) = msgspec.json.schema_components([it.query])
-        properties = components[it.query.__name__]["properties"]
-        found += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+        document = components[it.query.__name__]
+        needed = {name: {"required": True} for name in document.get("required", ())}
+        found += [
+            {"name": name, "in": "query", **needed.get(name, {}), "schema": schema}
+            for name, schema in document["properties"].items()
+        ]
     for name in it.headers:
         required = name == "Idempotency-Key" and IdempotencyKeyRequired in it.errors
         found.append(

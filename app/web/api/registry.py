@@ -24,6 +24,7 @@ from app.web.api import (
     rooms,
     seats,
     stats,
+    virtual_waiting_room,
     webhooks,
 )
 from app.web.gate import forward_auth, knownuser, preview, sessions, sites
@@ -50,6 +51,7 @@ _MODULES = (
     sessions,
     preview,
     knownuser,
+    virtual_waiting_room,
     stats,
     gate_stats,
     audit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -59,7 +60,7 @@ def parse_query(endpoint: Endpoint, request: Request) -> Any:
 
 def read_query(request: Request, kind: type[Q]) -> Q:
     """The query string as a struct of this kind. Raises ValidationFailed naming the parameter."""
-    if not request.query:
+    if not request.query and not _needs_something(kind):
         return kind()
     try:
         pairs = parse_qsl(
@@ -87,6 +88,11 @@ def read_query(request: Request, kind: type[Q]) -> Q:
             raise ValidationFailed(it.encode_name, f"must be {DATETIME}")
     check_moments(document, "query")
     return document
+
+
+@cache
+def _needs_something(kind: type[msgspec.Struct]) -> bool:
+    return any(it.required for it in msgspec.structs.fields(kind))
 
 
 def _check_json(body: bytes) -> None:

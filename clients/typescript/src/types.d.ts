@@ -47,6 +47,11 @@ export interface Alive {
   status: string;
 }
 
+/** By what the place is known from now on: whoever has it acts for the visitor. */
+export interface Assigned {
+  api_request_id: string;
+}
+
 /** One change. `before` and `after` hold the fields that differ; null: it was made, or deleted. */
 export interface AuditEntry {
   audit_id: string;
@@ -149,6 +154,11 @@ export interface Described {
   client?: string;
 }
 
+/** What was done. */
+export interface Done {
+  message: string;
+}
+
 /** What is published of a lottery: the commitment from the creation on, the seed after the opening. */
 export interface Draw {
   commitment: string;
@@ -228,6 +238,12 @@ export interface HealthDocument {
   error_rate: number;
   in_flight: number | null;
   heard_at: string | null;
+}
+
+/** How many more are let in. The counter does not go back: whoever was called stays called. */
+export interface Increment {
+  event_id: string;
+  increment_by: number;
 }
 
 /** The whole installation. All is true for all processes together, but `this_process`. */
@@ -528,6 +544,22 @@ export interface NewWebhook {
   description?: string;
 }
 
+/** Not now: ask again. */
+export interface NotYet {
+  error: string;
+}
+
+/** Which queue: `event_id` is the room's id. */
+export interface OfEvent {
+  event_id: string;
+}
+
+/** Whose place in which queue. */
+export interface OfRequest {
+  event_id: string;
+  request_id: string;
+}
+
 /** One order of a list; `email`: where its visitor is reached, if they left an address. */
 export interface OrderDocument {
   reservation_id: string;
@@ -719,6 +751,14 @@ export interface PushTo {
 /** The version that the shop took. */
 export interface Pushed {
   version: number;
+}
+
+/** A place; `entry_time` in seconds. */
+export interface QueueNumber {
+  queue_number: number;
+  entry_time: number;
+  event_id: string;
+  status?: 1;
 }
 
 /** For everybody `status`: `ok` or `unavailable`. For operators, each part: `ok` or the reason. */
@@ -1013,6 +1053,16 @@ export interface ServerDocument {
   server: string;
 }
 
+/** Up to which queue number visitors were called. */
+export interface ServingCounter {
+  serving_counter: number;
+}
+
+/** The serving counter after the increment. */
+export interface ServingNumber {
+  serving_num: number;
+}
+
 /** A session as it goes on. */
 export interface SessionDocument {
   sid: string;
@@ -1105,6 +1155,15 @@ export interface TicketTypePatch {
   sale_until?: string | null;
 }
 
+/** The session as JWTs that say the same but for `token_use`. */
+export interface TokenSet {
+  access_token: string;
+  refresh_token: string;
+  id_token: string;
+  expires_in: number;
+  token_type?: "Bearer";
+}
+
 /** Which addresses of the shop are meant. */
 export interface UrlRule {
   part?: "HostName" | "PagePath" | "PageUrl";
@@ -1118,6 +1177,11 @@ export interface UrlRule {
 export interface WaitRange {
   p50: number;
   p90: number;
+}
+
+/** How many have no token yet. */
+export interface WaitingNumber {
+  waiting_num: number;
 }
 
 /** How long those who were called had waited: seconds that 50, 90 and 99 of 100 did not exceed. */

@@ -59,6 +59,12 @@ class Alive(TypedDict):
     status: str
 
 
+class Assigned(TypedDict):
+    """By what the place is known from now on: whoever has it acts for the visitor."""
+
+    api_request_id: str
+
+
 class AuditEntry(TypedDict):
     """One change. `before` and `after` hold the fields that differ; null: it was made, or deleted."""
 
@@ -172,6 +178,12 @@ class Described(TypedDict):
     client: NotRequired[str]
 
 
+class Done(TypedDict):
+    """What was done."""
+
+    message: str
+
+
 class Draw(TypedDict):
     """What is published of a lottery: the commitment from the creation on, the seed after the
     opening."""
@@ -261,6 +273,13 @@ class HealthDocument(TypedDict):
     error_rate: float
     in_flight: int | None
     heard_at: str | None
+
+
+class Increment(TypedDict):
+    """How many more are let in. The counter does not go back: whoever was called stays called."""
+
+    event_id: str
+    increment_by: int
 
 
 class InstallationStats(TypedDict):
@@ -632,6 +651,25 @@ class NewWebhook(TypedDict):
     description: NotRequired[str]
 
 
+class NotYet(TypedDict):
+    """Not now: ask again."""
+
+    error: str
+
+
+class OfEvent(TypedDict):
+    """Which queue: `event_id` is the room's id."""
+
+    event_id: str
+
+
+class OfRequest(TypedDict):
+    """Whose place in which queue."""
+
+    event_id: str
+    request_id: str
+
+
 class OrderDocument(TypedDict):
     """One order of a list; `email`: where its visitor is reached, if they left an address."""
 
@@ -851,6 +889,15 @@ class Pushed(TypedDict):
     """The version that the shop took."""
 
     version: int
+
+
+class QueueNumber(TypedDict):
+    """A place; `entry_time` in seconds."""
+
+    queue_number: int
+    entry_time: int
+    event_id: str
+    status: NotRequired[Literal[1]]
 
 
 class Ready(TypedDict):
@@ -1168,6 +1215,18 @@ class ServerDocument(TypedDict):
     server: str
 
 
+class ServingCounter(TypedDict):
+    """Up to which queue number visitors were called."""
+
+    serving_counter: int
+
+
+class ServingNumber(TypedDict):
+    """The serving counter after the increment."""
+
+    serving_num: int
+
+
 class SessionDocument(TypedDict):
     """A session as it goes on."""
 
@@ -1270,6 +1329,16 @@ class TicketTypePatch(TypedDict):
     sale_until: NotRequired[str | None]
 
 
+class TokenSet(TypedDict):
+    """The session as JWTs that say the same but for `token_use`."""
+
+    access_token: str
+    refresh_token: str
+    id_token: str
+    expires_in: int
+    token_type: NotRequired[Literal["Bearer"]]
+
+
 class UrlRule(TypedDict):
     """Which addresses of the shop are meant."""
 
@@ -1285,6 +1354,12 @@ class WaitRange(TypedDict):
 
     p50: int
     p90: int
+
+
+class WaitingNumber(TypedDict):
+    """How many have no token yet."""
+
+    waiting_num: int
 
 
 class Waits(TypedDict):
