@@ -1,4 +1,4 @@
-"""The rows of what else a crowd requests: the queue page, our files, the gate of a shop."""
+"""The rows of what a crowd asks for besides its place: the queue page, our files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,3 @@ async def files(run: Run) -> Row:
     async with run.product() as product:
         requests = Requests("GET", load_assets().url("queue.js"), BROWSER)
         return row_of("file", await repeated(run, product, requests, 200))
-
-
-async def gates(run: Run) -> Row:
-    """A proxy asks whether visitors may pass: each request of the shop behind it, with a booking token."""
-    async with run.product() as product:
-        sale = await crowd.open_sale(product, "gates")
-        tokens = await crowd.inside(product, sale, run.size.payers, run.how)
-        path, headers = f"/v1/rooms/{sale.room_id}/gate", {"Authorization": "Bearer {1}"}
-        requests = Requests("GET", path, headers, lines=[(it,) for it in tokens], again=True)
-        return row_of("gate", await repeated(run, product, requests, 204))

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,8 @@ from load.figures import Figure, Row, Trial, missing, row_of
 from load.measuring import Run, measure
 from load.product import Product
 
-DEPLOYED = Path(__file__).parent.parent / "deploy" / "nginx" / "fairgate.conf"
+ROOT = Path(__file__).parent.parent
+DEPLOYED = ROOT / "deploy" / "nginx" / "fairgate.conf"
 NGINX = "apt-get install nginx-light (or nginx; brew install nginx)"
 PLACES = (os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")  # it is no user's program on Debian
 START_TIMEOUT_S = 15.0
@@ -48,7 +49,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    include {folder}/fairgate.conf;
+    include {folder}/site.conf;
 }}
 """
 
@@ -67,9 +68,14 @@ def settings_for(deployed: str, *, port: int, upstream: str, cache: Path, connec
     }
     if connections:  # all of them from this host
         changes["limit_conn fairgate_address 400;"] = f"limit_conn fairgate_address {connections};"
+    return changed(deployed, changes, DEPLOYED)
+
+
+def changed(deployed: str, changes: Mapping[str, str], file: Path) -> str:
+    """The text of a deployed file with these changes. Raises ProxyFailed where one has no place in it."""
     for old, new in changes.items():
         if deployed.count(old) != 1:
-            raise ProxyFailed(f"deploy/nginx/fairgate.conf does not say `{old}` once; adapt load/proxy.py")
+            raise ProxyFailed(f"{file.relative_to(ROOT)} does not say `{old}` once; adapt load/")
         deployed = deployed.replace(old, new)
     return deployed
 
@@ -85,25 +91,33 @@ def program() -> str:
 @asynccontextmanager
 async def proxied(origin: str, *, connections: int = 0) -> AsyncIterator[tuple[str, psutil.Process]]:
     """nginx in front of Fairgate at `origin`: its address and its first process."""
-    nginx, port = program(), free_port()
-    with tempfile.TemporaryDirectory(prefix="fairgate-nginx-") as name:
-        folder = Path(name)
-        upstream = urlsplit(origin).netloc
+    port, upstream = free_port(), urlsplit(origin).netloc
+    with tempfile.TemporaryDirectory(prefix="fairgate-cache-") as cache:
         deployed = settings_for(
             DEPLOYED.read_text(),
             port=port,
             upstream=upstream,
-            cache=folder / "cache",
+            cache=Path(cache),
             connections=connections,
         )
-        (folder / "fairgate.conf").write_text(deployed)
+        async with nginx(deployed, f"http://127.0.0.1:{port}/livez") as process:
+            yield f"http://127.0.0.1:{port}", process
+
+
+@asynccontextmanager
+async def nginx(site: str, url: str) -> AsyncIterator[psutil.Process]:
+    """nginx with this configuration of its sites, which answers at `url`: its first process."""
+    found = program()
+    with tempfile.TemporaryDirectory(prefix="fairgate-nginx-") as name:
+        folder = Path(name)
+        (folder / "site.conf").write_text(site)
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
-        command = [nginx, "-p", name, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+        command = [found, "-p", name, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
         process = _launch(command)
         try:
-            await _answers(f"http://127.0.0.1:{port}/livez", process, folder / "error.log")
-            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+            await _answers(url, process, folder / "error.log")
+            yield psutil.Process(process.pid)
         finally:
             await asyncio.to_thread(_stop, process)
 
@@ -117,7 +131,7 @@ async def _answers(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
         async with asyncio.timeout(START_TIMEOUT_S), httpx.AsyncClient(trust_env=False) as client:
             while process.poll() is None:
                 try:
-                    if (await client.get(url)).status_code == 200:
+                    if (await client.get(url)).status_code < 500:
                         return
                 except httpx.TransportError:
                     await asyncio.sleep(0.05)
@@ -145,16 +159,16 @@ async def through_nginx(run: Run) -> Row:
     how = replace(run.how, connections=run.size.proxy_connections)
     try:
         many = 2 * how.connections
-        async with run.product() as product, proxied(product.url, connections=many) as (url, nginx):
+        async with run.product() as product, proxied(product.url, connections=many) as (url, process):
             room_id = await crowd.open_room(
                 product, "proxied", admission_rate_per_minute=RATE, active_visitors_max=None
             )
             trials, reached = [], []
             for _ in range(run.size.trials):
-                before, cpu_before = await _reached(product), _cpu_s(nginx)
+                before, cpu_before = await _reached(product), cpu_s(process)
                 trial, _ = await measure(product, crowd.statuses(room_id), how, 200, url=url)
                 reached.append((await _reached(product) - before) / trial.seconds)
-                trials.append(_with_nginx(trial, _cpu_s(nginx) - cpu_before))
+                trials.append(with_nginx(trial, cpu_s(process) - cpu_before))
     except ProxyFailed as error:
         return missing("nginx", str(error))
     row = row_of("nginx", trials, at_least=40_000, note=f"{how.connections:,} connections")
@@ -168,10 +182,12 @@ async def _reached(product: Product) -> float:
     return sum(float(value) for call, value in SAMPLE.findall(text) if call == STATUS_CALL)
 
 
-def _cpu_s(process: psutil.Process) -> float:
+def cpu_s(process: psutil.Process) -> float:
+    """The CPU that nginx has used."""
     times = [it.cpu_times() for it in (process, *process.children(recursive=True))]
     return float(sum(it.user + it.system for it in times))
 
 
-def _with_nginx(trial: Trial, cpu_s: float) -> Trial:
+def with_nginx(trial: Trial, cpu_s: float) -> Trial:
+    """The trial with nginx's CPU beside that of the others."""
     return msgspec.structs.replace(trial, cpu_s={**trial.cpu_s, "nginx": cpu_s})

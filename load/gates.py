@@ -1,0 +1,164 @@
+"""The rows of the gate in front of a shop: asked alone, beside the shared document, and by nginx."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from app.core.claims import PassClaims, session_id
+from app.core.clock import to_ms
+from app.core.model import RoomId
+from app.core.tokens import BookingSigner
+from app.runtime.embedded_stores import free_port
+from app.store.sql import rooms, signing_keys
+from load import crowd, proxy
+from load.figures import Figure, Row, Trial, missing, row_of
+from load.measuring import Run, measure
+from load.product import Product
+from load.proxy import ProxyFailed
+from load.wrk import How, Requests
+
+DEPLOYED = Path(__file__).parent.parent / "deploy" / "gate" / "nginx" / "gate.conf"
+ROOM_IN_FILE, NAME = "opening-night", "shop.example"
+SHOP = """server {{ listen 127.0.0.1:{port};
+    location / {{ add_header X-Request-Id $http_x_request_id; return 200 'Shop'; }} }}
+"""  # the id is what wrk knows its answers by when it sends by the clock
+PACED_PER_S = 1_000
+SESSIONS = "SELECT visitor_id, queue_number, expires_at FROM sessions WHERE room_id = $1"
+
+
+async def gates(run: Run) -> Row:
+    """A proxy asks whether visitors with a pass may go on, as it does for each request of the shop behind it.
+
+    By turns with the shared document: both are answered from memory, and the ratio does not hang on the hour.
+    """
+    async with run.product() as product:
+        requests = _asking(await _passes(run, product, "gates"))
+        await measure(product, replace(requests, again=False), crowd.unhurried(run.how), 204)  # seen once
+        trials, shares = [], []
+        for _ in range(run.size.trials):
+            status, _ = await measure(product, crowd.statuses(RoomId("gates")), run.how, 200)
+            trial, _ = await measure(product, requests, run.how, 204)
+            trials.append(trial)
+            shares.append(trial.per_s / status.per_s if status.per_s else 0.0)
+    row = row_of("gate", trials, note="`of status`: each trial against one of the status document before it")
+    row.figures.append(Figure.of("of status", shares, at_least=0.6))
+    return row
+
+
+async def behind_nginx(run: Run) -> Row:
+    """A shop at 1,000 connections behind nginx that asks the gate, and behind the same nginx without it."""
+    how = replace(run.how, connections=run.size.proxy_connections)
+    try:
+        async with run.product() as product:
+            cookies = await _passes(run, product, "shop")
+            async with _before_a_shop(product, "shop") as (gated, plain):
+                return await _against(run, product, how, cookies, gated, plain)
+    except ProxyFailed as error:
+        return missing("nginx-gate", str(error))
+
+
+Proxy = tuple[str, psutil.Process]
+
+
+async def _against(
+    run: Run, product: Product, how: How, cookies: Sequence[str], gated: Proxy, plain: Proxy
+) -> Row:
+    trials, alone, later_ms = [], [], []
+    await _through(product, cookies, replace(how, seconds=max(5, how.seconds)), gated)  # passes seen once
+    for _ in range(run.size.trials):
+        trials.append(await _through(product, cookies, how, gated))
+        alone.append(await _through(product, cookies, how, plain))
+        paced = replace(run.how, rate=PACED_PER_S)
+        with_gate, without = [(await _through(product, cookies, paced, it)).p50_ms for it in (gated, plain)]
+        later_ms.append(with_gate - without)
+    row = row_of("nginx-gate", trials, note=f"{how.connections:,} connections; every answer has a pass")
+    costs = [_cost_us(one) - _cost_us(other) for one, other in zip(trials, alone, strict=True)]
+    row.figures.append(Figure.of("without the gate, a second", [it.per_s for it in alone]))
+    row.figures.append(Figure.of("CPU us more for each request", costs))
+    row.figures.append(Figure.of(f"p50 ms more at {PACED_PER_S:,} a second", later_ms, at_most=1.0))
+    return row
+
+
+async def _through(product: Product, cookies: Sequence[str], how: How, proxied: Proxy) -> Trial:
+    url, nginx = proxied
+    headers = {"Host": NAME, "Cookie": "{1}", "Accept": "text/html"}
+    requests = Requests("GET", "/cart?a=1", headers, lines=[(it,) for it in cookies], again=True)
+    before = proxy.cpu_s(nginx)
+    trial, _ = await measure(product, requests, how, 200, url=url)
+    return proxy.with_nginx(trial, proxy.cpu_s(nginx) - before)
+
+
+def _cost_us(trial: Trial) -> float:
+    """CPU of nginx and the web process for each answer."""
+    return trial.cpu_us.get("nginx", 0.0) + trial.cpu_us.get("web", 0.0)
+
+
+@asynccontextmanager
+async def _before_a_shop(product: Product, room_id: str) -> AsyncIterator[tuple[Proxy, Proxy]]:
+    """Two nginx in front of one shop: as deployed, and without a gate."""
+    async with AsyncExitStack() as stack:
+        shop = free_port()
+        url = f"http://127.0.0.1:{shop}/"
+        await stack.enter_async_context(proxy.nginx(SHOP.format(port=shop), url))
+        found: list[Proxy] = []
+        for text in (DEPLOYED.read_text(), without_gate(DEPLOYED.read_text())):
+            port = free_port()
+            changes = {
+                "listen 80;": f"listen 127.0.0.1:{port};",
+                "127.0.0.1:8080": urlsplit(product.url).netloc,
+                "127.0.0.1:3000": f"127.0.0.1:{shop}",
+                ROOM_IN_FILE: room_id,
+            }
+            url = f"http://127.0.0.1:{port}/"
+            process = await stack.enter_async_context(
+                proxy.nginx(proxy.changed(text, changes, DEPLOYED), url)
+            )
+            found.append((url, process))
+        yield found[0], found[1]
+
+
+def without_gate(deployed: str) -> str:
+    """The same configuration, which asks nobody."""
+    return re.sub(
+        r"^\s*(auth_request|error_page|add_header Set-Cookie)\b.*\n", "", deployed, flags=re.MULTILINE
+    )
+
+
+def _asking(cookies: Sequence[str]) -> Requests:
+    """What nginx sends to the gate."""
+    headers = {
+        "X-Original-URL": f"https://{NAME}/cart?a=1",
+        "X-Original-Method": "GET",
+        "X-Forwarded-For": "203.0.113.7",
+        "X-Forwarded-Proto": "https",
+        "Accept": "text/html",
+        "Cookie": "{1}",
+    }
+    path = "/v1/rooms/gates/gate?deny=401"
+    return Requests("GET", path, headers, lines=[(it,) for it in cookies], again=True)
+
+
+async def _passes(run: Run, product: Product, name: str) -> list[str]:
+    """Visitors who are inside, and the cookies of their passes as the gate makes them."""
+    sale = await crowd.open_sale(product, name)
+    await crowd.inside(product, sale, run.size.payers, run.how)
+    postgres = product.stores.postgres
+    found = await rooms.select_room(postgres, sale.room_id)
+    assert found is not None
+    signer, now_s = BookingSigner(await signing_keys.load_keys(postgres)), int(time.time())
+    cookies = []
+    for visitor_id, number, expires_at in await postgres.fetch(SESSIONS, sale.room_id):
+        ends_s = (to_ms(expires_at) or 0) // 1000
+        sid = session_id(visitor_id, number)
+        generation = found.room.generation
+        claims = PassClaims(sale.room_id, visitor_id, sid, now_s, ends_s, now_s, generation=generation)
+        cookies.append(f"fairgate_pass_{sale.room_id}={signer.sign_pass(claims)}")
+    return cookies
