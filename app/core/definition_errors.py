@@ -10,11 +10,12 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from app.core import gating, rules, seating, theme, zones
+from app.core import rules, seating, zones
 from app.core.definitions import SEATS_OF_EVENT_MAX, EventDefinition, RoomDefinition
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
 from app.core.moments import OUT_OF_RANGE, in_range
+from app.core.room_settings import setting_errors
 from app.core.validation_messages import first_invalid_field
 
 Keys = tuple[str | int, ...]
@@ -46,13 +47,8 @@ def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
     except ValidationFailed as error:
         [wrong] = error.members["errors"]
         yield _keys(wrong["field"]), wrong["message"]
-    try:
-        settings = _settings(definition)
-        rules.check_times(settings)
-        theme.check(settings.theme)
-    except ValidationFailed as error:
-        [wrong] = error.members["errors"]
-        yield ("room", wrong["field"]), wrong["message"]
+    for field, message in setting_errors(_settings(definition)):
+        yield ("room", *_keys(field)), message
 
 
 def find_room_errors(document: Any) -> Iterator[tuple[Keys, str]]:
@@ -61,13 +57,8 @@ def find_room_errors(document: Any) -> Iterator[tuple[Keys, str]]:
     yield from found
     if found:
         return
-    settings = msgspec.convert(document, RoomDefinition)
-    for check in (rules.check_times, gating.check_gate, lambda it: theme.check(it.theme)):
-        try:
-            check(settings)
-        except ValidationFailed as error:
-            [wrong] = error.members["errors"]
-            yield _keys(wrong["field"]), wrong["message"]
+    for field, message in setting_errors(msgspec.convert(document, RoomDefinition)):
+        yield _keys(field), message
 
 
 def _settings(definition: EventDefinition) -> RoomSettings:

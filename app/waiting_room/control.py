@@ -14,12 +14,12 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import autopilot_settings, gating, rules, theme
+from app.core import gating, rules
 from app.core.account import AUTOPILOT, Author
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
 from app.core.model import EventId, Room, RoomId, RoomSettings, VisitorId
-from app.core.moments import check_moments
+from app.core.room_settings import check_settings
 from app.core.rules import RoomAction
 from app.core.validation_messages import validation_failed
 from app.restoring.room import rebuild_room
@@ -52,15 +52,6 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
         raise validation_failed(error) from None
     check_settings(settings)
     return settings
-
-
-def check_settings(settings: RoomSettings) -> None:
-    """Check settings that depend on each other. Raises ValidationFailed."""
-    check_moments(settings)
-    rules.check_times(settings)
-    theme.check(settings.theme)
-    gating.check_gate(settings)
-    autopilot_settings.check(settings.autopilot)
 
 
 async def create_room(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from app.store.keys import RoomKeys
 from app.store.scripts.by_hand import forget_room
+from app.store.scripts.loader import script
 from tests.support.builders import KEYS, Client, a_room, stock
 from tests.support.line_steps import claim, crowd
+
+
+def test_all_keys_that_a_room_may_have_are_named() -> None:
+    keys = {name for name, value in vars(RoomKeys).items() if isinstance(value, property)}
+    assert set(script("forget_room").keys) == keys
 
 
 async def test_every_key_of_the_room_goes_and_no_other(redis: Client) -> None:

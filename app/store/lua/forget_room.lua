@@ -3,6 +3,7 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, outcomes
 -- KEYS outcomes_before, samples, tickets, early_ends, carried, networks, renewed, turnover, advances, origin
+-- KEYS origin_asked, tries
 -- ARGV generation, channel
 -- REPLY forgotten | kept
 local found = redis.call('HMGET', conf, 'generation', 'epoch')
@@ -11,6 +12,7 @@ redis.call('UNLINK',
   conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow,
   throttle, polls, wanted, stock, holds, allowance, seats, sitters,
   submissions, outcomes, outcomes_before, samples,
-  tickets, early_ends, carried, networks, renewed, turnover, advances, origin)
+  tickets, early_ends, carried, networks, renewed, turnover, advances, origin,
+  origin_asked, tries)
 redis.call('PUBLISH', channel, 'gone')
 return { 'forgotten' }

@@ -1,0 +1,34 @@
+"""What the settings of a room have to keep to, besides the form of each: they depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from app.core import autopilot_settings, gating, rules, theme
+from app.core.errors import ValidationFailed
+from app.core.model import RoomSettings
+from app.core.moments import check_moments
+
+_CHECKS: tuple[Callable[[RoomSettings], None], ...] = (
+    check_moments,
+    rules.check_times,
+    lambda it: theme.check(it.theme),
+    gating.check_gate,
+    lambda it: autopilot_settings.check(it.autopilot),
+)
+
+
+def check_settings(settings: RoomSettings) -> None:
+    """Refuse the first thing that is wrong. Raises ValidationFailed."""
+    for check in _CHECKS:
+        check(settings)
+
+
+def setting_errors(settings: RoomSettings) -> Iterator[tuple[str, str]]:
+    """What is wrong, a field and a message for each of the checks that fail."""
+    for check in _CHECKS:
+        try:
+            check(settings)
+        except ValidationFailed as error:
+            [wrong] = error.members["errors"]
+            yield wrong["field"], wrong["message"]
