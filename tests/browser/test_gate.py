@@ -101,10 +101,16 @@ async def test_what_no_pass_is_told(site: Gated) -> None:
     odd = await site.ask("/%0d%0aSet-Cookie:%20a=b/?x=%0d%0a")
     assert "a" not in [it.partition("=")[0] for it in odd.headers.get_list("set-cookie")]
     assert "/cart" not in [it.partition(" ")[2] for it in site.shop.asked]
+    await site.set(json_response_enabled=True)
+    polling = await site.ask("/api?a=1", page=False)
+    assert polling.status_code == 302
+    assert parse_qs(urlsplit(polling.headers["location"]).query) == {"return_to": [f"{site.url}/api?a=1"]}
+    await site.set(json_response_enabled=False)
 
 
 async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
-    await site.set(admission_rate_per_minute=6000, bypass=[{"path_prefix": "/health"}])
+    paid = {"method": "POST", "path_prefix": "/payments/callback", "cidr": "127.0.0.1/32"}
+    await site.set(admission_rate_per_minute=6000, bypass=[{"path_prefix": "/health"}, paid])
     site.shop.asked.clear()
     first = await site.ask("/cart?a=1&b=%20x")
     assert first.status_code == 200
@@ -125,7 +131,10 @@ async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
     }
     await site.set(admission_rate_per_minute=0)
     assert (await site.ask("/cart", headers=spoofed)).status_code in (302, 401)
-    assert (await site.ask("/health/live")).status_code == 200
+    for path, method in (("/health/live", "GET"), ("/payments/callback?id=7", "POST")):
+        told = await site.ask(path, method, body="x=1" if method == "POST" else "", page=False)
+        assert (told.status_code, PASS in told.headers.get("set-cookie", "")) == (200, False), path
+    assert (await site.ask("/payments/callback?id=7")).status_code == 302
     sid = jwt.decode(key["Cookie"].partition("=")[2], options={"verify_signature": False})["sid"]
     await site.product.staff("POST", f"/v1/rooms/{site.room_id}/sessions/{sid}/end", {})
 

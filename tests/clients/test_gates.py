@@ -33,11 +33,12 @@ KNOWN = {
     *("shop", "pass", "queue", "refused", "goes", "ends", "status", "in_line"),
 }
 QUIET: dict[str, Any] = {"admission_rate_per_minute": 60_000, "bypass": [], "pass_ip_bound": False}
+RULES = [{"path_prefix": "/health"}, {"method": "POST", "path_prefix": "/payments/callback"}]
 ROOMS: dict[str, dict[str, Any]] = {
     "": QUIET,
     "crowd": {**QUIET, "admission_rate_per_minute": 0},
     "bound": {**QUIET, "admission_rate_per_minute": 0, "pass_ip_bound": True},
-    "rule": {**QUIET, "admission_rate_per_minute": 0, "bypass": [{"path_prefix": "/health"}]},
+    "rule": {**QUIET, "admission_rate_per_minute": 0, "bypass": RULES},
 }
 SHOP = "shop.localhost"
 LONG = "x" * 5000
