@@ -80,9 +80,7 @@ class BusyRooms:
 
     async def _once(self) -> bool:
         self._tell_away()
-        wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
-        visits = await self._next_visits()
-        await self._mark()
+        wanted, visits = await self._look_around()
         for room_id, ticker in self._tickers.items():
             ticker.version, ticker.wanted = max(ticker.version, visits.get(room_id, 0)), room_id in wanted
             if ticker.at_rest and not ticker.wanted:
@@ -95,6 +93,19 @@ class BusyRooms:
             self._tasks[room_id] = self._ctx.loops.start("admit_room", ticker.run, of=room_id)
             self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
         return False
+
+    async def _look_around(self) -> tuple[set[RoomId], dict[RoomId, int]]:
+        """The rooms there is work for, and those to be looked at once; and whether Redis answers in time."""
+        asked_at = time.monotonic()
+        try:
+            wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
+            visits = await self._next_visits()
+            await self._mark()
+        except BaseException:
+            self._ticks.answers.failed()
+            raise
+        self._ticks.answers.answered(asked_at, time.monotonic())
+        return wanted, visits
 
     async def _mark(self) -> None:
         """Those that do not rest stay busy."""

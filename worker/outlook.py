@@ -6,20 +6,22 @@ on. So a room is told until when both stores are known to have answered, and no 
 
 from __future__ import annotations
 
-from app.store.postgres_watch import SLOW_S, PostgresWatch
+from collections.abc import Sequence
+
+from app.store.answer_log import SLOW_S, AnswerLog
 from app.store.scripts.admission import Known
 
 
 class Outlook:
     """One worker's in one room, whose server has a clock of its own; times are of the monotonic clock."""
 
-    def __init__(self, postgres: PostgresWatch) -> None:
-        self._postgres = postgres
-        self._heard_at = 0.0  # when Redis last answered
+    def __init__(self, stores: Sequence[AnswerLog]) -> None:
+        self._stores = stores
+        self._heard_at = 0.0  # when the room's server last answered
         self._now_ms = 0  # and what its clock said
         self._failed = False
-        self._redis_away: tuple[int, int] | None = None  # not published yet; ms
-        self._told_until = 0.0  # which outages of Postgres
+        self._own_outage: tuple[int, int] | None = None  # of this server, not told yet; ms
+        self._told_until = 0.0  # which outages of the stores
         self._telling = 0.0
 
     def known(self, now: float, *, away: bool) -> Known:
@@ -27,13 +29,14 @@ class Outlook:
         self._telling = now
         if not self._now_ms:
             return Known(sure_ms=-1)
-        sure_ms = min(self._now_ms, self._in_redis(min(self._postgres.answered_at, now)))
+        answered_at = min(now, *(it.answered_at for it in self._stores))
+        sure_ms = min(self._now_ms, self._in_redis(answered_at))
         if away:
             return Known(sure_ms, sure_ms)
-        over = [it for it in self._postgres.outages if it.until_s > self._told_until]
+        over = [it for log in self._stores for it in log.outages if it.until_s > self._told_until]
         spans = [(self._in_redis(it.from_s), self._in_redis(it.until_s)) for it in over]
-        if self._redis_away:
-            spans.append(self._redis_away)
+        if self._own_outage:
+            spans.append(self._own_outage)
         if not spans:
             return Known(sure_ms)
         return Known(sure_ms, min(it[0] for it in spans), max(it[1] for it in spans))
@@ -46,9 +49,9 @@ class Outlook:
         """A tick was answered, which was asked for then; `away` as it was told."""
         late = self._failed or now - asked_at > SLOW_S
         if not away:
-            self._told_until, self._redis_away = self._telling, None
+            self._told_until, self._own_outage = self._telling, None
         if late and self._now_ms:
-            self._redis_away = self._now_ms, now_ms
+            self._own_outage = self._now_ms, now_ms
         self._failed, self._heard_at, self._now_ms = False, now, now_ms
 
     def _in_redis(self, at: float) -> int:

@@ -18,6 +18,7 @@ from app.core.errors import RoomNotFound
 from app.core.model import Pace, RoomId
 from app.core.wait_estimate import Measured
 from app.restoring.room import rebuild_room
+from app.store.answer_log import AnswerLog
 from app.store.coalescer import Coalescer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
@@ -53,6 +54,7 @@ class TickBatches:
     def __init__(self, redis: RedisClient, postgres: PostgresWatch) -> None:
         self._redis = redis
         self.postgres = postgres
+        self.answers = AnswerLog()  # of Redis, as whoever goes round the rooms notes it
         self._together: Coalescer[str, Ticked, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
         self.follow_ups = asyncio.Semaphore(FOLLOW_UPS_AT_ONCE)
 
@@ -92,7 +94,7 @@ class RoomTicker:
         self._keys = RoomKeys(room_id)
         self._ticks = ticks
         self._postgres = ticks.postgres
-        self._outlook = Outlook(ticks.postgres)
+        self._outlook = Outlook((ticks.postgres.log, ticks.answers))
         self._restores = restores
         self._dismissed = asyncio.Event()
         self._came: asyncio.Future[Tick | None] | None = None  # a tick that something follows from

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from typing import NamedTuple
 
 import asyncpg
 
+from app.store.answer_log import AnswerLog
 from app.store.connections import POSTGRES_AWAY
 from app.store.sql import server
 
 EVERY_S = 0.5
 ANSWER_S = 2.0
-SLOW_S = 0.5  # callers that wait longer may have given up
 AWAY_AFTER_S = 3.0  # without an answer
-OUTAGES_MAX = 20
-
-
-class Outage(NamedTuple):
-    """A time in which nobody could count on an answer, on the monotonic clock."""
-
-    from_s: float  # when it was last asked what it answered in time
-    until_s: float
 
 
 class PostgresWatch:
-    """One per process. `keep` must run; until it does, Postgres counts as available.
-
-    An outage is noticed late, or only once it is over; it counts from the last answer before it.
-    """
+    """One per process. `keep` must run; until it does, Postgres counts as available."""
 
     def __init__(self, postgres: asyncpg.Pool) -> None:
         self._postgres = postgres
-        self.answered_at = float("inf")  # asked then, it answered
-        self.outages: deque[Outage] = deque(maxlen=OUTAGES_MAX)  # that are over, the latest last
-        self._failed = False
+        self.log = AnswerLog()
         self._refuses = False
 
     @property
@@ -47,11 +32,11 @@ class PostgresWatch:
     @property
     def silent_ms(self) -> int:
         """How long ago it was asked what it has answered."""
-        return max(1, round(1000 * (time.monotonic() - self.answered_at)))
+        return max(1, round(1000 * (time.monotonic() - self.log.answered_at)))
 
     async def keep(self) -> None:
         """Check again and again, forever."""
-        self.answered_at = time.monotonic()
+        self.log.answered_at = time.monotonic()
         while True:
             asked_at = time.monotonic()
             try:
@@ -70,14 +55,14 @@ class PostgresWatch:
 
     def is_away(self, now: float) -> bool:
         """The same at a moment of the monotonic clock."""
-        return self._refuses or now - self.answered_at > AWAY_AFTER_S
+        return self._refuses or now - self.log.answered_at > AWAY_AFTER_S
 
     def answered(self, asked_at: float, now: float) -> None:
         """It takes writes."""
-        if self._failed or now - asked_at > SLOW_S:
-            self.outages.append(Outage(self.answered_at, now))
-        self._failed, self._refuses, self.answered_at = False, False, asked_at
+        self._refuses = False
+        self.log.answered(asked_at, now)
 
     def failed(self, *, refuses: bool) -> None:
         """It refused, or did not answer, which is no refusal yet."""
-        self._failed, self._refuses = True, self._refuses or refuses
+        self._refuses = self._refuses or refuses
+        self.log.failed()
