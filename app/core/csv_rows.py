@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 
 def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
@@ -17,4 +18,6 @@ def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)

@@ -56,6 +56,23 @@ async def test_an_event_is_imported_and_imported_again(run: Run, concert: Path, 
     assert (await audited(database_url))[4:] == ["change ticket_type concert/standing"]  # and nothing else
 
 
+async def test_an_import_in_another_currency_after_a_reservation_is_refused_and_changes_nothing(
+    run: Run, concert: Path, database_url: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency, "
+        "fingerprint, expires_at) VALUES ('r', 'concert', 'v', 'expired', '[]', 0, 'EUR', 'f', now())"
+    )
+    look = "SELECT to_jsonb(e), to_jsonb(t) FROM events e JOIN ticket_types t USING (event_id) ORDER BY 2"
+    before = await connection.fetch(look)
+    other = concert.with_name("other.yaml")
+    write(other, CONCERT.replace("name: A Concert", "currency: JPY\nname: A Ball").replace("5000", "1000"))
+    assert "currency" in (await run("event", "import", str(other), code=1)).err
+    assert await connection.fetch(look) == before
+    await connection.close()
+
+
 async def test_a_json_file_does_too(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "concert.json"
     event = {"event_id": "talk", "name": "A Talk", "starts_at": "2030-06-01T19:00:00Z"}
