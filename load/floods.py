@@ -1,4 +1,8 @@
-"""The row of floods: how many honest visitors still join while one attacker floods the product."""
+"""The row of floods: how many honest visitors still join while one attacker floods the product.
+
+Sending a flood costs CPU, too, on the same machine. So without the flood means: while the same attacker, at
+the same rate, floods a server that does nothing (`load/sink.py`).
+"""
 
 from __future__ import annotations
 
@@ -30,12 +34,13 @@ RATES = {  # what one address sends in a second: more than its limits let throug
 }
 UNDER_WAY_S = 2.0
 ENDS_S = 10.0
+BEGINS_S = 60.0
 
 
 async def floods(run: Run) -> Row:
     """Joins beside each flood from one address, as a share of those without it, by turns."""
     figures, answers = [], []
-    async with run.product(throttled=True) as product:
+    async with run.product(throttled=True) as product, sink() as nobody:
         sale = await crowd.open_sale(product, "target")
         (token,) = await prepared.inside(product, sale, 1)
         address = urlsplit(product.url)
@@ -43,9 +48,11 @@ async def floods(run: Run) -> Row:
             order = Order(
                 flood, str(address.hostname), address.port or 80, per_s, sale.name, sale.name, token
             )
+            at_nobody = msgspec.structs.replace(order, host="127.0.0.1", port=nobody)
             shares, said = [], ""
             for number in range(run.size.trials):
-                calm, _ = await join_trial(run, product, f"{flood}-{number}-calm", by_address=True)
+                async with attacked(at_nobody):
+                    calm, _ = await join_trial(run, product, f"{flood}-{number}-calm", by_address=True)
                 async with attacked(order) as told:
                     beside, watched = await join_trial(run, product, f"{flood}-{number}", by_address=True)
                 run.verdicts[f"floods {flood} {number + 1}"] = watched.verdict()
@@ -54,6 +61,21 @@ async def floods(run: Run) -> Row:
             figures.append(Figure.of(f"joins beside {flood}, of those without", shares, at_least=BESIDE))
             answers.append(f"{flood}, {per_s} a second: {said}")
     return Row(name="floods", figures=figures, note="answered to the attacker: " + "; ".join(answers))
+
+
+@asynccontextmanager
+async def sink() -> AsyncIterator[int]:
+    """The port of a server that does nothing."""
+    command = [sys.executable, "-P", "-m", "load.sink"]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=PIPE, env=child_process.module_environment()
+    )
+    try:
+        assert process.stdout is not None
+        yield int(await asyncio.wait_for(process.stdout.readline(), BEGINS_S))
+    finally:
+        process.kill()
+        await process.wait()
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from load.attacker import FLOODS, Attacker, Order
-from load.floods import RATES
+from load.floods import RATES, sink
 from tests.support.waiting import wait_until
 
 REFUSED = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n"
@@ -51,3 +51,25 @@ async def test_a_flood_is_sent_from_one_address_and_its_answers_are_counted(floo
     assert any(it.startswith(SENT[flood]) for it in heard)
     if flood != "resets":  # which is no HTTP/1 request
         assert all(b"X-Forwarded-For: 203.0.113.9\r\n" in it for it in heard)
+
+
+async def test_a_server_that_does_nothing_takes_every_flood() -> None:
+    """At the pace that was asked for, as the product does."""
+    async with sink() as port:
+        for flood in FLOODS:
+            attacker, stopping = (
+                Attacker(Order(flood, "127.0.0.1", port, 100, "hall", "gala", "token")),
+                asyncio.Event(),
+            )
+            running = asyncio.create_task(attacker.run(stopping))
+
+            async def taken(it: Attacker = attacker) -> bool:
+                return it.answers["broken"] == 0 and next(it._numbers) >= 20
+
+            try:
+                await wait_until(taken, f"some of {flood}")
+            finally:
+                stopping.set()
+                await running
+            told = {"metrics": "404", "names": "404", "cycles": "404", "streams": "429", "resets": "closed"}
+            assert attacker.answers.keys() == ({told[flood]} if flood in told else set()), flood

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,6 +17,8 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS
 from app.web.http.in_flight import InFlight
+from app.web.http.known_paths import KnownPaths
+from app.web.http.misses import BURST
 from app.web.http.routes import Events
 from tests.routes.conftest import Web, code, served
 from tests.support.listening import listening
@@ -105,6 +109,57 @@ def test_every_event_stream_is_counted() -> None:
     streams = [it for it in CALLS if any(isinstance(answer, Events) for answer in it.answers.values())]
     assert streams
     assert all(it.hot for it in streams)  # the lane in front of Quart counts them
+
+
+async def test_what_is_nowhere_costs_no_way_through_quart(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every path has an answer as before; a path that is none, or not for them, is refused by the lane."""
+    passed: list[str] = []
+    inner = web.quart.asgi_app._inner  # type: ignore[attr-defined]  # the lane
+
+    async def noted(scope: Any, receive: Any, send: Any) -> None:
+        passed.append(scope["path"])
+        await inner(scope, receive, send)
+
+    monkeypatch.setattr(web.quart.asgi_app, "_inner", noted)
+    for path in "/nowhere /v1/nowhere /v1/rooms/hall/nowhere /v1//rooms /.env /v1/ /metrics".split():
+        for method in ("GET", "POST", "OPTIONS") if path != "/metrics" else ("GET",):
+            found = await web.send(method, path)
+            assert code(found) == (404, "not_found"), path
+            assert found.headers["x-content-type-options"] == "nosniff"
+            assert found.headers["x-request-id"]
+    assert passed == []
+    page = await web.get("/nowhere", headers={"Accept": "text/html"})
+    assert (page.status_code, passed) == (404, ["/nowhere"])
+    assert page.headers["content-type"].startswith("text/html")
+    known = [str(it.rule) for it in web.quart.url_map.iter_rules()]
+    tree = KnownPaths(known)
+    for rule in known:
+        assert tree.has([*re.sub("<[^>]+>", "some-id", rule).split("/")]), rule
+        assert not tree.has([*re.sub("<[^>]+>", "some-id", rule).split("/"), "beyond", "that"]), rule
+
+
+async def test_who_guesses_names_is_refused_what_nobody_found_and_fans_beside_them_go_on(
+    stores: Stores, settings: Settings
+) -> None:
+    chosen = {"rate_limits": True, "trusted_proxies": ["127.0.0.0/8"]}
+    async with served(settings.model_copy(update=chosen)) as web:
+        await web.room()
+
+        async def asked(path: str, address: str) -> httpx.Response:
+            return await web.get(path, headers={"X-Forwarded-For": address})
+
+        for path in ("/v1/rooms/made-up", "/v1/events/made-up", "/v1/events/made-up/seats"):
+            assert (await asked(path, "203.0.113.9")).status_code == 404
+        assert web.app.throttles.misses._until["203.0.113.9"] > time.monotonic() + 1
+        for _ in range(100 * BURST):
+            web.app.throttles.misses.note("203.0.113.9")
+        refused = await asked("/v1/rooms/made-up-again", "203.0.113.9")
+        assert code(refused) == (429, "rate_limited")
+        assert refused.headers["ratelimit-policy"].startswith('"unknown-names"')
+        for _ in range(2):
+            assert (await asked("/v1/rooms/hall", "203.0.113.10")).status_code == 200
+            assert (await asked("/v1/rooms/hall", "203.0.113.9")).status_code == 200  # somebody found it
+        assert code(await asked("/v1/rooms/made-up-again", "203.0.113.10")) == (404, "room_not_found")
 
 
 async def a_slow_body(url: str, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

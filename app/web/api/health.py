@@ -6,14 +6,13 @@ operators: on a port of their own (`app/monitoring/ops_server.py`), and here for
 
 from __future__ import annotations
 
-import secrets
-
 import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app.core.errors import NotFound, StoreUnavailable
 from app.monitoring import exposition, readiness
 from app.web.http.cache_control import NO_STORE, shared
+from app.web.http.operators import METRICS, is_operator
 from app.web.http.routes import Request, Response, endpoint, json_response
 
 TAG = "Operations"
@@ -69,20 +68,13 @@ def _readiness(ready: bool, document: Ready) -> Response:
     return json_response(200 if ready else 503, document, headers)
 
 
-@endpoint("GET", "/metrics", tag=TAG, answers={200: b"text/plain"}, errors=(NotFound, StoreUnavailable))
+@endpoint("GET", METRICS, tag=TAG, answers={200: b"text/plain"}, errors=(NotFound, StoreUnavailable))
 async def prometheus(request: Request) -> Response:
     """Get the metrics in Prometheus' text format. Not found without the operators' token."""
     if not is_operator(request):
         raise NotFound
     body = await exposition.render(request.app.stores, request.app.queues, request.app.drift)
     return Response(200, body, [NO_STORE], CONTENT_TYPE_LATEST.encode())
-
-
-def is_operator(request: Request) -> bool:
-    """Whether the request carries the operators' token, if there is one."""
-    token = request.app.settings.ops_token.get_secret_value().encode()
-    scheme, _, sent = request.headers.get(b"authorization", b"").partition(b" ")
-    return bool(token) and scheme.lower() == b"bearer" and secrets.compare_digest(sent.strip(), token)
 
 
 @endpoint("GET", "/.well-known/jwks.json", tag=TAG, answers={200: KeySet})

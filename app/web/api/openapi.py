@@ -15,6 +15,7 @@ from app.core.errors import (
     IdempotencyKeyRequired,
     InternalError,
     MalformedJson,
+    RateLimited,
     Refusal,
     Retryable,
     UnsupportedMediaType,
@@ -22,6 +23,7 @@ from app.core.errors import (
 )
 from app.web.http.cache_control import shared
 from app.web.http.dispatch import PARAMS
+from app.web.http.misses import NAMED
 from app.web.http.problems import PROBLEM, Problem
 from app.web.http.routes import (
     STREAM,
@@ -251,6 +253,7 @@ def refusals_of(it: Endpoint) -> dict[int, list[type[Refusal]]]:
         *it.errors,
         *(it.auth.errors if it.auth else ()),
         *(PARAMS[name][1] for name in param_names(it.path)),  # what can be no id is the id of nothing
+        *(RateLimited for name in param_names(it.path) if name in NAMED),  # to whoever guesses names
         ValidationFailed,
         InternalError,
     ]

@@ -30,6 +30,7 @@ from app.web.http.bodies import parse_body, parse_query
 from app.web.http.client_ip import client_address, forwarded_scheme
 from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http.key_rights import check_key
+from app.web.http.misses import MISSES
 from app.web.http.origins import SAFE, check_origin
 from app.web.http.problems import problem_response, refusal_of
 from app.web.http.routes import App, Endpoint, NoBody, NoQuery, Request, Response
@@ -115,6 +116,8 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
             record = Record()
             RECORD.set(record)
         response = refuse(error)
+        if isinstance(error, MISSES):
+            request.app.throttles.misses.note(request.client)
         if response.status == NotFound.status and endpoint.name in cache_control.PUBLIC:
             response.headers.insert(0, cache_control.GONE)
     seconds = time.perf_counter() - started
@@ -140,6 +143,8 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         pattern, missing = PARAMS[name]
         if not pattern.match(value):
             raise missing
+    if request.app.throttles.misses.guessed:
+        request.app.throttles.misses.check(request.client, request.params)
     if endpoint.method not in SAFE:
         check_origin(request)
     arguments: list[Any] = [request]
@@ -162,7 +167,10 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     # Last, so that what is hidden is refused as what never was: by the credential and the body first.
     if endpoint.auth not in STAFF_ONLY and (unseen := request.app.hidden.what(request.params)):
         await for_staff_alone(request, unseen)
-    return await endpoint.run(*arguments)
+    response = await endpoint.run(*arguments)
+    if request.app.throttles.misses.guessed:
+        request.app.throttles.misses.found(request.params)
+    return response
 
 
 async def for_staff_alone(request: Request, unseen: type[Refusal]) -> None:

@@ -6,7 +6,6 @@ files. Everything else goes on to Quart, with X-Request-Id and CORS headers adde
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from contextlib import ExitStack, suppress
@@ -15,15 +14,16 @@ from typing import Any
 from quart import Quart
 from structlog.contextvars import bound_contextvars
 
-from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed, RateLimited
+from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed, NotFound, RateLimited
 from app.store.spans import RECORD, Record
 from app.web.http import cache_control, cors, newcomer_pages, request_log, security_headers
 from app.web.http.assets import load_assets
-from app.web.http.deadlines import BodyPace, too_slow
 from app.web.http.dispatch import answer, refuse, request_id_of, request_of
+from app.web.http.hot_body import BROKEN_OFF, has_body, read_body
 from app.web.http.in_flight import InFlight
+from app.web.http.known_paths import KnownPaths, is_metrics, is_told_more
 from app.web.http.newcomer_pages import Answered, NewcomerPages
-from app.web.http.routes import BODILESS, METHODS, STREAM, App, Endpoint, Request, Response, param_names
+from app.web.http.routes import BODILESS, METHODS, App, Endpoint, Events, Request, Response, param_names
 from app.web.http.streaming import ReaderGone, Receive, Send, broke_off, feed_stream, send_stream, send_within
 
 Scope = MutableMapping[str, Any]
@@ -33,8 +33,6 @@ FILES = "static"  # /static/{digest}/{name}
 FILE_METHODS = "GET, HEAD, OPTIONS"
 PARAM_AT = 3  # /v1/rooms/{room_id}/...: a hot path has its one parameter here, or none, and is shorter
 BUFFERED = 32 * 1024  # an answer below it is in the connection's buffers, whether anybody reads it or not
-BROKEN_OFF = "The body was cut off."  # its sender may still listen: Granian reports broken chunks like this
-DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so that its sender sees our answer
 
 
 class HotLane:
@@ -46,10 +44,14 @@ class HotLane:
         self._inner: Asgi = quart.asgi_app
         self._assets = load_assets()
         self._newcomer_pages = NewcomerPages()
+        self._paths = KnownPaths(it.rule for it in quart.url_map.iter_rules())
         self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
         self._below: dict[tuple[str, ...], tuple[Endpoint, str]] = {}  # also what is below it, by any method
         self._sites: dict[tuple[str, ...], Endpoint] = {}  # the same for paths without a parameter
+        self._streams: set[str] = set()
         for it in endpoints:
+            if any(isinstance(answers, Events) for answers in it.answers.values()):
+                self._streams.add(it.name)
             if it.hot:
                 parts, names = it.path.split("/"), param_names(it.path)
                 if not names:
@@ -101,6 +103,8 @@ class HotLane:
             return self._serve_bodiless(without, {}, scope, receive, send)
         if newcomer_pages.is_asked_for(scope, parts):
             return self._queue_page(parts[2], scope, receive, send)
+        if is_metrics(scope) or not self._paths.has(scope["path"].split("/")):
+            return self._nowhere_or_pass_on(scope, receive, send)
         return self._pass_on(scope, receive, send)
 
     async def _queue_page(self, room_id: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,6 +116,13 @@ class HotLane:
         else:
             await _send(request, response, receive, send)
 
+    async def _nowhere_or_pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = request_of(self._quart.extensions["fairgate"], scope, {})
+        if is_told_more(request):
+            await self._pass_on(scope, receive, send)
+        else:
+            await _send(request, refuse(NotFound()), receive, send)
+
     async def _file_or_pass_on(self, names: list[str], scope: Scope, receive: Receive, send: Send) -> None:
         if not await self._file(names, scope, receive, send):
             await self._pass_on(scope, receive, send)
@@ -122,17 +133,17 @@ class HotLane:
         app: App = self._quart.extensions["fairgate"]
         request = request_of(app, scope, params)
         body = b""
-        if _has_body(scope, request):
+        if has_body(scope, request):
             try:
-                body = await _body(receive, endpoint.body_max, request)
+                body = await read_body(receive, endpoint.body_max, request)
             except (BodyTooLarge, MalformedJson) as error:
                 await _send(request, refuse(error), receive, send)
                 return
+        if endpoint.name in self._streams and request.method != "HEAD":
+            await _serve_stream(endpoint, request, receive, send)
+            return
         response = await answer(endpoint, request, body)
-        if response.content_type == STREAM and request.method != "HEAD":
-            await _send_events(request, response, receive, send)
-        else:
-            await _send(request, response, receive, send, gates=endpoint.below)
+        await _send(request, response, receive, send, gates=endpoint.below)
 
     async def _serve_bodiless(
         self, endpoint: Endpoint, params: dict[str, str], scope: Scope, receive: Receive, send: Send
@@ -204,62 +215,12 @@ class HotLane:
             await _send(request_of(app, scope, {}), refuse(MalformedJson(BROKEN_OFF)), receive, send)
 
 
-def _has_body(scope: Scope, request: Request) -> bool:
-    """Whether a body may follow. HTTP/1 announces one in its headers; asking for none costs a turn."""
-    length = request.headers.get(b"content-length")
-    if length is None:
-        return b"transfer-encoding" in request.headers or scope["http_version"] not in ("1.1", "1.0")
-    return length != b"0"
-
-
-async def _body(receive: Receive, body_max: int, request: Request) -> bytes:
-    announced, timeout_s = request.headers.get(b"content-length"), request.app.settings.body_timeout_s
-    try:
-        async with asyncio.timeout(timeout_s) as limit:
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            # Granian always says that there may be more, and asking it costs 15 us.
-            whole = not message.get("more_body") or announced == b"%d" % len(body)
-            if message["type"] == "http.request" and whole:  # all at once, as a rule
-                if len(body) > body_max:
-                    raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
-                return body
-            return await _rest_of_body(message, receive, body_max, BodyPace(limit, timeout_s))
-    except TimeoutError:
-        raise too_slow(timeout_s) from None
-    except asyncio.CancelledError:  # Granian cancels the message, not us, when what follows is no body
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise MalformedJson(BROKEN_OFF) from None
-
-
-async def _rest_of_body(
-    message: MutableMapping[str, Any], receive: Receive, body_max: int, pace: BodyPace
-) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise MalformedJson(BROKEN_OFF)
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= body_max:
-            chunks.append(chunk)
-        if not message.get("more_body") or size > DRAIN_MAX:
-            break
-        pace.came(size)
-        message = await receive()
-    if size > body_max:
-        raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
-    return b"".join(chunks)
-
-
-async def _send_events(request: Request, response: Response, receive: Receive, send: Send) -> None:
-    """Event streams stay open, so they are counted by the visitor's address, behind our proxies too."""
+async def _serve_stream(endpoint: Endpoint, request: Request, receive: Receive, send: Send) -> None:
+    """Streams are counted by the visitor's address, behind our proxies too: before anything is looked up."""
     with ExitStack() as counted:
         try:
             counted.enter_context(request.app.open_streams.one_more(request.client))
+            response = await answer(endpoint, request, b"")
         except RateLimited as error:
             response = refuse(error)
         await _send(request, response, receive, send)

@@ -17,6 +17,7 @@ from app.core.errors import RateLimited
 from app.settings import Settings
 from app.store.connections import REDIS_AWAY, Stores
 from app.web.http.client_ip import throttle_key
+from app.web.http.misses import Misses
 
 WINDOW_S = 60
 LOGINS_PER_ACCOUNT = RateLimitItemPerMinute(10)
@@ -38,6 +39,7 @@ class Throttles:
             self._limiter = SlidingWindowCounterRateLimiter(_shared(stores.redis))
         self._calls = RateLimitItemPerMinute(settings.staff_rate_per_minute)
         self._on = settings.rate_limits
+        self.misses = Misses(limited=settings.rate_limits)
 
     async def account(self, account: Account) -> None:
         """Count a call with an access token. Raises RateLimited."""

@@ -1,0 +1,47 @@
+"""A server that does nothing, for the benchmark's attacker: `python -m load.sink`, which prints its port.
+
+Honest visitors are measured beside an attacker of this server, then beside the same attacker of the product:
+so what sending a flood costs the machine is in both. It answers as the product does, for next to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import uvloop
+
+NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+WAITS = b"POST /v1/login "  # for a body that does not come
+CLOSES = (b"PRI ", b"GET /v1/rooms/")
+
+
+class Sink(asyncio.Protocol):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember whom to answer."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._waits = False
+
+    def data_received(self, data: bytes) -> None:
+        """Answer, or wait for the rest."""
+        if self._waits or data.startswith(WAITS):
+            self._waits = True
+        elif data.startswith(CLOSES) and b"/made-up-" not in data:
+            self._transport.write(TOO_MANY)
+            self._transport.close()
+        else:
+            self._transport.write(NOTHING)
+
+
+async def main() -> None:
+    """Serve until it is killed."""
+    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
