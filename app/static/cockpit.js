@@ -41,6 +41,7 @@ function showFigures() {
   figure("free", number(live.free), `${number(live.held ?? 0)} held, ${number(live.sold ?? 0)} sold`);
   figure("workers", number(live.workers));
   if (live.gate) showGate(live.gate);
+  if (live.origin) showOrigin(live.origin);
   one('[data-alarm="workers"]').hidden = live.workers > 0;
 }
 
@@ -51,6 +52,12 @@ function showGate(gate) {
   if (gate.last_ms) figure("gate_last", `the last at ${time.format(gate.last_ms)}`);
 }
 
+function showOrigin(origin) {
+  for (const name of ["p95", "errors", "in_flight", "pilot", "trouble"]) figure(`origin_${name}`, origin[name]);
+  const trouble = one('[data-figure="origin_trouble"]');
+  if (trouble) trouble.hidden = !origin.trouble;
+}
+
 function showState() {
   const [word, kind] = STATES[live.state], chip = one("[data-cockpit] .chip");
   if (chip.textContent !== word) { chip.textContent = word; chip.className = `chip ${kind}`; }
@@ -58,11 +65,11 @@ function showState() {
 }
 
 function showChanges() {
-  const [last] = live.changes, log = one("[data-log]"), undo = one("[data-undo]");
-  undo.hidden = !last?.undoable;
+  const [newest] = live.changes, last = live.changes.find((it) => it.undoable), log = one("[data-log]"), undo = one("[data-undo]");
+  undo.hidden = !last;
   if (last) { undo.elements.audit_id.value = last.audit_id; text("[data-undo-what]", last.what); }
-  if (log.dataset.newest === String(last?.audit_id)) return;
-  log.dataset.newest = last?.audit_id;
+  if (log.dataset.newest === String(newest?.audit_id)) return;
+  log.dataset.newest = newest?.audit_id;
   log.replaceChildren(...live.changes.map((it) => {
     const line = document.createElement("li"), head = document.createElement("span");
     head.className = "note";

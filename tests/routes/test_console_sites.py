@@ -255,3 +255,35 @@ async def test_a_room_is_reset_and_deleted_after_saying_whom_that_concerns(web: 
     assert (sold.status_code, "delete the event" in sold.text) == (409, True)
     told = [it["action"] for it in await rows(web, "?kind=room&id=shop")]
     assert told[:2] == ["delete", "reset"]
+
+
+async def test_the_site_sets_the_pace_and_says_why(web: Web) -> None:
+    await web.room("shop", target_url="https://shop.example/", admission_rate_per_minute=600)
+    path = "/admin/rooms/shop/gate"
+    form = fields_of(await page(web, path)) | {
+        **{"autopilot": "on", "autopilot-floor": "60", "autopilot-ceiling": "1,200"},
+        **{"autopilot-p95_ms": "500 ms", "autopilot-error_rate": "0.5 %"},
+    }
+    for field, change in (
+        ("autopilot-floor", {"autopilot-floor": ""}),
+        ("autopilot-ceiling", {"autopilot-ceiling": "50"}),
+        ("autopilot-error_rate", {"autopilot-error_rate": "few"}),
+        ("autopilot-settle_s", {"autopilot-settle_s": "soon"}),
+        ("autopilot-prometheus-url", {"autopilot-prometheus-url": "file:///etc/passwd"}),
+        ("autopilot-prometheus-p95_ms", {"autopilot-prometheus-url": "http://prometheus:9090"}),
+    ):
+        refused = await sent(web, path, form | change)
+        assert (refused.status_code, f'id="{field}-wrong"' in refused.text) == (422, True), change
+    assert (await sent(web, path, form)).status_code == 303
+    found = (await settings_of(web, "shop"))["autopilot"]
+    assert (found["floor"], found["ceiling"], found["p95_ms"], found["error_rate"]) == (60, 1200, 500, 0.005)
+    again = fields_of(await page(web, path))
+    assert "admission_rate_per_minute" not in again  # nobody's to set here meanwhile
+    assert (await sent(web, path, again)).status_code == 303
+    assert (await settings_of(web, "shop"))["autopilot"] == found
+    report = {"p95_ms": 320, "error_rate": 0.002, "in_flight": 41}
+    await web.post("/v1/rooms/shop/origin", report, headers=web.as_("operator"))
+    live = await page(web, "/admin/rooms/shop")
+    shown = dict(re.findall(r'data-figure="origin_(\w+)"[^>]*>([^<]*)<', live))
+    assert (shown["p95"], shown["errors"], shown["in_flight"]) == ("320 ms", "0.2 %", "41")
+    assert shown["pilot"] == "Between 60 and 1,200 a minute. Waiting for the first report."

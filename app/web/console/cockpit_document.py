@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from app.core import formatting
+from app.core.account import AUTOPILOT
 from app.core.clock import to_ms
 from app.core.history import Point, last_in_queue_s
 from app.core.model import Room, RoomSettings, RoomState, RoomStatus
-from app.gate.counts import GateFigures
 from app.store.sql.audit import Entry
 from app.waiting_room.control import OPPOSITE
+from app.web.console.site_figures import GateLine, OriginLine
 
 NAMES = {  # of settings, as the log of changes says them; others by their own name
     "admission_rate_per_minute": "rate",
@@ -66,20 +67,6 @@ class ChangeLine(msgspec.Struct, frozen=True):
     undoable: bool
 
 
-class GateLine(msgspec.Struct, frozen=True):
-    """What came of requests at the gate of a site, since its room was made or reset."""
-
-    requests: int
-    passed: int  # with a valid pass
-    let_in: int  # with a new pass: no crowd, called, or back with a ticket
-    queued: int
-    bypassed: int
-    refused: int
-    by_rule: list[int]  # in the order of the room's rules
-    by_other: int  # without a rule: the gate is off or fails open, crawlers, former rules
-    last_ms: int  # 0: no request yet
-
-
 class Cockpit(msgspec.Struct, frozen=True):
     """The document of the cockpit's stream. `points`: the new ones, or all in the first document."""
 
@@ -101,6 +88,7 @@ class Cockpit(msgspec.Struct, frozen=True):
     points: list[Point]
     changes: list[ChangeLine]  # the newest first
     gate: GateLine | None = None  # of a site; a sale has none
+    origin: OriginLine | None = None  # where something is known of its health
 
 
 def cockpit(
@@ -109,7 +97,8 @@ def cockpit(
     points: Sequence[Point],
     changes: list[ChangeLine],
     workers: int,
-    gate: GateFigures | None = None,
+    gate: GateLine | None = None,
+    origin: OriginLine | None = None,
 ) -> Cockpit:
     """The document of this moment."""
     settings = room.settings
@@ -131,23 +120,8 @@ def cockpit(
         now_ms=status.now_ms,
         points=list(points),
         changes=changes,
-        gate=gate_line(gate) if gate else None,
-    )
-
-
-def gate_line(found: GateFigures) -> GateLine:
-    """What was counted, as the cockpit shows it."""
-    by_other = found.by_former_rules + sum(found.by_setting.values())
-    return GateLine(
-        requests=found.requests,
-        passed=found.passed + found.renewed,
-        let_in=found.no_crowd + found.by_turn + found.by_ticket,
-        queued=sum(found.queued.values()),
-        bypassed=sum(found.by_rule) + by_other,
-        refused=sum(found.refused.values()),
-        by_rule=found.by_rule,
-        by_other=by_other,
-        last_ms=to_ms(found.last_at) if found.last_at else 0,
+        gate=gate,
+        origin=origin,
     )
 
 
@@ -165,16 +139,17 @@ def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
 
 
 def change_lines(entries: Sequence[Entry]) -> list[ChangeLine]:
-    """The log of changes, the newest first. Only the last one can be undone."""
+    """The log of changes, the newest first. Only the last one of staff's can be undone."""
+    last = next((it.audit_id for it in entries if it.subject != AUTOPILOT.subject), None)
     return [
         ChangeLine(
             audit_id=it.audit_id,
             at_ms=to_ms(it.changed_at),
             who=it.name or it.subject,
             what=_what(it),
-            undoable=i == 0 and (it.change.action == "change" or it.change.action in OPPOSITE),
+            undoable=it.audit_id == last and (it.change.action == "change" or it.change.action in OPPOSITE),
         )
-        for i, it in enumerate(entries)
+        for it in entries
     ]
 
 
@@ -192,7 +167,8 @@ def _what(it: Entry) -> str:
     before, after = it.change.before or {}, it.change.after or {}
     if it.change.action == "advance":
         return f"let {formatting.number(after.get('called', 0))} in by hand"
-    return ", ".join(_changed(name, before.get(name), value) for name, value in after.items())
+    what = ", ".join(_changed(name, before.get(name), it) for name, it in after.items() if name != "why")
+    return f"{what}: {after['why']}" if "why" in after else what
 
 
 def _changed(name: str, before: Any, after: Any) -> str:

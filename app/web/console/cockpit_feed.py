@@ -17,12 +17,14 @@ from app.core.clock import now_ms
 from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
 from app.core.history import KEPT_MAX, KEPT_MS, RATE_OVER_MS, Point, Sample, points
 from app.core.model import Room, RoomId, RoomStatus
-from app.gate.counts import GateCounts, GateFigures
+from app.gate.counts import GateCounts
 from app.loops import Loops
 from app.monitoring import history, stats
 from app.store.sql.audit import AuditFilter
+from app.waiting_room import autopilot
 from app.waiting_room.queue import Queues
 from app.web.console.cockpit_document import ChangeLine, Cockpit, change_lines, cockpit
+from app.web.console.site_figures import GateLine, OriginLine, gate_line, origin_line
 from app.web.http.status_board import StatusBoard
 
 EVERY_S = 1.0
@@ -41,7 +43,8 @@ class Watched:
     room: Room | None = None
     status: RoomStatus | None = None
     workers: int = 0
-    gate: GateFigures | None = None  # of a site
+    gate: GateLine | None = None  # of a site
+    origin: OriginLine | None = None
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     tail: list[Sample] = field(default_factory=list)  # those that the next rates are counted from
     changes: list[ChangeLine] = field(default_factory=list)
@@ -123,7 +126,7 @@ class Feeds:
         watched.points.extend(points(watched.tail)[len(watched.tail) - len(found) :])
         watched.tail = [it for it in watched.tail if it.at_ms >= watched.tail[-1].at_ms - 2 * RATE_OVER_MS]
         watched.workers = await stats.workers(self._queues.stores.redis)
-        watched.gate = None if shown.room.event_id else await self._gate_counts.figures(shown.room)
+        await self._read_site(shown.room, watched)
         now = time.monotonic()
         if watched.version != shown.room.version or now - watched.changes_at > CHANGES_EVERY_S:
             wanted = AuditFilter("room", room_id)
@@ -131,10 +134,16 @@ class Feeds:
             watched.changes, watched.version = change_lines(entries), shown.room.version
             watched.changes_at = now
 
+    async def _read_site(self, room: Room, watched: Watched) -> None:
+        if room.event_id is None:
+            watched.gate = gate_line(await self._gate_counts.figures(room))
+        if room.event_id is None or room.settings.autopilot is not None:
+            watched.origin = origin_line(*await autopilot.read_origin(self._queues, room.room_id))
+
 
 def _document(watched: Watched, new: list[Point]) -> Cockpit:
     assert watched.room is not None
     assert watched.status is not None
-    live = watched.points, watched.changes, watched.workers, watched.gate
+    live = watched.points, watched.changes, watched.workers, watched.gate, watched.origin
     document = cockpit(watched.room, watched.status, *live)
     return msgspec.structs.replace(document, points=new)

@@ -14,9 +14,9 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.gate import snippets
 from app.gate.snippets import KINDS, WAYS, File, Kind, Site, Way
 from app.waiting_room import queue
-from app.web.console.cockpit_document import GateLine, gate_line
 from app.web.console.frame import console_page
 from app.web.console.query import filters_of
+from app.web.console.site_figures import GateLine, gate_line
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
 from app.web.pages.render import respond

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 from app.core import typed
 from app.core.errors import ValidationFailed
 from app.core.model import BypassRule, RoomSettings
+from app.web.console import autopilot_form
 
 TEXTS = ("name", "target_url", "gate_mode", "gate_fail")
 NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
@@ -49,7 +51,8 @@ def read(sent: Mapping[str, str]) -> GateForm:
     form = GateForm({name: it.strip() for name, it in sent.items()})
     values = form.values
     form.patch |= {name: values.get(name, "") for name in TEXTS}
-    form.patch |= {name: _number(form, name) for name in NUMBERS}
+    form.patch |= {name: _number(form, name) for name in NUMBERS if name in values}
+    form.patch["autopilot"] = autopilot_form.read(values, form.wrong)
     form.patch |= {name: _time(form, name) for name in TIMES}
     form.patch |= {name: name in values for name in BOXES}
     form.patch["allowed_return_hosts"] = values.get("allowed_return_hosts", "").replace(",", " ").split()
@@ -65,10 +68,24 @@ def shown(settings: RoomSettings) -> GateForm:
         text = typed.duration_text(value) if name in TIMES and value is not None else value
         values[name] = "" if value is None else str(text)
     values |= {name: "on" for name in BOXES if getattr(settings, name)}
+    values |= autopilot_form.shown(settings.autopilot)
     values["allowed_return_hosts"] = "\n".join(settings.allowed_return_hosts)
     for i, rule in enumerate(settings.bypass):
         values |= {f"bypass-{i}-{name}": getattr(rule, name) for name in RULE}
     return GateForm(values)
+
+
+def is_steered(settings: RoomSettings) -> bool:
+    """Whether the autopilot sets the rate."""
+    return settings.autopilot is not None and not settings.autopilot.paused
+
+
+def fingerprint(settings: RoomSettings) -> str:
+    """What the form is about, in short: another one means that somebody changed it. Not the rate while the
+    autopilot sets that."""
+    if is_steered(settings):
+        settings = msgspec.structs.replace(settings, admission_rate_per_minute=0)
+    return hashlib.blake2b(msgspec.json.encode(settings), digest_size=12).hexdigest()
 
 
 def said(rule: BypassRule) -> str:

@@ -25,6 +25,8 @@ class GatePage(msgspec.Struct, frozen=True):
     room: Room
     status: RoomStatus
     form: GateForm
+    fingerprint: str
+    steered: bool  # the autopilot sets the rate
     saved: bool = False
     overtaken: bool = False  # somebody changed the room while the form was filled in
 
@@ -33,15 +35,14 @@ class GatePage(msgspec.Struct, frozen=True):
 async def gate_settings(request: Request, staff: Staff) -> Response:
     """The settings as they are."""
     room, status = await queue.status(request.app.queues, _room_id(request))
-    page = GatePage(staff, room, status, gate_form.shown(room.settings), "saved" in filters_of(request))
-    return respond("console/gate.html", page)
+    return _page(staff, (room, status), gate_form.shown(room.settings), saved="saved" in filters_of(request))
 
 
 @console_form("/admin/rooms/<room_id>/gate", section="Sites")
 async def save_gate(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Save them all, or nothing."""
     room, status = await queue.status(request.app.queues, _room_id(request))
-    read, overtaken = gate_form.read(form), form.get("version") != str(room.version)
+    read, overtaken = gate_form.read(form), form.get("version") != gate_form.fingerprint(room.settings)
     if not read.wrong and not overtaken:
         try:
             await control.configure(request.app.queues, room.room_id, read.patch, by=staff.by)
@@ -50,8 +51,23 @@ async def save_gate(request: Request, staff: Staff, form: dict[str, str]) -> Res
         else:
             request.app.status_board.outdated(room.room_id)
             return redirect_to(f"/admin/rooms/{room.room_id}/gate?saved=1")
-    page = GatePage(staff, room, status, read, overtaken=overtaken)
-    return respond("console/gate.html", page, Conflict.status if overtaken else ValidationFailed.status)
+    http_status = Conflict.status if overtaken else ValidationFailed.status
+    return _page(staff, (room, status), read, http_status, overtaken=overtaken)
+
+
+def _page(
+    staff: Staff,
+    shown: tuple[Room, RoomStatus],
+    form: GateForm,
+    http_status: int = 200,
+    *,
+    saved: bool = False,
+    overtaken: bool = False,
+) -> Response:
+    settings = shown[0].settings
+    steered = gate_form.is_steered(settings)
+    page = GatePage(staff, *shown, form, gate_form.fingerprint(settings), steered, saved, overtaken)
+    return respond("console/gate.html", page, http_status)
 
 
 def _room_id(request: Request) -> RoomId:

@@ -1,0 +1,61 @@
+"""The part of a site's settings that lets the site set the pace: from its fields to `autopilot` and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.core import typed
+from app.core.autopilot_settings import Autopilot, PrometheusSource
+
+ON = "autopilot"
+NUMBERS = ("floor", "ceiling", "p95_ms", "in_flight")
+QUERIES = PrometheusSource.__struct_fields__
+BEGIN = {f"{ON}-p95_ms": "800", f"{ON}-error_rate": "1", f"{ON}-settle_s": "5 s"}
+
+
+def read(values: dict[str, str], wrong: dict[str, str]) -> dict[str, Any] | None:
+    """The setting, None where it is off; what cannot be read goes into `wrong`, by field."""
+    if ON not in values:
+        return None
+    found: dict[str, Any] = {name: _number(values, name, wrong) for name in NUMBERS}
+    found["error_rate"] = _share(values, wrong)
+    found["settle_s"] = typed.duration(values.get(f"{ON}-settle_s", ""))
+    if found["settle_s"] is None:
+        wrong[f"{ON}-settle_s"] = "enter a time such as 5 s"
+    found["paused"] = f"{ON}-paused" in values
+    asked = {name: values.get(f"{ON}-prometheus-{name}", "") for name in QUERIES}
+    return found | {"prometheus": asked if any(asked.values()) else None}
+
+
+def shown(setting: Autopilot | None) -> dict[str, str]:
+    """The fields of the setting."""
+    if setting is None:
+        return dict(BEGIN)
+    values = {f"{ON}-{name}": str(getattr(setting, name) or "") for name in NUMBERS}
+    values |= {ON: "on", f"{ON}-error_rate": f"{setting.error_rate * 100:g}"}
+    values[f"{ON}-settle_s"] = typed.duration_text(setting.settle_s)
+    if setting.paused:
+        values[f"{ON}-paused"] = "on"
+    if setting.prometheus:
+        asked = msgspec.structs.asdict(setting.prometheus)
+        values |= {f"{ON}-prometheus-{name}": it for name, it in asked.items()}
+    return values
+
+
+def _number(values: dict[str, str], name: str, wrong: dict[str, str]) -> int | None:
+    text = values.get(f"{ON}-{name}", "")
+    number = typed.whole_number(text.removesuffix("ms").strip() if name == "p95_ms" else text)
+    if number is None and (text or name != "in_flight"):
+        wrong[f"{ON}-{name}"] = "enter a whole number"
+    return number
+
+
+def _share(values: dict[str, str], wrong: dict[str, str]) -> float | None:
+    """A percentage, as a share."""
+    hundredths = typed.amount(values.get(f"{ON}-error_rate", "").removesuffix("%").strip(), 2)
+    if hundredths is None:
+        wrong[f"{ON}-error_rate"] = "enter a percentage such as 1 or 0.5"
+        return None
+    return hundredths / 10_000

@@ -1,0 +1,76 @@
+"""What the cockpit of a site shows besides its queue: requests at the gate, its health, the autopilot."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.core import formatting
+from app.core.autopilot import Health
+from app.core.clock import to_ms
+from app.core.model import Room
+from app.gate.counts import GateFigures
+from app.store.redis.origin import Origin
+
+
+class GateLine(msgspec.Struct, frozen=True):
+    """What came of requests at the gate of a site, since its room was made or reset."""
+
+    requests: int
+    passed: int  # with a valid pass
+    let_in: int  # with a new pass: no crowd, called, or back with a ticket
+    queued: int
+    bypassed: int
+    refused: int
+    by_rule: list[int]  # in the order of the room's rules
+    by_other: int  # without a rule: the gate is off or fails open, crawlers, former rules
+    last_ms: int  # 0: no request yet
+
+
+class OriginLine(msgspec.Struct, frozen=True):
+    """The site's health as it was heard last, and what the autopilot makes of it, in words."""
+
+    p95: str
+    errors: str
+    in_flight: str
+    pilot: str
+    trouble: str  # why Prometheus could not be asked
+
+
+def gate_line(found: GateFigures) -> GateLine:
+    """What was counted, as the cockpit shows it."""
+    by_other = found.by_former_rules + sum(found.by_setting.values())
+    return GateLine(
+        requests=found.requests,
+        passed=found.passed + found.renewed,
+        let_in=found.no_crowd + found.by_turn + found.by_ticket,
+        queued=sum(found.queued.values()),
+        bypassed=sum(found.by_rule) + by_other,
+        refused=sum(found.refused.values()),
+        by_rule=found.by_rule,
+        by_other=by_other,
+        last_ms=to_ms(found.last_at) if found.last_at else 0,
+    )
+
+
+def origin_line(room: Room, found: Origin, health: Health | None) -> OriginLine | None:
+    """None: nothing is known of the site, and nobody is steered by it."""
+    setting, last = room.settings.autopilot, found.course.last
+    if setting is None and health is None:
+        return None
+    if setting is None:
+        pilot = "The rate is set by hand."
+    elif setting.paused:
+        pilot = "Paused: the rate is set by hand."
+    else:
+        floor, ceiling = map(formatting.number, (setting.floor, setting.ceiling))
+        why = _sentence(last.why) if last else "Waiting for the first report."
+        pilot = f"Between {floor} and {ceiling} a minute. {why}"
+    if health is None:
+        return OriginLine("unknown", "unknown", "unknown", pilot, found.trouble)
+    in_flight = "unknown" if health.in_flight is None else formatting.number(health.in_flight)
+    p95 = f"{formatting.number(round(health.p95_ms))} ms"
+    return OriginLine(p95, f"{health.error_rate * 100:.2g} %", in_flight, pilot, found.trouble)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
