@@ -3,65 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from app.core.account import COMMAND_LINE
 from app.core.errors import NotFound, ValidationFailed
-from app.core.model import NoticeType
-from app.notifications import safe_post
 from app.notifications.channels import webhooks
 from app.notifications.relay import relay
 from app.store.connections import Stores
-from app.store.sql import delivery_log
 from app.store.sql import webhooks as stored
 from app.store.sql.delivery_log import Answer
-from app.store.sql.webhooks import GIVEN_UP_MAX, Target, Webhook
+from app.store.sql.webhooks import GIVEN_UP_MAX
 from tests.notifications.test_outbox import hold
-from tests.support.receiver import Receiver, receiving
+from tests.support.receiver import receiving
 from tests.support.sales import SETTINGS, a_sale
 from tests.support.waiting import wait_until
-
-OPEN = SETTINGS.model_copy(update={"webhooks_private": True})
-
-
-async def a_webhook(stores: Stores, receiver: Receiver, *types: NoticeType) -> Target:
-    return (await webhooks.create(stores, OPEN, receiver.url, types, "books", by=COMMAND_LINE)).target
-
-
-@asynccontextmanager
-async def a_client() -> AsyncIterator[httpx.AsyncClient]:
-    async with safe_post.open_client() as client:
-        yield client
-
-
-async def deliver(stores: Stores, target: Target, *, rounds: int = 1) -> bool | None:
-    """Relay, and make the deliveries that are due; the waits after a failure are over."""
-    taken: bool | None = None
-    while await relay(stores):
-        pass
-    async with a_client() as client:
-        for _ in range(rounds):
-            await stores.postgres.execute("UPDATE deliveries SET due_at = now()")
-            taken = await webhooks.deliver(stores, client, target, private=True)
-    return taken
-
-
-async def seen(stores: Stores) -> Webhook:
-    (found,), total = await webhooks.page(stores, limit=10, offset=0)
-    assert total == 1
-    return found
-
-
-async def expire(stores: Stores, name: str) -> None:
-    await stores.postgres.execute(
-        "UPDATE reservations SET status = 'expired' WHERE reservation_id = $1", name
-    )
+from tests.support.webhooks import OPEN, a_client, a_webhook, deliver, expire, seen
 
 
 async def test_a_change_is_delivered_signed_as_standard_webhooks(stores: Stores) -> None:
@@ -267,64 +226,3 @@ async def test_a_webhook_is_deleted_while_its_deliveries_end(stores: Stores, end
         assert await stored.delete(connection, target.webhook_id) is not None
     await task
     assert await stored.pending(stores.postgres) == 0
-
-
-async def test_each_request_is_in_the_log_with_its_answer(stores: Stores) -> None:
-    await a_sale(stores)
-    async with receiving() as receiver:
-        target = await a_webhook(stores, receiver)
-        receiver.first = [500]
-        await hold(stores, "r1")
-        await deliver(stores, target, rounds=2)
-        found, total = await webhooks.attempts(stores, target.webhook_id, limit=10, offset=0)
-        assert total == 2
-        assert [(it.attempt, it.status, bool(it.why)) for it in found] == [(2, 200, False), (1, 500, True)]
-        assert {it.type for it in found} == {"reservation.held"}
-        assert len({it.notice_id for it in found}) == 1
-    await hold(stores, "r2")  # nobody listens any more
-    await deliver(stores, target)
-    (last,), total = await webhooks.attempts(stores, target.webhook_id, limit=1, offset=0)
-    assert (total, last.status) == (3, None)
-    (waiting,) = await webhooks.queued(stores, target.webhook_id, 10)
-    assert (waiting.attempts, waiting.status, waiting.why) == (1, None, last.why)
-    assert (waiting.number, waiting.thread) == (last.number, "r2")
-
-
-async def test_one_notice_is_delivered_again(stores: Stores) -> None:
-    await a_sale(stores)
-    async with receiving() as receiver:
-        target = await a_webhook(stores, receiver)
-        await hold(stores, "r1")
-        await hold(stores, "r2")
-        await deliver(stores, target, rounds=2)
-        assert len(receiver.got) == 2
-        taken, _ = await webhooks.attempts(stores, target.webhook_id, limit=10, offset=0)
-        await stored.disable(stores.postgres, target.webhook_id)
-        again = (taken[0].number, taken[0].ordinal)
-        assert await webhooks.replay_one(stores, target.webhook_id, *again, by=COMMAND_LINE) is True
-        await deliver(stores, target)
-        assert len(receiver.got) == 3
-        assert (await webhooks.get(stores, target.webhook_id)).disabled_at is None
-        assert await webhooks.replay_one(stores, target.webhook_id, 10**9, 1, by=COMMAND_LINE) is False
-    with pytest.raises(NotFound):
-        await webhooks.replay_one(stores, "none", *again, by=COMMAND_LINE)
-
-
-async def test_the_log_is_bounded_by_age_and_by_number(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await a_sale(stores)
-    async with receiving() as receiver:
-        one, other = await a_webhook(stores, receiver), await a_webhook(stores, receiver)
-    note = (
-        "INSERT INTO webhook_attempts "
-        "(webhook_id, number, ordinal, notice_id, type, attempt, took_ms, why, at) "
-        "SELECT $1, n, 1, 'n', 't', 1, 1, '', now() - make_interval(days => $3) FROM generate_series(1, $2) n"
-    )
-    await stores.postgres.execute(note, one.webhook_id, 8, 0)
-    await stores.postgres.execute(note, other.webhook_id, 3, 0)
-    await stores.postgres.execute(note, other.webhook_id, 2, delivery_log.ATTEMPTS_KEPT_DAYS + 1)
-    monkeypatch.setattr(delivery_log, "ATTEMPTS_MAX", 5)
-    await delivery_log.forget_attempts(stores.postgres)
-    left = {it: (await webhooks.attempts(stores, it.webhook_id, limit=9, offset=0))[1] for it in (one, other)}
-    assert left == {one: 5, other: 3}

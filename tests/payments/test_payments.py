@@ -20,7 +20,7 @@ from app.reservations.checkout import confirm
 from app.reservations.settlement import ASKED_AT_ONCE, settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill
-from tests.reservations.test_checkout import card, charged, held, now
+from tests.support.paying import card, charged, held, now
 from tests.support.sales import a_shop
 from tests.support.waiting import wait_until
 

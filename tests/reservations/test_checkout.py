@@ -13,60 +13,21 @@ from app.core.errors import (
     HoldExpired,
     IdempotencyKeyReused,
     PaymentDeclined,
-    ReservationNotFound,
     ValidationFailed,
 )
-from app.core.model import Reservation, ReservationId
-from app.payments.gateway import Charge, GatewayFailed
-from app.payments.gateways.simulated import SimulatedGateway
+from app.core.model import ReservationId
+from app.payments.gateway import Charge
 from app.reservations import holds
-from app.reservations.checkout import Payment, cancel, confirm
-from app.reservations.operations import check, get, reserve
+from app.reservations.checkout import cancel, confirm
+from app.reservations.operations import check, reserve
 from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill
 from tests.store.test_reservations import WAITING
+from tests.support.paying import card, charged, held, looked_after, now, payments
 from tests.support.sales import GALA, LIVE, PAID_LATE, a_session, a_shop, ask, counters, stock, wanted
 from tests.support.waiting import wait_until
-
-
-def card(token: str = "tok_ok") -> Payment:
-    return Payment("card", token)
-
-
-async def held(engine: ReservationEngine, items: str = "floor:2") -> ReservationId:
-    return (await ask(engine, await a_session(engine.stores), items)).reservation_id
-
-
-async def now(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
-    found = await get(engine, reservation_id)
-    assert found is not None
-    return found
-
-
-async def payments(stores: Stores) -> list[str]:
-    return [row["status"] for row in await stores.postgres.fetch("SELECT status FROM payments")]
-
-
-async def charged(stores: Stores) -> int:
-    """What the gateway has taken and kept, over all."""
-    taken: int = await stores.postgres.fetchval(
-        "SELECT coalesce(sum(amount), 0)::bigint FROM simulated_charges "
-        "WHERE approved AND refunded_at IS NULL AND settles_at <= now()"
-    )
-    return taken
-
-
-async def looked_after(engine: ReservationEngine, reservation_id: ReservationId, status: str) -> Reservation:
-    """Work as the worker does until the reservation has come to this."""
-
-    async def settled() -> Reservation | None:
-        await settle_payments(engine.stores, engine.gateway)
-        found = await now(engine, reservation_id)
-        return found if found.status == status else None
-
-    return await wait_until(settled, f"status {status}")
 
 
 async def test_a_paid_hold_is_confirmed_and_has_a_ticket_for_each_seat(stores: Stores) -> None:
@@ -297,52 +258,6 @@ async def test_a_hold_that_is_over_cannot_be_paid_swept_or_not(stores: Stores) -
         assert await payments(stores) == []
 
 
-async def test_cancelling_gives_back_once(stores: Stores) -> None:
-    async with a_shop(stores) as engine:
-        reservation_id = await held(engine)
-        for _ in range(2):
-            assert (await cancel(engine, reservation_id)).status == "cancelled"
-            assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
-            assert await counters(stores) == (0, 0)
-        with pytest.raises(Conflict):
-            await confirm(engine, reservation_id, card(), "pay")
-        assert await check(stores, GALA) == []
-
-
-async def test_cancelling_a_purchase_pays_it_back_and_voids_the_tickets(stores: Stores) -> None:
-    async with a_shop(stores, ends_on_confirm=0) as engine:
-        ann = await a_session(stores)
-        reservation_id = (await ask(engine, ann)).reservation_id
-        await confirm(engine, reservation_id, card(), "pay")
-        ended = await cancel(engine, reservation_id)
-        assert (ended.status, ended.tickets) == ("cancelled", [])
-        assert await stores.postgres.fetchval("SELECT count(*) FROM tickets") == 0
-        assert await payments(stores) == ["refunded"]
-        assert await charged(stores) == 0
-        assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
-        assert not await stores.redis.exists(LIVE.allowance)
-        with pytest.raises(Conflict):
-            await confirm(engine, reservation_id, card(), "pay")
-        assert await check(stores, GALA) == []
-        await ask(engine, ann, "floor:10")
-
-
-async def test_what_expired_stays_expired_when_cancelled(stores: Stores) -> None:
-    async with a_shop(stores) as engine:
-        reservation_id = await held(engine)
-        await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
-        await holds.expire_due(stores)
-        assert (await cancel(engine, reservation_id)).status == "expired"
-
-
-async def test_nothing_can_be_done_with_what_does_not_exist(stores: Stores) -> None:
-    async with a_shop(stores) as engine:
-        with pytest.raises(ReservationNotFound):
-            await confirm(engine, ReservationId("nothing"), card(), "pay")
-        with pytest.raises(ReservationNotFound):
-            await cancel(engine, ReservationId("nothing"))
-
-
 async def test_a_token_the_gateway_does_not_know_is_named(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         reservation_id = await held(engine)
@@ -361,23 +276,3 @@ async def test_a_free_ticket_is_confirmed_too(stores: Stores) -> None:
         assert reserved.reservation.amount == 0
         answer = await confirm(engine, reserved.reservation_id, card(), "pay")
         assert answer.reservation.status == "confirmed"
-
-
-class _FailsToRefund(SimulatedGateway):
-    """A gateway that charges, and is away when money is to be given back."""
-
-    async def refund(self, payment_id: str) -> None:
-        raise GatewayFailed
-
-
-async def test_money_that_is_owed_is_paid_back_when_the_gateway_is_there_again(stores: Stores) -> None:
-    async with a_shop(stores) as engine:
-        reservation_id = await held(engine)
-        await confirm(engine, reservation_id, card(), "pay")
-        there, engine.gateway = engine.gateway, _FailsToRefund(stores.postgres)
-        assert (await cancel(engine, reservation_id)).status == "cancelled"
-        assert await payments(stores) == ["refunding"]
-        await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
-        await settle_payments(stores, there)
-        assert await payments(stores) == ["refunded"]
-        assert await charged(stores) == 0

@@ -8,9 +8,7 @@ from collections import Counter
 import pytest
 from pydantic import SecretStr
 
-from app.core.claims import BookingClaims
 from app.core.errors import (
-    BacklogFull,
     EventNotFound,
     IdempotencyKeyReused,
     LimitExceeded,
@@ -23,25 +21,22 @@ from app.core.errors import (
     ValidationFailed,
     WrongRoom,
 )
-from app.core.model import EventId, Item, Reservation, ReservationId
+from app.core.model import EventId, Item, ReservationId
 from app.reservations.operations import Reserved, check, get, reserve, watch
-from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.submissions import announce
+from tests.reservations.test_lost_outcomes import _found
 from tests.support.sales import (
     GALA,
     HALL,
     LIVE,
-    SETTINGS,
     a_sale,
     a_session,
     a_shop,
     an_engine,
     ask,
     counters,
-    kill_subscriptions,
-    listening,
     rows,
     stock,
     wanted,
@@ -212,61 +207,6 @@ async def test_a_room_under_restoration_says_so(stores: Stores) -> None:
             await ask(engine, ann)
 
 
-async def test_without_a_worker_requests_wait_up_to_the_cap_and_are_done_later(stores: Stores) -> None:
-    await a_sale(stores)
-    impatient = Settings(secret=SETTINGS.secret, reserve_wait_s=0.3, backlog_max=2)
-    async with an_engine(stores, impatient) as engine:
-        ann, bob, cem = [await a_session(stores) for _ in range(3)]
-        late = [asyncio.create_task(ask(engine, it, "floor:1", key="mine")) for it in (ann, bob)]
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submissions")
-        with pytest.raises(BacklogFull):
-            await ask(engine, cem, "floor:1", key="mine")
-        for task in late:
-            with pytest.raises(StoreUnavailable):
-                await task
-        assert not engine.waiting
-    async with an_engine(stores) as engine, working(stores):
-        answers = [await ask(engine, it, "floor:1", key="mine") for it in (ann, bob, cem)]
-        assert [it.replayed for it in answers] == [True, True, False]
-        assert await counters(stores) == (3, 0)
-
-
-async def test_an_outcome_whose_message_was_lost_is_looked_up(stores: Stores) -> None:
-    async with a_shop(stores) as engine:
-        engine.instance = "somebody-else"
-        assert (await ask(engine, await a_session(stores))).reservation
-
-
-async def test_a_subscription_that_broke_is_made_again(stores: Stores) -> None:
-    async with a_shop(stores) as engine:
-        await kill_subscriptions(stores)
-        assert (await ask(engine, await a_session(stores))).reservation
-        await wait_until(lambda: listening(stores, engine), "a new subscription")
-
-
-async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores) -> None:
-    await a_sale(stores)
-    async with an_engine(stores) as engine:
-        lost = asyncio.create_task(ask(engine, await a_session(stores)))
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
-        await stores.redis.flushall()
-        with pytest.raises(Restoring):
-            await lost
-
-
-async def test_at_the_moment_it_is_decided_it_is_not_unknown(stores: Stores) -> None:
-    await a_sale(stores, {"floor": 1000})
-    async with an_engine(stores) as engine, working(stores):
-
-        async def follow() -> None:
-            ann = await a_session(stores)
-            asked = await ask(engine, ann, "floor:1", wait=False)
-            await wait_until(lambda: _found(engine, asked.reservation_id, ann), "the reservation", every_s=0)
-
-        for _ in range(10):
-            await asyncio.gather(*(follow() for _ in range(30)))
-
-
 async def test_not_waiting_gives_the_id_and_the_outcome_can_be_asked_for(stores: Stores) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
@@ -284,12 +224,6 @@ async def test_not_waiting_gives_the_id_and_the_outcome_can_be_asked_for(stores:
             await wait_until(lambda: _found(engine, reserved.reservation_id, ann), "the reservation")
             with pytest.raises(SoldOut):
                 await wait_until(lambda: get(engine, refused_later.reservation_id, eve), "the refusal")
-
-
-async def _found(
-    engine: ReservationEngine, reservation_id: ReservationId, claims: BookingClaims
-) -> Reservation | None:
-    return await get(engine, reservation_id, claims)
 
 
 async def test_a_watcher_sees_each_change_and_the_end(stores: Stores) -> None:

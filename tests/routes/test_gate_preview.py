@@ -12,8 +12,8 @@ from app.core.model import RoomId
 from app.core.place_tokens import new_visitor_id
 from app.store.connections import Stores
 from tests.routes.conftest import Web, code, field_of
-from tests.routes.test_gate import GATE, HTML, SHOP, passed
 from tests.security.test_origins import everything
+from tests.support.at_gate import GATE, HTML, SHOP, passed
 
 PREVIEW = "/v1/rooms/hall/gate-preview"
 PAGE = "https://shop.example/cart?item=7"

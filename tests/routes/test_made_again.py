@@ -9,7 +9,7 @@ import httpx
 from app.settings import Settings
 from app.web.api.registry import CALLS
 from tests.routes.conftest import Web, bearer, code, served
-from tests.routes.test_gate import asked, passed
+from tests.support.at_gate import asked, passed
 
 OF_A_PLACE = [it for it in CALLS if it.auth is not None and it.auth.name == "place"]
 BODIES = {"PATCH": {"quantity": 2}}

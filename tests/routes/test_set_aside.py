@@ -17,11 +17,11 @@ from app.store.connections import Stores
 from app.store.sql import mails, outbox
 from app.store.sql.set_aside import SetAside
 from tests.notifications.test_outbox import hold, streamed
-from tests.notifications.test_webhooks import OPEN, a_webhook
 from tests.routes.conftest import Web
 from tests.support.receiver import receiving
 from tests.support.sales import a_sale
 from tests.support.waiting import wait_until
+from tests.support.webhooks import OPEN, a_webhook
 from tests.worker.test_jobs import at_work
 from tests.worker.test_mail import due_now, queued, states
 from worker.channels import send_queued

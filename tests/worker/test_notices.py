@@ -20,11 +20,11 @@ from app.store.sql.payments import Attempt
 from app.store.sql.reservations import NewHold, Origin
 from tests.conftest import Servers
 from tests.notifications.test_outbox import hold
-from tests.notifications.test_webhooks import OPEN, a_webhook, expire
 from tests.platform.outside import FAIRGATE, environment
 from tests.support.receiver import Receiver, receiving
 from tests.support.sales import GALA, HALL, a_sale
 from tests.support.waiting import wait_until
+from tests.support.webhooks import OPEN, a_webhook, expire
 from tests.worker.test_jobs import at_work
 from worker import notices
 

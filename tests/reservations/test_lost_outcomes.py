@@ -1,0 +1,94 @@
+"""Reservations whose outcome is late or lost: without a worker, a message, a subscription, or Redis."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.core.claims import BookingClaims
+from app.core.errors import (
+    BacklogFull,
+    Restoring,
+    StoreUnavailable,
+)
+from app.core.model import Reservation, ReservationId
+from app.reservations.operations import get
+from app.reservations.pending import ReservationEngine
+from app.settings import Settings
+from app.store.connections import Stores
+from tests.support.sales import (
+    LIVE,
+    SETTINGS,
+    a_sale,
+    a_session,
+    a_shop,
+    an_engine,
+    ask,
+    counters,
+    kill_subscriptions,
+    listening,
+    working,
+)
+from tests.support.waiting import wait_until
+
+
+async def test_without_a_worker_requests_wait_up_to_the_cap_and_are_done_later(stores: Stores) -> None:
+    await a_sale(stores)
+    impatient = Settings(secret=SETTINGS.secret, reserve_wait_s=0.3, backlog_max=2)
+    async with an_engine(stores, impatient) as engine:
+        ann, bob, cem = [await a_session(stores) for _ in range(3)]
+        late = [asyncio.create_task(ask(engine, it, "floor:1", key="mine")) for it in (ann, bob)]
+        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submissions")
+        with pytest.raises(BacklogFull):
+            await ask(engine, cem, "floor:1", key="mine")
+        for task in late:
+            with pytest.raises(StoreUnavailable):
+                await task
+        assert not engine.waiting
+    async with an_engine(stores) as engine, working(stores):
+        answers = [await ask(engine, it, "floor:1", key="mine") for it in (ann, bob, cem)]
+        assert [it.replayed for it in answers] == [True, True, False]
+        assert await counters(stores) == (3, 0)
+
+
+async def test_an_outcome_whose_message_was_lost_is_looked_up(stores: Stores) -> None:
+    async with a_shop(stores) as engine:
+        engine.instance = "somebody-else"
+        assert (await ask(engine, await a_session(stores))).reservation
+
+
+async def test_a_subscription_that_broke_is_made_again(stores: Stores) -> None:
+    async with a_shop(stores) as engine:
+        await kill_subscriptions(stores)
+        assert (await ask(engine, await a_session(stores))).reservation
+        await wait_until(lambda: listening(stores, engine), "a new subscription")
+
+
+async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores) -> None:
+    await a_sale(stores)
+    async with an_engine(stores) as engine:
+        lost = asyncio.create_task(ask(engine, await a_session(stores)))
+        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
+        await stores.redis.flushall()
+        with pytest.raises(Restoring):
+            await lost
+
+
+async def test_at_the_moment_it_is_decided_it_is_not_unknown(stores: Stores) -> None:
+    await a_sale(stores, {"floor": 1000})
+    async with an_engine(stores) as engine, working(stores):
+
+        async def follow() -> None:
+            ann = await a_session(stores)
+            asked = await ask(engine, ann, "floor:1", wait=False)
+            await wait_until(lambda: _found(engine, asked.reservation_id, ann), "the reservation", every_s=0)
+
+        for _ in range(10):
+            await asyncio.gather(*(follow() for _ in range(30)))
+
+
+async def _found(
+    engine: ReservationEngine, reservation_id: ReservationId, claims: BookingClaims
+) -> Reservation | None:
+    return await get(engine, reservation_id, claims)

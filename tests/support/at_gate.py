@@ -1,0 +1,34 @@
+"""What a proxy asks the gate, and visitors who come back to a shop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from tests.routes.conftest import Web
+
+GATE = "/v1/rooms/hall/gate"
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+SHOP: dict[str, Any] = {
+    "target_url": "https://shop.example/buy",
+    "allowed_return_hosts": ["www.shop.example", "dev.example:8443"],
+}
+
+
+async def handed_over(web: Web, place: dict[str, str], return_to: str) -> str:
+    """Where the queue page's way on leads: an address of the shop with a ticket."""
+    cookie = {"Cookie": f"fairgate_place_hall={place['Authorization'].removeprefix('Bearer ')}"}
+    answer = await web.get("/rooms/hall/go", params={"return_to": return_to}, headers=cookie)
+    assert answer.status_code == 302
+    return answer.headers["location"]
+
+
+def asked(address: str, **headers: str) -> dict[str, str]:
+    """What a proxy tells the gate of a page that a browser opens."""
+    return {**HTML, "X-Original-URL": address, **headers}
+
+
+def passed(answer: httpx.Response) -> dict[str, str]:
+    """The pass that an answer sets, as the browser sends it back."""
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}

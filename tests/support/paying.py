@@ -1,0 +1,50 @@
+"""Payments in tests of operations: how one pays, and what the gateway has in its books."""
+
+from __future__ import annotations
+
+from app.core.model import Reservation, ReservationId
+from app.reservations.checkout import Payment
+from app.reservations.operations import get
+from app.reservations.pending import ReservationEngine
+from app.reservations.settlement import settle_payments
+from app.store.connections import Stores
+from tests.support.sales import a_session, ask
+from tests.support.waiting import wait_until
+
+
+def card(token: str = "tok_ok") -> Payment:
+    return Payment("card", token)
+
+
+async def held(engine: ReservationEngine, items: str = "floor:2") -> ReservationId:
+    return (await ask(engine, await a_session(engine.stores), items)).reservation_id
+
+
+async def now(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
+    found = await get(engine, reservation_id)
+    assert found is not None
+    return found
+
+
+async def payments(stores: Stores) -> list[str]:
+    return [row["status"] for row in await stores.postgres.fetch("SELECT status FROM payments")]
+
+
+async def charged(stores: Stores) -> int:
+    """What the gateway has taken and kept, over all."""
+    taken: int = await stores.postgres.fetchval(
+        "SELECT coalesce(sum(amount), 0)::bigint FROM simulated_charges "
+        "WHERE approved AND refunded_at IS NULL AND settles_at <= now()"
+    )
+    return taken
+
+
+async def looked_after(engine: ReservationEngine, reservation_id: ReservationId, status: str) -> Reservation:
+    """Work as the worker does until the reservation has come to this."""
+
+    async def settled() -> Reservation | None:
+        await settle_payments(engine.stores, engine.gateway)
+        found = await now(engine, reservation_id)
+        return found if found.status == status else None
+
+    return await wait_until(settled, f"status {status}")
