@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from app.core.handover import TICKET_TTL_S, Ticket, with_ticket
 from app.core.signing_key import SigningKey
 from app.core.tokens import BookingSigner
+from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 from tests.routes.conftest import Web, bearer, code, field_of
-from tests.support.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 
 
 async def test_a_booking_token_opens_the_gate(web: Web) -> None:

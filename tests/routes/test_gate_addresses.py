@@ -9,8 +9,8 @@ import pytest
 from app.core.handover import with_ticket, without_ticket
 from app.core.model import RoomSettings
 from app.web.gate.addresses import allowed
+from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 from tests.routes.conftest import Web
-from tests.support.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 
 # Addresses that are on no host of the shop, or are read in more than one way.
 ELSEWHERE = [

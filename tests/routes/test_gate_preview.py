@@ -11,9 +11,9 @@ from app.core.handover import Ticket, with_ticket
 from app.core.model import RoomId
 from app.core.place_tokens import new_visitor_id
 from app.store.connections import Stores
+from tests.routes.at_gate import GATE, HTML, SHOP, passed
 from tests.routes.conftest import Web, code, field_of
 from tests.security.test_origins import everything
-from tests.support.at_gate import GATE, HTML, SHOP, passed
 
 PREVIEW = "/v1/rooms/hall/gate-preview"
 PAGE = "https://shop.example/cart?item=7"

@@ -15,8 +15,8 @@ from app.gate import ended_sessions
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
+from tests.routes.at_gate import GATE, HTML, SHOP, asked, passed
 from tests.routes.conftest import Web, code, served
-from tests.support.at_gate import GATE, HTML, SHOP, asked, passed
 from tests.support.waiting import wait_until
 
 ADDRESS = "https://shop.example/a"

@@ -11,8 +11,8 @@ from app.core.model import RoomId
 from app.gate.counts import GateCounts
 from app.settings import Settings
 from app.store.connections import connect_postgres
+from tests.routes.at_gate import GATE, asked, handed_over, passed
 from tests.routes.conftest import Web, code, served
-from tests.support.at_gate import GATE, asked, handed_over, passed
 
 ADDRESS = "https://shop.example/"
 RULES = [{"path_prefix": "/healthz"}, {"method": "DELETE"}]

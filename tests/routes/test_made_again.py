@@ -8,8 +8,8 @@ import httpx
 
 from app.settings import Settings
 from app.web.api.registry import CALLS
+from tests.routes.at_gate import asked, passed
 from tests.routes.conftest import Web, bearer, code, served
-from tests.support.at_gate import asked, passed
 
 OF_A_PLACE = [it for it in CALLS if it.auth is not None and it.auth.name == "place"]
 BODIES = {"PATCH": {"quantity": 2}}

@@ -13,8 +13,8 @@ from app.store.keys import RoomKeys
 from app.store.sql.rooms_gone import OF_VISITORS
 from app.waiting_room import emptying
 from tests.conftest import Servers
+from tests.routes.at_gate import GATE, asked, handed_over, passed
 from tests.routes.conftest import Web, bearer, code, field_of, served
-from tests.support.at_gate import GATE, asked, handed_over, passed
 from tests.support.waiting import wait_until
 
 ADDRESS = "https://shop.example/"

@@ -8,8 +8,8 @@ import httpx
 
 from app import metrics
 from app.settings import Settings
+from tests.routes.at_gate import HTML, asked, handed_over, passed
 from tests.routes.conftest import Web, code, field_of, served
-from tests.support.at_gate import HTML, asked, handed_over, passed
 from tests.support.waiting import wait_until
 
 GATE = "/v1/gate"
