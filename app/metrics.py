@@ -23,10 +23,6 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.core.clock import now_ms
-from app.store.connections import RedisClient
-from app.store.redis.totals import add_totals, read_totals
-
 disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text and tells nothing
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -197,8 +193,6 @@ SET_ASIDE = Counter(
 )
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
-RESERVE_LE = "reserve_le"  # + bound: how many reservation requests took so long
-
 
 def answered(call: str, status: int, seconds: float) -> None:
     """A call was answered."""
@@ -223,41 +217,3 @@ def _reserved(outcome: str) -> Counter:
 def reserved(outcome: str, count: int = 1) -> None:
     """So many reservations came to this outcome."""
     _reserved(outcome).inc(count)
-
-
-class InstallationTotals:
-    """Adds what this process counts to the sums of all processes in Redis, which outlive the process.
-
-    A process that is killed takes the last second with it, and an answer that is lost may count twice: these
-    are figures to look at. What must be true is counted where it is decided.
-    """
-
-    def __init__(self) -> None:
-        self._published = _counted()
-
-    async def publish(self, redis: RedisClient) -> None:
-        """Add what was counted since the last time."""
-        now = _counted()
-        grown = {name: count - self._published.get(name, 0) for name, count in now.items()}
-        await add_totals(redis, {name: count for name, count in grown.items() if count}, now_ms())
-        self._published = now
-
-
-async def totals(redis: RedisClient) -> dict[str, int]:
-    """The sums of all processes: `requests`, `refusals CODE`, `reservations OUTCOME`, `reserve_le BOUND`.
-
-    And when they began: `since_ms`.
-    """
-    return await read_totals(redis)
-
-
-def _counted() -> dict[str, int]:
-    """What this process counted so far."""
-    found = {"requests": ANSWERS.total()}
-    for bound, count in zip(BOUNDS, ANSWERS.buckets("reserve"), strict=True):
-        found[f"{RESERVE_LE} {bound}"] = count
-    for family, word in ((REFUSALS, "code"), (RESERVATIONS, "outcome")):
-        for metric in family.collect():
-            for sample in metric.samples:
-                found[f"{metric.name.removeprefix('fairgate_')} {sample.labels[word]}"] = int(sample.value)
-    return found

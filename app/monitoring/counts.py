@@ -12,13 +12,14 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.samples import Sample
 
 from app import metrics
-from app.metrics import InstallationTotals
+from app.core.clock import now_ms
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.redis import counts
 
@@ -27,6 +28,15 @@ LAST_WORD_S = 0.5  # a process that ends does not wait long for Redis
 SUMMED = ("counter", "histogram")
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class InstallationCounts(NamedTuple):
+    """Counts of all processes since Redis has them, those of ended ones too."""
+
+    since_ms: int  # 0: not known
+    requests: int
+    refusals: dict[str, int]  # by code
+    reservations: dict[str, int]  # by outcome
 
 
 class Counts:
@@ -94,20 +104,47 @@ async def read(redis: RedisClient) -> list[Metric]:
     return list(found.values())
 
 
+async def installation(redis: RedisClient) -> InstallationCounts:
+    """What all processes have counted, this one up to now, as figures for people."""
+    await OURS.publish(redis)
+    requests, refusals, reservations = 0, dict[str, int](), dict[str, int]()
+    for field, value in (await counts.sums(redis)).items():
+        name, _, sample, labels = json.loads(field)
+        if sample != f"{name}_total":
+            continue
+        if name == "fairgate_requests":
+            requests += int(value)
+        elif name == "fairgate_refusals":
+            refusals[labels["code"]] = int(value)
+        elif name == "fairgate_reservations":
+            reservations[labels["outcome"]] = int(value)
+    return InstallationCounts(await counts.beginning(redis), requests, refusals, reservations)
+
+
+async def durations(redis: RedisClient, call: str) -> list[int]:
+    """How many calls of all processes took how long: one count per bound in `metrics.BOUNDS`."""
+    name = "fairgate_request_seconds"
+    fields = [
+        json.dumps([name, "histogram", f"{name}_bucket", {"call": call, "le": bound}])
+        for bound in metrics.BOUNDS
+    ]
+    cumulated = [int(it) for it in await counts.some_sums(redis, fields)]
+    return [it - before for it, before in zip(cumulated, [0, *cumulated], strict=False)]
+
+
 async def keep_published(redis: RedisClient, process: str) -> None:
     """Publish every second, and a last time at the end."""
-    totals, task = InstallationTotals(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task is not None
     try:
         while not task.cancelling():  # redis-py may swallow a cancellation while it connects
             await asyncio.sleep(EVERY_S)
             with suppress(*REDIS_AWAY):
-                await totals.publish(redis)
+                await counts.note_beginning(redis, now_ms())
                 await publish(redis, process)
     finally:
         with suppress(*REDIS_AWAY):
             async with asyncio.timeout(LAST_WORD_S):
-                await totals.publish(redis)
                 await OURS.publish(redis)
 
 

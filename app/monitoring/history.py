@@ -8,6 +8,7 @@ from app import metrics
 from app.core.clock import now_ms
 from app.core.history import EVERY_MS, KEPT_MS, Sample, p99_ms
 from app.core.model import Room, RoomId, RoomStatus
+from app.monitoring import counts
 from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
@@ -31,8 +32,7 @@ class Latency:
 
     async def read(self, redis: RedisClient) -> int | None:
         """As of now; None while nobody reserves."""
-        totals = await metrics.totals(redis)
-        now = [totals.get(f"{metrics.RESERVE_LE} {bound}", 0) for bound in metrics.BOUNDS]
+        now = await counts.durations(redis, "reserve")
         self._readings.append(now)
         grown = [max(0, count - before) for count, before in zip(now, self._readings[0], strict=True)]
         return p99_ms(grown, metrics.BUCKETS_S)

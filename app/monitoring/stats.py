@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app import metrics
 from app.core import rules
 from app.core.clock import now_ms
 from app.core.model import EventId, Room, RoomId, RoomStatus
+from app.monitoring import counts
+from app.monitoring.counts import InstallationCounts
 from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import WORKERS, RoomKeys
@@ -74,10 +75,10 @@ async def reservations(stores: Stores, event_id: EventId | None = None) -> Reser
         return await orders.counts(stores.postgres, event_id)
 
 
-async def totals(stores: Stores) -> dict[str, int]:
-    """What all processes counted; see `metrics.totals`."""
+async def requests(stores: Stores) -> InstallationCounts:
+    """What all processes counted. Raises StoreUnavailable."""
     with stores_answer():
-        return await metrics.totals(stores.redis)
+        return await counts.installation(stores.redis)
 
 
 async def workers(redis: RedisClient) -> int:

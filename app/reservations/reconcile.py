@@ -11,7 +11,7 @@ Repaired is what one side proves:
 * A reservation that lives in Postgres and is unknown to Redis is known again. What became of it meanwhile is
   told after.
 * A hold that was never committed and is in the stream no more is given back: nobody was told of it.
-* InstallationTotals, prices and sale windows of Redis follow Postgres.
+* Totals, prices and sale windows of Redis follow Postgres.
 * The counters, allowances and seats of Redis follow its own holds, in one atomic step (`recount.lua`).
 
 Where Postgres contradicts itself (counters and rows, a seat without its reservation) a person has to look: it

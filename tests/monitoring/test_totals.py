@@ -1,31 +1,42 @@
-"""What processes count is added up in Redis."""
+"""What all processes counted, as figures for staff and for the cockpit."""
 
 from __future__ import annotations
 
 from app import metrics
 from app.core.clock import now_ms
-from app.metrics import InstallationTotals
+from app.monitoring import counts
 from app.store.connections import Stores
+from app.store.redis.counts import KEYS, note_beginning
 
 
-async def test_each_process_adds_what_it_counted_once(stores: Stores) -> None:
-    one, two = InstallationTotals(), InstallationTotals()  # as two processes that count the same
-    before_ms = now_ms()
+async def test_figures_grow_by_what_was_counted(stores: Stores) -> None:
+    before, slow = await counts.installation(stores.redis), await counts.durations(stores.redis, "reserve")
     metrics.refused("conflict")
     metrics.reserved("sold_out", 3)
-    for it in (one, two, one, two):
-        await it.publish(stores.redis)
-    found = await metrics.totals(stores.redis)
-    since_ms = found.pop("since_ms")
-    assert before_ms <= since_ms <= now_ms()
-    assert found == {"refusals conflict": 2, "reservations sold_out": 6}
+    for seconds in (0.002, 0.2, 0.2, 60.0):
+        metrics.answered("reserve", 201, seconds)
+    for _ in range(2):  # publishing again adds nothing
+        await counts.publish(stores.redis, "web-1")
+    found = await counts.installation(stores.redis)
+    assert found.requests - before.requests == 4
+    assert found.refusals["conflict"] - before.refusals.get("conflict", 0) == 1
+    assert found.reservations["sold_out"] - before.reservations.get("sold_out", 0) == 3
+    now = await counts.durations(stores.redis, "reserve")
+    grown = [it - was for it, was in zip(now, slow, strict=True)]
+    assert dict(zip(metrics.BOUNDS, grown, strict=True)) == dict.fromkeys(metrics.BOUNDS, 0) | {
+        "0.0025": 1,
+        "0.25": 2,
+        "+Inf": 1,
+    }
 
 
-async def test_a_wiped_redis_begins_anew(stores: Stores) -> None:
-    totals = InstallationTotals()
+async def test_a_lost_redis_begins_anew(stores: Stores) -> None:
+    await counts.installation(stores.redis)  # whatever tests before have counted
+    before_ms = now_ms()
+    for at_ms in (before_ms, before_ms + 5_000):
+        await note_beginning(stores.redis, at_ms)
+    assert (await counts.installation(stores.redis)).since_ms == before_ms
+    await stores.redis.delete("fairgate:totals", KEYS.counts, KEYS.counted)
     metrics.refused("conflict")
-    await totals.publish(stores.redis)
-    await stores.redis.delete("fairgate:totals")
-    metrics.refused("conflict")
-    await totals.publish(stores.redis)
-    assert (await metrics.totals(stores.redis))["refusals conflict"] == 1
+    found = await counts.installation(stores.redis)
+    assert (found.since_ms, found.refusals["conflict"]) == (0, 1)

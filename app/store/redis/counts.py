@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.store.connections import RedisClient
-from app.store.keys import WEBS, WORKERS, CountKeys
+from app.store.keys import TOTALS, WEBS, WORKERS, CountKeys
 from app.store.scripts.loader import call
 from app.store.scripts.room import known
 
@@ -38,6 +38,24 @@ async def sums(redis: RedisClient) -> dict[str, float]:
     """The sums of all processes, those that have ended too."""
     client: Any = redis
     return {field: float(value) for field, value in (await client.hgetall(KEYS.counts)).items()}
+
+
+async def some_sums(redis: RedisClient, fields: Sequence[str]) -> list[float]:
+    """The sums of these fields; 0 for those nobody has counted."""
+    client: Any = redis
+    return [float(it or 0) for it in await client.hmget(KEYS.counts, fields)]
+
+
+async def note_beginning(redis: RedisClient, at_ms: int) -> None:
+    """Note when counting began, if that is not known."""
+    client: Any = redis
+    await client.hsetnx(TOTALS, "since_ms", at_ms)
+
+
+async def beginning(redis: RedisClient) -> int:
+    """When counting began (ms); 0: not known."""
+    client: Any = redis
+    return int(await client.hget(TOTALS, "since_ms") or 0)
 
 
 async def publish_gauges(redis: RedisClient, process: str, values: Mapping[str, float]) -> None:

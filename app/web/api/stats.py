@@ -16,6 +16,7 @@ from app.core.clock import from_ms, now_ms
 from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
 from app.core.model import EventId, RoomId, RoomState
 from app.monitoring import stats
+from app.monitoring.counts import InstallationCounts
 from app.monitoring.stats import RoomFigures
 from app.store.sql.orders import ReservationCounts
 from app.web.http.cache_control import NO_STORE
@@ -150,7 +151,7 @@ async def installation_stats(request: Request, account: Account) -> Response:
         lines=_sum(rooms),
         rooms=rooms,
         reservations=await _reservations(request, None),
-        requests=_requests(await stats.totals(stores)),
+        requests=_requests(await stats.requests(stores)),
         workers=await stats.workers(stores.redis),
         this_process=ProcessFigures(int(time.time() - _STARTED_AT), metrics.ANSWERS.total()),
         updated_at=from_ms(now_ms()),
@@ -190,16 +191,11 @@ async def _reservations(request: Request, event_id: EventId | None) -> Reservati
     return ReservationFigures(made=sum(states.values()), made_last_minute=last_minute, **states)
 
 
-def _requests(totals: dict[str, int]) -> RequestFigures:
-    def by_code(word: str) -> dict[str, int]:
-        prefix = f"{word} "
-        return {name.removeprefix(prefix): it for name, it in totals.items() if name.startswith(prefix)}
-
-    outcomes = by_code("reservations")
+def _requests(counted: InstallationCounts) -> RequestFigures:
     taken = ("held", "accepted", "confirmed", "cancelled", "expired")
     return RequestFigures(
-        since=from_ms(totals.get("since_ms")),
-        answered=totals.get("requests", 0),
-        refused=by_code("refusals"),
-        reservations_refused={code: it for code, it in outcomes.items() if code not in taken},
+        since=from_ms(counted.since_ms),
+        answered=counted.requests,
+        refused=counted.refusals,
+        reservations_refused={code: it for code, it in counted.reservations.items() if code not in taken},
     )
