@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,7 +48,8 @@ async def test_an_app_polls_its_own_address_in_json_until_the_shop_answers(produ
             assert it["inWaitingRoom"]
             assert 1 <= it["refreshIntervalSeconds"] <= 20
             assert (it["waitTimeKnown"], it["waitTime"], it["waitTimeFormatted"]) == (False, 0, "unavailable")
-            assert it["lastUpdated"].endswith("Z")
+            assert datetime.strptime(it["lastUpdated"], "%Y-%m-%dT%H:%M:%S.%fZ")
+            assert len(it["lastUpdated"]) == len("2021-08-03T23:46:00.000Z")
             assert (it["queueAll"], it["queueIsFull"], it["isFIFOQueue"]) == (True, False, True)
         assert seen[0].keys() == FIELDS
         await product.staff("PATCH", room, {"admission_rate_per_minute": 6000})

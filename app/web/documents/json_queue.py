@@ -5,8 +5,6 @@ Apps that were written for those go on here. Nobody of ours reads it: our own do
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 from msgspec import field
 
@@ -36,7 +34,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     wait_time75_percentile: int = 0
     queue_is_full: bool
     queue_all: bool
-    last_updated: datetime | None
+    last_updated: str  # with milliseconds: some apps' parsers take nothing else
     refresh_interval_seconds: int
     queueing_method: str = "fifo"
     is_fifo_queue: bool = field(default=True, name="isFIFOQueue")
@@ -74,7 +72,7 @@ def json_queue(room: Room, status: RoomStatus, place: Place | None, told: PlaceD
         wait_time_formatted=_formatted(wait) if wait_s else UNAVAILABLE,
         queue_is_full=status.state in FULL,
         queue_all=status.state != "open" or bool(status.blocked),
-        last_updated=from_ms(status.now_ms),
+        last_updated=_instant(status.now_ms),
         refresh_interval_seconds=_refresh_s(settings.claim_window_s, status, place, told),
         is_event_active=event,
         is_event_prequeueing=event and before,
@@ -101,6 +99,12 @@ def _refresh_s(
 
 def _minutes(at_ms: int, now_ms: int) -> int:
     return max(0, -(-(at_ms - now_ms) // MINUTE_MS)) if at_ms else 0
+
+
+def _instant(at_ms: int) -> str:
+    at = from_ms(at_ms)
+    assert at is not None
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _formatted(minutes: int) -> str:
