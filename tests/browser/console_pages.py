@@ -76,7 +76,7 @@ async def users(page: Page, product: Product) -> None:
 
 
 async def keys(page: Page, product: Product) -> None:
-    """With one that was made just now, and the confirmation to revoke it open."""
+    """With a key created just now, and the confirmation to revoke it open."""
     await signed_in(page, product, "/admin/keys")
     await page.get_by_label("Used by").fill("Screens")
     await page.get_by_role("button", name="Create key").click()
@@ -110,7 +110,7 @@ async def jobs(page: Page, product: Product) -> None:
 
 
 async def forgot_password(page: Page, product: Product) -> None:
-    """Before anybody is signed in; without a mail server it says whom to ask."""
+    """Without a sign-in; without a mail server it says whom to ask."""
     await page.goto(f"{product.url}/admin")
     await page.get_by_role("link", name="Forgot your password?").click()
     await expect(page.get_by_role("heading", name="Forgot your password?")).to_be_visible()

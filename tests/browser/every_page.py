@@ -40,7 +40,7 @@ async def still(page: Page) -> None:
 
 
 async def by_hand(page: Page, product: Product, room_id: str) -> None:
-    """Join with the button; whoever is called is not taken further."""
+    """Join with the button; a called visitor stays on the page."""
     await still(page)
     await page.goto(f"{product.url}/rooms/{room_id}")
     await page.get_by_role("button", name="Join the queue").click()

@@ -20,7 +20,7 @@ ARENA = [
 
 
 async def a_hall(product: Product, sections: list[dict[str, Any]], *, counted: int = 0, **event: Any) -> str:
-    """A sale by the seat, open and with nobody in line; returns its room_id."""
+    """A sale by the seat, open and with nobody in the queue; returns its room_id."""
     name = await product.a_sale(
         opened=False,
         tickets=max(1, counted),

@@ -29,7 +29,7 @@ Walk = Callable[[Page, Product, str], Awaitable[None]]
 
 
 async def a_crowd(product: Product, room_id: str, people: int) -> None:
-    """So many people join; browsers that come later stand behind them."""
+    """Let this many people join; browsers that come later are behind them."""
     async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=30) as client:
         for _ in range(people // 20):
             joins = (client.post(f"/v1/rooms/{room_id}/places") for _ in range(20))

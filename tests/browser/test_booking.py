@@ -31,7 +31,7 @@ async def inside(page: Page, product: Product, room_id: str) -> None:
 
 
 async def inside_by_hand(page: Page, product: Product, room_id: str) -> None:
-    """Straight in, by pressing what there is to press."""
+    """Get in by pressing the buttons as they appear."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await page.get_by_role("button", name="Join the queue").click()
     await page.get_by_role("button", name="Go in now").click()
@@ -39,13 +39,13 @@ async def inside_by_hand(page: Page, product: Product, room_id: str) -> None:
 
 
 async def reserve(page: Page, quantity: int) -> None:
-    """Ask for so many standing tickets."""
+    """Ask for this many standing tickets."""
     await page.get_by_label("Standing", exact=True).fill(str(quantity))
     await page.get_by_role("button", name="Reserve").click()
 
 
 async def held(page: Page, quantity: int = 1) -> None:
-    """Hold so many tickets."""
+    """Hold this many tickets."""
     await reserve(page, quantity)
     await expect(heading(page)).to_have_text("Held for you")
 

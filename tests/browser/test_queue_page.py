@@ -1,4 +1,4 @@
-"""The queue page: a place is taken, kept, called and told about, with scripts and without."""
+"""The queue page: join, wait, be called, with scripts and without."""
 
 from __future__ import annotations
 

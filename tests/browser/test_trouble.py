@@ -1,4 +1,4 @@
-"""Streams blocked, connections lost, stores wiped or away: everybody is told and nobody loses their place."""
+"""Blocked streams, lost connections, lost stores: pages say what is wrong and nobody loses their place."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def reserving(
 
 
 def an_item(name: str, item: dict[str, Any], field: str) -> Bad:
-    """A reserve call for this one line."""
+    """A reserve call for this one item."""
     return reserving(name, {"items": [item]}, field=field)
 
 

@@ -1,4 +1,4 @@
-"""Two installations for all chaos tests: each test has a sale of its own, and what it breaks mends itself."""
+"""Two installations for all chaos tests: each test has a sale of its own, and what it breaks recovers."""
 
 from __future__ import annotations
 

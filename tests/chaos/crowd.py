@@ -1,4 +1,4 @@
-"""Visitors of a sale as they are: they join, wait, hold, pay or give back, and ask again when told to."""
+"""Visitors of a sale: they join, wait, hold, pay or cancel, and retry when asked to."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Crowd:
 
     @asynccontextmanager
     async def traffic(self, fans: int = 10) -> AsyncIterator[None]:
-        """So many fans visit one after the other while the block runs; it ends when all have left."""
+        """This many fans visit one after the other while the block runs; it ends when all have left."""
         over = asyncio.Event()
 
         async def fan() -> None:
@@ -186,7 +186,7 @@ class Visitor:
         return f"/v1/rooms/{self.crowd.sale.room_id}/{path}"
 
     async def place(self) -> dict[str, Any]:
-        """Where they stand."""
+        """Their places."""
         found = await self.crowd.ask("GET", self._room("places/me"), token=self.place_token)
         document: dict[str, Any] = self.crowd.expect(found, 200).json()
         self.place_token = document["place_token"]

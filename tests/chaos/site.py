@@ -51,7 +51,7 @@ class Site:
         return self.up.data
 
     def client(self) -> httpx.AsyncClient:
-        """A client for its API and pages that keeps no cookies: it stands for many visitors."""
+        """A client for its API and pages that keeps no cookies, for many visitors."""
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=100)
         return httpx.AsyncClient(
@@ -149,7 +149,7 @@ class Site:
         return pid
 
     async def working(self) -> set[str]:
-        """The workers that have told of themselves."""
+        """The workers that have reported themselves."""
         async with self.stores() as stores:
             redis: Any = stores.redis
             return set(await redis.zrange(WORKERS, 0, -1))

@@ -37,7 +37,7 @@ ALL = [
 
 @dataclass(frozen=True)
 class Stage:
-    """A sale with a buyer inside, everything the bad requests speak of, and both stores to look into."""
+    """A sale with a buyer inside, everything the bad requests name, and both stores to check."""
 
     client: httpx.AsyncClient
     stores: Stores

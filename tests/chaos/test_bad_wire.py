@@ -85,7 +85,7 @@ def _status(answer: bytes) -> int:
 
 
 async def _line(site: Site, sale: Sale) -> list[Any]:
-    """Who stands in the line."""
+    """Who is in the queue."""
     async with site.stores() as stores:
         redis: Any = stores.redis
         keys = RoomKeys(sale.room_id)

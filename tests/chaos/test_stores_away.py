@@ -1,4 +1,4 @@
-"""A store is killed, or stands still, under load: 503 until it is back, and nothing promised is lost."""
+"""A store is killed or stalls under load: 503 until it is back, and nothing promised is lost."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def _not_ready(site: Site, store: str) -> None:
 
 
 async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> None:
-    """Longer than the claim window: it stands still, nobody is called, and the turn is there afterwards."""
+    """Longer than the claim window: it stops, nobody is called, and turns are kept."""
     sale = await lone.open_sale(room={"claim_window_s": 10})
     path = f"/v1/rooms/{sale.room_id}/places"
     async with lone.client() as client:

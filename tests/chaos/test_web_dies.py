@@ -49,7 +49,7 @@ async def test_streams_begin_again_with_the_present_document(lone: Site) -> None
 
 
 async def _killed(site: Site, count: int) -> None:
-    """Kill one; wait for the one that takes its place."""
+    """Kill one; wait for its replacement."""
     killed = site.kill_one("fairgate web")
     await gone(killed)
 

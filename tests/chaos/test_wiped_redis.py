@@ -84,7 +84,7 @@ def _same_part(claimed: httpx.Response) -> dict[str, Any]:
 
 
 async def _position_kept(site: Site, room_id: str) -> None:
-    """Wait until Postgres remembers how far the line got."""
+    """Wait until Postgres has recorded how far the queue got."""
     async with site.stores() as stores:
         redis: Any = stores.redis
         served = int(await redis.hget(RoomKeys(RoomId(room_id)).meter, "serving_position"))

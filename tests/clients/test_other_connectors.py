@@ -1,4 +1,4 @@
-"""Apps and shops that were written for other waiting rooms, in front of ours."""
+"""Apps and shops written for other waiting rooms, with ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fairgate doctor`: it finds what is wrong, says what to do, and tells no secret."""
+"""`fairgate doctor` finds what is wrong, says what to do, and reveals no secret."""
 
 from __future__ import annotations
 

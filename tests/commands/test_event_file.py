@@ -1,4 +1,4 @@
-"""Events in files: what is wrong is told with its line, all of it at once."""
+"""Events in files: all faults are reported at once, with their lines."""
 
 from __future__ import annotations
 

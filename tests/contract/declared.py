@@ -1,4 +1,4 @@
-"""Whether an answer is one that the contract tells of: asked of every answer in the tests of routes."""
+"""Checks every answer in the tests of routes against the contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def call_of(method: str, path: str) -> Endpoint | None:
 
 
 def check(method: str, path: str, response: httpx.Response) -> None:
-    """Fail on a status, or a code of a problem, that the contract does not tell of."""
+    """Fail on a status or problem code that the contract does not declare."""
     call = call_of(method, path)
     if call is None:
         return

@@ -100,7 +100,7 @@ def test_the_share_of_no_shows_is_found(no_show: float) -> None:
 @pytest.mark.parametrize("no_show", [0.0, 0.3, 0.6])
 @pytest.mark.parametrize("after_s", [60, 200, 900])
 def test_the_estimate_is_how_the_line_goes_on(no_show: float, after_s: int) -> None:
-    """The place that is reached 600 s later was told 600 s."""
+    """The place that is reached 600 s later was shown 600 s."""
     moments = list(a_line(after_s + 700, no_show))
     seen = follow(iter(moments[:after_s]))
     position = moments[after_s + 600].admitted - moments[after_s].admitted
@@ -230,7 +230,7 @@ def test_a_wiped_redis_is_a_new_beginning() -> None:
 
 
 def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_were_seen_to_leave() -> None:
-    """Cap 1, sessions of 600 s, five in line; from 300 s on somebody leaves each 60 s."""
+    """Cap 1, sessions of 600 s, five in the queue; from 300 s on somebody leaves each 60 s."""
     seen, shown, told = Measured(), None, []
     full = msgspec.structs.replace(CALM, waiting=5, admitted=1, tokens_left=True, stay_ms=600_000)
     for second in range(600):

@@ -1,4 +1,4 @@
-"""What does not fit is told in words: every pattern something from outside is held against has some."""
+"""Invalid values are reported in words: every pattern for input has a message."""
 
 from __future__ import annotations
 

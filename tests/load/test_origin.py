@@ -1,4 +1,4 @@
-"""The origin figure: the page's logic and the server's own `poll_after_s`, over a whole line."""
+"""The origin figure: the page's logic and the server's own `poll_after_s`, over a whole queue."""
 
 from __future__ import annotations
 

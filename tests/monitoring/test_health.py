@@ -1,4 +1,4 @@
-"""How everything is: each part tells of itself, or is away, and none keeps the others waiting."""
+"""Health: each part reports itself or is unreachable, and none delays the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every change is told, once its transaction is there, in order; what a crash cut off is told again."""
+"""Every change is published once it is committed, in order; after a crash it is published again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of an operator, on stores that run: each does one thing and says it in a line."""
+"""An operator's commands, on running stores: each does one thing and says so in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be done is told in one line on stderr: exit 1 when it failed, 2 when it was asked wrongly."""
+"""Failures are one line on stderr: exit 1 if the command failed, 2 for wrong usage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.platform.outside import FAIRGATE, Ended, fairgate
 
 
 def last_line(ended: Ended) -> str:
-    """The line that tells why. Progress may stand above it, a traceback never does."""
+    """The line that says why. Progress may precede it, never a traceback."""
     assert "Traceback" not in ended.err
     assert ended.err.endswith("\n")
     return ended.err.splitlines()[-1]

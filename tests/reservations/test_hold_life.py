@@ -50,7 +50,7 @@ STEPS = st.lists(
 
 @dataclass
 class Model:
-    """What must be true: the reservations that were told, and how many tickets each has."""
+    """What must be true: the reservations that were answered, and how many tickets each has."""
 
     quantity: dict[str, int] = field(default_factory=dict)
     status: dict[str, str] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Sale:
                 self.model.status[reservation_id] = "held"
 
     async def expire(self, *, cut: bool) -> None:
-        """Every hold's time is over; with `cut`, Redis is not told."""
+        """Every hold's time is over; with `cut`, Redis does not learn it."""
         stores = self.engine.stores
         await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
         await (hold_endings.expire_due(stores.postgres) if cut else holds.expire_due(stores))
@@ -161,7 +161,7 @@ class Sale:
             self.model.status[reservation_id] = "cancelled"
 
     async def wipe(self) -> None:
-        """Redis is empty; submissions on their way are lost, nothing that was told is."""
+        """Redis is empty; submissions in flight are lost, nothing that was answered is."""
         stores = self.engine.stores
         self.epoch += 1
         conf = await stores.redis.hgetall(LIVE.conf)

@@ -1,4 +1,4 @@
-"""How holds end, and how what a crash left between the stores is mended."""
+"""How holds end, and how what a crash left between the stores is repaired."""
 
 from __future__ import annotations
 

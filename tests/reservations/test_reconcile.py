@@ -1,4 +1,4 @@
-"""Reconciliation: planted drift is mended where it is safe, else told; work in flight is left alone."""
+"""Reconciliation: planted drift is repaired where it is safe, else reported; work in flight is left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reserving, read as a tour: one reservation, a crowd, repeats, refusals, limits, what is told of them."""
+"""Reserving, read as a tour: one reservation, a crowd, repeats, refusals, limits, watching."""
 
 from __future__ import annotations
 

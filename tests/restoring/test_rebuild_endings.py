@@ -103,7 +103,7 @@ ENDS: dict[End, str] = {
 
 
 async def told(queues: Queues, known: PlaceClaims) -> set[str]:
-    """What they are told by whatever they ask."""
+    """What each call answers them."""
     found: set[str] = {(await place(queues, ROOM, known))[0].state}
     for asked in (claim(queues, ROOM, known), queue.want(queues, ROOM, known, 1)):
         try:

@@ -1,4 +1,4 @@
-"""A room taken out of Redis: told of as it was, and back when it is needed, with nothing given twice."""
+"""An unloaded room is shown as it was, and loaded again when needed, with nothing given twice."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def queues(stores: Stores) -> Queues:
 
 @dataclass
 class Closed:
-    """A room that closed with some in line: who bought, who never came, who gave up, and two who wait."""
+    """A room that closed with a queue: a buyer, a no-show, one who left, and two who wait."""
 
     buyer: str
     no_show: str
@@ -43,7 +43,7 @@ class Closed:
 
 
 async def a_closed_room(queues: Queues, **settings: Any) -> Closed:
-    """Closed two hours ago, and what was to be told of endings is told."""
+    """Closed two hours ago, and its endings are stored."""
     client: Client = queues.stores.redis
     await a_stored_room(
         queues.stores, **{"admission_rate_per_minute": 60_000, "active_visitors_max": 3, **settings}

@@ -25,7 +25,7 @@ async def handed_over(web: Web, place: dict[str, str], return_to: str) -> str:
 
 
 def asked(address: str, **headers: str) -> dict[str, str]:
-    """What a proxy tells the gate of a page that a browser opens."""
+    """The headers a proxy sends the gate for a page that a browser opens."""
     return {**HTML, "X-Original-URL": address, **headers}
 
 

@@ -143,7 +143,7 @@ def gateway_headers(body: str, message_id: str = "msg_1", age_s: int = 0) -> dic
 
 
 def ops() -> dict[str, str]:
-    """The Authorization header of an operator, who is told the metrics and why we are not ready."""
+    """The Authorization header of an operator, who may see the metrics and why we are not ready."""
     return bearer(OPS_TOKEN)
 
 

@@ -1,4 +1,4 @@
-"""The cockpit of a sale: what it tells, what its controls do, and what they would do."""
+"""The cockpit of a sale: what it shows, what its controls do, and what they would do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HALL = RoomId("hall")
 
 
 async def a_line(web: Web, people: int = 3, **settings: Any) -> None:
-    """A room with so many waiting."""
+    """A room with this many waiting."""
     await web.room("hall", **{RATE: 60, **settings})
     for _ in range(people):
         await web.join("hall")

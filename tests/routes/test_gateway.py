@@ -1,4 +1,4 @@
-"""The gateway tells of a payment: believed as a hint, when it is signed and fresh, and once."""
+"""The gateway's messages about payments: hints, accepted if signed and fresh, and processed once."""
 
 from __future__ import annotations
 

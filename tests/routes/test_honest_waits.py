@@ -1,4 +1,4 @@
-"""Whoever waits is told a wait only where the queue can move, and why where it cannot."""
+"""Visitors see a wait only where the queue can move, and the reason where it cannot."""
 
 from __future__ import annotations
 

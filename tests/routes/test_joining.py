@@ -1,4 +1,4 @@
-"""Joining a line over HTTP: who you are, and what you are told."""
+"""Joining a queue over HTTP: who you are, and what you get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What connectors and staff may ask of a room that speaks KnownUser, and what they may not."""
+"""What connectors and staff may ask of a room with connector settings, and what they may not."""
 
 from __future__ import annotations
 

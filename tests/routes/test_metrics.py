@@ -1,4 +1,4 @@
-"""What `/metrics` tells."""
+"""What `/metrics` has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line after the sale over HTTP: who waits keeps their place, and is offered what comes back."""
+"""The returns queue over HTTP: waiting visitors keep their place and are offered what comes back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATH = "/v1/rooms/gala/places/me"
 
 
 async def sold_out(web: Web, *waiting: dict[str, Any]) -> tuple[dict[str, str], str, list[dict[str, Any]]]:
-    """Four tickets, all bought by one; behind them stand those who joined with these bodies."""
+    """Four tickets, all bought by one visitor; behind them those who joined with these bodies."""
     await web.event(floor=4)
     place, booking = await web.inside("gala")
     held = await web.reserve("gala", booking, 4)
@@ -35,7 +35,7 @@ async def sold_out(web: Web, *waiting: dict[str, Any]) -> tuple[dict[str, str], 
 
 
 async def stands(web: Web, place: dict[str, Any], state: str) -> dict[str, Any]:
-    """Wait until they stand like this."""
+    """Wait until these are their places."""
 
     async def asked() -> dict[str, Any] | None:
         found: dict[str, Any] = (await web.get(PATH, headers=bearer(place["place_token"]))).json()

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 
 async def figures(web: Web, path: str = "/v1/stats") -> dict[str, Any]:
-    """What staff are told."""
+    """What staff see."""
     answer = await web.get(path, headers=web.as_("operator"))
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()

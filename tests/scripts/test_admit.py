@@ -15,12 +15,12 @@ from app.core.model import Place
 from app.store.scripts import admission, room
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, joining, set_up, stock
-from tests.support.line_steps import claim, crowd, join, stand, tick, words
+from tests.support.queue_steps import claim, crowd, join, stand, tick, words
 from tests.support.waiting import PATIENCE_S
 
 
 async def a_line(redis: Client, size: int, now_ms: int = NOW, **settings: Any) -> list[str]:
-    """A crowd that stands in an open room with an empty bucket and nobody called."""
+    """A crowd that waits in an open room with an empty bucket and nobody called."""
     await a_room(redis, "paused", now_ms=now_ms, **settings)
     visitors = await crowd(redis, size, now_ms=now_ms)
     await redis.hset(KEYS.meter, "level", 0)
@@ -313,7 +313,7 @@ async def test_a_limit_of_nothing_only_looks(redis: Client) -> None:
 
 
 async def test_a_thousand_calls_take_a_few_milliseconds(redis: Client) -> None:
-    """5 ms is the target on an idle machine; this only catches work that grows with the line."""
+    """5 ms is the target on an idle machine; this only catches work that grows with the queue."""
     await a_line(redis, 0, admission_rate_per_minute=60_000_000)
     for begin in range(0, 50_000, 10_000):
         await redis.zadd(KEYS.waiting, {f"visitor-{n:014}": n for n in range(begin + 1, begin + 10_001)})

@@ -10,7 +10,7 @@ from app.store.scripts import by_hand
 from app.store.scripts.by_hand import Advanced, NotAdvanced
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_room, joining, set_up, stock
-from tests.support.line_steps import claim, crowd, join, stand, tick
+from tests.support.queue_steps import claim, crowd, join, stand, tick
 
 
 async def advance(redis: Client, count: int, advance_id: str = "", **options: Any) -> Advanced:

@@ -9,7 +9,7 @@ from app.store.scripts.admission import counters
 from app.store.scripts.carrying import Carried, carry
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.line_steps import claim, crowd, join, only, stand, tick
+from tests.support.queue_steps import claim, crowd, join, only, stand, tick
 
 
 async def test_number_wish_and_neighbours_stay_as_they_are(redis: Client) -> None:

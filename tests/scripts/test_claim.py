@@ -10,7 +10,7 @@ from app.store.scripts import room
 from app.store.scripts.restoring import RestorePoint, restore
 from app.store.scripts.room import NotLoaded, Refused
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, asking, set_up
-from tests.support.line_steps import claim, crowd, only, stand, tick, words
+from tests.support.queue_steps import claim, crowd, only, stand, tick, words
 
 
 async def test_claiming_again_gives_the_same_session(redis: Client) -> None:

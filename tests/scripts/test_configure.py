@@ -7,7 +7,7 @@ import pytest
 from app.store.scripts.admission import numbers
 from app.store.scripts.room import NotLoaded, status
 from tests.support.builders import KEYS, NOW, Client, a_lottery, a_room, joining, set_up
-from tests.support.line_steps import crowd, join, only, tick, words
+from tests.support.queue_steps import crowd, join, only, tick, words
 
 
 async def test_a_new_rate_counts_from_now_on(redis: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 from app.store.scripts.admission import Counters, counters
 from app.store.scripts.room import NotLoaded, leave
 from tests.support.builders import KEYS, NOW, Client, a_room
-from tests.support.line_steps import claim, crowd, tick
+from tests.support.queue_steps import claim, crowd, tick
 
 
 async def test_every_step_is_counted_once(redis: Client) -> None:

@@ -8,7 +8,7 @@ from app.core.model import VisitorId
 from app.store.scripts.admission import draw, raise_numbers
 from app.store.scripts.room import NotLoaded, leave
 from tests.support.builders import KEYS, NOW, Client, a_lottery, joining
-from tests.support.line_steps import ask, join, only, stand, tick
+from tests.support.queue_steps import ask, join, only, stand, tick
 
 ANN, BOB, CEM = VisitorId("ann"), VisitorId("bob"), VisitorId("cem")
 

@@ -1,4 +1,4 @@
-"""end_session.lua, and what every script that ends a session early tells the gates."""
+"""end_session.lua, and what every script that ends a session early publishes to the gates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.scripts.restoring import RestorePoint, SessionRecord, finish_rest
 from app.store.scripts.room import leave, remove
 from app.store.scripts.stock import confirm
 from tests.support.builders import KEYS, NOW, ROOM, Client, a_room, a_row, opened, stock
-from tests.support.line_steps import claim, crowd, join, stand
+from tests.support.queue_steps import claim, crowd, join, stand
 from tests.support.waiting import PATIENCE_S
 
 ENDS = NOW + 600_000

@@ -8,7 +8,7 @@ from app.store.scripts.admission import counters
 from app.store.scripts.gate import enter
 from app.store.scripts.room import JoinRecord, remove
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, joining
-from tests.support.line_steps import Found, claim, crowd, only, stand, words
+from tests.support.queue_steps import Found, claim, crowd, only, stand, words
 
 
 async def let_in(redis: Client, *visitors: str | JoinRecord, now_ms: int = NOW, **limits: Any) -> list[Found]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.store.redis.conf import restored_fields
 from app.store.scripts.restoring import RestorePoint, finish_restore, restore
 from tests.support.builders import KEYS, NOW, Client, a_row
-from tests.support.line_steps import tick
+from tests.support.queue_steps import tick
 
 
 async def test_only_the_restore_that_began_last_ends_it(redis: Client) -> None:

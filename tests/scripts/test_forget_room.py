@@ -6,7 +6,7 @@ from app.store.keys import RoomKeys
 from app.store.scripts.by_hand import forget_room
 from app.store.scripts.loader import script
 from tests.support.builders import KEYS, Client, a_room, stock
-from tests.support.line_steps import claim, crowd
+from tests.support.queue_steps import claim, crowd
 
 
 def test_all_keys_that_a_room_may_have_are_named() -> None:

@@ -1,4 +1,4 @@
-"""leave.lua: out of the line or out of the session, once."""
+"""leave.lua: out of the queue or out of the session, once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from app.store.scripts.admission import counters
 from app.store.scripts.room import NotLoaded, leave
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.line_steps import claim, crowd, join, only, stand, tick, words
+from tests.support.queue_steps import claim, crowd, join, only, stand, tick, words
 
 
 async def test_leaving_twice_changes_nothing_more(redis: Client) -> None:

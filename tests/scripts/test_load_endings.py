@@ -8,7 +8,7 @@ from app.core.model import VisitorId
 from app.store.scripts.restoring import EndingRecord, load_endings
 from app.store.scripts.room import NotLoaded, leave
 from tests.support.builders import KEYS, NOW, Client, a_room
-from tests.support.line_steps import crowd, stand, tick
+from tests.support.queue_steps import crowd, stand, tick
 
 HOUR_MS = 3_600_000
 

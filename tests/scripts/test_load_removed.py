@@ -6,7 +6,7 @@ from app.store.redis.conf import restored_fields
 from app.store.scripts.restoring import RestorePoint, load_removed, restore
 from app.store.scripts.room import CHECKED
 from tests.support.builders import KEYS, NOW, Client, a_row, joining, token
-from tests.support.line_steps import join, words
+from tests.support.queue_steps import join, words
 
 
 async def test_a_removed_visitor_is_out_before_they_can_come_back(redis: Client) -> None:

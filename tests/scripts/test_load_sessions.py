@@ -7,7 +7,7 @@ import pytest
 from app.store.redis.conf import restored_fields
 from app.store.scripts.restoring import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, opened
-from tests.support.line_steps import crowd, join, stand, tick
+from tests.support.queue_steps import crowd, join, stand, tick
 
 
 async def begin(redis: Client, epoch: int = 2) -> None:

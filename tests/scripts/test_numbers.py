@@ -7,7 +7,7 @@ import pytest
 from app.store.scripts.admission import Numbers, numbers
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_lottery, a_room, joining
-from tests.support.line_steps import crowd
+from tests.support.queue_steps import crowd
 
 
 async def test_how_far_numbers_went(redis: Client) -> None:

@@ -9,7 +9,7 @@ from app.store.scripts import room
 from app.store.scripts.admission import raise_numbers
 from app.store.scripts.room import NotLoaded, Refused
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, set_up, token
-from tests.support.line_steps import ask, claim, crowd, join, only, stand, tick
+from tests.support.queue_steps import ask, claim, crowd, join, only, stand, tick
 
 
 async def test_people_really_ahead_are_counted(redis: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 from app.store.scripts.admission import numbers, raise_numbers
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, Client, a_lottery, a_room, joining
-from tests.support.line_steps import join, words
+from tests.support.queue_steps import join, words
 
 
 async def test_more_numbers_and_never_fewer(redis: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 from app.store.scripts.gate import redeem
 from app.store.scripts.room import NotLoaded, leave
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.line_steps import claim, crowd, only
+from tests.support.queue_steps import claim, crowd, only
 
 
 async def test_a_ticket_is_taken_once(redis: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from app.store.scripts.room import NotLoaded, remove
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.line_steps import claim, crowd, join, stand, tick, words
+from tests.support.queue_steps import claim, crowd, join, stand, tick, words
 
 
 async def test_a_removed_visitor_is_out_of_every_set(redis: Client) -> None:

@@ -10,7 +10,7 @@ from app.store.scripts.restoring import SessionRecord, load_sessions
 from app.store.scripts.room import leave
 from app.store.scripts.stock import Submission, confirm, load_stock, submit
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.line_steps import claim, crowd, join, stand, tick
+from tests.support.queue_steps import claim, crowd, join, stand, tick
 from tests.support.sales import ticket_types
 
 

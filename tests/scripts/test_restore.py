@@ -13,7 +13,7 @@ from app.store.scripts.restoring import EndingRecord, RestorePoint, finish_resto
 from app.store.scripts.room import CHECKED, Refused, leave, status
 from tests.support import builders
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened
-from tests.support.line_steps import ask, claim, crowd, join, only, stand, tick, words
+from tests.support.queue_steps import ask, claim, crowd, join, only, stand, tick, words
 
 SERVED, SETTLED, LAST = 100, 60, 5_000
 

@@ -1,4 +1,4 @@
-"""settle.lua: outcomes are remembered, told once per instance, and their submissions leave the stream."""
+"""settle.lua: outcomes are stored, published once per instance, and their submissions leave the stream."""
 
 from __future__ import annotations
 

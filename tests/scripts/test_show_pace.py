@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.core.model import Pace
 from app.store.scripts import admission, room
 from tests.support.builders import KEYS, Client, a_room, set_up
-from tests.support.line_steps import crowd, tick
+from tests.support.queue_steps import crowd, tick
 
 FIRST = Pace(600, 0.1, 0.0, 0.1)
 SECOND = Pace(600, 0.1, 51.4286, 0.07, 1_800_000_000_000, "paused")

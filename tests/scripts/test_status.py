@@ -7,7 +7,7 @@ import pytest
 from app.core.model import RoomStatus
 from app.store.scripts.room import NotLoaded, status
 from tests.support.builders import KEYS, NOW, Client, a_room, stock
-from tests.support.line_steps import claim, crowd
+from tests.support.queue_steps import claim, crowd
 
 
 async def test_everything_the_shared_document_needs(redis: Client) -> None:

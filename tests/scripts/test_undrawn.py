@@ -7,7 +7,7 @@ import pytest
 from app.store.scripts.admission import raise_numbers, undrawn
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_lottery, joining
-from tests.support.line_steps import join
+from tests.support.queue_steps import join
 
 
 async def test_the_lowest_draws_are_next_ties_by_visitor_id(redis: Client) -> None:

@@ -6,7 +6,7 @@ from app.core.model import RoomId
 from app.store.keys import RoomKeys
 from app.store.scripts.restoring import unload
 from tests.support.builders import KEYS, NOW, Client, a_room, stock
-from tests.support.line_steps import claim, crowd, tick
+from tests.support.queue_steps import claim, crowd, tick
 
 HOUR_MS = 3_600_000
 

@@ -13,13 +13,13 @@ from app.store.scripts import restoring, room
 from app.store.scripts.restoring import RestorePoint, SessionRecord
 from app.store.scripts.room import CHECKED, AskRecord
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, stock, token
-from tests.support.line_steps import ask, claim, join, only, stand, tick, words
+from tests.support.queue_steps import ask, claim, join, only, stand, tick, words
 
 EVENT = "gala"
 
 
 async def a_returns_line(redis: Client, *quantities: int, free: int = 0, **settings: Any) -> list[str]:
-    """Visitors v1, v2, ... wait for so many tickets each, after the last one was sold."""
+    """Visitors v1, v2, ... wait for this many tickets each, after the last one was sold."""
     defaults: dict[str, Any] = {"admission_rate_per_minute": 60_000, "active_visitors_max": None}
     await a_room(redis, event_id=EVENT, **(defaults | settings))
     await stock(redis, 0, held=1)

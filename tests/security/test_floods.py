@@ -45,7 +45,7 @@ async def exchanged(url: str, sent: bytes) -> bytes:
 
 
 def opened_and_reset(count: int) -> bytes:
-    """An HTTP/2 client that opens so many streams and resets each at once."""
+    """An HTTP/2 client that opens many streams and resets each at once."""
     client = h2.connection.H2Connection()
     client.initiate_connection()
     for stream_id in range(1, 2 * count, 2):

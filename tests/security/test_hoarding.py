@@ -15,7 +15,7 @@ from app.store.scripts import carrying, room
 from app.store.scripts.room import JoinRecord
 from tests.routes.conftest import Web, bearer, code, served
 from tests.support.builders import KEYS, NOW, Client, a_room, joining, stock
-from tests.support.line_steps import ask, claim, join, stand, tick, words
+from tests.support.queue_steps import ask, claim, join, stand, tick, words
 from tests.support.waiting import wait_until
 
 TICKETS = 200

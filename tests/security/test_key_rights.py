@@ -83,7 +83,7 @@ async def ask(web: Web, call: Endpoint, ids: dict[str, str], headers: dict[str, 
 
 
 async def unchanged(stores: Stores) -> dict[str, str]:
-    """What there is, but for when a key was last used."""
+    """Everything stored, except when keys were last used."""
     await stores.postgres.execute("UPDATE api_keys SET last_used_at = now()")  # not noted for a minute
     return await everything(stores)
 

@@ -1,4 +1,4 @@
-"""A forgotten password: a link in a mail, good once, for half an hour; it tells nobody who has accounts."""
+"""A forgotten password: a link in an e-mail, valid once, for half an hour; it reveals no accounts."""
 
 from __future__ import annotations
 

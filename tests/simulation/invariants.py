@@ -19,7 +19,7 @@ from tests.simulation.view import View
 
 @dataclass
 class History:
-    """What a run remembers besides the last two views."""
+    """What a run remembers in addition to the last two views."""
 
     given: dict[int, str] = field(default_factory=dict)  # queue number -> who got it, ever
     passed_over: int = 0  # numbers a draw had for somebody who left meanwhile
@@ -78,7 +78,7 @@ def admissions_keep_the_rate(look: Look) -> Iterator[str]:
 
 
 def admissions_keep_the_limits(look: Look) -> Iterator[str]:
-    """Whoever is called finds the room open, a slot free and a ticket not spoken for."""
+    """Called visitors find the room open, a slot free and a ticket left."""
     calls = look.now.admitted - look.before.admitted
     if calls <= 0:
         return

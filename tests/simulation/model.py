@@ -110,7 +110,7 @@ class RoomModel:
         return Standing(self.endings[visitor][0] if visitor in self.endings else "absent")
 
     def want(self, visitor: str, quantity: int, now_ms: int) -> Standing:
-        """So many tickets at once from now on, while they wait."""
+        """They want this many tickets at once from now on, while they wait."""
         there = self.place(visitor, now_ms)
         if there.state in ("waiting", "prequeue") and quantity > TICKETS_MAX:
             return Standing("too_many")
@@ -128,7 +128,7 @@ class RoomModel:
         return replace(self.place(visitor, now_ms), new=True)
 
     def leave(self, visitor: str, now_ms: int) -> None:
-        """Out of the line, or the session is done. The call of one who leaves is free again."""
+        """Out of the queue, or the session is done. The call of one who leaves is free again."""
         there = self._standing(visitor, now_ms)
         if there is not None and there.state == "called":
             self._give_back(visitor)

@@ -1,4 +1,4 @@
-"""The two stores with a clock that is set, and a fuse that kills whoever uses them.
+"""The two stores with a pinned clock, and a fuse that kills the caller.
 
 Nothing of ours is replaced: real operations run on real stores. Redis gets the time in the argument every
 script has for it; Postgres finds a `now()` in a schema of ours before its own.

@@ -1,4 +1,4 @@
-"""What a room of the simulation goes by, and what a visitor is told."""
+"""The rules of a simulated room, and what a visitor is shown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Standing:
-    """What one visitor is told; `until_ms` is the claim deadline or the end of the session."""
+    """What one visitor is shown; `until_ms` is the claim deadline or the end of the session."""
 
     state: str
     number: int = 0

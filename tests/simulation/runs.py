@@ -1,4 +1,4 @@
-"""One seed, one run: its world, its steps, and what to tell when it fails."""
+"""One seed, one run: its world, its steps, and what to print when it fails."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class SaleModel:
         return self.redis in ("whole", "old")
 
     def submit(self, wish: Wish, session_ms: int) -> str:
-        """What the visitor is told at once: queued, or what is known, or why not."""
+        """What the visitor is answered at once: queued, or what is known, or why not."""
         if not self.ready:
             return "unknown" if self.redis == "gone" else "restoring"
         known = self._known(wish)
@@ -180,7 +180,7 @@ class SaleModel:
             self.stock = dict(self.totals)
 
     def mend(self) -> Iterator[None]:
-        """Tell Redis of all it may not know."""
+        """Bring Redis up to date with all it may have missed."""
         left = [
             it for it, row in self.rows.items() if row.status not in ("held", "paying") and not row.released
         ]

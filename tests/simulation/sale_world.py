@@ -45,7 +45,7 @@ class Hands:
 
 
 class SaleWorld:
-    """The reservation half; the line in front of it is `LineWorld`."""
+    """The reservation half; the queue in front of it is `QueueWorld`."""
 
     def __init__(self, pinned: PinnedStores, model: SaleModel, watch: Watch) -> None:
         self.pinned = pinned
@@ -300,7 +300,7 @@ class SaleWorld:
 
     @property
     def promised(self) -> list[str]:
-        """Reservations somebody was told are theirs."""
+        """Reservations that somebody was promised."""
         return [it for it, word in self.told.items() if word == "held"]
 
     def _hear(self) -> None:

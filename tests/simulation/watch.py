@@ -59,14 +59,14 @@ class Watch:
         self._before = now
 
     async def take_over(self) -> None:
-        """After a wipe the line is what the engine has; from here on both go on together."""
+        """After Redis was lost the queue is what the engine has; from here on both continue together."""
         now, _ = await view.of_engine(self.redis, self.keys)
         self._admitted_before += max(0, self._before.admitted - now.admitted)
         view.adopt(self.model, now)
         self._before = now
 
     def told(self, told: Sequence[Place | Refused], expected: Sequence[Standing]) -> None:
-        """The engine told each visitor what the model says. Raises Differs."""
+        """The engine answered each visitor what the model says. Raises Differs."""
         got = [standing(it) for it in told]
         if got != list(expected):
             raise Differs("told", [f"told: model {expected}, engine {got}"])

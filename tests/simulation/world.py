@@ -1,4 +1,4 @@
-"""The whole of it: the line and the sale behind it, step by step, and the reckoning in the end."""
+"""Everything: the queue and the sale behind it, step by step, and the final check."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import msgspec
 from app.core.rules import draw_of
 from app.reservations import holds
 from load.verdict import judge, read_books
-from tests.simulation.line_world import LineWorld, settings_of
 from tests.simulation.model import RoomModel
 from tests.simulation.pinned import PinnedStores
+from tests.simulation.queue_world import QueueWorld, settings_of
 from tests.simulation.room_world import START_MS
 from tests.simulation.rules import Rules
 from tests.simulation.sale_model import SaleModel
@@ -35,7 +35,7 @@ class World:
         self.pinned = pinned
         self.watch = Watch(pinned.plain.redis, holds.keys_of(ROOM), room, START_MS)
         self.sale = SaleWorld(pinned, model, self.watch)
-        self.line = LineWorld(self.sale, seed)
+        self.line = QueueWorld(self.sale, seed)
         self.rules = rules
         self.seed = seed
 

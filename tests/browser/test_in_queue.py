@@ -1,4 +1,4 @@
-"""What somebody in line can do besides waiting: check the draw, be called, take the place elsewhere."""
+"""What somebody in the queue can do: check the draw, be called, move the place to another browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request has in the log: one line with the id its answer tells, and nothing that is nobody's."""
+"""The request log: one line per request with its response's id, and nothing that is nobody's business."""
 
 from __future__ import annotations
 

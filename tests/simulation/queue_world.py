@@ -1,4 +1,4 @@
-"""The line in front of a sale, through the operations a visitor's requests end in, wiped Redis and all."""
+"""The queue in front of a sale, through the operations behind a visitor's requests, lost Redis and all."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def settings_of(rules: Rules) -> RoomSettings:
     )
 
 
-class LineWorld:
+class QueueWorld:
     """The steps of visitors, staff and the controller. Of Redis they need a room that is not gone."""
 
     def __init__(self, sale: SaleWorld, seed: bytes) -> None:
@@ -129,7 +129,7 @@ class LineWorld:
             await self._agree(visitor, told, lambda it: self.room.claim(it, self.watch.now_ms))
 
     async def claim_untold(self, visitor: str) -> None:
-        """The process dies after the script: no row in Postgres, and nobody was told."""
+        """The process dies after the script: no row in Postgres, and nobody got an answer."""
         token = self.tokens.get(visitor)
         if token is None or visitor in self.lost or self.sale.model.redis != "whole":
             return
@@ -226,7 +226,7 @@ class LineWorld:
 
     # Redis lost ---------------------------------------------------------------------------------------
     def remember_places(self) -> None:
-        """Redis is about to be wiped: who stands where, by what they were told."""
+        """Redis is about to be lost: the places that visitors were shown."""
         room = self.room
         for visitor, token in self.tokens.items():
             if not self._is_there(visitor) and visitor in self.lost:

@@ -1,4 +1,4 @@
-"""What tests of the line do again and again, with the clock pinned: join, ask, claim, tick."""
+"""Steps that tests of the queue share, with the clock pinned: join, ask, claim, tick."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def join(redis: Client, *visitors: str | JoinRecord, now_ms: int = NOW) ->
 
 
 async def crowd(redis: Client, size: int, now_ms: int = NOW) -> list[VisitorId]:
-    """So many join; who they are."""
+    """Let this many join; their ids."""
     visitors = [a_visitor() for _ in range(size)]
     await join(redis, *visitors, now_ms=now_ms)
     return visitors
@@ -42,12 +42,12 @@ async def tick(redis: Client, now_ms: int = NOW, limit: int = 2_000) -> Tick:
 
 
 def words(found: list[Found]) -> list[str]:
-    """How they stand."""
+    """Their states."""
     return [it.word if isinstance(it, Refused) else it.state for it in found]
 
 
 async def stand(redis: Client, *visitors: str, now_ms: int = NOW) -> list[str]:
-    """How these stand now."""
+    """Their states now."""
     return words(await ask(redis, *visitors, now_ms=now_ms))
 
 
