@@ -27,6 +27,8 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "check": "operating:check",
     "doctor": "doctor:doctor",
     "config": "config:app",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
     "reconcile": "operating:reconcile",
     "logs": "shells:logs",
     "psql": "shells:psql",

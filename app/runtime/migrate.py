@@ -15,7 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from app.core.errors import CannotRun
-from app.store.connections import POSTGRES_AWAY
+from app.store.connections import POSTGRES_AWAY, connect_postgres
+
+CONNECT_TIMEOUT_S = 10.0
 
 REFUSED: tuple[type[Exception], ...] = (
     *POSTGRES_AWAY,
@@ -52,6 +54,18 @@ def up(database_url: str) -> None:
     """Bring the database to the newest revision; running it again changes nothing."""
     with _told():
         command.upgrade(_config(database_url), "head")
+
+
+async def revision_of(database_url: str) -> str | None:
+    """The revision a database is at; None: it has no tables of ours. Raises StoreRefused."""
+    pool = await connect_postgres(database_url, timeout_s=CONNECT_TIMEOUT_S, connections_max=1)
+    try:
+        if await pool.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+            return None
+        found: str | None = await pool.fetchval("SELECT version_num FROM alembic_version")
+        return found
+    finally:
+        await pool.close()
 
 
 def revisions() -> list[str]:

