@@ -87,7 +87,7 @@ messages: install
 # Each is a command, and after a colon the package it is in where that has another name, with others
 # that it needs after a plus.
 TOOLS := chromium chromium-headless-shell nginx haproxy caddy apache2:apache2+lua-socket node:nodejs npm php:php-cli redis-server redis-sentinel pgbouncer \
-  promtool:prometheus
+  promtool:prometheus faketime
 browser:
 	@missing=$$(for it in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $${it%:*} >/dev/null || echo $${it#*:}; done); \
 	[ -z "$$missing" ] || \
