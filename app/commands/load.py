@@ -16,7 +16,9 @@ import typer
 from app.commands.settled import CommandFailed
 from app.runtime import child_process, installation
 
-Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots"]
+Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots", "gate"]
+
+GATE = "gate"  # is no sale: browsers at a shop behind the gate, without Locust
 
 
 def load(
@@ -45,7 +47,7 @@ def load(
     """Send simulated visitors; ends with a verdict: oversold, lost, stranded, over-admitted."""
     if host and not host.startswith(("http://", "https://")):
         raise typer.BadParameter("--host takes an address that begins with http:// or https://")
-    if find_spec("locust") is None:
+    if scenario != GATE and find_spec("locust") is None:
         raise CommandFailed("Locust is not installed; install it with: pip install 'fairgate[load]'")
     wanted = {
         "scenario": scenario,
@@ -58,12 +60,12 @@ def load(
         "web_port": web_port,
         "data": str(data or _running_here()),
     }
-    raise typer.Exit(_run(wanted))
+    raise typer.Exit(_run("load.gate_run" if scenario == GATE else "load.run", wanted))
 
 
-def _run(wanted: Mapping[str, object]) -> int:
-    """Run `load.run` in a process of its own: gevent patches the standard library there. Its exit code."""
-    command = [sys.executable, "-P", "-m", "load.run", json.dumps(wanted)]
+def _run(module: str, wanted: Mapping[str, object]) -> int:
+    """Run a module of `load` in a process of its own; Locust's gevent patches libraries. Its exit code."""
+    command = [sys.executable, "-P", "-m", module, json.dumps(wanted)]
     child = subprocess.Popen(command, env=child_process.module_environment())
     while True:
         try:

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from app import cli
+from app.runtime.embedded_stores import free_port
+from load import gate_run
 from load.crowd import TICKET_TYPES, open_sale
 from load.outside import judge_from_outside
 from load.plan import Claim, Found, Promise
@@ -100,6 +102,25 @@ async def test_a_host_alone_is_judged_from_outside(site: Site) -> None:
     assert refused.code == 1
     assert "FAIRGATE_LOAD_TOKEN" in refused.err.splitlines()[-1]
     assert made.code == 0, made.out + made.err
+
+
+async def test_browsers_come_through_a_gate_to_the_page_they_wanted(site: Site) -> None:
+    port = free_port()
+    shop = f"http://127.0.0.1:{port}"
+    room = {"room_id": "behind", "name": "Shop", "target_url": f"{shop}/", "gate_mode": "queue_all"}
+    staff = {"Authorization": f"Bearer {site.staff_token}"}
+    async with httpx.AsyncClient(base_url=site.up.url, headers=staff, timeout=TIMEOUT_S) as client:
+        made = await client.post("/v1/rooms", json=room)
+        assert made.status_code == 201, made.text
+        assert (await client.post("/v1/rooms/behind/open")).status_code == 200
+    async with await asyncio.start_server(gate_run.serve, "127.0.0.1", 0) as listening:
+        origin = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        options = ("--origin", origin, "--room", "behind", "--fairgate", site.up.url, "--port", str(port))
+        async with gate_run.proxied(shop, *options):
+            ended = await load("--scenario", "gate", "--host", shop, "--fans", "3", "--seconds", "90")
+    assert ended.code == 0, ended.out + ended.err
+    for words in ("3 came", "3 queued", "3 came through the queue", "errors: none", "verdict: good"):
+        assert words in ended.out
 
 
 async def test_a_host_that_is_not_there_is_one_line() -> None:

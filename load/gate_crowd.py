@@ -1,0 +1,206 @@
+"""A crowd of browsers at a shop behind the gate: who is let in at once, who queues, and who comes through.
+
+Each browser opens a page of the shop; is sent to the queue page where there is a crowd, joins, waits, claims;
+comes back by the ticket to the very address it wanted; and looks at some more pages. It knows nothing of the
+room but what a browser is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from random import Random
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+ARRIVE_S = 5.0  # from the first to the last that comes
+PAGES = (2, 5)  # each looks at so many more
+THINK_S = (0.5, 2.0)
+POLL_MIN_S, POLL_MAX_S = 0.5, 10.0
+TIMEOUT_S = 30.0
+TICKET = "fairgate_ticket="
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+JSON = {"Accept": "application/json", "Content-Type": "application/json"}
+BUSY = (429, 502, 503, 504)
+
+
+class Sent(Exception):
+    """A browser's visit is over; the message is a word for how."""
+
+
+@dataclass
+class Seen:
+    """What all browsers of a run saw."""
+
+    count: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    waits_s: list[float] = field(default_factory=list)  # of those who came through the queue
+    shop_ms: list[float] = field(default_factory=list)  # pages of the shop, by those who are inside
+    inside: int = 0
+    inside_max: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whoever was called came through, and at most one of a hundred requests failed."""
+        calls = len(self.shop_ms) + self.count["came"]
+        wrong = self.count["went round in a circle"] + self.count["lost their turn"]
+        return bool(self.count["came"]) and not wrong and sum(self.errors.values()) <= calls // 100
+
+
+@dataclass
+class Browser:
+    """One visitor, with cookies for each host."""
+
+    number: int
+    shop: str
+    client: httpx.AsyncClient
+    seen: Seen
+    ends_at_s: float
+    random: Random = field(init=False)
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.number)
+
+    async def visit(self) -> None:
+        """From the first page to the last."""
+        self.seen.count["came"] += 1
+        wanted = f"{self.shop}/page/{self.number}?from=load"
+        try:
+            answer = await self._open(wanted)
+            if _leads_to_queue(answer):
+                await self._queue(wanted, answer.headers["location"])
+            elif answer.is_success:
+                self.seen.count["let in at once"] += 1
+            else:
+                self.seen.errors[f"{answer.status_code} from the shop or its gate"] += 1
+                return
+            await self._look_round()
+        except Sent as over:
+            self.seen.count[str(over)] += 1
+        except httpx.HTTPError as error:
+            self.seen.errors[type(error).__name__] += 1
+
+    async def _queue(self, wanted: str, page: str) -> None:
+        """Wait on the queue page, and come back to where we wanted to go."""
+        self.seen.count["queued"] += 1
+        began_s = time.monotonic()
+        split = urlsplit(page)
+        room = f"{split.scheme}://{split.netloc}/v1{split.path}"
+        place = await self._called(room)
+        claimed = await self._ask("POST", f"{room}/places/me/booking-token", place)
+        if not claimed.is_success:
+            raise Sent("lost their turn")
+        back = await self._open(f"{page.partition('?')[0]}/go?{split.query}")
+        address = back.headers.get("location", "")
+        if TICKET not in address:
+            self.seen.errors["no ticket from the queue page"] += 1
+            raise Sent("lost their turn")
+        answer = await self._open(urljoin(page, address))
+        if answer.is_redirect and not _leads_to_queue(answer):
+            if answer.headers["location"] != wanted:
+                self.seen.errors["another address than the one they wanted"] += 1
+            answer = await self._open(urljoin(wanted, answer.headers["location"]))
+        if _leads_to_queue(answer):
+            raise Sent("went round in a circle")
+        self.seen.count["came through the queue"] += 1
+        self.seen.waits_s.append(time.monotonic() - began_s)
+
+    async def _called(self, room: str) -> str:
+        """Join, and ask for the place until it is called: the token that claims it."""
+        joined = await self._ask("POST", f"{room}/places")
+        while joined.status_code in BUSY:
+            self.seen.count["asked to join later"] += 1
+            await self._rest(float(joined.headers.get("retry-after", 1)))
+            joined = await self._ask("POST", f"{room}/places")
+        if not joined.is_success:
+            self.seen.errors[f"{joined.status_code} at the join"] += 1
+            raise Sent("were refused a place")
+        place = joined.json()
+        token = str(place["place_token"])
+        while place["state"] not in ("called", "active"):
+            if place["state"] not in ("prequeue", "waiting"):
+                raise Sent("lost their place")
+            await self._rest(float(place.get("poll_after_s") or 1))
+            answer = await self._ask("GET", f"{room}/places/me", token)
+            if answer.is_success:
+                place = answer.json()
+                token = str(place.get("place_token") or token)
+            elif answer.status_code not in BUSY:
+                raise Sent("lost their place")
+        return token
+
+    async def _look_round(self) -> None:
+        """Look at some more pages, inside."""
+        self.seen.inside += 1
+        self.seen.inside_max = max(self.seen.inside_max, self.seen.inside)
+        try:
+            for number in range(self.random.randint(*PAGES)):
+                await self._rest(self.random.uniform(*THINK_S))
+                began_s = time.monotonic()
+                answer = await self._open(f"{self.shop}/item/{number}")
+                if _leads_to_queue(answer):
+                    raise Sent("sent back to the queue while inside")
+                if answer.status_code in BUSY:
+                    self.seen.errors[f"{answer.status_code} while inside"] += 1
+                else:
+                    self.seen.shop_ms.append(1000 * (time.monotonic() - began_s))
+            self.seen.count["looked at all their pages"] += 1
+        finally:
+            self.seen.inside -= 1
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait as a page does, with its jitter; when the run ends, so does the visit."""
+        seconds = min(max(seconds, POLL_MIN_S), POLL_MAX_S) * self.random.uniform(0.75, 1.25)
+        left_s = self.ends_at_s - time.monotonic()
+        if left_s <= 0:
+            raise Sent("still there at the end")
+        await asyncio.sleep(min(seconds, left_s))
+
+    async def _open(self, address: str) -> httpx.Response:
+        return await self._send("GET", address, HTML)
+
+    async def _ask(self, method: str, address: str, token: str = "") -> httpx.Response:
+        headers = JSON | ({"Authorization": f"Bearer {token}"} if token else {})
+        return await self._send(method, address, headers)
+
+    async def _send(self, method: str, address: str, headers: Mapping[str, str]) -> httpx.Response:
+        """One request, with the cookies of its host and our own address for who believes it."""
+        number, host = self.number, urlsplit(address).netloc
+        kept = self.cookies.setdefault(host, {})
+        sent = {**headers, "X-Forwarded-For": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
+        if kept:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in kept.items())
+        body = b"{}" if method == "POST" else None
+        answer = await self.client.request(method, address, headers=sent, content=body)
+        for line in answer.headers.get_list("set-cookie"):
+            name, _, value = line.partition(";")[0].partition("=")
+            kept[name.strip()] = value
+        return answer
+
+
+def _leads_to_queue(answer: httpx.Response) -> bool:
+    """Whether the gate sends us to the queue page; its own redirects have another address."""
+    return answer.is_redirect and "/rooms/" in answer.headers.get("location", "").partition("?")[0]
+
+
+async def come(shop: str, fans: int, seconds: int, seen: Seen) -> None:
+    """Let them come, one after the other, until all are through or the time is over."""
+    ends_at_s = time.monotonic() + seconds
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+    nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    async with httpx.AsyncClient(
+        timeout=TIMEOUT_S, limits=limits, trust_env=False, cookies=nothing_kept
+    ) as client:
+        async with asyncio.TaskGroup() as visits:
+            for number in range(fans):
+                if time.monotonic() > ends_at_s:
+                    break
+                browser = Browser(number, shop.rstrip("/"), client, seen, ends_at_s)
+                visits.create_task(browser.visit())
+                await asyncio.sleep(min(ARRIVE_S / fans, 0.1))
