@@ -60,11 +60,4 @@ async def test_a_command_of_the_book_works(
 
 
 def test_the_book_has_commands() -> None:
-    assert {it.split()[0] for _, it in COMMANDS} >= {
-        "doctor",
-        "check",
-        "room",
-        "reconcile",
-        "webhook",
-        "keys",
-    }
+    assert {it.split()[0] for _, it in COMMANDS} >= {"doctor", "check", "room", "reconcile", "keys"}
