@@ -30,6 +30,9 @@ RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
 TicketTypeId = NewType("TicketTypeId", str)
 VisitorId = NewType("VisitorId", str)
+VISITOR_ID_BYTES, NETWORK_BYTES = 16, 3  # of an anonymous visitor: random ones, and where they come from
+NETWORK_CHARS = 4  # base64 without padding
+VISITOR_ID_CHARS = 22 + NETWORK_CHARS
 ReservationId = NewType("ReservationId", str)
 
 

@@ -11,7 +11,7 @@ import os
 from app.core.base64url import from_base64url, to_base64url
 from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid
-from app.core.model import RoomId, VisitorId
+from app.core.model import NETWORK_BYTES, VISITOR_ID_BYTES, RoomId, VisitorId
 
 TOKEN_LENGTH_MAX = 4096
 REQUEST_ID_MAX = 100
@@ -23,7 +23,7 @@ def new_visitor_id(network: str = "") -> VisitorId:
 
     So the line knows where each of a million came from, which costs it nothing (`include/networks.lua`).
     """
-    return VisitorId(to_base64url(os.urandom(16)) + network)
+    return VisitorId(to_base64url(os.urandom(VISITOR_ID_BYTES)) + network)
 
 
 class PlaceSigner:
@@ -81,7 +81,7 @@ class PlaceSigner:
     def network(self, room_id: RoomId, address: str) -> str:
         """A client address as 4 characters that say no more than which visitors of a room share one."""
         text = f"{room_id} {address}".encode()
-        return to_base64url(hashlib.blake2b(text, key=self._network_key, digest_size=3).digest())
+        return to_base64url(hashlib.blake2b(text, key=self._network_key, digest_size=NETWORK_BYTES).digest())
 
     def request_id(self, room_id: RoomId, visitor_id: VisitorId, at_s: int) -> str:
         """What another waiting room's client knows a visitor by: whoever has it acts for them."""

@@ -5,9 +5,11 @@ What is only of one script stands there.
 
 from __future__ import annotations
 
+from app.core.model import NETWORK_CHARS, VISITOR_ID_CHARS
 from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
+HEAD = 16  # values of `include/room_now.lua`'s head
 ENDINGS_OVERLAP_MS = 2_000  # read again: a clock may be set back a little
 
 CONSTANTS: dict[str, int] = {
@@ -24,5 +26,8 @@ CONSTANTS: dict[str, int] = {
     "NOTICED_WITHIN_MS": 10_000,
     "STOOD_LONG_MS": 3_000,  # less of a session's time is not worth another end of it
     "UNWATCHED_MS": 3_000,  # without a tick of any worker while somebody is called
+    "HEAD": HEAD,
+    "VISITOR_ID_CHARS": VISITOR_ID_CHARS,
+    "NETWORK_CHARS": NETWORK_CHARS,
     "BATCH": 1_000,  # values of one command: longer ones cost more than they save
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -95,14 +96,18 @@ async def test_any_number_of_workers_together_never_call_one_too_many(redis: Cli
     rate, began_ms = 30_000, clock.now_ms()
     await a_line(redis, 2_000, began_ms, admission_rate_per_minute=rate, burst=1)
 
+    moments = [began_ms]
+
     async def worker() -> None:
         while clock.now_ms() < began_ms + 800:
-            await admission.admit(redis, KEYS, limit=2_000)
+            moments.append((await admission.admit(redis, KEYS, limit=2_000)).status.now_ms)
 
     await asyncio.gather(*(worker() for _ in range(8)))
     ended = await room.status(redis, KEYS)
-    due = (ended.now_ms - began_ms) * rate // 60_000
-    assert due - 20 <= ended.called <= due
+    moments.sort()
+    # The bucket holds a second of the rate: what a machine that stood still for longer loses is lost.
+    due = sum(min(now - before, 1_000) for before, now in pairwise(moments)) * rate // 60_000
+    assert due - 1 <= ended.called <= due
     assert ended.called + ended.waiting == 2_000
 
 

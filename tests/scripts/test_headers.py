@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import FunctionType
 
@@ -13,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from app.core.script_constants import CONSTANTS
 from app.store.redis import busy, counts, notice_stream, origin
-from app.store.scripts import admission, by_hand, carrying, gate, loader, restoring, room, stock
+from app.store.scripts import admission, by_hand, carrying, gate, loader, replies, restoring, room, stock
 from tests.scripts import lua_names
 from tests.support.builders import KEYS, Client
 
@@ -40,7 +41,7 @@ async def test_a_script_compiles(redis: Client, name: str) -> None:
 def test_a_script_names_its_guarantee_its_keys_and_its_reply(name: str) -> None:
     source = (loader.SCRIPTS / f"{name}.lua").read_text()
     assert source.startswith("-- "), "line 1 says what it does"
-    assert "-- REPLY " in source
+    assert "-- REPLY " in source or "-- EACH " in source
     assert loader.script(name).keys, "a script without keys has no node on a Cluster"
     assert "KEYS[" not in source, "keys come from the header"
     assert "ARGV[" not in source, "arguments come from the header"
@@ -59,6 +60,13 @@ def test_a_typed_function_takes_what_the_script_takes(name: str) -> None:
     limits = {*stock.Limits._fields} if "limits" in named else set()
     known = {*admission.Known._fields} if "outlook" in named else set()
     assert set(loader.script(name).scalars) - OWN <= named | point | limits | known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_answers_with_the_words_of_its_header(name: str) -> None:
+    source = (loader.SCRIPTS / f"{name}.lua").read_text()
+    answered = set(re.findall(r"^(?:return|.* then return) \{ ?'(\w+)'", source, re.MULTILINE))
+    assert answered <= replies.words(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +95,7 @@ def test_an_include_says_what_it_needs_and_gives(path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_uses_what_it_says_it_uses(name: str) -> None:
     it, source = loader.script(name), (loader.SCRIPTS / f"{name}.lua").read_text()
-    header, includes = loader._header(source), loader._includes(loader.SCRIPTS)[0]
+    header, includes = loader.header_of(source), loader._includes(loader.SCRIPTS)[0]
     uses, needs = ({part.strip() for part in header.get(key, "").split(",")} for key in ("USES", "NEEDS"))
     own = {*it.keys, *it.scalars, *({"records"} if it.record else ())}
     from_others = lua_names.free(source) - own - CONSTANTS.keys()
@@ -121,6 +129,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
             (folder / f"{name}.lua").write_text(text)
         loader.script.cache_clear()
         loader._includes.cache_clear()
+        replies.answers.cache_clear()
 
     return written
 
@@ -164,6 +173,29 @@ def test_a_number_nobody_knows_is_refused(scripts: Callable[..., None]) -> None:
     scripts(script_x="-- Does nothing.\n-- KEYS conf\n-- NEEDS DOZEN\nreturn DOZEN\n")
     with pytest.raises(loader.HeaderError, match="DOZEN"):
         loader.script("script_x")
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (("one", "two"), ""),
+        (("one",), "its type takes ('one',)"),
+        (("two", "one"), "script_x.lua answers ('one', 'two') (REPLY)"),
+    ],
+)
+def test_a_type_that_is_not_what_a_script_answers_is_refused(
+    scripts: Callable[..., None], values: tuple[str, ...], says: str
+) -> None:
+    scripts(script_x="-- Tells.\n-- KEYS conf\n-- REPLY unknown|gone | (one two)\nreturn {1, 2}\n")
+    assert replies.words("script_x") == {"unknown", "gone"}
+    with pytest.raises(loader.HeaderError, match=re.escape(says)) if says else nullcontext():
+        replies.check("script_x", values)
+
+
+def test_a_reply_that_cannot_be_read_is_refused(scripts: Callable[..., None]) -> None:
+    scripts(script_x="-- Tells.\n-- KEYS conf\n-- REPLY how many there are\nreturn 1\n")
+    with pytest.raises(loader.HeaderError, match="how many there are"):
+        replies.words("script_x")
 
 
 async def test_an_error_names_the_file_and_the_line(redis: Client, scripts: Callable[..., None]) -> None:

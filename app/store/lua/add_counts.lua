@@ -2,7 +2,7 @@
 -- KEYS counts, counted
 -- ARGV process, turn:num, processes_max:num, ttl_ms:num
 -- RECORD field, amount
--- REPLY added | known
+-- REPLY added|known
 if tonumber(redis.call('HGET', counted, process) or 0) >= turn then return { 'known' } end
 if redis.call('HLEN', counted) >= processes_max then redis.call('DEL', counted) end
 for field, amount in records() do redis.call('HINCRBYFLOAT', counts, field, amount) end

@@ -2,7 +2,8 @@
 -- KEYS events
 -- ARGV entries_max
 -- RECORD notice_id, type_, at, data
--- REPLY the id of the last entry
+-- REPLY (entry_id)
+-- The id is of the last entry.
 local last
 for notice_id, type_, at, data in records() do
   last = redis.call('XADD', events, 'MAXLEN', '~', entries_max, '*',

@@ -6,74 +6,76 @@
 -- ARGV now_ms:clock, limit:num, channel, sure_ms:num, away_from_ms:num, away_until_ms:num
 -- USES bucket, callable, calling, ending_due, freezing, off_sale, opening, outflow, room, room_now, schedule
 -- USES throttle
--- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, TOKEN, UNWATCHED_MS
--- REPLY unknown | head, then: restoring more undrawn numbers_left tell calls
--- REPLY rate claim_window_ms admitted no_shows unclaimed tokens_left stay_ms due_in_ms backlog
--- REPLY call_in_ms unkept
+-- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, HEAD, TOKEN, UNWATCHED_MS
+-- REPLY unknown | (head restoring more undrawn numbers_left tell calls rate claim_window_ms admitted)
+-- REPLY (no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept)
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
 -- A worker that has only begun (-1) knows no outage; nor does anybody else if nobody has looked since.
-if sure_ms < 0 and m.sure_ms and now_ms - m.sure_ms > UNWATCHED_MS then
-  away_from_ms, away_until_ms = m.sure_ms, now_ms
+if sure_ms < 0 and progress.sure_ms and now_ms - progress.sure_ms > UNWATCHED_MS then
+  away_from_ms, away_until_ms = progress.sure_ms, now_ms
 end
-if limit == 0 or c.restoring == 1 then
+if limit == 0 or config.restoring == 1 then
   freeze(away_from_ms > 0 and away_from_ms or now_ms)
 else
   stand_still(away_from_ms, away_until_ms)
 end
-m.sure_ms = math.min(now_ms, math.max(sure_ms == 0 and now_ms or sure_ms, m.sure_ms or 0))
-redis.call('HSET', meter, 'sure_ms', m.sure_ms)
+progress.sure_ms = math.min(now_ms, math.max(sure_ms == 0 and now_ms or sure_ms, progress.sure_ms or 0))
+redis.call('HSET', meter, 'sure_ms', progress.sure_ms)
 local more = end_what_is_due(limit)
 forget_allowances(throttle, limit)
 forget_allowances(polls, limit)
 -- Who is still in the pre-queue of an open room, with no number kept for them, came back after a restore.
-if c.opened_at_ms > 0 and n.prequeue > 0 and m.draw_next > m.draw_last then keep_numbers_for_draw() end
-local undrawn = (c.opened_at_ms > 0 and n.prequeue > 0) and 1 or 0
+local undrawn = config.opened_at_ms > 0 and sizes.prequeue > 0
+if undrawn and progress.draw_next > progress.draw_last then keep_numbers_for_draw() end
 local callable_now, spare = callable()
 local calls = call_first(math.min(callable_now, limit), spare)
-m.level = math.min(m.level, capacity())
+progress.level = math.min(progress.level, capacity())
 count_outflow(calls)
-m.outflow = measure_outflow()
+progress.outflow = measure_outflow()
 local off_sale_now = all_off_sale()
-if off_sale_now ~= (m.off_sale or '') then
-  m.off_sale = off_sale_now
+if off_sale_now ~= (progress.off_sale or '') then
+  progress.off_sale = off_sale_now
   redis.call('HSET', meter, 'off_sale', off_sale_now)
 end
 -- Viewers hear at once when the room's state or settings changed, four times a second while it moves, and
 -- each second while anybody waits; from one of the workers.
-local version = c.version .. state .. off_sale_now
+local version = config.version .. state .. off_sale_now
 local what = table.concat({
-  version, m.serving_position, n.waiting, n.prequeue, n.called, n.active, n.free or -1, n.held or -1,
+  version, progress.serving_position, sizes.waiting, sizes.prequeue, sizes.called, sizes.active,
+  sizes.free or -1, sizes.held or -1,
 }, ' ')
-local since_ms = math.abs(now_ms - (m.told_ms or 0)) -- the clock may have been set back
-local new = string.match(m.told or '', '^%S*') ~= version
-local tell = new or (what ~= m.told and since_ms >= 225) or (n.waiting + n.prequeue > 0 and since_ms >= 1000)
+local since_ms = math.abs(now_ms - (progress.told_ms or 0)) -- the clock may have been set back
+local new = string.match(progress.told or '', '^%S*') ~= version
+local waits = sizes.waiting + sizes.prequeue > 0
+local tell = new or (what ~= progress.told and since_ms >= 225) or (waits and since_ms >= 1000)
 if tell then
   redis.call('HSET', meter, 'told_ms', now_ms, 'told', what)
   redis.call('PUBLISH', channel, what)
 end
 save_meter()
 local reply = head({})
-reply[HEAD + 1], reply[HEAD + 2], reply[HEAD + 3] = c.restoring, (more or calls == limit) and 1 or 0, undrawn
-reply[HEAD + 4], reply[HEAD + 5], reply[HEAD + 6] = m.numbers_reserved - m.last_number, tell and 1 or 0, calls
+reply[HEAD + 1], reply[HEAD + 2] = config.restoring, (more or calls == limit) and 1 or 0
+reply[HEAD + 3], reply[HEAD + 4] = undrawn and 1 or 0, progress.numbers_reserved - progress.last_number
+reply[HEAD + 5], reply[HEAD + 6] = tell and 1 or 0, calls
 -- What the pace is measured by (`app/core/wait_estimate.py`): who was called longer than 30 s ago, or half a
 -- window, and has not come.
-reply[HEAD + 7], reply[HEAD + 8] = c.rate, c.claim_window_ms
-reply[HEAD + 9], reply[HEAD + 10] = m.admitted, m.no_shows
-local soon_ms = math.max(c.claim_window_ms - CLAIMS_SOON_MS, c.claim_window_ms / 2)
+reply[HEAD + 7], reply[HEAD + 8] = config.rate, config.claim_window_ms
+reply[HEAD + 9], reply[HEAD + 10] = progress.admitted, progress.no_shows
+local soon_ms = math.max(config.claim_window_ms - CLAIMS_SOON_MS, config.claim_window_ms / 2)
 reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + soon_ms)
-reply[HEAD + 12] = (m.level >= TOKEN and n.waiting + n.prequeue > 0 and calls < limit) and 1 or 0
+reply[HEAD + 12] = (progress.level >= TOKEN and waits and calls < limit) and 1 or 0
 -- The cap is full: so far apart people leave who all stay to the end.
-reply[HEAD + 13] = blocked_by() == 'cap' and c.session_ttl_ms / c.active_max or 0
+reply[HEAD + 13] = blocked_by() == 'cap' and config.session_ttl_ms / config.active_max or 0
 local unsure = redis.call('ZCOUNT', called, '-inf', now_ms) > 0 -- whether these calls are over
 reply[HEAD + 14] = unsure and 0 or next_due_in_ms()
 reply[HEAD + 15] = redis.call('XLEN', submissions)
 -- How long until the rate admits the next in the queue; -1: nobody waits for that.
-local waits_for_rate = state == 'open' and c.rate > 0 and n.waiting + n.prequeue > 0
-reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - m.level) / c.rate)) or -1
+local waits_for_rate = state == 'open' and config.rate > 0 and waits
+reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - progress.level) / config.rate)) or -1
 -- What ended since Postgres was told last, and shortly before (`app/waiting_room/ended_places.py`): clocks
 -- may be set back.
-local kept_ms = (m.kept_ms or 0) - ENDINGS_OVERLAP_MS
+local kept_ms = (progress.kept_ms or 0) - ENDINGS_OVERLAP_MS
 reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms, '+inf')
 return reply

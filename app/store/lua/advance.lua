@@ -5,11 +5,12 @@
 -- KEYS wanted, networks, renewed, advances
 -- ARGV now_ms:clock, count:num, advance_id, known_max:num, ttl_ms:num
 -- USES bucket, callable, calling, outflow, room, room_now
--- REPLY unknown | restoring | away | not_open state | head, then: calls, and why not more
--- REPLY ('' | nobody | cap | tickets | skipped)
+-- NEEDS HEAD
+-- REPLY unknown|restoring|away | not_open (state) | (head called limit)
+-- The limit is why not more were: nothing, nobody, cap, tickets, skipped.
 if not read_room() then return { 'unknown' } end
 if not restored() then return { 'restoring' } end
-if m.frozen_ms then return { 'away' } end
+if progress.frozen_ms then return { 'away' } end
 local reply = head({})
 local before = advance_id ~= '' and redis.call('HGET', advances, advance_id)
 if before then
@@ -19,16 +20,16 @@ end
 if state ~= 'open' and state ~= 'paused' and state ~= 'sold_out' then return { 'not_open', state } end
 settle_bucket()
 local most, spare = within_limits(count)
-local level = m.level
+local level = progress.level
 local calls = call_first(most, spare)
-m.level = level
+progress.level = level
 count_outflow(calls)
-m.outflow = measure_outflow()
+progress.outflow = measure_outflow()
 save_meter()
 local why = ''
 if calls < count then
-  if n.waiting + n.prequeue == 0 then why = 'nobody'
-  elseif c.active_max > 0 and n.called + n.active >= c.active_max then why = 'cap'
+  if sizes.waiting + sizes.prequeue == 0 then why = 'nobody'
+  elseif config.active_max > 0 and sizes.called + sizes.active >= config.active_max then why = 'cap'
   elseif calls == most then why = 'tickets'
   else why = 'skipped' end
 end

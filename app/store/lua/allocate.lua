@@ -5,10 +5,12 @@
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
 -- USES best_seats, named_seats, outcomes, seats, wanted, wishes
--- REPLY unknown | restoring for all; else epoch event_id, then for each a word and a detail:
--- REPLY held|known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats) | settled OUTCOME
--- REPLY sold_out | seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded
--- REPLY forgotten: Redis was wiped since this was submitted, nobody waits for it
+-- REPLY unknown|restoring | (epoch event_id)
+-- EACH (word terms)
+-- EACH held|known|settled|not_on_sale|sold_out|seat_taken|limit_exceeded|forgotten
+-- Terms of held and known: AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats); of settled
+-- the outcome; of seat_taken SEATS; of not_on_sale TYPE:from|until:MS. Forgotten: Redis was wiped since this
+-- was submitted, nobody waits for it.
 local room = redis.call('HMGET', conf,
   'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
 if not room[1] then return {'unknown'} end

@@ -3,7 +3,7 @@
 -- KEYS conf, seats, sitters
 -- RECORD seat_id, visitor_id
 -- USES seats
--- REPLY unknown | restoring | blocked COUNT
+-- REPLY unknown|restoring | blocked (count)
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end

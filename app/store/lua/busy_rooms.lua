@@ -1,5 +1,5 @@
 -- Reads the rooms there was work for lately, those marked last first; changes nothing.
 -- KEYS busy
 -- ARGV now_ms:clock, within_ms:num, limit:num
--- REPLY room_ids
+-- EACH (room_id)
 return redis.call('ZREVRANGEBYSCORE', busy, '+inf', now_ms - within_ms, 'LIMIT', 0, limit)

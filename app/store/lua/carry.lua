@@ -5,8 +5,9 @@
 -- KEYS allowance, carried, networks, renewed
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num
 -- USES leaving, networks, room, turns, wanted
--- REPLY unknown | used|absent|inside|removed|has_place|restoring | carried|again number given_up (the number
--- REPLY of the place they had instead; 0: none)
+-- REPLY unknown | (word number given_up)
+-- REPLY used|absent|inside|removed|has_place|restoring | carried|again
+-- Given up is the number of the place they had instead; 0: none.
 if not read_room() then return { 'unknown' } end
 redis.call('ZREMRANGEBYSCORE', carried, '-inf', now_ms)
 
@@ -15,22 +16,22 @@ local function refusal(word, theirs, their_number)
   if redis.call('ZSCORE', carried, code_id) then
     return theirs and redis.call('ZSCORE', carried, move_of(their_number)) and 'again' or 'used'
   end
-  if c.restoring == 1 then return 'restoring' end
+  if config.restoring == 1 then return 'restoring' end
   if redis.call('SISMEMBER', removed, to_id) == 1 then return 'removed' end
   if not word then return 'absent' end
   if word == 'active' or theirs == 'active' then return 'inside' end
   if tonumber(redis.call('HGET', allowance, visitor_id) or 0) > 0 then return 'inside' end
   if theirs and replace == 0 then return 'has_place' end
   -- While a draw gives out numbers, nobody moves.
-  local undrawn = word == 'prequeue' and c.method == 'lottery'
-  if undrawn and (draw == '' or c.opened_at_ms > 0) then return 'restoring' end
+  local undrawn = word == 'prequeue' and config.method == 'lottery'
+  if undrawn and (draw == '' or config.opened_at_ms > 0) then return 'restoring' end
 end
 
 local function move(word, number)
   local line = ({ called = called, waiting = waiting, prequeue = prequeue })[word]
   local score = redis.call('ZSCORE', line, visitor_id)
   redis.call('ZREM', line, visitor_id)
-  redis.call('ZADD', line, word == 'prequeue' and c.method == 'lottery' and draw or score, to_id)
+  redis.call('ZADD', line, word == 'prequeue' and config.method == 'lottery' and draw or score, to_id)
   if word == 'called' then
     redis.call('HDEL', turns, visitor_id)
     redis.call('HSET', turns, to_id, number)
@@ -58,6 +59,6 @@ if not reply then
   redis.call('ZADD', carried, now_ms + ttl_ms, code_id, now_ms + ttl_ms, move_of(number))
   redis.call('PEXPIRE', carried, ttl_ms)
 end
-if m.changed then save_meter() end
+if progress.changed then save_meter() end
 if reply then return { reply, their_number or 0, 0 } end
 return { 'carried', number, their_number or 0 }

@@ -4,21 +4,23 @@
 -- ARGV now_ms:clock, rate:num, burst:num, away_ms:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES answer, freezing, room, room_now, standing, throttle, turns
--- NEEDS BATCH
--- REPLY unknown | head, then for each record: prequeue|waiting|active number ahead deadline_ms new quantity
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms
--- REPLY (the same width) unchecked|undrawn|no_draw|absent|restoring|away
+-- NEEDS BATCH, HEAD
+-- REPLY unknown | (head)
+-- EACH (word number ahead deadline_ms new quantity)
+-- EACH prequeue|waiting|active | done|expired|no_show|left|removed | limited
+-- EACH unchecked|undrawn|no_draw|absent|restoring|away
+-- The number of limited is when to ask again, in ms.
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
 -- Postgres last answered the caller so long ago, and is away: the session could not be kept. Then nobody's
 -- window runs, whether workers have noticed or not.
-if away_ms > 0 and n.called > 0 then freeze(now_ms - away_ms) end
+if away_ms > 0 and sizes.called > 0 then freeze(now_ms - away_ms) end
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   local word, number, ahead, deadline_ms, new = 'restoring', nil, nil, nil, nil
-  if c.restoring == 0 then
+  if config.restoring == 0 then
     word, number, ahead, deadline_ms = standing(visitor_id, draw, known_number, known_epoch, known_quantity)
   end
-  if word == 'called' and m.frozen_ms then
+  if word == 'called' and progress.frozen_ms then
     word = 'away'
   elseif word == 'called' then
     word, deadline_ms, new = 'active', claim_turn(visitor_id), 1
@@ -26,5 +28,5 @@ for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)
 end
 forget_allowances(polls, BATCH)
-if m.changed then save_meter() end
+if progress.changed then save_meter() end
 return head(reply)

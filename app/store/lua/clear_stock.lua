@@ -2,7 +2,8 @@
 -- Postgres.
 -- KEYS conf, stock, holds, allowance, buyers, seats, sitters
 -- ARGV epoch
--- REPLY superseded | cleared: only the restore that began last, and only while it lasts
+-- REPLY superseded|cleared
+-- Cleared: only by the restore that began last, and only while it lasts.
 local room = redis.call('HMGET', conf, 'epoch', 'restoring')
 if room[1] ~= epoch or room[2] ~= '1' then return {'superseded'} end
 redis.call('UNLINK', stock, holds, allowance, buyers, seats, sitters)

@@ -4,16 +4,16 @@
 -- ARGV now_ms:clock, version:num, to
 -- RECORD field, value
 -- USES bucket, opening, room, room_now
--- REPLY unknown | head
+-- REPLY unknown | (head)
 if not read_room() then return { 'unknown' } end
-if version <= c.version then return head({}) end
+if version <= config.version then return head({}) end
 settle_bucket()
 for field, value in records() do redis.call('HSET', conf, field, value) end
 redis.call('HSET', conf, 'version', version)
-local from = c.state
-c = fields(conf)
+local from = config.state
+config = fields(conf)
 if to ~= from and to ~= 'scheduled' and (to ~= 'prequeue' or from == 'scheduled') then enter_state(to) end
-m.level = math.min(m.level, capacity())
+progress.level = math.min(progress.level, capacity())
 save_meter()
 read_room()
 return head({})

@@ -5,7 +5,7 @@
 -- ARGV now_ms:clock, channel, ended_channel
 -- RECORD reservation_id
 -- USES early_ends, seats, session_end, stock
--- REPLY unknown | restoring | confirmed COUNT
+-- REPLY unknown|restoring | confirmed (count)
 local room = redis.call('HMGET', conf, 'version', 'restoring', 'ends_on_confirm', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end

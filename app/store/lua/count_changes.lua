@@ -4,7 +4,9 @@
 -- ARGV now_ms:clock, visitor_rate:num, visitor_burst:num, network_rate:num, network_burst:num
 -- RECORD visitor_id, network
 -- USES turnover
--- REPLY for each a word and a detail: allowed | limited visitor|network:MS
+-- EACH (word detail)
+-- EACH allowed|limited
+-- The detail of limited: visitor|network:MS.
 local replies, visitors, from = {}, {}, {}
 for visitor_id, network in records() do
   visitors[#visitors + 1], from[#from + 1] = visitor_id, network

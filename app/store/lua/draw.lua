@@ -5,12 +5,12 @@
 -- ARGV now_ms:clock, expected:num, draw_next:num
 -- RECORD visitor_id, number
 -- USES room
--- REPLY unknown | overtaken | drawn
+-- REPLY unknown|overtaken|drawn
 if not read_room() then return { 'unknown' } end
-if m.draw_next ~= expected then return { 'overtaken' } end
+if progress.draw_next ~= expected then return { 'overtaken' } end
 for visitor_id, number in records() do
   if redis.call('ZREM', prequeue, visitor_id) == 1 then redis.call('ZADD', waiting, number, visitor_id) end
 end
-m.draw_next = draw_next
+progress.draw_next = draw_next
 save_meter()
 return { 'drawn' }

@@ -3,12 +3,12 @@
 -- KEYS early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, number:num, ended_channel
 -- USES early_ends, room, turns
--- REPLY unknown | restoring | done|absent
+-- REPLY unknown|restoring|done|absent
 if not read_room() then return { 'unknown' } end
-if c.restoring == 1 then return { 'restoring' } end -- it may be loaded after this
+if config.restoring == 1 then return { 'restoring' } end -- it may be loaded after this
 local word, its_number = find_turn(visitor_id)
 if word ~= 'active' or its_number ~= number then
-  if m.changed then save_meter() end
+  if progress.changed then save_meter() end
   return { 'absent' }
 end
 note_early_end(visitor_id)

@@ -3,8 +3,8 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, stock, renewed
 -- ARGV now_ms:clock, epoch:num, window_ms:num
 -- USES freezing, room
--- REPLY superseded | restored
-if not read_room() or c.epoch ~= epoch or c.restoring ~= 1 then return { 'superseded' } end
+-- REPLY superseded|restored
+if not read_room() or config.epoch ~= epoch or config.restoring ~= 1 then return { 'superseded' } end
 redis.call('HSET', conf, 'restoring', 0, 'restore_until_ms', now_ms + window_ms)
 thaw(true)
 return { 'restored' }

@@ -5,7 +5,7 @@
 -- KEYS outcomes_before, samples, tickets, early_ends, carried, networks, renewed, turnover, advances, origin
 -- KEYS origin_asked, tries
 -- ARGV generation, channel
--- REPLY forgotten | kept
+-- REPLY forgotten|kept
 local found = redis.call('HMGET', conf, 'generation', 'epoch')
 if found[2] and (found[1] or '') ~= generation then return { 'kept' } end
 redis.call('UNLINK',

@@ -7,21 +7,22 @@
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES answer, at_once, bucket, network_limit, networks, outflow, place_back, room, room_now, throttle, turns
 -- USES wanted
--- NEEDS BATCH
--- REPLY unknown | head, then for each record:
--- REPLY prequeue|waiting|called|active number ahead deadline_ms new quantity
--- REPLY (the same width) limited retry_after_ms | removed|not_open|closed|sold_out|numbers_exhausted
--- REPLY (the same width) unchecked|undrawn|no_draw|restoring|too_many
+-- NEEDS BATCH, HEAD
+-- REPLY unknown | (head)
+-- EACH (word number ahead deadline_ms new quantity)
+-- EACH prequeue|waiting|called|active | limited | removed|not_open|closed|sold_out|numbers_exhausted
+-- EACH unchecked|undrawn|no_draw|restoring|too_many
+-- The number of limited is when to ask again, in ms.
 if not read_room() then return { 'unknown' } end
 settle_bucket()
-local reply, at, admitted_before = head({}), HEAD, m.admitted
+local reply, at, admitted_before = head({}), HEAD, progress.admitted
 local removals = redis.call('SCARD', removed)
 if away == 0 then open_at_once() end
 -- Nobody stands in a pre-queue, and everybody may join: then adding a visitor tells whether they were there
 -- already.
-local straight = n.prequeue == 0 and (state == 'open' or state == 'paused')
+local straight = sizes.prequeue == 0 and (state == 'open' or state == 'paused')
 local refusal = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state]
-local lottery = c.method == 'lottery'
+local lottery = config.method == 'lottery'
 
 local function new_place(visitor_id, address, draw, quantity)
   if refusal then return refusal end
@@ -29,33 +30,33 @@ local function new_place(visitor_id, address, draw, quantity)
   if state == 'prequeue' and lottery and draw == '' then return 'no_draw' end
   if state == 'prequeue' and lottery then
     redis.call('ZADD', prequeue, draw, visitor_id)
-    n.prequeue, m.joined = n.prequeue + 1, m.joined + 1
+    sizes.prequeue, progress.joined = sizes.prequeue + 1, progress.joined + 1
     return 'prequeue', 0, -1, 0, 1
   end
-  if m.last_number >= m.numbers_reserved then return 'numbers_exhausted' end
+  if progress.last_number >= progress.numbers_reserved then return 'numbers_exhausted' end
   local at_once = may_be_called(quantity) and not network_is_full(network_of(visitor_id))
-  local number, line = m.last_number + 1, state == 'prequeue' and prequeue or waiting
+  local number, line = progress.last_number + 1, state == 'prequeue' and prequeue or waiting
   if not at_once and redis.call('ZADD', line, 'NX', number, visitor_id) == 0 then
     return find_in_line(visitor_id)
   end
-  m.last_number, m.joined = number, m.joined + 1
+  progress.last_number, progress.joined = number, progress.joined + 1
   if state == 'prequeue' then
-    n.prequeue = n.prequeue + 1
+    sizes.prequeue = sizes.prequeue + 1
     return 'prequeue', number, -1, 0, 1
   elseif at_once then
     take_call(number)
     want(visitor_id, quantity)
     return 'called', number, -1, call_in(visitor_id, number), 1
   end
-  n.waiting = n.waiting + 1
-  return 'waiting', number, n.waiting + n.prequeue - 1, 0, 1
+  sizes.waiting = sizes.waiting + 1
+  return 'waiting', number, sizes.waiting + sizes.prequeue - 1, 0, 1
 end
 
 local function place_of(visitor_id, address, draw, known_number, known_epoch, known_quantity, quantity)
   local wait_ms = address ~= '' and over_limit(throttle, address, rate, burst)
   if wait_ms then return 'limited', wait_ms end
   if removals > 0 and redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed' end
-  if quantity > 1 and quantity > c.max_tickets then return 'too_many' end
+  if quantity > 1 and quantity > config.max_tickets then return 'too_many' end
   local word, number, ahead, deadline_ms, new = find_turn(visitor_id)
   if not word and (known_number ~= -1 or not straight) then
     word, number, ahead, deadline_ms = find_in_line(visitor_id)
@@ -75,6 +76,6 @@ for visitor_id, address, draw, known_number, known_epoch, known_quantity, quanti
     place_of(visitor_id, address, draw, known_number, known_epoch, known_quantity, quantity))
 end
 forget_allowances(throttle, BATCH)
-count_outflow(m.admitted - admitted_before)
+count_outflow(progress.admitted - admitted_before)
 save_meter()
 return head(reply)

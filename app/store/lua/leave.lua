@@ -7,5 +7,5 @@
 if not read_room() then return { 'unknown' } end
 local word, number = take_out(visitor_id)
 if word == 'waiting' or word == 'prequeue' then finish(visitor_id, 'left', number) end
-if m.changed then save_meter() end
+if progress.changed then save_meter() end
 return { (ending_of(visitor_id)) or 'absent' }

@@ -3,7 +3,7 @@
 -- KEYS conf, ended, endings
 -- ARGV now_ms:clock
 -- RECORD visitor_id, word, number:num
--- REPLY unknown | loaded
+-- REPLY unknown|loaded
 if redis.call('EXISTS', conf) == 0 then return { 'unknown' } end
 for visitor_id, word, number in records() do
   if number >= tonumber(string.match(redis.call('HGET', endings, visitor_id) or '', '%d+$') or 0) then

@@ -6,7 +6,8 @@
 -- RECORD reservation_id, entry, outcome
 -- USES seats, stock
 -- NEEDS OUTCOMES_KEPT_S
--- REPLY superseded | loaded COUNT: only the restore that began last, and only while it lasts
+-- REPLY superseded | loaded (count)
+-- Loaded: only by the restore that began last, and only while it lasts.
 local room = redis.call('HMGET', conf, 'epoch', 'restoring')
 if room[1] ~= epoch or room[2] ~= '1' then return {'superseded'} end
 local loaded = 0

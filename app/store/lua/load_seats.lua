@@ -4,7 +4,7 @@
 -- ARGV ticket_type_id
 -- RECORD name, first, states
 -- USES run_codes
--- REPLY unknown | loaded ROWS
+-- REPLY unknown | loaded (rows)
 if redis.call('EXISTS', conf) == 0 then return {'unknown'} end
 if redis.call('HEXISTS', seats, 'runs:' .. ticket_type_id) == 1 then return {'loaded', 0} end
 local codes = {}

@@ -6,7 +6,7 @@
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num, began_ms:num
 -- USES networks, wanted
 -- NEEDS EARLY_ENDS_KEPT_MS, LEFT_ALONE_MS
--- REPLY superseded | loaded
+-- REPLY superseded|loaded
 local room = redis.call('HMGET', conf, 'epoch', 'restoring', 'session_ttl_ms')
 if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
 local ttl_ms = tonumber(room[3] or 0)

@@ -2,7 +2,7 @@
 -- Where there are seats (`seated` is 1) they are loaded before, so that none is ever sold by the count.
 -- KEYS conf, stock
 -- RECORD ticket_type_id, total:num, price, seated, window
--- REPLY unknown | loaded FREE
+-- REPLY unknown | loaded (free)
 if redis.call('EXISTS', conf) == 0 then return {'unknown'} end
 local windows = {}
 for ticket_type_id, total, price, seated, window in records() do

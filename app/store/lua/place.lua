@@ -5,21 +5,22 @@
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES answer, room, room_now, standing, throttle, wanted
--- NEEDS BATCH
--- REPLY unknown | head, then for each record:
--- REPLY prequeue|waiting|called|active number ahead deadline_ms new(0) quantity
--- REPLY (the same width) done|expired|no_show|left|removed number | limited retry_after_ms
--- REPLY (the same width) unchecked|undrawn|no_draw|absent|too_many|restoring
+-- NEEDS BATCH, HEAD
+-- REPLY unknown | (head)
+-- EACH (word number ahead deadline_ms new quantity)
+-- EACH prequeue|waiting|called|active | done|expired|no_show|left|removed | limited
+-- EACH unchecked|undrawn|no_draw|absent|too_many|restoring
+-- The number of limited is when to ask again, in ms.
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
 for visitor_id, draw, known_number, known_epoch, known_quantity, quantity in records() do
   local word, number, ahead, deadline_ms =
     standing(visitor_id, draw, known_number, known_epoch, known_quantity)
   if quantity > 0 and (word == 'waiting' or word == 'prequeue') then
-    if quantity > math.max(1, c.max_tickets) then word = 'too_many' else want(visitor_id, quantity) end
+    if quantity > math.max(1, config.max_tickets) then word = 'too_many' else want(visitor_id, quantity) end
   end
   at = answer(reply, at, visitor_id, word, number, ahead, deadline_ms)
 end
 forget_allowances(polls, BATCH)
-if m.changed then save_meter() end
+if progress.changed then save_meter() end
 return head(reply)

@@ -2,10 +2,10 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV epoch:num, draw_last:num, numbers:num
 -- USES room
--- REPLY unknown | superseded | raised
+-- REPLY unknown|superseded|raised
 -- Superseded: the room was restored meanwhile, or has kept numbers for a draw.
 if not read_room() then return { 'unknown' } end
-if c.epoch ~= epoch or m.draw_last ~= draw_last then return { 'superseded' } end
-m.numbers_reserved = math.max(m.numbers_reserved, numbers)
+if config.epoch ~= epoch or progress.draw_last ~= draw_last then return { 'superseded' } end
+progress.numbers_reserved = math.max(progress.numbers_reserved, numbers)
 save_meter()
 return { 'raised' }

@@ -6,8 +6,8 @@
 -- RECORD name, entry
 -- A record with an entry is a reservation that lives; one without is a seat that was found to differ.
 -- USES seats, sums
--- REPLY unknown | restoring | recounted HOLDS
--- REPLY too_many HOLDS: nothing was done, it would stop Redis for too long
+-- REPLY unknown|restoring | recounted (holds) | too_many (holds)
+-- Too many: nothing was done, it would stop Redis for too long.
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end

@@ -2,7 +2,7 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, tickets
 -- ARGV now_ms:clock, ticket_id, visitor_id, number:num, ttl_ms:num
 -- USES room
--- REPLY unknown | used|ended | active deadline_ms
+-- REPLY unknown|used|ended | active (deadline_ms)
 if not read_room() then return { 'unknown' } end
 redis.call('ZREMRANGEBYSCORE', tickets, '-inf', now_ms)
 local new = redis.call('ZADD', tickets, 'NX', now_ms + ttl_ms, ticket_id) == 1

@@ -4,7 +4,7 @@
 -- ARGV channel
 -- RECORD reservation_id
 -- USES seats, stock
--- REPLY unknown | restoring | released COUNT
+-- REPLY unknown|restoring | released (count)
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end

@@ -3,7 +3,7 @@
 -- KEYS early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, ended_channel
 -- USES room, taking_out
--- REPLY unknown | removed
+-- REPLY unknown|removed
 if not read_room() then return { 'unknown' } end
 take_out(visitor_id)
 redis.call('SADD', removed, visitor_id)

@@ -5,16 +5,18 @@
 -- RECORD visitor_id, number:num, limit_ms:num
 -- USES room
 -- NEEDS LEFT_ALONE_MS
--- REPLY unknown | restoring | renewed, then for each record its end in ms, 0: the session is over
+-- REPLY unknown|restoring|renewed
+-- EACH (end_ms)
+-- Its end is 0: the session is over.
 if not read_room() then return { 'unknown' } end
-if c.restoring == 1 then return { 'restoring' } end -- a session that is not loaded yet is not over
+if config.restoring == 1 then return { 'restoring' } end -- a session that is not loaded yet is not over
 local reply = { 'renewed' }
 for visitor_id, number, limit_ms in records() do
   local ends_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
   if tonumber(redis.call('HGET', turns, visitor_id) or 0) ~= number or ends_ms <= now_ms then
     ends_ms = 0
   else
-    local later_ms = now_ms + c.session_ttl_ms
+    local later_ms = now_ms + config.session_ttl_ms
     if limit_ms > 0 then later_ms = math.min(later_ms, limit_ms) end
     later_ms = math.floor(later_ms / 1000) * 1000
     if later_ms > ends_ms then
@@ -26,6 +28,6 @@ for visitor_id, number, limit_ms in records() do
   reply[#reply + 1] = ends_ms
 end
 if redis.call('EXISTS', renewed) == 1 then
-  redis.call('PEXPIRE', renewed, c.session_ttl_ms + LEFT_ALONE_MS)
+  redis.call('PEXPIRE', renewed, config.session_ttl_ms + LEFT_ALONE_MS)
 end
 return reply

@@ -6,7 +6,7 @@
 -- ARGV now_ms:clock, epoch:num, last_number:num, numbers_reserved:num, serving_position:num, settled:num
 -- ARGV draw_first:num, draw_next:num, draw_last:num, counted
 -- RECORD field, value
--- REPLY superseded | restoring
+-- REPLY superseded|restoring
 local was = redis.call('HMGET', conf, 'epoch', 'opened_at_ms', 'state', 'closed_at_ms')
 if tonumber(was[1] or 0) >= epoch then return { 'superseded' } end
 local serving = math.max(serving_position, tonumber(redis.call('HGET', meter, 'serving_position') or 0))

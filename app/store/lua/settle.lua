@@ -5,7 +5,8 @@
 -- RECORD message_id, reservation_id, fingerprint, instance, outcome
 -- An empty outcome is told to nobody: the submission only leaves the stream.
 -- NEEDS OUTCOMES_KEPT_S
--- REPLY how many submissions were taken out
+-- REPLY (taken)
+-- How many submissions were taken out.
 local messages, known, told, instances = {}, {}, {}, {}
 for message_id, reservation_id, fingerprint, instance, outcome in records() do
   messages[#messages + 1] = message_id

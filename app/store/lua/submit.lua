@@ -6,12 +6,12 @@
 -- ARGV network_rate:num, network_burst:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num, network
 -- USES named_seats, outcomes, turnover, wishes
--- REPLY unknown | other_event | restoring for all; else for each a word and a detail:
--- REPLY queued | pending | known OUTCOME | reused | session_ended | backlog_full
--- REPLY unknown_type|seated_type|no_seats TYPE
--- REPLY limited visitor|network:MS
--- REPLY unknown_seat|seat_taken SEATS | not_on_sale TYPE:from|until:MS | limit_exceeded | sold_out
--- REPLY price_changed AMOUNT
+-- REPLY unknown|other_event|restoring
+-- EACH (word detail)
+-- EACH queued|pending|known|reused|session_ended|backlog_full|unknown_type|seated_type|no_seats|limited
+-- EACH unknown_seat|seat_taken|not_on_sale|limit_exceeded|sold_out|price_changed
+-- Details: of known the outcome; of ..._type and no_seats the type; of limited visitor|network:MS; of
+-- unknown_seat and seat_taken SEATS; of not_on_sale TYPE:from|until:MS; of price_changed AMOUNT.
 local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end

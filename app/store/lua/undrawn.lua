@@ -3,9 +3,12 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, limit:num
 -- USES room, room_now
--- REPLY unknown | draw_next draw_last visitor_id ...
+-- REPLY unknown | (draw_next draw_last)
+-- EACH (visitor_id)
 if not read_room() then return { 'unknown' } end
-local ready = c.opened_at_ms > 0 and restored()
-local room = math.min(limit, m.draw_last - m.draw_next + 1)
-if not ready or room <= 0 or m.numbers_reserved <= m.draw_last then return { m.draw_next, m.draw_last } end
-return { m.draw_next, m.draw_last, unpack(redis.call('ZRANGE', prequeue, 0, room - 1)) }
+local ready = config.opened_at_ms > 0 and restored()
+local room = math.min(limit, progress.draw_last - progress.draw_next + 1)
+if not ready or room <= 0 or progress.numbers_reserved <= progress.draw_last then
+  return { progress.draw_next, progress.draw_last }
+end
+return { progress.draw_next, progress.draw_last, unpack(redis.call('ZRANGE', prequeue, 0, room - 1)) }

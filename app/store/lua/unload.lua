@@ -6,13 +6,15 @@
 -- ARGV now_ms:clock, epoch:num, closed_ms:num, loaded_ms:num
 -- USES room
 -- NEEDS ENDINGS_TOLD_MS
--- REPLY unknown | kept | unloaded
+-- REPLY unknown|kept|unloaded
 if not read_room() then return { 'unknown' } end
 local function since(moment_ms, least_ms) return moment_ms > 0 and now_ms - moment_ms >= least_ms end
-local closed = c.state == 'closed' and since(c.closed_at_ms, closed_ms) and since(c.restored_at_ms, loaded_ms)
-local whole = c.epoch == epoch and c.restoring == 0 and (m.draw_first == 0 or m.draw_next > m.draw_last)
-local empty = n.called + n.active + (n.held or 0) + redis.call('XLEN', submissions) == 0
-local passed_over = redis.call('ZCOUNT', waiting, '-inf', m.serving_position)
+local closed = config.state == 'closed' and since(config.closed_at_ms, closed_ms)
+  and since(config.restored_at_ms, loaded_ms)
+local drawn = progress.draw_first == 0 or progress.draw_next > progress.draw_last
+local whole = config.epoch == epoch and config.restoring == 0 and drawn
+local empty = sizes.called + sizes.active + (sizes.held or 0) + redis.call('XLEN', submissions) == 0
+local passed_over = redis.call('ZCOUNT', waiting, '-inf', progress.serving_position)
 local told = redis.call('ZCOUNT', ended, now_ms - ENDINGS_TOLD_MS, '+inf')
 if not (closed and whole and empty and passed_over == 0 and told == 0) then return { 'kept' } end
 redis.call('UNLINK',

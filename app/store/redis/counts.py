@@ -8,7 +8,7 @@ from typing import Any
 from app.store.connections import RedisClient
 from app.store.keys import TOTALS, WEBS, WORKERS, CountKeys
 from app.store.scripts.loader import call
-from app.store.scripts.room import known
+from app.store.scripts.room import told
 
 KEYS = CountKeys()
 PROCESSES_MAX = 1_000
@@ -31,7 +31,7 @@ async def add_counts(
     limits = {"processes_max": processes_max, "ttl_ms": ttl_ms}
     records: list[str | float] = [it for pair in amounts.items() for it in pair]
     reply = await call(redis, "add_counts", keys, records, process=process, turn=turn, **limits)
-    known(reply[0], {"added", "known"})
+    told("add_counts", reply)
 
 
 async def sums(redis: RedisClient) -> dict[str, float]:

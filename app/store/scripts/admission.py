@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from app.core.clock import REDIS_TIME
 from app.core.model import Pace, RoomStatus, VisitorId
+from app.core.script_constants import HEAD
 from app.core.wait_estimate import Moment
 from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
+from app.store.scripts import replies
 from app.store.scripts.loader import call, call_each
-from app.store.scripts.room import HEAD, NotLoaded, known, loaded, pace_text, room_status
+from app.store.scripts.room import NotLoaded, loaded, pace_text, room_status, told
 
 
 class Tick(NamedTuple):
@@ -41,6 +43,28 @@ class Known(NamedTuple):
 
 
 ALL_WELL = Known()
+
+
+class TickReply(NamedTuple):
+    """What `admit` answers behind the head."""
+
+    restoring: int
+    more: int
+    undrawn: int
+    numbers_left: int
+    tell: int
+    calls: int
+    rate: int
+    claim_window_ms: int
+    admitted: int
+    no_shows: int
+    unclaimed: int
+    tokens_left: int
+    stay_ms: int
+    due_in_ms: int
+    backlog: int
+    call_in_ms: int
+    unkept: int
 
 
 class Undrawn(NamedTuple):
@@ -111,54 +135,46 @@ async def admit_each(
 def _tick(reply: list[Any]) -> Tick | NotLoaded:
     if reply[0] == "unknown":
         return NotLoaded()
-    status = room_status(reply)
-    restoring, more, undrawn_, numbers_left, tell, calls, *measured = reply[HEAD:-4]
-    due_in_ms, backlog, call_in_ms, unkept = reply[-4:]
+    return _ticked(room_status(reply), TickReply(*reply[HEAD:]))
+
+
+def _ticked(status: RoomStatus, it: TickReply) -> Tick:
     return Tick(
         status,
-        restoring == 1,
-        more == 1,
-        undrawn_ == 1,
-        numbers_left,
-        tell == 1,
-        calls,
-        _moment(status, *measured),
-        None if due_in_ms < 0 else due_in_ms,
-        backlog,
-        None if call_in_ms < 0 else call_in_ms,
-        unkept > 0,
+        it.restoring == 1,
+        it.more == 1,
+        it.undrawn == 1,
+        it.numbers_left,
+        it.tell == 1,
+        it.calls,
+        _moment(status, it),
+        None if it.due_in_ms < 0 else it.due_in_ms,
+        it.backlog,
+        None if it.call_in_ms < 0 else it.call_in_ms,
+        it.unkept > 0,
     )
 
 
-def _moment(
-    now: RoomStatus,
-    rate: int,
-    window_ms: int,
-    admitted: int,
-    no_shows: int,
-    unclaimed: int,
-    tokens: int,
-    stay_ms: int,
-) -> Moment:
+def _moment(status: RoomStatus, it: TickReply) -> Moment:
     return Moment(
-        now_ms=now.now_ms,
-        state=now.state,
-        rate_per_minute=rate,
-        claim_window_ms=window_ms,
-        waiting=now.waiting,
-        called=now.called,
-        admitted=admitted,
-        no_shows=no_shows,
-        unclaimed=unclaimed,
-        tokens_left=tokens == 1,
-        stay_ms=stay_ms,
+        now_ms=status.now_ms,
+        state=status.state,
+        rate_per_minute=it.rate,
+        claim_window_ms=it.claim_window_ms,
+        waiting=status.waiting,
+        called=status.called,
+        admitted=it.admitted,
+        no_shows=it.no_shows,
+        unclaimed=it.unclaimed,
+        tokens_left=it.tokens_left == 1,
+        stay_ms=it.stay_ms,
     )
 
 
 async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, pace: Pace) -> bool:
     """Use this pace for waits. False when another worker has changed it since `expected` was read."""
     reply = await call(redis, "show_pace", keys, expected=pace_text(expected), pace=pace_text(pace))
-    return known(reply[0], {"written", "overtaken"}) == "written"
+    return told("show_pace", reply) == "written"
 
 
 async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Undrawn:
@@ -190,7 +206,7 @@ async def draw(
             now_ms=now_ms,
         )
     )
-    return known(reply[0], {"drawn", "overtaken"}) == "drawn"
+    return told("draw", reply) == "drawn"
 
 
 async def configure(
@@ -232,4 +248,10 @@ async def raise_numbers(
     reply = loaded(
         await call(redis, "raise_numbers", keys, epoch=epoch, draw_last=draw_last, numbers=numbers)
     )
-    return known(reply[0], {"raised", "superseded"}) == "raised"
+    return told("raise_numbers", reply) == "raised"
+
+
+replies.check("admit", ("head", *TickReply._fields))
+replies.check("undrawn", Undrawn._fields[:2])
+replies.check("numbers", Numbers._fields)
+replies.check("counters", Counters._fields)

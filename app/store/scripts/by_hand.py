@@ -6,14 +6,17 @@ from typing import Literal, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
 from app.core.model import RoomStatus
+from app.core.script_constants import HEAD
 from app.store.connections import RedisClient
 from app.store.keys import DAY_MS, STATUS_CHANNEL, RoomKeys
+from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import HEAD, known, loaded, room_status
+from app.store.scripts.room import known, loaded, room_status, told
 
 KNOWN_MAX = 1_000  # ids of advances remembered in a room; beyond it all are forgotten
 Limit = Literal["", "nobody", "cap", "tickets", "skipped"]
 _LIMITS = frozenset(get_args(Limit))
+_NOT_ADVANCED = replies.words("advance")
 
 
 class NotAdvanced(Exception):
@@ -47,7 +50,7 @@ async def advance(
     limits = {"known_max": known_max, "ttl_ms": ttl_ms}
     answer = await call(redis, "advance", keys, count=count, advance_id=advance_id, now_ms=now_ms, **limits)
     reply = loaded(answer)
-    if reply[0] in ("restoring", "away", "not_open"):
+    if reply[0] in _NOT_ADVANCED:
         raise NotAdvanced(*reply)
     called, limit = reply[HEAD:]
     return Advanced(room_status(reply), called, cast(Limit, known(limit, _LIMITS)))
@@ -57,4 +60,7 @@ async def forget_room(redis: RedisClient, keys: RoomKeys, *, generation: str) ->
     """Take a room that is gone out of Redis; False when there is another one of its name by now."""
     channel = STATUS_CHANNEL + keys.room_id
     reply = await call(redis, "forget_room", keys, generation=generation, channel=channel)
-    return known(reply[0], {"forgotten", "kept"}) == "forgotten"
+    return told("forget_room", reply) == "forgotten"
+
+
+replies.check("advance", ("head", *Advanced._fields[1:]))

@@ -9,10 +9,9 @@ from app.core.handover import CARRY_TTL_S
 from app.core.model import VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
+from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import NO_DRAW, known, loaded
-
-_CARRIED = frozenset("carried again used absent inside removed has_place restoring".split())
+from app.store.scripts.room import NO_DRAW, loaded, told
 
 
 class Carried(NamedTuple):
@@ -48,5 +47,8 @@ async def carry(
         ttl_ms=ttl_ms,
         now_ms=now_ms,
     )
-    word, number, given_up = loaded(answer)
-    return Carried(known(word, _CARRIED), number, given_up)
+    _, number, given_up = loaded(answer)
+    return Carried(told("carry", answer), number, given_up)
+
+
+replies.check("carry", Carried._fields)

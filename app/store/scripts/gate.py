@@ -11,12 +11,16 @@ import msgspec
 from app.core.clock import REDIS_TIME
 from app.core.handover import TICKET_TTL_S
 from app.core.model import Place, RoomId, VisitorId
+from app.core.script_constants import HEAD
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts.loader import call
-from app.store.scripts.room import HEAD, WIDTH, Answers, JoinRecord, answers, known, loaded
+from app.store.scripts.room import RECORD, WIDTH, Answers, JoinRecord, answers, loaded, told
 
-NEW, JOINED = 4, 2  # where a record says that it is new, and how that it is so without a turn
+NEW, JOINED = (
+    RECORD.index("new"),
+    2,
+)  # where a record says that it is new, and how that it is so without a turn
 
 
 class BeingRestored(Exception):
@@ -88,7 +92,7 @@ async def end_session(
         ended_channel=channel,
         now_ms=now_ms,
     )
-    return known(_restored(answer)[0], {"done", "absent"}) == "done"
+    return told("end_session", _restored(answer)) == "done"
 
 
 async def early_ends(redis: RedisClient, room_id: RoomId) -> list[EarlyEnd]:
@@ -134,7 +138,7 @@ async def redeem(
             now_ms=now_ms,
         )
     )
-    return int(reply[1]) if known(reply[0], {"active", "used", "ended"}) == "active" else 0
+    return int(reply[1]) if told("redeem", reply) == "active" else 0
 
 
 def _restored(reply: list[Any]) -> list[Any]:

@@ -6,7 +6,7 @@
     -- RECORD visitor_id, quantity:num           batch scripts: `for visitor_id, quantity in records() do`
     -- USES turns, throttle                      files of lua/include whose functions it calls
     -- NEEDS TOKEN                               numbers of `core/script_constants.py`
-    -- REPLY called|not_called queue_number      documentation of the flat reply
+    -- REPLY unknown | (head), EACH (word number)  the flat reply, see `replies`
 
 A file of lua/include says what it works with and what it is for; so it can be put before whatever uses it:
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parents[1] / "lua"
 ROOMS_AT_ONCE = 200
 KEY_CLASSES = (RoomKeys, NoticeKeys, BusyKeys, CountKeys)
-_LINE = re.compile(r"^-- (KEYS|ARGV|RECORD|USES|NEEDS|GIVES|REPLY)\s+(.*)$")
+_LINE = re.compile(r"^-- (KEYS|ARGV|RECORD|USES|NEEDS|GIVES|REPLY|EACH)\s+(.*)$")
 _AT = re.compile(r"user_script:(\d+)")
 
 
@@ -97,13 +97,16 @@ def _value(expression: str, kind: str) -> str:
     return f"tonumber({expression})" if kind else expression
 
 
-def _header(source: str) -> dict[str, str]:
+def header_of(source: str) -> dict[str, str]:
+    """What the lines of a header say, by their first words."""
     header: dict[str, str] = {}
     for line in source.splitlines():
         if not line.startswith("--"):
             break
         if found := _LINE.match(line):
-            header[found[1]] = f"{header[found[1]]}, {found[2]}" if found[1] in header else found[2]
+            name, said = found[1], found[2]
+            joint = " | " if name in ("REPLY", "EACH") else ", "
+            header[name] = f"{header[name]}{joint}{said}" if name in header else said
     return header
 
 
@@ -114,7 +117,7 @@ def _includes(folder: Path) -> tuple[dict[str, Include], dict[str, str]]:
     givers: dict[str, str] = {}
     for path in sorted((folder / "include").glob("*.lua")):
         text = path.read_text()
-        header = _header(text)
+        header = header_of(text)
         it = Include(path.stem, _plain(header.get("NEEDS", "")), _plain(header.get("GIVES", "")), text)
         found[it.name] = it
         for name in it.gives:
@@ -180,7 +183,7 @@ def _preamble(header: Mapping[str, str]) -> list[str]:
 def script(name: str) -> Script:
     """The script `lua/NAME.lua`. Raises HeaderError when its header names something that does not exist."""
     source = (SCRIPTS / f"{name}.lua").read_text()
-    header = _header(source)
+    header = header_of(source)
     keys, scalars = _plain(header.get("KEYS", "")), _plain(header.get("ARGV", ""))
     for key in keys:
         if not any(isinstance(getattr(keys_of, key, None), property) for keys_of in KEY_CLASSES):

@@ -10,7 +10,7 @@ from app.core.clock import REDIS_TIME
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts.loader import call
-from app.store.scripts.room import known, loaded
+from app.store.scripts.room import loaded, told
 
 
 class SessionRecord(NamedTuple):
@@ -56,7 +56,7 @@ async def restore(
     """Begin to load a room; False when a later restore began already."""
     fields = chain.from_iterable(records.items())
     reply = await call(redis, "restore", keys, fields, **point._asdict(), now_ms=now_ms)
-    return _going_on(reply, "restoring")
+    return _goes_on("restore", reply)
 
 
 async def load_sessions(
@@ -69,7 +69,7 @@ async def load_sessions(
 ) -> bool:
     """Load claimed turns; False when a later restore began."""
     reply = await call(redis, "load_sessions", keys, chain.from_iterable(records), epoch=epoch, now_ms=now_ms)
-    return _going_on(reply, "loaded")
+    return _goes_on("load_sessions", reply)
 
 
 async def load_endings(
@@ -77,12 +77,12 @@ async def load_endings(
 ) -> None:
     """Load how the places of returning visitors ended."""
     reply = loaded(await call(redis, "load_endings", keys, chain.from_iterable(records), now_ms=now_ms))
-    known(reply[0], {"loaded"})
+    told("load_endings", reply)
 
 
 async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str]) -> None:
     """Load removed visitors."""
-    known((await call(redis, "load_removed", keys, records))[0], {"loaded"})
+    told("load_removed", await call(redis, "load_removed", keys, records))
 
 
 async def finish_restore(
@@ -90,7 +90,7 @@ async def finish_restore(
 ) -> bool:
     """Finish the restore; admission resumes after `window_ms`. False when a later restore began."""
     reply = await call(redis, "finish_restore", keys, epoch=epoch, window_ms=window_ms, now_ms=now_ms)
-    return _going_on(reply, "restored")
+    return _goes_on("finish_restore", reply)
 
 
 async def unload(
@@ -105,8 +105,8 @@ async def unload(
     """Remove the room from Redis if it has been closed and loaded that long and nothing is lost by it."""
     times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
     reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
-    return known(reply[0], {"unloaded", "kept"}) == "unloaded"
+    return told("unload", reply) == "unloaded"
 
 
-def _going_on(reply: list[str], word: str) -> bool:
-    return known(reply[0], {word, "superseded"}) == word
+def _goes_on(name: str, reply: list[str]) -> bool:
+    return told(name, reply) != "superseded"

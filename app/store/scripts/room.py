@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
 from app.core.model import Blocked, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
+from app.core.script_constants import HEAD
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
+from app.store.scripts import replies
 from app.store.scripts.loader import call, call_each
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
@@ -22,14 +24,11 @@ CHECKED, CARRIED = -1, -2
 NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that needs one answers no_draw
 
 _STATES = frozenset(get_args(PlaceState))
-_REFUSALS = frozenset(
-    "limited not_open closed sold_out numbers_exhausted unchecked undrawn no_draw absent restoring "
-    "too_many away crowd".split()
-)
-_ENDINGS = frozenset("left done expired no_show absent".split())
+_ANSWERING = ("join", "place", "claim", "enter")
+_REFUSALS = replies.words(*_ANSWERING, part="EACH") - _STATES
 _BLOCKED = frozenset(get_args(Blocked))
-HEAD = 16  # values of `include/room.lua`'s head
-WIDTH = 6  # values a record
+RECORD = replies.answers("join", "EACH").values[""]
+WIDTH = len(RECORD)
 
 
 class NotLoaded(Exception):
@@ -80,6 +79,11 @@ def known(word: str, words: Collection[str]) -> str:
     return word
 
 
+def told(name: str, reply: Sequence[Any]) -> str:
+    """The word that this script has answered."""
+    return known(reply[0], replies.answers(name).words)
+
+
 def loaded(reply: list[Any]) -> list[Any]:
     """The reply. Raises NotLoaded when it says that the room is not loaded."""
     if reply[0] == "unknown":
@@ -89,37 +93,40 @@ def loaded(reply: list[Any]) -> list[Any]:
 
 def room_status(reply: Sequence[Any]) -> RoomStatus:
     """The head of a reply."""
-    (
-        now_ms,
-        version,
-        epoch,
-        state,
-        serving,
-        last,
-        waiting,
-        called,
-        active,
-        outflow,
-        free,
-        opened,
-        held,
-        pace,
-        blocked,
-        generation,
-    ) = reply[:HEAD]
+    return _head(*reply[:HEAD])
+
+
+def _head(
+    now_ms: int,
+    version: int,
+    epoch: int,
+    state: Any,
+    serving_position: int,
+    last_number: int,
+    waiting: int,
+    called: int,
+    active: int,
+    outflow: int,
+    free: int,
+    opened_at_ms: int,
+    held: int,
+    pace: str,
+    blocked: str,
+    generation: str,
+) -> RoomStatus:
     return RoomStatus(
         now_ms=now_ms,
         version=version,
         epoch=epoch,
         state=state,
-        serving_position=serving,
-        last_number=last,
+        serving_position=serving_position,
+        last_number=last_number,
         waiting=waiting,
         called=called,
         active=active,
         outflow_per_minute=outflow,
         available=None if free < 0 else free,
-        opened_at_ms=opened,
+        opened_at_ms=opened_at_ms,
         held=None if held < 0 else held,
         pace=read_pace(pace) if pace else None,
         blocked=cast(Blocked, known(blocked, _BLOCKED)),
@@ -241,7 +248,7 @@ async def leave(
     channel = ENDED_CHANNEL + keys.room_id
     answer = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
     reply = loaded(answer)
-    return known(reply[0], _ENDINGS)
+    return told("leave", reply)
 
 
 async def remove(
@@ -250,7 +257,7 @@ async def remove(
     """Remove visitors from the room for good."""
     channel = ENDED_CHANNEL + keys.room_id
     answer = await call(redis, "remove", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
-    known(loaded(answer)[0], {"removed"})
+    told("remove", loaded(answer))
 
 
 async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME) -> RoomStatus:
@@ -266,3 +273,8 @@ async def statuses(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[RoomSt
 
 def _is_nothing(reply: Any) -> bool:
     return isinstance(reply, Exception) or reply[0] == "unknown"
+
+
+replies.check("status", replies.parameters(_head))
+for _script in _ANSWERING:
+    replies.check(_script, replies.parameters(_answer)[1:], part="EACH")

@@ -11,20 +11,18 @@ from app.core.model import TicketType
 from app.core.seating import SeatRow
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, ENDED_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL, RoomKeys
+from app.store.scripts import replies
 from app.store.scripts.loader import call
+from app.store.scripts.room import known
 
 GROUP = "processors"  # the consumer group of every room's stream
 
-SUBMIT_WORDS = frozenset(
-    "unknown other_event restoring queued pending known reused session_ended unknown_type seated_type "
-    "no_seats unknown_seat not_on_sale seat_taken backlog_full limit_exceeded price_changed "
-    "sold_out limited".split()
-)
-CHANGE_WORDS = frozenset(("allowed", "limited"))
-ALLOCATE_WORDS = frozenset(
-    "held known settled not_on_sale sold_out seat_taken limit_exceeded forgotten".split()
-)
-ROOM_WORDS = frozenset("unknown other_event restoring superseded".split())  # said once, for the whole batch
+ROOM_WORDS = replies.words("submit", "allocate", "clear_stock") - {
+    "cleared"
+}  # said once, for the whole batch
+SUBMIT_WORDS = replies.words("submit", part="EACH") | ROOM_WORDS
+CHANGE_WORDS = replies.words("count_changes", part="EACH")
+ALLOCATE_WORDS = replies.words("allocate", part="EACH")
 
 
 ANY_AMOUNT = -1
@@ -148,9 +146,9 @@ async def submit(
         **limits._asdict(),
     )
     if len(reply) == 1:
-        reply = [_known(reply[0], ROOM_WORDS), ""] * len(submissions)
+        reply = [known(reply[0], ROOM_WORDS), ""] * len(submissions)
     return [
-        Submitted(_known(word, SUBMIT_WORDS), detail)
+        Submitted(known(word, SUBMIT_WORDS), detail)
         for word, detail in zip(reply[::2], reply[1::2], strict=True)
     ]
 
@@ -168,7 +166,7 @@ async def count_changes(
         redis, "count_changes", keys, chain.from_iterable(changes), now_ms=now_ms, **limits._asdict()
     )
     return [
-        Submitted(_known(word, CHANGE_WORDS), detail)
+        Submitted(known(word, CHANGE_WORDS), detail)
         for word, detail in zip(reply[::2], reply[1::2], strict=True)
     ]
 
@@ -179,7 +177,7 @@ async def allocate(
     """Decide a batch. Raises RoomNotReady, in which case nothing was decided."""
     reply = _ready(await call(redis, "allocate", keys, chain.from_iterable(requests), now_ms=now_ms))
     decisions = [
-        Decision(_known(word, ALLOCATE_WORDS), terms)
+        Decision(known(word, ALLOCATE_WORDS), terms)
         for word, terms in zip(reply[2::2], reply[3::2], strict=True)
     ]
     return Allocation(int(reply[0]), reply[1], decisions)
@@ -278,7 +276,7 @@ def _ready(reply: Any) -> Any:
     return reply
 
 
-def _known(word: str, words: frozenset[str]) -> str:
-    if word not in words:
-        raise ValueError(f"a script answered {word!r}")
-    return word
+replies.check("submit", Submitted._fields, part="EACH")
+replies.check("count_changes", Submitted._fields, part="EACH")
+replies.check("allocate", Allocation._fields[:2])
+replies.check("allocate", Decision._fields, part="EACH")

@@ -1,12 +1,14 @@
 -- The token bucket, in integers: one admission is TOKEN units, one ms adds `rate` (a minute) units. So no
 -- remainder is lost and none is rounded up.
--- NEEDS c, m, MINUTE_MS, now_ms, TOKEN
+-- NEEDS config, MINUTE_MS, now_ms, progress, TOKEN
 -- GIVES capacity, settle_bucket
-local function capacity() return math.max(c.burst * TOKEN, c.rate * 1000, TOKEN) end
+local function capacity() return math.max(config.burst * TOKEN, config.rate * 1000, TOKEN) end
 -- Fills the bucket up to now. A clock a little behind adds nothing; one far behind was set back: start from
 -- there.
 local function settle_bucket()
-  local elapsed = now_ms - m.tick_ms
-  if elapsed > 0 and c.state == 'open' then m.level = math.min(capacity(), m.level + elapsed * c.rate) end
-  if elapsed > 0 or elapsed < -MINUTE_MS then m.tick_ms = now_ms end
+  local elapsed = now_ms - progress.tick_ms
+  if elapsed > 0 and config.state == 'open' then
+    progress.level = math.min(capacity(), progress.level + elapsed * config.rate)
+  end
+  if elapsed > 0 or elapsed < -MINUTE_MS then progress.tick_ms = now_ms end
 end

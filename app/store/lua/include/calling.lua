@@ -1,11 +1,11 @@
 -- Calls the first `count` in the queue who may be, in the order of their numbers, for `spare` tickets. While
 -- a draw goes on only numbers below the next one to be drawn are complete, so only they may be called.
 -- Returns how many were.
--- NEEDS called, endings, first_of_line, m, n, now_ms, TOKEN, turns, waiting, window_after
+-- NEEDS called, endings, first_of_line, now_ms, progress, sizes, TOKEN, turns, waiting, window_after
 -- GIVES call_first
 local CALLED_AT_ONCE = 100 -- values of one command: a tick of 1,000 took a tenth to a quarter more with 1,000
 local function call_first(count, spare)
-  local bound = n.prequeue > 0 and string.format('(%d', m.draw_next) or '+inf'
+  local bound = sizes.prequeue > 0 and string.format('(%d', progress.draw_next) or '+inf'
   local flat, passed = first_of_line(count, spare, bound)
   if #flat == 0 then return 0 end
   for first = 1, #flat, CALLED_AT_ONCE do
@@ -22,10 +22,10 @@ local function call_first(count, spare)
   end
   local calls = #flat / 2
   if not passed then redis.call('ZREMRANGEBYRANK', waiting, 0, calls - 1) end
-  n.waiting = n.waiting - calls
-  n.called = n.called + calls
-  m.level = m.level - calls * TOKEN
-  m.admitted = m.admitted + calls
-  m.serving_position = math.max(m.serving_position, tonumber(flat[#flat]))
+  sizes.waiting = sizes.waiting - calls
+  sizes.called = sizes.called + calls
+  progress.level = progress.level - calls * TOKEN
+  progress.admitted = progress.admitted + calls
+  progress.serving_position = math.max(progress.serving_position, tonumber(flat[#flat]))
   return calls
 end

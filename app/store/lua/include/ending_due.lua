@@ -1,8 +1,9 @@
 -- Ends what has expired, at most `limit` of each kind, and forgets endings after an hour. True: more is due.
--- NEEDS active, c, called, end_call, end_session, ended, endings, ENDINGS_TOLD_MS, m, now_ms, waiting
+-- NEEDS active, called, config, end_call, end_session, ended, endings, ENDINGS_TOLD_MS, now_ms, progress
+-- NEEDS waiting
 -- GIVES end_what_is_due
 local function end_what_is_due(limit)
-  local over_ms = math.min(now_ms, m.sure_ms or now_ms, m.frozen_ms or now_ms) -- see `is_over`
+  local over_ms = math.min(now_ms, progress.sure_ms or now_ms, progress.frozen_ms or now_ms) -- see `is_over`
   local late = redis.call('ZRANGEBYSCORE', called, '-inf', over_ms, 'LIMIT', 0, limit)
   for i = 1, #late do end_call(late[i], 'no_show', 'no_shows') end
   local sessions = redis.call('ZRANGEBYSCORE', active, '-inf', now_ms, 'LIMIT', 0, limit)
@@ -10,7 +11,7 @@ local function end_what_is_due(limit)
   local told = redis.call('ZRANGEBYSCORE', ended, '-inf', now_ms - ENDINGS_TOLD_MS, 'LIMIT', 0, limit)
   if #told > 0 then
     -- Of whoever waits again it is known on: that they let a turn lapse decides how long the next one is.
-    local waits, over = c.state ~= 'closed' and redis.call('ZMSCORE', waiting, unpack(told)) or {}, {}
+    local waits, over = config.state ~= 'closed' and redis.call('ZMSCORE', waiting, unpack(told)) or {}, {}
     for i, visitor_id in ipairs(told) do
       if waits[i] then redis.call('ZADD', ended, now_ms, visitor_id) else over[#over + 1] = visitor_id end
     end

@@ -1,12 +1,13 @@
 -- While a store is unavailable nobody can claim: then nobody is called, and claim windows stand still, from
 -- the moment on that both are last known to have answered. `thawed_ms`, until when that has been counted,
 -- keeps workers that disagree from counting a moment twice.
--- NEEDS active, c, called, later, m, meter, now_ms, put_off, STOOD_LONG_MS
+-- NEEDS active, called, config, later, meter, now_ms, progress, put_off, STOOD_LONG_MS
 -- GIVES freeze, stand_still, thaw
 local function freeze(from_ms)
-  if m.frozen_ms then return end
-  m.frozen_ms = math.min(math.max(from_ms, m.thawed_ms or 0), now_ms) -- the clock may have been set back
-  redis.call('HSET', meter, 'frozen_ms', m.frozen_ms)
+  if progress.frozen_ms then return end
+  from_ms = math.max(from_ms, progress.thawed_ms or 0)
+  progress.frozen_ms = math.min(from_ms, now_ms) -- the clock may have been set back
+  redis.call('HSET', meter, 'frozen_ms', progress.frozen_ms)
 end
 local function stood_still(from_ms, until_ms, restored)
   if until_ms <= from_ms then return end
@@ -22,22 +23,22 @@ local function stood_still(from_ms, until_ms, restored)
   -- Sessions that began meanwhile may not have been kept, and whoever claimed was not told of them. A room
   -- that is restored has those of Postgres.
   if until_ms - from_ms >= STOOD_LONG_MS and not restored then
-    local begun_ms = math.floor(from_ms / 1000) * 1000 + c.session_ttl_ms
+    local begun_ms = math.floor(from_ms / 1000) * 1000 + config.session_ttl_ms
     flat = redis.call('ZRANGEBYSCORE', active, begun_ms, '+inf', 'WITHSCORES')
     for i = 1, #flat, 2 do put_off(flat[i], tonumber(flat[i + 1])) end
   end
-  m.thawed_ms = until_ms
+  progress.thawed_ms = until_ms
   redis.call('HSET', meter, 'thawed_ms', until_ms)
 end
 local function thaw(restored)
-  if not m.frozen_ms then return end
-  local from_ms = m.frozen_ms
-  m.frozen_ms = nil
+  if not progress.frozen_ms then return end
+  local from_ms = progress.frozen_ms
+  progress.frozen_ms = nil
   redis.call('HDEL', meter, 'frozen_ms')
   stood_still(from_ms, now_ms, restored)
 end
 -- An outage that is over, and that nobody may have noticed while it lasted.
 local function stand_still(from_ms, until_ms)
   thaw()
-  stood_still(math.max(from_ms, m.thawed_ms or 0), math.min(until_ms, now_ms))
+  stood_still(math.max(from_ms, progress.thawed_ms or 0), math.min(until_ms, now_ms))
 end

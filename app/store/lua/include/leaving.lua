@@ -1,5 +1,5 @@
 -- Whoever is called, or in the line, gives it up. What ended is recorded of calls, not of who waited.
--- NEEDS end_call, forget_network, forget_wanted, m, prequeue, waiting
+-- NEEDS end_call, forget_network, forget_wanted, prequeue, progress, waiting
 -- GIVES give_up_place
 local function give_up_place(visitor_id, word)
   if word == 'called' then
@@ -9,6 +9,6 @@ local function give_up_place(visitor_id, word)
     redis.call('ZREM', prequeue, visitor_id)
     forget_wanted(visitor_id, false)
     forget_network(visitor_id)
-    m.left, m.changed = m.left + 1, true
+    progress.left, progress.changed = progress.left + 1, true
   end
 end

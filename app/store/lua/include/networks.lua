@@ -1,16 +1,16 @@
 -- Which network a visitor comes from, and how many of it are called and have not claimed, field :NETWORK. An
--- id of 26 characters says it in its last four (`app/core/tokens.py`); of others `networks` knows, from their
--- join until they claim or are gone.
--- NEEDS BATCH, networks
+-- anonymous id says it in its last characters (`app/core/place_tokens.py`); of others `networks` knows, from
+-- their join until they claim or are gone.
+-- NEEDS BATCH, NETWORK_CHARS, networks, VISITOR_ID_CHARS
 -- GIVES network_of, note_network, forget_network, count_unclaimed, networks_of, write_unclaimed
 local some_networks = redis.call('EXISTS', networks) == 1
-local function says_network(visitor_id) return #visitor_id == 26 end
+local function says_network(visitor_id) return #visitor_id == VISITOR_ID_CHARS end
 local function network_of(visitor_id)
-  if says_network(visitor_id) then return string.sub(visitor_id, 23) end
+  if says_network(visitor_id) then return string.sub(visitor_id, -NETWORK_CHARS) end
   return some_networks and redis.call('HGET', networks, visitor_id) or ''
 end
 local function note_network(visitor_id, network)
-  if #visitor_id == 26 or network == '' then return end
+  if says_network(visitor_id) or network == '' then return end
   redis.call('HSET', networks, visitor_id, network)
   some_networks = true
 end
@@ -29,7 +29,7 @@ local function networks_of(visitors, unclaimed)
   local known = some_networks and redis.call('HMGET', networks, unpack(visitors)) or {}
   local from, fresh, fields = {}, {}, {}
   for i, visitor_id in ipairs(visitors) do
-    local network = says_network(visitor_id) and string.sub(visitor_id, 23) or known[i] or ''
+    local network = says_network(visitor_id) and string.sub(visitor_id, -NETWORK_CHARS) or known[i] or ''
     from[i] = network
     if network ~= '' and not unclaimed[network] then
       unclaimed[network], fresh[#fresh + 1], fields[#fields + 1] = 0, network, ':' .. network

@@ -1,40 +1,40 @@
 -- Keeps the next numbers for whoever stands in a lottery's pre-queue. None of them, and none behind them, is
 -- given out before Postgres knows which they are: so `numbers_reserved` is cut.
--- NEEDS c, capacity, conf, m, n, now_ms, prequeue, settle_bucket, state, waiting
+-- NEEDS capacity, conf, config, now_ms, prequeue, progress, settle_bucket, sizes, state, waiting
 -- GIVES keep_numbers_for_draw, enter_state
 local function keep_numbers_for_draw()
-  m.draw_first = m.last_number + 1
-  m.draw_next = m.draw_first
-  m.draw_last = m.last_number + n.prequeue
-  m.last_number = m.draw_last
-  m.numbers_reserved = math.min(m.numbers_reserved, m.draw_last)
+  progress.draw_first = progress.last_number + 1
+  progress.draw_next = progress.draw_first
+  progress.draw_last = progress.last_number + sizes.prequeue
+  progress.last_number = progress.draw_last
+  progress.numbers_reserved = math.min(progress.numbers_reserved, progress.draw_last)
 end
 -- The first opening: the bucket is full and the pre-queue becomes the queue. That of a fifo room is numbered
 -- already and turns into the queue as it is.
 local function first_opening()
-  c.opened_at_ms = now_ms
+  config.opened_at_ms = now_ms
   redis.call('HSET', conf, 'opened_at_ms', now_ms)
-  m.level = capacity()
-  m.tick_ms = now_ms
-  if c.method == 'lottery' then
+  progress.level = capacity()
+  progress.tick_ms = now_ms
+  if config.method == 'lottery' then
     keep_numbers_for_draw()
-  elseif n.prequeue > 0 and n.waiting == 0 then
+  elseif sizes.prequeue > 0 and sizes.waiting == 0 then
     redis.call('RENAME', prequeue, waiting)
-    n.waiting = n.prequeue
-    n.prequeue = 0
-  elseif n.prequeue > 0 then
+    sizes.waiting = sizes.prequeue
+    sizes.prequeue = 0
+  elseif sizes.prequeue > 0 then
     redis.call('ZUNIONSTORE', waiting, 2, waiting, prequeue)
     redis.call('DEL', prequeue)
-    n.waiting = n.waiting + n.prequeue
-    n.prequeue = 0
+    sizes.waiting = sizes.waiting + sizes.prequeue
+    sizes.prequeue = 0
   end
 end
 local function enter_state(to)
   settle_bucket()
-  if to == 'open' and c.opened_at_ms == 0 then first_opening() end
+  if to == 'open' and config.opened_at_ms == 0 then first_opening() end
   if to == 'closed' then redis.call('HSET', conf, 'closed_at_ms', now_ms) end
   redis.call('HSET', conf, 'state', to)
-  c.state = to
+  config.state = to
   state = to
-  m.changed = true
+  progress.changed = true
 end

@@ -1,5 +1,5 @@
 -- Measured admissions: sixty slots, one a second of the minute, each "second:admissions".
--- NEEDS c, now_ms, outflow
+-- NEEDS config, now_ms, outflow
 -- GIVES count_outflow, measure_outflow
 local function count_outflow(admissions)
   if admissions == 0 then return end
@@ -17,7 +17,7 @@ local function measure_outflow()
     second = tonumber(second) -- one still to come was before the clock was set back
     if second > now_s - 60 and second <= now_s then sum = sum + admissions end
   end
-  local open_s = math.min(60, math.max(10, (now_ms - c.opened_at_ms) / 1000))
-  if now_ms < c.opened_at_ms then open_s = 60 end
+  local open_s = math.min(60, math.max(10, (now_ms - config.opened_at_ms) / 1000))
+  if now_ms < config.opened_at_ms then open_s = 60 end
   return math.floor(sum * 60 / open_s)
 end

@@ -1,7 +1,8 @@
 -- Who is called next: the first in the queue for whom enough is free, and of whose network not too many are
 -- called and have not claimed. The others are passed over and keep their places; so many at most are looked
 -- at besides, that a tick stays short.
--- NEEDS anybody_wants_more, BATCH, m, meter, n, networks_of, per_network, waiting, wanted_of, write_unclaimed
+-- NEEDS anybody_wants_more, BATCH, meter, networks_of, per_network, progress, sizes, waiting, wanted_of
+-- NEEDS write_unclaimed
 -- GIVES first_of_line
 local PASSED_MAX = 100
 local unclaimed, more_of = {}, {} -- network -> how many are called; those that grow by this tick
@@ -18,7 +19,7 @@ local function choose(flat, count, spare, chosen)
       if #chosen == 2 * count or spare < 1 then return spare, last, passed end
       local network = from[i]
       last = flat[first + 2 * i - 1]
-      if tonumber(quantities[i] or 1) > math.min(spare, n.on_sale or spare)
+      if tonumber(quantities[i] or 1) > math.min(spare, sizes.on_sale or spare)
         or network ~= '' and unclaimed[network] >= most then
         passed = true
       else
@@ -31,9 +32,9 @@ local function choose(flat, count, spare, chosen)
   return spare, last, passed
 end
 local function note_looked(passed_to, looked_to, passed, more)
-  if passed and (passed_to ~= m.passed_to or looked_to ~= (m.looked_to or 0)) then
+  if passed and (passed_to ~= progress.passed_to or looked_to ~= (progress.looked_to or 0)) then
     redis.call('HSET', meter, 'passed_to', passed_to, 'looked_to', looked_to)
-  elseif m.passed_to and not passed and not more then
+  elseif progress.passed_to and not passed and not more then
     redis.call('HDEL', meter, 'passed_to', 'looked_to')
   end
 end
@@ -42,7 +43,7 @@ end
 -- tick stopped), then those behind the last one that was ever looked at (`passed_to`).
 local function first_of_line(count, spare, bound)
   local chosen, passed = {}, false
-  local most = (anybody_wants_more() or m.passed_to) and count + PASSED_MAX or count
+  local most = (anybody_wants_more() or progress.passed_to) and count + PASSED_MAX or count
   local function look(from, to)
     local flat = redis.call('ZRANGEBYSCORE', waiting, from, to, 'WITHSCORES', 'LIMIT', 0, most)
     local left, last, some_passed = choose(flat, count, spare, chosen)
@@ -53,10 +54,10 @@ local function first_of_line(count, spare, bound)
   if count == 0 then return chosen, false end
   local last, more = look('-inf', bound)
   if passed then most = count + PASSED_MAX end
-  local passed_to, looked_to = math.max(m.passed_to or 0, last or 0), 0
-  if more and not done() and m.passed_to and m.passed_to > last then
-    local from = math.max(last, m.looked_to or 0)
-    looked_to = look(string.format('(%.0f', from), string.format('%.0f', m.passed_to)) or 0
+  local passed_to, looked_to = math.max(progress.passed_to or 0, last or 0), 0
+  if more and not done() and progress.passed_to and progress.passed_to > last then
+    local from = math.max(last, progress.looked_to or 0)
+    looked_to = look(string.format('(%.0f', from), string.format('%.0f', progress.passed_to)) or 0
   end
   if more and not done() then passed_to = look(string.format('(%.0f', passed_to), bound) or passed_to end
   note_looked(passed_to, looked_to, passed, more)

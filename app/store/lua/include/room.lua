@@ -1,8 +1,8 @@
--- The room as this script finds it: c = conf, m = meter, n = how many stand where, state = as visitors see
--- it.
+-- The room as this script finds it: config = what `conf` says, progress = what `meter` does, sizes = how many
+-- stand where, and how many tickets are free; state = as visitors see it.
 -- NEEDS active, called, conf, meter, prequeue, stock, waiting
--- GIVES c, m, n, state, fields, read_room, save_meter
-local c, m, n, state
+-- GIVES config, progress, sizes, state, fields, read_room, save_meter
+local config, progress, sizes, state
 local METER = {
   'level', 'tick_ms', 'serving_position', 'last_number', 'numbers_reserved',
   'draw_first', 'draw_next', 'draw_last', 'outflow',
@@ -18,21 +18,22 @@ end
 local function read_room()
   local run_id = redis.call('HGET', conf, 'run_id')
   if not run_id or not string.find(redis.call('INFO', 'server'), run_id, 1, true) then return false end
-  c, m = fields(conf), fields(meter)
-  n = {
+  config, progress = fields(conf), fields(meter)
+  sizes = {
     prequeue = redis.call('ZCARD', prequeue), waiting = redis.call('ZCARD', waiting),
     called = redis.call('ZCARD', called), active = redis.call('ZCARD', active),
   }
-  state = c.state
-  if c.event_id ~= '' then
+  state = config.state
+  if config.event_id ~= '' then
     local counts = redis.call('HMGET', stock, 'free', 'held', 'total', 'windows')
-    n.free, n.held, n.windows = tonumber(counts[1]), tonumber(counts[2]), counts[4]
-    if state == 'open' and n.free == 0 and n.held == 0 and tonumber(counts[3]) > 0 then state = 'sold_out' end
+    sizes.free, sizes.held, sizes.windows = tonumber(counts[1]), tonumber(counts[2]), counts[4]
+    local none_left = sizes.free == 0 and sizes.held == 0 and tonumber(counts[3]) > 0
+    if state == 'open' and none_left then state = 'sold_out' end
   end
   return true
 end
 local function save_meter()
   local flat = {}
-  for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = m[METER[i]] end
+  for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = progress[METER[i]] end
   redis.call('HSET', meter, unpack(flat))
 end

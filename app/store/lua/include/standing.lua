@@ -1,5 +1,5 @@
 -- What a visitor with a token is told: as `find_place`, or how it ended, or a refusal.
--- NEEDS burst, c, ending_of, find_place, over_limit, place_back, polls, rate, removed
+-- NEEDS burst, config, ending_of, find_place, over_limit, place_back, polls, rate, removed
 -- GIVES standing
 local function standing(visitor_id, draw, number, epoch, quantity)
   local wait_ms = over_limit(polls, visitor_id, rate, burst)
@@ -10,6 +10,6 @@ local function standing(visitor_id, draw, number, epoch, quantity)
   word, its_number, ahead, deadline_ms = place_back(visitor_id, draw, number, epoch, quantity)
   if word then return word, its_number, ahead, deadline_ms end
   local ending, ended_number = ending_of(visitor_id)
-  if ending and (epoch >= c.epoch or number <= ended_number) then return ending, math.max(0, number) end
-  return (number > 0 and epoch < c.epoch) and 'no_show' or 'absent', math.max(0, number)
+  if ending and (epoch >= config.epoch or number <= ended_number) then return ending, math.max(0, number) end
+  return (number > 0 and epoch < config.epoch) and 'no_show' or 'absent', math.max(0, number)
 end

@@ -1,61 +1,62 @@
 -- A visitor's turn: how it starts, and the four ways it ends.
--- NEEDS active, c, called, close_session, count_unclaimed, count_wanted, endings, forget_network
--- NEEDS forget_wanted, is_over, later, m, meter, n, now_ms, prequeue, put_off, record_ending, TOKEN, turns
+-- NEEDS active, called, close_session, config, count_unclaimed, count_wanted, endings, forget_network
+-- NEEDS forget_wanted, is_over, later, meter, now_ms, prequeue, progress, put_off, record_ending, sizes
+-- NEEDS TOKEN, turns
 -- NEEDS waiting, wants
 -- GIVES finish, end_call, end_session, window_after, call_in, begin_session, claim_turn, find_turn
 -- GIVES find_in_line, find_place
 local function finish(visitor_id, word, number)
   record_ending(visitor_id, word, number)
-  m.changed = true
+  progress.changed = true
 end
 -- The token of a call nobody came for goes back to the bucket; not of one made before the room was restored,
 -- whose token may have been given back already.
 local function end_call(visitor_id, word, counter)
   local number = redis.call('HGET', turns, visitor_id) or 0
-  if tonumber(number) > c.restored_serving then m.level = m.level + TOKEN end
+  if tonumber(number) > config.restored_serving then progress.level = progress.level + TOKEN end
   redis.call('ZREM', called, visitor_id)
   redis.call('HDEL', turns, visitor_id)
   count_unclaimed(visitor_id, -1)
   forget_network(visitor_id)
   forget_wanted(visitor_id, false)
-  n.called, m[counter] = n.called - 1, m[counter] + 1
+  sizes.called, progress[counter] = sizes.called - 1, progress[counter] + 1
   finish(visitor_id, word, number)
 end
 local function end_session(visitor_id, word)
   close_session(visitor_id, word)
   forget_wanted(visitor_id, true)
-  n.active, m[word], m.changed = n.active - 1, m[word] + 1, true
+  sizes.active, progress[word], progress.changed = sizes.active - 1, progress[word] + 1, true
 end
 -- How long somebody called has to claim: who let their last turn lapse has half as long.
 local function window_after(ending)
   local lapsed = ending and string.sub(ending, 1, 8) == 'no_show|'
-  return lapsed and math.ceil(c.claim_window_ms / 2) or c.claim_window_ms
+  return lapsed and math.ceil(config.claim_window_ms / 2) or config.claim_window_ms
 end
 local function call_in(visitor_id, number)
   local deadline_ms = now_ms + window_after(redis.call('HGET', endings, visitor_id))
-  if n.called == 0 then -- in a room that no worker may have looked at for long
-    m.sure_ms = now_ms
+  if sizes.called == 0 then -- in a room that no worker may have looked at for long
+    progress.sure_ms = now_ms
     redis.call('HSET', meter, 'sure_ms', now_ms)
   end
   redis.call('ZADD', called, deadline_ms, visitor_id)
   redis.call('HSET', turns, visitor_id, number)
   count_unclaimed(visitor_id, 1)
-  n.called, m.changed = n.called + 1, true
+  sizes.called, progress.changed = sizes.called + 1, true
   return deadline_ms
 end
 -- Starts a session, from now on they count for as many tickets as they want. It ends on a whole second, so
 -- that the `exp` of its booking token can say it.
 local function begin_session(visitor_id)
-  local deadline_ms = math.floor(now_ms / 1000) * 1000 + c.session_ttl_ms
+  local deadline_ms = math.floor(now_ms / 1000) * 1000 + config.session_ttl_ms
   redis.call('ZADD', active, deadline_ms, visitor_id)
   forget_network(visitor_id)
   count_wanted(wants(visitor_id) - 1)
-  n.active, m.claimed, m.changed = n.active + 1, m.claimed + 1, true
+  sizes.active, progress.claimed, progress.changed = sizes.active + 1, progress.claimed + 1, true
   return deadline_ms
 end
 local function claim_turn(visitor_id)
   redis.call('ZREM', called, visitor_id)
-  n.called = n.called - 1
+  sizes.called = sizes.called - 1
   count_unclaimed(visitor_id, -1)
   return begin_session(visitor_id)
 end
@@ -65,11 +66,12 @@ local function find_turn(visitor_id)
   local number = redis.call('HGET', turns, visitor_id)
   if not number then return nil end
   local deadline_ms = tonumber(redis.call('ZSCORE', called, visitor_id))
-  if deadline_ms and m.frozen_ms then deadline_ms = later(deadline_ms, m.frozen_ms, now_ms) end
+  if deadline_ms and progress.frozen_ms then deadline_ms = later(deadline_ms, progress.frozen_ms, now_ms) end
   if deadline_ms and not is_over(deadline_ms) then return 'called', tonumber(number), -1, deadline_ms end
   if deadline_ms then end_call(visitor_id, 'no_show', 'no_shows') return nil end
   deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
-  if deadline_ms <= now_ms and m.frozen_ms and deadline_ms - c.session_ttl_ms > m.frozen_ms - 1000 then
+  local began_ms = deadline_ms - config.session_ttl_ms
+  if deadline_ms <= now_ms and progress.frozen_ms and began_ms > progress.frozen_ms - 1000 then
     deadline_ms = put_off(visitor_id, deadline_ms) -- it began while nothing could be kept
   end
   if deadline_ms > now_ms then return 'active', tonumber(number), -1, deadline_ms end
@@ -79,11 +81,11 @@ end
 local function find_in_line(visitor_id)
   local number = tonumber(redis.call('ZSCORE', waiting, visitor_id))
   if number then
-    local undrawn = number >= m.draw_next and n.prequeue or 0
+    local undrawn = number >= progress.draw_next and sizes.prequeue or 0
     return 'waiting', number, redis.call('ZRANK', waiting, visitor_id) + undrawn, 0
   end
-  local score = n.prequeue > 0 and redis.call('ZSCORE', prequeue, visitor_id)
-  if score then return 'prequeue', c.method == 'fifo' and tonumber(score) or 0, -1, 0 end
+  local score = sizes.prequeue > 0 and redis.call('ZSCORE', prequeue, visitor_id)
+  if score then return 'prequeue', config.method == 'fifo' and tonumber(score) or 0, -1, 0 end
   return nil
 end
 local function find_place(visitor_id)
