@@ -29,7 +29,7 @@ Network = Annotated[str, Meta(max_length=50)]
 
 
 class NewKey(Struct, frozen=True):
-    """A key to be made: what it is for, what it may do, and until when; null: until it is revoked. `network`:
+    """A key to create: its name, its limits, and when it expires; null: when it is revoked. `network`:
     from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of
     those of its role; null: all. `events`: which events it acts on, and their rooms; null: all."""
 
@@ -46,7 +46,7 @@ class NewKey(Struct, frozen=True):
 
 
 class MadeKey(msgspec.Struct, frozen=True):
-    """A key that has just been created. `key` is told this once; send it as `Authorization: Bearer`."""
+    """A key that has just been created. `key` is shown only here; send it as `Authorization: Bearer`."""
 
     key_id: str
     name: str

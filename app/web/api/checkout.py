@@ -32,7 +32,7 @@ from app.web.http.staff_access import ADMIN, author
 
 
 class PaymentBody(Struct, frozen=True):
-    """How to pay. The amount is ours to say."""
+    """How to pay. The amount comes from the reservation."""
 
     method: Name
     token: Name
@@ -45,7 +45,7 @@ class ConfirmBody(Struct, frozen=True):
 
 
 class PaidBody(Struct, frozen=True):
-    """Under which `reference` it was paid elsewhere, if there is one."""
+    """The payment's `reference` elsewhere, if it has one."""
 
     reference: Name | None = None
 

@@ -124,7 +124,7 @@ async def read_origin(request: Request, account: Account) -> Response:
 
 
 def origin_document(room: Room, origin: Origin, health: Health | None) -> OriginDocument:
-    """What staff and the shop are told."""
+    """What staff and the shop see."""
     return OriginDocument(
         room_id=room.room_id,
         admission_rate_per_minute=room.settings.admission_rate_per_minute,

@@ -29,7 +29,7 @@ class ResetAsked(Struct, frozen=True):
 
 
 class Reset(Struct, frozen=True):
-    """What the link carries, and the password there will be."""
+    """The link's token, and the new password."""
 
     token: Annotated[str, Meta(max_length=password_resets.TOKEN_MAX)]
     new_password: Password
@@ -44,7 +44,7 @@ class Reset(Struct, frozen=True):
     errors=(Conflict, RateLimited, StoreUnavailable),
 )
 async def ask_for_reset(request: Request, body: ResetAsked) -> Response:
-    """Have a link mailed by which to choose a new password.
+    """Request an e-mail with a link to choose a new password.
 
     The answer is the same whether or not an account has this e-mail. The link is good once, for 30 minutes;
     three a day go to an address.
@@ -62,7 +62,7 @@ async def ask_for_reset(request: Request, body: ResetAsked) -> Response:
     errors=(CredentialInvalid, RateLimited, BacklogFull, StoreUnavailable),
 )
 async def reset_password(request: Request, body: Reset) -> Response:
-    """Choose a new password by the link that was mailed. All sign-ins and access tokens end."""
+    """Choose a new password with the link from the e-mail. Ends all sign-ins and access tokens."""
     await apply_reset(request, body)
     return empty()
 

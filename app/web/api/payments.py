@@ -27,7 +27,7 @@ class PaymentSubject(msgspec.Struct, frozen=True):
 
 
 class GatewayMessage(msgspec.Struct, frozen=True):
-    """What became of a payment, says the gateway. It may say more, and of other things: ignored."""
+    """What the gateway says about a payment. Other fields and types are ignored."""
 
     type: str
     data: Any = None  # of the types in DECIDED a PaymentSubject
@@ -44,7 +44,7 @@ class GatewayMessage(msgspec.Struct, frozen=True):
     errors=(StoreUnavailable,),
 )
 async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) -> Response:
-    """Receive the gateway's message that a payment was decided; signed as in Standard Webhooks."""
+    """Receive the gateway's message that a payment was decided, signed as in Standard Webhooks."""
     if body.type not in DECIDED:
         return empty()
     try:

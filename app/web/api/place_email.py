@@ -22,7 +22,7 @@ from app.web.http.routes import Request, Response, empty, endpoint, json_respons
 
 
 class MailboxDocument(Struct, frozen=True):
-    """Where mails to me go; `asked`: a confirmation was sent there, or is about to be."""
+    """My e-mail address in this room; `asked`: a confirmation was sent there, or is about to be."""
 
     email: str
     confirmed: bool
@@ -79,7 +79,7 @@ async def read_email(request: Request, claims: PlaceClaims) -> Response:
     errors=IN_ROOM,
 )
 async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
-    """Confirm my e-mail address by the six digits that were sent there; five tries."""
+    """Confirm my e-mail address with the six digits that were sent there; five tries."""
     room_id = RoomId(request.params["room_id"])
     await request.app.status_board.current(room_id)
     await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)

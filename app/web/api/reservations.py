@@ -48,7 +48,7 @@ REPLAYED = (b"idempotent-replay", b"true")
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The reservation is on its way; ask again at its address."""
+    """The reservation is being processed; ask again at its address."""
 
     reservation_id: str
 

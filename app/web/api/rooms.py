@@ -57,7 +57,7 @@ COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to
 
 
 class JoinBody(Struct, frozen=True):
-    """What may be said on joining; all of it optional."""
+    """Optional fields of a join."""
 
     email: Email | None = None
     locale: Annotated[str, Meta(pattern=LOCALE)] | None = None

@@ -41,8 +41,8 @@ class ReservationFigures(msgspec.Struct, frozen=True):
     expired: int
 
 
-class LineFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """A line, or several together. Counters go back to the making of a room, or to the last loss of Redis."""
+class QueueFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue, or several together. Counters begin with the room, or with the last loss of Redis."""
 
     waiting: int
     called: int
@@ -58,8 +58,8 @@ class LineFigures(msgspec.Struct, frozen=True, kw_only=True):
     done: int  # sessions ended by their visitor, by staff or by a confirmed purchase
 
 
-class RoomLineFigures(LineFigures, frozen=True, kw_only=True):
-    """The line of one room."""
+class RoomQueueFigures(QueueFigures, frozen=True, kw_only=True):
+    """The queue of one room."""
 
     room_id: str
     event_id: str | None
@@ -69,14 +69,14 @@ class RoomLineFigures(LineFigures, frozen=True, kw_only=True):
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """How long those who were called had waited: seconds that 50, 90 and 99 of 100 did not exceed."""
+    """How long called visitors had waited: percentiles in seconds."""
 
     p50: int
     p90: int
     p99: int
 
 
-class RoomStats(RoomLineFigures, frozen=True, kw_only=True):
+class RoomStats(RoomQueueFigures, frozen=True, kw_only=True):
     """Counters and percentiles of one room since its opening."""
 
     wait_s: Waits | None
@@ -93,7 +93,7 @@ class RequestFigures(msgspec.Struct, frozen=True):
 
 
 class ProcessFigures(msgspec.Struct, frozen=True):
-    """The one web process that gave this answer; another one may give the next."""
+    """The web process that gave this answer; another one may give the next."""
 
     uptime_s: int
     answered: int
@@ -102,8 +102,8 @@ class ProcessFigures(msgspec.Struct, frozen=True):
 class InstallationStats(msgspec.Struct, frozen=True):
     """The whole installation. All is true for all processes together, but `this_process`."""
 
-    lines: LineFigures  # of those rooms
-    rooms: list[RoomLineFigures]  # that were busy in the last quarter of an hour; of more the latest 500
+    lines: QueueFigures  # of those rooms
+    rooms: list[RoomQueueFigures]  # that were busy in the last quarter of an hour; of more the latest 500
     reservations: ReservationFigures
     requests: RequestFigures
     workers: int  # alive in the last seconds
@@ -146,7 +146,7 @@ async def room_stats(request: Request, account: Account) -> Response:
 async def installation_stats(request: Request, account: Account) -> Response:
     """Get the figures of the whole installation."""
     stores = request.app.stores
-    rooms = [RoomLineFigures(**_line(it)) for it in await stats.rooms(request.app.queues, ROOMS_MAX)]
+    rooms = [RoomQueueFigures(**_line(it)) for it in await stats.rooms(request.app.queues, ROOMS_MAX)]
     document = InstallationStats(
         lines=_sum(rooms),
         rooms=rooms,
@@ -160,7 +160,7 @@ async def installation_stats(request: Request, account: Account) -> Response:
 
 
 def _line(it: RoomFigures) -> dict[str, Any]:
-    """The fields of `RoomLineFigures`."""
+    """The fields of `RoomQueueFigures`."""
     return {
         "room_id": it.room.room_id,
         "event_id": it.room.event_id,
@@ -176,9 +176,9 @@ def _line(it: RoomFigures) -> dict[str, Any]:
     }
 
 
-def _sum(rooms: Sequence[RoomLineFigures]) -> LineFigures:
-    names = LineFigures.__struct_fields__
-    return LineFigures(**{name: sum(getattr(it, name) for it in rooms) for name in names})
+def _sum(rooms: Sequence[RoomQueueFigures]) -> QueueFigures:
+    names = QueueFigures.__struct_fields__
+    return QueueFigures(**{name: sum(getattr(it, name) for it in rooms) for name in names})
 
 
 async def _reservations(request: Request, event_id: EventId | None) -> ReservationFigures:

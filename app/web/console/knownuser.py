@@ -19,7 +19,7 @@ from app.web.console.once import new_form, only_once
 from app.web.console.query import filters_of
 from app.web.console.staff import Staff
 from app.web.gate.addresses import queue_host
-from app.web.gate.knownuser import NewFace, PushTo
+from app.web.gate.knownuser import KnownUserChange, PushTo
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -135,7 +135,7 @@ async def push_config(request: Request, staff: Staff, form: dict[str, str]) -> R
     return redirect_to(f"/admin/rooms/{room_id}/knownuser?pushed={version}#push")
 
 
-def _read(form: dict[str, str]) -> NewFace:
+def _read(form: dict[str, str]) -> KnownUserChange:
     """The settings of the form. Raises ValidationFailed naming the field."""
     values = {name: it.strip() for name, it in form.items()}
     sent: dict[str, Any] = {
@@ -153,7 +153,7 @@ def _read(form: dict[str, str]) -> NewFace:
                 found.append(row)
         sent[kind] = found
     try:
-        return msgspec.convert(sent, NewFace)
+        return msgspec.convert(sent, KnownUserChange)
     except msgspec.ValidationError as error:
         raise validation_failed(error) from None
 

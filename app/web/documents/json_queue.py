@@ -1,4 +1,4 @@
-"""What an app is told that polls the queue in JSON, in the fields Cloudflare publishes for its waiting room.
+"""The queue for apps that poll it in JSON, in the fields Cloudflare documents for its waiting room.
 
 Apps that were written for those go on here. Nobody of ours reads it: our own documents say more.
 """
@@ -57,7 +57,7 @@ class JsonQueue(msgspec.Struct, frozen=True):
 
 
 def json_queue(room: Room, status: RoomStatus, place: Place | None, told: PlaceDocument | None) -> JsonQueue:
-    """What somebody is told whose place this is; with a session they are no longer in the waiting room."""
+    """The document for this place; with a session they are no longer in the waiting room."""
     settings, before = room.settings, status.state in BEFORE
     event = bool(settings.opens_at or settings.closes_at) and status.state != "closed"
     start = _minutes(to_ms(settings.opens_at), status.now_ms) if before else 0

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[T]
     total: int
@@ -27,7 +27,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 class TicketTypeDocument(msgspec.Struct, frozen=True):
-    """A ticket type with what is left of it."""
+    """A ticket type and its counts."""
 
     ticket_type_id: str
     name: str
@@ -112,7 +112,7 @@ class SeatMapDocument(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CachedSeatMap:
-    """A seat map as it is kept for a moment: what it says, and the same ready to send."""
+    """A seat map as it is cached for a moment: the document, and its bytes."""
 
     published: bool
     document: SeatMapDocument
@@ -122,7 +122,7 @@ class CachedSeatMap:
 
 
 class SeatsMadeDocument(msgspec.Struct, frozen=True):
-    """The sections that were made, each a ticket type, and how many seats they have in all."""
+    """The created sections, each a ticket type, and how many seats they have in all."""
 
     event_id: str
     ticket_types: list[TicketTypeDocument]

@@ -21,14 +21,14 @@ INSIDE_S = 15
 
 
 class Draw(msgspec.Struct, frozen=True):
-    """What is published of a lottery: the commitment from the creation on, the seed after the opening."""
+    """What is published of a lottery: the commitment at once, the seed after the opening."""
 
     commitment: str
     seed: str | None
 
 
 class PaceDocument(msgspec.Struct, frozen=True):
-    """What waits are told from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k
+    """What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k
     `each_s`.
 
     That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits.
@@ -40,7 +40,7 @@ class PaceDocument(msgspec.Struct, frozen=True):
 
 
 class SlowerDocument(msgspec.Struct, frozen=True):
-    """Since when a wait may be longer than one shown before, and why.
+    """Since when waits may be longer than shown before, and why.
 
     The line was paused, staff lowered the rate, or fewer people a minute are measured to go in.
     """
@@ -78,14 +78,14 @@ class StatusDocument(msgspec.Struct, frozen=True):
 
 
 class WaitRange(msgspec.Struct, frozen=True):
-    """How long it will take: even odds, and nine in ten; seconds."""
+    """The estimated wait in seconds: median and 90th percentile."""
 
     p50: int
     p90: int
 
 
 class PlaceDocument(msgspec.Struct, frozen=True):
-    """Where one visitor stands."""
+    """A visitor's place."""
 
     room_id: str
     visitor_id: str
@@ -110,7 +110,7 @@ class BookingTokenDocument(msgspec.Struct, frozen=True):
 
 
 class RoomDocument(RoomSettings, frozen=True, kw_only=True):
-    """A room as staff see it: its settings and what became of it."""
+    """A room as staff see it: its settings and state."""
 
     room_id: str
     event_id: str | None
@@ -159,7 +159,7 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
 
 
 def pace_document(pace: Pace | None) -> PaceDocument | None:
-    """What waits are told from."""
+    """What waits are estimated from."""
     return None if pace is None else PaceDocument(pace.first_s, pace.base_s, pace.each_s)
 
 

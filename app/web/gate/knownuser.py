@@ -24,8 +24,8 @@ PUBLIC_TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
 
 
-class NewFace(ConnectorSettings, frozen=True, kw_only=True):
-    """How a room speaks to a shop. Without a `secret_key` it keeps the one it has, or gets the customer's."""
+class KnownUserChange(ConnectorSettings, frozen=True, kw_only=True):
+    """How a room serves a shop's connector. Without a `secret_key` it keeps its own or the customer's."""
 
     secret_key: Annotated[str, Meta(pattern=SHARED_SECRET)] = ""
 
@@ -36,8 +36,8 @@ class PushTo(Struct, frozen=True):
     url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
 
 
-class MadeFace(ConnectorSettings, frozen=True, kw_only=True):
-    """As it is now, and what the shop is given, told where the key is new: `api_key` reads the configuration.
+class KnownUserSecrets(ConnectorSettings, frozen=True, kw_only=True):
+    """The settings, and the shop's keys if they are new: `api_key` reads the configuration.
     Null: the shop has them."""
 
     version: int
@@ -45,14 +45,14 @@ class MadeFace(ConnectorSettings, frozen=True, kw_only=True):
     api_key: str | None
 
 
-class FaceDocument(ConnectorSettings, frozen=True, kw_only=True):
-    """As it is now; no secrets."""
+class KnownUserDocument(ConnectorSettings, frozen=True, kw_only=True):
+    """The settings, without secrets."""
 
     version: int
 
 
 class Pushed(msgspec.Struct, frozen=True):
-    """The version that the shop took."""
+    """The version that the shop accepted."""
 
     version: int
 
@@ -63,11 +63,11 @@ class Pushed(msgspec.Struct, frozen=True):
     tag=TAG,
     auth=OPERATOR,
     scope="rooms:write",
-    body=NewFace,
-    answers={200: MadeFace},
+    body=KnownUserChange,
+    answers={200: KnownUserSecrets},
     errors=(RoomNotFound, *AWAY),
 )
-async def set_knownuser(request: Request, account: Account, body: NewFace) -> Response:
+async def set_knownuser(request: Request, account: Account, body: KnownUserChange) -> Response:
     """Let a room serve a shop's KnownUser v3 connector.
 
     The shop gets `customer_id` and `secret_key`, and our address as the queue's domain. Visitors are then
@@ -82,7 +82,7 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
         request.app.connectors, _room_of(request), settings, body.secret_key, by=by
     )
     told = (made.secret, config_key(made.secret)) if is_new else (None, None)
-    document = MadeFace(**_fields(made), version=made.version, secret_key=told[0], api_key=told[1])
+    document = KnownUserSecrets(**_fields(made), version=made.version, secret_key=told[0], api_key=told[1])
     return json_response(200, document, [NO_STORE])
 
 
@@ -92,13 +92,13 @@ async def set_knownuser(request: Request, account: Account, body: NewFace) -> Re
     tag=TAG,
     auth=OPERATOR,
     scope="rooms:read",
-    answers={200: FaceDocument},
+    answers={200: KnownUserDocument},
     errors=(RoomNotFound, NotFound, *AWAY),
 )
 async def read_knownuser(request: Request, account: Account) -> Response:
     """Get a room's KnownUser v3 settings, without secrets."""
     found = await _known(request)
-    return json_response(200, FaceDocument(**_fields(found), version=found.version))
+    return json_response(200, KnownUserDocument(**_fields(found), version=found.version))
 
 
 @endpoint(
@@ -156,7 +156,7 @@ async def integration_config_of(request: Request) -> Response:
     headers=("api-key",),
 )
 async def secure_integration_config(request: Request) -> Response:
-    """Read the configuration of a KnownUser connector, with the `api_key` that was told with its key."""
+    """Read the configuration of a KnownUser connector, with the `api_key` that was shown with its key."""
     shown = request.header(b"api-key")
     if shown is None:
         raise CredentialMissing("Send the header api-key.")

@@ -21,7 +21,7 @@ AWAY = (StoreUnavailable, Restoring)
 
 
 class SessionDocument(msgspec.Struct, frozen=True):
-    """A session as it goes on."""
+    """A renewed session."""
 
     sid: str
     session_expires_at: datetime | None

@@ -1,6 +1,6 @@
 // Documents of the API. Made by `generate.py` from the contract; do not edit.
 
-/** The reservation is on its way; ask again at its address. */
+/** The reservation is being processed; ask again at its address. */
 export interface Accepted {
   reservation_id: string;
 }
@@ -159,7 +159,7 @@ export interface Done {
   message: string;
 }
 
-/** What is published of a lottery: the commitment from the creation on, the seed after the opening. */
+/** What is published of a lottery: the commitment at once, the seed after the opening. */
 export interface Draw {
   commitment: string;
   seed: string | null;
@@ -199,19 +199,6 @@ export interface EventPatch {
   published?: boolean;
 }
 
-/** As it is now; no secrets. */
-export interface FaceDocument {
-  customer_id: string;
-  protect?: Array<UrlRule>;
-  cancel?: Array<UrlRule>;
-  ignore?: Array<UrlRule>;
-  cookie_domain?: string;
-  cookie_minutes?: number;
-  extend_cookie?: boolean;
-  public_config?: boolean;
-  version: number;
-}
-
 /** What happened at the gate since the room was made or reset; each request is counted once. Each web process adds its counts every second: one that is killed takes up to a second of them with it. */
 export interface GateStats {
   room_id: string;
@@ -226,7 +213,7 @@ export interface GateStats {
   last_seen_at: string | null;
 }
 
-/** What became of a payment, says the gateway. It may say more, and of other things: ignored. */
+/** What the gateway says about a payment. Other fields and types are ignored. */
 export interface GatewayMessage {
   type: string;
   data?: unknown;
@@ -248,8 +235,8 @@ export interface Increment {
 
 /** The whole installation. All is true for all processes together, but `this_process`. */
 export interface InstallationStats {
-  lines: LineFigures;
-  rooms: Array<RoomLineFigures>;
+  lines: QueueFigures;
+  rooms: Array<RoomQueueFigures>;
   reservations: ReservationFigures;
   requests: RequestFigures;
   workers: number;
@@ -257,7 +244,7 @@ export interface InstallationStats {
   updated_at: string | null;
 }
 
-/** What may be said on joining; all of it optional. */
+/** Optional fields of a join. */
 export interface JoinBody {
   email?: string | null;
   locale?: string | null;
@@ -287,20 +274,45 @@ export interface KeySet {
   keys: Array<Record<string, string>>;
 }
 
-/** A line, or several together. Counters go back to the making of a room, or to the last loss of Redis. */
-export interface LineFigures {
-  waiting: number;
-  called: number;
-  active: number;
-  outflow_per_minute: number;
-  stream_backlog: number;
-  joined: number;
-  admitted: number;
-  no_shows: number;
-  claimed: number;
-  expired: number;
-  left: number;
-  done: number;
+/** How a room serves a shop's connector. Without a `secret_key` it keeps its own or the customer's. */
+export interface KnownUserChange {
+  customer_id: string;
+  protect?: Array<UrlRule>;
+  cancel?: Array<UrlRule>;
+  ignore?: Array<UrlRule>;
+  cookie_domain?: string;
+  cookie_minutes?: number;
+  extend_cookie?: boolean;
+  public_config?: boolean;
+  secret_key?: string;
+}
+
+/** The settings, without secrets. */
+export interface KnownUserDocument {
+  customer_id: string;
+  protect?: Array<UrlRule>;
+  cancel?: Array<UrlRule>;
+  ignore?: Array<UrlRule>;
+  cookie_domain?: string;
+  cookie_minutes?: number;
+  extend_cookie?: boolean;
+  public_config?: boolean;
+  version: number;
+}
+
+/** The settings, and the shop's keys if they are new: `api_key` reads the configuration. Null: the shop has them. */
+export interface KnownUserSecrets {
+  customer_id: string;
+  protect?: Array<UrlRule>;
+  cancel?: Array<UrlRule>;
+  ignore?: Array<UrlRule>;
+  cookie_domain?: string;
+  cookie_minutes?: number;
+  extend_cookie?: boolean;
+  public_config?: boolean;
+  version: number;
+  secret_key: string | null;
+  api_key: string | null;
 }
 
 /** The shared status document; with `all` also what staff see of a room. */
@@ -341,22 +353,7 @@ export interface LoginBody {
   password: string;
 }
 
-/** As it is now, and what the shop is given, told where the key is new: `api_key` reads the configuration. Null: the shop has them. */
-export interface MadeFace {
-  customer_id: string;
-  protect?: Array<UrlRule>;
-  cancel?: Array<UrlRule>;
-  ignore?: Array<UrlRule>;
-  cookie_domain?: string;
-  cookie_minutes?: number;
-  extend_cookie?: boolean;
-  public_config?: boolean;
-  version: number;
-  secret_key: string | null;
-  api_key: string | null;
-}
-
-/** A key that has just been created. `key` is told this once; send it as `Authorization: Bearer`. */
+/** A key that has just been created. `key` is shown only here; send it as `Authorization: Bearer`. */
 export interface MadeKey {
   key_id: string;
   name: string;
@@ -376,7 +373,7 @@ export interface MadeWebhook {
   secret: string;
 }
 
-/** Where mails to me go; `asked`: a confirmation was sent there, or is about to be. */
+/** My e-mail address in this room; `asked`: a confirmation was sent there, or is about to be. */
 export interface MailboxDocument {
   email: string;
   confirmed: boolean;
@@ -407,20 +404,7 @@ export interface NewEvent {
   room?: NewRoomOfEvent;
 }
 
-/** How a room speaks to a shop. Without a `secret_key` it keeps the one it has, or gets the customer's. */
-export interface NewFace {
-  customer_id: string;
-  protect?: Array<UrlRule>;
-  cancel?: Array<UrlRule>;
-  ignore?: Array<UrlRule>;
-  cookie_domain?: string;
-  cookie_minutes?: number;
-  extend_cookie?: boolean;
-  public_config?: boolean;
-  secret_key?: string;
-}
-
-/** A key to be made: what it is for, what it may do, and until when; null: until it is revoked. `network`: from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of those of its role; null: all. `events`: which events it acts on, and their rooms; null: all. */
+/** A key to create: its name, its limits, and when it expires; null: when it is revoked. `network`: from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of those of its role; null: all. `events`: which events it acts on, and their rooms; null: all. */
 export interface NewKey {
   name: string;
   role: "admin" | "operator";
@@ -595,14 +579,14 @@ export interface OriginReport {
   at?: string | null;
 }
 
-/** What waits are told from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits. */
+/** What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits. */
 export interface PaceDocument {
   first_s: number;
   base_s: number;
   each_s: number;
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export interface Page_AuditEntry_ {
   items: Array<AuditEntry>;
   total: number;
@@ -610,7 +594,7 @@ export interface Page_AuditEntry_ {
   per_page: number;
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export interface Page_EventDocument_ {
   items: Array<EventDocument>;
   total: number;
@@ -618,7 +602,7 @@ export interface Page_EventDocument_ {
   per_page: number;
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export interface Page_KeyDocument_ {
   items: Array<KeyDocument>;
   total: number;
@@ -626,7 +610,7 @@ export interface Page_KeyDocument_ {
   per_page: number;
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export interface Page_ListedRoom_ {
   items: Array<ListedRoom>;
   total: number;
@@ -634,7 +618,7 @@ export interface Page_ListedRoom_ {
   per_page: number;
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export interface Page_OrderDocument_ {
   items: Array<OrderDocument>;
   total: number;
@@ -642,7 +626,7 @@ export interface Page_OrderDocument_ {
   per_page: number;
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export interface Page_ReservationDocument_ {
   items: Array<ReservationDocument>;
   total: number;
@@ -650,7 +634,7 @@ export interface Page_ReservationDocument_ {
   per_page: number;
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export interface Page_WebhookDocument_ {
   items: Array<WebhookDocument>;
   total: number;
@@ -658,7 +642,7 @@ export interface Page_WebhookDocument_ {
   per_page: number;
 }
 
-/** Under which `reference` it was paid elsewhere, if there is one. */
+/** The payment's `reference` elsewhere, if it has one. */
 export interface PaidBody {
   reference?: string | null;
 }
@@ -677,7 +661,7 @@ export interface PasswordChange {
   new_password: string;
 }
 
-/** How to pay. The amount is ours to say. */
+/** How to pay. The amount comes from the reservation. */
 export interface PaymentBody {
   method: string;
   token: string;
@@ -688,7 +672,7 @@ export interface PlaceChange {
   quantity: number;
 }
 
-/** Where one visitor stands. */
+/** A visitor's place. */
 export interface PlaceDocument {
   room_id: string;
   visitor_id: string;
@@ -729,7 +713,7 @@ export interface Problem {
   code: string;
 }
 
-/** The one web process that gave this answer; another one may give the next. */
+/** The web process that gave this answer; another one may give the next. */
 export interface ProcessFigures {
   uptime_s: number;
   answered: number;
@@ -748,9 +732,25 @@ export interface PushTo {
   url: string;
 }
 
-/** The version that the shop took. */
+/** The version that the shop accepted. */
 export interface Pushed {
   version: number;
+}
+
+/** A queue, or several together. Counters begin with the room, or with the last loss of Redis. */
+export interface QueueFigures {
+  waiting: number;
+  called: number;
+  active: number;
+  outflow_per_minute: number;
+  stream_backlog: number;
+  joined: number;
+  admitted: number;
+  no_shows: number;
+  claimed: number;
+  expired: number;
+  left: number;
+  done: number;
 }
 
 /** A place; `entry_time` in seconds. */
@@ -827,7 +827,7 @@ export interface ReservedItem {
   price: number;
 }
 
-/** What the link carries, and the password there will be. */
+/** The link's token, and the new password. */
 export interface Reset {
   token: string;
   new_password: string;
@@ -838,7 +838,7 @@ export interface ResetAsked {
   email: string;
 }
 
-/** A room as staff see it: its settings and what became of it. */
+/** A room as staff see it: its settings and state. */
 export interface RoomDocument {
   name: string;
   admission_rate_per_minute?: number;
@@ -879,27 +879,6 @@ export interface RoomDocument {
   draw: Draw | null;
 }
 
-/** The line of one room. */
-export interface RoomLineFigures {
-  waiting: number;
-  called: number;
-  active: number;
-  outflow_per_minute: number;
-  stream_backlog: number;
-  joined: number;
-  admitted: number;
-  no_shows: number;
-  claimed: number;
-  expired: number;
-  left: number;
-  done: number;
-  room_id: string;
-  event_id: string | null;
-  state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
-  opened_at: string | null;
-  admission_rate_per_minute: number;
-}
-
 /** RoomPatch. */
 export interface RoomPatch {
   name?: string;
@@ -933,6 +912,27 @@ export interface RoomPatch {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+}
+
+/** The queue of one room. */
+export interface RoomQueueFigures {
+  waiting: number;
+  called: number;
+  active: number;
+  outflow_per_minute: number;
+  stream_backlog: number;
+  joined: number;
+  admitted: number;
+  no_shows: number;
+  claimed: number;
+  expired: number;
+  left: number;
+  done: number;
+  room_id: string;
+  event_id: string | null;
+  state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
+  opened_at: string | null;
+  admission_rate_per_minute: number;
 }
 
 /** What staff may set on a room (api.md, "Room settings"); kept as one JSON document in Postgres. */
@@ -1037,7 +1037,7 @@ export interface SeatStates {
   s?: string;
 }
 
-/** The sections that were made, each a ticket type, and how many seats they have in all. */
+/** The created sections, each a ticket type, and how many seats they have in all. */
 export interface SeatsMadeDocument {
   event_id: string;
   ticket_types: Array<TicketTypeDocument>;
@@ -1063,7 +1063,7 @@ export interface ServingNumber {
   serving_num: number;
 }
 
-/** A session as it goes on. */
+/** A renewed session. */
 export interface SessionDocument {
   sid: string;
   session_expires_at: string | null;
@@ -1082,7 +1082,7 @@ export interface SiteRule {
   room_id: string;
 }
 
-/** Since when a wait may be longer than one shown before, and why. The line was paused, staff lowered the rate, or fewer people a minute are measured to go in. */
+/** Since when waits may be longer than shown before, and why. The line was paused, staff lowered the rate, or fewer people a minute are measured to go in. */
 export interface SlowerDocument {
   since: string | null;
   why: "paused" | "rate_lowered" | "slower";
@@ -1133,7 +1133,7 @@ export interface TicketDocument {
   code: string;
 }
 
-/** A ticket type with what is left of it. */
+/** A ticket type and its counts. */
 export interface TicketTypeDocument {
   ticket_type_id: string;
   name: string;
@@ -1173,7 +1173,7 @@ export interface UrlRule {
   ignore_case?: boolean;
 }
 
-/** How long it will take: even odds, and nine in ten; seconds. */
+/** The estimated wait in seconds: median and 90th percentile. */
 export interface WaitRange {
   p50: number;
   p90: number;
@@ -1184,7 +1184,7 @@ export interface WaitingNumber {
   waiting_num: number;
 }
 
-/** How long those who were called had waited: seconds that 50, 90 and 99 of 100 did not exceed. */
+/** How long called visitors had waited: percentiles in seconds. */
 export interface Waits {
   p50: number;
   p90: number;

@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 
 class Accepted(TypedDict):
-    """The reservation is on its way; ask again at its address."""
+    """The reservation is being processed; ask again at its address."""
 
     reservation_id: str
 
@@ -185,8 +185,7 @@ class Done(TypedDict):
 
 
 class Draw(TypedDict):
-    """What is published of a lottery: the commitment from the creation on, the seed after the
-    opening."""
+    """What is published of a lottery: the commitment at once, the seed after the opening."""
 
     commitment: str
     seed: str | None
@@ -228,20 +227,6 @@ class EventPatch(TypedDict):
     published: NotRequired[bool]
 
 
-class FaceDocument(TypedDict):
-    """As it is now; no secrets."""
-
-    customer_id: str
-    protect: NotRequired[list[UrlRule]]
-    cancel: NotRequired[list[UrlRule]]
-    ignore: NotRequired[list[UrlRule]]
-    cookie_domain: NotRequired[str]
-    cookie_minutes: NotRequired[int]
-    extend_cookie: NotRequired[bool]
-    public_config: NotRequired[bool]
-    version: int
-
-
 class GateStats(TypedDict):
     """What happened at the gate since the room was made or reset; each request is counted once.
     Each web process adds its counts every second: one that is killed takes up to a second of them
@@ -260,7 +245,7 @@ class GateStats(TypedDict):
 
 
 class GatewayMessage(TypedDict):
-    """What became of a payment, says the gateway. It may say more, and of other things: ignored."""
+    """What the gateway says about a payment. Other fields and types are ignored."""
 
     type: str
     data: NotRequired[Any]
@@ -285,8 +270,8 @@ class Increment(TypedDict):
 class InstallationStats(TypedDict):
     """The whole installation. All is true for all processes together, but `this_process`."""
 
-    lines: LineFigures
-    rooms: list[RoomLineFigures]
+    lines: QueueFigures
+    rooms: list[RoomQueueFigures]
     reservations: ReservationFigures
     requests: RequestFigures
     workers: int
@@ -295,7 +280,7 @@ class InstallationStats(TypedDict):
 
 
 class JoinBody(TypedDict):
-    """What may be said on joining; all of it optional."""
+    """Optional fields of a join."""
 
     email: NotRequired[str | None]
     locale: NotRequired[str | None]
@@ -327,22 +312,50 @@ class KeySet(TypedDict):
     keys: list[dict[str, str]]
 
 
-class LineFigures(TypedDict):
-    """A line, or several together. Counters go back to the making of a room, or to the last loss of
-    Redis."""
+class KnownUserChange(TypedDict):
+    """How a room serves a shop's connector. Without a `secret_key` it keeps its own or the
+    customer's."""
 
-    waiting: int
-    called: int
-    active: int
-    outflow_per_minute: int
-    stream_backlog: int
-    joined: int
-    admitted: int
-    no_shows: int
-    claimed: int
-    expired: int
-    left: int
-    done: int
+    customer_id: str
+    protect: NotRequired[list[UrlRule]]
+    cancel: NotRequired[list[UrlRule]]
+    ignore: NotRequired[list[UrlRule]]
+    cookie_domain: NotRequired[str]
+    cookie_minutes: NotRequired[int]
+    extend_cookie: NotRequired[bool]
+    public_config: NotRequired[bool]
+    secret_key: NotRequired[str]
+
+
+class KnownUserDocument(TypedDict):
+    """The settings, without secrets."""
+
+    customer_id: str
+    protect: NotRequired[list[UrlRule]]
+    cancel: NotRequired[list[UrlRule]]
+    ignore: NotRequired[list[UrlRule]]
+    cookie_domain: NotRequired[str]
+    cookie_minutes: NotRequired[int]
+    extend_cookie: NotRequired[bool]
+    public_config: NotRequired[bool]
+    version: int
+
+
+class KnownUserSecrets(TypedDict):
+    """The settings, and the shop's keys if they are new: `api_key` reads the configuration. Null:
+    the shop has them."""
+
+    customer_id: str
+    protect: NotRequired[list[UrlRule]]
+    cancel: NotRequired[list[UrlRule]]
+    ignore: NotRequired[list[UrlRule]]
+    cookie_domain: NotRequired[str]
+    cookie_minutes: NotRequired[int]
+    extend_cookie: NotRequired[bool]
+    public_config: NotRequired[bool]
+    version: int
+    secret_key: str | None
+    api_key: str | None
 
 
 class ListedRoom(TypedDict):
@@ -385,25 +398,8 @@ class LoginBody(TypedDict):
     password: str
 
 
-class MadeFace(TypedDict):
-    """As it is now, and what the shop is given, told where the key is new: `api_key` reads the
-    configuration. Null: the shop has them."""
-
-    customer_id: str
-    protect: NotRequired[list[UrlRule]]
-    cancel: NotRequired[list[UrlRule]]
-    ignore: NotRequired[list[UrlRule]]
-    cookie_domain: NotRequired[str]
-    cookie_minutes: NotRequired[int]
-    extend_cookie: NotRequired[bool]
-    public_config: NotRequired[bool]
-    version: int
-    secret_key: str | None
-    api_key: str | None
-
-
 class MadeKey(TypedDict):
-    """A key that has just been created. `key` is told this once; send it as `Authorization:
+    """A key that has just been created. `key` is shown only here; send it as `Authorization:
     Bearer`."""
 
     key_id: str
@@ -426,7 +422,7 @@ class MadeWebhook(TypedDict):
 
 
 class MailboxDocument(TypedDict):
-    """Where mails to me go; `asked`: a confirmation was sent there, or is about to be."""
+    """My e-mail address in this room; `asked`: a confirmation was sent there, or is about to be."""
 
     email: str
     confirmed: bool
@@ -459,23 +455,8 @@ class NewEvent(TypedDict):
     room: NotRequired[NewRoomOfEvent]
 
 
-class NewFace(TypedDict):
-    """How a room speaks to a shop. Without a `secret_key` it keeps the one it has, or gets the
-    customer's."""
-
-    customer_id: str
-    protect: NotRequired[list[UrlRule]]
-    cancel: NotRequired[list[UrlRule]]
-    ignore: NotRequired[list[UrlRule]]
-    cookie_domain: NotRequired[str]
-    cookie_minutes: NotRequired[int]
-    extend_cookie: NotRequired[bool]
-    public_config: NotRequired[bool]
-    secret_key: NotRequired[str]
-
-
 class NewKey(TypedDict):
-    """A key to be made: what it is for, what it may do, and until when; null: until it is revoked.
+    """A key to create: its name, its limits, and when it expires; null: when it is revoked.
     `network`: from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which
     calls it may make of those of its role; null: all. `events`: which events it acts on, and their
     rooms; null: all."""
@@ -710,9 +691,9 @@ class OriginReport(TypedDict):
 
 
 class PaceDocument(TypedDict):
-    """What waits are told from: the k-th in the queue waits the lesser of k `first_s` and `base_s`
-    + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes without
-    warning only to shorter waits."""
+    """What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and
+    `base_s` + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes
+    without warning only to shorter waits."""
 
     first_s: float
     base_s: float
@@ -720,7 +701,7 @@ class PaceDocument(TypedDict):
 
 
 class Page_AuditEntry_(TypedDict):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[AuditEntry]
     total: int
@@ -729,7 +710,7 @@ class Page_AuditEntry_(TypedDict):
 
 
 class Page_EventDocument_(TypedDict):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[EventDocument]
     total: int
@@ -738,7 +719,7 @@ class Page_EventDocument_(TypedDict):
 
 
 class Page_KeyDocument_(TypedDict):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[KeyDocument]
     total: int
@@ -747,7 +728,7 @@ class Page_KeyDocument_(TypedDict):
 
 
 class Page_ListedRoom_(TypedDict):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[ListedRoom]
     total: int
@@ -756,7 +737,7 @@ class Page_ListedRoom_(TypedDict):
 
 
 class Page_OrderDocument_(TypedDict):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[OrderDocument]
     total: int
@@ -765,7 +746,7 @@ class Page_OrderDocument_(TypedDict):
 
 
 class Page_ReservationDocument_(TypedDict):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[ReservationDocument]
     total: int
@@ -774,7 +755,7 @@ class Page_ReservationDocument_(TypedDict):
 
 
 class Page_WebhookDocument_(TypedDict):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[WebhookDocument]
     total: int
@@ -783,7 +764,7 @@ class Page_WebhookDocument_(TypedDict):
 
 
 class PaidBody(TypedDict):
-    """Under which `reference` it was paid elsewhere, if there is one."""
+    """The payment's `reference` elsewhere, if it has one."""
 
     reference: NotRequired[str | None]
 
@@ -805,7 +786,7 @@ class PasswordChange(TypedDict):
 
 
 class PaymentBody(TypedDict):
-    """How to pay. The amount is ours to say."""
+    """How to pay. The amount comes from the reservation."""
 
     method: str
     token: str
@@ -818,7 +799,7 @@ class PlaceChange(TypedDict):
 
 
 class PlaceDocument(TypedDict):
-    """Where one visitor stands."""
+    """A visitor's place."""
 
     room_id: str
     visitor_id: str
@@ -864,7 +845,7 @@ class Problem(TypedDict):
 
 
 class ProcessFigures(TypedDict):
-    """The one web process that gave this answer; another one may give the next."""
+    """The web process that gave this answer; another one may give the next."""
 
     uptime_s: int
     answered: int
@@ -886,9 +867,26 @@ class PushTo(TypedDict):
 
 
 class Pushed(TypedDict):
-    """The version that the shop took."""
+    """The version that the shop accepted."""
 
     version: int
+
+
+class QueueFigures(TypedDict):
+    """A queue, or several together. Counters begin with the room, or with the last loss of Redis."""
+
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    stream_backlog: int
+    joined: int
+    admitted: int
+    no_shows: int
+    claimed: int
+    expired: int
+    left: int
+    done: int
 
 
 class QueueNumber(TypedDict):
@@ -975,7 +973,7 @@ class ReservedItem(TypedDict):
 
 
 class Reset(TypedDict):
-    """What the link carries, and the password there will be."""
+    """The link's token, and the new password."""
 
     token: str
     new_password: str
@@ -988,7 +986,7 @@ class ResetAsked(TypedDict):
 
 
 class RoomDocument(TypedDict):
-    """A room as staff see it: its settings and what became of it."""
+    """A room as staff see it: its settings and state."""
 
     name: str
     admission_rate_per_minute: NotRequired[int]
@@ -1029,28 +1027,6 @@ class RoomDocument(TypedDict):
     draw: Draw | None
 
 
-class RoomLineFigures(TypedDict):
-    """The line of one room."""
-
-    waiting: int
-    called: int
-    active: int
-    outflow_per_minute: int
-    stream_backlog: int
-    joined: int
-    admitted: int
-    no_shows: int
-    claimed: int
-    expired: int
-    left: int
-    done: int
-    room_id: str
-    event_id: str | None
-    state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
-    opened_at: str | None
-    admission_rate_per_minute: int
-
-
 class RoomPatch(TypedDict):
     """RoomPatch."""
 
@@ -1085,6 +1061,28 @@ class RoomPatch(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+
+
+class RoomQueueFigures(TypedDict):
+    """The queue of one room."""
+
+    waiting: int
+    called: int
+    active: int
+    outflow_per_minute: int
+    stream_backlog: int
+    joined: int
+    admitted: int
+    no_shows: int
+    claimed: int
+    expired: int
+    left: int
+    done: int
+    room_id: str
+    event_id: str | None
+    state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
+    opened_at: str | None
+    admission_rate_per_minute: int
 
 
 class RoomSettings(TypedDict):
@@ -1198,7 +1196,7 @@ class SeatStates(TypedDict):
 
 
 class SeatsMadeDocument(TypedDict):
-    """The sections that were made, each a ticket type, and how many seats they have in all."""
+    """The created sections, each a ticket type, and how many seats they have in all."""
 
     event_id: str
     ticket_types: list[TicketTypeDocument]
@@ -1228,7 +1226,7 @@ class ServingNumber(TypedDict):
 
 
 class SessionDocument(TypedDict):
-    """A session as it goes on."""
+    """A renewed session."""
 
     sid: str
     session_expires_at: str | None
@@ -1250,8 +1248,8 @@ class SiteRule(TypedDict):
 
 
 class SlowerDocument(TypedDict):
-    """Since when a wait may be longer than one shown before, and why. The line was paused, staff
-    lowered the rate, or fewer people a minute are measured to go in."""
+    """Since when waits may be longer than shown before, and why. The line was paused, staff lowered
+    the rate, or fewer people a minute are measured to go in."""
 
     since: str | None
     why: Literal["paused", "rate_lowered", "slower"]
@@ -1306,7 +1304,7 @@ class TicketDocument(TypedDict):
 
 
 class TicketTypeDocument(TypedDict):
-    """A ticket type with what is left of it."""
+    """A ticket type and its counts."""
 
     ticket_type_id: str
     name: str
@@ -1350,7 +1348,7 @@ class UrlRule(TypedDict):
 
 
 class WaitRange(TypedDict):
-    """How long it will take: even odds, and nine in ten; seconds."""
+    """The estimated wait in seconds: median and 90th percentile."""
 
     p50: int
     p90: int
@@ -1363,7 +1361,7 @@ class WaitingNumber(TypedDict):
 
 
 class Waits(TypedDict):
-    """How long those who were called had waited: seconds that 50, 90 and 99 of 100 did not exceed."""
+    """How long called visitors had waited: percentiles in seconds."""
 
     p50: int
     p90: int
