@@ -87,8 +87,8 @@ def _bypass(facts: Facts) -> Step | None:
 
 def _pass(facts: Facts) -> Step | None:
     if facts.inside:
-        return Step("pass", "It shows a valid pass.", "passes")
-    return Step("pass", facts.shown or "It shows no pass.")
+        return Step("pass", "It has a valid pass.", "passes")
+    return Step("pass", facts.shown or "It has no pass.")
 
 
 def _crawler(facts: Facts) -> Step | None:
@@ -111,7 +111,7 @@ def _ticket(facts: Facts) -> Step | None:
 
 def _turn(facts: Facts) -> Step | None:
     if facts.final:
-        return Step("turn", "What it shows is for another room or purpose.", "queues")
+        return Step("turn", "Its token is for another room or purpose.", "queues")
     if facts.turn in INSIDE:
         return Step("turn", f"Its expired pass names a visitor who is {facts.turn}.", "gets_pass")
     if facts.turn == "removed":
@@ -121,7 +121,7 @@ def _turn(facts: Facts) -> Step | None:
 
 def _crowd(facts: Facts) -> Step | None:
     if facts.mode == "queue_all":
-        return Step("crowd", "It has had no turn yet, and everybody queues.", "queues")
+        return Step("crowd", "It has not had its turn yet, and everybody queues.", "queues")
     if facts.crowd:
         return Step("crowd", f"{facts.crowd} Newcomers queue.", "queues")
     return Step("crowd", "There is no crowd: it gets a pass at once, and nobody notices.", "gets_pass")

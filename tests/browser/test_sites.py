@@ -74,7 +74,7 @@ async def taken_down(page: Page, product: Product, room_id: str) -> None:
     await page.get_by_text("Reset", exact=True).click()
     await expect(page.get_by_text("0 waiting, 2 called or inside")).to_be_visible()
     await page.get_by_role("button", name="Reset the room").click()
-    await expect(page.get_by_text("it is empty, and numbers begin at 1")).to_be_visible()
+    await expect(page.get_by_text("it is empty, and numbers start at 1")).to_be_visible()
     await page.get_by_text("Delete", exact=True).click()
     await page.get_by_role("button", name="Delete the room").click()
     await expect(page.get_by_text(f"The room {room_id} is deleted.")).to_be_visible()

@@ -119,3 +119,20 @@ def test_ids_made_of_names_are_unique() -> None:
     for name in ("A!", "A?", "a", "!", "?", "x" * 60, "x" * 50):
         taken.append(new_slug(name, taken, "tickets"))
     assert taken == ["a", "a-2", "a-3", "tickets", "tickets-2", "x" * 40, f"{'x' * 34}-2"]
+
+
+def test_lengths_of_time() -> None:
+    for text, seconds in (
+        *(("90", 90), ("90 s", 90), ("1 second", 1), ("10 min", 600), ("10min", 600), ("2 Minutes", 120)),
+        *(("2 h", 7200), ("1 hour", 3600), ("1 day", 86_400), ("1,200 s", 1200), ("0", 0)),
+        *(("", None), ("min", None), ("ten min", None), ("1.5 h", None), ("-1 s", None), ("1 week", None)),
+    ):
+        assert typed.duration(text) == seconds, text
+    for seconds in (0, 1, 59, 60, 90, 600, 3600, 5400, 7200, 86_400, 604_800):
+        assert typed.duration(typed.duration_text(seconds)) == seconds
+    assert [typed.duration_text(it) for it in (90, 600, 3600, 172_800)] == [
+        "90 s",
+        "10 min",
+        "1 hour",
+        "2 days",
+    ]

@@ -243,7 +243,7 @@ async def test_a_room_is_reset_and_deleted_after_saying_whom_that_concerns(web: 
     shown = await page(web, "/admin/rooms/shop")
     assert "<b>1</b> waiting, <b>0</b> called or inside" in shown
     reset = await sent(web, "/admin/rooms/shop/reset", {})
-    assert "it is empty, and numbers begin at 1" in await page(web, reset.headers["location"])
+    assert "it is empty, and numbers start at 1" in await page(web, reset.headers["location"])
     assert (await web.join("shop"))["queue_number"] == 1
     kept = await sent(web, "/admin/rooms/shop/delete", {})  # by a page from when it was empty
     assert (kept.status_code, "1 wait in this room" in kept.text) == (409, True)

@@ -185,7 +185,7 @@ def _done(asked: dict[str, str]) -> str:
     """What a form of this page did, as its address says."""
     number = typed.whole_number(asked.get("advanced", ""))
     if number is None:
-        return "The room was reset: it is empty, and numbers begin at 1." if "reset" in asked else ""
+        return "The room was reset: it is empty, and numbers start at 1." if "reset" in asked else ""
     called = f"{number:,} {'visitor was' if number == 1 else 'visitors were'} called"
     why = LIMITS.get(asked.get("limit", ""), "")
     return f"{called}: {why}." if why else f"{called}."

@@ -27,7 +27,7 @@ NAMES = {  # of settings, as the log of changes says them; others by their own n
     "closes_at": "closing",
     "prequeue_at": "pre-queue",
     "target_url": "address",
-    "allowed_return_hosts": "further hosts",
+    "allowed_return_hosts": "other hosts",
     "gate_mode": "gate",
     "gate_fail": "if stores are unavailable",
     "session_renews": "requests renew sessions",

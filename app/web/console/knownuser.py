@@ -25,9 +25,9 @@ from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 LISTS = {
-    "protect": ("Pages with a queue", "None: every page."),
-    "cancel": ("Pages that end a visit", "As after an order: the next visitor is called."),
-    "ignore": ("Pages that are never asked about", "As pictures and style sheets."),
+    "protect": ("Pages with a queue", "If there are none: every page."),
+    "cancel": ("Pages that end a visit", "Such as after an order; the next visitor is called."),
+    "ignore": ("Pages that are never asked about", "Such as pictures and style sheets."),
 }
 PARTS = {"PagePath": "path", "PageUrl": "whole address", "HostName": "host name"}
 OPERATORS = {"Contains": "contains", "Equals": "is"}
