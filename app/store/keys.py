@@ -156,7 +156,8 @@ class RoomKeys:
 
     @property
     def carried(self) -> str:
-        """Sorted set: codes by which a place was carried, score = until when (ms); TTL ten minutes."""
+        """Sorted set: codes by which a place was carried, and CODE VISITOR NUMBER; score = until when (ms);
+        TTL ten minutes."""
         return self._key("carried")
 
     @property

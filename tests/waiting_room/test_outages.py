@@ -158,6 +158,14 @@ async def test_turns_outlive_an_outage_of_all_with_the_workers(stores: Stores, k
     assert words(await claim(redis, "ann", "bob", now_ms=at(until_s + 3))) == ["active"] * 2
 
 
+async def test_a_restart_of_redis_counts_as_an_outage_whoever_looks_then(redis: Client) -> None:
+    await called(redis, {"ann": 6})
+    await tick(redis, at(5))
+    await restored(redis, epoch=2, now_ms=at(50), claim_window_s=WINDOW_S)
+    await tick(redis, at(50))
+    assert only(await ask(redis, "ann", now_ms=at(50))).claim_by_ms == at(60)
+
+
 async def test_a_web_process_that_alone_knows_of_an_outage_stops_the_windows_with_the_first_refusal(
     redis: Client,
 ) -> None:
