@@ -19,6 +19,9 @@ STEP_MS = 5_000  # between two decisions, so that each sees what the one before 
 FRESH_MS = 30_000  # a server that has said nothing for so long is not counted
 LOST_MS = 60_000  # nothing heard for so long: step by step down to the floor
 KEPT = 3  # readings whose median counts, so that an outlier moves little
+USED = 0.7  # of what the rate let in over the last minute; with fewer called they wait for something else
+MINUTE_MS = 60_000
+RATES = MINUTE_MS // STEP_MS
 
 # Strain is how far the shop is: 1 is its target.
 CALM = 0.9  # up to here the rate goes up; from here to the target it stays
@@ -73,6 +76,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     heard_ms: int = 0  # when the newest reading came that it has acted on; or since when it waits for one
     strains: tuple[float, ...] = ()  # of the last readings
     ups: int = 0  # steps up in a row
+    rates: tuple[int, ...] = ()  # of the last minute
     bore: int = 0  # the rate that the shop bore before it was last over its target; 0: not known
     cut: bool = False  # the last step was one down because of the shop
     last: Decision | None = None  # also one that left the rate as it was
@@ -84,7 +88,9 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 
     at_ms: int
     rate: int  # a minute
-    needed: bool  # people wait, and what they wait for is the rate: neither the cap nor tickets
+    waiting: bool  # anybody
+    called: int  # in the last minute
+    open_ms: int  # for how long it has been open
 
 
 def health(readings: Sequence[Reading], at_ms: int) -> Health | None:
@@ -115,6 +121,16 @@ def is_due(course: Course, at_ms: int) -> bool:
     return course.last is None or not 0 <= at_ms - course.last.at_ms < STEP_MS
 
 
+def is_needed(course: Course, now: Now) -> bool:
+    """Whether people wait because of the rate: not because of the cap, tickets, or not at all.
+
+    A rate that was never used would meet the next crowd as high as it was raised without one.
+    """
+    rates = (*course.rates, now.rate)
+    let_in = sum(rates) / len(rates) * min(MINUTE_MS, now.open_ms) / MINUTE_MS
+    return now.waiting and now.called >= USED * let_in
+
+
 def decide(on: Autopilot, course: Course, now: Now, shop: Health | None) -> Course:
     """The next decision; the rate is `rate_to` of its `last`.
 
@@ -132,7 +148,7 @@ def decide(on: Autopilot, course: Course, now: Now, shop: Health | None) -> Cour
         return _down(on, heard, now, said)
     if newest > CALM or median > CALM:
         return _took(on, heard, now, now.rate, f"{said}: close to the target")
-    if not now.needed:
+    if not is_needed(course, now):
         return _took(on, heard, now, now.rate, f"{said}: healthy; nobody waits because of the rate")
     if now.rate == on.ceiling:
         return _took(on, heard, now, now.rate, f"{said}: healthy; the rate is at the ceiling")
@@ -185,7 +201,8 @@ def _took(on: Autopilot, course: Course, now: Now, rate: int, why: str) -> Cours
     direction: Direction = "up" if rate > now.rate else "down" if rate < now.rate else "hold"
     last = Decision(at_ms=now.at_ms, direction=direction, rate_from=now.rate, rate_to=rate, why=why)
     moved = course.moved if direction == "hold" else last
-    return msgspec.structs.replace(course, last=last, moved=moved)
+    rates = (*course.rates, now.rate)[-RATES:]
+    return msgspec.structs.replace(course, last=last, moved=moved, rates=rates)
 
 
 def _before_last_up(course: Course, now: Now) -> int:

@@ -27,7 +27,7 @@ const figure = (name, value, note) => {
 function draw() {
   if (!live) return;
   const now = performance.now() + skew;
-  const marks = live.changes.map((it) => ({ ...it, on: it.audit_id === marked }));
+  const marks = live.changes.filter((it) => it.who !== "autopilot" || it.audit_id === marked).map((it) => ({ ...it, on: it.audit_id === marked }));
   for (const graph of graphs) graph.draw(points, marks, now, cursor);
   text("[data-readout]", cursor === null ? "The last 15 minutes; dashed vertical lines mark changes." : `At ${time.format(cursor)}`);
 }
@@ -42,7 +42,19 @@ function showFigures() {
   figure("workers", number(live.workers));
   if (live.gate) showGate(live.gate);
   if (live.origin) showOrigin(live.origin);
+  if (live.pilot) showPilot(live.pilot);
   one('[data-alarm="workers"]').hidden = live.workers > 0;
+}
+
+function showPilot(pilot) {
+  figure("pilot_target", pilot.target);
+  figure("pilot_did", pilot.did_ms ? `${time.format(pilot.did_ms)}: ${pilot.did}` : "none yet");
+  const chip = one("[data-pilot-state]");
+  if (chip.textContent !== pilot.state) {
+    chip.textContent = pilot.state;
+    chip.className = `chip ${{ on: "good", paused: "warn" }[pilot.state] ?? "off"}`;
+  }
+  for (const element of all("[data-pilot]")) element.hidden = element.dataset.pilot !== pilot.state;
 }
 
 function showGate(gate) {
@@ -122,7 +134,7 @@ function setSliders() {
   for (const slider of all("[data-slider]")) {
     const input = document.getElementById(slider.dataset.slider), value = current()[input.id];
     slider.hidden = false;
-    if (!input.dataset.touched && input.value !== value) input.value = value;
+    if (!input.dataset.touched) input.value = form.elements[`${input.name}_was`].value = value;  // not a change of ours
     const most = Math.max(100, 2 * Number(value || 0), Number(input.value || 0));
     if (!slider.dataset.max || Number(slider.dataset.max) < most) slider.dataset.max = slider.max = most;
     if (document.activeElement !== slider && input.value !== "") slider.value = input.value;

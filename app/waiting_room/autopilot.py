@@ -51,6 +51,13 @@ async def report_origin(
         return await origin.hear_origin(redis, keys, said, server=server, said_ms=said_ms)
 
 
+async def origin_of(queues: Queues, room_id: RoomId) -> Origin:
+    """What is known of the shop of a room. Raises StoreUnavailable."""
+    with stores_answer():
+        [found] = await origin.look(queues.stores.redis, [RoomKeys(room_id)])
+    return found or origin.UNKNOWN
+
+
 async def read_origin(queues: Queues, room_id: RoomId) -> tuple[Room, Origin, Health | None]:
     """The room, what is known of its shop, and how that is at the moment; None: nothing was heard lately.
 
@@ -58,8 +65,7 @@ async def read_origin(queues: Queues, room_id: RoomId) -> tuple[Room, Origin, He
     """
     with stores_answer():
         room = await queues.loaded_rooms.read(room_id)
-        [found] = await origin.look(queues.stores.redis, [RoomKeys(room_id)])
-    found = found or origin.UNKNOWN
+    found = await origin_of(queues, room_id)
     return room, found, autopilot.health(list(found.readings.values()), now_ms())
 
 
@@ -93,7 +99,13 @@ async def _steer(queues: Queues, it: Steered) -> None:
     on, rate = room.settings.autopilot, room.settings.admission_rate_per_minute
     if on is None or on.paused:
         return
-    now = Now(at_ms=status.now_ms, rate=rate, needed=status.waiting > 0 and not status.blocked)
+    now = Now(
+        at_ms=status.now_ms,
+        rate=rate,
+        waiting=status.waiting > 0,
+        called=status.outflow_per_minute,
+        open_ms=status.now_ms - status.opened_at_ms,
+    )
     shop = autopilot.health(list(it.origin.readings.values()), status.now_ms)
     course = autopilot.decide(on, it.origin.course, now, shop)
     keys, last = RoomKeys(room.room_id), course.last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 
@@ -88,15 +89,18 @@ class Pilot:
         self._flight = flight
         self._shopping = Shopping(flight.shop, flight.seed)
         self._course = Course()
+        self._admitted: deque[float] = deque(maxlen=60)  # in each of the last seconds
         self.rate = flight.rate
 
     def second(self, at_s: int, admitted: float) -> Moment:
         """So many were let in in this second; the next one's rate may be another."""
         flight, shopping, at_ms = self._flight, self._shopping, 1000 * (at_s + 1)
+        self._admitted.append(admitted)
         shopping.second(admitted, flight.capacity_at(at_s))
         reading = shopping.report(at_ms)
         if (at_s + 1) % REPORT_S == 0 and autopilot.is_due(self._course, at_ms):
-            now = Now(at_ms=at_ms, rate=self.rate, needed=True)
+            called = round(sum(self._admitted))
+            now = Now(at_ms=at_ms, rate=self.rate, waiting=True, called=called, open_ms=at_ms)
             self._course = autopilot.decide(flight.on, self._course, now, autopilot.health([reading], at_ms))
             assert self._course.last is not None
             self.rate = self._course.last.rate_to

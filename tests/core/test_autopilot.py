@@ -42,11 +42,16 @@ def flown(on: Autopilot, rate: int, said: Iterable[Reading | None], course: Cour
     for it in said:
         at_ms += STEP_MS
         shop = None if it is None else health([msgspec.structs.replace(it, at_ms=at_ms - 1)], at_ms)
-        course = decide(on, course, Now(at_ms=at_ms, rate=rate, needed=True), shop)
+        course = decide(on, course, used(at_ms, rate), shop)
         assert course.last is not None
         rate = course.last.rate_to
         courses.append(course)
     return courses
+
+
+def used(at_ms: int, rate: int, called: int = 60_000_000) -> Now:
+    """A room in which people wait for the rate."""
+    return Now(at_ms=at_ms, rate=rate, waiting=True, called=called, open_ms=3_600_000)
 
 
 def rates(courses: Iterable[Course]) -> list[int]:
@@ -149,15 +154,26 @@ def test_the_further_over_the_target_the_more_it_goes_down_and_errors_count_as_l
 
 def test_a_rate_that_nobody_waits_for_is_not_raised_but_lowered_all_the_same() -> None:
     at_ms = 1_000_000
-    idle = Now(at_ms=at_ms, rate=1_000, needed=False)
-    calm, over = health([Reading(at_ms=at_ms, p95_ms=100, error_rate=0)], at_ms), _health(saying(3_000))
-    kept = decide(ON, Course(), idle, calm).last
-    assert kept is not None
-    assert (kept.rate_to, kept.direction) == (1_000, "hold")
-    assert "nobody waits" in kept.why
-    lowered = decide(ON, Course(heard_ms=-1), idle, over).last
-    assert lowered is not None
-    assert lowered.rate_to < 1_000
+    nobody = msgspec.structs.replace(used(at_ms, 1_000), waiting=False)
+    few = used(at_ms, 1_000, called=600)  # the cap, or tickets, hold them back
+    calm = health([Reading(at_ms=at_ms, p95_ms=100, error_rate=0)], at_ms)
+    for idle in (nobody, few):
+        kept = decide(ON, NEW, idle, calm).last
+        assert kept is not None
+        assert (kept.rate_to, kept.direction) == (1_000, "hold")
+        assert "nobody waits" in kept.why
+        lowered = decide(ON, Course(heard_ms=-1), idle, _health(saying(3_000))).last
+        assert lowered is not None
+        assert lowered.rate_to < 1_000
+
+
+def test_what_was_let_in_is_compared_with_the_rates_of_that_time() -> None:
+    risen = Course(rates=(100,) * 11)
+    assert autopilot.is_needed(risen, used(0, 1_000, called=160))  # 175 in the mean of the last minute
+    assert not autopilot.is_needed(risen, used(0, 1_000, called=110))
+    opened = msgspec.structs.replace(used(0, 1_000, called=90), open_ms=6_000)
+    assert autopilot.is_needed(NEW, opened)
+    assert not autopilot.is_needed(NEW, msgspec.structs.replace(opened, called=60))
 
 
 def test_the_worst_server_counts_and_one_that_is_silent_does_not() -> None:

@@ -89,6 +89,7 @@ FORMS_ELSEWHERE = {
     *("change_role", "make_key", "end_key"),
     "sign_out_user",  # tests/routes/test_sign_in.py
     *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
+    "save_autopilot",  # test_cockpit_autopilot.py
     "show_preview",  # it changes nothing: tests/routes/test_gate_preview.py
     *(
         "let_in",

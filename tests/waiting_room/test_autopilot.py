@@ -17,6 +17,7 @@ from app.core.model import Room, RoomId
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.origin import Said
+from app.store.scripts import admission
 from app.store.sql.audit import AuditFilter, Entry
 from app.waiting_room import control
 from app.waiting_room.autopilot import read_origin, report_origin, steer_rooms
@@ -25,6 +26,7 @@ from tests.support.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor
 from tests.support.waiting import wait_until
 
 ON = Autopilot(floor=10, ceiling=2_000)
+RATE = 60
 CALM, OVER = Said(p95_ms=100, error_rate=0), Said(p95_ms=3_000, error_rate=0)
 
 
@@ -35,13 +37,13 @@ async def queues(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Queues:
     return open_queues(stores, Settings(rate_limits=False))
 
 
-async def an_open_room(queues: Queues, waiting: int = 30, **settings: Any) -> None:
-    """A room with an autopilot; those who wait in it wait for the rate, as nothing ticks it."""
-    defaults: dict[str, Any] = {"admission_rate_per_minute": 600, "burst": 1, "autopilot": ON}
+async def an_open_room(queues: Queues, crowd: int = RATE + 30, **settings: Any) -> None:
+    """A room with an autopilot in which people wait for the rate, after the first were called."""
+    defaults: dict[str, Any] = {"admission_rate_per_minute": RATE, "burst": RATE, "autopilot": ON}
     await a_stored_room(queues.stores, ROOM, **(defaults | settings))
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    if waiting:  # more than there are tokens
-        await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(waiting)))
+    await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(crowd)))
+    await admission.admit(queues.stores.redis, KEYS, limit=0)  # which counts who was called
 
 
 async def said(queues: Queues, report: Said) -> Room:
@@ -72,7 +74,7 @@ async def test_the_rate_follows_the_shop_as_a_change_of_its_own(queues: Queues) 
     downs = metrics.AUTOPILOT.labels("down")._value.get()
     with capture_logs() as logged:
         raised = rate(await said(queues, CALM))
-        assert raised > 600
+        assert raised > RATE
         lowered = rate(await said(queues, OVER))
         assert lowered < raised
     client: Any = queues.stores.redis
@@ -83,7 +85,7 @@ async def test_the_rate_follows_the_shop_as_a_change_of_its_own(queues: Queues) 
     why = "p95 3,000 ms of 800, errors 0.00% of 1.00%: over the target"
     assert newest.change.after == {"admission_rate_per_minute": lowered, "why": why}
     lines = [it for it in logged if it["event"] == "the autopilot changed the rate"]
-    assert [(it["rate_from"], it["rate_to"]) for it in lines] == [(600, raised), (raised, lowered)]
+    assert [(it["rate_from"], it["rate_to"]) for it in lines] == [(RATE, raised), (raised, lowered)]
     assert metrics.AUTOPILOT.labels("down")._value.get() == downs + 1
     _, known, health = await read_origin(queues, ROOM)
     assert health is not None
@@ -103,7 +105,7 @@ async def test_staff_who_set_the_rate_take_over_until_they_switch_it_on_again(qu
     await an_open_room(queues)
     await said(queues, OVER)
     await control.configure(queues, ROOM, {"active_visitors_max": 500}, by=STAFF)
-    assert rate(await said(queues, OVER)) < 600, "another setting is no taking over"
+    assert rate(await said(queues, OVER)) < RATE, "another setting is no taking over"
     taken = await control.configure(queues, ROOM, {"admission_rate_per_minute": 900}, by=STAFF)
     assert taken.settings.autopilot is not None
     assert taken.settings.autopilot.paused
@@ -164,14 +166,14 @@ async def test_what_staff_change_in_between_is_not_overwritten(queues: Queues) -
 async def test_where_nobody_is_called_anyway_nothing_is_decided(queues: Queues) -> None:
     await an_open_room(queues)
     await control.set_state(queues, ROOM, "pause", by=STAFF)
-    assert rate(await said(queues, OVER)) == 600
+    assert rate(await said(queues, OVER)) == RATE
     await control.set_state(queues, ROOM, "resume", by=STAFF)
-    assert rate(await said(queues, OVER)) < 600
+    assert rate(await said(queues, OVER)) < RATE
 
 
 async def test_a_rate_that_nobody_waits_for_is_not_raised(queues: Queues) -> None:
-    await an_open_room(queues, waiting=0)
-    assert rate(await said(queues, CALM)) == 600
+    await an_open_room(queues, crowd=0)
+    assert rate(await said(queues, CALM)) == RATE
 
 
 async def test_one_room_that_cannot_be_steered_leaves_the_others(queues: Queues) -> None:
@@ -180,7 +182,7 @@ async def test_one_room_that_cannot_be_steered_leaves_the_others(queues: Queues)
     await control.set_state(queues, RoomId("broken"), "open", by=STAFF)
     client: Any = queues.stores.redis
     await client.set("{broken}:origin", "of the wrong type", ex=60)
-    assert rate(await said(queues, OVER)) < 600
+    assert rate(await said(queues, OVER)) < RATE
 
 
 async def test_a_room_that_is_not_there_takes_no_reports(queues: Queues) -> None:

@@ -24,6 +24,7 @@ from app.web.console.cockpit_document import Cockpit, last_in_queue
 from app.web.console.frame import console_form, console_page, within
 from app.web.console.gate_form import said
 from app.web.console.once import new_form
+from app.web.console.pilot import pilot_values
 from app.web.console.staff import Staff, signed_in
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
@@ -59,10 +60,12 @@ class RoomPage(msgspec.Struct, frozen=True):
     status: RoomStatus
     live: Cockpit
     values: dict[str, str]  # of the fields of numbers, as they were typed
+    shown: dict[str, str]  # as they are
     effect: Effect | None
     find: str
     found: list[Visitor] | None
     rules: list[str]  # the bypass rules of a site, in words
+    pilot: dict[str, str]  # the fields of the autopilot
     form: str  # the form that lets visitors in by hand: sent twice it does so once
     done: str = ""
     problem: str = ""
@@ -169,11 +172,13 @@ async def room_response(
         room=found,
         status=live,
         live=document,
+        shown=values,
         values=values | {name: asked[name] for name in values if name in asked},
         effect=_effect(found, live, asked) if any(name in asked for name in NUMBERS) else None,
         find=word,
         found=await find_visitor.find(request.app.stores, found.room_id, word) if word else None,
         rules=[said(it) for it in found.settings.bypass] if found.event_id is None else [],
+        pilot=pilot_values(found.settings.autopilot, asked),
         form=new_form(),
         done=_done(asked),
         problem=problem,
@@ -223,7 +228,12 @@ def _asked(request: Request) -> dict[str, str]:
 
 
 def _numbers(form: dict[str, str]) -> dict[str, int | str | None]:
-    return {name: _number(form[name]) for name in NUMBERS if name in form}
+    """What was typed; not what a form left as it showed it, which may be another by now."""
+    return {
+        name: _number(form[name])
+        for name in NUMBERS
+        if name in form and form[name] != form.get(f"{name}_was")
+    }
 
 
 def _number(text: str) -> int | str | None:

@@ -9,12 +9,15 @@ import msgspec
 
 from app.core import formatting
 from app.core.account import AUTOPILOT
+from app.core.autopilot import health
 from app.core.clock import to_ms
 from app.core.history import Point, last_in_queue_s
 from app.core.model import Room, RoomSettings, RoomState, RoomStatus
+from app.store.redis.origin import UNKNOWN, Origin
 from app.store.sql.audit import Entry
 from app.waiting_room.control import OPPOSITE
-from app.web.console.site_figures import GateLine, OriginLine
+from app.web.console.pilot import PilotLine, pilot_line
+from app.web.console.site_figures import GateLine, OriginLine, origin_line
 
 NAMES = {  # of settings, as the log of changes says them; others by their own name
     "admission_rate_per_minute": "rate",
@@ -89,6 +92,7 @@ class Cockpit(msgspec.Struct, frozen=True):
     changes: list[ChangeLine]  # the newest first
     gate: GateLine | None = None  # of a site; a sale has none
     origin: OriginLine | None = None  # where something is known of its health
+    pilot: PilotLine | None = None
 
 
 def cockpit(
@@ -98,7 +102,7 @@ def cockpit(
     changes: list[ChangeLine],
     workers: int,
     gate: GateLine | None = None,
-    origin: OriginLine | None = None,
+    origin: Origin = UNKNOWN,
 ) -> Cockpit:
     """The document of this moment."""
     settings = room.settings
@@ -121,7 +125,8 @@ def cockpit(
         points=list(points),
         changes=changes,
         gate=gate,
-        origin=origin,
+        origin=origin_line(room, origin, health(list(origin.readings.values()), status.now_ms)),
+        pilot=pilot_line(settings.autopilot, origin),
     )
 
 
@@ -173,9 +178,19 @@ def _what(it: Entry) -> str:
 
 def _changed(name: str, before: Any, after: Any) -> str:
     label = NAMES.get(name, name)
+    if name == "autopilot":
+        return f"{label} {_of_autopilot(before, after)}"
     if isinstance(before, dict) or isinstance(after, dict):
         return f"{label} changed"
     return f"{label} {_value(name, before)} → {_value(name, after)}"
+
+
+def _of_autopilot(before: Any, after: Any) -> str:
+    if before is None or after is None:
+        return "off" if after is None else "on"
+    if before["paused"] != after["paused"]:
+        return "paused" if after["paused"] else "resumed"
+    return "changed"
 
 
 def _value(name: str, value: Any) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from app import audit
+from app.core.account import AUTOPILOT
 from app.core.clock import now_ms
 from app.core.errors import Restoring, RoomNotFound, StoreUnavailable
 from app.core.history import KEPT_MAX, KEPT_MS, RATE_OVER_MS, Point, Sample, points
@@ -20,16 +21,18 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.gate.counts import GateCounts
 from app.loops import Loops
 from app.monitoring import history, stats
-from app.store.sql.audit import AuditFilter
+from app.store.redis.origin import UNKNOWN, Origin
+from app.store.sql.audit import AuditFilter, Entry
 from app.waiting_room import autopilot
 from app.waiting_room.queue import Queues
 from app.web.console.cockpit_document import ChangeLine, Cockpit, change_lines, cockpit
-from app.web.console.site_figures import GateLine, OriginLine, gate_line, origin_line
+from app.web.console.site_figures import GateLine, gate_line
 from app.web.http.status_board import StatusBoard
 
 EVERY_S = 1.0
 NEWS_MS = 10_000  # points of the last seconds are sent again, so that a slow reader misses none
 CHANGES_MAX = 30
+MOVES_MAX = 8  # of the autopilot
 CHANGES_EVERY_S = 10.0  # the log is read with each new version of the room, and also this often
 
 _encoder = msgspec.json.Encoder()
@@ -44,7 +47,7 @@ class Watched:
     status: RoomStatus | None = None
     workers: int = 0
     gate: GateLine | None = None  # of a site
-    origin: OriginLine | None = None
+    origin: Origin = UNKNOWN  # what is known of its health
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     tail: list[Sample] = field(default_factory=list)  # those that the next rates are counted from
     changes: list[ChangeLine] = field(default_factory=list)
@@ -126,19 +129,22 @@ class Feeds:
         watched.points.extend(points(watched.tail)[len(watched.tail) - len(found) :])
         watched.tail = [it for it in watched.tail if it.at_ms >= watched.tail[-1].at_ms - 2 * RATE_OVER_MS]
         watched.workers = await stats.workers(self._queues.stores.redis)
-        await self._read_site(shown.room, watched)
+        if shown.room.event_id is None:
+            watched.gate = gate_line(await self._gate_counts.figures(shown.room))
+        watched.origin = await autopilot.origin_of(self._queues, room_id)
         now = time.monotonic()
         if watched.version != shown.room.version or now - watched.changes_at > CHANGES_EVERY_S:
-            wanted = AuditFilter("room", room_id)
-            entries, _ = await audit.entries(self._queues.stores, wanted, limit=CHANGES_MAX, offset=0)
-            watched.changes, watched.version = change_lines(entries), shown.room.version
+            watched.changes, watched.version = await self._changes(room_id), shown.room.version
             watched.changes_at = now
 
-    async def _read_site(self, room: Room, watched: Watched) -> None:
-        if room.event_id is None:
-            watched.gate = gate_line(await self._gate_counts.figures(room))
-        if room.event_id is None or room.settings.autopilot is not None:
-            watched.origin = origin_line(*await autopilot.read_origin(self._queues, room.room_id))
+    async def _changes(self, room_id: RoomId) -> list[ChangeLine]:
+        """Staff's changes and the autopilot's last ones: it makes many, and would leave no others."""
+        own = AuditFilter("room", room_id, not_who=AUTOPILOT.subject)
+        moves = AuditFilter("room", room_id, who=AUTOPILOT.subject)
+        found: list[Entry] = []
+        for wanted, limit in ((own, CHANGES_MAX), (moves, MOVES_MAX)):
+            found += (await audit.entries(self._queues.stores, wanted, limit=limit, offset=0))[0]
+        return change_lines(sorted(found, key=lambda it: -it.audit_id))
 
 
 def _document(watched: Watched, new: list[Point]) -> Cockpit:

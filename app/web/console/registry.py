@@ -6,6 +6,7 @@ from quart import Quart
 
 from app.web.console import (
     audit,
+    autopilot,
     cockpit,
     connect,
     gate_preview,
@@ -30,7 +31,7 @@ from app.web.console.password_reset import register_reset
 from app.web.console.sign_in import register_sign_in
 
 MODULES = (
-    *(rooms, cockpit, sale, orders, mail, webhooks),
+    *(rooms, cockpit, autopilot, sale, orders, mail, webhooks),
     *(sites, site_actions, connect, gate_settings, gate_preview, knownuser),
     audit,
     jobs,
