@@ -129,7 +129,7 @@ async def _run(plan: Plan, folder: Path, nginx: Child, api_key: str, ended: asyn
             group.create_task(gate_proxy.follow_addresses(plan, nginx, ended))
             if api_key and plan.room:
                 url = f"{plan.fairgate.geturl().rstrip('/')}/v1/rooms/{plan.room}/origin"
-                group.create_task(shop_health.keep_reporting(found, folder, url, api_key, ended))
+                group.create_task(shop_health.keep_reporting(found, folder, url, api_key, plan.port, ended))
 
 
 async def _check_room(plan: Plan) -> None:

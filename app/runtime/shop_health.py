@@ -22,6 +22,7 @@ REPORT_EVERY_S = 1.0
 TIMEOUT_S = 2.0
 ANSWERS_MAX = 100_000  # remembered; beyond it the oldest are forgotten
 SERVER_ERROR = 500
+HOST_NAME_MAX = 58  # with a colon and a port 64, which a room takes
 TAG = "gate: "  # what the lines of nginx begin with, after their time
 _JSON = {"Content-Type": "application/json"}
 _IN_FLIGHT = re.compile(r"Reading: (\d+) Writing: (\d+)")
@@ -91,11 +92,10 @@ async def measuring(folder: Path) -> AsyncIterator[Measuring]:
 
 
 async def keep_reporting(
-    found: Measuring, folder: Path, url: str, api_key: str, ended: asyncio.Event
+    found: Measuring, folder: Path, url: str, api_key: str, port: int, ended: asyncio.Event
 ) -> None:
-    """Report every few seconds until `ended`. Why it cannot be reported is logged once."""
-    log, trouble = logs.get(__name__), ""
-    server = re.sub(r"[^A-Za-z0-9._:-]", "-", socket.gethostname())[:64]
+    """Report every second until `ended`, as this host and port. Why it cannot be reported is logged once."""
+    log, trouble, server = logs.get(__name__), "", f"{_host_name()}:{port}"
     of_nginx = httpx.AsyncHTTPTransport(uds=str(folder / "status"))
     bearer = {"Authorization": f"Bearer {api_key}"}
     async with (
@@ -111,6 +111,10 @@ async def keep_reporting(
                 log.warning("the shop's health is not reported", why=trouble)
             elif before and not trouble:
                 log.info("the shop's health is reported again")
+
+
+def _host_name() -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:HOST_NAME_MAX]
 
 
 async def _reported(client: httpx.AsyncClient, url: str, health: Health) -> str:

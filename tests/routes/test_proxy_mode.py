@@ -53,13 +53,13 @@ def _nginx() -> None:
 
 @asynccontextmanager
 async def proxied(
-    origin: str, fairgate: str, *options: str, port: int = 0, tls: Path | None = None
+    origin: str, fairgate: str, *options: str, port: int = 0, tls: Path | None = None, key: str = "a key"
 ) -> AsyncIterator[str]:
     """`fairgate gate` in front of the shop; where it is."""
     port = port or free_port()
     process = await asyncio.create_subprocess_exec(
         *(FAIRGATE, "gate", "--origin", origin, "--fairgate", fairgate, "--port", str(port), *options),
-        env=environment(FAIRGATE_API_KEY="a key"),
+        env=environment(FAIRGATE_API_KEY=key),
         stdout=asyncio.subprocess.PIPE,
     )
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
@@ -87,7 +87,8 @@ async def test_everything_a_shop_does_goes_through(web: Web) -> None:
     await web.room(target_url=f"http://127.0.0.1:{port}/")
     shop = Shop()
     async with listening(shop.quart) as origin, listening(web.quart) as fairgate:
-        async with proxied(origin, fairgate, "--room", "hall", port=port) as url:
+        key = web.as_("operator")["Authorization"].removeprefix("Bearer ")
+        async with proxied(origin, fairgate, "--room", "hall", port=port, key=key) as url:
             async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
                 await pages(client)
                 await streams(client, shop)
@@ -96,6 +97,13 @@ async def test_everything_a_shop_does_goes_through(web: Web) -> None:
                     "PATCH", "/v1/rooms/hall", json={"gate_mode": "queue_all"}, headers=web.as_("operator")
                 )
                 await queued(client, fairgate)
+
+                async def is_reported() -> bool:
+                    told = await web.get("/v1/rooms/hall/origin", headers=web.as_("operator"))
+                    health = told.json()["health"]
+                    return health is not None and health["p95_ms"] > 0
+
+                await wait_until(is_reported, "the shop's health in the room")
 
 
 async def pages(client: httpx.AsyncClient) -> None:
