@@ -7,6 +7,7 @@ never see us.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from app.web.gate.gate_request import (
     bypass_reason,
     gate_request,
     is_foreign,
+    may_carry_ticket,
 )
 from app.web.gate.passes import Presented, generation_of, shown_by
 from app.web.http.credentials import network_of
@@ -76,10 +78,16 @@ async def gate(request: Request, query: GateQuery) -> Response:
     """
     room_id = RoomId(request.params["room_id"])
     settings = await request.app.gate_rooms.settings(room_id) or UNKNOWN
+    shown = None
+    if not (settings.bypass or settings.gate_mode == "off" or may_carry_ticket(request)):  # nearly always
+        shown = await shown_by(request, room_id, settings)
+        if shown.inside and not (settings.session_renews and shown.is_past_half(int(time.time()))):
+            request.app.gate_rooms.count(room_id, "passed")
+            return empty()
     asked = gate_request(request, query, room_id, settings)
     if why := bypass_reason(request, asked):
         return bypass(request, asked, why)
-    shown = await shown_by(request, room_id, settings)
+    shown = shown or await shown_by(request, room_id, settings)
     if shown.inside and (answer := await _inside(request, asked, shown)):
         return answer
     if settings.verified_crawlers and (name := await request.app.gate_rooms.crawlers.proved(request)):

@@ -8,13 +8,14 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta
 
 from app.core.gating import Visit, plain_path
-from app.core.handover import ticket_in, without_ticket
+from app.core.handover import TICKET, ticket_in, without_ticket
 from app.core.model import RoomId, RoomSettings, Struct
 from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_safe
 from app.web.http.origins import NOT_FOREIGN, SAFE
 from app.web.http.routes import Request
 
 REDIRECT, UNAUTHORISED = 302, 401
+TICKET_NAME = TICKET.encode()
 
 
 class GateQuery(Struct, frozen=True):
@@ -42,6 +43,16 @@ class GateRequest(NamedTuple):
     def back(self) -> str:
         """Where to send them back to, if it is on a host of the room; else ""."""
         return allowed(self.address, self.settings)
+
+
+def may_carry_ticket(request: Request) -> bool:
+    """Whether there can be a ticket in the address, wherever the proxy tells it; rather once too often."""
+    told, headers = request.query, request.headers
+    if told and (TICKET_NAME in told or b"return_to" in told):
+        return True
+    return TICKET_NAME in headers.get(b"x-original-url", b"") or TICKET_NAME in headers.get(
+        b"x-forwarded-uri", b""
+    )
 
 
 def gate_request(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> GateRequest:

@@ -19,7 +19,7 @@ from app.core.errors import (
 from app.core.model import RoomId, RoomSettings, SigningAlgorithm, VisitorId
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY
-from app.web.http.cookies import BOOKING_COOKIE, cookies
+from app.web.http.cookies import BOOKING_COOKIE, cookie_of
 from app.web.http.credentials import PLACE_PREFIX
 from app.web.http.routes import App, Request
 
@@ -70,13 +70,13 @@ async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) ->
     if not request.app.ended_sessions.is_loaded(room_id):
         await request.app.ended_sessions.load(room_id)
     shown = Presented()
-    if token := cookies(request, PASS_COOKIE + room_id).get(""):
+    if token := cookie_of(request, PASS_COOKIE + room_id):
         shown = await _by_pass(request, room_id, settings, token)
     if shown.inside is None and (token := _bearer(request)):
         shown = await _by_bearer(request, room_id, token, shown)
     if shown.inside is not None or shown.final:
         return shown
-    booking = cookies(request, BOOKING_COOKIE + room_id).get("")
+    booking = cookie_of(request, BOOKING_COOKIE + room_id)
     return await _by_booking(request, room_id, booking, shown) if booking else shown
 
 

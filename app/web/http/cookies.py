@@ -36,6 +36,23 @@ def cookies(request: Request, prefix: str) -> dict[str, str]:
     return plain | bound if bound else plain
 
 
+def cookie_of(request: Request, name: str) -> str:
+    """The cookie of this name, as `cookies` tells it; "" for none. Most of what a shop's browser sends is
+    the shop's."""
+    header = request.headers.get(b"cookie")
+    if header is None or name.encode() not in header:
+        return ""
+    plain, bound = "", None
+    for part in header.decode("latin-1").split(";"):
+        if name in part:
+            found, _, value = part.strip().partition("=")
+            if found == name:
+                plain = value.strip('"')
+            elif found == HOST_PREFIX + name:
+                bound = value.strip('"')
+    return plain if bound is None else bound
+
+
 def cookie_name(request: Request, name: str) -> str:
     """The full name of a cookie: with TLS it has the prefix that binds it to our host.
 
