@@ -15,7 +15,7 @@ import pytest
 
 from app.core.model import Place, RoomStatus
 from app.settings import Settings
-from app.store.connections import Stores, connect_postgres, connect_redis
+from app.store.connections import Stores, connect_postgres
 from app.store.keys import WORKERS
 from app.store.scripts import admission
 from app.store.sql import rooms
@@ -227,44 +227,6 @@ async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_
             await wire.mend()
             await until(queues, "calls again", lambda now: now.serving_position > stood)
         pool.terminate()
-
-
-@pytest.mark.parametrize("store", ["redis", "postgres"])
-async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
-    stores: Stores, servers: Servers, database_url: str, store: str
-) -> None:
-    queues = open_queues(stores, OFF)
-    await a_stored_room(stores)
-    await control.set_state(queues, ROOM, "open", by=STAFF)
-    client: Client = stores.redis
-    url = urlsplit(servers.redis_url if store == "redis" else database_url)
-    async with wired(url.hostname or "", url.port or 0) as wire:
-        there = url._replace(
-            netloc=url.netloc.replace(f"{url.hostname}:{url.port}", f"127.0.0.1:{wire.port}")
-        )
-        if store == "redis":
-            seen = Stores(await connect_redis(there.geturl(), timeout_s=1), stores.postgres)
-        else:
-            pool = await connect_postgres(there.geturl(), timeout_s=1, connections_max=4)
-            seen = Stores(stores.redis, pool)
-        async with controllers(seen):
-            await joined(queues, 1)
-            await until(queues, "the call", lambda now: now.called == 1)
-
-            async def ticked() -> bool:
-                return await client.hget(KEYS.meter, "sure_ms") is not None
-
-            await wait_until(ticked, "a tick")
-            await wire.cut()
-            cut_ms = (await status(queues, ROOM))[1].now_ms
-            await until(queues, "more than a second", lambda now: now.now_ms > cut_ms + 1_200)
-            await wire.mend()
-
-            async def stood() -> bool:
-                return int(await client.hget(KEYS.meter, "thawed_ms") or 0) > cut_ms + 1_000
-
-            await wait_until(stood, "the end of the outage")
-        await (seen.redis.aclose() if store == "redis" else seen.postgres.close())
 
 
 async def _standstill(queues: Queues) -> int:

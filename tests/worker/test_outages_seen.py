@@ -1,0 +1,54 @@
+"""A worker that alone sees an outage of a store tells the rooms of it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.store.connections import Stores, connect_postgres, connect_redis
+from app.waiting_room import control
+from app.waiting_room.queue import open_queues, status
+from tests.conftest import Servers
+from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room
+from tests.support.waiting import wait_until
+from tests.support.wire import wired
+from tests.worker.test_admission import OFF, controllers, joined, until
+
+
+@pytest.mark.parametrize("store", ["redis", "postgres"])
+async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
+    stores: Stores, servers: Servers, database_url: str, store: str
+) -> None:
+    queues = open_queues(stores, OFF)
+    await a_stored_room(stores)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    client: Client = stores.redis
+    url = urlsplit(servers.redis_url if store == "redis" else database_url)
+    async with wired(url.hostname or "", url.port or 0) as wire:
+        there = url._replace(
+            netloc=url.netloc.replace(f"{url.hostname}:{url.port}", f"127.0.0.1:{wire.port}")
+        )
+        if store == "redis":
+            seen = Stores(await connect_redis(there.geturl(), timeout_s=1), stores.postgres)
+        else:
+            pool = await connect_postgres(there.geturl(), timeout_s=1, connections_max=4)
+            seen = Stores(stores.redis, pool)
+        async with controllers(seen):
+            await joined(queues, 1)
+            await until(queues, "the call", lambda now: now.called == 1)
+
+            async def ticked() -> bool:
+                return await client.hget(KEYS.meter, "sure_ms") is not None
+
+            await wait_until(ticked, "a tick")
+            await wire.cut()
+            cut_ms = (await status(queues, ROOM))[1].now_ms
+            await until(queues, "more than a second", lambda now: now.now_ms > cut_ms + 1_200)
+            await wire.mend()
+
+            async def stood() -> bool:
+                return int(await client.hget(KEYS.meter, "thawed_ms") or 0) > cut_ms + 1_000
+
+            await wait_until(stood, "the end of the outage")
+        await (seen.redis.aclose() if store == "redis" else seen.postgres.close())
