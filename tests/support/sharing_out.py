@@ -62,6 +62,8 @@ def in_order(files: list[str]) -> list[str]:
 @pytest.hookimpl(trylast=True)  # after the files were shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Also where one process runs them all: else what they share would be started again and again."""
+    if nameless := [it.nodeid for it in items if " at 0x" in it.nodeid]:
+        raise pytest.UsageError(f"another process gives these another name; give `ids`: {nameless[:3]}")
     files = list(dict.fromkeys(file_of(it.nodeid) for it in items))
     at = {file: number for number, file in enumerate(in_order(files))}
     items.sort(key=lambda it: at[file_of(it.nodeid)])
