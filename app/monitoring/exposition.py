@@ -12,6 +12,7 @@ from math import inf
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
+from app.core import autopilot
 from app.core.clock import now_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import EventId, TicketType
@@ -21,8 +22,9 @@ from app.monitoring.health import SEEN_MS
 from app.monitoring.stats import RoomFigures
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.keys import WEBS, WORKERS
-from app.store.redis import heartbeats
+from app.store.keys import WEBS, WORKERS, RoomKeys
+from app.store.redis import heartbeats, origin
+from app.store.redis.origin import Origin
 from app.store.sql import events, jobs, mails, outbox, signing_keys, webhooks
 from app.waiting_room.queue import Queues
 
@@ -107,7 +109,8 @@ async def _rooms(stores: Stores, queues: Queues, drift: Drift) -> list[Metric]:
     found = await stats.rooms(queues, ROOMS_MAX)
     event_ids = [it.room.event_id for it in found if it.room.event_id]
     types = await events.select_types_of_events(stores.postgres, event_ids)
-    return [*_of_rooms(found), _conservation(found, types, drift)]
+    known = await origin.look(stores.redis, [RoomKeys(it.room.room_id) for it in found])
+    return [*_of_rooms(found), *_of_shops(found, known), _conservation(found, types, drift)]
 
 
 async def _processes(stores: Stores) -> list[Metric]:
@@ -187,6 +190,22 @@ def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
         for state in STATES:
             states.add_metric([it.room.room_id, state], it.status.state == state)
     yield states
+
+
+def _of_shops(found: list[RoomFigures], known: list[Origin | None]) -> Iterator[Metric]:
+    """Of rooms whose shop has reported lately."""
+    p95 = GaugeMetricFamily(
+        "fairgate_origin_p95_seconds", "p95 of the shop behind a room, as it reports.", labels=["room_id"]
+    )
+    errors = GaugeMetricFamily(
+        "fairgate_origin_error_ratio", "Failed requests of the shop, as a share.", labels=["room_id"]
+    )
+    for it, shop in zip(found, known, strict=True):
+        health = autopilot.health(list(shop.readings.values()), it.status.now_ms) if shop else None
+        if health is not None:
+            p95.add_metric([it.room.room_id], health.p95_ms / 1000)
+            errors.add_metric([it.room.room_id], health.error_rate)
+    yield from (p95, errors)
 
 
 def _conservation(

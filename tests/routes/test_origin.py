@@ -11,7 +11,7 @@ import pytest
 from app.core import autopilot as rule
 from app.settings import Settings
 from app.store.connections import Stores
-from tests.routes.conftest import Web, bearer, code, field_of, working
+from tests.routes.conftest import Web, bearer, code, field_of, ops, working
 from tests.support.waiting import wait_until
 
 ORIGIN = "/v1/rooms/hall/origin"
@@ -79,7 +79,12 @@ async def test_a_room_without_an_autopilot_keeps_what_it_is_told_and_its_rate(we
     await web.room(admission_rate_per_minute=600)
     empty = (await web.get(ORIGIN, headers=web.as_("operator"))).json()
     assert (empty["health"], empty["servers"], empty["last_decision"]) == (None, [], None)
+    await web.join("hall")  # who had nobody lately has no metrics
+    assert "fairgate_origin_p95_seconds{" not in (await web.get("/metrics", headers=ops())).text
     told = (await web.post(ORIGIN, CALM, headers=web.as_("operator"))).json()
+    served = (await web.get("/metrics", headers=ops())).text
+    assert 'fairgate_origin_p95_seconds{room_id="hall"} 0.1205' in served
+    assert 'fairgate_origin_error_ratio{room_id="hall"} 0.0' in served
     assert (told["autopilot"], told["counted"], told["admission_rate_per_minute"]) == (None, True, 600)
 
 
