@@ -166,9 +166,9 @@ def _start_loops(app: App) -> list[asyncio.Task[None]]:
     """Start what keeps the process up to date."""
     redis, name = app.stores.redis, heartbeat.new_name()
     return [
-        app.loops.start("board", app.status_board.keep),
-        app.loops.start("board_listener", app.status_board.listen),
-        app.loops.start("ends", app.ended_sessions.keep),
+        app.loops.start("status_board", app.status_board.keep),
+        app.loops.start("status_listener", app.status_board.listen),
+        app.loops.start("ended_sessions", app.ended_sessions.keep),
         app.loops.start("gate_counts", app.gate_rooms.counts.keep),
         app.loops.start("hidden", app.hidden.keep),
         app.loops.start("sites", app.sites.keep),

@@ -198,8 +198,8 @@ async def open_engine(
         running, busy_marks = running or Loops(), busy_marks or BusyMarks(stores.redis)
         engine = ReservationEngine(stores, settings, gateway, key, secrets.token_urlsafe(9), busy_marks)
         tasks = [
-            running.start("desk_listener", partial(_listen, engine)),
-            running.start("desk_sweep", partial(_sweep, engine)),
+            running.start("outcome_listener", partial(_listen, engine)),
+            running.start("outcome_sweep", partial(_sweep, engine)),
         ]
         try:
             yield engine
@@ -254,7 +254,7 @@ async def _sweep(engine: ReservationEngine) -> None:
                 overdue.setdefault(waiter.room_id, set()).add(reservation_id)
         with suppress(*STORE_AWAY):
             await loops.each(
-                "desk_sweep",
+                "outcome_sweep",
                 overdue.items(),
                 lambda it: _look_up(engine, it[0], list(it[1])),
                 key=itemgetter(0),

@@ -33,15 +33,15 @@ from worker.lifespan import LOOPS, WorkerLoops
 
 ROOT = Path(__file__).parents[2]
 NEVER_BROKEN = {
-    "board": "all it does is done by `each`, room by room",
-    "desk_sweep": "the same",
+    "status_board": "all it does is done by `each`, room by room",
+    "outcome_sweep": "the same",
     "postgres_watch": "asks Postgres for nothing of ours, and knows how it can be away",
     "deliver": "one for each webhook, see `test_set_aside.py`",
     "drain_room": "sets aside what fails, see `tests/worker/test_poison.py`",
     "ops": "a listener of its own, not begun here: see `tests/security/test_operators.py`",
     "send_queued": "starts the lanes of each channel, which are broken here",
     "gate_counts": "asks for nothing until somebody passes a gate, see `test_gate_stats.py`",
-    "ends": "as `board_listener`, while somebody waits for an end",
+    "ended_sessions": "as `status_listener`, while somebody waits for an end",
 }
 WRONG = {WORKERS: "report", WEBS: "presence", TOTALS: "counts", busy.KEYS.busy: "drain"}  # of the wrong type
 

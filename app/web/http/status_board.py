@@ -130,7 +130,7 @@ class StatusBoard:
         while not self._closing.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), TICK_S)
-            await loops.each("board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
+            await loops.each("status_board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
 
     async def _read(self, room_id: RoomId) -> RenderedStatus:
         try:
