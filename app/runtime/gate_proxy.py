@@ -25,6 +25,7 @@ PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/s
 WATCH_EVERY_S = 0.2
 LOOK_UP_EVERY_S = 30.0
 STOP_TIMEOUT_S = 10.0  # requests under way are finished; what takes longer is cut
+FORCED_TIMEOUT_S = 5.0
 SAID_TIMEOUT_S = 15.0  # it looks names up
 PAGE_MAX = 256 * 1024
 PAGE = """<!doctype html>
@@ -73,7 +74,7 @@ def prepared(plan: Plan) -> Iterator[tuple[Path, Child]]:
                 command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=dying
             )
 
-        yield folder, Child("nginx", launch, signal.SIGQUIT)
+        yield folder, Child("nginx", launch)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -85,15 +86,28 @@ async def keep_running(child: Child, ended: asyncio.Event) -> None:
     loop.add_signal_handler(signal.SIGHUP, child.send, signal.SIGHUP)
     try:
         while not ended.is_set():
+            group = child.process.pid if child.process else 0
             if (code := child.bury()) is not None:
                 log.warning("nginx ended and is started again", code=code)
+                with suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)  # what is left of it would keep the port
             if child.due:
                 child.start()
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), WATCH_EVERY_S)
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
-        await asyncio.to_thread(stop, [child], STOP_TIMEOUT_S)
+        child.send(signal.SIGQUIT)
+        await _until_gone(child)
+        await asyncio.to_thread(stop, [child], FORCED_TIMEOUT_S)
+
+
+async def _until_gone(child: Child) -> None:
+    """Let it finish the requests under way, for a while."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            while child.alive:  # noqa: ASYNC110  # a process tells nobody of its end
+                await asyncio.sleep(WATCH_EVERY_S)
 
 
 async def follow_addresses(plan: Plan, child: Child, ended: asyncio.Event) -> None:

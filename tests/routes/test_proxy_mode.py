@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
@@ -197,6 +198,7 @@ async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
                 return any(it["p95_ms"] > 0 and it["error_rate"] == 0 for it in reports.told)
 
             await wait_until(is_well, "a report of a shop that is well")
+            await killed_and_back(url)
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
             down = await client.get("/", headers=HTML)
             assert (down.status_code, down.headers["retry-after"]) == (502, "5")
@@ -215,6 +217,23 @@ async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
         assert "One moment" in away.text
         assert (await client.get("/.fairgate/gate")).status_code == 404  # is for nginx alone
     await running.__aexit__(None, None, None)
+
+
+async def killed_and_back(url: str) -> None:
+    """nginx is killed, and its workers stay behind with the port: it comes back."""
+    ours = psutil.Process().children(recursive=True)
+    [first] = [it for it in ours if "nginx: master" in " ".join(it.cmdline())]
+    workers = first.children()
+    first.kill()
+
+    async def are_others() -> bool:
+        with suppress(httpx.TransportError):
+            async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+                well = (await client.get(url)).status_code == 200
+                return well and not any(it.is_running() for it in workers)
+        return False
+
+    await wait_until(are_others, "another nginx")
 
 
 async def test_with_fairgate_down_and_tls_of_ones_own_everybody_passes_if_told_so(tmp_path: Path) -> None:
