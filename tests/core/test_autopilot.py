@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core import autopilot
@@ -16,6 +16,7 @@ from app.core.errors import ValidationFailed
 
 ON = Autopilot(floor=60, ceiling=6_000)
 NEW = Course()
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 readings = st.builds(
     Reading,
@@ -25,7 +26,7 @@ readings = st.builds(
     in_flight=st.none() | st.integers(0, 10_000_000),
 )
 said = st.lists(st.none() | readings, max_size=30)  # None: nothing at that step
-settings = st.builds(
+setups = st.builds(
     lambda floor, more, **rest: Autopilot(floor=floor, ceiling=floor + more, **rest),
     floor=st.integers(1, 1_000_000),
     more=st.integers(0, 1_000_000),
@@ -63,12 +64,14 @@ def saying(p95_ms: float = 100, error_rate: float = 0, in_flight: int | None = N
 
 
 # --- the promises -----------------------------------------------------------------------------------------
-@given(settings, st.integers(0, 60_000_000), said)
+@unhurried
+@given(setups, st.integers(0, 60_000_000), said)
 def test_it_never_leaves_floor_and_ceiling(on: Autopilot, rate: int, said: list[Reading | None]) -> None:
     assert all(on.floor <= it <= on.ceiling for it in rates(flown(on, rate, said)))
 
 
-@given(settings, said, st.lists(readings, min_size=1, max_size=10))
+@unhurried
+@given(setups, said, st.lists(readings, min_size=1, max_size=10))
 def test_it_always_goes_down_while_the_shop_is_over_its_target(
     on: Autopilot, before: list[Reading | None], over: list[Reading]
 ) -> None:
@@ -80,7 +83,8 @@ def test_it_always_goes_down_while_the_shop_is_over_its_target(
         rate = now
 
 
-@given(settings, said)
+@unhurried
+@given(setups, said)
 def test_it_goes_up_only_after_a_calm_reading_and_by_at_most_a_fifth(
     on: Autopilot, said: list[Reading | None]
 ) -> None:
@@ -93,7 +97,8 @@ def test_it_goes_up_only_after_a_calm_reading_and_by_at_most_a_fifth(
         rate = now
 
 
-@given(settings, said)
+@unhurried
+@given(setups, said)
 def test_whatever_was_said_a_shop_that_says_nothing_any_longer_is_at_the_floor_in_the_end(
     on: Autopilot, said: list[Reading | None]
 ) -> None:
@@ -103,6 +108,7 @@ def test_whatever_was_said_a_shop_that_says_nothing_any_longer_is_at_the_floor_i
     assert silent[len(said) :] == sorted(silent[len(said) :], reverse=True)
 
 
+@unhurried
 @given(said)
 def test_what_it_remembers_is_the_same_after_it_was_stored(said: list[Reading | None]) -> None:
     for course in flown(ON, 600, said):
