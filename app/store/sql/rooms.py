@@ -12,6 +12,7 @@ from app.core.model import EventId, Room, RoomId, RoomSettings, RoomStatus
 from app.core.moments import EARLIEST, LATEST
 from app.store.connections import Connection, Queries
 
+DELETING_S = 60.0  # with all that refers to it
 PROGRESS_MAX = 100_000  # a day of seconds
 
 _COLUMNS = """
@@ -163,7 +164,7 @@ async def update_room(queries: Queries, room: Room) -> None:
 
 async def delete_room(queries: Queries, room_id: RoomId) -> None:
     """Delete the room and its queue."""
-    await queries.execute("DELETE FROM rooms WHERE room_id = $1", room_id)
+    await queries.execute("DELETE FROM rooms WHERE room_id = $1", room_id, timeout=DELETING_S)
 
 
 async def touch_room(queries: Queries, room_id: RoomId) -> None:
