@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
@@ -100,17 +98,14 @@ def _secret(variable: str, path: Path) -> str:
 
 
 def _read(path: Path, settings_cls: type[BaseSettings]) -> dict[str, Any]:
-    parse: Callable[[str], Any] = tomllib.loads if path.suffix == ".toml" else yaml.safe_load
     try:
         with path.open("rb") as file:
             raw = file.read(FILE_MAX + 1)
         if len(raw) > FILE_MAX:
             raise BadConfig(f"{path} has more than {FILE_MAX // 1024} KiB")
-        found = parse(raw.decode())
+        found = _parsed(path, raw.decode())
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path} cannot be read: {_why(error)}") from None
-    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
-        raise BadConfig(f"{path} is no {path.suffix.removeprefix('.').upper()}: {_where(error)}") from None
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -121,6 +116,20 @@ def _read(path: Path, settings_cls: type[BaseSettings]) -> dict[str, Any]:
             f"{path} has {', '.join(unknown)}, which is no setting; `fairgate config show` lists them"
         )
     return found
+
+
+def _parsed(path: Path, text: str) -> Any:
+    if path.suffix == ".toml":
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise BadConfig(f"{path} is no TOML: {error}") from None
+    import yaml  # here: most processes read no such file
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadConfig(f"{path} is no YAML: {_where(error)}") from None
 
 
 def _why(error: Exception) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
 from app.runtime import backup as backups
-from app.runtime import embedded_postgres, embedded_stores, installation, migrate
+from app.runtime import embedded_postgres, embedded_stores, installation
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file of the backup.")]
 
@@ -32,6 +32,8 @@ def backup(
         print(f"whole: made {manifest.made_at} by Fairgate {manifest.version}, schema {manifest.revision},")
         print(f"{size:,} bytes of the database, {len(secrets)} secrets")
         return
+    from app.runtime import migrate  # here: Alembic loads slowly
+
     settings = with_addresses(settings_of(data))
     if file.exists() and not overwrite:
         raise CommandFailed(f"{file} is there already; --overwrite replaces it")
@@ -51,6 +53,8 @@ def restore(file: File, *, data: Data = None) -> None:
 
     With DATABASE_URL set, that database has to be empty; without, the data folder has to be.
     """
+    from app.runtime import migrate  # here: Alembic loads slowly
+
     settings = read_settings(data)
     with backups.opened(file) as (manifest, dump, secrets):
         if manifest.revision not in migrate.revisions():
@@ -91,6 +95,8 @@ def _fill_embedded(folder: Path, dump: Path, secrets: dict[str, str]) -> None:
 
 
 def _fill(dump: Path, database_url: str) -> None:
+    from app.runtime import migrate  # here: Alembic loads slowly
+
     if asyncio.run(migrate.revision_of(database_url)) is not None:
         raise CommandFailed("the database has tables already: restore into an empty one")
     backups.restore_database(dump, database_url)

@@ -9,13 +9,12 @@ import signal
 from pathlib import Path
 from typing import Annotated, Literal
 
-import httpx
 import typer
 
 from app import logs
 from app.commands.settled import CommandFailed, Data, settings_of
 from app.core.formats import SLUG
-from app.runtime import gate_conf, gate_proxy, installation, shop_health, sockets
+from app.runtime import gate_conf, gate_proxy, installation, sockets
 from app.runtime.child_process import Child
 from app.runtime.gate_conf import Plan
 from app.settings import Settings
@@ -120,6 +119,8 @@ async def _serve(plan: Plan, api_key: str) -> None:
 
 
 async def _run(plan: Plan, folder: Path, nginx: Child, api_key: str, ended: asyncio.Event) -> None:
+    from app.runtime import shop_health  # here: it loads httpx
+
     async with shop_health.measuring(folder) as found:
         print(
             f"{gate_conf.url_of(plan)} -> {plan.origin.geturl()}, gate: {plan.fairgate.geturl()}", flush=True
@@ -136,6 +137,8 @@ async def _check_room(plan: Plan) -> None:
     """Refuse a room that is not there; Fairgate may be away. Raises CommandFailed."""
     if not plan.room:
         return
+    import httpx  # here: other commands have no use for it
+
     url = f"{plan.fairgate.geturl().rstrip('/')}/v1/rooms/{plan.room}"
     try:
         async with httpx.AsyncClient(timeout=ASK_TIMEOUT_S) as client:
