@@ -30,13 +30,15 @@ class Fault(NamedTuple):
 
 
 ROOM_FAULTS = {
-    "the cap is dropped": Fault("include/callable.lua", "if c.active_max > 0 then", "if false then"),
+    "the cap is dropped": Fault("include/callable.lua", "if config.active_max > 0 then", "if false then"),
     "no-shows are not given back": Fault(
-        "include/turns.lua", "m.level = m.level + TOKEN", "m.level = m.level"
+        "include/turns.lua", "progress.level = progress.level + TOKEN", "progress.level = progress.level"
     ),
-    "the bucket fills while paused": Fault("include/bucket.lua", "and c.state == 'open' then", "then"),
+    "the bucket fills while paused": Fault("include/bucket.lua", "and config.state == 'open' then", "then"),
     "numbers run past what Postgres knows": Fault(
-        "join.lua", "m.last_number >= m.numbers_reserved", "m.last_number > m.numbers_reserved"
+        "join.lua",
+        "progress.last_number >= progress.numbers_reserved",
+        "progress.last_number > progress.numbers_reserved",
     ),
     "who is passed over loses their place": Fault(
         "include/calling.lua",
@@ -45,7 +47,9 @@ ROOM_FAULTS = {
     ),
     "who is inside counts for one ticket": Fault("include/callable.lua", "- wanted_inside()", ""),
     "calls can be hoarded": Fault("include/passing.lua", "unclaimed[network] >= most", "false"),
-    "a lapsed turn changes nothing": Fault("include/turns.lua", "c.claim_window_ms / 2", "c.claim_window_ms"),
+    "a lapsed turn changes nothing": Fault(
+        "include/turns.lua", "config.claim_window_ms / 2", "config.claim_window_ms"
+    ),
 }
 SALE_FAULTS = {
     "an ended hold keeps its tickets": Fault(
