@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from app.runtime import embedded_postgres, embedded_stores, gc_tuning, migrate
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 from app.store.keys import PERMANENT
 from tests.support.emptying import Empty, emptying
+
+# Generated cases are the same each time, so that a red test is the fault of what was changed; how long one
+# takes says how loaded the machine is.
+hypothesis.settings.register_profile(
+    "tests", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 pytest_plugins = ["tests.support.profiling", "tests.support.sharing_out"]
 

@@ -204,7 +204,7 @@ async def _run(stores: Stores, steps: list[Step]) -> None:
         await sale.finish()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 async def test_no_order_of_steps_oversells_or_strands_a_ticket(stores: Stores, steps: list[Step]) -> None:
     await _run(stores, steps)
