@@ -11,7 +11,7 @@ from app.store.coalescer import CoalescerFull
 from app.web.http.problems import problem_response, refusal_of
 
 TABLE = {
-    400: "malformed_json idempotency_key_required bad_header",
+    400: "malformed_json idempotency_key_required bad_header request_id_invalid",
     401: "credential_missing credential_invalid booking_token_expired",
     402: "payment_declined",
     403: "wrong_room role_required wrong_account session_ended removed foreign_origin scope_required "
