@@ -38,8 +38,9 @@ async def test_by_email_and_password_one_comes_to_the_rooms_under_ones_name(web:
     for word in ("HttpOnly", "Path=/admin", "SameSite=Strict"):
         assert word in cookie
     page = await web.get("/admin", headers={"Cookie": cookie.partition(";")[0]})
-    assert "The Hall" in page.text
     assert "Olga &lt;Op&gt; · operator" in page.text
+    sites = await web.get("/admin/sites", headers={"Cookie": cookie.partition(";")[0]})
+    assert "The Hall" in sites.text
     room = await web.get("/admin/rooms/hall", headers={"Cookie": cookie.partition(";")[0]})
     assert "Olga &lt;Op&gt; · operator" in room.text
 
