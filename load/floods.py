@@ -42,15 +42,14 @@ async def floods(run: Run) -> Row:
     figures, answers = [], []
     async with run.product(throttled=True) as product, sink() as nobody:
         sale = await crowd.open_sale(product, "target")
-        (token,) = await prepared.inside(product, sale, 1)
+        tokens = await prepared.inside(product, sale, run.size.trials)  # one each: holds are left over
         address = urlsplit(product.url)
         for flood, per_s in RATES.items():
-            order = Order(
-                flood, str(address.hostname), address.port or 80, per_s, sale.name, sale.name, token
-            )
-            at_nobody = msgspec.structs.replace(order, host="127.0.0.1", port=nobody)
+            host, port = str(address.hostname), address.port or 80
             shares, said = [], ""
-            for number in range(run.size.trials):
+            for number, token in enumerate(tokens):
+                order = Order(flood, host, port, per_s, sale.name, sale.name, token)
+                at_nobody = msgspec.structs.replace(order, host="127.0.0.1", port=nobody)
                 async with attacked(at_nobody):
                     calm, _ = await join_trial(run, product, f"{flood}-{number}-calm", by_address=True)
                 async with attacked(order) as told:
