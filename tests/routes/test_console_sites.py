@@ -39,7 +39,10 @@ async def settings_of(web: Web, room_id: str) -> dict[str, Any]:
 
 def fields_of(text: str) -> Form:
     """The fields of the page's form, as a browser would send them without a change."""
-    found = dict(re.findall(r'<input id="[\w-]+" name="([\w-]+)" value="([^"]*)"', text))
+    found = dict(re.findall(r'<input (?:id="[\w-]+" )?name="([\w-]+)" value="([^"]*)"', text))
+    for name, options in re.findall(r'<select name="([\w-]+)"[^>]*>(.*?)</select>', text, re.DOTALL):
+        if chosen := re.search(r'<option value="([^"]*)" selected', options):
+            found[name] = chosen[1]
     found |= {name: "on" for name in re.findall(r'type="checkbox" name="([\w-]+)" checked', text)}
     found |= dict(re.findall(r'type="radio" name="([\w-]+)" value="(\w+)" checked', text))
     found |= dict(re.findall(r'<textarea id="[\w-]+" name="([\w-]+)"[^>]*>([^<]*)<', text))
@@ -167,7 +170,7 @@ async def test_a_key_for_a_connector_is_shown_once(web: Web) -> None:
     form = fields_of(await page(web, path)) | {
         **{"customer_id": "ourshop", "protect-1-value": "/buy", "protect-1-part": "PagePath"},
         **{"protect-1-operator": "Contains", "cancel-0-value": "/thanks", "cancel-0-part": "PagePath"},
-        "cancel-0-operator": "Equals",
+        **{"cancel-0-operator": "!Equals", "cancel-0-case": "exact"},
     }
     for field in ("customer_id", "cookie_minutes"):
         refused = await sent(web, path, form | {field: "No Slug"})
@@ -183,6 +186,11 @@ async def test_a_key_for_a_connector_is_shown_once(web: Web) -> None:
     form = fields_of(await page(web, path)) | {"cookie_minutes": "30"}
     assert secret[1] not in str(form)
     assert (await sent(web, path, form)).headers["location"] == f"{path}?saved=1"
+    kept = (await web.get("/v1/rooms/shop/knownuser", headers=web.as_("operator"))).json()
+    assert (kept["protect"], kept["cancel"]) == (now.json()["protect"], now.json()["cancel"])
+    assert [(it["operator"], it["negative"], it["ignore_case"]) for it in kept["cancel"]] == [
+        ("Equals", True, False)
+    ]
     pushed = await sent(web, f"{path}/push", {"url": "http://127.0.0.1:9/"})
     assert (pushed.status_code, 'id="url-wrong"' in pushed.text) == (422, True)
     assert (await sent(web, f"{path}/remove", {})).status_code == 303

@@ -30,9 +30,17 @@ LISTS = {
     "ignore": ("Pages that are never asked about", "Such as pictures and style sheets."),
 }
 PARTS = {"PagePath": "path", "PageUrl": "whole address", "HostName": "host name"}
-OPERATORS = {"Contains": "contains", "Equals": "is"}
+NOT = "!"  # before an operator: the rule is for all other addresses
+OPERATORS = {
+    "Contains": "contains",
+    "Equals": "is",
+    f"{NOT}Contains": "does not contain",
+    f"{NOT}Equals": "is not",
+}
+CASES = {"": "in any case", "exact": "exactly as typed"}
 TEXTS = ("customer_id", "cookie_domain", "cookie_minutes")
 BOXES = ("extend_cookie", "public_config")
+ROW = ("part", "operator", "value", "case")
 BLANK_ROWS = 2
 ROWS_MAX = 50
 
@@ -66,6 +74,7 @@ class ConnectorPage(msgspec.Struct, frozen=True):
     lists: ClassVar[dict[str, tuple[str, str]]] = LISTS
     parts: ClassVar[dict[str, str]] = PARTS
     operators: ClassVar[dict[str, str]] = OPERATORS
+    cases: ClassVar[dict[str, str]] = CASES
 
 
 @console_page("/admin/rooms/<room_id>/knownuser", section="Sites")
@@ -145,17 +154,25 @@ def _read(form: dict[str, str]) -> KnownUserChange:
     sent["cookie_minutes"] = minutes if (number := typed.whole_number(minutes)) is None else number
     sent |= {name: name in values for name in BOXES}
     for kind in LISTS:
-        found: list[dict[str, str]] = []
+        found: list[dict[str, Any]] = []
         for i in range(ROWS_MAX):
-            row = {name: form.pop(f"{kind}-{i}-{name}", "").strip() for name in ("part", "operator", "value")}
+            row = {name: form.pop(f"{kind}-{i}-{name}", "").strip() for name in ROW}
             if row["value"]:
                 form |= {f"{kind}-{len(found)}-{name}": it for name, it in row.items()}
-                found.append(row)
+                found.append(_rule(row))
         sent[kind] = found
     try:
         return msgspec.convert(sent, KnownUserChange)
     except msgspec.ValidationError as error:
         raise validation_failed(error) from None
+
+
+def _rule(row: dict[str, str]) -> dict[str, Any]:
+    operator = row["operator"]
+    return {
+        **{"part": row["part"], "value": row["value"], "operator": operator.removeprefix(NOT)},
+        **{"negative": operator.startswith(NOT), "ignore_case": row["case"] != "exact"},
+    }
 
 
 def _shown(settings: ConnectorSettings) -> ConnectorForm:
@@ -167,7 +184,9 @@ def _shown(settings: ConnectorSettings) -> ConnectorForm:
         rules: list[UrlRule] = getattr(settings, kind)
         for i, rule in enumerate(rules):
             at = f"{kind}-{i}-"
-            values |= {f"{at}part": rule.part, f"{at}operator": rule.operator, f"{at}value": rule.value}
+            operator, case = f"{NOT * rule.negative}{rule.operator}", "" if rule.ignore_case else "exact"
+            shown = zip(ROW, (rule.part, operator, rule.value, case), strict=True)
+            values |= {f"{at}{name}": it for name, it in shown}
     return ConnectorForm(values)
 
 
