@@ -81,8 +81,8 @@ def test_a_polite_stop_and_a_forced_one(started: list[Child]) -> None:
 def test_a_child_ends_with_a_parent_that_is_killed() -> None:
     program = """
 import subprocess, signal, sys
-from app.runtime.child_process import ends_with_us
-child = subprocess.Popen(["sleep", "60"], preexec_fn=ends_with_us(signal.SIGKILL))
+from app.runtime.child_process import die_with_parent
+child = subprocess.Popen(["sleep", "60"], preexec_fn=die_with_parent(signal.SIGKILL))
 print(child.pid, flush=True)
 signal.pause()
 """
