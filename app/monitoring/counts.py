@@ -138,9 +138,10 @@ async def keep_published(redis: RedisClient, process: str) -> None:
     assert task is not None
     try:
         while not task.cancelling():  # redis-py may swallow a cancellation while it connects
-            await asyncio.sleep(EVERY_S)
             with suppress(*REDIS_AWAY):
                 await counts.note_beginning(redis, now_ms())
+            await asyncio.sleep(EVERY_S)
+            with suppress(*REDIS_AWAY):
                 await publish(redis, process)
     finally:
         with suppress(*REDIS_AWAY):

@@ -126,7 +126,7 @@ async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web:
         ("GET", "/v1/orders", web.as_("operator"), "list_orders"),
         ("GET", "/admin/orders", staff, "console_get_order_list"),
         ("POST", "/rooms/gala/join", {"Origin": "http://fairgate.test"}, "form_join"),
-        ("GET", "/v1/nothing", {}, ""),
+        ("GET", "/nothing", {"Accept": "text/html"}, ""),
     ):
         answer = await web.send(method, path, headers=headers)
         [line] = told.of(answer.headers["x-request-id"])
@@ -135,6 +135,7 @@ async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web:
         await web.join("gala")
         await web.get("/v1/rooms/gala")
         await web.get("/rooms/gala", headers={"Accept": "text/html"})
+        await web.get("/v1/nothing")
         await web.get("/livez")
     assert len(told.read()) < 5
 

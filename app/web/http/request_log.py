@@ -1,8 +1,8 @@
 """The request log: exactly one line per request, with the id of its response, the call, and how it went.
 
 Every request that staff or machines make, every form, and every answer of 500 and above has one; of what a
-crowd asks for one in a thousand, and what took long. Lines have ids of rooms and reservations, and neither
-addresses, tokens nor query strings.
+crowd asks for one in a thousand, and what took long. Addresses that are none have no line. Lines have ids of
+rooms and reservations, and neither addresses, tokens nor query strings.
 """
 
 from __future__ import annotations
