@@ -106,7 +106,7 @@ ADDRESSES = [
         field="q",
     ),
     Bad("a date that is none", "GET", "/v1/events?from=yesterday", 422, "validation_failed", field="from"),
-    Bad("to delete a room", "DELETE", "/v1/rooms/{room}", 405, "method_not_allowed", "admin"),
+    Bad("to delete a room with people inside", "DELETE", "/v1/rooms/{room}", 409, "conflict", "admin"),
     Bad("to put a place", "PUT", PLACES, 405, "method_not_allowed"),
     Bad("to read what is only sent", "GET", CLAIM, 405, "method_not_allowed", "place"),
     Bad("to look at what is only sent", "HEAD", CLAIM, 405, "", "place"),

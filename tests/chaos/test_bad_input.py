@@ -202,7 +202,7 @@ async def test_a_body_without_a_length_is_measured_while_it_comes(stage: Stage) 
 
 async def test_head_is_get_without_a_body_and_options_tells_what_there_is(stage: Stage) -> None:
     for path, methods in (
-        ("/v1/rooms/{room}", "GET, HEAD, PATCH, OPTIONS"),
+        ("/v1/rooms/{room}", "GET, HEAD, PATCH, DELETE, OPTIONS"),
         ("/v1/events", "GET, HEAD, POST, OPTIONS"),
     ):
         got = await stage.client.get(stage.filled(path))
