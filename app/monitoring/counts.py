@@ -51,24 +51,27 @@ class Counts:
         self._one_by_one = asyncio.Lock()
 
     async def publish(self, redis: RedisClient) -> None:
-        """Add what was counted since the last time. If it may not have arrived, send it again."""
+        """Add what was counted since the last time; first, once more, what may not have arrived then."""
         async with self._one_by_one:
-            if not self._sending:
-                self._sending = {
-                    _series(it): (_field(metric, it), it.value)
-                    for metric, it in _samples(self._registry)
-                    if it.value != self._published.get(_series(it), 0.0)
-                }
-                self._turn += 1
-            if not self._sending:
-                return
-            amounts = {
-                field: value - self._published.get(series, 0.0)
-                for series, (field, value) in self._sending.items()
+            if self._sending:
+                await self._send(redis)
+            self._sending = {
+                _series(it): (_field(metric, it), it.value)
+                for metric, it in _samples(self._registry)
+                if it.value != self._published.get(_series(it), 0.0)
             }
-            await counts.add_counts(redis, counts.KEYS, amounts, process=self._process, turn=self._turn)
-            self._published |= {series: value for series, (_, value) in self._sending.items()}
-            self._sending = {}
+            if self._sending:
+                self._turn += 1
+                await self._send(redis)
+
+    async def _send(self, redis: RedisClient) -> None:
+        amounts = {
+            field: value - self._published.get(series, 0.0)
+            for series, (field, value) in self._sending.items()
+        }
+        await counts.add_counts(redis, counts.KEYS, amounts, process=self._process, turn=self._turn)
+        self._published |= {series: value for series, (_, value) in self._sending.items()}
+        self._sending = {}
 
 
 OURS = Counts(metrics.REGISTRY)
