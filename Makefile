@@ -144,6 +144,7 @@ lock:
 	$(LOCK) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock -o docs/requirements.lock --group docs
 	$(LOCK) --constraint requirements.lock -o deploy/helm/requirements.lock --group charts
+	$(LOCK) --constraint requirements.lock -o deploy/sbom/requirements.lock --group sbom
 
 # Known vulnerabilities of what is locked. Needs pip-audit (pip install pip-audit) and a network.
 audit:

@@ -79,16 +79,19 @@ app = typer.Typer(name="fairgate", cls=LazyGroup, add_completion=False, rich_mar
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from app.version import build
 
-        print(f"fairgate {version('fairgate')}")
+        print(f"fairgate {build()}")
         raise typer.Exit
 
 
 @app.callback()
 def fairgate(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and its commit."
+        ),
     ] = False,
 ) -> None:
     """A virtual waiting room and reservation engine for flash sales."""

@@ -191,6 +191,9 @@ SET_ASIDE = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+BUILD = Gauge(
+    "fairgate_build_info", "1 for the build a process runs.", ["version", "commit"], registry=REGISTRY
+)
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 

@@ -25,6 +25,7 @@ OURS = {
     "migrations",
     "tests",
     "deploy",
+    "hatch_build",
     "fairgate_gate",
     "fairgate_client",
 }

@@ -19,6 +19,7 @@ from app.doctor.finding import Finding, good, note, wrong
 from app.notifications.channels import email
 from app.settings import Settings
 from app.settings_sources import known_variables
+from app.version import build
 
 OPEN_FILES_MIN = 10_000  # each visitor whose page is open holds one
 BACKLOG_MIN = 1024  # connections the kernel keeps in a rush
@@ -33,7 +34,7 @@ async def versions(_settings: Settings) -> list[Finding]:
     """What runs here."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     system = f"Python {platform.python_version()}, {platform.platform()}"
-    return [note("versions", f"Fairgate {version('fairgate')}, {system}; {libraries}")]
+    return [note("versions", f"Fairgate {build()}, {system}; {libraries}")]
 
 
 async def names_of_settings(_settings: Settings) -> list[Finding]:

@@ -8,8 +8,6 @@ import secrets
 import socket
 import time
 from contextlib import suppress
-from functools import cache
-from importlib.metadata import version
 
 import psutil
 
@@ -18,6 +16,7 @@ from app.core.clock import now_ms
 from app.loops import Loops
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.redis import heartbeats
+from app.version import build
 
 TROUBLES_MAX = 10
 EVERY_S = 1.0
@@ -33,6 +32,8 @@ class ThisProcess:
     """This process; its CPU is measured between calls."""
 
     def __init__(self) -> None:
+        self._build = build()
+        metrics.BUILD.labels(self._build.version, self._build.commit).set(1)
         self._process = psutil.Process()
         self._last = (time.monotonic(), self._cpu_s())
 
@@ -45,7 +46,7 @@ class ThisProcess:
         before, cpu_before = self._last
         self._last = (now, cpu_s)
         return {
-            "version": _version(),
+            "version": self._build.version,
             "started_ms": round(self._process.create_time() * 1000),
             "memory": self._process.memory_info().rss,
             "cpu_percent": round(100 * (cpu_s - cpu_before) / max(0.001, now - before)),
@@ -57,11 +58,6 @@ class ThisProcess:
     def _cpu_s(self) -> float:
         used = self._process.cpu_times()
         return float(used.user + used.system)
-
-
-@cache
-def _version() -> str:
-    return version("fairgate")  # which reads files
 
 
 async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:

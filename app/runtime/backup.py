@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -26,6 +25,7 @@ import msgspec
 from pydantic import SecretStr
 
 from app.core.errors import CannotRun
+from app.version import build
 
 MANIFEST, DUMP = "manifest.json", "database.dump"
 FORM = 1  # of the file
@@ -72,7 +72,7 @@ def make(path: Path, database_url: str, revision: str, secrets: dict[str, Secret
         parts = {name: value for name, value in parts.items() if value}
         sums = {name: hashlib.sha256(value).hexdigest() for name, value in parts.items()} | {DUMP: _sum(dump)}
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
-        manifest = Manifest(FORM, version("fairgate"), revision, made_at, sums)
+        manifest = Manifest(FORM, build().version, revision, made_at, sums)
         try:
             with (
                 open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file,

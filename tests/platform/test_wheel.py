@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 
 from app.runtime.child_process import die_with_parent
 from app.runtime.embedded_stores import free_port
+from app.version import build
 from tests.conftest import Servers
 from tests.platform.outside import environment, fairgate, up
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -89,7 +90,8 @@ def test_everything_of_ours_is_in_it(wheel: Path) -> None:
         text=True,
     ).stdout.split()
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if not name.split("/")[0].endswith("-info")}
-    assert inside == {name if name.startswith("fairgate/") else f"fairgate/{name}" for name in tracked}
+    ours = {name if name.startswith("fairgate/") else f"fairgate/{name}" for name in tracked}
+    assert inside == ours | {"fairgate/app/build.json"}
 
 
 def test_no_name_that_others_have_is_in_site_packages(home: Path, empty: Path) -> None:
@@ -101,6 +103,13 @@ def test_no_name_that_others_have_is_in_site_packages(home: Path, empty: Path) -
             text=True,
         )
         assert "ModuleNotFoundError" in told.stderr, name
+
+
+async def test_it_knows_its_version_and_commit(home: Path, empty: Path) -> None:
+    told = await fairgate("--version", program=str(home / "bin" / "fairgate"), cwd=str(empty))
+    assert told.code == 0
+    commit = build().commit
+    assert re.fullmatch(rf"fairgate \d[\w.+]* \(commit {commit[:12]}(, modified)?\)\n", told.out), told.out
 
 
 async def test_the_whole_product_starts_in_an_empty_folder(

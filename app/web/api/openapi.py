@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ from app.core.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from app.version import build
 from app.web.http.cache_control import shared
 from app.web.http.dispatch import PARAMS
 from app.web.http.misses import NAMED
@@ -100,7 +100,7 @@ def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Fairgate",
-            "version": version("fairgate"),
+            "version": build().version,
             "summary": "A virtual waiting room and reservation engine.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

@@ -2,7 +2,7 @@
 /**
  * Plugin Name: Fairgate waiting room
  * Description: Puts Fairgate's waiting room in front of the site. With WooCommerce an order ends the visitor's turn.
- * Version: 0.1.0
+ * Version: 0.2.0
  * Requires PHP: 8.1
  * License: Apache-2.0
  *

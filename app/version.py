@@ -1,0 +1,86 @@
+"""Which build of Fairgate this is: its version, its commit, and whether it has changes that no commit has.
+
+A wheel and an image carry both: the version in their metadata, the commit in `build.json`, written by
+`hatch_build.py`. In a checkout they are as git has them now, not as they were when it was installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+STAMP = Path(__file__).with_name("build.json")
+GIT_TIMEOUT_S = 5.0
+# A release's tag and the commits since, or neither; then the commit.
+DESCRIBED = re.compile(
+    r"(?:v(?P<release>[\w.]+)-(?P<commits>\d+)-g)?(?P<commit>[0-9a-f]{40,64})(?P<modified>-dirty)?"
+)
+
+
+class Build(NamedTuple):
+    """What was built."""
+
+    version: str  # PEP 440
+    commit: str  # 40 hexadecimal digits, or "": not known
+    modified: bool  # it has changes that no commit has
+
+    def __str__(self) -> str:
+        known = f"commit {self.commit[:12]}" if self.commit else "commit unknown"
+        return f"{self.version} ({known}{', modified' if self.modified else ''})"
+
+
+@cache
+def build() -> Build:
+    """The build that runs. In a checkout git is asked, once in a process."""
+    return (_of_checkout() if (ROOT / ".git").exists() else None) or _stamped()
+
+
+def from_description(described: str, installed: str) -> Build | None:
+    """What `git describe --long --dirty --always --abbrev=40` told of; None if it told nothing.
+
+    Without a tag within reach, as in a shallow clone, the release it leads to is that of `installed`.
+    """
+    found = DESCRIBED.fullmatch(described.strip())
+    if found is None:
+        return None
+    commit, modified = found["commit"], found["modified"] is not None
+    release, commits = found["release"], int(found["commits"] or 0)
+    if release and not commits and not modified:
+        return Build(release, commit, modified)
+    base = _next(release) if release else re.split(r"\.dev|\+", installed)[0]
+    return Build(f"{base}.dev{commits}+g{commit[:9]}{'.modified' if modified else ''}", commit, modified)
+
+
+def _next(release: str) -> str:
+    """The smallest release after this one: 0.2.1 after 0.2.0, 0.2.0 after 0.2.0rc1."""
+    if candidate := re.match(r"(.+?)(?:a|b|rc)\d+$", release):
+        return candidate[1]
+    *front, last = release.split(".")
+    return ".".join((*front, str(int(last) + 1)))
+
+
+def _of_checkout() -> Build | None:
+    command = ["git", "describe", "--tags", "--long", "--dirty", "--always", "--abbrev=40", "--match=v[0-9]*"]
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # it must not be in the way of somebody's commit
+    try:
+        told = subprocess.run(
+            command, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=GIT_TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return from_description(told.stdout, version("fairgate"))
+
+
+def _stamped() -> Build:
+    installed = version("fairgate")
+    if not STAMP.exists():
+        return Build(installed, "", False)
+    stamp = json.loads(STAMP.read_text())
+    return Build(installed, stamp["commit"], stamp["modified"])
