@@ -22,7 +22,7 @@ from app import loops, metrics
 from app.jobs import steps as job_steps
 from app.store.redis import job_queue
 from app.store.sql import jobs as stored_jobs
-from worker import mail, notices, repair
+from worker import mail, notices, repair, samples
 from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -99,6 +99,7 @@ async def resume_jobs(ctx: WorkerContext) -> None:
 PERIODIC = (
     Periodic(repair.align_totals, 5, timeout_s=10),
     Periodic(resume_jobs, 10, after_s=2, timeout_s=10),
+    Periodic(samples.roll_up, 10, after_s=4, timeout_s=10),
     Periodic(mail.mail_reminders, 30, after_s=7),
     Periodic(repair.reconcile_rooms, 60, after_s=13),
     Periodic(repair.unload_rooms, 60, after_s=23),

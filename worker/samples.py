@@ -1,4 +1,4 @@
-"""Takes samples of the rooms, for the graphs of the console."""
+"""Takes samples of the rooms, for the graphs of the console, and rolls them up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.timing import repeat
 
 
 async def sample_rooms(ctx: WorkerContext) -> None:
-    """Sample busy rooms every two seconds. While a store is unavailable, the graph has a gap."""
+    """Sample busy rooms every second. While a store is unavailable, the graph has a gap."""
     queues, latency = queue.open_queues(ctx.stores, ctx.settings), Latency()
 
     async def once() -> bool:
@@ -23,6 +23,11 @@ async def sample_rooms(ctx: WorkerContext) -> None:
         return False
 
     await repeat(ctx.stopping, "sample_rooms", once, EVERY_MS / 1000)
+
+
+async def roll_up(ctx: WorkerContext) -> None:
+    """Store the steps of histories that have ended."""
+    await history.roll_up(ctx.stores)
 
 
 LOOPS = (sample_rooms,)

@@ -1,18 +1,28 @@
-"""A room's recent history: samples of its live numbers, and the rates computed from them."""
+"""A room's history: samples of its live numbers, the steps they are rolled up into, and the rates computed.
+
+A sample is taken each second and kept for a quarter of an hour. A step stands for all samples of 10 s, and is
+kept for a day, or of a minute, and is kept as long as the room.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 
 from app.core.model import Pace, RoomSettings, RoomState, RoomStatus
 from app.core.wait_estimate import at_rate, starting_pace, wait_range_s
 
-EVERY_MS = 2_000
+EVERY_MS = 1_000
 KEPT_MS = 15 * 60_000
 KEPT_MAX = KEPT_MS // EVERY_MS
+FINE_S, COARSE_S = 10, 60  # the steps
+SETTLED_MS = 3_000  # so long after its end all samples of a step have been stored
+SHOWN_MAX = 720  # steps of a whole sale; wider ones if it took longer
+WIDTHS_S = (FINE_S, COARSE_S, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400, 604_800)
 RATE_OVER_MS = 10_000  # a rate of two seconds is noise
 CAP_REACHED = (
     0.95  # called + active, as a share of the cap, from which on the cap is what holds the queue back
@@ -38,6 +48,20 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     held: int | None
     sold: int | None
     reserve_p99_ms: int | None  # of all rooms together
+    serving_position: int = 0
+    last_number: int = 0
+    pace: tuple[float, float, float] | None = (
+        None  # first_s, base_s, each_s of the waits shown; None: none was
+    )
+    generation: str = ""  # of the room: a sample of a deleted or reset one is not this one's
+
+
+class Step(NamedTuple):
+    """The samples of a step as one: levels and counters as at its end; of who waited, was called or inside,
+    of the backlog and of p99 the most."""
+
+    sample: Sample  # at_ms: the end of the step
+    samples: int  # how many there were; a step of 10 s has 10, unless some are missing
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -63,6 +87,51 @@ def points(samples: Sequence[Sample]) -> list[Point]:
     """What the graphs show of these moments, oldest first."""
     times = [it.at_ms for it in samples]
     return [_point(it, samples[_base(times, i)]) for i, it in enumerate(samples)]
+
+
+def steps(samples: Sequence[Sample], step_s: int, now_ms: int) -> Iterator[Step]:
+    """Roll samples up, the oldest first; a step that may not be complete yet is left out."""
+    for end_ms, group in groupby(samples, lambda it: step_end_ms(it.at_ms, step_s)):
+        if end_ms <= now_ms - SETTLED_MS:
+            yield _step(end_ms, list(group))
+
+
+def step_end_ms(at_ms: int, step_s: int) -> int:
+    """The end of the step that a moment belongs to; the end itself does."""
+    return -(-at_ms // (1000 * step_s)) * 1000 * step_s
+
+
+def shown_step_s(span_s: float) -> int:
+    """The width of the steps that a sale of this length is shown in."""
+    return next((it for it in WIDTHS_S if span_s <= it * SHOWN_MAX), WIDTHS_S[-1])
+
+
+def since_creation(stored: Sequence[Sample], step_s: int) -> list[Point]:
+    """What the graphs show of steps from a room's first one on: all counters were 0 before it."""
+    if not stored:
+        return []
+    first = stored[0]
+    before = msgspec.structs.replace(
+        first, at_ms=first.at_ms - 1000 * step_s, joined=0, no_shows=0, requests=0
+    )
+    return points([before, *stored])[1:]
+
+
+def _step(end_ms: int, samples: Sequence[Sample]) -> Step:
+    return Step(
+        msgspec.structs.replace(
+            samples[-1],
+            at_ms=end_ms,
+            waiting=max(it.waiting for it in samples),
+            called=max(it.called for it in samples),
+            active=max(it.active for it in samples),
+            backlog=max(it.backlog for it in samples),
+            reserve_p99_ms=max(
+                (it.reserve_p99_ms for it in samples if it.reserve_p99_ms is not None), default=None
+            ),
+        ),
+        len(samples),
+    )
 
 
 def p99_ms(counts: Sequence[int], bounds_s: Sequence[float]) -> int | None:

@@ -1,23 +1,47 @@
-"""Samples of rooms, every two seconds: what the cockpit draws. For display only."""
+"""Samples of rooms, every second, and the steps they are rolled up into. For graphs and reports only.
+
+A sample is in Redis for a quarter of an hour. A job rolls samples up into rows of Postgres. Where nothing was
+sampled, as no worker ran or a store was unavailable, there is no row: a gap stays a gap.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from typing import Literal, NamedTuple
 
 from app import metrics
 from app.core.clock import now_ms
-from app.core.history import EVERY_MS, KEPT_MS, Sample, p99_ms
+from app.core.history import (
+    COARSE_S,
+    EVERY_MS,
+    FINE_S,
+    KEPT_MS,
+    Point,
+    Sample,
+    p99_ms,
+    points,
+    shown_step_s,
+    since_creation,
+    step_end_ms,
+    steps,
+)
 from app.core.model import Room, RoomId, RoomStatus
+from app.core.wait_estimate import published_pace
 from app.monitoring import counts
 from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
-from app.store.redis import history
+from app.store.redis import busy, history
 from app.store.redis.history import SampleCounts
+from app.store.sql import room_history
+from app.store.sql.room_history import StoredStep
 from app.waiting_room import room_lists
 from app.waiting_room.queue import Queues
 
-P99_OVER = 15  # readings: half a minute
+HistoryRange = Literal["5m", "15m", "1h", "sale"]
+RANGES_S: dict[HistoryRange, int] = {"5m": 300, "15m": 900, "1h": 3_600}
+FINE_KEPT_MS = 86_400_000
+P99_OVER = 30  # readings: half a minute
 AHEAD_MS = 60_000  # no clock of another worker is: ours was set back
 SAMPLED_MS = 10_000  # after somebody had to do with it
 SAMPLED_MAX = 500
@@ -64,6 +88,65 @@ def _is_worth_keeping(status: RoomStatus) -> bool:
     return status.state not in QUIET or bool(status.waiting or status.called or status.active)
 
 
+async def roll_up(stores: Stores, at_ms: int = 0) -> None:
+    """Store the steps that have ended since the last time, for all rooms that were sampled lately.
+
+    It may run twice. What was missed, while no worker ran or Postgres was unavailable, is made up for as far
+    as samples are kept.
+    """
+    now = at_ms or now_ms()
+    room_ids = await busy.busy_rooms(stores.redis, busy.KEYS, within_ms=KEPT_MS, limit=SAMPLED_MAX)
+    if not room_ids:
+        return
+    newest = await room_history.select_newest(stores.postgres, room_ids, FINE_S, now - KEPT_MS)
+    begins = {it: _whole_minute_ms(newest.get(it, now - KEPT_MS)) for it in room_ids}
+    found = await history.since_each(stores.redis, [(RoomKeys(it), begins[it] + 1) for it in room_ids])
+    ended = [
+        StoredStep(room_id, step_s, step)
+        for room_id, samples in zip(room_ids, found, strict=True)
+        for step_s in (FINE_S, COARSE_S)
+        for step in steps(samples, step_s, now)
+    ]
+    if ended:
+        await room_history.insert_steps(stores.postgres, ended)
+
+
+class RoomHistory(NamedTuple):
+    """How a room was; its points are so far apart, unless figures are missing."""
+
+    step_s: int
+    points: list[Point]
+
+
+async def over(stores: Stores, room_id: RoomId, wanted: HistoryRange, at_ms: int = 0) -> RoomHistory:
+    """How a room was in the last while, or since it was first sampled. Raises StoreUnavailable."""
+    now = at_ms or now_ms()
+    if wanted in ("5m", "15m"):
+        samples = await recent(stores, room_id, now - 1000 * RANGES_S[wanted])
+        return RoomHistory(EVERY_MS // 1000, points(samples))
+    with stores_answer():
+        if wanted == "1h":
+            since_ms = now - 1000 * RANGES_S[wanted]
+            fine = await room_history.select_steps(stores.postgres, room_id, FINE_S, since_ms - 1000 * FINE_S)
+            drawn = points(
+                [it.sample for it in fine]
+            )  # the first one's rates are counted from the one before
+            return RoomHistory(FINE_S, [it for it in drawn if it.at_ms > since_ms])
+        first_ms = await room_history.select_first(stores.postgres, room_id)
+        if first_ms is None:
+            return RoomHistory(COARSE_S, [])
+        step_s = shown_step_s((now - first_ms) / 1000)
+        if step_s == FINE_S and now - first_ms > FINE_KEPT_MS:
+            step_s = COARSE_S
+        found = await room_history.select_steps(stores.postgres, room_id, step_s)
+    return RoomHistory(step_s, since_creation([it.sample for it in found], step_s))
+
+
+def _whole_minute_ms(at_ms: int) -> int:
+    """The end of the minute before: a minute is rolled up from all of its samples."""
+    return step_end_ms(at_ms, COARSE_S) - 1000 * COARSE_S
+
+
 async def recent(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sample]:
     """The samples of the last quarter of an hour, or those from a moment on. Raises StoreUnavailable."""
     with stores_answer():
@@ -71,6 +154,7 @@ async def recent(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sam
 
 
 def _sample(room: Room, status: RoomStatus, told: SampleCounts, at_ms: int, slow_ms: int | None) -> Sample:
+    pace = published_pace(status, room.settings.admission_rate_per_minute)
     return Sample(
         at_ms=at_ms,
         state=status.state,
@@ -88,4 +172,8 @@ def _sample(room: Room, status: RoomStatus, told: SampleCounts, at_ms: int, slow
         held=status.held,
         sold=None if status.available is None else told.sold,
         reserve_p99_ms=slow_ms,
+        serving_position=status.serving_position,
+        last_number=status.last_number,
+        pace=None if pace is None else (pace.first_s, pace.base_s, pace.each_s),
+        generation=status.generation,
     )

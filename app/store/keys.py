@@ -228,7 +228,7 @@ class RoomKeys:
 
     @property
     def samples(self) -> str:
-        """Stream: how the room was, every two seconds; capped, TTL a quarter of an hour."""
+        """Stream: how the room was, every second; capped, TTL a quarter of an hour."""
         return self._key("samples")
 
     @property

@@ -133,13 +133,20 @@ async def test_a_moment_is_kept_once_however_many_workers_there_are(web: Web) ->
     found = await history.recent(web.app.stores, HALL)
     assert [(it.waiting, it.joined, it.rate_per_minute, it.cap) for it in found] in (
         [(5, 5, 0, 1000)],
-        [(5, 5, 0, 1000)] * 2,  # the two seconds ended in between
+        [(5, 5, 0, 1000)] * 2,  # the second ended in between
     )
     assert len({it.at_ms for it in found}) == len(found)
     assert all(it.at_ms % EVERY_MS == 0 for it in found)
     redis: Any = web.app.stores.redis
     assert 0 < await redis.ttl(RoomKeys(HALL).samples) <= 900
     assert not await redis.exists(RoomKeys(RoomId("quiet")).samples)
+    told = (await web.get("/v1/rooms/hall/history?range=5m", headers=web.as_("operator"))).json()
+    assert (told["step_s"], [it["waiting"] for it in told["points"]]) == (1, [5] * len(found))
+    for wanted in ("1h", "sale"):
+        told = (await web.get(f"/v1/rooms/hall/history?range={wanted}", headers=web.as_("operator"))).json()
+        assert told["points"] == []  # no step has ended
+    wrong = await web.get("/v1/rooms/hall/history?range=1y", headers=web.as_("operator"))
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "range")
 
 
 async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_signed_out(

@@ -12,13 +12,16 @@ import pytest
 from arq.worker import Worker
 
 from app import metrics
+from app.core.model import RoomId
 from app.reservations import consistency
 from app.reservations.operations import Payment, confirm, get
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.job_queue import redis_settings
 from app.store.scripts.stock import GROUP
+from app.store.sql import rooms
 from tests.conftest import Servers
+from tests.support.builders import SEED, a_row
 from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import repair
@@ -65,9 +68,10 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
             "INSERT INTO idempotent_replies (scope, idempotency_key, fingerprint, created_at) VALUES "
             "('a', 'old', 'f', now() - interval '25 hours'), ('a', 'new', 'f', now())"
         )
+        await rooms.insert_room(stores.postgres, RoomId("site"), a_row().room.settings, SEED)
         await stores.postgres.execute(
-            "INSERT INTO calls (room_id, called_at, serving_position, last_number) "
-            "VALUES ('hall', now() - interval '3 days', 1, 1), ('hall', now(), 2, 2)"
+            "INSERT INTO calls (room_id, called_at, serving_position, last_number) SELECT *, 1, 1 FROM "
+            "unnest('{hall,site}'::text[]) AS r, unnest(ARRAY[now() - interval '3 days', now()]) AS t"
         )
         await stores.postgres.execute(
             "INSERT INTO drawn_places (room_id, visitor_id, queue_number) VALUES ('hall', 'ann', 1)"
@@ -88,7 +92,12 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
             assert left == ["new", "old"]
         kept = await stores.postgres.fetch("SELECT idempotency_key FROM idempotent_replies")
         assert [row["idempotency_key"] for row in kept] == ["new"]
-        assert await stores.postgres.fetchval("SELECT count(*) FROM calls") == 1
+        calls = await stores.postgres.fetch("SELECT room_id FROM calls ORDER BY 1")
+        assert [row["room_id"] for row in calls] == [
+            "hall",
+            "hall",
+            "site",
+        ]  # sales keep theirs
         assert await stores.postgres.fetchval("SELECT count(*) FROM drawn_places") == 1
 
 

@@ -70,8 +70,20 @@ async def begin_anew(redis: RedisClient, keys: RoomKeys) -> None:
     await client.delete(keys.samples)
 
 
+async def since_each(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, int]]) -> list[list[Sample]]:
+    """The samples of each room from its moment on, the oldest first; none of one that is in trouble."""
+    replies = await run_together(
+        redis, [("XRANGE", keys.samples, at_ms, "+", "COUNT", KEPT_MAX) for keys, at_ms in rooms]
+    )
+    return [[] if isinstance(it, Exception) else _decoded(it) for it in replies]
+
+
 async def since(redis: RedisClient, keys: RoomKeys, at_ms: int) -> list[Sample]:
     """The samples from this moment on, the oldest first."""
     client: Any = redis
     found = await client.xrange(keys.samples, min=at_ms, count=KEPT_MAX)
+    return _decoded(found)
+
+
+def _decoded(found: Sequence[Any]) -> list[Sample]:
     return [_decoder.decode(fields["s"]) for _, fields in found]

@@ -11,7 +11,8 @@ STEP_MAX = 10_000  # rows of a table in one statement, so that none takes long
 _LONG_CLOSED = (
     "room_id IN (SELECT room_id FROM rooms WHERE state = 'closed' AND closed_at < now() - interval '30 days')"
 )
-# Calls: the longest claim window is a day. Draws, endings: place tokens live 30 days after the room closed.
+# Calls: the longest claim window is a day; those of a sale say for good how long people waited. Draws,
+# endings: place tokens live 30 days after the room closed.
 _PAST = {
     "idempotent_replies": "created_at < now() - interval '24 hours'",
     "gateway_messages": "received_at < now() - interval '1 day'",  # refused by age after 5 min
@@ -20,7 +21,8 @@ _PAST = {
     "WHERE events.room_id = mailboxes.room_id AND starts_at > now() - interval '30 days')",
     "password_resets": "expires_at <= now()",
     "mail_traces": "at < now() - interval '1 day'",
-    "calls": "called_at < now() - interval '2 days'",
+    "calls": "called_at < now() - interval '2 days' AND room_id NOT IN (SELECT room_id FROM events)",
+    "room_history": "step_s = 10 AND at < now() - interval '1 day'",
     "drawn_places": _LONG_CLOSED,
     "ended_places": _LONG_CLOSED,
     "carried_places": _LONG_CLOSED,

@@ -19,6 +19,7 @@ OF_VISITORS = (
     "mailboxes",
     "enqueue_tokens",
     "gate_counts",
+    "room_history",
 )
 EMPTYING_S = 60.0  # for one table: a site's room may have had millions of sessions
 

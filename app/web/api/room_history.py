@@ -1,0 +1,94 @@
+"""How a room was over time, for staff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from app.core.account import Account
+from app.core.clock import from_ms
+from app.core.errors import RoomNotFound, StoreUnavailable
+from app.core.history import Point
+from app.core.model import RoomId
+from app.monitoring import history
+from app.monitoring.history import HistoryRange
+from app.store.away import stores_answer
+from app.web.http.cache_control import NO_STORE
+from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import OPERATOR
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far back: minutes, an hour, or to the first time that anybody was in the room."""
+
+    range: HistoryRange = "15m"
+
+
+class HistoryPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment of a room, or the step that ended then. Null: there is none, or it is not known."""
+
+    at: datetime | None
+    waiting: int
+    inside: int  # called and active
+    cap: int | None
+    rate: int  # admitted per minute, as set
+    admitted_per_minute: int
+    joined_per_minute: int
+    no_shows_per_minute: int
+    requests_per_second: float  # for tickets
+    backlog: int  # of them, not settled yet
+    reserve_p99_ms: int | None  # of all rooms together
+    free: int | None  # tickets, as are held and sold
+    held: int | None
+    sold: int | None
+
+
+class RoomHistory(msgspec.Struct, frozen=True):
+    """Points in the order of time, `step_s` apart; where figures are missing they are further apart.
+
+    Of a step it is the most that waited, were inside or in the backlog. There are at most 900 points.
+    """
+
+    room_id: str
+    range: HistoryRange
+    step_s: int
+    points: list[HistoryPoint]
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/history",
+    tag="Staff: figures",
+    auth=OPERATOR,
+    scope="stats:read",
+    query=HistoryQuery,
+    answers={200: RoomHistory},
+    errors=(RoomNotFound, StoreUnavailable),
+)
+async def room_history(request: Request, account: Account, query: HistoryQuery) -> Response:
+    """Get how a room was over time: each second for 15 minutes, each 10 s for an hour, or since it began."""
+    with stores_answer():
+        room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
+    found = await history.over(request.app.stores, room.room_id, query.range)
+    shown = [_point(it) for it in found.points]
+    return json_response(200, RoomHistory(room.room_id, query.range, found.step_s, shown), [NO_STORE])
+
+
+def _point(it: Point) -> HistoryPoint:
+    return HistoryPoint(
+        at=from_ms(it.at_ms),
+        waiting=it.waiting,
+        inside=it.inside,
+        cap=it.cap,
+        rate=it.rate,
+        admitted_per_minute=it.outflow,
+        joined_per_minute=it.inflow,
+        no_shows_per_minute=it.no_shows,
+        requests_per_second=it.requests,
+        backlog=it.backlog,
+        reserve_p99_ms=it.p99_ms,
+        free=it.free,
+        held=it.held,
+        sold=it.sold,
+    )
