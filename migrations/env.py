@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 
 from alembic import context
-from sqlalchemy import pool
+from sqlalchemy import event, pool
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.store.connections import postgres_connector
 
 CONNECT_TIMEOUT_S = 10.0
+LOCK_TIMEOUT_MS = 50  # others wait behind whoever waits for a lock; `app/runtime/migrate.py` tries again
+
+
+def _do_not_wait_for_locks(connection: Connection) -> None:
+    """For this transaction. Outside of one there are CONCURRENTLY and its like, for which nobody waits."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
 
 
 def _run(connection: Connection) -> None:
@@ -23,6 +30,7 @@ def _run(connection: Connection) -> None:
 async def _connect(url: str) -> None:
     connector = postgres_connector(url, CONNECT_TIMEOUT_S, "migration")
     engine = create_async_engine("postgresql+asyncpg://", poolclass=pool.NullPool, async_creator=connector)
+    event.listen(engine.sync_engine, "begin", _do_not_wait_for_locks)
     async with engine.connect() as connection:
         await connection.run_sync(_run)
         await connection.commit()

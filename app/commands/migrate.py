@@ -1,16 +1,22 @@
-"""migrate up | down | new NAME: the database schema. Alembic loads slowly, so nothing else loads it."""
+"""migrate --phase | --check, up | down | new NAME: the database schema. Alembic loads slowly, so nothing else
+loads it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Literal
 
 import typer
 
 from app.commands.settled import CommandFailed, Data, settings_of
 
 app = typer.Typer(
-    help="Bring the database schema up, take a step back, or begin a new migration.", rich_markup_mode=None
+    help="Bring the database schema up, take a step back, or begin a new migration.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
 )
+
+Phases = Literal["before", "after", "all"]
 
 
 def _database_url(data: Data) -> str:
@@ -23,9 +29,49 @@ def _database_url(data: Data) -> str:
     return settings.database_url
 
 
+@app.callback()
+def phases(
+    context: typer.Context,
+    *,
+    phase: Annotated[
+        Phases | None,
+        typer.Option(
+            help="before: what processes of the release before can live with. after: the rest, once "
+            "they have ended. all: both."
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 1 if a migration is still to be run.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Bring the database schema up, take a step back, or begin a new migration."""
+    from app.runtime import migrate
+
+    if context.invoked_subcommand:
+        if phase or check:
+            raise typer.BadParameter(
+                f"not together with `{context.invoked_subcommand}`", param_hint="--phase, --check"
+            )
+        return
+    if not phase and not check:
+        raise typer.BadParameter("say which migrations: before, after or all", param_hint="--phase")
+    chosen = [it for it in migrate.PHASES if phase in (it, "all", None)]
+    if not check:
+        migrate.up(_database_url(data), chosen)
+        return
+    there = asyncio.run(migrate.applied(_database_url(data)))
+    found = [it for it in migrate.states(there) if it.phase in chosen]
+    for it in found:
+        says = f"to be run: {', '.join(it.pending)}" if it.pending else f"up to date, {it.there}"
+        print(f"{it.phase}: {says}")
+    if any(it.pending for it in found):
+        raise typer.Exit(1)
+
+
 @app.command()
 def up(*, data: Data = None) -> None:
-    """Bring the database to the newest revision."""
+    """Run all migrations, of both phases: with no process of the release before left."""
     from app.runtime import migrate
 
     migrate.up(_database_url(data))
@@ -40,8 +86,14 @@ def down(*, data: Data = None) -> None:
 
 
 @app.command()
-def new(name: Annotated[str, typer.Argument(help="What it changes, in a few words.")]) -> None:
+def new(
+    name: Annotated[str, typer.Argument(help="What it changes, in a few words.")],
+    *,
+    phase: Annotated[
+        Literal["before", "after"], typer.Option(help="after: what the release before could not live with.")
+    ] = "before",
+) -> None:
     """Create an empty migration and print its path."""
     from app.runtime import migrate
 
-    print(migrate.new(name))
+    print(migrate.new(name, phase))

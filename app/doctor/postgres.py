@@ -85,17 +85,22 @@ async def clock(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
 
 async def schema(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
     """The migrations of this release have been run, and no others."""
-    known = await asyncio.to_thread(migrate.revisions)
-    newest = known[0]
-    there = None
+    there: set[str] = set()
     if await pool.fetchval("SELECT to_regclass('alembic_version')"):
-        there = await pool.fetchval("SELECT max(version_num) FROM alembic_version")
-    if there == newest:
-        return [good("migrations", f"the schema is at {newest}, the newest of this release")]
-    says = f"the schema is at {there}, this release has {newest}" if there else "there are no tables yet"
-    if there and there not in known:
+        there = {row[0] for row in await pool.fetch("SELECT version_num FROM alembic_version")}
+    newest = (await asyncio.to_thread(migrate.revisions))[0]
+    before, after = await asyncio.to_thread(migrate.states, there)
+    says = (
+        f"the schema is at {before.there}, this release has {newest}" if there else "there are no tables yet"
+    )
+    if before.pending:
+        return [wrong("migrations", says, "fairgate migrate --phase before")]
+    if before.there != newest:
         return [wrong("migrations", says, "run the release that the database was migrated by")]
-    return [wrong("migrations", says, "fairgate migrate up")]
+    if after.pending:
+        do = "`fairgate migrate --phase after` comes when no process of the release before is left"
+        return [note("migrations", f"the schema is at {newest}; {do}")]
+    return [good("migrations", f"the schema is at {newest}, the newest of this release")]
 
 
 async def keys(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:

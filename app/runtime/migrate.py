@@ -1,15 +1,26 @@
-"""Database migrations, by Alembic: plain SQL up and down, one file a change."""
+"""Database migrations, by Alembic: plain SQL up and down, one file a change, in two phases.
+
+`before` runs while processes of the release before still work, so it only adds (`migrations/versions`);
+`after` runs when the last of them has ended, and takes away what they needed (`migrations/after`). Both are
+branches of one Alembic history, named after the phase.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +30,16 @@ from app.store.connections import POSTGRES_AWAY, connect_postgres
 
 CONNECT_TIMEOUT_S = 10.0
 
+Phase = Literal["before", "after"]
+PHASES: tuple[Phase, ...] = ("before", "after")
+FOLDERS: dict[Phase, str] = {"before": "versions", "after": "after"}
+
+# A statement that waits for a lock holds up all who come after it, so it waits for a moment only
+# (`migrations/env.py`) and is then tried again, with pauses in which the others go on.
+TRIES = 120
+PAUSE_S = (0.2, 0.8)
+TAKEN = {"55P03": "a lock was not free", "40P01": "a deadlock"}  # lock_not_available, deadlock_detected
+
 REFUSED: tuple[type[Exception], ...] = (
     *POSTGRES_AWAY,
     DBAPIError,
@@ -26,17 +47,32 @@ REFUSED: tuple[type[Exception], ...] = (
     asyncpg.InterfaceError,
 )
 
+log = structlog.get_logger(__name__)
+
 
 class MigrationRefused(CannotRun):
     """The migration cannot run; the message says why in one line."""
 
 
+class State(NamedTuple):
+    """How far one phase of a database is."""
+
+    phase: Phase
+    there: str | None  # its newest revision; None: nothing of this phase was run
+    pending: list[str]  # what this release has and the database has not, in order
+
+
 def _config(database_url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", "\n".join(str(_folder(it)) for it in PHASES))
     config.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
     return config
+
+
+def _folder(phase: Phase) -> Path:
+    return Path(migrations.__file__).parent / FOLDERS[phase]
 
 
 @contextmanager
@@ -50,46 +86,108 @@ def _told() -> Iterator[None]:
         raise MigrationRefused(f"migrating failed: {cause}") from None
 
 
-def up(database_url: str) -> None:
-    """Bring the database to the newest revision; running it again changes nothing."""
+def up(database_url: str, phases: Sequence[Phase] = PHASES) -> None:
+    """Bring these phases of the database to their newest revision; running it again changes nothing."""
     with _told():
-        command.upgrade(_config(database_url), "head")
+        if "before" not in phases and states(asyncio.run(applied(database_url)))[0].pending:
+            raise MigrationRefused("phase `after` comes last: run `fairgate migrate --phase before` first")
+        for phase in phases:
+            _with_patience(partial(command.upgrade, _config(database_url), f"{phase}@head"))
 
 
-async def revision_of(database_url: str) -> str | None:
-    """The revision a database is at; None: it has no tables of ours. Raises StoreRefused."""
+def _with_patience(step: Callable[[], None]) -> None:
+    """Run what takes locks. What was committed before it failed is not run again."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return step()
+        except DBAPIError as error:
+            why = TAKEN.get(str(getattr(error.orig, "sqlstate", "")))
+            if why is None:
+                raise
+            if not tries_left:
+                raise MigrationRefused(
+                    f"migrating failed: {why} in {TRIES} tries: a long transaction or an autovacuum has the "
+                    "table (`fairgate doctor` finds the former). Run it again: what was done stays"
+                ) from None
+            log.warning("a migration is tried again", why=why, tries_left=tries_left)
+            time.sleep(random.uniform(*PAUSE_S))
+
+
+async def applied(database_url: str) -> set[str]:
+    """The newest revisions in a database, one for each phase; none: it has no tables of ours.
+
+    Raises StoreRefused.
+    """
     pool = await connect_postgres(database_url, timeout_s=CONNECT_TIMEOUT_S, connections_max=1)
     try:
         if await pool.fetchval("SELECT to_regclass('public.alembic_version')") is None:
-            return None
-        found: str | None = await pool.fetchval("SELECT version_num FROM alembic_version")
-        return found
+            return set()
+        return {row[0] for row in await pool.fetch("SELECT version_num FROM alembic_version")}
     finally:
         await pool.close()
 
 
-def revisions() -> list[str]:
+def states(there: set[str]) -> list[State]:
+    """How far each phase is. A revision that this release does not know is a newer release's, of the phase
+    `before` if nothing else is known of that.
+    """
+    known = {phase: revisions(phase) for phase in PHASES}
+    newer = there.difference(*known.values())
+    found = []
+    for phase in PHASES:
+        (at,) = there.intersection(known[phase]) or (None,)
+        if at is None and newer and phase == "before":
+            found.append(State(phase, max(newer), []))
+            continue
+        done = known[phase].index(at) if at else len(known[phase])
+        found.append(State(phase, at, known[phase][:done][::-1]))
+    return found
+
+
+async def revision_of(database_url: str) -> str | None:
+    """The revision a database is at in the phase `before`; None: it has no tables of ours. Raises
+    StoreRefused."""
+    there = await applied(database_url)
+    return None if not there else states(there)[0].there
+
+
+def revisions(phase: Phase = "before") -> list[str]:
     """The revisions of this release, newest first; their numbers need not be in order."""
-    return [it.revision for it in ScriptDirectory.from_config(_config("")).walk_revisions()]
+    return [it.revision for it in scripts(phase)]
+
+
+def scripts(phase: Phase) -> list[Script]:
+    """The migrations of a phase, newest first."""
+    every = ScriptDirectory.from_config(_config("")).walk_revisions()
+    return [it for it in every if Path(it.path).parent == _folder(phase)]
 
 
 def down(database_url: str) -> None:
-    """Undo the newest revision."""
+    """Undo the newest revision, those of the phase `after` first."""
     with _told():
-        command.downgrade(_config(database_url), "-1")
+        after = states(asyncio.run(applied(database_url)))[1]
+        phase = "after" if after.there else "before"
+        _with_patience(partial(command.downgrade, _config(database_url), f"{phase}@-1"))
 
 
-def new(name: str) -> Path:
+def new(name: str, phase: Phase = "before") -> Path:
     """Write an empty migration and return its path; its number follows the newest one."""
     root = Path(migrations.__file__).parents[1]
     if not (root / "pyproject.toml").is_file():
         raise MigrationRefused("a migration is begun in a checkout of Fairgate: this is an installed one")
     config = _config("")
-    folder = root / "migrations" / "versions"
-    number = 1 + max((int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.py")), default=0)
+    number = 1 + max(
+        (int(path.name[:4]) for path in root.glob("migrations/*/[0-9][0-9][0-9][0-9]_*.py")), default=0
+    )
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     with _told():
-        script = command.revision(config, message=name, rev_id=f"{number:04}")
+        script = command.revision(
+            config,
+            message=name,
+            rev_id=f"{number:04}",
+            head=f"{phase}@head",
+            version_path=str(_folder(phase)),
+        )
     assert script is not None
     assert not isinstance(script, list)
     return Path(script.path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.runtime import migrate
 from tests.conftest import Servers
 from tests.platform.old_stores import listening, postgres_14, redis_6
 from tests.platform.outside import FAIRGATE, Ended, fairgate
@@ -125,7 +126,8 @@ async def test_a_setting_out_of_range_is_named() -> None:
 async def test_a_database_of_a_newer_release(data: Path, own_database_url: str) -> None:
 
     connection = await asyncpg.connect(own_database_url)
-    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    newest = migrate.revisions()[0]
+    await connection.execute("UPDATE alembic_version SET version_num = '9999' WHERE version_num = $1", newest)
     await connection.close()
     ended = await fairgate("migrate", "up", DATABASE_URL=own_database_url)
     assert ended.code == 1

@@ -1,0 +1,50 @@
+"""The SQL of each migration, as Alembic would write it for somebody to run by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import Script
+
+from app.runtime import migrate
+from app.runtime.migrate import Phase
+
+
+class Migration(NamedTuple):
+    """`sql` is what `upgrade` runs; BEGIN and COMMIT in it show what is outside of a transaction."""
+
+    revision: str
+    phase: Phase
+    sql: str
+
+
+def migrations() -> Iterator[Migration]:
+    """All of them, each phase from the first to the newest."""
+    for phase in migrate.PHASES:
+        for script in reversed(migrate.scripts(phase)):
+            yield Migration(script.revision, phase, sql_of(script))
+
+
+class _Statements(list[str]):
+    """What Alembic writes its statements to, one each time."""
+
+    write = list.append
+
+    def flush(self) -> None:
+        pass
+
+
+def sql_of(script: Script) -> str:
+    """What a migration runs."""
+    written = _Statements()
+    context = MigrationContext.configure(
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # else % is written twice
+        opts={"as_sql": True, "output_buffer": written, "transaction_per_migration": True},
+    )
+    with Operations.context(context), context.begin_transaction(_per_migration=True):
+        script.module.upgrade()
+    return "\n;\n".join(written)  # a statement that ends in a comment hides the semicolon of Alembic
