@@ -21,7 +21,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "up": "running:up",
     "web": "running:web",
     "worker": "running:worker",
-    "demo": "running:demo",
+    "demo": "demo:demo",
     "env": "running:env",
     "simulate": "simulate:simulate",
     "check": "operating:check",

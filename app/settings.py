@@ -6,7 +6,7 @@ import ipaddress
 from base64 import b64decode
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
@@ -47,6 +47,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment, files of secrets, one file of settings; the first that has one wins."""
         return init_settings, env_settings, SecretFiles(settings_cls), OneFile(settings_cls)
+
+    RELOADED: ClassVar[frozenset[str]] = frozenset(
+        "audit_keep_days backlog_max body_timeout_s cors_origins join_burst_per_address "
+        "join_rate_per_address log_level ops_token place_burst place_rate_per_minute "
+        "reserve_burst_per_address reserve_burst_per_visitor reserve_rate_per_address "
+        "reserve_rate_per_visitor reserve_wait_s security_contact send_timeout_s webhooks_private".split()
+    )
+    """What SIGHUP applies. Nothing may remember these values: they are read here at each use."""
 
     redis_url: str = _store_url("REDIS_URL")
     """Redis 7+ or Valkey 8+: a single server, a Cluster, or behind Sentinel
@@ -94,8 +102,7 @@ class Settings(BaseSettings):
     reserve_burst_per_address: int = Field(default=1000, ge=1, le=1_000_000)
     """Such calls at once from one address."""
     streams_per_address: int = Field(default=300, ge=0, le=1_000_000)
-    """Event streams that one address (IPv6: a /64) may have open in one web process, then 429; 0: no
-    limit."""
+    """Event streams that one address (IPv6: a /64) may have open in one process, then 429; 0: no limit."""
     requests_per_address: int = Field(default=1000, ge=0, le=1_000_000)
     """Requests that one address (IPv6: a /64) may have in flight in one web process, streams included, then
     429; 0: no limit. What comes through `FAIRGATE_TRUSTED_PROXIES` is for the proxy to limit."""
@@ -266,6 +273,11 @@ class Settings(BaseSettings):
         if not value and info.data.get("smtp_url", SecretStr("")).get_secret_value():
             raise ValueError("is needed with FAIRGATE_SMTP_URL")
         return value
+
+    def take(self, now: Settings) -> None:
+        """Take over what SIGHUP applies: all parts of a process hold this one object."""
+        for name in self.RELOADED:
+            self.__dict__[name] = getattr(now, name)
 
     @property
     def mails_links(self) -> bool:

@@ -44,7 +44,12 @@ def settings() -> str:
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
     }
     rows = [
-        (f"`{variable(name)}`", default(name), " ".join(said[name].split())) for name in Settings.model_fields
+        (
+            f"`{variable(name)}`",
+            default(name),
+            " ".join(said[name].split()) + (" *Reloaded.*" if name in Settings.RELOADED else ""),
+        )
+        for name in Settings.model_fields
     ]
     return (
         "# Settings\n\n"
@@ -55,8 +60,9 @@ def settings() -> str:
         "lower case without the prefix (`log_level: debug`). A variable with `_FILE` at its end names a "
         "file that has the value, as Docker and Kubernetes mount secrets. The environment wins over the "
         "files. `fairgate config show` tells where each value comes from, `fairgate config check` whether "
-        "all are valid. On SIGHUP a web process or worker reads the files again and applies `log_level`; "
-        "it logs what else needs a restart.\n\n"
+        "all are valid. On SIGHUP a web process or worker reads the files again and applies what is marked "
+        "*reloaded*; it logs what else has changed and needs a restart. `fairgate up` passes the signal on "
+        "to its processes (at a terminal SIGHUP ends it).\n\n"
         f"{table(('Variable', 'Default', 'Meaning'), rows)}\n"
         "Log-ins and registrations are limited to 60 per minute from one address. An account takes 10 "
         "log-ins per minute in all from devices it has not signed in on, and a few more from each address. "

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -15,6 +19,7 @@ from app.runtime import reloading
 from app.settings import Settings
 from app.settings_sources import CONFIG, BadConfig, variables_of
 
+ROOT = Path(__file__).parents[1]
 SECRETS = [name for name, it in Settings.model_fields.items() if it.annotation is SecretStr]
 WHSEC = "whsec_" + "c2VjcmV0" * 4
 
@@ -30,29 +35,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_setting_can_be_in_the_file_and_the_environment_wins(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def other_values() -> dict[str, object]:
+    """A value for every setting that is not its default."""
+    file = "of the file, long enough"
     values: dict[str, object] = {
         **{name: "redis://file/0" for name in ("redis_url", "queue_redis_url")},
         **{"database_url": "postgresql://file/db", "data": "/file", "public_url": "https://file.example"},
         **{"security_contact": "mailto:a@file.example", "cors_origins": ["https://file.example"]},
-        **{
-            "trusted_proxies": ["10.0.0.0/8"],
-            "dns_servers": ["10.0.0.53"],
-            "payments": "simulated",
-            "payment_webhook_secret": WHSEC,
-        },
+        **{"trusted_proxies": ["10.0.0.0/8"], "dns_servers": ["10.0.0.53"], "payments": "simulated"},
+        **{"payment_webhook_secret": WHSEC, "payments_key": "of the file"},
         **{"smtp_url": "smtp://file.example", "mail_from": "a@file.example", "log_level": "debug"},
-        **{
-            "log_format": "json",
-            "log_file": "/file.log",
-            **{it: "of the file, long enough" for it in ("secret", "ops_token")},
-        },
-        "payments_key": "of the file",
+        **{"log_format": "json", "log_file": "/file.log", "secret": file, "ops_token": file},
     }
     for name, field in Settings.model_fields.items():
         values.setdefault(name, not field.default if isinstance(field.default, bool) else 7)
+    return values
+
+
+def test_every_setting_can_be_in_the_file_and_the_environment_wins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = other_values()
     (folder / "fairgate.yaml").write_text(json.dumps(values))  # which is YAML, too
     found = Settings()
     for name, value in values.items():
@@ -162,26 +165,61 @@ def test_check_finds_variables_that_are_no_setting(
     assert "FAIRGATE_LOGLEVEL is no setting; is FAIRGATE_LOG_LEVEL meant?" in capsys.readouterr().err
 
 
-def test_a_reload_applies_what_it_can_tells_the_rest_and_survives_what_is_wrong(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@contextmanager
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What has been logged since it was last asked."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    file = folder / "fairgate.yaml"
-    file.write_text("log_format: json\n")
+    logs.configure(Settings(log_format="json", log_level="info"), "web")
     try:
-        before = Settings()
-        logs.configure(before, "web")
-        file.write_text("log_format: json\nlog_level: debug\nbacklog_max: 7\n")
-        after = reloading.reload(before)
-        assert root.level == logging.DEBUG
-        file.write_text("log_level: loud\n")
-        assert reloading.reload(after) is after
-        assert root.level == logging.DEBUG
-        told = [json.loads(it) for it in capsys.readouterr().err.splitlines()]
-        assert [(it["level"], it.get("changed", it.get("settings"))) for it in told] == [
-            *(("info", ["log_level"]), ("warning", ["backlog_max"]), ("error", ["log_level"]))
-        ]
+        yield lambda: [json.loads(it) for it in capsys.readouterr().err.splitlines()]
     finally:
         root.handlers = handlers
         root.setLevel(level)
+
+
+def test_a_reload_applies_each_setting_or_says_that_it_needs_a_restart(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "fairgate.yaml"
+    with logged(capsys) as told:
+        for name, value in other_values().items():
+            file.write_text("{}")
+            before, running = Settings(), Settings()
+            unchanged = getattr(running, name)
+            needed = {"mail_from": "a@file.example"} if name == "smtp_url" else {}
+            file.write_text(json.dumps({name: value} | needed))
+            after = reloading.reload(before, running)
+            applied = name in Settings.RELOADED
+            assert (getattr(running, name) == getattr(after, name)) is applied, name
+            assert (getattr(running, name) == unchanged) is not applied, name
+            first, *later = told()
+            assert (name in first["changed"]) is applied
+            assert [name in it["settings"] for it in later] == ([] if applied else [True])
+
+
+def test_a_reload_of_settings_that_are_wrong_changes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, running = Settings(), Settings()
+    (folder / "fairgate.yaml").write_text("log_level: loud\nbacklog_max: 7\n")
+    with logged(capsys) as told:
+        assert reloading.reload(before, running) is before
+        assert running == before
+        assert logging.getLogger().level == logging.INFO
+        [line] = told()
+    assert (line["level"], line["settings"]) == ("error", ["log_level"])
+
+
+def test_nothing_remembers_a_setting_that_is_reloaded() -> None:
+    """They are read from the settings at each use, never while something is made that lasts."""
+    remembered = []
+    for path in (*(ROOT / "app").rglob("*.py"), *(ROOT / "worker").rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and (
+                function.name in ("__init__", "__post_init__", "create_app", "_app", "_opened")
+                or function.name.startswith("open_")
+            ):
+                found = [it.attr for it in ast.walk(function) if isinstance(it, ast.Attribute)]
+                remembered += [(path.name, it) for it in found if it in Settings.RELOADED]
+    assert remembered == []

@@ -82,7 +82,7 @@ class LastingWorker(Worker):
     async def main(self) -> None:
         """Run until cancelled; without the queue the loops run alone."""
         await lifespan.start(self.ctx)
-        reloading.on_hangup()
+        reloading.on_hangup(self.ctx["settings"])
         backoff = Backoff()
         while True:
             began = time.monotonic()

@@ -58,27 +58,6 @@ def up(
     asyncio.run(supervisor.run(supervisor.Plan(settings, host, port, server, web, workers, ops_port)))
 
 
-def demo(
-    *,
-    fans: Annotated[int, typer.Option(min=0, max=20_000, help="Number of simulated fans.")] = 400,
-    host: Host = HOST,
-    port: Port = PORT,
-    server: Server = "hypercorn",
-    web: Web = 1,
-    workers: Workers = 1,
-    ops_port: UpOpsPort = 0,
-    data: Data = None,
-) -> None:
-    """Do what `up` does, with a concert on sale and a crowd of simulated fans."""
-    from app.demo import sale
-    from app.runtime import supervisor
-
-    settings = read_settings(data).model_copy(update={"payments": SIMULATED})
-    logs.configure(settings, "up")
-    plan = supervisor.Plan(settings, host, port, server, web, workers, ops_port)
-    asyncio.run(supervisor.run(plan, lambda url, running: sale.run(url, running, fans)))
-
-
 def web(
     *,
     host: Host = HOST,

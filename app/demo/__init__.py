@@ -1,1 +1,1 @@
-"""`fairgate demo`: two concerts on sale and a crowd of simulated fans, which know nothing but HTTP."""
+"""`fairgate demo`: two concerts on sale and a crowd of simulated fans, and stories told call by call."""

@@ -71,7 +71,6 @@ class ReservationEngine:
     key: bytes  # of the ids; 64 bytes at most
     instance: str  # names the channel by which outcomes come to this process
     busy_marks: BusyMarks
-    limits: Limits = field(init=False)  # of how often one visitor and one network may change reservations
     submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
     counted: Coalescer[RoomId, Change, Submitted] = field(init=False)
     begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
@@ -83,12 +82,16 @@ class ReservationEngine:
     unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
 
     def __post_init__(self) -> None:
-        self.limits = limits_of(self.settings)
         self.submissions = Coalescer(self._submit)
         self.counted = Coalescer(self._count)
         self.begun = Coalescer(self._begin, late_max=LATE_MAX)
         self.paid = Coalescer(self._sell, late_max=LATE_MAX)
         self.read = Coalescer(self._read, late_max=LATE_MAX)
+
+    @property
+    def limits(self) -> Limits:
+        """How often one visitor and one network may change reservations."""
+        return limits_of(self.settings)
 
     async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
         room_id, event_id = key

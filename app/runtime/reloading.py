@@ -1,7 +1,7 @@
 """SIGHUP: read the settings again and apply those that can change while a process runs.
 
 A process cannot be given a new environment, so only the file of settings and files of secrets can differ.
-What this process learnt at its start, as addresses and limits, needs a restart; the log says so.
+What this process learnt at its start, as addresses, needs a restart; the log says so.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -16,18 +17,26 @@ from app import logs
 from app.core.errors import CannotRun, WrongUsage
 from app.settings import Settings
 
-RELOADED = frozenset(("log_level",))
 
+def on_hangup(running: Settings, then: Callable[[], None] = lambda: None) -> bool:
+    """Reload at SIGHUP, from now on; `then` runs afterwards. `running` are the settings that all of the
+    process reads.
 
-def on_hangup() -> None:
-    """Reload at SIGHUP, from now on. At a terminal SIGHUP ends the process as ever: its window was closed."""
+    At a terminal SIGHUP ends the process as ever, because its window was closed: False.
+    """
     if sys.stderr.isatty():
-        return
+        return False
     before = [Settings()]
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: before.append(reload(before.pop())))
+
+    def hang_up() -> None:
+        before.append(reload(before.pop(), running))
+        then()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+    return True
 
 
-def reload(before: Settings) -> Settings:
+def reload(before: Settings, running: Settings) -> Settings:
     """Apply what changed and can be applied; what is wrong changes nothing. Returns the settings as they are
     written now."""
     log = logs.get(__name__)
@@ -38,9 +47,10 @@ def reload(before: Settings) -> Settings:
         log.error("the settings are wrong and stay as they were", settings=names, why=_why(error))
         return before
     changed = [it for it in Settings.model_fields if getattr(now, it) != getattr(before, it)]
-    logs.set_level(now.log_level)
-    log.info("read the settings again", changed=[it for it in changed if it in RELOADED])
-    if later := [it for it in changed if it not in RELOADED]:
+    running.take(now)
+    logs.set_level(running.log_level)
+    log.info("read the settings again", changed=[it for it in changed if it in Settings.RELOADED])
+    if later := [it for it in changed if it not in Settings.RELOADED]:
         log.warning("settings that changed need a restart", settings=later)
     return now
 

@@ -72,7 +72,7 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    reloading.on_hangup()
+    reloading.on_hangup(settings)
     gc_tuning.freeze_startup_objects()
     told = Ops(running.stores, running.queues, running.loops)
     operators = (

@@ -30,6 +30,7 @@ from app.runtime import (
     installation,
     log_files,
     migrate,
+    reloading,
     role_environment,
 )
 from app.runtime.child_process import Child, die_with_parent
@@ -46,6 +47,11 @@ ROLES_STOP_TIMEOUT_S = 2.4  # together below the 5 s that Ctrl-C may take
 STORES_STOP_TIMEOUT_S = 1.3
 
 OnReady = Callable[[str, Settings], Coroutine[None, None, None]]
+
+
+async def until_stopped(_url: str, _settings: Settings) -> None:
+    """What `up` does once it is ready."""
+    await asyncio.Event().wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,11 @@ class RunningInstallation:
             ),
         )
 
+    def reload(self) -> None:
+        """Have the roles read their settings again."""
+        for it in self.roles:
+            it.send(signal.SIGHUP)
+
     def stop(self) -> None:
         """Stop them all: the roles while their stores still answer, then the stores."""
         child_process.stop(self.roles, ROLES_STOP_TIMEOUT_S)
@@ -106,8 +117,9 @@ class RunningInstallation:
             it.close()
 
 
-async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
-    """Everything, until SIGINT, SIGTERM or SIGHUP. Raises what kept it from coming up."""
+async def run(plan: Plan, on_ready: OnReady = until_stopped) -> None:
+    """Everything, until SIGINT or SIGTERM, SIGHUP at a terminal, or the end of `on_ready`. Raises what kept
+    it from coming up."""
     cpu_policy.use_batch_policy()
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -119,6 +131,7 @@ async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
             _print(f"stopped {name}, left by a run that crashed")
         supervisor = Member.of("up", os.getpid())
         running = RunningInstallation(data, supervisor, url_of(plan.host, listener), plan.settings)
+        reloading.on_hangup(plan.settings, then=running.reload)
         work = asyncio.create_task(_work(plan, running, listener, on_ready))
         stop = asyncio.create_task(stopping.wait())
         try:
@@ -134,20 +147,18 @@ async def run(plan: Plan, on_ready: OnReady | None = None) -> None:
     _print("stopped")
 
 
-async def _work(
-    plan: Plan, running: RunningInstallation, listener: socket.socket, on_ready: OnReady | None
-) -> None:
+async def _work(plan: Plan, running: RunningInstallation, listener: socket.socket, on_ready: OnReady) -> None:
     try:
         await _start_stores(running)
         _print("migrating the database")
         await asyncio.to_thread(migrate.up, running.settings.database_url)
         _start_roles(plan, running, listener)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_watch(running))
+            watching = tasks.create_task(_watch(running))
             await _until_ready(running)
             print(f"ready {running.url}", flush=True)
-            if on_ready is not None:
-                tasks.create_task(on_ready(running.url, running.settings))
+            await on_ready(running.url, running.settings)
+            watching.cancel()
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
 

@@ -83,19 +83,27 @@ class Queues:
         self.loaded_rooms = LoadedRooms(stores)
         self.postgres = PostgresWatch(stores.postgres)
         self.busy_marks = BusyMarks(stores.redis)
-        on = settings.rate_limits
-        self.join_throttle = Throttle(
-            "join", settings.join_rate_per_address if on else 0, settings.join_burst_per_address
-        )
-        self.place_throttle = Throttle(
-            "place", settings.place_rate_per_minute if on else 0, settings.place_burst
-        )
+        self._settings = settings
         self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self))
         self.places: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_place_batch, self))
         self.claims: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_claim_batch, self))
         self.statuses: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(
             partial(_status_batch, self)
         )
+
+    @property
+    def join_throttle(self) -> Throttle:
+        """How often one address may join."""
+        its = self._settings
+        return Throttle(
+            "join", its.join_rate_per_address if its.rate_limits else 0, its.join_burst_per_address
+        )
+
+    @property
+    def place_throttle(self) -> Throttle:
+        """How often one place may ask and claim."""
+        its = self._settings
+        return Throttle("place", its.place_rate_per_minute if its.rate_limits else 0, its.place_burst)
 
 
 def open_queues(stores: Stores, settings: Settings) -> Queues:

@@ -96,7 +96,9 @@ async def test_a_second_up_goes_on_with_the_same_data(data: Path) -> None:
     secret = (data / "secret").read_text()
     await first.stop()
 
-    second = await up(data, "--web", "2", "--workers", "2")
+    config = data.parent / "fairgate.yaml"
+    config.write_text("log_level: info\n")
+    second = await up(data, "--web", "2", "--workers", "2", FAIRGATE_CONFIG=str(config))
     again = await addresses(data)
     stores = ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
     assert [again[it] for it in stores] == [told[it] for it in stores]
@@ -104,6 +106,17 @@ async def test_a_second_up_goes_on_with_the_same_data(data: Path) -> None:
         assert await redis.get("kept") == b"yes"
     assert (data / "secret").read_text() == secret
     assert len(second.pids("fairgate web")) == len(second.pids("fairgate worker")) == 2
+
+    config.write_text("security_contact: mailto:safe@example.org\n")
+    second.process.send_signal(signal.SIGHUP)
+
+    async def all_have_read_it() -> bool:
+        return second.log.read_text().count('"changed": ["security_contact"]') == 5
+
+    await wait_until(all_have_read_it, "the supervisor and its four roles to read their settings again")
+    async with httpx.AsyncClient(base_url=second.url) as client:
+        told_whom = await client.get("/.well-known/security.txt")
+    assert told_whom.text.startswith("Contact: mailto:safe@example.org\n")
     await second.stop()
 
 

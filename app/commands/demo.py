@@ -1,0 +1,106 @@
+"""demo: a sale to watch, or a story that is told call by call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+from app import logs
+from app.accounts import accounts
+from app.commands.running import HOST, PORT, Host, Port, Server, UpOpsPort, Web, Workers
+from app.commands.settled import Data, read_settings
+from app.demo import sale, story
+from app.demo.failures import Failures
+from app.demo.story import StoryName, Tell
+from app.demo.success import success
+from app.runtime import installation, supervisor
+from app.settings import SIMULATED, Settings
+from app.store.connections import connected
+
+
+def demo(
+    *,
+    fans: Annotated[int, typer.Option(min=0, max=20_000, help="Number of simulated fans.")] = 400,
+    told: Annotated[
+        StoryName | None,
+        typer.Option(
+            "--story",
+            help="Tell a story and end: each call and its answer; exit code 1 if one is not as told.",
+        ),
+    ] = None,
+    url: Annotated[str, typer.Option(help="Tell it at this running installation; needs --key.")] = "",
+    key: Annotated[str, typer.Option(help="An admin's API key or access token; - reads it from stdin.")] = "",
+    host: Host = HOST,
+    port: Port = PORT,
+    server: Server = "hypercorn",
+    web: Web = 1,
+    workers: Workers = 1,
+    ops_port: UpOpsPort = 0,
+    data: Data = None,
+) -> None:
+    """Do what `up` does, with a concert on sale and a crowd of simulated fans; or tell a story."""
+    if url or key:
+        _tell_at(told, url, key)
+        return
+    with _folder(data, told) as folder:
+        settings = read_settings(folder).model_copy(update={"payments": SIMULATED})
+        logs.configure(settings, "up")
+        free = 0 if told and port == PORT else port  # nobody looks for a story at a certain port
+        plan = supervisor.Plan(settings, host, free, server, web, workers, ops_port)
+        asyncio.run(supervisor.run(plan, _with_fans(fans) if told is None else _telling(told)))
+
+
+def _tell_at(told: StoryName | None, url: str, key: str) -> None:
+    """Tell a story at an installation that others use, too: no harm is done to it."""
+    if told is None or not url.startswith(("http://", "https://")) or not key:
+        raise typer.BadParameter("a story is told elsewhere with --story, --url http(s)://HOST and --key")
+    staff = sys.stdin.readline().strip() if key == "-" else key
+    asyncio.run(story.tell(_story(told), url.rstrip("/"), staff))
+
+
+def _story(told: StoryName, store: psutil.Process | None = None) -> Tell:
+    return success if told == "success" else Failures(store).tell
+
+
+@contextmanager
+def _folder(data: Path | None, told: StoryName | None) -> Iterator[Path | None]:
+    """Where the installation is: a story leaves nothing behind, unless it was told where."""
+    if told is None or data is not None or "FAIRGATE_DATA" in os.environ:
+        yield data
+        return
+    os.environ.setdefault("FAIRGATE_LOG_LEVEL", "error")  # between the lines of a story logs are no help
+    with tempfile.TemporaryDirectory(prefix="fairgate-story-") as folder:
+        yield Path(folder) / "data"
+
+
+def _with_fans(fans: int) -> supervisor.OnReady:
+    async def on_ready(url: str, settings: Settings) -> None:
+        await sale.run(url, settings, fans)
+        await supervisor.until_stopped(url, settings)
+
+    return on_ready
+
+
+def _telling(told: StoryName) -> supervisor.OnReady:
+    async def on_ready(url: str, settings: Settings) -> None:
+        async with connected(settings, "command") as stores:
+            staff, _ends_at = await accounts.issue_access_token(stores.postgres, "story", "admin")
+        await story.tell(_story(told, _redis_of(settings)), url, staff)
+
+    return on_ready
+
+
+def _redis_of(settings: Settings) -> psutil.Process | None:
+    """The process of the embedded Redis; None where somebody else runs it."""
+    here = installation.running(settings.data)
+    found = [it.pid for it in here.children if it.name == "valkey"] if here else []
+    return psutil.Process(found[0]) if found else None

@@ -1,0 +1,112 @@
+"""`fairgate demo --story success | failures`: what a shop calls, and every way in which it is told no.
+
+Each story sells events of its own, with test payments, and leaves them unpublished. They are plain lists of
+calls: read them beside docs/tutorials/api.md.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from app.core.errors import CannotRun
+from app.demo.fans import a_client
+from app.demo.telling import Call, Telling
+
+StoryName = Literal["success", "failures"]
+Tell = Callable[[Telling, str], Awaitable[None]]  # with an id that no event has
+STARTS_AT = "2035-06-01T19:00:00Z"
+
+
+class NotAsTold(CannotRun):
+    """An answer is another than the story says."""
+
+
+async def tell(story: Tell, url: str, staff: str) -> None:
+    """Tell one story against the installation at `url`. Raises NotAsTold, StoryEnded."""
+    async with a_client(url) as client:
+        telling = Telling(client, staff)
+        await story(telling, f"story-{secrets.token_hex(3)}")
+    if telling.wrong:
+        raise NotAsTold(f"{telling.wrong} of {telling.calls} answers are not what the story says")
+    print(f"\n{telling.calls} calls, each with the answer that the story says", flush=True)
+
+
+async def on_sale(telling: Telling, event_id: str, room: dict[str, Any], **event: object) -> None:
+    """Create an event with four tickets and three seats, and open its room."""
+    settings = {"admission_rate_per_minute": 60_000, "test": True, "public": False, **room}
+    body = {
+        "event_id": event_id,
+        "name": f"Story {event_id}",
+        "starts_at": STARTS_AT,
+        "room": settings,
+        **event,
+    }
+    await telling.call(
+        "Staff create an event, with a room for test payments",
+        Call("POST", "/v1/events", telling.staff, body, status=201),
+    )
+    await telling.call(
+        "... four tickets for it",
+        Call(
+            "POST",
+            f"/v1/events/{event_id}/ticket-types",
+            telling.staff,
+            {"ticket_type_id": "standing", "name": "Standing", "price": 4900, "quantity": 4},
+            status=201,
+        ),
+    )
+    await telling.call(
+        "... and three seats",
+        Call(
+            "POST",
+            f"/v1/events/{event_id}/seats",
+            telling.staff,
+            {"sections": [{"name": "Stalls", "price": 7900, "rows": 1, "seats_per_row": 3}]},
+            status=201,
+        ),
+    )
+
+
+async def opened(telling: Telling, room_id: str) -> None:
+    """Open the room."""
+    await telling.call("Staff open the sale", Call("POST", f"/v1/rooms/{room_id}/open", telling.staff))
+
+
+async def joined(telling: Telling, room_id: str, who: str = "A visitor") -> str:
+    """A visitor joins; their place token."""
+    place = await telling.call(f"{who} joins", Call("POST", f"/v1/rooms/{room_id}/places", status=201))
+    return str(place["place_token"])
+
+
+async def admitted(telling: Telling, room_id: str, who: str = "A visitor") -> tuple[str, str]:
+    """A visitor joins, is called and goes in; their place token and their booking token."""
+    place_token = await joined(telling, room_id, who)
+    path = f"/v1/rooms/{room_id}/places/me/booking-token"
+    claimed = await telling.until(
+        f"{who} is called and goes in (until then the answer is 202)",
+        Call("POST", path, place_token, status=201),
+    )
+    return place_token, str(claimed["booking_token"])
+
+
+async def closed(telling: Telling, room_id: str) -> None:
+    """Close the room."""
+    await telling.call("Staff close the sale", Call("POST", f"/v1/rooms/{room_id}/close", telling.staff))
+
+
+async def unpublished(telling: Telling, event_id: str) -> None:
+    """Unpublish the event, so that nothing of the story is left to be seen."""
+    path = f"/v1/events/{event_id}"
+    await telling.call("... and unpublish it", Call("PATCH", path, telling.staff, {"published": False}))
+
+
+def card(token: str) -> dict[str, Any]:
+    """The body that pays with a card of the simulated gateway."""
+    return {"payment": {"method": "card", "token": token}}
+
+
+def standing(quantity: int) -> dict[str, Any]:
+    """The body that reserves tickets without seats."""
+    return {"items": [{"ticket_type_id": "standing", "quantity": quantity}]}
