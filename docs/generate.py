@@ -19,12 +19,44 @@ from typer.cli import get_docs_for_click
 
 from app import cli
 from app.core import errors
+from app.monitoring.exposition import RENAMED
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs/reference"
 NOTE = "<!-- Written by docs/generate.py: change the code it describes, then run `make docs-reference`. -->\n"
 KINDS = {"Counter": "counter", "Gauge": "gauge", "Histogram": "histogram"}
+
+
+NAMES = (
+    "## Names\n\n"
+    "A scrape that accepts `application/openmetrics-text`, as Prometheus does, gets OpenMetrics; any other "
+    "gets the text format. `promtool check metrics` has nothing to say of either role's scrape; a test holds "
+    "it.\n\n"
+    "All names were held once against [Prometheus' conventions]"
+    "(https://prometheus.io/docs/practices/naming/): prefix, base units, `_total` on counters and on nothing "
+    "else, a sum over the labels that means something, and a name that says what is counted. Those that did "
+    "not say it have a second name, with the same series. The old ones stay until 1.0 at least, because "
+    "dashboards and alerts go by them:\n"
+)
+KEPT = "These differ from the conventions and stay as they are:\n"
+DIFFERENT = [
+    (
+        "`fairgate_admission_rate_per_minute`, `fairgate_outflow_per_minute`",
+        "a minute is the unit of the setting, the status document and every page; to compute with, there is "
+        "`rate(fairgate_admitted_total[1m])`",
+    ),
+    (
+        "`fairgate_joined_total`, `fairgate_admitted_total`, `fairgate_claimed_total`, "
+        "`fairgate_expired_total`, `fairgate_left_total`, `fairgate_done_total`",
+        "the verb says what was counted; the subject of a room's series is always the visitor",
+    ),
+    ("`fairgate_request_seconds`, `fairgate_job_seconds`", "`_duration` would add nothing to the unit"),
+    (
+        "`fairgate_last_queue_number`, `fairgate_serving_position`",
+        "gauges, although they only grow: they start over when a room is reset, and their rate is of no use",
+    ),
+]
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -105,6 +137,10 @@ def metrics() -> str:
     found = sorted(
         {it for path in (ROOT / "app").rglob("*.py") for it in measures(ast.parse(path.read_text()))}
     )
+    names = {
+        it.name.removesuffix("_total"): it.name.removeprefix(it.name.removesuffix("_total")) for it in found
+    }
+    renamed = [(f"`{old}{names[old]}`", f"`{new}{names[old]}`") for old, new in RENAMED.items()]
     rows = [
         (f"`{name}`", kind, ", ".join(f"`{it}`" for it in labels), said) for name, kind, labels, said in found
     ]
@@ -114,7 +150,9 @@ def metrics() -> str:
         "public port to whoever sends `FAIRGATE_OPS_TOKEN`. Counters are sums over all processes, whichever "
         "one is scraped. Series with a `room_id` exist while the room had a visitor in the last quarter of "
         "an hour, for at most a hundred rooms. The usual `process_*` metrics are served as well.\n\n"
-        f"{table(('Metric', 'Type', 'Labels', 'Meaning'), rows)}"
+        f"{table(('Metric', 'Type', 'Labels', 'Meaning'), rows)}\n"
+        f"{NAMES}\n{table(('Name', 'By the conventions'), renamed)}\n"
+        f"{KEPT}\n{table(('Name', 'Why'), DIFFERENT)}"
     )
 
 

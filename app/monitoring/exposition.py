@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from math import inf
+from typing import NamedTuple
 
+from prometheus_client import exposition as text
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.samples import Sample
 
 from app.core import autopilot
 from app.core.clock import now_ms
@@ -29,6 +32,16 @@ from app.store.sql import events, jobs, mails, outbox, signing_keys, webhooks
 from app.waiting_room.queue import Queues
 
 ROOMS_MAX = 100
+# Names against Prometheus' conventions, and what they should be. Both are served: names are a contract.
+RENAMED = {
+    "fairgate_active": "fairgate_active_visitors",
+    "fairgate_called": "fairgate_called_visitors",
+    "fairgate_gate": "fairgate_gate_requests",
+    "fairgate_mail_pending": "fairgate_mails_pending",
+    "fairgate_waiting": "fairgate_waiting_visitors",
+    "fairgate_webhook_pending": "fairgate_webhook_deliveries_pending",
+}
+OPENMETRICS = openmetrics.CONTENT_TYPE_LATEST.partition(";")[0]
 STATES = ("scheduled", "prequeue", "open", "paused", "sold_out", "closed")
 
 Differences = dict[tuple[str, str], int]
@@ -75,6 +88,13 @@ def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Diffe
     return found
 
 
+class Exposition(NamedTuple):
+    """The answer to a scrape."""
+
+    content_type: str
+    body: bytes
+
+
 class _Families(list[Metric]):
     """A collector for `generate_latest`."""
 
@@ -82,8 +102,11 @@ class _Families(list[Metric]):
         return iter(self)
 
 
-async def render(stores: Stores, queues: Queues, drift: Drift) -> bytes:
-    """The metrics as text. Leaves out what an unavailable store would provide, and reports that it is."""
+async def render(stores: Stores, queues: Queues, drift: Drift, accept: str) -> Exposition:
+    """The metrics, in OpenMetrics for whoever accepts it, else in Prometheus' text format.
+
+    Leaves out what an unavailable store would provide, and reports that it is.
+    """
     families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "1 if both stores answered.")
     parts: dict[str, Callable[[], Awaitable[list[Metric]]]] = {
         "counts": lambda: counts.read(stores.redis),
@@ -102,7 +125,17 @@ async def render(stores: Stores, queues: Queues, drift: Drift) -> bytes:
             failed("metrics", name, error)
     up.add_metric([], not away)
     families.append(up)
-    return generate_latest(families)  # asks nothing but collect() of it
+    families += [_under(RENAMED[it.name], it) for it in families if it.name in RENAMED]
+    if OPENMETRICS in {it.partition(";")[0].strip().lower() for it in accept.split(",")}:
+        return Exposition(openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(families))  # type: ignore[no-untyped-call]
+    return Exposition(text.CONTENT_TYPE_LATEST, text.generate_latest(families))  # needs collect() alone
+
+
+def _under(name: str, old: Metric) -> Metric:
+    """The same figures under another name."""
+    new = Metric(name, old.documentation, old.type)
+    new.samples = [Sample(it.name.replace(old.name, name, 1), *it[1:]) for it in old.samples]
+    return new
 
 
 async def _rooms(stores: Stores, queues: Queues, drift: Drift) -> list[Metric]:

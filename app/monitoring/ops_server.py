@@ -16,7 +16,6 @@ from functools import partial
 
 import h11
 import msgspec
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app.loops import Loops
 from app.monitoring import exposition, readiness
@@ -42,30 +41,30 @@ class Ops:
     drift: Drift = field(default_factory=Drift)
     connections: int = 0
 
-    async def answer(self, method: str, path: str) -> Answer:
-        """The answer to a request."""
+    async def answer(self, method: str, path: str, accept: str) -> Answer:
+        """The answer to a request; `accept` is its header, or empty."""
         call = _CALLS.get(path.partition("?")[0])
         if call is None:
             return 404, "text/plain", b"There are /livez, /readyz and /metrics here.\n"
         if method not in ("GET", "HEAD"):
             return 405, "text/plain", b"Only GET and HEAD.\n"
-        return await call(self)
+        return await call(self, accept)
 
 
-async def _livez(_: Ops) -> Answer:
+async def _livez(_: Ops, _accept: str) -> Answer:
     return 200, "application/json", b'{"status":"ok"}'
 
 
-async def _readyz(ops: Ops) -> Answer:
+async def _readyz(ops: Ops, _accept: str) -> Answer:
     found = await readiness.check(ops.stores, ops.running)
     return 200 if found.ready else 503, "application/json", msgspec.json.encode(found)
 
 
-async def _metrics(ops: Ops) -> Answer:
-    return 200, CONTENT_TYPE_LATEST, await exposition.render(ops.stores, ops.queues, ops.drift)
+async def _metrics(ops: Ops, accept: str) -> Answer:
+    return 200, *await exposition.render(ops.stores, ops.queues, ops.drift, accept)
 
 
-_CALLS: dict[str, Callable[[Ops], Awaitable[Answer]]] = {
+_CALLS: dict[str, Callable[[Ops, str], Awaitable[Answer]]] = {
     "/livez": _livez,
     "/readyz": _readyz,
     "/metrics": _metrics,
@@ -97,8 +96,9 @@ async def _one_request(ops: Ops, reader: asyncio.StreamReader, writer: asyncio.S
             connection.receive_data(await reader.read(READ_BYTES))
     if not isinstance(event, h11.Request):
         return
+    accept = ",".join(value.decode("latin-1") for name, value in event.headers if name == b"accept")
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
-        status, kind, body = await ops.answer(event.method.decode(), event.target.decode())
+        status, kind, body = await ops.answer(event.method.decode(), event.target.decode(), accept)
     headers = {"content-type": kind, "content-length": str(len(body)), "connection": "close"}
     told = connection.send(h11.Response(status_code=status, headers=list(headers.items())))
     told += connection.send(h11.Data(data=b"" if event.method == b"HEAD" else body))

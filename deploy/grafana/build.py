@@ -63,8 +63,8 @@ TONIGHT = Dashboard(
     "Fairgate: the sale tonight",
     [
         [
-            Panel("Waiting", {"": of_room("waiting")}, tile=True),
-            Panel("Inside", {"": of_room("active")}, tile=True),
+            Panel("Waiting", {"": of_room("waiting_visitors")}, tile=True),
+            Panel("Inside", {"": of_room("active_visitors")}, tile=True),
             Panel("Tickets free", {"": of_room("available_tickets")}, tile=True),
             Panel("Called in the last minute", {"": of_room("outflow_per_minute")}, tile=True),
             Panel("Backlog", {"": of_room("stream_backlog")}, tile=True, bad_above=500),
@@ -82,15 +82,15 @@ TONIGHT = Dashboard(
             Panel(
                 "Inside, and the cap",
                 {
-                    "inside {{room_id}}": of_room("active"),
-                    "called {{room_id}}": of_room("called"),
+                    "inside {{room_id}}": of_room("active_visitors"),
+                    "called {{room_id}}": of_room("called_visitors"),
                     "cap {{room_id}}": of_room("active_visitors_max"),
                 },
             ),
         ],
         [
             Panel("Joining a minute", {"{{room_id}}": per_minute("joined")}),
-            Panel("Waiting", {"{{room_id}}": of_room("waiting")}),
+            Panel("Waiting", {"{{room_id}}": of_room("waiting_visitors")}),
             Panel(
                 "Reservations a minute",
                 {"{{outcome}}": "60 * max by (outcome) (rate(fairgate_reservations_total[1m]))"},
@@ -141,7 +141,7 @@ ENGINE = Dashboard(
             ),
             Panel(
                 "At the gate a second",
-                {"{{outcome}}": "max by (outcome) (rate(fairgate_gate_total[1m])) or vector(0)"},
+                {"{{outcome}}": "max by (outcome) (rate(fairgate_gate_requests_total[1m])) or vector(0)"},
                 "reqps",
             ),
             Panel("CPU", {"{{process}}": "rate(process_cpu_seconds_total[1m])"}, "percentunit"),
@@ -172,7 +172,10 @@ STORES = Dashboard(
             Panel("Age of the oldest event not passed on", {"": "max(fairgate_outbox_lag_seconds)"}, "s"),
             Panel(
                 "Waiting to be sent",
-                {"webhooks": "max(fairgate_webhook_pending)", "e-mails": "max(fairgate_mail_pending)"},
+                {
+                    "webhooks": "max(fairgate_webhook_deliveries_pending)",
+                    "e-mails": "max(fairgate_mails_pending)",
+                },
             ),
         ],
         [
@@ -240,7 +243,7 @@ def document(board: Dashboard) -> dict[str, Any]:
         variables.append(
             {
                 **{"name": "room", "label": "Room", "type": "query", "datasource": SOURCE},
-                **{"query": "label_values(fairgate_waiting, room_id)", "refresh": 2, "sort": 1},
+                **{"query": "label_values(fairgate_waiting_visitors, room_id)", "refresh": 2, "sort": 1},
                 **{"includeAll": True, "multi": True, "current": {"text": "All", "value": "$__all"}},
             }
         )

@@ -21,6 +21,7 @@ from app.runtime.child_process import RESTART_DELAY_S
 from app.runtime.supervisor import ROLES_STOP_TIMEOUT_S, STORES_STOP_TIMEOUT_S, WATCH_EVERY_S
 from app.store.connections import REDIS_AWAY
 from tests.platform.outside import Up, fairgate, gone, up
+from tests.support.promtool import check_metrics
 from tests.support.waiting import wait_until
 
 
@@ -52,7 +53,9 @@ async def test_up_serves_and_env_tells_where_the_stores_are(installation: Up) ->
         assert await redis.ping()
     async with httpx.AsyncClient(timeout=20) as client:
         for url in (told["OPS_URL"], told["WORKER_OPS_URL"]):
-            assert "fairgate_stores_up 1.0" in (await client.get(f"{url}/metrics")).text
+            scrape = (await client.get(f"{url}/metrics")).text
+            assert "fairgate_stores_up 1.0" in scrape
+            await check_metrics(scrape)
             assert (await client.get(f"{url}/readyz")).json()["worker"] == "ok"
             assert (await client.get(f"{url}/livez")).json() == {"status": "ok"}
     connection = await asyncpg.connect(told["DATABASE_URL"])

@@ -7,7 +7,6 @@ operators: on a port of their own (`app/monitoring/ops_server.py`), and here for
 from __future__ import annotations
 
 import msgspec
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app.core.errors import NotFound, StoreUnavailable
 from app.monitoring import exposition, readiness
@@ -70,11 +69,15 @@ def _readiness(ready: bool, document: Ready) -> Response:
 
 @endpoint("GET", METRICS, tag=TAG, answers={200: b"text/plain"}, errors=(NotFound, StoreUnavailable))
 async def prometheus(request: Request) -> Response:
-    """Get the metrics in Prometheus' text format. Not found without the operators' token."""
+    """Get the metrics in Prometheus' text format, or in OpenMetrics for whoever accepts it.
+
+    Not found without the operators' token.
+    """
     if not is_operator(request):
         raise NotFound
-    body = await exposition.render(request.app.stores, request.app.queues, request.app.drift)
-    return Response(200, body, [NO_STORE], CONTENT_TYPE_LATEST.encode())
+    app, accept = request.app, request.header(b"accept") or ""
+    kind, body = await exposition.render(app.stores, app.queues, app.drift, accept)
+    return Response(200, body, [NO_STORE], kind.encode())
 
 
 @endpoint("GET", "/.well-known/jwks.json", tag=TAG, answers={200: KeySet})
