@@ -184,6 +184,7 @@ class RoomStatus(Struct, frozen=True):
     pace: Pace | None = None  # None: not measured yet
     blocked: Blocked = ""
     generation: str = ""  # as in `Room`
+    moved_ms: int = 0  # until when somebody was called, or it is clear why nobody was; 0: not known
 
 
 class Place(Struct, frozen=True):

@@ -9,7 +9,7 @@ from app.core.model import NETWORK_CHARS, VISITOR_ID_CHARS
 from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
-HEAD = 16  # values of `include/room_now.lua`'s head
+HEAD = 17  # values of `include/room_now.lua`'s head
 ENDINGS_OVERLAP_MS = 2_000  # read again: a clock may be set back a little
 
 CONSTANTS: dict[str, int] = {

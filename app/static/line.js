@@ -47,6 +47,13 @@ export function slowerOf({ slower, updated_at }) {
   return slower && Date.parse(updated_at) - Date.parse(slower.since) < SLOWER_SHOWN_MS ? slower.why : "";
 }
 
+// For how long nobody has been called, in seconds as they are shown; 0: the queue moves, or a notice says why not.
+const STEP_S = 10, STEPS_UNTIL_S = 120;
+export function stillOf({ still_since }, nowMs, notice) {
+  const still = still_since && !notice ? Math.max(0, Math.floor((nowMs - Date.parse(still_since)) / 1000)) : 0;
+  return still < STEPS_UNTIL_S ? still - (still % STEP_S) : still;
+}
+
 // Thousandths of the way from where one began to the front.
 export function progressOf(position, began) {
   return began > 1 ? Math.round((1000 * (began - position)) / began) : 0;

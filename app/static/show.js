@@ -1,7 +1,7 @@
 // Puts what is known on the page: which panel, which notice, which figures. All words come from the template.
-import { setCountdown } from "./clock.js";
-import { panelOf, noticeOf, positionOf, progressOf, slowerOf, waitOf } from "./line.js";
-import { counted, number, wait } from "./words.js";
+import { now, setCountdown } from "./clock.js";
+import { panelOf, noticeOf, positionOf, progressOf, slowerOf, stillOf, waitOf } from "./line.js";
+import { counted, duration, number, wait } from "./words.js";
 
 const SAY_AGAIN_MS = 60000; // the live region repeats the wait at most this often
 const all = (selector) => document.querySelectorAll(selector);
@@ -74,9 +74,11 @@ function showLine(status, place, began, notice) {
   fill("ahead", (patterns) => (position > 1 || estimate ? counted(position - 1, patterns) : patterns.first));
   fill("queue_number", number(place.queue_number));
   fill("serving_position", number(status.serving_position));
-  only("slower", notice === "paused" ? "" : slowerOf(status));
+  const still = stillOf(status, now(), notice);
+  only("slower", notice === "paused" || still ? "" : slowerOf(status));
+  for (const element of all('[data-when="still"]')) element.hidden = !still;
   let told = "";
-  fill("wait", (patterns) => (told = wait(estimate, patterns)));
+  fill("wait", (patterns) => (told = still ? patterns.still.replace("{t}", duration(still)) : wait(estimate, patterns)));
   for (const bar of all('[data-fill="progress"]')) bar.value = Math.max(bar.value, progressOf(position, began));
   if (told !== shown.wait && performance.now() - saidAt > SAY_AGAIN_MS) {
     say(`${document.getElementById("ahead").textContent}. ${told}.`);

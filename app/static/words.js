@@ -5,7 +5,7 @@ const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are told in hours: nobody co
 const figures = (options) => new Intl.NumberFormat(locale, { numberingSystem: "latn", useGrouping: true, ...options });
 const plain = figures();
 const unit = (name, unitDisplay, more) => figures({ style: "unit", unit: name, unitDisplay, ...more });
-const units = { minute: unit("minute", "long"), hour: unit("hour", "long") };
+const units = { second: unit("second", "long"), minute: unit("minute", "long"), hour: unit("hour", "long") };
 const short = { day: unit("day", "narrow", { useGrouping: false }), hour: unit("hour", "narrow") };
 const plurals = new Intl.PluralRules(locale);
 
@@ -35,6 +35,12 @@ export function wait(estimate, patterns) {
   if (a === b) return patterns.about.replace("{a}", a);
   if (low[1] === high[1]) return `${plain.format(low[0])}–${b}`;
   return patterns.range.replace("{a}", a).replace("{b}", b);
+}
+
+// A length of time, to one unit and rounded down.
+export function duration(seconds) {
+  if (seconds < 2 * MINUTE_S) return units.second.format(seconds);
+  return seconds < HOURS_FROM_S ? units.minute.format(Math.floor(seconds / MINUTE_S)) : units.hour.format(Math.floor(seconds / HOUR_S));
 }
 
 // One of the patterns data-zero, data-one, data-few, ..., data-other, by the plural rules of the page's language.

@@ -20,7 +20,7 @@ from app.core.wait_estimate import wait_range_s
 from app.i18n import LANGUAGES
 from app.web.documents.waiting_room import slower_document
 from app.web.http.assets import load_assets
-from app.web.pages.queue_document import notice_of, panel_of, slower_of
+from app.web.pages.queue_document import notice_of, panel_of, slower_of, still_s_of
 
 pytestmark = pytest.mark.browser
 
@@ -126,6 +126,9 @@ async def test_waits_clocks_and_money_are_written_the_same(modules: Page, langua
     units = i18n.units(language)
     expected = [formatting.wait((it["p50"], it["p90"]), PATTERNS, units, language) for it in waits]
     assert alike(written, expected), (written, expected)
+    written = await asked(modules, "words.duration(it)", [*seconds])
+    expected = [formatting.duration(it, units, language) for it in seconds]
+    assert alike(written, expected), (written, expected)
     clocks = [-1, 0, 1, 999, 1000, 59_001, 60_000, 3_599_999, 3_600_000, 86_399_000]
     assert await asked(modules, "words.clock(it)", clocks) == [formatting.clock(it) for it in clocks]
     sums: list[Any] = [
@@ -172,6 +175,19 @@ async def test_a_longer_wait_is_explained_the_same(modules: Page) -> None:
     ]
     assert await asked(modules, "line.slowerOf(it)", cases) == ["", "paused", "paused", ""]
     assert [slower_of(pace, now_ms) for pace in (None, *paces)] == ["", "paused", "paused", ""]
+
+
+async def test_a_standstill_is_shown_for_as_long(modules: Page) -> None:
+    now_ms = 1_800_000_000_000
+    cases: list[Any] = [
+        [ago_s, notice] for ago_s in (0, 40, 49, 119, 120, 7_300) for notice in ("", "paused")
+    ]
+    script = (
+        f"line.stillOf({{still_since: new Date({now_ms} - 1000 * it[0]).toISOString()}}, {now_ms}, it[1])"
+    )
+    expected = [still_s_of(now_ms - 1000 * ago_s, now_ms, notice) for ago_s, notice in cases]
+    assert await asked(modules, script, cases) == expected
+    assert (await asked(modules, f"line.stillOf({{still_since: null}}, {now_ms}, '')", [1])) == [0]
 
 
 async def test_the_position_only_falls(modules: Page) -> None:

@@ -18,7 +18,7 @@ OPEN = StatusDocument(
     room_id="r", name="R", event_id=None, state="open", serving_position=3, waiting=9, called=0, active=3,
     outflow_per_minute=60, admission_rate_per_minute=60, prequeue_at=None, opens_at=None, closes_at=None,
     message="", available=None, held=None, draw=None, updated_at=NOON, pace=None, blocked=None,
-    slower=None, epoch=1,
+    slower=None, still_since=None, epoch=1,
 )  # fmt: skip
 WAITING = PlaceDocument(
     room_id="r", visitor_id="v", state="waiting", queue_number=9, queue_position=6, wait_s=None, slower=None,

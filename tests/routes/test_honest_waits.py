@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.routes.conftest import Web, bearer
+from app.core.model import RoomId
+from app.settings import Settings
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from tests.routes.conftest import Web, bearer, working
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 
@@ -66,6 +71,50 @@ async def test_where_all_is_held_no_wait_is_told(web: Web, worker: WorkerContext
     mine = await web.get("/v1/rooms/gala/places/me", headers=bearer(other["place_token"]))
     assert mine.json()["wait_s"] is None
     assert (await web.get("/v1/rooms/gala")).json()["blocked"] == "held"
+
+
+async def test_without_a_worker_fans_read_for_how_long_nobody_was_called(
+    web: Web, stores: Stores, settings: Settings
+) -> None:
+    redis: Any = stores.redis
+    meter = RoomKeys(RoomId("hall")).meter
+    async with working(stores, settings):
+        await web.room(admission_rate_per_minute=6, burst=1, active_visitors_max=None)
+        for _ in range(9):
+            place = await web.join("hall")
+
+        async def has_ticked() -> bool:
+            return int(await redis.hget(meter, "moved_ms") or 0) > 0
+
+        await wait_until(has_ticked, "a tick of the worker")
+        assert "minutes" in await shown_wait(web, place)
+    await redis.hincrby(meter, "moved_ms", -45_000)  # as if the worker had died so long ago
+
+    async def stands_still() -> bool:
+        return bool((await web.get("/v1/rooms/hall")).json()["still_since"])
+
+    await wait_until(stands_still, "a document of now")
+    assert (await web.get("/v1/rooms/hall")).json()["pace"] is None
+    asked = await web.get("/v1/rooms/hall/places/me", headers=bearer(place["place_token"]))
+    assert asked.json()["wait_s"] is None
+    assert await shown_wait(web, place) == "no movement for 40 seconds"
+    assert "keine Bewegung seit 40 Sekunden" in await page_of(web, place, "de")
+    assert 'data-when="still">' in await page_of(web, place)
+    for step, state in (("pause", "paused"), ("resume", "open")):
+        await web.post(f"/v1/rooms/hall/{step}", headers=web.as_("operator"))
+        document = (await web.get("/v1/rooms/hall")).json()
+        assert (document["state"], document["still_since"]) == (state, None)
+        assert "no movement for" not in await shown_wait(web, place)
+
+
+async def page_of(web: Web, place: dict[str, Any], language: str = "en") -> str:
+    """Their queue page."""
+    return (await web.get("/rooms/hall", headers={**cookie(place), "Accept-Language": language})).text
+
+
+async def shown_wait(web: Web, place: dict[str, Any]) -> str:
+    """The wait that their page shows without a script."""
+    return str(re.findall(r'<dd data-fill="wait".*>(.*)</dd>', await page_of(web, place))[0])
 
 
 def cookie(place: dict[str, Any]) -> dict[str, str]:

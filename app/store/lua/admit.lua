@@ -33,7 +33,8 @@ local callable_now, spare = callable()
 local calls = call_first(math.min(callable_now, limit), spare)
 progress.level = math.min(progress.level, capacity())
 count_outflow(calls)
-progress.outflow = measure_outflow()
+local last_call_s
+progress.outflow, last_call_s = measure_outflow()
 local off_sale_now = all_off_sale()
 if off_sale_now ~= (progress.off_sale or '') then
   progress.off_sale = off_sale_now
@@ -54,6 +55,12 @@ if tell then
   redis.call('HSET', meter, 'told_ms', now_ms, 'told', what)
   redis.call('PUBLISH', channel, what)
 end
+-- From when on nobody was called and nothing says why. A full cap does not: people leave all the time.
+local blocked = blocked_by()
+local clear = not waits or state ~= 'open' or blocked ~= '' and blocked ~= 'cap' or not restored()
+local moved_ms = progress.moved_ms or 0
+local is_first = moved_ms == 0 or moved_ms > now_ms -- the clock was set back
+progress.moved_ms = (clear or is_first) and now_ms or math.max(moved_ms, last_call_s * 1000)
 save_meter()
 local reply = head({})
 reply[HEAD + 1], reply[HEAD + 2] = config.restoring, (more or calls == limit) and 1 or 0
@@ -67,7 +74,7 @@ local soon_ms = math.max(config.claim_window_ms - CLAIMS_SOON_MS, config.claim_w
 reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + soon_ms)
 reply[HEAD + 12] = (progress.level >= TOKEN and waits and calls < limit) and 1 or 0
 -- The cap is full: so far apart people leave who all stay to the end.
-reply[HEAD + 13] = blocked_by() == 'cap' and config.session_ttl_ms / config.active_max or 0
+reply[HEAD + 13] = blocked == 'cap' and config.session_ttl_ms / config.active_max or 0
 local unsure = redis.call('ZCOUNT', called, '-inf', now_ms) > 0 -- whether these calls are over
 reply[HEAD + 14] = unsure and 0 or next_due_in_ms()
 reply[HEAD + 15] = redis.call('XLEN', submissions)

@@ -113,6 +113,7 @@ def _head(
     pace: str,
     blocked: str,
     generation: str,
+    moved_ms: int,
 ) -> RoomStatus:
     return RoomStatus(
         now_ms=now_ms,
@@ -131,6 +132,7 @@ def _head(
         pace=read_pace(pace) if pace else None,
         blocked=cast(Blocked, known(blocked, _BLOCKED)),
         generation=generation,
+        moved_ms=moved_ms,
     )
 
 

@@ -13,6 +13,7 @@ from app.core.claims import PlaceClaims
 from app.core.clock import from_ms, in_zone
 from app.core.model import Blocked, Pace, Place, PlaceState, Room, RoomId, RoomSettings, RoomState, RoomStatus
 from app.core.place_tokens import PlaceSigner
+from app.core.stillness import still_since_ms
 from app.core.wait_estimate import published_pace, wait_range_s
 
 PASSED_OVER_S = 2
@@ -70,9 +71,12 @@ class StatusDocument(msgspec.Struct, frozen=True):
     held: int | None
     draw: Draw | None
     updated_at: datetime | None
-    pace: PaceDocument | None  # null while nobody can be called, or nobody can say when
+    pace: PaceDocument | None  # null while nobody is called, or nobody can say when
     blocked: Blocked | None  # why nobody can be called in this open room; null: the queue moves
     slower: SlowerDocument | None  # null: no wait was ever longer than one shown before
+    still_since: (
+        datetime | None
+    )  # nobody has been called since then, and nothing says why; null: the queue moves
     epoch: int  # when it grows the queue was rebuilt: clients ask for their place once, which restores it
     stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is unavailable
 
@@ -132,6 +136,8 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
     settings = room.settings
     # An event without ticket types has no stock in Redis; it has none free all the same.
     available = 0 if room.event_id and status.available is None else status.available
+    still_ms = still_since_ms(status, settings.admission_rate_per_minute)
+    pace = None if still_ms else published_pace(status, settings.admission_rate_per_minute)
     return StatusDocument(
         room_id=room.room_id,
         name=settings.name,
@@ -151,9 +157,10 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
         held=status.held,
         draw=draw_document(room, opened=status.opened_at_ms > 0),
         updated_at=from_ms(status.now_ms),
-        pace=pace_document(published_pace(status, settings.admission_rate_per_minute)),
+        pace=pace_document(pace),
         blocked=status.blocked or None,
         slower=slower_document(status.pace),
+        still_since=from_ms(still_ms),
         epoch=status.epoch,
     )
 
@@ -207,7 +214,8 @@ def place_document(
         position = place.ahead + 1
         pace = published_pace(status, rate_per_minute)
         wait = wait_range_s(place.ahead, pace, rate_per_minute) if pace else None
-    shown = wait if status.state == "open" else None  # else nobody is called: no estimate would be true
+    # While nobody is called no estimate would be true.
+    shown = wait if status.state == "open" and not still_since_ms(status, rate_per_minute) else None
     return PlaceDocument(
         room_id,
         place.visitor_id,

@@ -1,6 +1,7 @@
 """The queue page as a frozen document: which panel, which notice, which figures.
 
-`panel_of`, `notice_of` and `slower_of` have twins in `static/line.js`; a browser test compares them.
+`panel_of`, `notice_of`, `slower_of` and `still_s_of` have twins in `static/line.js`, which a browser test
+compares.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 
 from app.core.clock import to_ms
 from app.core.model import Pace, Place, Room, RoomStatus
+from app.core.stillness import shown_s
 from app.web.documents.waiting_room import Draw, PlaceDocument, StatusDocument
 from app.web.pages.documents import EventHead, MailboxView
 
@@ -63,6 +65,11 @@ def slower_of(pace: Pace | None, now_ms: int) -> str:
     return pace.why if pace and now_ms - pace.since_ms < SLOWER_SHOWN_MS else ""
 
 
+def still_s_of(still_ms: int, now_ms: int, notice: str) -> int:
+    """For how long nobody has been called, as it is shown; 0: the queue moves, or a notice says why not."""
+    return 0 if notice or not still_ms else shown_s((now_ms - still_ms) // 1000)
+
+
 @dataclass(frozen=True)
 class Standing:
     """One visitor before one room; `place_document` and `status_document` are what the API would answer."""
@@ -109,6 +116,7 @@ class RoomPage:
     elsewhere: bool  # it leads to another site: by a link, because our forms lead to ourselves only
     query: str  # what the addresses of forms end with
     start_json: str
+    still_s: int = 0  # for how long nobody has been called; 0: the queue moves
     refresh_s: int = 0
     # Of the visitor's place, if they have one:
     visitor_id: str = ""
@@ -161,6 +169,7 @@ def room_page(standing: Standing) -> RoomPage:
     notice = notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
     # Nobody is called while the queue is paused or nothing is free: an estimate would be made up.
     estimate = standing.place_document.wait_s if standing.place_document and not notice else None
+    still_s = still_s_of(to_ms(standing.status_document.still_since), status.now_ms, notice)
     page = RoomPage(
         room_id=room.room_id,
         name=standing.event.name if standing.event else room.settings.name,
@@ -169,7 +178,7 @@ def room_page(standing: Standing) -> RoomPage:
         message=room.settings.message,
         panel=panel,
         notice=notice,
-        slower="" if notice == "paused" else slower_of(status.pace, status.now_ms),
+        slower="" if notice == "paused" or still_s else slower_of(status.pace, status.now_ms),
         now_ms=status.now_ms,
         opens_at_ms=to_ms(room.settings.opens_at),
         prequeue_at_ms=to_ms(room.settings.prequeue_at),
@@ -190,7 +199,7 @@ def room_page(standing: Standing) -> RoomPage:
         start_json=_start(standing),
     )
     page = _with_place(page, status, place, standing.began) if place else page
-    return replace(page, refresh_s=_refresh_s(page, standing))
+    return replace(page, refresh_s=_refresh_s(page, standing), still_s=still_s)
 
 
 def _with_place(page: RoomPage, status: RoomStatus, place: Place, began: int) -> RoomPage:

@@ -338,6 +338,7 @@ export interface ListedRoom {
   pace: PaceDocument | null;
   blocked: "" | "cap" | "held" | "not_on_sale_yet" | "nothing_on_sale" | "rate" | "sale_over" | null;
   slower: SlowerDocument | null;
+  still_since: string | null;
   epoch: number;
   stale?: boolean;
   kind?: "sale" | "site";
@@ -1111,6 +1112,7 @@ export interface StatusDocument {
   pace: PaceDocument | null;
   blocked: "" | "cap" | "held" | "not_on_sale_yet" | "nothing_on_sale" | "rate" | "sale_over" | null;
   slower: SlowerDocument | null;
+  still_since: string | null;
   epoch: number;
   stale?: boolean;
 }

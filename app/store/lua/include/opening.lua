@@ -36,5 +36,6 @@ local function enter_state(to)
   redis.call('HSET', conf, 'state', to)
   config.state = to
   state = to
+  if (progress.moved_ms or 0) > 0 then progress.moved_ms = now_ms end
   progress.changed = true
 end

@@ -5,7 +5,7 @@
 local config, progress, sizes, state
 local METER = {
   'level', 'tick_ms', 'serving_position', 'last_number', 'numbers_reserved',
-  'draw_first', 'draw_next', 'draw_last', 'outflow',
+  'draw_first', 'draw_next', 'draw_last', 'outflow', 'moved_ms',
   'joined', 'admitted', 'no_shows', 'claimed', 'expired', 'left', 'done',
 }
 local function fields(key)
@@ -34,6 +34,6 @@ local function read_room()
 end
 local function save_meter()
   local flat = {}
-  for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = progress[METER[i]] end
+  for i = 1, #METER do flat[2 * i - 1] = METER[i]; flat[2 * i] = progress[METER[i]] or 0 end
   redis.call('HSET', meter, unpack(flat))
 end

@@ -2,7 +2,7 @@
 -- Whether who was here before a restore has had time to return. No window is so long: then the clock was set
 -- back.
 -- REPLY (now_ms version epoch state serving_position last_number waiting called active outflow free)
--- REPLY (opened_at_ms held pace blocked generation)
+-- REPLY (opened_at_ms held pace blocked generation moved_ms)
 -- NEEDS config, NOTICED_SOON_MS, NOTICED_WITHIN_MS, now_ms, progress, RESTORE_WINDOW_MAX_MS, sizes, state
 -- GIVES restored, blocked_by, head, is_over, later
 local function restored()
@@ -29,6 +29,7 @@ local function head(reply)
   reply[10] = progress.outflow; reply[11] = sizes.free or -1
   reply[12] = config.opened_at_ms; reply[13] = sizes.held or -1
   reply[14] = progress.pace or ''; reply[15] = blocked_by(); reply[16] = config.generation or ''
+  reply[17] = progress.moved_ms or 0
   return reply
 end
 -- While a store is unavailable nobody can claim, so claim windows stand still: what becomes of a deadline

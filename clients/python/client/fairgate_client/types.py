@@ -382,6 +382,7 @@ class ListedRoom(TypedDict):
     pace: PaceDocument | None
     blocked: Literal["", "cap", "held", "not_on_sale_yet", "nothing_on_sale", "rate", "sale_over"] | None
     slower: SlowerDocument | None
+    still_since: str | None
     epoch: int
     stale: NotRequired[bool]
     kind: NotRequired[Literal["sale", "site"]]
@@ -1279,6 +1280,7 @@ class StatusDocument(TypedDict):
     pace: PaceDocument | None
     blocked: Literal["", "cap", "held", "not_on_sale_yet", "nothing_on_sale", "rate", "sale_over"] | None
     slower: SlowerDocument | None
+    still_since: str | None
     epoch: int
     stale: NotRequired[bool]
 
