@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from app.core import errors
 from app.core.claims import PlaceClaims
 from app.core.model import Place, RoomStatus
 from app.core.rules import draw_of
-from app.restoring.room import is_whole, rebuild_room
+from app.restoring.room import rebuild_room
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import ROOMS
@@ -21,8 +20,7 @@ from app.store.sql.rooms import record_progress
 from app.waiting_room import control
 from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
-from tests.support.builders import KEYS, ROOM, SEED, STAFF, Client, a_stored_room, a_visitor, token
-from tests.support.waiting import wait_until
+from tests.support.builders import KEYS, ROOM, SEED, STAFF, Client, a_stored_room, a_visitor, token, whole
 
 
 @pytest.fixture
@@ -59,6 +57,12 @@ async def wipe(queues: Queues) -> None:
     await queues.stores.redis.flushall()
 
 
+async def wipe_and_restore(queues: Queues) -> None:
+    await wipe(queues)
+    await status(queues, ROOM)
+    await whole(queues.stores)
+
+
 def claims(found: Place, epoch: int = 1) -> PlaceClaims:
     return token(found.visitor_id, found.token_number, epoch)
 
@@ -72,7 +76,7 @@ async def test_everybody_returns_in_the_old_order_and_new_visitors_stand_behind(
     await an_open_room(queues)
     crowd = await joined(queues, 50)
     await call_next(queues, 10)
-    await wipe(queues)
+    await wipe_and_restore(queues)
     (new,) = await joined(queues, 1)
     returned = [await back(queues, it) for it in reversed(crowd[10:])]
     assert [it.queue_number for it in returned] == list(range(50, 10, -1))
@@ -91,7 +95,7 @@ async def test_a_place_taken_after_a_session_ended_survives_too(queues: Queues) 
     await claim(queues, ROOM, claims(buyer))
     await leave(queues, ROOM, claims(buyer))
     second = await back(queues, buyer)
-    await wipe(queues)
+    await wipe_and_restore(queues)
     assert (await place(queues, ROOM, claims(second)))[0].state == "waiting"
 
 
@@ -104,7 +108,7 @@ async def test_nobody_who_had_a_turn_gets_a_second_one(queues: Queues) -> None:
     session, _ = await claim(queues, ROOM, claims(inside))
 
     await queues.stores.postgres.execute("UPDATE calls SET called_at = called_at - interval '61 seconds'")
-    await wipe(queues)
+    await wipe_and_restore(queues)
     assert (await place(queues, ROOM, claims(missed)))[0].state == "no_show"
     again, _ = await claim(queues, ROOM, claims(inside))
     assert (again.new, again.session_expires_at_ms) == (False, session.session_expires_at_ms)
@@ -113,15 +117,14 @@ async def test_nobody_who_had_a_turn_gets_a_second_one(queues: Queues) -> None:
     for visitor in (done, missed):
         found = await back(queues, visitor)
         assert found.new
-        assert found.queue_number is not None
-        assert found.queue_number > 5
+        assert (found.queue_number or 0) > 5
 
 
 async def test_a_call_that_still_ran_is_made_again(queues: Queues) -> None:
     await an_open_room(queues, claim_window_s=60)
     ann, bob = await joined(queues, 2)
     await call_next(queues, 1)
-    await wipe(queues)
+    await wipe_and_restore(queues)
     assert (await place(queues, ROOM, claims(ann)))[0].state == "called"
     assert (await place(queues, ROOM, claims(bob)))[0].state == "waiting"
     assert (await claim(queues, ROOM, claims(ann)))[0].state == "active"
@@ -135,7 +138,7 @@ async def test_a_call_nobody_had_recorded_yet_is_not_lost(queues: Queues) -> Non
     await queues.stores.postgres.execute("UPDATE rooms SET serving_position = 0")
     await queues.stores.postgres.execute("DELETE FROM calls")
     await claim(queues, ROOM, claims(bob))
-    await wipe(queues)
+    await wipe_and_restore(queues)
     states = [(await place(queues, ROOM, claims(it)))[0].state for it in (bob, cem)]
     assert states == ["active", "waiting"]
     assert (await status(queues, ROOM))[1].serving_position == 2
@@ -146,7 +149,7 @@ async def test_removed_visitors_stay_out(queues: Queues) -> None:
     await an_open_room(queues)
     ann, _ = await joined(queues, 2)
     await control.remove(queues, ROOM, ann.visitor_id, by=STAFF)
-    await wipe(queues)
+    await wipe_and_restore(queues)
     with pytest.raises(errors.RemovedByStaff):
         await back(queues, ann)
     assert (await place(queues, ROOM, claims(ann)))[0].state == "removed"
@@ -158,11 +161,9 @@ async def test_admission_waits_for_its_window_then_goes_on(queues: Queues) -> No
     await wipe(queues)
     (new,) = await joined(queues, 1)
     assert new.state == "waiting"
-    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
-    now, until = (
-        (await status(queues, ROOM))[1],
-        await queues.stores.redis.hget(KEYS.conf, "restore_until_ms"),
-    )
+    await whole(queues.stores)
+    now = (await status(queues, ROOM))[1]
+    until = await queues.stores.redis.hget(KEYS.conf, "restore_until_ms")
     assert until is not None
     assert 290_000 < int(until) - now.now_ms <= 300_000
     assert (await back(queues, ann)).state in ("waiting", "called")
@@ -203,8 +204,7 @@ async def test_a_half_drawn_lottery_goes_on_with_everybody_in_their_place(queues
     await reserve_numbers(queues.stores, ROOM)
     client: Client = queues.stores.redis
     in_order = sorted(crowd, key=lambda it: (draw_of(SEED, it.visitor_id), it.visitor_id))
-    undrawn = in_order[25:]
-    await client.zrem(KEYS.prequeue, *(it.visitor_id for it in undrawn))  # as if the worker had died here
+    await client.zrem(KEYS.prequeue, *(it.visitor_id for it in in_order[25:]))  # as if the worker had died
     await draw_batch(queues.stores, ROOM)
     await wipe(queues)
     returned = [await back(queues, it) for it in (late, *crowd)]
@@ -224,8 +224,7 @@ async def test_a_server_that_restarted_with_its_data_is_not_believed_blindly(que
     await client.hset(KEYS.meter, "last_number", 3)  # it lost its last second
     await client.zrem(KEYS.waiting, crowd[3].visitor_id, crowd[4].visitor_id)
     (new,) = await joined(queues, 1)
-    assert new.queue_number is not None
-    assert new.queue_number > 5
+    assert (new.queue_number or 0) > 5
     found = [await back(queues, it) for it in crowd]
     assert [it.queue_number for it in found] == [1, 2, 3, 4, 5]
     assert (await status(queues, ROOM))[1].waiting == 6
@@ -237,7 +236,7 @@ async def test_many_processes_notice_at_once_and_one_restores(queues: Queues) ->
     others = [open_queues(queues.stores, Settings(rate_limits=False)) for _ in range(4)]
     await wipe(queues)
     await asyncio.gather(*(back(it, visitor) for it in others for visitor in crowd))
-    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
+    await whole(queues.stores)
     now = (await status(queues, ROOM))[1]
     assert (now.epoch, now.waiting) == (2, 20)
     assert await rebuild_room(queues.stores, ROOM), "a whole room is left alone"
@@ -286,7 +285,7 @@ async def test_the_stock_comes_back_before_anything_is_claimed(queues: Queues) -
     await control.refresh(queues.stores, ROOM)
     await wipe(queues)
     (ann,) = await joined(queues, 1)
-    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
+    await whole(queues.stores)
     now = await admit(queues.stores.redis, KEYS, limit=10)
     assert now.status.available == 10
     assert (await claim(queues, ROOM, claims(ann, 2)))[0].state in ("waiting", "active")

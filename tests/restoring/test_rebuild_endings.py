@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from app.core.claims import PlaceClaims
 from app.core.errors import Refusal
 from app.core.handover import CarryCode
 from app.core.model import Place
-from app.restoring.room import is_whole
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit
@@ -22,8 +20,7 @@ from app.waiting_room import control, queue
 from app.waiting_room.carrying import carry
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
-from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor
-from tests.support.waiting import wait_until
+from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, whole
 
 
 @pytest.fixture
@@ -89,7 +86,7 @@ async def claims_and_is_never_told(queues: Queues, known: PlaceClaims) -> None:
 async def wipe(queues: Queues) -> None:
     await queues.stores.redis.flushall()
     await status(queues, ROOM)
-    await wait_until(partial(is_whole, queues.stores, ROOM), "the restore to end")
+    await whole(queues.stores)
 
 
 End = Callable[[Queues, PlaceClaims], Awaitable[None]]

@@ -22,7 +22,7 @@ from app.store.scripts import admission
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control, room_lists
 from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status, want
-from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
+from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token, whole
 from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, ask
 from tests.support.waiting import wait_until
 
@@ -110,6 +110,7 @@ async def test_places_in_line_survive_and_nobody_has_a_second_turn(queues: Queue
         found, _ = await place(queues, ROOM, token(visitor, number))
         assert (found.state, found.queue_number) == ("waiting", number)
     await control.set_state(queues, ROOM, "open", by=STAFF)
+    await whole(queues.stores)
     for number, visitor in ((1, them.buyer), (2, them.no_show), (3, them.left)):
         for quantity in (1, 2):  # who asked for more than one may have been passed over, and was not
             known = PlaceClaims(ROOM, VisitorId(visitor), number, 1, quantity=quantity)
@@ -125,6 +126,7 @@ async def test_it_opens_again_with_its_counters_and_new_numbers(queues: Queues) 
     assert await unload_closed(queues.stores) == 1
     await control.set_state(queues, ROOM, "open", by=STAFF)
     assert await admission.counters(queues.stores.redis, KEYS) == before
+    await whole(queues.stores)
     found, _ = await join(queues, ROOM, Joining(a_visitor()))
     assert found.queue_number is not None
     assert found.queue_number > last
@@ -140,6 +142,7 @@ async def test_a_room_that_nobody_waited_in_opens_without_waiting_for_anybody(qu
     await _age(queues)
     assert await unload_closed(queues.stores) == 1
     await control.set_state(queues, ROOM, "open", by=STAFF)
+    await whole(queues.stores)
     client: Client = queues.stores.redis
     until_ms, now_ms = (
         await client.hget(KEYS.conf, "restore_until_ms"),
@@ -187,6 +190,7 @@ async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> N
         await stores.postgres.execute("UPDATE ticket_types SET sold = 0")
         assert await holds.repair(stores) == 0  # nobody is to be told
         await control.set_state(queues, HALL, "open", by=STAFF)
+        await whole(queues.stores, HALL)
         assert await holds.repair(stores) == 1
         assert await consistency.check(stores, GALA) == []
         assert reserved.reservation

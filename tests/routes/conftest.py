@@ -18,13 +18,14 @@ from quart import Quart
 from standardwebhooks import Webhook
 
 from app.core.account import Account
-from app.core.model import Role
+from app.core.model import Role, RoomId
 from app.main import create_app
 from app.settings import Settings
 from app.store.connections import RedisClient, Stores
 from app.web.http.routes import App
 from tests.conftest import Servers
 from tests.contract import declared
+from tests.support.builders import whole
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.lifespan import LOOPS
@@ -84,6 +85,7 @@ class Web:
         if opened:
             opening = await self.post(f"/v1/rooms/{room_id}/open", headers=self.as_("operator"))
             assert opening.status_code == 200, opening.text
+            await whole(self.app.stores, RoomId(room_id))
         return room_id
 
     async def event(
@@ -98,6 +100,7 @@ class Web:
         assert (await self.post(path, floor_type, headers=self.as_("admin"))).status_code == 201
         if opened:
             await self.post(f"/v1/rooms/{event_id}/open", headers=self.as_("operator"))
+            await whole(self.app.stores, RoomId(event_id))
         return event_id
 
     async def join(self, room_id: str, **options: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 from app.core.account import Author
 from app.core.claims import PlaceClaims
 from app.core.model import EventId, Room, RoomId, RoomSettings, RoomState, VisitorId
+from app.restoring.room import is_whole, rebuild_room
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.conf import conf_fields, restored_fields
@@ -19,6 +21,7 @@ from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord
 from app.store.sql import rooms
 from app.store.sql.rooms import RoomRow, Terms
+from tests.support.waiting import wait_until
 
 Client = Any  # redis-py types its commands for sync and async clients at once
 NOW = 1_800_000_000_000  # a whole second, so that session ends are easy to say
@@ -99,11 +102,24 @@ async def set_up(redis: Client, version: int, to: str = "open", now_ms: int = NO
     await admission.configure(redis, KEYS, fields, version=version, to=to, now_ms=now_ms)
 
 
-async def a_stored_room(stores: Stores, room_id: RoomId = ROOM, **settings: Any) -> RoomId:
-    """A room in Postgres, scheduled; Redis loads it when it is asked for."""
+async def a_stored_room(
+    stores: Stores, room_id: RoomId = ROOM, *, loaded: bool = True, **settings: Any
+) -> RoomId:
+    """A scheduled room in Postgres and in Redis; without `loaded` Redis loads it when it is asked for.
+
+    A room answers before all of it is loaded, and claims are refused until then: a test whose first call
+    loaded the room could claim too early.
+    """
     defaults: dict[str, Any] = {"name": "The Hall", "active_visitors_max": None}
     await rooms.insert_room(stores.postgres, room_id, RoomSettings(**(defaults | settings)), SEED)
+    if loaded:
+        assert await rebuild_room(stores, room_id)
     return room_id
+
+
+async def whole(stores: Stores, room_id: RoomId = ROOM) -> None:
+    """Wait until all of the room is loaded: it answers earlier, but refuses claims and calls nobody."""
+    await wait_until(partial(is_whole, stores, room_id), "the restore to end")
 
 
 async def stock(redis: Client, free: int, held: int = 0, sold: int = 0) -> None:
