@@ -1,4 +1,4 @@
--- Adds what a process has counted to the sums of all processes; once, however often it is sent.
+-- Adds one process's counts to the totals over all processes; sending the same counts again adds nothing.
 -- KEYS counts, counted
 -- ARGV process, turn:num, processes_max:num, ttl_ms:num
 -- RECORD field, amount

@@ -1,6 +1,6 @@
--- One tick of the controller: acts on the schedule, ends what has expired, calls whoever may be called.
--- Everything follows from elapsed time and from what is here, so late, doubled, missed and concurrent ticks
--- do no harm.
+-- One tick of the admission controller: applies the schedule, ends what has expired, calls the next visitors.
+-- The result depends only on elapsed time and on the keys, so late, repeated, missed and concurrent ticks are
+-- harmless.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
 -- KEYS throttle, polls, wanted, submissions, networks, renewed
 -- ARGV now_ms:clock, limit:num, channel, sure_ms:num, away_from_ms:num, away_until_ms:num
@@ -12,7 +12,7 @@
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
--- A worker that has only begun (-1) knows no outage; nor does anybody else if nobody has looked since.
+-- A worker that has just started (-1) cannot know of an outage; nor can others if no worker looked meanwhile.
 if sure_ms < 0 and progress.sure_ms and now_ms - progress.sure_ms > UNWATCHED_MS then
   away_from_ms, away_until_ms = progress.sure_ms, now_ms
 end
@@ -26,7 +26,7 @@ redis.call('HSET', meter, 'sure_ms', progress.sure_ms)
 local more = end_what_is_due(limit)
 forget_allowances(throttle, limit)
 forget_allowances(polls, limit)
--- Who is still in the pre-queue of an open room, with no number kept for them, came back after a restore.
+-- Visitors still in the pre-queue of an open room, with no number set aside, came back after a restore.
 local undrawn = config.opened_at_ms > 0 and sizes.prequeue > 0
 if undrawn and progress.draw_next > progress.draw_last then keep_numbers_for_draw() end
 local callable_now, spare = callable()
@@ -40,8 +40,8 @@ if off_sale_now ~= (progress.off_sale or '') then
   progress.off_sale = off_sale_now
   redis.call('HSET', meter, 'off_sale', off_sale_now)
 end
--- Viewers hear at once when the room's state or settings changed, four times a second while it moves, and
--- each second while anybody waits; from one of the workers.
+-- Viewers are told at once when the room's state or settings change, four times a second while the queue
+-- moves, and every second while anybody waits; by one of the workers.
 local version = config.version .. state .. off_sale_now
 local what = table.concat({
   version, progress.serving_position, sizes.waiting, sizes.prequeue, sizes.called, sizes.active,
@@ -66,23 +66,23 @@ local reply = head({})
 reply[HEAD + 1], reply[HEAD + 2] = config.restoring, (more or calls == limit) and 1 or 0
 reply[HEAD + 3], reply[HEAD + 4] = undrawn and 1 or 0, progress.numbers_reserved - progress.last_number
 reply[HEAD + 5], reply[HEAD + 6] = tell and 1 or 0, calls
--- What the pace is measured by (`app/core/wait_estimate.py`): who was called longer than 30 s ago, or half a
--- window, and has not come.
+-- For the estimate of waits (`app/core/wait_estimate.py`): visitors called more than 30 s, or half a window,
+-- ago who have not claimed.
 reply[HEAD + 7], reply[HEAD + 8] = config.rate, config.claim_window_ms
 reply[HEAD + 9], reply[HEAD + 10] = progress.admitted, progress.no_shows
 local soon_ms = math.max(config.claim_window_ms - CLAIMS_SOON_MS, config.claim_window_ms / 2)
 reply[HEAD + 11] = redis.call('ZCOUNT', called, '-inf', now_ms + soon_ms)
 reply[HEAD + 12] = (progress.level >= TOKEN and waits and calls < limit) and 1 or 0
--- The cap is full: so far apart people leave who all stay to the end.
+-- The cap is full: the interval at which visitors leave if all of them stay for their whole session.
 reply[HEAD + 13] = blocked == 'cap' and config.session_ttl_ms / config.active_max or 0
-local unsure = redis.call('ZCOUNT', called, '-inf', now_ms) > 0 -- whether these calls are over
+local unsure = redis.call('ZCOUNT', called, '-inf', now_ms) > 0 -- not known whether these calls have lapsed
 reply[HEAD + 14] = unsure and 0 or next_due_in_ms()
 reply[HEAD + 15] = redis.call('XLEN', submissions)
--- How long until the rate admits the next in the queue; -1: nobody waits for that.
+-- How long until the rate admits the next visitor; -1: nobody is waiting for the rate.
 local waits_for_rate = state == 'open' and config.rate > 0 and waits
 reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - progress.level) / config.rate)) or -1
--- What ended since Postgres was told last, and shortly before (`app/waiting_room/ended_places.py`): clocks
--- may be set back.
+-- What ended since it was last written to Postgres (`app/waiting_room/ended_places.py`), and a little before:
+-- clocks may be set back.
 local kept_ms = (progress.kept_ms or 0) - ENDINGS_OVERLAP_MS
 reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms, '+inf')
 return reply

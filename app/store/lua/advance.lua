@@ -1,13 +1,13 @@
--- Calls the first `count` in the queue by hand: also while the room is paused, and on top of its rate, for no
--- token of the bucket. Never more than `active_max` leaves room for, or than tickets are free for. Under an
--- id it did so before it calls nobody.
+-- Calls the first `count` in the queue by hand, even while the room is paused, on top of its rate: the bucket
+-- is not charged. Never more than `active_max` or the free tickets allow. Repeated with the same id it calls
+-- nobody.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
 -- KEYS wanted, networks, renewed, advances
 -- ARGV now_ms:clock, count:num, advance_id, known_max:num, ttl_ms:num
 -- USES bucket, callable, calling, outflow, room, room_now
 -- NEEDS HEAD
 -- REPLY unknown|restoring|away | not_open (state) | (head called limit)
--- The limit is why not more were: nothing, nobody, cap, tickets, skipped.
+-- limit says why no more were called: nothing, nobody, cap, tickets, skipped.
 if not read_room() then return { 'unknown' } end
 if not restored() then return { 'restoring' } end
 if progress.frozen_ms then return { 'away' } end

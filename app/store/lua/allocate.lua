@@ -1,6 +1,6 @@
--- Decides a batch of submissions: takes stock and allowance, all of a submission or none. A known id keeps
--- its old outcome, so a batch may be decided twice; a refusal is remembered at once, for a worker that was
--- overtaken.
+-- Decides a batch of submissions: each takes all the stock and allowance it asks for, or none. A known id
+-- keeps its outcome, so a batch may be decided twice; a refusal is stored at once, for a worker that another
+-- has overtaken.
 -- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters, wanted
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
@@ -8,9 +8,9 @@
 -- REPLY unknown|restoring | (epoch event_id)
 -- EACH (word terms)
 -- EACH held|known|settled|not_on_sale|sold_out|seat_taken|limit_exceeded|forgotten
--- Terms of held and known: AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats); of settled
--- the outcome; of seat_taken SEATS; of not_on_sale TYPE:from|until:MS. Forgotten: Redis was wiped since this
--- was submitted, nobody waits for it.
+-- Terms: for held and known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats); for settled
+-- the outcome; for seat_taken SEATS; for not_on_sale TYPE:from|until:MS. forgotten: Redis was wiped after
+-- this was submitted, and nobody is waiting for it.
 local room = redis.call('HMGET', conf,
   'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
 if not room[1] then return {'unknown'} end

@@ -1,5 +1,5 @@
--- Marks seats as taken that Postgres gave to somebody and Redis lost, until a restore puts everything right.
--- Counters stay as they are: a seat less to choose from oversells nothing.
+-- Marks seats as taken that are assigned in Postgres but were lost in Redis, until a restore repairs the
+-- room. Counters stay as they are: one seat fewer to choose from cannot oversell.
 -- KEYS conf, seats, sitters
 -- RECORD seat_id, visitor_id
 -- USES seats

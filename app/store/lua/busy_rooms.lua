@@ -1,4 +1,4 @@
--- Reads the rooms there was work for lately, those marked last first; changes nothing.
+-- Reads which rooms had work recently, the most recently marked first; changes nothing.
 -- KEYS busy
 -- ARGV now_ms:clock, within_ms:num, limit:num
 -- EACH (room_id)

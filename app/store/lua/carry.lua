@@ -1,13 +1,14 @@
--- Moves a place to another visitor, who has it from then on instead of whoever had it; by each code once, and
--- while they have it the same again is no other move. Queue number and claim window stay as they are. Who is
--- inside stays where they are, and so does who holds or bought tickets, whose limit goes with the visitor.
+-- Moves a place to another visitor id, which has it from then on in place of the old one. Each code works
+-- once; repeating the move while the new id still has the place changes nothing. Queue number and claim
+-- window are kept. Visitors inside are not moved, nor are buyers and holders, whose ticket limit belongs to
+-- their id.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted
 -- KEYS allowance, carried, networks, renewed
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num
 -- USES leaving, networks, room, turns, wanted
 -- REPLY unknown | (word number given_up)
 -- REPLY used|absent|inside|removed|has_place|restoring | carried|again
--- Given up is the number of the place they had instead; 0: none.
+-- given_up is the number of the place that the new id had before; 0: none.
 if not read_room() then return { 'unknown' } end
 redis.call('ZREMRANGEBYSCORE', carried, '-inf', now_ms)
 
@@ -22,7 +23,7 @@ local function refusal(word, theirs, their_number)
   if word == 'active' or theirs == 'active' then return 'inside' end
   if tonumber(redis.call('HGET', allowance, visitor_id) or 0) > 0 then return 'inside' end
   if theirs and replace == 0 then return 'has_place' end
-  -- While a draw gives out numbers, nobody moves.
+  -- Nobody is moved while a draw is giving out numbers.
   local undrawn = word == 'prequeue' and config.method == 'lottery'
   if undrawn and (draw == '' or config.opened_at_ms > 0) then return 'restoring' end
 end
@@ -37,7 +38,7 @@ local function move(word, number)
     redis.call('HSET', turns, to_id, number)
     count_unclaimed(visitor_id, -1)
   end
-  note_network(to_id, network_of(visitor_id)) -- whose id says its own counts for that
+  note_network(to_id, network_of(visitor_id)) -- an id that contains its network counts for that one
   forget_network(visitor_id)
   if word == 'called' then count_unclaimed(to_id, 1) end
   local quantity = said(visitor_id)

@@ -1,4 +1,4 @@
--- Starts the session of each called visitor; claiming again gives the same session, with the same end.
+-- Starts the session of each called visitor; claiming again returns the same session with the same end.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
 -- KEYS wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num, away_ms:num
@@ -9,11 +9,11 @@
 -- EACH (word number ahead deadline_ms new quantity)
 -- EACH prequeue|waiting|active | done|expired|no_show|left|removed | limited
 -- EACH unchecked|undrawn|no_draw|absent|restoring|away
--- The number of limited is when to ask again, in ms.
+-- For limited, number is how long to wait before asking again, in ms.
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
--- Postgres last answered the caller so long ago, and is away: the session could not be kept. Then nobody's
--- window runs, whether workers have noticed or not.
+-- Postgres has not answered the caller for `away_ms`: the session could not be stored. Claim windows stand
+-- still then, whether the workers have noticed or not.
 if away_ms > 0 and sizes.called > 0 then freeze(now_ms - away_ms) end
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   local word, number, ahead, deadline_ms, new = 'restoring', nil, nil, nil, nil

@@ -1,5 +1,5 @@
--- Writes what staff changed. The bucket is filled at the old rate up to now, the new one counts from here on.
--- An older version than the one here is ignored; a room that has begun never goes back to before.
+-- Writes settings that staff changed. The bucket is filled at the old rate up to now; the new rate applies
+-- from now on. A version older than the stored one is ignored; a room that has opened is never unopened.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, version:num, to
 -- RECORD field, value

@@ -1,12 +1,12 @@
--- Counts calls that pay, extend or give back a reservation, with those that take tickets (`submit.lua`). One
--- that is over a limit is not to be done, whichever process it came to.
+-- Counts calls that pay, extend or cancel a reservation, together with those that reserve (`submit.lua`). The
+-- caller must not carry out one that is over a limit; the limits hold over all processes.
 -- KEYS turnover
 -- ARGV now_ms:clock, visitor_rate:num, visitor_burst:num, network_rate:num, network_burst:num
 -- RECORD visitor_id, network
 -- USES turnover
 -- EACH (word detail)
 -- EACH allowed|limited
--- The detail of limited: visitor|network:MS.
+-- The detail of limited is visitor|network:MS.
 local replies, visitors, from = {}, {}, {}
 for visitor_id, network in records() do
   visitors[#visitors + 1], from[#from + 1] = visitor_id, network

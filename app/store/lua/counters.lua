@@ -1,4 +1,4 @@
--- Reads what was counted since the room was made (or Redis was lost). Changes nothing.
+-- Reads the counters since the room was created, or since Redis was lost; changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- USES room
 -- REPLY unknown | (joined admitted no_shows claimed expired left done)

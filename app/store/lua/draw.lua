@@ -1,5 +1,5 @@
--- Moves visitors from the pre-queue into the queue with the numbers the draw gave them. Postgres has them
--- already. Who left in between is passed over. A worker that was overtaken by another (`expected`) moves
+-- Moves visitors from the pre-queue into the queue with the numbers they drew, which are already in Postgres.
+-- Visitors who have left meanwhile are skipped. A worker that another has overtaken (`expected`) moves
 -- nobody.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, expected:num, draw_next:num

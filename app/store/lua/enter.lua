@@ -1,6 +1,6 @@
--- Lets visitors in unseen, at the gate: joins and claims at once for whom a join would call at once, and
--- claims for whoever was called. For anybody else nothing changes: they go to the queue page and join there.
--- The throttle counts who is let in. Nobody is let in anew with a quantity of 0.
+-- Admits visitors at the gate without a queue page: joins and claims in one step where a join would call the
+-- visitor at once, and claims for visitors already called. Nothing changes for anybody else: they go to the
+-- queue page and join there. Only admitted visitors count for the throttle; quantity 0 admits nobody new.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
 -- KEYS throttle, wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num
@@ -10,7 +10,8 @@
 -- REPLY unknown | (head)
 -- EACH (word number ahead deadline_ms new quantity)
 -- EACH active | crowd|limited|removed|restoring|numbers_exhausted
--- Of active new may be 2: there was no turn. The number of limited is when to ask again, in ms.
+-- For active, new is 2 if there was no turn before. For limited, number is the ms to wait before asking
+-- again.
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 local reply, at, admitted_before = head({}), HEAD, progress.admitted
@@ -19,7 +20,7 @@ open_at_once()
 local function let_in(visitor_id, address, newcomer)
   if redis.call('SISMEMBER', removed, visitor_id) == 1 then return 'removed' end
   local word, number, ahead, deadline_ms = find_turn(visitor_id)
-  -- They may have a session that is not loaded yet.
+  -- Their session may not be loaded yet.
   if word == 'called' and config.restoring == 1 then return 'restoring' end
   if word == 'called' then return 'active', number, -1, claim_turn(visitor_id), 1 end
   if word then return word, number, ahead, deadline_ms end

@@ -1,5 +1,5 @@
--- Ends the loading of a room: claim and reserve work again, claim windows run on, admission goes on after
--- `window_ms` for visitors to come back.
+-- Ends the restore of a room: visitors can claim and reserve again, claim windows run again, and admission
+-- resumes after `window_ms`, in which visitors come back.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock, renewed
 -- ARGV now_ms:clock, epoch:num, window_ms:num
 -- USES freezing, room

@@ -1,5 +1,5 @@
--- Takes a room that was deleted or reset out of Redis, both halves of it, and tells its viewers. Not another
--- one that was made under its name since.
+-- Removes a deleted or reset room from Redis, queue and reservations alike, and tells its viewers. A room
+-- that was created again under the same id is left alone.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, outcomes
 -- KEYS outcomes_before, samples, tickets, early_ends, carried, networks, renewed, turnover, advances, origin

@@ -1,5 +1,5 @@
--- Keeps what a server of the shop says of its health, unless it has said something newer. Of too many servers
--- the one that has been silent longest is forgotten.
+-- Stores a health report from a server of the shop, unless it has sent a newer one. When there are too many
+-- servers, the one silent for longest is forgotten.
 -- KEYS origin
 -- ARGV now_ms:clock, server, said_ms:num, reading, servers_max:num, ttl_ms:num
 -- NEEDS MINUTE_MS
@@ -8,7 +8,7 @@ local field, before_ms = 'server:' .. server, 0
 if said_ms == 0 then said_ms = now_ms end
 local before = redis.call('HGET', origin, field)
 if before then before_ms = tonumber(before:match('^%d+')) end
--- A moment so far ahead was never accepted: the clock was set back since.
+-- Reports are never accepted from so far in the future: the clock has been set back since.
 if said_ms <= before_ms and before_ms <= now_ms + MINUTE_MS then return { 'older' } end
 if not before then
   local all, count, silent, silent_ms = redis.call('HGETALL', origin), 0, nil, nil

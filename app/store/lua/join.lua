@@ -1,6 +1,6 @@
--- Gives each visitor a place: the one they have, or a new one at the end; with no crowd it calls them at
--- once. One place per visitor. No number above `numbers_reserved` is given out: what Postgres does not know
--- is not told.
+-- Gives each visitor a place: the one they have, or a new one at the end of the queue; without a crowd they
+-- are called at once. One place per visitor. No number above `numbers_reserved` is issued: a number is told
+-- only when Postgres has reserved it.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
 -- KEYS throttle, wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
@@ -12,14 +12,13 @@
 -- EACH (word number ahead deadline_ms new quantity)
 -- EACH prequeue|waiting|called|active | limited | removed|not_open|closed|sold_out|numbers_exhausted
 -- EACH unchecked|undrawn|no_draw|restoring|too_many
--- The number of limited is when to ask again, in ms.
+-- For limited, number is how long to wait before asking again, in ms.
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 local reply, at, admitted_before = head({}), HEAD, progress.admitted
 local removals = redis.call('SCARD', removed)
 if away == 0 then open_at_once() end
--- Nobody stands in a pre-queue, and everybody may join: then adding a visitor tells whether they were there
--- already.
+-- The pre-queue is empty and everybody may join: then ZADD itself says whether a visitor was there already.
 local straight = sizes.prequeue == 0 and (state == 'open' or state == 'paused')
 local refusal = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state]
 local lottery = config.method == 'lottery'

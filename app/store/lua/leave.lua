@@ -1,4 +1,4 @@
--- Takes a visitor out of the queue at their own wish, or ends their session. A second time changes nothing.
+-- A visitor leaves the queue, or ends their session. Repeating it changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted
 -- KEYS early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, ended_channel

@@ -1,5 +1,5 @@
--- Loads from Postgres how places of visitors ended who come back after the room was restored; a later ending
--- that is here stays. As any ending they are told for an hour, then looked up again.
+-- Loads from Postgres how the places of returning visitors ended, after a restore; a later ending in Redis is
+-- kept. Like any ending, each is kept for an hour and then looked up again.
 -- KEYS conf, ended, endings
 -- ARGV now_ms:clock
 -- RECORD visitor_id, word, number:num

@@ -1,13 +1,13 @@
--- Loads reservations from Postgres into a room that is being restored: those that live (entry) with their
--- stock, seats and allowance, and the recent ones (outcome) so that a repeated request gets its old answer.
--- Once each.
+-- Loads reservations from Postgres into a room that is being restored: live ones (entry) with their stock,
+-- seats and allowance, and recent ones (outcome), so that a repeated request gets the same answer. Each is
+-- loaded once.
 -- KEYS conf, stock, holds, allowance, buyers, active, outcomes, seats, sitters
 -- ARGV epoch
 -- RECORD reservation_id, entry, outcome
 -- USES seats, stock
 -- NEEDS OUTCOMES_KEPT_S
 -- REPLY superseded | loaded (count)
--- Loaded: only by the restore that began last, and only while it lasts.
+-- loaded: only for the most recent restore, and only while it runs.
 local room = redis.call('HMGET', conf, 'epoch', 'restoring')
 if room[1] ~= epoch or room[2] ~= '1' then return {'superseded'} end
 local loaded = 0

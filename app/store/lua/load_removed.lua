@@ -1,5 +1,5 @@
--- Loads the visitors staff removed. They are removed for ever, so this is right at any time, and comes first
--- when a room is restored: before anybody can come back.
+-- Loads the visitors whom staff removed. Removal is permanent, so this may run at any time; a restore runs it
+-- first, before anybody can come back.
 -- KEYS prequeue, waiting, called, active, turns, removed, networks
 -- RECORD visitor_id
 -- USES networks

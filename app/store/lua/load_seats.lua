@@ -1,5 +1,4 @@
--- Loads the seats of a ticket type from Postgres, all of them free. Those that are here already stay as they
--- are.
+-- Loads the seats of a ticket type from Postgres, all of them free. Seats already in Redis are not changed.
 -- KEYS conf, seats
 -- ARGV ticket_type_id
 -- RECORD name, first, states

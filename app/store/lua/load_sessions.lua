@@ -1,6 +1,6 @@
--- Loads claimed turns from Postgres into a room that is being restored: sessions that last, and endings that
--- are still told, with the number that ended: who has a later one has it still. A session that lasts comes
--- before any place its visitor was given since; an ended one does not.
+-- Loads claimed turns from Postgres into a room that is being restored: live sessions, and endings that are
+-- still reported, with the number that ended; a later number of the same visitor stays valid. A live session
+-- takes precedence over a place its visitor was given since; an ended one does not.
 -- KEYS conf, waiting, called, active, turns, ended, endings, wanted, early_ends, networks, renewed
 -- ARGV now_ms:clock, epoch
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num, began_ms:num
@@ -27,7 +27,7 @@ for visitor_id, number, expires_ms, ended_ms, began_ms in records() do
   if lasts then
     redis.call('ZADD', active, expires_ms, visitor_id)
     redis.call('HSET', turns, visitor_id, number)
-    if began_ms > 0 and expires_ms > began_ms + ttl_ms + 2000 then -- it was put off: as `renew.lua` notes it
+    if began_ms > 0 and expires_ms > began_ms + ttl_ms + 2000 then -- it was renewed: noted as in `renew.lua`
       redis.call('HSET', renewed, visitor_id, began_ms)
       redis.call('PEXPIRE', renewed, ttl_ms + LEFT_ALONE_MS)
     end

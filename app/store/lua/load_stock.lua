@@ -1,5 +1,5 @@
--- Sets the totals, prices and sale windows of all ticket types from Postgres; what is held and sold stays.
--- Where there are seats (`seated` is 1) they are loaded before, so that none is ever sold by the count.
+-- Sets the totals, prices and sale windows of all ticket types from Postgres; held and sold are kept. Seats
+-- (where `seated` is 1) must be loaded before, so that seated tickets are never sold by count alone.
 -- KEYS conf, stock
 -- RECORD ticket_type_id, total:num, price, seated, window
 -- REPLY unknown | loaded (free)

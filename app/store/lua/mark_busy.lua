@@ -1,4 +1,4 @@
--- Notes that there is work for these rooms, as of now. Only so many are kept, those marked last.
+-- Marks these rooms as having work. Only the most recently marked are kept, up to a limit.
 -- KEYS busy
 -- ARGV now_ms:clock, rooms_max:num
 -- RECORD room_id

@@ -1,5 +1,5 @@
--- Tells each visitor where they stand, exactly, or how their place ended. Moves nobody forward: polling gains
--- nothing. Who says a quantity (not 0) wants so many tickets at once from now on, while they wait.
+-- Tells each visitor their exact position, or how their place ended. Asking moves nobody forward, so polling
+-- gains nothing. A quantity (not 0) replaces the number of tickets the visitor wants, while they wait.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
 -- KEYS wanted, networks, renewed
 -- ARGV now_ms:clock, rate:num, burst:num
@@ -10,7 +10,7 @@
 -- EACH (word number ahead deadline_ms new quantity)
 -- EACH prequeue|waiting|called|active | done|expired|no_show|left|removed | limited
 -- EACH unchecked|undrawn|no_draw|absent|too_many|restoring
--- The number of limited is when to ask again, in ms.
+-- For limited, number is how long to wait before asking again, in ms.
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
 for visitor_id, draw, known_number, known_epoch, known_quantity, quantity in records() do

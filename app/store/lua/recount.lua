@@ -1,13 +1,13 @@
--- Puts the counters of a room right by its holds, in one step: what is held and sold of each ticket type,
--- what each visitor has, who has the seats in question. Reservations of Postgres that Redis has lost are
--- known again before.
+-- Recomputes the counters of a room from its holds, atomically: held and sold of each ticket type, the tally
+-- of each visitor, and who has the seats in question. Reservations that are in Postgres but were lost in
+-- Redis are added first.
 -- KEYS conf, stock, holds, allowance, buyers, active, seats, sitters
 -- ARGV holds_max:num
 -- RECORD name, entry
--- A record with an entry is a reservation that lives; one without is a seat that was found to differ.
+-- A record with an entry is a live reservation; one without is a seat that differs between the stores.
 -- USES seats, sums
 -- REPLY unknown|restoring | recounted (holds) | too_many (holds)
--- Too many: nothing was done, it would stop Redis for too long.
+-- too_many: nothing was done, because it would block Redis for too long.
 local room = redis.call('HMGET', conf, 'version', 'restoring')
 if not room[1] then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end

@@ -1,5 +1,5 @@
--- Gives back what ended reservations had, held or sold: stock, seats, allowance, the buyer's mark. Once each:
--- only what `holds` still has. Postgres says first that it ended.
+-- Releases the stock, seats, allowance and buyer's mark of reservations that ended, held or sold. Each only
+-- once: only what is still in `holds`. The end is committed in Postgres first.
 -- KEYS conf, stock, holds, allowance, buyers, seats, sitters
 -- ARGV channel
 -- RECORD reservation_id

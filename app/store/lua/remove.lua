@@ -1,4 +1,4 @@
--- Takes a visitor out of the room for ever, by staff; what they held stays theirs to pay or cancel.
+-- Staff remove a visitor from the room for good; what they hold remains theirs to pay for or cancel.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted
 -- KEYS early_ends, networks, renewed
 -- ARGV now_ms:clock, visitor_id, ended_channel

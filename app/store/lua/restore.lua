@@ -1,7 +1,7 @@
--- Begins to load a room from Postgres, over whatever is left here of it. From now on join and place work;
--- nobody is admitted, and nothing claimed or reserved, until `finish_restore.lua`. What this server still has
--- is kept, but it may lack the last second: so numbers start above every old one, and the bucket starts
--- empty.
+-- Begins to restore a room from Postgres, on top of whatever this server still has of it. From now on
+-- visitors can join and ask for their place; nobody is admitted, claims or reserves until
+-- `finish_restore.lua`. What the server still has is kept but may lack the last second: so numbers start
+-- above every old one, and the bucket starts empty.
 -- KEYS conf, meter
 -- ARGV now_ms:clock, epoch:num, last_number:num, numbers_reserved:num, serving_position:num, settled:num
 -- ARGV draw_first:num, draw_next:num, draw_last:num, counted
@@ -18,7 +18,7 @@ end
 redis.call('HSET', conf, 'epoch', epoch, 'run_id', string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'),
   'restoring', 1, 'restore_until_ms', 0, 'restored_at_ms', now_ms, 'restored_serving', serving,
   'restored_settled', settled)
--- Calls that this server still has could not be claimed since it was last known to answer (`freezing.lua`).
+-- Calls still stored here could not be claimed since the server was last known to answer (`freezing.lua`).
 local sure_ms = redis.call('HGET', meter, 'sure_ms')
 if sure_ms then redis.call('HSETNX', meter, 'frozen_ms', sure_ms) end
 local next_counted = string.gmatch(counted, '%d+')

@@ -1,12 +1,12 @@
--- Makes the outcomes of a batch known: remembers them, takes the submissions out of the stream, tells the
--- instances that wait, one message each. Called after the COMMIT; twice does no harm.
+-- Publishes the outcomes of a batch: stores them, removes the submissions from the stream, and sends one
+-- message to each instance that waits. Called after the COMMIT; calling it twice is harmless.
 -- KEYS submissions, outcomes
 -- ARGV group, channel
 -- RECORD message_id, reservation_id, fingerprint, instance, outcome
--- An empty outcome is told to nobody: the submission only leaves the stream.
+-- An empty outcome is not published: its submission is only removed from the stream.
 -- NEEDS OUTCOMES_KEPT_S
 -- REPLY (taken)
--- How many submissions were taken out.
+-- How many submissions were removed.
 local messages, known, told, instances = {}, {}, {}, {}
 for message_id, reservation_id, fingerprint, instance, outcome in records() do
   messages[#messages + 1] = message_id

@@ -1,4 +1,4 @@
--- Writes the pace that waits are told from, unless another worker has written one since `expected` was read.
+-- Writes the pace for estimates of waits, unless another worker has written one since `expected` was read.
 -- KEYS meter
 -- ARGV expected, pace
 -- REPLY written|overtaken

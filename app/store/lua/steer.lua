@@ -1,5 +1,5 @@
--- Writes what the autopilot has decided, unless another worker has since `expected` was read: of several that
--- look at the same reports one decides.
+-- Writes a decision of the autopilot, unless another worker has written one since `expected` was read: of
+-- several workers with the same reports, one decides.
 -- KEYS origin
 -- ARGV expected, course, ttl_ms:num
 -- REPLY written | overtaken

@@ -1,5 +1,6 @@
--- Takes reservation requests in: repeats what is decided, refuses what must be, streams the rest once each.
--- Workers are told when the stream was empty: while it is not, one of them is at it.
+-- Accepts reservation requests: repeats the outcome of known ones, refuses what has to be refused, and adds
+-- each of the others to the stream once. Workers are notified only if the stream was empty: else one is
+-- reading it.
 -- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters, renewed
 -- KEYS turnover
 -- ARGV now_ms:clock, event_id, backlog_max:num, channel, visitor_rate:num, visitor_burst:num
@@ -10,8 +11,8 @@
 -- EACH (word detail)
 -- EACH queued|pending|known|reused|session_ended|backlog_full|unknown_type|seated_type|no_seats|limited
 -- EACH unknown_seat|seat_taken|not_on_sale|limit_exceeded|sold_out|price_changed
--- Details: of known the outcome; of ..._type and no_seats the type; of limited visitor|network:MS; of
--- unknown_seat and seat_taken SEATS; of not_on_sale TYPE:from|until:MS; of price_changed AMOUNT.
+-- Details: for known the outcome; for ..._type and no_seats the type; for limited visitor|network:MS; for
+-- unknown_seat and seat_taken SEATS; for not_on_sale TYPE:from|until:MS; for price_changed AMOUNT.
 local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
 if not room[1] then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
@@ -21,7 +22,7 @@ local backlog, ids, visitors, from, refused, told, replies = before, {}, {}, {},
 for reservation_id, visitor_id, _, _, _, _, _, network in records() do
   ids[#ids + 1], visitors[#visitors + 1] = reservation_id, visitor_id
   from[#from + 1] = network
-  refused[#refused + 1] = visitor_id .. ':refused' -- the last refusal only: one costs nothing, many would
+  refused[#refused + 1] = visitor_id .. ':refused' -- only the last refusal is stored: many would cost memory
 end
 read_turnover(visitors, from)
 local decided, refusals = recall(ids), recall(refused)
@@ -33,7 +34,7 @@ local function outcome_of(n, id)
   local last = refusals[n]
   return told[id] or decided[n] or last and string.sub(last, 1, #id) == id and string.sub(last, #id + 2)
 end
--- Whether the session that a token is of goes on; its end may have been put off since (`renew.lua`).
+-- Whether a token's session is still live; it may have been renewed since (`renew.lua`).
 local function goes_on(visitor_id, session_ms, ends_ms)
   if session_ms <= now_ms or ends_ms < session_ms then return false end
   return ends_ms == session_ms or tonumber(redis.call('HGET', renewed, visitor_id) or ends_ms) <= session_ms

@@ -1,6 +1,6 @@
--- Takes a room that has long been closed out of Redis, if nothing is lost by it: nobody is called, inside, or
--- was passed over; no ticket is held, no request unsettled, no ending still told. Who waits has their place
--- in their token; what has a TTL stays until then.
+-- Removes a room that closed long ago from Redis, if nothing is lost: nobody is called, inside or was passed
+-- over; no ticket is held, no request unsettled, no ending still reported. Waiting visitors have their place
+-- in their token; keys with a TTL are left to expire.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, networks
 -- ARGV now_ms:clock, epoch:num, closed_ms:num, loaded_ms:num

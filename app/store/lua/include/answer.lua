@@ -1,5 +1,5 @@
--- One record of a reply: where a visitor stands, and how many tickets they said they want. Returns where the
--- next one begins.
+-- Writes one record of a reply: where a visitor stands, and how many tickets they want. Returns where the
+-- next record begins.
 -- NEEDS said
 -- GIVES answer
 local function answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)

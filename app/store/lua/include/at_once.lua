@@ -1,5 +1,5 @@
--- With no crowd whoever comes is called at once, where enough is free for them: `open_at_once` first, then
--- for each.
+-- Without a crowd a visitor is called at once if enough is free for them: `open_at_once` once, then per
+-- visitor.
 -- NEEDS callable, progress, sizes, TOKEN
 -- GIVES open_at_once, may_be_called, take_call
 local calls, spare = 0, 0

@@ -1,7 +1,7 @@
--- The best seats of a type: together in the first row that has so many together; else as many as are together
--- anywhere, and the rest from the rows nearest to them. The work is bounded by the rows of the type, not by
--- its seats. Takes up to `wanted` seats of a row: of the shortest run that has them all, else run by run, the
--- longest first.
+-- The best seats of a type: side by side in the first row with so many adjacent seats; else the longest run
+-- anywhere, and the rest from the rows nearest to it. The work is bounded by the rows of the type, not by its
+-- seats. Up to `wanted` seats of a row: from the shortest run that has them all, else run by run, longest
+-- first.
 -- NEEDS find_row, run_code, runs_of, seats, set_seat
 -- GIVES take_best
 local function take_in_row(name, wanted, visitor_id, ids)
@@ -26,7 +26,7 @@ local function first_row(text, wanted)
     if number then return number end
   end
 end
--- The seats, taken; or none, and then nothing is changed.
+-- Takes and returns the seats; or returns none and changes nothing.
 local function take_best(ticket_type, wanted, visitor_id)
   local text, ids = runs_of(ticket_type), {}
   local first, none = first_row(text, wanted), string.byte(run_code(0))

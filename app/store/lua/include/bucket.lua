@@ -1,10 +1,10 @@
--- The token bucket, in integers: one admission is TOKEN units, one ms adds `rate` (a minute) units. So no
--- remainder is lost and none is rounded up.
+-- The token bucket, in integers: an admission costs TOKEN units, and each ms adds `rate` (per minute) units.
+-- So no remainder is lost or rounded up.
 -- NEEDS config, MINUTE_MS, now_ms, progress, TOKEN
 -- GIVES capacity, settle_bucket
 local function capacity() return math.max(config.burst * TOKEN, config.rate * 1000, TOKEN) end
--- Fills the bucket up to now. A clock a little behind adds nothing; one far behind was set back: start from
--- there.
+-- Fills the bucket up to now. A clock slightly behind adds nothing; one far behind was set back, and counts
+-- from there.
 local function settle_bucket()
   local elapsed = now_ms - progress.tick_ms
   if elapsed > 0 and config.state == 'open' then

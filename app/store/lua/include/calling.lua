@@ -1,9 +1,9 @@
--- Calls the first `count` in the queue who may be, in the order of their numbers, for `spare` tickets. While
--- a draw goes on only numbers below the next one to be drawn are complete, so only they may be called.
--- Returns how many were.
+-- Calls up to `count` eligible visitors in the order of their numbers, for `spare` tickets. During a draw
+-- only the numbers below the next one to be drawn are complete, so only those may be called. Returns how many
+-- were called.
 -- NEEDS called, endings, first_of_line, now_ms, progress, sizes, TOKEN, turns, waiting, window_after
 -- GIVES call_first
-local CALLED_AT_ONCE = 100 -- values of one command: a tick of 1,000 took a tenth to a quarter more with 1,000
+local CALLED_AT_ONCE = 100 -- per command: with 1,000, a tick of 1,000 took 10 to 25 % longer
 local function call_first(count, spare)
   local bound = sizes.prequeue > 0 and string.format('(%d', progress.draw_next) or '+inf'
   local flat, passed = first_of_line(count, spare, bound)

@@ -1,6 +1,6 @@
--- Sessions that end before their time: passes of theirs have to stop being good at once, in every web
--- process. `note_early_end` for each, before it ends, says whether it went on; `tell_early_ends` once. An
--- entry is visitor_id number ended_ms, kept until the last pass has expired.
+-- Sessions that end early: their passes must stop being valid at once, in every web process. Call
+-- `note_early_end` for each before it ends (it returns whether the session was live), then `tell_early_ends`
+-- once. An entry is visitor_id number ended_ms, kept until the last pass has expired.
 -- NEEDS active, BATCH, early_ends, EARLY_ENDS_KEPT_MS, ended_channel, now_ms, turns
 -- GIVES note_early_end, tell_early_ends
 local ended_early = {}

@@ -1,4 +1,5 @@
--- Ends what has expired, at most `limit` of each kind, and forgets endings after an hour. True: more is due.
+-- Ends what has expired, up to `limit` of each kind; drops endings after an hour. Returns true if more is
+-- due.
 -- NEEDS active, called, config, end_call, end_session, ended, endings, ENDINGS_TOLD_MS, now_ms, progress
 -- NEEDS waiting
 -- GIVES end_what_is_due
@@ -10,7 +11,7 @@ local function end_what_is_due(limit)
   for i = 1, #sessions do end_session(sessions[i], 'expired') end
   local told = redis.call('ZRANGEBYSCORE', ended, '-inf', now_ms - ENDINGS_TOLD_MS, 'LIMIT', 0, limit)
   if #told > 0 then
-    -- Of whoever waits again it is known on: that they let a turn lapse decides how long the next one is.
+    -- Kept for visitors who wait again: having let a turn lapse decides how long their next one is.
     local waits, over = config.state ~= 'closed' and redis.call('ZMSCORE', waiting, unpack(told)) or {}, {}
     for i, visitor_id in ipairs(told) do
       if waits[i] then redis.call('ZADD', ended, now_ms, visitor_id) else over[#over + 1] = visitor_id end

@@ -1,5 +1,4 @@
--- How a visitor's last place ended, and which number it had; 0: it had none yet, and the ending stands for
--- any.
+-- How a visitor's last place ended, and its number; 0: it had none yet, and the ending applies to any number.
 -- NEEDS endings
 -- GIVES ending_of
 local function ending_of(visitor_id)

@@ -1,6 +1,6 @@
--- While a store is unavailable nobody can claim: then nobody is called, and claim windows stand still, from
--- the moment on that both are last known to have answered. `thawed_ms`, until when that has been counted,
--- keeps workers that disagree from counting a moment twice.
+-- While a store is unavailable nobody can claim: so nobody is called, and claim windows stand still, from the
+-- last moment at which both stores are known to have answered. `thawed_ms` says up to when outages have been
+-- counted, so that workers that disagree count no moment twice.
 -- NEEDS active, called, config, later, meter, now_ms, progress, put_off, STOOD_LONG_MS
 -- GIVES freeze, stand_still, thaw
 local function freeze(from_ms)
@@ -20,8 +20,8 @@ local function stood_still(from_ms, until_ms, restored)
     end
     redis.call('ZADD', called, unpack(deadlines))
   end
-  -- Sessions that began meanwhile may not have been kept, and whoever claimed was not told of them. A room
-  -- that is restored has those of Postgres.
+  -- Sessions that began meanwhile may not have been stored, and their visitors were not told of them. A
+  -- restored room has those that are in Postgres.
   if until_ms - from_ms >= STOOD_LONG_MS and not restored then
     local begun_ms = math.floor(from_ms / 1000) * 1000 + config.session_ttl_ms
     flat = redis.call('ZRANGEBYSCORE', active, begun_ms, '+inf', 'WITHSCORES')
@@ -37,7 +37,7 @@ local function thaw(restored)
   redis.call('HDEL', meter, 'frozen_ms')
   stood_still(from_ms, now_ms, restored)
 end
--- An outage that is over, and that nobody may have noticed while it lasted.
+-- An outage that is over, which no worker may have noticed while it lasted.
 local function stand_still(from_ms, until_ms)
   thaw()
   stood_still(math.max(from_ms, progress.thawed_ms or 0), math.min(until_ms, now_ms))

@@ -1,4 +1,4 @@
--- Whoever is called, or in the line, gives it up. What ended is recorded of calls, not of who waited.
+-- A visitor gives up their call or their place in the queue. Only the end of a call is recorded.
 -- NEEDS end_call, forget_network, forget_wanted, prequeue, progress, waiting
 -- GIVES give_up_place
 local function give_up_place(visitor_id, word)

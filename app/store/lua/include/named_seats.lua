@@ -1,5 +1,5 @@
--- What a wish that names seats comes to for a visitor. A seat they have already is theirs: it stays in the
--- reservation it is in, and is not taken again.
+-- What a request that names seats comes to for a visitor. A seat they have already stays in its reservation
+-- and is not taken again.
 -- NEEDS find_seat, price, sitter_of
 -- GIVES with_seats, name_seats
 local function with_seats(lines)
@@ -14,8 +14,8 @@ local function with_seats(lines)
   it.priced = table.concat(priced, ',')
   return it
 end
--- The wish, or why not: not_on_sale, unknown_seat, seat_taken, and which ones. Asking for nothing but one's
--- own seats is the latter.
+-- The request, or why it is refused: not_on_sale, unknown_seat, seat_taken, and which seats. Asking only for
+-- seats one already has is seat_taken.
 local function name_seats(it, visitor_id)
   if it.off then return it, 'not_on_sale', it.off end
   if not it.named then return it end

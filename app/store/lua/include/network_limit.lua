@@ -1,6 +1,6 @@
--- How many of one network may be called without having claimed, so that whoever joins over and over and never
--- comes keeps nobody else from being called: a twentieth of all who could be called at once, three at least;
--- or what staff have set.
+-- How many visitors of one network may be called without having claimed, so that a client that joins again
+-- and again but never claims blocks nobody else: a twentieth of all who could be called at once, at least
+-- three; or what staff have set.
 -- NEEDS config, MINUTE_MS, networks, sizes
 -- GIVES per_network, network_is_full
 local function per_network()

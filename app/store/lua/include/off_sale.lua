@@ -1,5 +1,4 @@
--- What of the free tickets of the room is not on sale now.
--- How many free tickets of the room are not on sale now: nobody is called for them.
+-- How many free tickets of the room are not on sale now; nobody is called for them.
 -- NEEDS now_ms, off_sale, sizes, stock
 -- GIVES free_off_sale, all_off_sale
 local function free_off_sale()
@@ -10,8 +9,7 @@ local function free_off_sale()
   end
   return count
 end
--- Whether all that is free is not on sale: 'not_on_sale_yet' if some of it will be, 'sale_over'; '' if any is
--- on sale.
+-- '' if any free ticket is on sale; else 'not_on_sale_yet' if some will be, or 'sale_over'.
 local function all_off_sale()
   if not sizes.windows or not sizes.free or sizes.free == 0 or free_off_sale() < sizes.free then return '' end
   for _, why in pairs(off_sale(sizes.windows, now_ms)) do

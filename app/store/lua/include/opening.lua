@@ -1,5 +1,5 @@
--- Keeps the next numbers for whoever stands in a lottery's pre-queue. None of them, and none behind them, is
--- given out before Postgres knows which they are: so `numbers_reserved` is cut.
+-- Sets the next numbers aside for a lottery's pre-queue. Neither these nor later ones are issued before they
+-- are stored in Postgres: so `numbers_reserved` is lowered.
 -- NEEDS capacity, conf, config, now_ms, prequeue, progress, settle_bucket, sizes, state, waiting
 -- GIVES keep_numbers_for_draw, enter_state
 local function keep_numbers_for_draw()
@@ -9,8 +9,8 @@ local function keep_numbers_for_draw()
   progress.last_number = progress.draw_last
   progress.numbers_reserved = math.min(progress.numbers_reserved, progress.draw_last)
 end
--- The first opening: the bucket is full and the pre-queue becomes the queue. That of a fifo room is numbered
--- already and turns into the queue as it is.
+-- The first opening: the bucket is full and the pre-queue becomes the queue. In a fifo room it already has
+-- numbers and is renamed as it is.
 local function first_opening()
   config.opened_at_ms = now_ms
   redis.call('HSET', conf, 'opened_at_ms', now_ms)

@@ -1,4 +1,4 @@
--- What is known of many submissions at once: today's outcomes, and where there is none yesterday's.
+-- Known outcomes of many submissions: today's, or yesterday's where there is none.
 -- NEEDS outcomes, outcomes_before, OUTCOMES_KEPT_S
 -- GIVES recall, remember, write_outcomes
 local function recall(fields)
@@ -10,7 +10,7 @@ local function recall(fields)
   end
   return found
 end
--- Fields and values for `outcomes`, written at once in the end.
+-- Fields and values for `outcomes`, written together at the end.
 local written = {}
 local function remember(field, value)
   written[#written + 1], written[#written + 2] = field, value

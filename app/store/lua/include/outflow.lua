@@ -1,5 +1,6 @@
--- Measured admissions: sixty slots, one a second of the minute, each "second:admissions". `moved_ms` begins
--- with a tick: where no worker of this version ticks nobody knows since when the queue has stood still.
+-- Measured admissions: sixty slots, one for each second of the minute, as "second:admissions". `moved_ms` is
+-- first written by a tick: without a worker of this version it is not known since when the queue has not
+-- moved.
 -- NEEDS config, now_ms, outflow, progress
 -- GIVES count_outflow, measure_outflow
 local function count_outflow(admissions)
@@ -10,14 +11,14 @@ local function count_outflow(admissions)
   if tonumber(kept) == second then admissions = admissions + before end
   redis.call('HSET', outflow, second % 60, string.format('%d:%d', second, admissions))
 end
--- A minute's admissions; soon after the opening those so far, as if they went on (from ten seconds on).
--- And the second of the last one there is a slot of.
+-- Admissions per minute; in the first minute after opening extrapolated, over at least ten seconds. Also
+-- returns the second of the last slot.
 local function measure_outflow()
   local now_s, sum, last_s = math.floor(now_ms / 1000), 0, 0
   local slots = redis.call('HVALS', outflow)
   for i = 1, #slots do
     local second, admissions = string.match(slots[i], '(%d+):(%d+)')
-    second = tonumber(second) -- one still to come was before the clock was set back
+    second = tonumber(second) -- later than now: from before the clock was set back
     if second > now_s - 60 and second <= now_s then sum = sum + admissions end
     if second <= now_s then last_s = math.max(last_s, second) end
   end

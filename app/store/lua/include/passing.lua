@@ -1,14 +1,13 @@
--- Who is called next: the first in the queue for whom enough is free, and of whose network not too many are
--- called and have not claimed. The others are passed over and keep their places; so many at most are looked
--- at besides, that a tick stays short.
+-- Who is called next: the first in the queue for whom enough is free, and whose network does not have too
+-- many unclaimed calls. Others are passed over and keep their places; only a limited number of them is
+-- examined, to keep ticks short.
 -- NEEDS anybody_wants_more, BATCH, meter, networks_of, per_network, progress, sizes, waiting, wanted_of
 -- NEEDS write_unclaimed
 -- GIVES first_of_line
 local PASSED_MAX = 100
-local unclaimed, more_of = {}, {} -- network -> how many are called; those that grow by this tick
--- Adds those who may be called to `chosen` (visitor_id, number, ...) until there are `count` of them. Returns
--- the tickets that are left, the number of the last one looked at, nil for none, and whether anybody was
--- passed over.
+local unclaimed, more_of = {}, {} -- network -> how many are called; how many of them by this tick
+-- Adds visitors who may be called to `chosen` (visitor_id, number, ...) until it has `count`. Returns the
+-- tickets left, the number of the last visitor examined (nil: none), and whether anybody was passed over.
 local function choose(flat, count, spare, chosen)
   local last, passed, most = nil, false, per_network()
   for first = 1, #flat, BATCH do
@@ -38,9 +37,9 @@ local function note_looked(passed_to, looked_to, passed, more)
     redis.call('HDEL', meter, 'passed_to', 'looked_to')
   end
 end
--- Returns visitor_id, number, ... and whether anybody was passed over. Nobody is held up by those who are:
--- after the front of the queue comes some of those who were passed over before (`looked_to`: where the last
--- tick stopped), then those behind the last one that was ever looked at (`passed_to`).
+-- Returns visitor_id, number, ... and whether anybody was passed over. They hold nobody else up: after the
+-- front of the queue, some of those passed over before are examined (from `looked_to`, where the last tick
+-- stopped), then those behind the last visitor ever examined (`passed_to`).
 local function first_of_line(count, spare, bound)
   local chosen, passed = {}, false
   local most = (anybody_wants_more() or progress.passed_to) and count + PASSED_MAX or count

@@ -1,9 +1,9 @@
--- A visitor who was told a place before the room was restored is put back where they stood; nobody who had
--- their turn gets a second one. Who wanted more than one may have been passed over, so they wait again.
+-- Puts a visitor who had a place before a restore back where they stood; nobody who had their turn gets a
+-- second one. A visitor who wanted more than one ticket may have been passed over, so they wait again.
 -- Returns as `find_place`; `unchecked`: the operation has to look up in Postgres how the visitor's places
--- ended (and asks again with an epoch of -1, or with -2 if this one was carried to them and has not ended,
--- whatever became of higher numbers); `undrawn`: the same for the number a draw gave (and asks with
--- it, or with -2 for none); `no_draw`: it has to say the draw; nil: there is nothing to put back.
+-- ended (and asks again with an epoch of -1, or with -2 if this place was carried to them and has not ended,
+-- whatever became of higher numbers); `undrawn`: it has to look up the number a draw gave (and asks again
+-- with it, or with -2 for none); `no_draw`: it has to supply the draw; nil: there is nothing to put back.
 -- NEEDS call_in, config, ending_of, ENDINGS_TOLD_MS, find_place, note_wanted, now_ms, prequeue, progress
 -- NEEDS sizes, waiting
 -- GIVES place_back
@@ -11,15 +11,15 @@ local function place_back(visitor_id, draw, number, epoch, quantity)
   if number == -1 or epoch >= config.epoch then return nil end
   local ending, ended_number = ending_of(visitor_id)
   if ending and number <= ended_number and epoch ~= -2 then
-    local earlier = number > 0 and number < ended_number -- which may have been carried to them since
+    local earlier = number > 0 and number < ended_number -- it may have been carried to them since
     return earlier and epoch >= 0 and 'unchecked' or nil
   end
   if number < 1 and config.method ~= 'lottery' then return nil end
   if number == 0 and config.opened_at_ms > 0 then return 'undrawn' end
   if number < 1 and draw == '' then return 'no_draw' end
-  -- Whose turn had come may have a session that is not loaded yet.
+  -- Their turn had come, and their session may not be loaded yet.
   if config.restoring == 1 and number > 0 and number <= config.restored_serving then return 'restoring' end
-  if number > 0 and epoch >= 0 then return 'unchecked' end -- it may have ended on a server that is gone
+  if number > 0 and epoch >= 0 then return 'unchecked' end -- it may have ended on a server that was lost
   progress.changed = true
   local function back_in(line, score)
     redis.call('ZADD', line, score, visitor_id)

@@ -1,4 +1,4 @@
--- Gives a session its whole length from now. Tokens with its end of before are still good (`submit.lua`).
+-- Gives a session its whole length from now. Tokens with its earlier end remain valid (`submit.lua`).
 -- NEEDS active, config, LEFT_ALONE_MS, now_ms, renewed
 -- GIVES put_off
 local function put_off(visitor_id, ends_ms)

@@ -1,5 +1,5 @@
--- The room as this script finds it: config = what `conf` says, progress = what `meter` does, sizes = how many
--- stand where, and how many tickets are free; state = as visitors see it.
+-- The room as this script reads it: config from `conf`, progress from `meter`, sizes = how many visitors are
+-- where and how many tickets are free; state = as visitors see it.
 -- NEEDS active, called, conf, meter, prequeue, stock, waiting
 -- GIVES config, progress, sizes, state, fields, read_room, save_meter
 local config, progress, sizes, state
@@ -13,8 +13,8 @@ local function fields(key)
   for i = 1, #flat, 2 do found[flat[i]] = tonumber(flat[i + 1]) or flat[i + 1] end
   return found
 end
--- False when this server has not loaded the room: it is empty, was restarted, or took over as a replica. In
--- the last two cases it may have lost a second, so nothing here may be believed before `restore.lua` ran.
+-- False if this server has not loaded the room: it is empty, was restarted, or was promoted from a replica.
+-- In the last two cases it may have lost a second, so nothing in it counts before `restore.lua` has run.
 local function read_room()
   local run_id = redis.call('HGET', conf, 'run_id')
   if not run_id or not string.find(redis.call('INFO', 'server'), run_id, 1, true) then return false end

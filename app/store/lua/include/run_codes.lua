@@ -1,5 +1,5 @@
--- How many seats are together, as one character: the more, the greater. `%` and `^` are left out, because
--- patterns are made of these characters.
+-- The length of a run of adjacent seats as one character, greater for longer runs. `%` and `^` are left out
+-- because the characters are used in patterns.
 -- GIVES run_code, longest_run
 local function run_code(length)
   local code = math.min(length, 100) + 1

@@ -1,7 +1,6 @@
--- The seats, row by row. In `seats`: row:TYPE-ROW is NUMBER|FIRST|STATES, with a state for each seat number
--- from FIRST on (f free, h held, s sold, - no such seat); label:TYPE:NUMBER is TYPE-ROW; runs:TYPE has a
--- character for each row, which says how many free seats are together in it. All is written once for the
--- whole batch, by write_seats.
+-- Seats by row. In `seats`, row:TYPE-ROW is NUMBER|FIRST|STATES, with a state for each seat number from FIRST
+-- on (f free, h held, s sold, - no such seat); label:TYPE:NUMBER is TYPE-ROW; runs:TYPE has a character for
+-- each row: the longest run of free seats in it. write_seats writes everything once for the whole batch.
 -- NEEDS longest_run, run_code, seats, sitters
 -- GIVES runs_of, find_row, find_seat, sitter_of, set_seat, set_seats, write_seats
 local rows, runs, stale, sat = {}, {}, {}, {}
@@ -23,7 +22,7 @@ local function find_row(name)
   end
   return rows[name]
 end
--- The row of a seat, where in it, its state, and the name of the row; nothing when there is no such seat.
+-- The row of a seat, its index in the row, its state and the name of the row; nothing if it does not exist.
 local function find_seat(seat_id)
   local name, number = string.match(seat_id, '^(.+)%-(%d+)$')
   local row = name and find_row(name)
@@ -41,13 +40,13 @@ local function set_seat(seat_id, new_state, visitor_id)
   row.states = string.sub(row.states, 1, at - 1) .. new_state .. string.sub(row.states, at + 1)
   stale[name], row.changed, sat[seat_id] = row, true, new_state ~= 'f' and visitor_id or false
 end
--- Sets all seats of a hold's items.
+-- Sets the state of all seats in a hold's items.
 local function set_seats(items, new_state, visitor_id)
   for ids in string.gmatch(items, '@([^,]+)') do
     for seat_id in string.gmatch(ids, '[^+]+') do set_seat(seat_id, new_state, visitor_id) end
   end
 end
--- Writes what the batch did to seats.
+-- Writes the batch's changes to seats.
 local function write_seats()
   if next(sat) == nil then return end
   runs_of('')

@@ -1,5 +1,4 @@
--- What ends a session, and what is known of a place that ended: how, and the number it had, for as long as
--- endings are told.
+-- Ends a session, and records how a place ended and its number, for as long as endings are reported.
 -- NEEDS active, buyers, ended, endings, now_ms, renewed, turns
 -- GIVES record_ending, close_session
 local function record_ending(visitor_id, word, number)

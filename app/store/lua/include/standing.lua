@@ -1,4 +1,4 @@
--- What a visitor with a token is told: as `find_place`, or how it ended, or a refusal.
+-- The answer for a visitor with a token: as `find_place`, or how their place ended, or a refusal.
 -- NEEDS burst, config, ending_of, find_place, over_limit, place_back, polls, rate, removed
 -- GIVES standing
 local function standing(visitor_id, draw, number, epoch, quantity)

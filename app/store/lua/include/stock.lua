@@ -1,5 +1,5 @@
--- Moves tickets between two of free, held and sold: per ticket type and in the sums over all types. The stock
--- is written once for the whole batch, by write_moves.
+-- Moves tickets between free, held and sold, per ticket type and in the totals over all types. write_moves
+-- writes the stock once for the whole batch.
 -- NEEDS allowance, stock
 -- GIVES move, write_moves, tally
 local moves = {}
@@ -18,7 +18,7 @@ local function write_moves()
     if change ~= 0 then redis.call('HINCRBY', stock, field, change) end
   end
 end
--- Adds to a visitor's tally; a tally that comes to nothing is forgotten.
+-- Adds to a visitor's tally; a tally of zero is deleted.
 local function tally(field, change)
   local now = redis.call('HINCRBY', allowance, field, change)
   if now <= 0 then redis.call('HDEL', allowance, field) end

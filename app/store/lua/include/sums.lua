@@ -1,4 +1,4 @@
--- Sums by name, the seats that items name, and a hash written in few commands.
+-- Sums by name, the seats named by items, and writing a hash in few commands.
 -- NEEDS BATCH
 -- GIVES add, seat_ids_of, write_fields
 local function add(to, name, quantity) to[name] = (to[name] or 0) + quantity end

@@ -1,4 +1,4 @@
--- Takes a visitor out of wherever they stand. Returns where that was, nil for nowhere, and their number.
+-- Removes a visitor from wherever they are. Returns where that was (nil: nowhere) and their number.
 -- NEEDS end_session, find_place, give_up_place, note_early_end, tell_early_ends
 -- GIVES take_out
 local function take_out(visitor_id)

@@ -1,7 +1,7 @@
--- GCRA: a sorted set keeps for each member when its allowance will be whole again.
+-- GCRA: the score of a member in a sorted set is the time at which its allowance is full again.
 -- NEEDS MINUTE_MS, now_ms
 -- GIVES spend, over_limit, forget_allowances
--- When an allowance is whole again after one more call; nil, and the ms to wait, when there is no more of it.
+-- When the allowance is full again after one more call; nil and the ms to wait if it is used up.
 local function spend(whole_ms, rate_per_minute, burst)
   local step_ms = MINUTE_MS / rate_per_minute
   whole_ms = math.max(tonumber(whole_ms or now_ms), now_ms)
@@ -10,7 +10,7 @@ local function spend(whole_ms, rate_per_minute, burst)
   if wait_ms > 0.001 then return nil, math.ceil(wait_ms) end
   return whole_ms + step_ms
 end
--- The ms to wait, or nil when the call was allowed and counted. A rate of 0 is no limit.
+-- The ms to wait; nil if the call was allowed, and counted. A rate of 0 means no limit.
 local function over_limit(key, member, rate_per_minute, burst)
   if rate_per_minute == 0 then return nil end
   local whole_ms, wait_ms = spend(redis.call('ZSCORE', key, member), rate_per_minute, burst)
@@ -18,7 +18,7 @@ local function over_limit(key, member, rate_per_minute, burst)
   redis.call('ZADD', key, whole_ms, member)
   return nil
 end
--- An entry whose time has come says the same as none. Twice what one call can add keeps the set small.
+-- Entries whose time has passed are as good as none. Dropping twice what a call can add keeps the set small.
 local function forget_allowances(key, limit)
   local whole = redis.call('ZRANGEBYSCORE', key, '-inf', now_ms, 'LIMIT', 0, limit)
   if #whole > 0 then redis.call('ZREM', key, unpack(whole)) end

@@ -1,6 +1,5 @@
--- Whether a visitor, or a network, takes tickets, pays and gives back more often than they may. Each call
--- counts, also one that comes to nothing. Read at once for a whole batch and written at once; kept for an
--- hour after the last.
+-- Limits how often a visitor or a network reserves, pays and cancels. Every call counts, even one without
+-- effect. Read and written once for the whole batch; kept for an hour after the last call.
 -- NEEDS BATCH, forget_allowances, LEFT_ALONE_MS, network_burst, network_rate, spend, turnover, visitor_burst
 -- NEEDS visitor_rate
 -- GIVES read_turnover, too_often, write_turnover
@@ -25,7 +24,7 @@ local function wait_of(member, rate_per_minute, burst)
   if whole_ms then whole_at[member], spent[member] = whole_ms, true end
   return wait_ms
 end
--- Word and detail; nothing when it is allowed.
+-- A word and its detail; nothing if the call is allowed.
 local function too_often(visitor_id, network)
   local wait_ms = wait_of(visitor_id, visitor_rate, visitor_burst)
   if wait_ms then return 'limited', 'visitor:' .. wait_ms end

@@ -9,8 +9,8 @@ local function finish(visitor_id, word, number)
   record_ending(visitor_id, word, number)
   progress.changed = true
 end
--- The token of a call nobody came for goes back to the bucket; not of one made before the room was restored,
--- whose token may have been given back already.
+-- Returns the token of an unclaimed call to the bucket; except for calls from before a restore, whose token
+-- may have been returned already.
 local function end_call(visitor_id, word, counter)
   local number = redis.call('HGET', turns, visitor_id) or 0
   if tonumber(number) > config.restored_serving then progress.level = progress.level + TOKEN end
@@ -27,14 +27,14 @@ local function end_session(visitor_id, word)
   forget_wanted(visitor_id, true)
   sizes.active, progress[word], progress.changed = sizes.active - 1, progress[word] + 1, true
 end
--- How long somebody called has to claim: who let their last turn lapse has half as long.
+-- How long a called visitor has to claim; half as long if they let their last turn lapse.
 local function window_after(ending)
   local lapsed = ending and string.sub(ending, 1, 8) == 'no_show|'
   return lapsed and math.ceil(config.claim_window_ms / 2) or config.claim_window_ms
 end
 local function call_in(visitor_id, number)
   local deadline_ms = now_ms + window_after(redis.call('HGET', endings, visitor_id))
-  if sizes.called == 0 then -- in a room that no worker may have looked at for long
+  if sizes.called == 0 then -- no worker may have looked at this room for long
     progress.sure_ms = now_ms
     redis.call('HSET', meter, 'sure_ms', now_ms)
   end
@@ -44,8 +44,8 @@ local function call_in(visitor_id, number)
   sizes.called, progress.changed = sizes.called + 1, true
   return deadline_ms
 end
--- Starts a session, from now on they count for as many tickets as they want. It ends on a whole second, so
--- that the `exp` of its booking token can say it.
+-- Starts a session; from now on the visitor counts for as many tickets as they want. It ends on a whole
+-- second, as `exp` in the booking token has no fractions.
 local function begin_session(visitor_id)
   local deadline_ms = math.floor(now_ms / 1000) * 1000 + config.session_ttl_ms
   redis.call('ZADD', active, deadline_ms, visitor_id)
@@ -60,8 +60,8 @@ local function claim_turn(visitor_id)
   count_unclaimed(visitor_id, -1)
   return begin_session(visitor_id)
 end
--- Where a visitor stands whose turn it is: word, number, people ahead (-1: it is their turn), deadline; nil:
--- it is not. A deadline that has passed ends the turn for whoever looks first.
+-- Where a visitor stands if it is their turn: word, number, people ahead (-1: it is their turn), deadline;
+-- else nil. The first to look after a deadline has passed ends the turn.
 local function find_turn(visitor_id)
   local number = redis.call('HGET', turns, visitor_id)
   if not number then return nil end
@@ -72,7 +72,7 @@ local function find_turn(visitor_id)
   deadline_ms = tonumber(redis.call('ZSCORE', active, visitor_id) or 0)
   local began_ms = deadline_ms - config.session_ttl_ms
   if deadline_ms <= now_ms and progress.frozen_ms and began_ms > progress.frozen_ms - 1000 then
-    deadline_ms = put_off(visitor_id, deadline_ms) -- it began while nothing could be kept
+    deadline_ms = put_off(visitor_id, deadline_ms) -- it began while nothing could be stored
   end
   if deadline_ms > now_ms then return 'active', tonumber(number), -1, deadline_ms end
   end_session(visitor_id, 'expired')

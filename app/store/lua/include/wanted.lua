@@ -1,6 +1,6 @@
--- How many tickets visitors want at once. `wanted` has those who want, or wanted, more than one, until they
--- reserve or are gone; its field :inside is what those who are inside want above one each. Who was called and
--- has not come counts for one ticket like anybody else: a wish costs nothing to say, a session must be
+-- How many tickets visitors want. `wanted` has those who want, or wanted, more than one, until they reserve
+-- or are gone; its field :inside is how much the visitors inside want beyond one each. A called visitor who
+-- has not claimed counts for one ticket, whatever they want: a wish costs nothing, a session has to be
 -- claimed.
 -- NEEDS wanted
 -- GIVES anybody_wants_more, said, wants, wanted_of, note_wanted, want, wanted_inside, count_wanted

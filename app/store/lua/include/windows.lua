@@ -1,5 +1,5 @@
--- The ticket types that are not on sale now: TYPE:from:MS before their sale, TYPE:until:MS after it.
--- `windows` in `stock` names those that have limits only: TYPE:FROM:UNTIL,... in ms, each side perhaps empty.
+-- Ticket types that are not on sale now: TYPE:from:MS before their sale, TYPE:until:MS after it. `windows` in
+-- `stock` lists only types with a sale window: TYPE:FROM:UNTIL,... in ms, either of which may be empty.
 -- GIVES off_sale
 local function off_sale(windows, at_ms)
   local off = {}

@@ -1,5 +1,5 @@
--- What items come to at the prices of the stock: looked up once for all who want the same. A line is
--- TYPE:QUANTITY, of a type with seats TYPE:QUANTITY@SEAT+SEAT, or TYPE:QUANTITY@* for the best there are.
+-- The amount of requested items at current prices, computed once for all requests for the same. A line is
+-- TYPE:QUANTITY; for a seated type TYPE:QUANTITY@SEAT+SEAT, or TYPE:QUANTITY@* for the best available.
 -- NEEDS now_ms, off_sale, stock
 -- GIVES price, wish, enough, take, write_taken
 local free, price, unknown, seated, taken, wishes, off = {}, {}, {}, {}, {}, {}, nil
