@@ -18,6 +18,11 @@ def from_base64url(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def base64url_length(size: int) -> int:
+    """How many characters `size` bytes take, without padding."""
+    return -(-size * 4 // 3)
+
+
 def is_canonical(token: str) -> bool:
     """Whether each part is the one base64url spelling of its bytes (decoders ignore spare bits)."""
     try:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.core.autopilot_settings import Autopilot
+from app.core.base64url import base64url_length
 from app.core.formats import (
     COLOUR,
     HOST,
@@ -30,9 +31,10 @@ RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
 TicketTypeId = NewType("TicketTypeId", str)
 VisitorId = NewType("VisitorId", str)
-VISITOR_ID_BYTES, NETWORK_BYTES = 16, 3  # of an anonymous visitor: random ones, and where they come from
-NETWORK_CHARS = 4  # base64 without padding
-VISITOR_ID_CHARS = 22 + NETWORK_CHARS
+# The id of an anonymous visitor: random bytes, then a hash of the network they come from, each as base64url.
+VISITOR_ID_BYTES, NETWORK_BYTES = 16, 3
+NETWORK_CHARS = base64url_length(NETWORK_BYTES)
+VISITOR_ID_CHARS = base64url_length(VISITOR_ID_BYTES) + NETWORK_CHARS
 ReservationId = NewType("ReservationId", str)
 
 

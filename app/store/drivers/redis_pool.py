@@ -13,7 +13,7 @@ from typing import Any
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio.cluster import ClusterParser
-from redis.asyncio.connection import DefaultParser
+from redis.asyncio.connection import AbstractConnection, DefaultParser
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -21,6 +21,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.store.away import RedisElsewhere, redis_error
 from app.store.spans import span
+
+_pack = HiredisRespSerializer().pack
 
 # The Cluster client acts on these itself, by their classes.
 _FOR_THE_CLUSTER_CLIENT = ClusterParser.EXCEPTION_CLASSES.keys() - DefaultParser.EXCEPTION_CLASSES.keys()
@@ -81,71 +83,74 @@ class _Renewals:
     count = 0
 
 
+class _FastConnection(AbstractConnection):
+    """What is faster, or safer, than in redis-py; `fast_connection_class` says what."""
+
+    renewals: _Renewals  # of the client
+    contexts: list[ssl.SSLContext]  # at most one: reading the system's certificates takes long
+    made_in = 0
+
+    def __init__(self, **options: Any) -> None:
+        options["parser_class"] = _store_error_parser(options.get("parser_class", DefaultParser))
+        super().__init__(**options)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was connected before one like it was found to be of no use."""
+        return self.is_connected and self.made_in != self.renewals.count
+
+    async def _connect(self) -> None:
+        self.made_in = self.renewals.count
+        await super()._connect()  # type: ignore[no-untyped-call,safe-super]  # that of the class it is combined with
+
+    def _connection_arguments(self) -> Any:
+        arguments: Any = super()._connection_arguments()  # type: ignore[misc]  # as above
+        if "ssl" in arguments:
+            self.contexts[:] = self.contexts or [arguments["ssl"]]
+            arguments["ssl"] = self.contexts[0]
+        return arguments
+
+    def pack_command(self, *arguments: Any) -> list[bytes]:
+        packed: list[bytes] = _pack(*arguments)
+        return packed
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        try:
+            if self.is_connected and not self.health_check_interval and isinstance(command, list):
+                self._writer.writelines(command)  # type: ignore[union-attr]  # it is connected
+            else:
+                await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            await self.disconnect(nowait=True)
+            raise RedisConnectionError(f"the connection broke: {error}") from error
+
+    async def read_response(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            with span("redis"):
+                return await super().read_response(*arguments, **options)
+        except (RedisTimeoutError, RedisElsewhere):
+            if self.made_in == self.renewals.count:  # else others have found out before
+                self.renewals.count += 1
+            raise
+
+    async def can_read_destructive(self) -> bool:
+        reader: Any = self._reader
+        parser: Any = self._parser
+        return bool(reader.at_eof() or reader._buffer or parser._reader.has_data())
+
+
 def fast_connection_class(connection_class: type[Any]) -> type[Any]:
-    """The connection class for one client, with what it costs to ask once more than halved.
+    """The connection class for one client, with what a call costs more than halved.
 
     redis-py's synchronous client packs with hiredis, its asynchronous one in Python, argument by argument. It
-    also makes a task of each write, to bound it (here the wait for the reply is bound, and nothing is written
-    before that came), and looks for left-over data with a read that times out at once.
+    also makes a task of each write to bound its time (here the wait for the reply is bounded, and nothing is
+    written before the last reply came), and looks for left-over data with a read that times out at once.
 
-    And each broken line is said to be broken: redis-py expects OSError, where uvloop says RuntimeError to who
-    writes after the break and before they were told of it.
+    A write on a broken connection raises RedisConnectionError: redis-py expects OSError, but uvloop raises
+    RuntimeError until it has reported the break.
     """
-    pack = HiredisRespSerializer().pack
-    renewals = _Renewals()
-    contexts: list[ssl.SSLContext] = []  # at most one: to read the system's certificates takes long
-
-    class FastConnection(connection_class):  # type: ignore[misc]  # a class that is known when it runs
-        made_in = 0
-
-        def __init__(self, **options: Any) -> None:
-            options["parser_class"] = _store_error_parser(options.get("parser_class", DefaultParser))
-            super().__init__(**options)
-
-        @property
-        def is_outdated(self) -> bool:
-            """Whether it was connected before one like it was found to be of no use."""
-            return self.is_connected and self.made_in != renewals.count
-
-        async def _connect(self) -> None:
-            self.made_in = renewals.count
-            await super()._connect()
-
-        def _connection_arguments(self) -> Any:
-            arguments = super()._connection_arguments()
-            if "ssl" in arguments:
-                contexts[:] = contexts or [arguments["ssl"]]
-                arguments["ssl"] = contexts[0]
-            return arguments
-
-        def pack_command(self, *arguments: Any) -> list[bytes]:
-            packed: list[bytes] = pack(*arguments)
-            return packed
-
-        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-            try:
-                if self.is_connected and not self.health_check_interval and isinstance(command, list):
-                    self._writer.writelines(command)
-                else:
-                    await super().send_packed_command(command, check_health)
-            except RuntimeError as error:
-                await self.disconnect(nowait=True)
-                raise RedisConnectionError(f"the connection broke: {error}") from error
-
-        async def read_response(self, *arguments: Any, **options: Any) -> Any:
-            try:
-                with span("redis"):
-                    return await super().read_response(*arguments, **options)
-            except (RedisTimeoutError, RedisElsewhere):
-                if self.made_in == renewals.count:  # else others have found out before
-                    renewals.count += 1
-                raise
-
-        async def can_read_destructive(self) -> bool:
-            reader = self._reader
-            return bool(reader.at_eof() or reader._buffer or self._parser._reader.has_data())
-
-    return FastConnection
+    of_client = {"renewals": _Renewals(), "contexts": []}
+    return type("FastConnection", (_FastConnection, connection_class), of_client)
 
 
 @cache
