@@ -1,6 +1,7 @@
 // The cockpit, moving: figures, graphs, log and controls follow the room's stream; other numbers show their effect.
 import { whileSeen, within } from "./calls.js";
 import { Graph, number } from "./chart.js";
+import { Span } from "./history.js";
 
 const SPAN_MS = 15 * 60000, SILENT_MS = 6000, ASK_AFTER_MS = 150, AGAIN_MS = 3000;
 const STATES = {
@@ -9,10 +10,12 @@ const STATES = {
 };
 const one = (selector) => document.querySelector(selector), all = (selector) => document.querySelectorAll(selector);
 const here = one("[data-cockpit]").dataset.cockpit;
-const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }), dated = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 let points = [], live = null, heardAt = 0, skew = 0, cursor = null, marked = null;
 
 const graphs = Array.from(all("[data-graph]"), (figure) => new Graph(figure, (at) => { cursor = at; draw(); }));
+const span = new Span(here, all("[data-range]"), () => draw());
 
 function text(selector, value) {
   const element = one(selector);
@@ -28,8 +31,10 @@ function draw() {
   if (!live) return;
   const now = performance.now() + skew;
   const marks = live.changes.filter((it) => it.who !== "autopilot" || it.audit_id === marked).map((it) => ({ ...it, on: it.audit_id === marked }));
-  for (const graph of graphs) graph.draw(points, marks, now, cursor);
-  text("[data-readout]", cursor === null ? "The last 15 minutes; dashed vertical lines mark changes." : `At ${time.format(cursor)}`);
+  const { points: shown, view } = span.show(points, now);
+  for (const graph of graphs) graph.draw(shown, marks, view, cursor);
+  const wide = view.to - view.from > 20 * 3600000;
+  text("[data-readout]", cursor === null ? `Times are in ${zone}. Dashed vertical lines mark changes.` : `At ${(wide ? dated : time).format(cursor)}`);
 }
 
 function showFigures() {

@@ -90,6 +90,20 @@ async def test_the_graphs_are_there_again_after_a_reload(visitor: OpenContext, p
     await desk.reload()
     await expect(line).to_have_attribute("d", re.compile("L.*L"))
     await expect(desk.locator('[data-figure="workers"]')).to_have_text("1")
+    await desk.get_by_role("link", name="15 min").focus()
+    for _ in range(2):
+        await desk.keyboard.press("Tab")
+    await desk.keyboard.press("Enter")
+    await expect(desk.get_by_role("link", name="Whole sale")).to_have_attribute("aria-current", "true")
+    assert desk.url.endswith("?range=sale#graphs")
+    graph = desk.locator('[data-graph="waiting"] svg')
+    await expect(graph).to_have_attribute("aria-label", re.compile("Queue over the whole sale"))
+    await expect(line).to_have_attribute("d", re.compile("L"))
+    await expect(graph.locator("text").filter(has_text=re.compile("^4$"))).to_have_count(
+        1
+    )  # people at the top
+    await desk.reload()
+    await expect(graph).to_have_attribute("aria-label", re.compile("Queue over the whole sale"))
 
 
 async def test_everything_works_without_scripts(visitor: OpenContext, product: Product) -> None:

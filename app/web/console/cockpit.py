@@ -16,8 +16,11 @@ from quart import Response
 
 from app.core import typed
 from app.core.errors import Conflict, ValidationFailed
+from app.core.history import Point
 from app.core.model import Room, RoomId, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import RoomAction
+from app.monitoring import history
+from app.monitoring.history import HistoryRange
 from app.store.redis.visitors import Visitor
 from app.waiting_room import control, find_visitor
 from app.web.console.cockpit_document import Cockpit, last_in_queue
@@ -35,6 +38,8 @@ STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")
 NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
 SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out
 FIELDS_MAX = 20
+TABLE_MAX = 30  # lines
+RANGES: dict[HistoryRange, str] = {"5m": "5 min", "15m": "15 min", "1h": "1 h", "sale": "Whole sale"}
 LIMITS = {  # why fewer were called than staff wanted
     "nobody": "nobody else is waiting",
     "cap": "more would exceed the maximum inside at once",
@@ -67,6 +72,9 @@ class RoomPage(msgspec.Struct, frozen=True):
     rules: list[str]  # the bypass rules of a site, in words
     pilot: dict[str, str]  # the fields of the autopilot
     form: str  # the form that lets visitors in by hand: sent twice it does so once
+    ranges: dict[HistoryRange, str]
+    range: HistoryRange  # the span of the graphs
+    table: list[Point]  # their figures, the newest first
     done: str = ""
     problem: str = ""
 
@@ -161,7 +169,7 @@ async def room_response(
 ) -> Response:
     """The page, with what was asked of it or what is wrong."""
     found, live, document = await request.app.feeds.now(_room_id(request))
-    word = asked.get("find", "").strip()
+    word, shown = asked.get("find", "").strip(), _range(asked)
     values = {
         "admission_rate_per_minute": str(found.settings.admission_rate_per_minute),
         "active_visitors_max": str(found.settings.active_visitors_max or ""),
@@ -180,10 +188,33 @@ async def room_response(
         rules=[said(it) for it in found.settings.bypass] if found.event_id is None else [],
         pilot=pilot_values(found.settings.autopilot, asked),
         form=new_form(),
+        ranges=RANGES,
+        range=shown,
+        table=await _table(request, found, shown),
         done=_done(asked),
         problem=problem,
     )
     return respond("console/room.html", page, status)
+
+
+@console_page("/admin/rooms/<room_id>/history", section="Sales")
+async def room_history(request: Request, staff: Staff) -> Response:
+    """What is stored of the room's history, as JSON for the graphs."""
+    room_id = _room_id(request)
+    await request.app.status_board.current(room_id)  # a room that is not there is a 404
+    found = await history.over(request.app.stores, room_id, _range(_asked(request)))
+    body = msgspec.json.encode({"step_s": found.step_s, "points": found.points})
+    return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _range(asked: dict[str, str]) -> HistoryRange:
+    return next((it for it in RANGES if it == asked.get("range")), "15m")
+
+
+async def _table(request: Request, room: Room, shown: HistoryRange) -> list[Point]:
+    """Some of the points, evenly."""
+    points = (await history.over(request.app.stores, room.room_id, shown)).points
+    return points[:: -max(1, -(-len(points) // TABLE_MAX))]
 
 
 def _done(asked: dict[str, str]) -> str:
