@@ -150,6 +150,27 @@ lock:
 audit:
 	pip-audit --disable-pip --require-hashes -r requirements.lock
 
+# The image, with its version, commit and licences in labels, for this platform or those asked for (make image ARGS=...).
+IMAGE ?= fairgate
+.PHONY: image sbom
+image: install
+	docker build $(ARGS) -f deploy/Dockerfile -t $(IMAGE) --build-arg VERSION="$$($(VENV)/bin/hatchling version)" \
+	  --build-arg REVISION="$$(git rev-parse HEAD)" --build-arg CREATED="$$(date -u +%FT%TZ)" --build-arg SOURCE="$(SOURCE)" .
+
+# What the image is made of, as CycloneDX, in build/fairgate.cdx.json.
+sbom: $(VENV)/.sbom
+	@mkdir -p build
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" deploy/sbom/make.sh "$$($(VENV)/bin/hatchling version)" build/fairgate.cdx.json
+
+$(VENV)/.sbom: deploy/sbom/requirements.lock $(INSTALLED)
+	@$(PIP) install --quiet --require-hashes -r deploy/sbom/requirements.lock
+	@touch $@
+
+# Whether this commit can be released; with ARGS=--tagged also whether it is tagged (docs/contributing/release.md).
+.PHONY: release-check
+release-check: install
+	@$(VENV)/bin/python -m deploy.release_check "$(VERSION)" $(ARGS)
+
 # The site, in build/site. Strict: a dead link, or one to a heading that is not there, ends it.
 .PHONY: docs
 docs: install

@@ -17,6 +17,7 @@ import yaml
 from app import cli
 from app.runtime import migrate
 from app.settings import Settings
+from deploy import healthcheck
 from tests.conftest import Servers
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("migrate", "web", "worker")
-OBSERVERS = {"prometheus", "grafana"}
+OBSERVERS = {"prometheus", "grafana", "collector", "jaeger"}
 SETTINGS = {f"FAIRGATE_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -50,6 +51,39 @@ def test_prometheus_asks_services_at_the_ports_they_open() -> None:
         command = SERVICES[asked["names"][0]]["command"]
         assert command[command.index("--ops-port") + 1] == str(asked["port"])
         assert command[command.index("--ops-host") + 1] == "0.0.0.0"
+
+
+def test_traces_go_from_our_processes_by_the_collector_to_what_grafana_asks() -> None:
+    collector = yaml.safe_load((ROOT / "deploy/otel/collector.yaml").read_text())
+    (pipeline,) = collector["service"]["pipelines"].values()
+    for kind, names in pipeline.items():
+        assert set(names) == set(collector[kind]), kind
+    ports = {it["endpoint"] for it in collector["receivers"]["otlp"]["protocols"].values()}
+    example = re.search(r"http://collector:(\d+)", (ROOT / "deploy/example.env").read_text())
+    assert example
+    assert f"0.0.0.0:{example[1]}" in ports
+    source = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/jaeger.yaml").read_text())
+    asked = [it["endpoint"] for it in collector["exporters"].values()]
+    asked += [it["url"].removeprefix("http://") for it in source["datasources"]]
+    assert {it.partition(":")[0] for it in asked} == {"jaeger"}
+    assert "--config=/etc/otelcol/collector.yaml" in SERVICES["collector"]["command"]
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        (SERVICES["web"]["command"], "http://127.0.0.1:9180/livez"),
+        (SERVICES["worker"]["command"], "http://127.0.0.1:9180/readyz"),
+        (SERVICES["migrate"]["command"], None),
+        (["python", "fairgate", "web", "--port", "8081"], "http://127.0.0.1:8081/livez"),
+        (["/sbin/docker-init", "--", "fairgate", "web"], "http://127.0.0.1:8080/livez"),
+        (["fairgate", "worker", "--ops-host", "::", "--ops-port", "9"], "http://[::1]:9/readyz"),
+        (["fairgate", "worker"], None),
+        (["sh"], None),
+    ],
+)
+def test_the_image_asks_each_role_what_it_can_answer(command: list[str], asked: str | None) -> None:
+    assert healthcheck.address(command) == asked
 
 
 def test_nginx_runs_our_configuration_with_the_web_processes_of_compose(tmp_path: Path) -> None:
@@ -84,7 +118,7 @@ def test_each_role_starts_with_a_command_there_is(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_of_a_role_exists(name: str) -> None:
     environment = SERVICES[name]["environment"]
-    assert set(environment) <= SETTINGS
+    assert {name for name in environment if not name.startswith("OTEL_")} <= SETTINGS
     assert {"FAIRGATE_REDIS_URL", "FAIRGATE_DATABASE_URL", "FAIRGATE_SECRET"} <= set(environment)
 
 
