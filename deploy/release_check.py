@@ -55,7 +55,7 @@ def form_of_changelog(text: str) -> list[str]:
         entries = re.findall(r"^- (?:.+\n(?:  .+\n)*)", body, re.MULTILINE)
         if len(entries) != len(set(entries)):
             wrong.append(f"{it['version']}: an entry is there twice")
-        if stray := re.findall(r"^(?!- |  |### |$).+", body[body.find("### ") :], re.MULTILINE):
+        if stray := re.findall(r"^(?!- |  |####? |$).+", body[body.find("### ") :], re.MULTILINE):
             wrong.append(f"{it['version']}: what belongs to no entry: {stray[:3]}")
     return wrong + [f"longer than {LINE_MAX}: {it[:60]}" for it in text.splitlines() if len(it) > LINE_MAX]
 
