@@ -127,16 +127,16 @@ class Settings(BaseSettings):
     webhooks_private: Switch = False
     """`on`: webhooks may be sent to private and loopback addresses."""
     payments: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39})?$")
-    """The payment gateway: a name from `app/payments/gateways`; `simulated` sells every ticket without taking
-    money. Empty: confirming is 409 `payments_not_configured`, except in rooms set to `test`, which use
-    `simulated` in any case."""
+    """The payment gateway: `stripe`, `at_door`, `invoice`, `simulated` (takes no money), or one of yours.
+    Empty: confirming is 409 `payments_not_configured`. Rooms set to `test` use `simulated` in any case."""
     payments_key: SecretStr = SecretStr("")
     """The secret by which the payment gateway knows us; `simulated` needs none."""
+    payments_url: str = Field(default="", pattern=r"^(https?://\S{1,200}[^/])?$")
+    """Address of the gateway's API, without a slash at the end; empty: its own."""
     simulate_payments: Switch = False
     """`on` (or `up --simulate-payments`): the same as `FAIRGATE_PAYMENTS=simulated`."""
     payment_webhook_secret: SecretStr = SecretStr("")
-    """Verifies what the payment gateway sends us: `whsec_` and 24 bytes or more in base64. `fairgate up`
-    creates one and keeps it in the data folder."""
+    """Verifies the payment gateway's messages: `whsec_...`. `fairgate up` keeps one in the data folder."""
     smtp_url: SecretStr = SecretStr("")
     """`smtp://user:password@host:587` or `smtps://...`; a password is sent over TLS only. Empty: e-mails are
     written but not sent, and stay in the console."""

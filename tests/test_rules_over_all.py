@@ -44,7 +44,10 @@ HOT = {  # what a crowd calls
     *("read_reservation", "reservation_stream", "confirm", "extend", "cancel"),
 }
 
-MAY_SAY_MORE = {"hear_gateway"}  # its senders are payment gateways, which add fields as they like
+MAY_SAY_MORE = {
+    "hear_gateway",
+    "hear_stripe",
+}  # from gateways, which add fields as they like
 
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda it: it.name)
 every_refusal = pytest.mark.parametrize("refusal", all_refusals(), ids=lambda it: f"{it.status} {it.code}")

@@ -99,6 +99,7 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
     "dns_servers": ["ns.example", "192.0.2.1:0", "2001:db8::1", "192.0.2.1,nonsense", "192.0.2.1/24"],
     "rate_limits": ["maybe"],
     "payments": ["Acme!", "nowhere"],
+    "payments_url": ["api.stripe.com", "https://api.example.org/"],
     "simulate_payments": ["maybe"],
     "webhooks_private": ["yes"],
     "payment_webhook_secret": ["do-not-tell", "whsec_do-not-tell", "whsec_c2hvcnQ="],

@@ -43,7 +43,11 @@ def other_values() -> dict[str, object]:
         **{"database_url": "postgresql://file/db", "data": "/file", "public_url": "https://file.example"},
         **{"security_contact": "mailto:a@file.example", "cors_origins": ["https://file.example"]},
         **{"trusted_proxies": ["10.0.0.0/8"], "dns_servers": ["10.0.0.53"], "payments": "simulated"},
-        **{"payment_webhook_secret": WHSEC, "payments_key": "of the file"},
+        **{
+            "payment_webhook_secret": WHSEC,
+            "payments_key": "of the file",
+            "payments_url": "http://file.example",
+        },
         **{"smtp_url": "smtp://file.example", "mail_from": "a@file.example", "log_level": "debug"},
         **{"log_format": "json", "log_file": "/file.log", "secret": file, "ops_token": file},
     }

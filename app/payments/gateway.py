@@ -16,6 +16,7 @@ from app.store.sql.payments import Attempt, Bill
 ANSWER_TIMEOUT_S = 3.0  # one answer of the gateway
 FAILURES_MAX = 20  # in a row: then it is left alone for a while
 LEFT_ALONE_S = 5.0  # then the next call tries whether it is back
+PAY_AT_BANK_S = 600  # a buyer who has to go on elsewhere, to a page of the gateway or of a bank, has so long
 TEST_SALE = "simulated-"  # begins the payment ids of rooms that are a `test`, where another gateway is set up
 
 T = TypeVar("T")
@@ -29,12 +30,21 @@ class CircuitOpen(GatewayFailed):
     """The gateway has failed too often, so it was not asked: this call charged nothing."""
 
 
+class NotDecided(GatewayFailed):
+    """The gateway answered: it cannot say or do it yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What the gateway says about a payment; `settled_at_ms` is when it succeeded."""
+    """What the gateway says about a payment; `settled_at_ms` is when it succeeded.
+
+    A pending one may need the buyer: at `continue_url`, or on the shop's page with `client_secret`.
+    """
 
     status: Literal["pending", "succeeded", "declined"]
     settled_at_ms: int = 0
+    continue_url: str = ""
+    client_secret: str = ""
 
 
 class Gateway(Protocol):
@@ -54,6 +64,12 @@ class Gateway(Protocol):
 
     async def refund(self, payment_id: str) -> None:
         """Refund the charge, or make sure that nothing will be charged. Raises GatewayFailed."""
+
+    async def stop(self, payment_id: str) -> None:
+        """End a payment whose buyer does not go on with it, unless it has charged. Raises GatewayFailed.
+
+        Asked only of payments with a `continue_url` or a `client_secret`.
+        """
 
 
 class GuardedGateway:
@@ -85,6 +101,10 @@ class GuardedGateway:
     async def refund(self, payment_id: str) -> None:
         """Raises CircuitOpen while the circuit is open."""
         await self._ask(lambda: self._gateway.refund(payment_id))
+
+    async def stop(self, payment_id: str) -> None:
+        """Raises CircuitOpen while the circuit is open."""
+        await self._ask(lambda: self._gateway.stop(payment_id))
 
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
         circuit = await self._circuits.get_breaker("gateway")
@@ -119,13 +139,17 @@ class WithTestSales:
         """Raises GatewayFailed."""
         await self._of(payment_id).refund(payment_id)
 
+    async def stop(self, payment_id: str) -> None:
+        """Raises GatewayFailed."""
+        await self._of(payment_id).stop(payment_id)
+
     def _of(self, payment_id: str) -> Gateway:
         return self._simulated if payment_id.startswith(TEST_SALE) else self._real
 
 
 def _is_no_failure(error: BaseException) -> bool:
-    """Whether an error says nothing about the gateway: the caller went away, or a store did."""
-    return not isinstance(error, GatewayFailed | TimeoutError)
+    """Whether an error is none of the gateway's: the caller went away, a store did, a bank takes its time."""
+    return isinstance(error, NotDecided) or not isinstance(error, GatewayFailed | TimeoutError)
 
 
 def _show(_name: str, _kind: str, event: Event) -> None:

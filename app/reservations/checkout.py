@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
+
 from app.core.clock import now_ms
 from app.core.errors import (
     Conflict,
@@ -25,6 +27,7 @@ from app.core.errors import (
 )
 from app.core.model import Reservation, ReservationId
 from app.payments.gateway import (
+    PAY_AT_BANK_S,
     TEST_SALE,
     CircuitOpen,
     GatewayFailed,
@@ -33,12 +36,15 @@ from app.reservations import holds
 from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import conclude, refund
 from app.store.away import stores_answer
-from app.store.sql import hold_endings, payments, reservations
+from app.store.sql import hold_endings, payment_steps, payments, reservations
 from app.store.sql.hold_endings import Ended
+from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
 from app.store.sql.payments import Attempt, Bill, PaymentState
 
 CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
 POLL_S = 0.25
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,14 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The answer to a confirm: status `confirmed`, or `paying` while the gateway is still asked (202)."""
+    """The answer to a confirm: status `confirmed`, or `paying` while the gateway is still asked (202).
+
+    `step`: where the buyer has to go on first.
+    """
 
     reservation: Reservation
     replayed: bool
+    step: NextStep = NOTHING_TO_DO
 
 
 async def confirm(
@@ -127,10 +137,14 @@ async def _charge(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bo
         await payments.give_up(engine.stores.postgres, attempt.payment_id, "failed")
         await holds.announce(engine.stores, [attempt.reservation_id])
         return False
-    except GatewayFailed:
+    except GatewayFailed as failed:
+        log.warning("gateway_failed", payment_id=attempt.payment_id, reason=str(failed))
         return False
     if charge.status == "succeeded" and charge.settled_at_ms <= bill.expires_at_ms:
         return await engine.paid.submit("", attempt)
+    if charge.continue_url or charge.client_secret:
+        step = NextStep(charge.continue_url, charge.client_secret)
+        await payment_steps.hand_over(engine.stores.postgres, attempt.payment_id, step, PAY_AT_BANK_S)
     await conclude(engine.stores, engine.gateway, attempt.payment_id, charge)
     await holds.announce(engine.stores, [attempt.reservation_id])
     return False
@@ -167,9 +181,16 @@ async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool
             refusal = _refusal(made)
             refusal.replayed = replayed
             raise refusal
-        if made.status == "succeeded" or time.monotonic() > deadline:
-            return Confirmation(await _fetch(engine, attempt.reservation_id), replayed)
+        step = await _next_step(engine, attempt) if made.status == "asked" else NOTHING_TO_DO
+        if made.status == "succeeded" or step != NOTHING_TO_DO or time.monotonic() > deadline:
+            return Confirmation(await _fetch(engine, attempt.reservation_id), replayed, step)
         await _wait_for_change(engine, attempt.reservation_id)
+
+
+async def _next_step(engine: ReservationEngine, attempt: Attempt) -> NextStep:
+    """Where the buyer goes on with this very attempt."""
+    found = await payment_steps.under_way(engine.stores.postgres, attempt.reservation_id)
+    return found[1] if found is not None and found[0] == attempt.payment_id else NOTHING_TO_DO
 
 
 def _refusal(made: PaymentState) -> Refusal:

@@ -21,7 +21,7 @@ from app.store.connections import Stores
 from app.store.sql import accounts, balances, hold_endings, reservations
 from app.store.sql import orders as order_rows
 from app.store.sql.audit import AuditFilter, Entry
-from app.store.sql.orders import MailLine, Order, OrderFilter, OrderRow, OrderTimes, PaymentRow
+from app.store.sql.orders import MailLine, Order, OrderFilter, OrderRow, OrderTimes, PaymentNote, PaymentRow
 
 FOUND_MAX = 1000  # reservations that one word may name
 AUDIT_MAX = 100
@@ -33,6 +33,7 @@ class OrderStory(NamedTuple):
     reservation: Reservation
     times: OrderTimes
     payments: list[PaymentRow]
+    notes: list[PaymentNote]
     mails: list[MailLine]
     changes: list[Entry]  # of staff, the newest first
 
@@ -73,10 +74,11 @@ async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
         if reservation is None or times is None:
             raise ReservationNotFound("There is no such reservation.")
         payments = await order_rows.payments(postgres, reservation_id)
+        notes = await order_rows.payment_notes(postgres, reservation_id)
         mails = await order_rows.mails(postgres, reservation_id)
     about = AuditFilter(kind="reservation", id=reservation_id)
     changes, _ = await audit.entries(stores, about, limit=AUDIT_MAX, offset=0)
-    return OrderStory(reservation, times, payments, mails, changes)
+    return OrderStory(reservation, times, payments, notes, mails, changes)
 
 
 async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by: Author) -> Reservation:

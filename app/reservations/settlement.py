@@ -92,6 +92,13 @@ async def process_message(stores: Stores, gateway: Gateway, message_id: str, pay
         await payments.mark_processed(stores.postgres, message_id)
 
 
+async def look_again(stores: Stores, gateway: Gateway, payment_id: str) -> None:
+    """Ask the gateway about one payment now, and act on what it says."""
+    made = await payments.state(stores.postgres, payment_id)
+    if made is not None:
+        await _settle(stores, gateway, made, _sales(stores))
+
+
 async def _settle(
     stores: Stores, gateway: Gateway, made: PaymentState, sales: Coalescer[str, str, None]
 ) -> None:

@@ -15,11 +15,12 @@ async function pay() {
   hideProblems();
   paying = true;
   const token = form.elements.token?.value; // none: the tickets are free
-  const body = token ? { payment: { method: "card", token } } : {};
+  const method = form.elements.method?.value ?? "card";
+  const body = token ? { payment: { method, token } } : {};
   const key = form.elements.idempotency_key.value;
   const answer = await persist("POST", `${url}/confirm`, { body, key }, { onRetry: () => showProblem("retrying") });
   paying = false;
-  if (answer.status === 202) return location.replace(asked);
+  if (answer.status === 202) return location.assign(answer.body?.continue_url || asked);
   if ([200, 404, 409, 410].includes(answer.status)) return location.replace(here); // the page tells what became of it
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();
   const away = answer.status === 0 || answer.status >= 500 || answer.status === 429;

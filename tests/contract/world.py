@@ -53,6 +53,7 @@ class Known:
 
 # The first one of each also says whose credential and which ids the generated calls carry, so that no call
 # spoils another's world: the sale `gala` is read and reserved; other rooms and events are changed.
+STRIPE_MESSAGE = {"id": "evt_1", "type": "charge.updated", "data": {"object": {}}}
 KNOWN: dict[str, list[Known]] = {
     "join": [Known(201), Known(200, "place")],
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
@@ -98,6 +99,7 @@ KNOWN: dict[str, list[Known]] = {
     "pause_room": [Known(200, ids={"room_id": "to-pause"})],
     "resume_room": [Known(200, ids={"room_id": "to-resume"})],
     "close_room": [Known(200, ids={"room_id": "to-close"})],
+    "hear_stripe": [Known(204, "gateway", body=STRIPE_MESSAGE)],
     "hear_gateway": [Known(204, "gateway", body={"type": "payment.succeeded", "data": {}})],
     "create_webhook": [Known(201, body=WEBHOOK)],
     "delete_webhook": [Known(204)],

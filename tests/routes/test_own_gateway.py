@@ -101,5 +101,24 @@ async def test_a_room_that_is_a_test_takes_no_coins(
 
 
 def test_a_name_that_is_not_in_the_table_is_refused_with_those_that_are() -> None:
-    with pytest.raises(WrongUsage, match="no gateway 'nowhere'; known: simulated"):
+    with pytest.raises(WrongUsage, match="no gateway 'nowhere'; known: at_door, invoice, simulated, stripe"):
         gateways.check("nowhere")
+
+
+@pytest.mark.parametrize(("name", "button"), [("at_door", "at the door"), ("invoice", "by invoice")])
+async def test_tickets_are_booked_now_and_paid_outside(
+    settings: Settings, worker: WorkerContext, name: str, button: str
+) -> None:
+    async with served(settings.model_copy(update={"payments": name})) as web:
+        await web.event(floor=5)
+        path, place, _ = await held(web)
+        assert field_of(await pay(web, path, place)) == "payment.method"
+        cookie = {"Cookie": f"fairgate_place_gala={place['Authorization'].split()[1]}"}
+        page = path.replace("/v1", "")
+        shown = (await web.get(page, headers=cookie)).text
+        assert button in shown
+        assert f'name="method" value="{name}"' in shown
+        form = {"method": name, "token": "x", "idempotency_key": "k1"}
+        assert (await web.post(f"{page}/pay", headers=cookie, data=form)).status_code == 303
+        assert (await web.get(path, headers=place)).json()["status"] == "confirmed"
+        assert (await web.post(f"{path}/cancel", headers=place)).json()["status"] == "cancelled"

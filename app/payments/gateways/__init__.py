@@ -8,17 +8,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Literal
 
 from app.core.errors import WrongUsage
 from app.payments.gateway import Gateway, GuardedGateway, WithTestSales
+from app.payments.gateways.at_door import open_at_door
+from app.payments.gateways.invoice import open_invoice
 from app.payments.gateways.simulated import SimulatedGateway, open_simulated
+from app.payments.gateways.stripe import open_stripe
 from app.settings import SIMULATED, Settings
 from app.store.connections import Stores
 
+OnOurPages = Literal["", "checkout", "at_door", "invoice"]
 Opener = Callable[[Settings, Stores], AbstractAsyncContextManager[Gateway]]
 
 GATEWAYS: dict[str, Opener] = {
     SIMULATED: open_simulated,
+    "stripe": open_stripe,
+    "at_door": open_at_door,
+    "invoice": open_invoice,
+}
+# What the button on our own pages pays with: method and token. Another gateway needs a page of the shop's.
+ON_OUR_PAGES: dict[str, tuple[OnOurPages, str]] = {
+    "": ("", ""),
+    "stripe": ("checkout", "hosted"),
+    "at_door": ("at_door", "reserve"),
+    "invoice": ("invoice", "order"),
 }
 
 

@@ -56,6 +56,9 @@ class SimulatedGateway:
         """Record the refund in the gateway's books."""
         await simulated_charges.refund(self._postgres, payment_id)
 
+    async def stop(self, payment_id: str) -> None:
+        """Nothing to do: its payments wait for nobody."""
+
 
 def _charge(booked: simulated_charges.BookedCharge) -> Charge:
     if not booked.approved or booked.refunded:

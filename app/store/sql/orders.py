@@ -81,6 +81,16 @@ class PaymentRow(NamedTuple):
     settled_at: datetime | None
 
 
+class PaymentNote(NamedTuple):
+    """What the gateway told of a payment that we did not do, and the sum."""
+
+    payment_id: str
+    kind: str
+    amount: int
+    currency: str
+    noted_at: datetime
+
+
 class OrderTimes(NamedTuple):
     """What an order's rows say about its history; `email` as in `OrderRow`."""
 
@@ -257,6 +267,16 @@ async def payments(postgres: asyncpg.Pool, reservation_id: str) -> list[PaymentR
         reservation_id,
     )
     return [PaymentRow(*row) for row in rows]
+
+
+async def payment_notes(postgres: asyncpg.Pool, reservation_id: str) -> list[PaymentNote]:
+    """What the gateways told of an order's payments, the first one first."""
+    rows = await postgres.fetch(
+        "SELECT payment_id, kind, it.amount, it.currency, noted_at FROM payment_notes it "
+        "JOIN payments USING (payment_id) WHERE reservation_id = $1 ORDER BY noted_at LIMIT 100",
+        reservation_id,
+    )
+    return [PaymentNote(*row) for row in rows]
 
 
 async def mails(postgres: asyncpg.Pool, reservation_id: str) -> list[MailLine]:

@@ -23,7 +23,12 @@ from app.core.model import Reservation, ReservationId, Struct
 from app.reservations import operations, paid_elsewhere
 from app.reservations.operations import Payment
 from app.web.api.reservations import REPLAYED, TAG, asked_reservation
-from app.web.documents.sale import ReservationDocument, reservation_document
+from app.web.documents.sale import (
+    PayingDocument,
+    ReservationDocument,
+    paying_document,
+    reservation_document,
+)
 from app.web.http.bodies import idempotency_key
 from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import OWNER, Asker, network_of
@@ -57,7 +62,7 @@ class PaidBody(Struct, frozen=True):
     hot=True,
     auth=OWNER,
     body=ConfirmBody,
-    answers={200: ReservationDocument, 202: ReservationDocument},
+    answers={200: ReservationDocument, 202: PayingDocument},
     headers=("Idempotency-Key",),
     errors=(
         IdempotencyKeyRequired,
@@ -74,7 +79,7 @@ class PaidBody(Struct, frozen=True):
     ),
 )
 async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
-    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked.
+    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked, or the buyer has to go on there.
 
     Tickets that are free are confirmed at once, without a `payment`. Where no gateway is set up it is 409
     `payments_not_configured`, but in a room that is a `test`; see `confirm-paid`.
@@ -91,9 +96,10 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
         raise ValidationFailed("payment", "is needed: these tickets are not free")
     payment = Payment(body.payment.method, body.payment.token)
     done = await operations.confirm(request.app.engine, found.reservation_id, payment, key)
-    status = 202 if done.reservation.status == "paying" else 200
     headers = [NO_STORE, REPLAYED] if done.replayed else [NO_STORE]
-    return json_response(status, reservation_document(done.reservation), headers)
+    if done.reservation.status == "paying":
+        return json_response(202, paying_document(done.reservation, *done.step), headers)
+    return json_response(200, reservation_document(done.reservation), headers)
 
 
 @endpoint(

@@ -51,6 +51,10 @@ SECURITY = {
         "Access token of an account (`fairgate token` makes one), or an API key.",
         {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     ),
+    "stripeSignature": (
+        "Stripe's signature of the body, by the secret of its endpoint in FAIRGATE_PAYMENT_WEBHOOK_SECRET.",
+        {"type": "apiKey", "in": "header", "name": "Stripe-Signature"},
+    ),
     "gatewaySignature": (
         "Signature of the body with FAIRGATE_PAYMENT_WEBHOOK_SECRET (Standard Webhooks).",
         {"type": "apiKey", "in": "header", "name": "webhook-signature"},
@@ -72,6 +76,7 @@ HEADERS = {
     "X-Forwarded-Host": "Host of the address the visitor asked for.",
     "X-Forwarded-Uri": "Path of the address the visitor asked for.",
     "api-key": "The `api_key` that was told when the room was let speak KnownUser.",
+    "Stripe-Signature": "`t=` the time, and `v1=` the HMAC-SHA256 of `t.body` in hex.",
     "webhook-id": "The message's id; the same when it is sent again.",
     "webhook-timestamp": "When it was sent, seconds since 1970; at most five minutes off.",
     "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several apart by spaces.",

@@ -10,9 +10,10 @@ from msgspec import Meta
 from app.core.errors import StoreUnavailable, ValidationFailed
 from app.core.formats import OPAQUE
 from app.core.validation_messages import first_invalid_field
-from app.reservations import settlement
+from app.reservations import settlement, stripe_messages
 from app.web.http.gateway_signature import GATEWAY
 from app.web.http.routes import Request, Response, empty, endpoint
+from app.web.http.stripe_signature import STRIPE
 
 TAG = "Payments"
 
@@ -54,5 +55,37 @@ async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) 
         raise ValidationFailed(f"data.{field}".removesuffix("."), message) from None
     await settlement.process_message(
         request.app.stores, request.app.engine.gateway, message_id, subject.payment_id
+    )
+    return empty()
+
+
+class StripeSubject(msgspec.Struct, frozen=True):
+    """What a message of Stripe is about."""
+
+    object: dict[str, Any]
+
+
+class StripeMessage(msgspec.Struct, frozen=True):
+    """A message of Stripe. Other fields and types are ignored."""
+
+    id: Annotated[str, Meta(pattern=OPAQUE)]
+    type: Annotated[str, Meta(max_length=100)]
+    data: StripeSubject
+
+
+@endpoint(
+    "POST",
+    "/v1/payments/stripe",
+    tag=TAG,
+    auth=STRIPE,
+    body=StripeMessage,
+    answers={204: None},
+    headers=("Stripe-Signature",),
+    errors=(StoreUnavailable,),
+)
+async def hear_stripe(request: Request, _signed: None, body: StripeMessage) -> Response:
+    """Receive a message of Stripe: that a payment was decided, refunded or disputed there."""
+    await stripe_messages.process(
+        request.app.stores, request.app.engine.gateway, body.id, body.type, body.data.object
     )
     return empty()

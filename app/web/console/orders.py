@@ -14,6 +14,7 @@ from app import metrics
 from app.catalogue import events as catalog
 from app.core.errors import Conflict, ValidationFailed
 from app.core.formats import SLUG
+from app.core.formatting import money
 from app.core.model import Event, EventId, ReservationId, ReservationStatus
 from app.core.seating import seat_words
 from app.reservations import orders
@@ -169,6 +170,12 @@ def _history(story: OrderStory) -> list[Step]:
         steps.append(Step(payment.created_at, f"{name}: sent to the gateway"))
         if payment.settled_at is not None:
             steps.append(Step(payment.settled_at, f"{name}: {payment.status}"))
+    for note in story.notes:
+        steps.append(
+            Step(
+                note.noted_at, f"Payment {note.payment_id}: {note.kind}: {money(note.amount, note.currency)}"
+            )
+        )
     if times.confirmed_at is not None:
         steps.append(Step(times.confirmed_at, "Confirmed: paid, tickets issued"))
     if times.ended_at is not None:

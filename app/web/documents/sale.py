@@ -164,6 +164,17 @@ class ReservationDocument(msgspec.Struct, frozen=True):
     extendable: bool
 
 
+class PayingDocument(ReservationDocument, frozen=True):
+    """A reservation whose payment has no outcome yet, and where its buyer goes on.
+
+    At `continue_url`, a page of the gateway's; or on the shop's own page with the gateway's script, which
+    takes the `client_secret`. Both are empty while only the gateway is asked.
+    """
+
+    continue_url: str
+    client_secret: str
+
+
 def ticket_type_document(it: TicketType) -> TicketTypeDocument:
     """A ticket type."""
     free = it.total - it.held - it.sold
@@ -215,6 +226,12 @@ def reservation_document(it: Reservation) -> ReservationDocument:
         [TicketDocument(**ticket) for ticket in it.tickets],
         it.extendable,
     )
+
+
+def paying_document(it: Reservation, continue_url: str, client_secret: str) -> PayingDocument:
+    """A reservation whose payment is under way."""
+    fields = msgspec.structs.asdict(reservation_document(it))
+    return PayingDocument(**fields, continue_url=continue_url, client_secret=client_secret)
 
 
 def seat_map_document(

@@ -15,7 +15,9 @@ from app.core.clock import now_ms
 from app.core.errors import RateLimited, ReservationNotFound
 from app.core.model import Event, EventId, Reservation, ReservationId
 from app.core.seating import natural_order, seat_name
-from app.reservations import operations
+from app.payments.gateways import ON_OUR_PAGES
+from app.reservations import operations, payment_steps
+from app.reservations.payment_steps import NOTHING_TO_DO, NextStep
 from app.web.http.credentials import asker
 from app.web.http.routes import Request
 from app.web.pages.documents import (
@@ -32,6 +34,7 @@ from app.web.pages.theme import look_for
 from app.web.pages.visitors import NOT_A_CREDENTIAL, place_of, session_of, visitor_of
 
 PAYING_REFRESH_S = 2
+BUYER_REFRESH_S = 15  # the buyer may be reading how to go on
 HELD_REFRESH_MIN_S = 2
 PAYMENT_ASKED = b"asked=1"  # the page is looked at for the outcome of a payment; a hold means that it failed
 
@@ -130,17 +133,24 @@ async def reservation_page(
     found, ticket_types = await events.event(request.app.stores, it.event_id)
     names: dict[str, str] = {each.ticket_type_id: each.name for each in ticket_types}
     look = await look_for(request, it.room_id)
-    simulated = look.test or request.app.settings.simulates_payments
+    test = look.test or request.app.settings.simulates_payments
+    method, token = ON_OUR_PAGES.get(request.app.settings.gateway, ON_OUR_PAGES[""])
+    step = NOTHING_TO_DO
+    if (
+        it.status == "paying" and request.query != PAYMENT_ASKED
+    ):  # who comes back from paying there waits here
+        step = await payment_steps.next_step(request.app.engine, it.reservation_id)
     document = ReservationPage(
         event=event_head(found),
         reservation=reservation_view(it, names),
         now_ms=now_ms(),
-        refresh_s=_refresh_s(it),
+        refresh_s=_refresh_s(it, step),
         tickets=[ticket_view(names, ticket) for ticket in sorted(it.tickets, key=_in_order)],
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
-        chosen=chosen,
-        paid="simulated" if simulated and it.amount else "" if it.amount else "free",
+        chosen=chosen if test else token,
+        paid="free" if not it.amount else "simulated" if test else method,
+        continue_url=step.continue_url,
     )
     return respond("reservation.html", document, status, look=look)
 
@@ -152,10 +162,10 @@ def _in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int]
     return ticket["ticket_type_id"], natural_order(seat) if seat else nowhere, ticket["ticket_id"]
 
 
-def _refresh_s(it: Reservation) -> int:
+def _refresh_s(it: Reservation, step: NextStep) -> int:
     """How soon a page without script looks again: when the hold ends, or for the answer of the bank."""
     if it.status == "paying":
-        return PAYING_REFRESH_S
+        return PAYING_REFRESH_S if step == NOTHING_TO_DO else BUYER_REFRESH_S
     if it.status == "held":
         return max(HELD_REFRESH_MIN_S, (it.expires_at_ms - now_ms()) // 1000 + HELD_REFRESH_MIN_S)
     return 0

@@ -17,6 +17,7 @@ from app.core.clock import to_ms
 from app.core.model import Event, Item, Reservation, TicketType
 from app.core.rules import sold_until
 from app.core.seating import SeatName, seat_name
+from app.payments.gateways import OnOurPages
 from app.web.pages.seats import SeatsPart
 
 
@@ -185,8 +186,9 @@ class ReservationPage:
     tickets: Sequence[TicketView]
     idempotency_key: str
     problem: str = ""
-    chosen: str = "tok_ok"  # the test card
-    paid: Literal["", "simulated", "free"] = ""  # how the hold can be; empty: not here
+    chosen: str = "tok_ok"  # the test card, or the token that `paid` takes
+    paid: Literal["simulated", "free"] | OnOurPages = ""  # how the hold can be; empty: not here
+    continue_url: str = ""  # where the buyer goes on with the payment under way
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from app.core.errors import (
 from app.core.formats import SEAT_ID
 from app.core.model import BestAvailable, EventId, Item, NamedSeats, Reservation, TicketTypeId, Wanted
 from app.core.seating import type_of
-from app.reservations import operations, paid_elsewhere
+from app.reservations import operations, paid_elsewhere, payment_steps
 from app.reservations.operations import Payment
 from app.web.http.credentials import network_of
 from app.web.http.routes import Request
@@ -118,14 +118,15 @@ async def pay(request: Request) -> Response:
     form = await read_form()
     it = await _counted(request)
     token = form.get("token", "")
-    payment = Payment("card", token)
+    payment, goes_on = Payment(form.get("method", "card"), token), False
     try:
         if it.amount:
             answer = await operations.confirm(request.app.engine, it.reservation_id, payment, _key(form))
             became = answer.reservation
+            goes_on = bool(answer.step.continue_url)  # the page shows the way
         else:
             became = await paid_elsewhere.confirm_free(request.app.engine, it.reservation_id)
-        query = f"?{PAYMENT_ASKED.decode()}" if became.status == "paying" else ""
+        query = f"?{PAYMENT_ASKED.decode()}" if became.status == "paying" and not goes_on else ""
     except PaymentDeclined as refusal:
         return await reservation_page(request, it, refusal.code, token, refusal.status)
     except ValidationFailed as refusal:
@@ -133,6 +134,13 @@ async def pay(request: Request) -> Response:
     except (HoldExpired, Conflict):
         query = ""  # the page shows it what became of it
     return redirect_to(f"/reservations/{it.reservation_id}{query}")
+
+
+async def stop(request: Request) -> Response:
+    """End the payment under way, to pay otherwise."""
+    it = await _counted(request)
+    await payment_steps.stop_payment(request.app.engine, it.reservation_id)
+    return redirect_to(f"/reservations/{it.reservation_id}")
 
 
 async def cancel(request: Request) -> Response:

@@ -103,6 +103,7 @@ FORMS = {
     "/events/<event_id>/reserve": reservation_forms.reserve,
     "/reservations/<reservation_id>/pay": reservation_forms.pay,
     "/reservations/<reservation_id>/cancel": reservation_forms.cancel,
+    "/reservations/<reservation_id>/stop": reservation_forms.stop,
     "/reservations/<reservation_id>/claim": mail.claim,
     "/reservations/<reservation_id>/extend": reservation_forms.extend,
 }

@@ -227,6 +227,24 @@ export interface HealthDocument {
   heard_at: string | null;
 }
 
+/** A moment of a room, or the step that ended then. Null: there is none, or it is not known. */
+export interface HistoryPoint {
+  at: string | null;
+  waiting: number;
+  inside: number;
+  cap: number | null;
+  rate: number;
+  admitted_per_minute: number;
+  joined_per_minute: number;
+  no_shows_per_minute: number;
+  requests_per_second: number;
+  backlog: number;
+  reserve_p99_ms: number | null;
+  free: number | null;
+  held: number | null;
+  sold: number | null;
+}
+
 /** How many more are let in. The counter does not go back: whoever was called stays called. */
 export interface Increment {
   event_id: string;
@@ -662,6 +680,25 @@ export interface PasswordChange {
   new_password: string;
 }
 
+/** A reservation whose payment has no outcome yet, and where its buyer goes on. At `continue_url`, a page of the gateway's; or on the shop's own page with the gateway's script, which takes the `client_secret`. Both are empty while only the gateway is asked. */
+export interface PayingDocument {
+  reservation_id: string;
+  event_id: string;
+  visitor_id: string;
+  status: "cancelled" | "confirmed" | "expired" | "held" | "paying";
+  items: Array<ReservedItem>;
+  seat_ids: Array<string>;
+  amount: number;
+  currency: string;
+  created_at: string | null;
+  expires_at: string | null;
+  confirmed_at: string | null;
+  tickets: Array<TicketDocument>;
+  extendable: boolean;
+  continue_url: string;
+  client_secret: string;
+}
+
 /** How to pay. The amount comes from the reservation. */
 export interface PaymentBody {
   method: string;
@@ -878,6 +915,14 @@ export interface RoomDocument {
   opened_at: string | null;
   closed_at: string | null;
   draw: Draw | null;
+}
+
+/** Points in the order of time, `step_s` apart; where figures are missing they are further apart. Of a step it is the most that waited, were inside or in the backlog. There are at most 900 points. */
+export interface RoomHistory {
+  room_id: string;
+  range: "15m" | "1h" | "5m" | "sale";
+  step_s: number;
+  points: Array<HistoryPoint>;
 }
 
 /** RoomPatch. */
@@ -1115,6 +1160,18 @@ export interface StatusDocument {
   still_since: string | null;
   epoch: number;
   stale?: boolean;
+}
+
+/** A message of Stripe. Other fields and types are ignored. */
+export interface StripeMessage {
+  id: string;
+  type: string;
+  data: StripeSubject;
+}
+
+/** What a message of Stripe is about. */
+export interface StripeSubject {
+  object: Record<string, unknown>;
 }
 
 /** The look of a room's pages; what is empty is as usual. `core/theme.py` checks more of it. */

@@ -260,6 +260,25 @@ class HealthDocument(TypedDict):
     heard_at: str | None
 
 
+class HistoryPoint(TypedDict):
+    """A moment of a room, or the step that ended then. Null: there is none, or it is not known."""
+
+    at: str | None
+    waiting: int
+    inside: int
+    cap: int | None
+    rate: int
+    admitted_per_minute: int
+    joined_per_minute: int
+    no_shows_per_minute: int
+    requests_per_second: float
+    backlog: int
+    reserve_p99_ms: int | None
+    free: int | None
+    held: int | None
+    sold: int | None
+
+
 class Increment(TypedDict):
     """How many more are let in. The counter does not go back: whoever was called stays called."""
 
@@ -786,6 +805,28 @@ class PasswordChange(TypedDict):
     new_password: str
 
 
+class PayingDocument(TypedDict):
+    """A reservation whose payment has no outcome yet, and where its buyer goes on. At
+    `continue_url`, a page of the gateway's; or on the shop's own page with the gateway's script,
+    which takes the `client_secret`. Both are empty while only the gateway is asked."""
+
+    reservation_id: str
+    event_id: str
+    visitor_id: str
+    status: Literal["cancelled", "confirmed", "expired", "held", "paying"]
+    items: list[ReservedItem]
+    seat_ids: list[str]
+    amount: int
+    currency: str
+    created_at: str | None
+    expires_at: str | None
+    confirmed_at: str | None
+    tickets: list[TicketDocument]
+    extendable: bool
+    continue_url: str
+    client_secret: str
+
+
 class PaymentBody(TypedDict):
     """How to pay. The amount comes from the reservation."""
 
@@ -1026,6 +1067,17 @@ class RoomDocument(TypedDict):
     opened_at: str | None
     closed_at: str | None
     draw: Draw | None
+
+
+class RoomHistory(TypedDict):
+    """Points in the order of time, `step_s` apart; where figures are missing they are further
+    apart. Of a step it is the most that waited, were inside or in the backlog. There are at most
+    900 points."""
+
+    room_id: str
+    range: Literal["15m", "1h", "5m", "sale"]
+    step_s: int
+    points: list[HistoryPoint]
 
 
 class RoomPatch(TypedDict):
@@ -1283,6 +1335,20 @@ class StatusDocument(TypedDict):
     still_since: str | None
     epoch: int
     stale: NotRequired[bool]
+
+
+class StripeMessage(TypedDict):
+    """A message of Stripe. Other fields and types are ignored."""
+
+    id: str
+    type: str
+    data: StripeSubject
+
+
+class StripeSubject(TypedDict):
+    """What a message of Stripe is about."""
+
+    object: dict[str, Any]
 
 
 class Theme(TypedDict):

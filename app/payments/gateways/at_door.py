@@ -1,0 +1,41 @@
+"""Pay at the door: the tickets are the buyer's at once, and the money is taken at the entrance."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.core.errors import ValidationFailed
+from app.payments.gateway import Charge
+from app.settings import Settings
+from app.store.connections import Stores
+from app.store.sql.payments import Attempt, Bill
+
+
+class AtDoor:
+    """Every payment succeeds: no money moves here, so there is nothing to keep and nothing to refund."""
+
+    def accept(self, attempt: Attempt) -> None:
+        """Raise ValidationFailed for another way to pay."""
+        if attempt.method != "at_door":
+            raise ValidationFailed("payment.method", "must be at_door")
+
+    async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
+        """Done."""
+        return Charge("succeeded")
+
+    async def look_up(self, payment_id: str) -> Charge | None:
+        """As `charge`: also for one that was cut off before it."""
+        return Charge("succeeded")
+
+    async def refund(self, payment_id: str) -> None:
+        """What was paid on the spot is given back on the spot."""
+
+    async def stop(self, payment_id: str) -> None:
+        """Nothing to do: it waits for nobody."""
+
+
+@asynccontextmanager
+async def open_at_door(_settings: Settings, _stores: Stores) -> AsyncIterator[AtDoor]:
+    """The gateway of this process; nothing to close."""
+    yield AtDoor()

@@ -1,0 +1,36 @@
+"""Payments whose buyer goes on elsewhere: at the gateway's page, or at the bank."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from app.core.model import ReservationId
+from app.payments.gateway import GatewayFailed
+from app.reservations.pending import ReservationEngine
+from app.reservations.settlement import look_again
+from app.store.away import stores_answer
+from app.store.sql import payment_steps
+from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
+
+__all__ = ["NOTHING_TO_DO", "NextStep", "next_step", "stop_payment"]
+
+
+async def next_step(engine: ReservationEngine, reservation_id: ReservationId) -> NextStep:
+    """Where the buyer goes on with the payment that is under way; NOTHING_TO_DO if nowhere."""
+    with stores_answer():
+        found = await payment_steps.under_way(engine.stores.postgres, reservation_id)
+    return found[1] if found is not None else NOTHING_TO_DO
+
+
+async def stop_payment(engine: ReservationEngine, reservation_id: ReservationId) -> None:
+    """The buyer wants to pay otherwise: end the payment under way, unless it has charged already.
+
+    The reservation is a hold again as soon as the gateway says so, or confirmed if it charged.
+    """
+    with stores_answer():
+        found = await payment_steps.under_way(engine.stores.postgres, reservation_id)
+        if found is None or found[1] == NOTHING_TO_DO:
+            return
+        with suppress(GatewayFailed):
+            await engine.gateway.stop(found[0])
+        await look_again(engine.stores, engine.gateway, found[0])

@@ -1,0 +1,33 @@
+"""Messages of Stripe: they make us look at a payment, and tell of what was done to one without us."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.stripe_messages import DECIDED, intent_of, note_of, payment_of
+from app.payments.gateway import Gateway
+from app.reservations.settlement import process_message
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import stripe_payments
+
+
+async def process(
+    stores: Stores, gateway: Gateway, message_id: str, kind: str, subject: dict[str, Any]
+) -> None:
+    """Act on one message; a second time changes nothing. The caller has checked the signature.
+
+    What it says of the outcome is not believed: Stripe is asked. A refund or a dispute that we did not begin
+    is kept in the order's history.
+    """
+    with stores_answer():
+        payment_id = payment_of(subject)
+        if not payment_id and (intent := intent_of(subject)):
+            payment_id = await stripe_payments.payment_of_intent(stores.postgres, intent) or ""
+        if not payment_id:
+            return
+        if note := note_of(kind, subject):
+            await stripe_payments.note(stores.postgres, message_id, payment_id, *note)
+        if kind in DECIDED:
+            await stripe_payments.look_at_once(stores.postgres, payment_id)
+            await process_message(stores, gateway, message_id, payment_id)

@@ -1,0 +1,99 @@
+"""What is known of our payments at Stripe: the intent or session of each, and that one is to be ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.store.connections import Postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A payment as it was opened at Stripe: its PaymentIntent, or its Checkout Session.
+
+    `amount` is in Stripe's units of `currency`. `closed`: it is to be refunded, or never to charge.
+    """
+
+    intent_id: str
+    session_id: str
+    amount: int
+    currency: str
+    closed: bool = False
+    age_s: float = 0.0
+    looked_at_s_ago: float = 0.0
+
+
+async def open_payment(postgres: Postgres, payment_id: str, opened: Opened) -> bool:
+    """Write down where a payment is; False if it was opened or closed before, and then nothing changes."""
+    made = await postgres.fetchval(
+        "INSERT INTO stripe_payments (payment_id, intent_id, session_id, amount, currency) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
+        payment_id,
+        opened.intent_id,
+        opened.session_id,
+        opened.amount,
+        opened.currency,
+    )
+    return bool(made)
+
+
+_OPENED = """
+SELECT intent_id, session_id, amount, currency, closed,
+       extract(epoch FROM now() - created_at)::float8, extract(epoch FROM now() - looked_at)::float8
+FROM stripe_payments WHERE payment_id = $1
+"""
+
+
+async def opened(postgres: Postgres, payment_id: str) -> Opened | None:
+    """The payment at Stripe; None if it was neither opened nor closed. A closed one may have no intent."""
+    row = await postgres.fetchrow(_OPENED, payment_id)
+    return Opened(*row) if row else None
+
+
+async def close(postgres: Postgres, payment_id: str) -> Opened | None:
+    """Let the payment never begin, or be ended and refunded. What it was before; None: not opened."""
+    row = await postgres.fetchrow(
+        f"""
+        WITH before AS ({_OPENED}), closed AS (
+            INSERT INTO stripe_payments (payment_id, closed) VALUES ($1, true)
+            ON CONFLICT (payment_id) DO UPDATE SET closed = true
+        )
+        SELECT * FROM before
+        """,
+        payment_id,
+    )
+    was = Opened(*row) if row else None
+    return was if was is not None and (was.intent_id or was.session_id) else None
+
+
+async def looked_at(postgres: Postgres, payment_id: str) -> None:
+    """Stripe was asked about the payment just now."""
+    await postgres.execute("UPDATE stripe_payments SET looked_at = now() WHERE payment_id = $1", payment_id)
+
+
+async def look_at_once(postgres: Postgres, payment_id: str) -> None:
+    """Let the next look ask Stripe, however short ago the last one was."""
+    await postgres.execute("UPDATE stripe_payments SET looked_at = 'epoch' WHERE payment_id = $1", payment_id)
+
+
+async def payment_of_intent(postgres: Postgres, intent_id: str) -> str | None:
+    """Which of our payments an intent is, if it was opened as one."""
+    found: str | None = await postgres.fetchval(
+        "SELECT payment_id FROM stripe_payments WHERE intent_id = $1 AND intent_id <> ''", intent_id
+    )
+    return found
+
+
+async def note(
+    postgres: Postgres, message_id: str, payment_id: str, kind: str, amount: int, currency: str
+) -> None:
+    """Keep what Stripe told of a payment that we did not do: a dispute, a refund in its dashboard."""
+    await postgres.execute(
+        "INSERT INTO payment_notes (message_id, payment_id, kind, amount, currency) "
+        "SELECT $1, payment_id, $3, $4, $5 FROM payments WHERE payment_id = $2 ON CONFLICT DO NOTHING",
+        message_id,
+        payment_id,
+        kind,
+        amount,
+        currency,
+    )
