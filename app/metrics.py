@@ -7,6 +7,7 @@ in Redis.
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
@@ -22,6 +23,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text and tells nothing
 REGISTRY = CollectorRegistry()
@@ -41,20 +43,28 @@ class Answers(Collector):
         self._statuses: dict[tuple[str, int], int] = {}
         self._buckets: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
+        self._exemplars: dict[tuple[str, str], Exemplar] = {}
 
-    def count(self, call: str, status: int, seconds: float) -> None:
-        """Count one answered call."""
+    def count(self, call: str, status: int, seconds: float, trace_id: str | None = None) -> None:
+        """Count one answered call; `trace_id` of one that is traced, in hexadecimal."""
         statuses, buckets = self._statuses, self._buckets.get(call)
         if buckets is None:
             buckets = self._buckets[call] = [0] * (len(BUCKETS_S) + 1)
             self._seconds[call] = 0.0
         statuses[call, status] = statuses.get((call, status), 0) + 1
-        buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        bucket = bisect_left(BUCKETS_S, seconds)
+        buckets[bucket] += 1
         self._seconds[call] += seconds
+        if trace_id is not None:
+            self._exemplars[call, BOUNDS[bucket]] = Exemplar({"trace_id": trace_id}, seconds, time.time())
 
     def buckets(self, call: str) -> list[int]:
         """Calls by duration: one count per bound in `BOUNDS`, not cumulative."""
         return self._buckets.get(call) or [0] * len(BOUNDS)
+
+    def exemplar(self, call: str, bound: str) -> Exemplar | None:
+        """The latest call of this process in a bucket that is traced."""
+        return self._exemplars.get((call, bound))
 
     def total(self) -> int:
         """How many calls were answered."""
@@ -197,9 +207,9 @@ BUILD = Gauge(
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 
-def answered(call: str, status: int, seconds: float) -> None:
+def answered(call: str, status: int, seconds: float, trace_id: str | None = None) -> None:
     """A call was answered."""
-    ANSWERS.count(call, status, seconds)
+    ANSWERS.count(call, status, seconds, trace_id)
 
 
 @cache

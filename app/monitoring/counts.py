@@ -26,6 +26,7 @@ from app.store.redis import counts
 EVERY_S = 1.0
 LAST_WORD_S = 0.5  # a process that ends does not wait long for Redis
 SUMMED = ("counter", "histogram")
+DURATIONS = "fairgate_request_seconds"
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -104,6 +105,8 @@ async def read(redis: RedisClient) -> list[Metric]:
             found[ours.name].documentation = ours.documentation
     for metric in found.values():
         metric.samples.sort(key=_order)
+    if durations := found.get(DURATIONS):
+        durations.samples = [_with_exemplar(it) for it in durations.samples]
     return list(found.values())
 
 
@@ -126,9 +129,8 @@ async def installation(redis: RedisClient) -> InstallationCounts:
 
 async def durations(redis: RedisClient, call: str) -> list[int]:
     """How many calls of all processes took how long: one count per bound in `metrics.BOUNDS`."""
-    name = "fairgate_request_seconds"
     fields = [
-        json.dumps([name, "histogram", f"{name}_bucket", {"call": call, "le": bound}])
+        json.dumps([DURATIONS, "histogram", f"{DURATIONS}_bucket", {"call": call, "le": bound}])
         for bound in metrics.BOUNDS
     ]
     cumulated = [int(it) for it in await counts.some_sums(redis, fields)]
@@ -175,6 +177,13 @@ def _add(found: dict[str, Metric], field: str, value: float, more: Mapping[str, 
     name, kind, sample, labels = json.loads(field)
     metric = found.setdefault(name, Metric(name, "", kind))
     metric.samples.append(Sample(sample, {**labels, **(more or {})}, value))
+
+
+def _with_exemplar(it: Sample) -> Sample:
+    """A bucket with a call of this process that is in it, to find its trace; others have no such."""
+    if "le" not in it.labels:
+        return it
+    return it._replace(exemplar=metrics.ANSWERS.exemplar(it.labels["call"], it.labels["le"]))
 
 
 def _order(it: Sample) -> tuple[list[tuple[str, str]], str, float]:

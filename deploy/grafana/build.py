@@ -280,6 +280,7 @@ def _panel(it: Panel) -> dict[str, Any]:
                 "datasource": SOURCE,
                 "expr": query,
                 "legendFormat": name or "__auto",
+                **({"exemplar": True} if "_bucket" in query else {}),
             }
             for at, (name, query) in enumerate(it.queries.items())
         ],

@@ -81,13 +81,18 @@ async def test_names_and_types_follow_the_conventions(web: Web) -> None:
 
 async def test_whoever_accepts_openmetrics_gets_it(web: Web) -> None:
     await web.event(floor=3)
+    metrics.answered("livez", 200, 0.003, "0af7651916cd43dd8448eb211c80319c")
     plain = await scraped(web)
     accept = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.5, text/plain;version=0.0.4;q=0.3"}
     answer = await web.get("/metrics", headers=ops() | accept)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     families = openmetrics.text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
-    names = {(it.name, frozenset(it.labels.items())) for family in families for it in family.samples}
+    samples = [it for family in families for it in family.samples]
+    names = {(it.name, frozenset(it.labels.items())) for it in samples}
     assert names >= {it for it in plain if it[0].startswith("fairgate_room")}
+    traced = {(it.labels["call"], it.labels["le"]): it.exemplar for it in samples if it.exemplar}
+    found = traced["livez", "0.005"]
+    assert (found.labels, found.value) == ({"trace_id": "0af7651916cd43dd8448eb211c80319c"}, 0.003)
 
 
 async def test_renamed_metrics_have_both_names(web: Web, worker: object) -> None:
