@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -64,8 +65,8 @@ def test_traces_go_from_our_processes_by_the_collector_to_what_grafana_asks() ->
     assert f"0.0.0.0:{example[1]}" in ports
     source = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/jaeger.yaml").read_text())
     asked = [it["endpoint"] for it in collector["exporters"].values()]
-    asked += [it["url"].removeprefix("http://") for it in source["datasources"]]
-    assert {it.partition(":")[0] for it in asked} == {"jaeger"}
+    asked += [it["url"] for it in source["datasources"]]
+    assert {urlsplit(it).hostname for it in asked} == {"jaeger"}
     assert "--config=/etc/otelcol/collector.yaml" in SERVICES["collector"]["command"]
 
 
