@@ -70,12 +70,12 @@ def _of_checkout() -> Build | None:
     command = ["git", "describe", "--tags", "--long", "--dirty", "--always", "--abbrev=40", "--match=v[0-9]*"]
     quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # it must not be in the way of somebody's commit
     try:
-        told = subprocess.run(
+        ended = subprocess.run(
             command, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=GIT_TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return from_description(told.stdout, version("fairgate"))
+    return from_description(ended.stdout, version("fairgate"))
 
 
 def _stamped() -> Build:

@@ -16,6 +16,9 @@ def main() -> None:
     home = str(here if (here / "app").is_dir() else here.parent)
     if sys.path[0] != home:
         sys.path.insert(0, home)
+    from app.runtime import gc_tuning
+
+    gc_tuning.collect_rarely()
     from app import cli
 
     cli.main()

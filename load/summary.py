@@ -47,13 +47,13 @@ class Judged(msgspec.Struct, frozen=True):
         return not self.useless and all(it.good for it in self.verdicts.values())
 
 
-def progress(told: Mapping[str, Any], fans: int) -> None:
+def progress(so_far: Mapping[str, Any], fans: int) -> None:
     """How far the run is."""
-    if int(told["at_s"]) % EVERY and told["count"].get("gone", 0) < fans:
+    if int(so_far["at_s"]) % EVERY and so_far["count"].get("gone", 0) < fans:
         return
-    steps = ", ".join(f"{told['count'].get(step, 0)} {step}" for step in STEPS)
-    errors = f", {told['errors']} errors" if told["errors"] else ""
-    print(f"load: {told['at_s']:>4} s: {told['count'].get('came', 0)} of {fans} came, {steps}{errors}",
+    steps = ", ".join(f"{so_far['count'].get(step, 0)} {step}" for step in STEPS)
+    errors = f", {so_far['errors']} errors" if so_far["errors"] else ""
+    print(f"load: {so_far['at_s']:>4} s: {so_far['count'].get('came', 0)} of {fans} came, {steps}{errors}",
           file=sys.stderr, flush=True)  # fmt: skip
 
 

@@ -151,8 +151,9 @@ def stranded(books: Books) -> Iterator[str]:
     spent = _by_visitor(books.holds.values())
     for visitor_id in sorted(books.allowance.keys() | spent.keys()):
         if books.allowance.get(visitor_id, 0) != spent[visitor_id]:
-            told = books.allowance.get(visitor_id, 0)
-            yield f"visitor {visitor_id}: allowance spent {told}, tickets held or bought {spent[visitor_id]}"
+            allowance = books.allowance.get(visitor_id, 0)
+            has = spent[visitor_id]
+            yield f"visitor {visitor_id}: allowance spent {allowance}, tickets held or bought {has}"
 
 
 def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:

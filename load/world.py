@@ -151,8 +151,8 @@ class World:
 
     def tell(self) -> None:
         """Print one line of progress."""
-        told = {"at_s": round(self.now_s()), "count": dict(self.count), "errors": self.errors.total()}
-        print(PROGRESS + msgspec.json.encode(told).decode(), flush=True)
+        progress = {"at_s": round(self.now_s()), "count": dict(self.count), "errors": self.errors.total()}
+        print(PROGRESS + msgspec.json.encode(progress).decode(), flush=True)
 
     def write(self) -> None:
         """Everything that was found, for the verdict."""
@@ -175,8 +175,8 @@ def _reply(response: Any, body: bytes) -> Reply:
     code, status = "", int(response.status_code)
     if status >= 400 and body.startswith(b"{"):
         code = str(msgspec.json.decode(body).get("code", ""))
-    told = response.get("retry-after")
-    return Reply(status, body, code, float(told) if told and told.isdigit() else 0.0)
+    retry_after = response.get("retry-after")
+    return Reply(status, body, code, float(retry_after) if retry_after and retry_after.isdigit() else 0.0)
 
 
 def new_key() -> str:

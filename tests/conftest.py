@@ -25,6 +25,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
+gc_tuning.collect_rarely()  # files of tests and all they import are about to be loaded
+
 pytest_plugins = ["tests.support.profiling", "tests.support.sharing_out"]
 
 

@@ -88,8 +88,8 @@ async def start(arq: dict[Any, Any]) -> None:
         running = WorkerLoops(ctx)
         opened.push_async_callback(running.finish)
         if listener := arq.get("ops_listener"):
-            told = Ops(stores, open_queues(stores, settings), ctx.loops)
-            answering = ctx.loops.start("ops", partial(ops_server.serve, told, listener))
+            ops = Ops(stores, open_queues(stores, settings), ctx.loops)
+            answering = ctx.loops.start("ops", partial(ops_server.serve, ops, listener))
             opened.push_async_callback(loops.end, [answering])
         arq["worker"], arq["opened"] = ctx, opened.pop_all()
 

@@ -41,7 +41,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
             return False
         looked_at = began
         try:
-            told = await relay.relay(ctx.stores, apart=failures >= TRIES_MAX)
+            published = await relay.relay(ctx.stores, apart=failures >= TRIES_MAX)
             failures = 0
         except STORE_AWAY:
             raise
@@ -51,7 +51,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
             failures += 1
             loops.failed("relay_notices", "a step", error)
             return False
-        if told:
+        if published:
             await pause(ctx.stopping, RESTS * (time.monotonic() - began))
         return False
 

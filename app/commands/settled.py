@@ -55,8 +55,8 @@ def read_settings(data: Path | None) -> Settings:
 
 def _bad_settings(error: ValidationError) -> str:
     wrong = error.errors(include_input=False, include_url=False)
-    told = [(_variable(str(it["loc"][0])), it["msg"].removeprefix("Value error, ")) for it in wrong]
-    return "; ".join(f"the setting {variable} is wrong: {what}" for variable, what in told)
+    problems = [(_variable(str(it["loc"][0])), it["msg"].removeprefix("Value error, ")) for it in wrong]
+    return "; ".join(f"the setting {variable} is wrong: {what}" for variable, what in problems)
 
 
 def _variable(field: str) -> str:

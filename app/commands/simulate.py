@@ -86,10 +86,10 @@ def _play(chosen: Scenario, svg: Path | None, as_json: bool) -> None:
     if svg is not None and not svg.parent.is_dir():
         raise CommandFailed(f"--svg: there is no folder {svg.parent}")
     began = time.monotonic()
-    told = Console(stderr=True)
-    with told.status("opening") as status:
-        lines = partial(told.print, soft_wrap=True)
-        tell, every_s = (status.update, 1.0) if told.is_terminal else (lines, 10.0)
+    console = Console(stderr=True)
+    with console.status("opening") as status:
+        lines = partial(console.print, soft_wrap=True)
+        tell, every_s = (status.update, 1.0) if console.is_terminal else (lines, 10.0)
         outcome = uvloop.run(run.simulate(chosen, tell, every_s))
     took_s = time.monotonic() - began
     if svg is not None:

@@ -80,8 +80,8 @@ class SigningKey:
     def jwk(self) -> dict[str, str]:
         """The public key as JWK (RFC 7518, 8037)."""
         public: Any = self.private.public_key()
-        told = _JWK[self.algorithm].to_jwk(public, as_dict=True)
-        fields = {name: told[name] for name in _PUBLIC_FIELDS if name in told}
+        document = _JWK[self.algorithm].to_jwk(public, as_dict=True)
+        fields = {name: document[name] for name in _PUBLIC_FIELDS if name in document}
         return {**fields, "use": "sig", "alg": self.algorithm, "kid": self.kid}
 
 

@@ -242,8 +242,8 @@ def _is_much_longer(new: Pace, old: Pace, waiting: int) -> bool:
     return wait_s(new, waiting) > wait_s(old, waiting) * LONGER_TIMES + LONGER_PLUS_S
 
 
-def _as_published(new: Pace, told: Pace) -> Pace:
-    return msgspec.structs.replace(new, since_ms=told.since_ms, why=told.why)
+def _as_published(new: Pace, published: Pace) -> Pace:
+    return msgspec.structs.replace(new, since_ms=published.since_ms, why=published.why)
 
 
 def _since(pace: Pace, now: Moment, why: Slower) -> Pace:

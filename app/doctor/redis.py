@@ -62,10 +62,10 @@ async def written_to_disk(redis: RedisClient, _settings: Settings) -> list[Findi
     """How often Redis writes to the disk; a managed one may not tell."""
     client: Any = redis
     try:
-        told = await client.config_get("appendfsync")
+        config = await client.config_get("appendfsync")
     except ResponseError:
         return [note("redis.fsync", "appendfsync cannot be seen here (CONFIG is not allowed)")]
-    often = told.get("appendfsync", "")
+    often = config.get("appendfsync", "")
     if often == "no":
         says = "appendfsync is no: the system may write half a minute later"
         return [wrong("redis.fsync", says, "CONFIG SET appendfsync everysec")]

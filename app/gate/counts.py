@@ -72,13 +72,13 @@ class GateCounts:
         """Add what was counted since the last time."""
         async with self._one_by_one:
             telling, self._new = self._new, {}
-            told = False
+            counted = False
             try:
                 if telling:
                     await gate_counts.add(self._postgres, telling)
-                told = True
+                counted = True
             finally:
-                if not told:
+                if not counted:
                     self._take_back(telling)
 
     async def keep(self) -> None:

@@ -49,8 +49,8 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
                 )
             after: dict[str, object] = {"kind": kind, "event_id": request.event_id, "status": request.status}
             after |= {"made_from": request.made_from, "made_to": request.made_to, "subject": request.subject}
-            told = {name: it for name, it in after.items() if it}
-            await audit.record(connection, by, "start", Thing("job", job_id), after=told)
+            noted = {name: it for name, it in after.items() if it}
+            await audit.record(connection, by, "start", Thing("job", job_id), after=noted)
     await job_queue.enqueue_step(queue, job_id, 0)
     return job_id
 

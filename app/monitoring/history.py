@@ -70,9 +70,9 @@ async def take_sample(queues: Queues, latency: Latency) -> None:
         slow_ms = await latency.read(redis)
         known = await room_lists.busy_rooms(queues, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
         busy = [(RoomKeys(it[0].room_id), *it) for it in known if _is_worth_keeping(it[1])]
-        told = await history.read(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
+        counts = await history.read(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
         taken = []
-        for (keys, room, status), it in zip(busy, told, strict=True):
+        for (keys, room, status), it in zip(busy, counts, strict=True):
             if it is None:
                 continue
             ahead = it.newest_ms - at_ms > AHEAD_MS
@@ -153,7 +153,7 @@ async def recent(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sam
         return await history.since(stores.redis, RoomKeys(room_id), max(since_ms, now_ms() - KEPT_MS))
 
 
-def _sample(room: Room, status: RoomStatus, told: SampleCounts, at_ms: int, slow_ms: int | None) -> Sample:
+def _sample(room: Room, status: RoomStatus, counts: SampleCounts, at_ms: int, slow_ms: int | None) -> Sample:
     pace = published_pace(status, room.settings.admission_rate_per_minute)
     return Sample(
         at_ms=at_ms,
@@ -164,13 +164,13 @@ def _sample(room: Room, status: RoomStatus, told: SampleCounts, at_ms: int, slow
         outflow_per_minute=status.outflow_per_minute,
         rate_per_minute=room.settings.admission_rate_per_minute,
         cap=room.settings.active_visitors_max,
-        joined=told.joined,
-        no_shows=told.no_shows,
-        requests=told.requests,
-        backlog=told.backlog,
+        joined=counts.joined,
+        no_shows=counts.no_shows,
+        requests=counts.requests,
+        backlog=counts.backlog,
         free=status.available,
         held=status.held,
-        sold=None if status.available is None else told.sold,
+        sold=None if status.available is None else counts.sold,
         reserve_p99_ms=slow_ms,
         serving_position=status.serving_position,
         last_number=status.last_number,

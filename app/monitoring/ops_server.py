@@ -100,9 +100,9 @@ async def _one_request(ops: Ops, reader: asyncio.StreamReader, writer: asyncio.S
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
         status, kind, body = await ops.answer(event.method.decode(), event.target.decode(), accept)
     headers = {"content-type": kind, "content-length": str(len(body)), "connection": "close"}
-    told = connection.send(h11.Response(status_code=status, headers=list(headers.items())))
-    told += connection.send(h11.Data(data=b"" if event.method == b"HEAD" else body))
-    told += connection.send(h11.EndOfMessage())
+    response = connection.send(h11.Response(status_code=status, headers=list(headers.items())))
+    response += connection.send(h11.Data(data=b"" if event.method == b"HEAD" else body))
+    response += connection.send(h11.EndOfMessage())
     async with asyncio.timeout(REQUEST_TIMEOUT_S):
-        writer.write(told)
+        writer.write(response)
         await writer.drain()

@@ -40,16 +40,16 @@ async def _publish(stores: Stores, connection: Connection, number: int | None = 
 
 async def _publish_each(stores: Stores, connection: Connection) -> int:
     """Raises the error if several rows fail and none can be published: then the rows are not the cause."""
-    told, wrong = 0, dict[int, Exception]()
+    published, wrong = 0, dict[int, Exception]()
     for number in await outbox.first_numbers(connection):
         try:
             async with connection.transaction():
-                told += await _publish(stores, connection, number)
+                published += await _publish(stores, connection, number)
         except STORE_AWAY:
             raise
         except Exception as error:  # whatever it is, it is not to stop the rows behind it
             wrong[number] = error
-    if len(wrong) > 1 and not told:
+    if len(wrong) > 1 and not published:
         raise next(iter(wrong.values()))
     for number, why in wrong.items():
         row = await outbox.skip(connection, number)
@@ -57,7 +57,7 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
         logs.get(__name__).error(
             "an event could not be published and is set aside", number=number, exc_info=why
         )
-    return told
+    return published
 
 
 async def _repair_stream(stores: Stores, connection: Connection) -> None:

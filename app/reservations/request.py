@@ -48,8 +48,8 @@ def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
     """Why these tickets are not on sale now; `detail` as the scripts return it: TYPE:from|until:MS."""
     name, word, ms = detail.split(":")
     at = from_ms(int(ms))
-    told = at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else "long ago"
-    when = f"is on sale from {told}" if word == "from" else f"was on sale until {told}"
+    moment = at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else "long ago"
+    when = f"is on sale from {moment}" if word == "from" else f"was on sale until {moment}"
     field = fields.get(name)
     return NotOnSale(f"{field}: {name} {when}." if field else f"{name} {when}.")
 

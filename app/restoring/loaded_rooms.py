@@ -112,9 +112,9 @@ class LoadedRooms:
             except NotLoaded:
                 if time.monotonic() > deadline:
                     raise Restoring from None
-                told = await resting.select_unloaded(self.stores.postgres, room_id) if unloaded else None
-                if unloaded and told:
-                    return unloaded(status_of(told))
+                row = await resting.select_unloaded(self.stores.postgres, room_id) if unloaded else None
+                if unloaded and row:
+                    return unloaded(status_of(row))
                 await self._load(room_id)
 
     async def read(self, room_id: RoomId) -> Room:

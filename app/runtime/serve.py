@@ -74,9 +74,9 @@ async def _run(
         loop.add_signal_handler(number, stopping.set)
     reloading.on_hangup(settings)
     gc_tuning.freeze_startup_objects()
-    told = Ops(running.stores, running.queues, running.loops)
+    ops = Ops(running.stores, running.queues, running.loops)
     operators = (
-        [running.loops.start("ops", partial(ops_server.serve, told, ops_listener))] if ops_listener else []
+        [running.loops.start("ops", partial(ops_server.serve, ops, ops_listener))] if ops_listener else []
     )
     serving = asyncio.create_task(SERVERS[server](app, listener, stopping))
     stopped = asyncio.create_task(stopping.wait())

@@ -71,10 +71,10 @@ async def _statuses(
     """All in a few round trips; rooms that are not loaded, or known in an older version, one by one."""
     with stores_answer():
         found = await room_scripts.statuses(queues.stores.redis, [RoomKeys(it) for it in room_ids])
-    told = dict(zip(room_ids, found, strict=True))
+    by_id = dict(zip(room_ids, found, strict=True))
 
     async def look(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
-        now, room = told[room_id], known.get(room_id)
+        now, room = by_id[room_id], known.get(room_id)
         if now is not None and room is not None and room.version >= now.version and room.epoch >= now.epoch:
             return room, now
         try:

@@ -102,8 +102,8 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
     kept = await once(request, account, body, create)
     assert isinstance(kept.body, bytes)
     document = msgspec.json.decode(kept.body, type=MadeKey)
-    told = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))
-    return json_response(kept.status, told, [*kept.headers, NO_STORE])
+    shown = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))
+    return json_response(kept.status, shown, [*kept.headers, NO_STORE])
 
 
 @endpoint(

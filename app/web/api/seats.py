@@ -66,19 +66,19 @@ async def read_seats(request: Request) -> Response:
     Its `ETag` changes when a seat does. Ask again with `If-None-Match`, as browsers do by themselves, and it
     costs 304 and no body until then; the map of 20,000 seats is some 5 kB with `Accept-Encoding: gzip`.
     """
-    kept = await cached_seat_map(request, EventId(request.params["event_id"]))
-    if not kept.published and not await is_staff_call(request):
+    cached = await cached_seat_map(request, EventId(request.params["event_id"]))
+    if not cached.published and not await is_staff_call(request):
         raise EventNotFound
     headers = [
-        shared("read_seats", published=kept.published),
-        (b"etag", kept.tag.encode()),
+        shared("read_seats", published=cached.published),
+        (b"etag", cached.tag.encode()),
         (b"vary", b"Accept-Encoding"),
     ]
-    if matches_etag(request.header(b"if-none-match") or "", kept.tag):
+    if matches_etag(request.header(b"if-none-match") or "", cached.tag):
         return Response(304, b"", headers)
     if "gzip" in (request.header(b"accept-encoding") or ""):
-        return Response(200, kept.gzipped, [*headers, (b"content-encoding", b"gzip")])
-    return Response(200, kept.plain, headers)
+        return Response(200, cached.gzipped, [*headers, (b"content-encoding", b"gzip")])
+    return Response(200, cached.plain, headers)
 
 
 def matches_etag(if_none_match: str, tag: str) -> bool:

@@ -98,11 +98,11 @@ def said(rule: BypassRule) -> str:
         "cookie": "has the cookie",
         "user_agent_contains": "user agent contains",
     }
-    told = {name: it for name, it in msgspec.structs.asdict(rule).items() if it}
-    if header := told.pop("header", ""):
-        told["header"] = f"{header}: {told.pop('value', '')}"
+    parts = {name: it for name, it in msgspec.structs.asdict(rule).items() if it}
+    if header := parts.pop("header", ""):
+        parts["header"] = f"{header}: {parts.pop('value', '')}"
         labels["header"] = "header"
-    return ", ".join(f"{labels[name]} {it}" for name, it in told.items())
+    return ", ".join(f"{labels[name]} {it}" for name, it in parts.items())
 
 
 def _rules(values: dict[str, str]) -> list[dict[str, str]]:

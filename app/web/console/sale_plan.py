@@ -18,8 +18,8 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
     steps = []
 
     def at(time: datetime) -> str:
-        told = f"{in_zone(time, ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
-        return f"{told}: in the past, so at once" if time <= now else told
+        moment = f"{in_zone(time, ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
+        return f"{moment}: in the past, so at once" if time <= now else moment
 
     shown = "The queue page is online and in the list of sales. Nobody can join yet."
     if not definition.published:

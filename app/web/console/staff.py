@@ -82,9 +82,9 @@ def with_cookie(response: Response, request: Request, secret: str) -> Response:
     names = [(name, "/" if secure else "/admin")]
     if secure and not secret:
         names.append((COOKIE, "/admin"))  # what it was called before
-    for told, path in names:
+    for label, path in names:
         response.set_cookie(
-            told,
+            label,
             secret,
             max_age=SIGN_IN_S if secret else 0,
             path=path,

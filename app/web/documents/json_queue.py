@@ -56,14 +56,16 @@ class JsonQueue(msgspec.Struct, frozen=True):
     waiting: Waiting = field(name="cfWaitingRoom")
 
 
-def json_queue(room: Room, status: RoomStatus, place: Place | None, told: PlaceDocument | None) -> JsonQueue:
+def json_queue(
+    room: Room, status: RoomStatus, place: Place | None, place_document: PlaceDocument | None
+) -> JsonQueue:
     """The document for this place; with a session they are no longer in the waiting room."""
     settings, before = room.settings, status.state in BEFORE
     event = bool(settings.opens_at or settings.closes_at) and status.state != "closed"
     start = _minutes(to_ms(settings.opens_at), status.now_ms) if before else 0
     end = _minutes(to_ms(settings.closes_at), status.now_ms) if event else 0
     # Where nobody can be called an estimate would be made up.
-    wait_s = told.wait_s if told and not status.blocked else None
+    wait_s = place_document.wait_s if place_document and not status.blocked else None
     wait = -(-wait_s.p50 // 60) if wait_s else 0
     waiting = Waiting(
         in_waiting_room=place is None or place.state != "active",
@@ -73,7 +75,7 @@ def json_queue(room: Room, status: RoomStatus, place: Place | None, told: PlaceD
         queue_is_full=status.state in FULL,
         queue_all=status.state != "open" or bool(status.blocked),
         last_updated=_instant(status.now_ms),
-        refresh_interval_seconds=_refresh_s(settings.claim_window_s, status, place, told),
+        refresh_interval_seconds=_refresh_s(settings.claim_window_s, status, place, place_document),
         is_event_active=event,
         is_event_prequeueing=event and before,
         time_until_event_start=start,
@@ -86,12 +88,12 @@ def json_queue(room: Room, status: RoomStatus, place: Place | None, told: PlaceD
 
 
 def _refresh_s(
-    claim_window_s: int, status: RoomStatus, place: Place | None, told: PlaceDocument | None
+    claim_window_s: int, status: RoomStatus, place: Place | None, place_document: PlaceDocument | None
 ) -> int:
     """When to ask again. Nothing else tells such an app its turn, so it asks twice in each claim window."""
     if status.state in FULL and place is None:
         return QUIET_S
-    due_s = min(REFRESH_S, told.poll_after_s) if told else REFRESH_S
+    due_s = min(REFRESH_S, place_document.poll_after_s) if place_document else REFRESH_S
     if place is not None and place.ahead is not None and place.ahead < REFRESH_S:
         due_s = min(due_s, NEAR_S + place.ahead)
     return min(max(REFRESH_MIN_S, due_s), max(1, claim_window_s // 2))

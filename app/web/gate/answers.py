@@ -46,8 +46,8 @@ def bypass(request: Request, asked: GateRequest, why: str) -> Response:
 
 def redirect(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) -> Response:
     """Send the browser to an address, with the status that the proxy can pass on."""
-    told = [(b"location", address.encode()), NO_STORE, *headers]
-    return Response(asked.deny, b"", told, b"text/plain; charset=utf-8")
+    sent = [(b"location", address.encode()), NO_STORE, *headers]
+    return Response(asked.deny, b"", sent, b"text/plain; charset=utf-8")
 
 
 def to_queue_page(request: Request, asked: GateRequest, shown: Presented, outcome: str) -> Response:

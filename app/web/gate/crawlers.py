@@ -68,17 +68,17 @@ class Crawlers:
         """What DNS says, which is kept."""
         from dns.exception import DNSException  # 4 MB that only gates with crawlers need
 
-        proved, keep_s, told = False, DISPROVED_S, "disproved"
+        proved, keep_s, outcome = False, DISPROVED_S, "disproved"
         try:
             async with asyncio.timeout(WAIT_S):
                 proved = await self._is_of(crawler, address)
             if proved:
-                keep_s, told = PROVED_S, "proved"
+                keep_s, outcome = PROVED_S, "proved"
         except (DNSException, OSError):  # TimeoutError is one
-            keep_s, told = AWAY_S, "away"
+            keep_s, outcome = AWAY_S, "away"
         finally:
             self._asked.discard((crawler.name, address))
-        metrics.CRAWLERS.labels(told).inc()
+        metrics.CRAWLERS.labels(outcome).inc()
         if len(self._kept) >= KEPT_MAX:
             self._kept = dict(list(self._kept.items())[KEPT_MAX // 16 :])
         self._kept.pop((crawler.name, address), None)

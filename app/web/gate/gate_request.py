@@ -47,8 +47,8 @@ class GateRequest(NamedTuple):
 
 def may_carry_ticket(request: Request) -> bool:
     """Whether there can be a ticket in the address, wherever the proxy tells it; rather once too often."""
-    told, headers = request.query, request.headers
-    if told and (TICKET_NAME in told or b"return_to" in told):
+    query, headers = request.query, request.headers
+    if query and (TICKET_NAME in query or b"return_to" in query):
         return True
     return TICKET_NAME in headers.get(b"x-original-url", b"") or TICKET_NAME in headers.get(
         b"x-forwarded-uri", b""

@@ -81,8 +81,10 @@ async def set_knownuser(request: Request, account: Account, body: KnownUserChang
     made, is_new = await knownuser.set_connector(
         request.app.connectors, _room_of(request), settings, body.secret_key, by=by
     )
-    told = (made.secret, config_key(made.secret)) if is_new else (None, None)
-    document = KnownUserSecrets(**_fields(made), version=made.version, secret_key=told[0], api_key=told[1])
+    secrets = (made.secret, config_key(made.secret)) if is_new else (None, None)
+    document = KnownUserSecrets(
+        **_fields(made), version=made.version, secret_key=secrets[0], api_key=secrets[1]
+    )
     return json_response(200, document, [NO_STORE])
 
 

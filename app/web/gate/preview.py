@@ -107,14 +107,14 @@ def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
     sent = {name.lower(): value for name, value in described.headers.items()}
     said = {name.encode(): value.encode() for name, value in sent.items() if not name.startswith(OURS)}
     said.setdefault(b"accept", AS_BROWSER.encode())
-    told = {b"x-original-url": described.url.encode(), b"x-original-method": described.method.encode()}
+    original = {b"x-original-url": described.url.encode(), b"x-original-method": described.method.encode()}
     return msgspec.structs.replace(
         request,
         method="GET",
         path=f"/v1/rooms/{room_id}/gate",
         params={"room_id": room_id},
         query=b"",
-        headers=said | told,
+        headers=said | original,
         client=described.client,
     )
 

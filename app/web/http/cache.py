@@ -23,9 +23,9 @@ class TimedCache(Generic[T]):
 
     async def get(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         """The cached answer, or a new one. What `read` raises, all waiting callers get."""
-        kept = self._found.get(key)
-        if kept is not None and time.monotonic() - kept[0] < self._fresh_s:
-            return kept[1]
+        cached = self._found.get(key)
+        if cached is not None and time.monotonic() - cached[0] < self._fresh_s:
+            return cached[1]
         return await self._reading.get(key, lambda: self._read(key, read))
 
     async def _read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:

@@ -191,11 +191,11 @@ class HotLane:
                 started, seconds = True, time.perf_counter() - asked_at
                 if request_log.is_logged(record, message["status"], seconds):
                     request_log.write(request_id, scope["method"], record, message["status"], seconds)
-                told = [*message["headers"], (b"x-request-id", request_id.encode())]
-                if not cache_control.has_cache_control(told):
-                    told.append(cache_control.PRIVATE)
-                told = security_headers.added(told, secure=secure)
-                message["headers"] = cors.added(told, origins, headers.get(b"origin")) if origins else told
+                sent = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if not cache_control.has_cache_control(sent):
+                    sent.append(cache_control.PRIVATE)
+                sent = security_headers.added(sent, secure=secure)
+                message["headers"] = cors.added(sent, origins, headers.get(b"origin")) if origins else sent
             await send_within(app.settings.send_timeout_s, send, message)
 
         recorded = RECORD.set(record)

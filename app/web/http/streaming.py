@@ -141,11 +141,11 @@ def broke_off(error: Exception, request_id: str) -> None:
     """Log that a response broke off: one line, with what somebody needs to find out why."""
     metrics.STREAMS_BROKEN.labels("error").inc()
     away = isinstance(error, (Refusal, *STORE_AWAY))
-    told = {"request_id": request_id, "why": repr(error)}
+    fields = {"request_id": request_id, "why": repr(error)}
     if away:
-        logs.get(__name__).warning("an answer broke off", **told)
+        logs.get(__name__).warning("an answer broke off", **fields)
     else:
-        logs.get(__name__).error("an answer broke off", exc_info=error, **told)
+        logs.get(__name__).error("an answer broke off", exc_info=error, **fields)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -104,7 +104,7 @@ def came_from_the_sdk(return_to: str) -> bool:
 
 def way_back(request: Request, room: Room, place: Place, return_to: str) -> str:
     """The address with the token of whoever is inside."""
-    told = {
+    parameters = {
         ID: _token(request, room.room_id, place.visitor_id),
         "ch-id-signature": "",
         "ch-requested": _seconds(),
@@ -112,7 +112,7 @@ def way_back(request: Request, room: Room, place: Place, return_to: str) -> str:
         "ch-fresh": "true",
     }
     address, mark, fragment = without_parameters(return_to).partition("#")
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in told.items())
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
     return f"{address}{'&' if '?' in address else '?'}{query}{mark}{fragment}"
 
 

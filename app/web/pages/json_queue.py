@@ -81,5 +81,5 @@ async def _inside(request: Request, room: Room, place: Place, status: RoomStatus
 
 def _told(room: Room, status: RoomStatus, place: Place | None) -> Response:
     rate = room.settings.admission_rate_per_minute
-    told = place_document(room.room_id, place, status, rate, "") if place else None
-    return quart_response(json_response(200, json_queue(room, status, place, told), [NO_STORE]))
+    document = place_document(room.room_id, place, status, rate, "") if place else None
+    return quart_response(json_response(200, json_queue(room, status, place, document), [NO_STORE]))
