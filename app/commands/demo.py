@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import psutil
 import typer
@@ -18,13 +18,15 @@ from app import logs
 from app.accounts import accounts
 from app.commands.running import HOST, PORT, Host, Port, Server, UpOpsPort, Web, Workers
 from app.commands.settled import Data, read_settings
-from app.demo import sale, story
-from app.demo.failures import Failures
-from app.demo.story import StoryName, Tell
-from app.demo.success import success
-from app.runtime import installation, supervisor
+from app.runtime import installation
 from app.settings import SIMULATED, Settings
 from app.store.connections import connected
+
+if TYPE_CHECKING:  # when they run, the functions below load what the other commands need not
+    from app.demo.story import Tell
+    from app.runtime import supervisor
+
+StoryName = Literal["success", "failures"]
 
 
 def demo(
@@ -51,6 +53,8 @@ def demo(
     if url or key:
         _tell_at(told, url, key)
         return
+    from app.runtime import supervisor
+
     with _folder(data, told) as folder:
         settings = read_settings(folder).model_copy(update={"payments": SIMULATED})
         logs.configure(settings, "up")
@@ -61,6 +65,8 @@ def demo(
 
 def _tell_at(told: StoryName | None, url: str, key: str) -> None:
     """Tell a story at an installation that others use, too: no harm is done to it."""
+    from app.demo import story
+
     if told is None or not url.startswith(("http://", "https://")) or not key:
         raise typer.BadParameter("a story is told elsewhere with --story, --url http(s)://HOST and --key")
     staff = sys.stdin.readline().strip() if key == "-" else key
@@ -68,6 +74,9 @@ def _tell_at(told: StoryName | None, url: str, key: str) -> None:
 
 
 def _story(told: StoryName, store: psutil.Process | None = None) -> Tell:
+    from app.demo.failures import Failures
+    from app.demo.success import success
+
     return success if told == "success" else Failures(store).tell
 
 
@@ -83,6 +92,9 @@ def _folder(data: Path | None, told: StoryName | None) -> Iterator[Path | None]:
 
 
 def _with_fans(fans: int) -> supervisor.OnReady:
+    from app.demo import sale
+    from app.runtime import supervisor
+
     async def on_ready(url: str, settings: Settings) -> None:
         await sale.run(url, settings, fans)
         await supervisor.until_stopped(url, settings)
@@ -91,6 +103,8 @@ def _with_fans(fans: int) -> supervisor.OnReady:
 
 
 def _telling(told: StoryName) -> supervisor.OnReady:
+    from app.demo import story
+
     async def on_ready(url: str, settings: Settings) -> None:
         async with connected(settings, "command") as stores:
             staff, _ends_at = await accounts.issue_access_token(stores.postgres, "story", "admin")

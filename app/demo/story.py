@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
 from app.core.errors import CannotRun
 from app.demo.fans import a_client
 from app.demo.telling import Call, Telling
 
-StoryName = Literal["success", "failures"]
 Tell = Callable[[Telling, str], Awaitable[None]]  # with an id that no event has
 STARTS_AT = "2035-06-01T19:00:00Z"
 
