@@ -14,6 +14,7 @@ from app.monitoring import exposition
 from app.monitoring.counts import Counts
 from app.monitoring.exposition import Drift
 from app.store.keys import RoomKeys
+from app.version import build
 from tests.routes.conftest import Web, ops
 from tests.support.promtool import check_metrics
 from tests.support.waiting import wait_until
@@ -118,8 +119,13 @@ async def test_the_numbers_of_all_processes_are_in_the_sums(web: Web, worker: Wo
     assert of(samples, "fairgate_store_failures_total", where="another process") == 3
     assert of(samples, "fairgate_mails_total", outcome="sent") == 0
 
+    this = {"version": build().version, "commit": build().commit, "process": worker.worker_id}
+
     async def seen() -> bool:
-        return of(await scraped(web), "process_open_fds", process=worker.worker_id) > 0
+        told = await scraped(web)
+        return of(told, "process_open_fds", process=worker.worker_id) > 0 and bool(
+            of(told, "fairgate_build_info", **this)
+        )
 
     await wait_until(seen, "what the worker measures")
 
