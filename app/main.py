@@ -45,6 +45,7 @@ from app.web.console.registry import register_console_pages
 from app.web.gate.crawlers import Crawlers
 from app.web.gate.rooms import GateRooms
 from app.web.http.client_ip import trusted_networks
+from app.web.http.draining import Draining
 from app.web.http.hot_lane import HotLane
 from app.web.http.in_flight import InFlight
 from app.web.http.open_streams import OpenStreams
@@ -128,7 +129,8 @@ async def _app(
     given: Given, running: Loops, queues: Queues, engine: ReservationEngine, jobs: ArqRedis, closing: Event
 ) -> App:
     settings, secret, stores = given.settings, given.secret, queues.stores
-    status_board, ended = StatusBoard(queues, stores.redis, closing), EndedSessions(stores.redis)
+    draining = Draining(closing, settings.shutdown_grace_s)
+    status_board, ended = StatusBoard(queues, stores.redis, draining), EndedSessions(stores.redis)
     gate_rooms = GateRooms(queues, status_board, ended, Crawlers(settings.dns_servers))
     return App(
         settings=settings,
@@ -158,7 +160,7 @@ async def _app(
         trusted=trusted_networks(settings.trusted_proxies),
         creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
         exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),
-        closing=closing,
+        draining=draining,
     )
 
 

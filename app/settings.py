@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from base64 import b64decode
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,7 +12,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_valid
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.core.email import address
-from app.core.setting_values import Switch, address_of
+from app.core.setting_values import Switch, address_of, check_webhook_secret
 from app.settings_sources import OneFile, SecretFiles
 
 SECRET_MIN = 16  # bytes
@@ -115,6 +114,12 @@ class Settings(BaseSettings):
     body_timeout_s: float = Field(default=10.0, gt=0, le=600)
     """Seconds for a request's body, and for each piece of it; large bodies get one more for each 32 KiB
     received."""
+    shutdown_delay_s: float = Field(default=5.0, ge=0, le=600)
+    """Seconds from SIGTERM, when `/readyz` turns 503, until a web process accepts nothing new: proxies
+    have to notice first. SIGINT, or a second SIGTERM, ends the wait. 0 in processes of `fairgate up`."""
+    shutdown_grace_s: float = Field(default=20.0, gt=0, le=600)
+    """Seconds from then on for requests under way and open streams, and of a worker for what it has in hand;
+    what takes longer is cut off. 1.2 in processes of `fairgate up`."""
     send_timeout_s: float = Field(default=30.0, gt=0, le=600)
     """Seconds after which a reader who takes nothing of a response or stream is dropped."""
     store_timeout_s: float = Field(default=2.0, gt=0, le=60)
@@ -241,16 +246,8 @@ class Settings(BaseSettings):
     @field_validator("payment_webhook_secret")
     @classmethod
     def _signs(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        if not text:
-            return value
-        prefix, _, key = text.partition("_")
-        try:
-            good = prefix == "whsec" and len(b64decode(key, validate=True)) >= 24
-        except ValueError:
-            good = False
-        if not good:
-            raise ValueError("must be `whsec_` and 24 bytes or more in base64")
+        if text := value.get_secret_value():
+            check_webhook_secret(text)
         return value
 
     @field_validator("smtp_url")

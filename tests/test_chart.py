@@ -28,6 +28,7 @@ EVERYTHING: dict[str, Any] = {
     "image": {"tag": "1.2.3", "pullSecrets": [{"name": "registry"}]},
     "settings": {"FAIRGATE_PUBLIC_URL": "https://tickets.example", "FAIRGATE_RATE_LIMITS": "on"},
     "web": {"autoscaling": {"enabled": False}},
+    "migrate": {"after": True},
 }
 VALUES: dict[str, dict[str, Any]] = {"default": {"existingSecret": "fairgate"}, "everything": EVERYTHING}
 CUSTOM = {"PodMonitor", "PrometheusRule"}  # of the Prometheus operator, whose schemas are not Kubernetes'

@@ -18,12 +18,17 @@ UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 EXPOSURE_MAX = 2.5  # of 10, as systemd-analyze rates it
 
 
+def instance(unit: Path) -> str:
+    """The name of one of a template."""
+    return unit.name.replace("@.", "@before." if "migrate" in unit.name else "@80.")
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """The units with a program and a user that exist here; one of each template."""
     for unit in UNITS:
         text = unit.read_text().replace("/srv/fairgate/bin/fairgate", shutil.which("true") or "/bin/true")
-        name = unit.name.replace("@.", "@80.")
+        name = instance(unit)
         (tmp_path / name).write_text(text.replace("User=fairgate", "User=daemon"))
     return tmp_path
 
@@ -33,7 +38,7 @@ def test_a_unit_is_valid_and_hardened(unit: Path, installed: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd is not installed")
-    path = installed / unit.name.replace("@.", "@80.")
+    path = installed / instance(unit)
     verified = subprocess.run(
         [analyze, "verify", path], capture_output=True, text=True, timeout=60, check=False
     )
@@ -48,7 +53,7 @@ def test_a_unit_is_valid_and_hardened(unit: Path, installed: Path) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda it: it.name)
 def test_a_unit_starts_a_command_with_settings_there_are(unit: Path) -> None:
-    text = unit.read_text().replace("%i", "80")
+    text = unit.read_text().replace("%i", "before" if "migrate" in unit.name else "80")
     [command] = re.findall(r"^ExecStart=/srv/fairgate/bin/fairgate (.+)$", text, re.MULTILINE)
     assert cli.run([*command.split(), "--help"]) == cli.DONE
     names = set(re.findall(r"\b(FAIRGATE_\w+)=", text))

@@ -11,6 +11,7 @@ import asyncio
 import os
 import secrets
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -44,7 +45,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *samples.LOOPS,
     *autopilot.LOOPS,
 )
-GRACE_S = 1.5  # for the batch in hand at shutdown
+LAST_S = 0.2  # for a batch in hand when the grace is over
 
 
 class WorkerLoops:
@@ -52,12 +53,19 @@ class WorkerLoops:
 
     def __init__(self, ctx: WorkerContext) -> None:
         self.ctx = ctx
+        self._until = 0.0
         self.running = [ctx.loops.start(loop.__name__, partial(loop, ctx)) for loop in LOOPS]
+
+    def stop_reading(self) -> None:
+        """Ask the loops to end with what they have in hand, within the grace."""
+        self._until = self._until or time.monotonic() + self.ctx.settings.shutdown_grace_s
+        self.ctx.stopping.set()
 
     async def finish(self) -> None:
         """Ask the loops to stop, and cancel those that do not in time."""
-        self.ctx.stopping.set()
-        _, late = await asyncio.wait(self.running, timeout=GRACE_S)
+        self.stop_reading()
+        left_s = max(self._until - time.monotonic(), LAST_S)
+        _, late = await asyncio.wait(self.running, timeout=left_s)
         for task in late:
             log.warning("a loop was cut off", loop=task.get_name())
         await loops.end(late)
@@ -85,13 +93,13 @@ async def start(arq: dict[Any, Any]) -> None:
         await health.log_store_faults(stores)
         log.info("working", worker_id=worker_id)
         gc_tuning.freeze_startup_objects()
-        running = WorkerLoops(ctx)
-        opened.push_async_callback(running.finish)
         if listener := arq.get("ops_listener"):
-            ops = Ops(stores, open_queues(stores, settings), ctx.loops)
+            ops = Ops(stores, open_queues(stores, settings), ctx.loops, ctx.stopping.is_set)
             answering = ctx.loops.start("ops", partial(ops_server.serve, ops, listener))
             opened.push_async_callback(loops.end, [answering])
-        arq["worker"], arq["opened"] = ctx, opened.pop_all()
+        running = WorkerLoops(ctx)
+        opened.push_async_callback(running.finish)
+        arq["worker"], arq["loops"], arq["opened"] = ctx, running, opened.pop_all()
 
 
 async def stop(arq: dict[Any, Any]) -> None:

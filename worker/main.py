@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC
+from signal import Signals
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -54,6 +55,7 @@ def worker_settings(settings: Settings, ops_listener: socket.socket | None = Non
         "job_timeout": jobs.TIMEOUT_S,
         "max_jobs": AT_ONCE,
         "max_tries": jobs.TRIES,
+        "job_completion_wait": settings.shutdown_grace_s,
         "keep_result": 0,
         "poll_delay": POLL_S,
         "health_check_interval": HEALTH_S,
@@ -103,10 +105,20 @@ class LastingWorker(Worker):
             self._release_sem_dec_counter_on_complete()
             raise
 
+    def handle_sig_wait_for_completion(self, signum: Signals) -> None:
+        """At SIGTERM or SIGINT: read nothing new from now on. The loops finish the batch in hand while arq
+        waits for its jobs; a job that takes longer is cancelled, which gives its key back to the queue.
+        """
+        self._stop_reading()
+        super().handle_sig_wait_for_completion(signum)
+
+    def _stop_reading(self) -> None:
+        if running := self.ctx.get("loops"):
+            running.stop_reading()
+
     async def close(self) -> None:
         """End the loops, even if the queue cannot be reached."""
-        if ctx := self.ctx.get("worker"):
-            ctx.stopping.set()
+        self._stop_reading()
         self.on_shutdown = None
         try:
             with suppress(*QUEUE_AWAY, TimeoutError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -35,3 +36,14 @@ def _switch(value: object) -> object:
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
+
+
+def check_webhook_secret(text: str) -> None:
+    """Raise ValueError unless this is a secret as Standard Webhooks have it."""
+    prefix, _, key = text.partition("_")
+    try:
+        good = prefix == "whsec" and len(b64decode(key, validate=True)) >= 24
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("must be `whsec_` and 24 bytes or more in base64")

@@ -38,6 +38,7 @@ class Ops:
     stores: Stores
     queues: Queues
     running: Loops
+    stopping: Callable[[], bool] = lambda: False
     drift: Drift = field(default_factory=Drift)
     connections: int = 0
 
@@ -56,7 +57,7 @@ async def _livez(_: Ops, _accept: str) -> Answer:
 
 
 async def _readyz(ops: Ops, _accept: str) -> Answer:
-    found = await readiness.check(ops.stores, ops.running)
+    found = await readiness.check(ops.stores, ops.running, stopping=ops.stopping())
     return 200 if found.ready else 503, "application/json", msgspec.json.encode(found)
 
 

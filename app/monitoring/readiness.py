@@ -26,23 +26,25 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     postgres: str
     worker: str
     loops: str
+    process: str
     warnings: list[str] = []  # what works, and is set up so that it may lose something
 
     @property
     def ready(self) -> bool:
         """Whether this process can serve visitors."""
-        return {self.redis, self.postgres, self.worker, self.loops} == {"ok"}
+        return {self.redis, self.postgres, self.worker, self.loops, self.process} == {"ok"}
 
 
-async def check(stores: Stores, running: Loops) -> Readiness:
-    """Check both stores, our loops, and whether a worker runs."""
+async def check(stores: Stores, running: Loops, *, stopping: bool = False) -> Readiness:
+    """Check both stores, our loops, and whether a worker runs. A process that stops is not ready."""
     redis, postgres, worker, warnings = await asyncio.gather(
         _checked(_ok(servers.write_redis(stores.redis))),
         _checked(_ok(server.write_postgres(stores.postgres))),
         _checked(_worker(stores.redis)),
         _warnings(stores.redis),
     )
-    return Readiness(redis, postgres, worker, _broken(running.breaking()), warnings)
+    process = "it stops" if stopping else "ok"
+    return Readiness(redis, postgres, worker, _broken(running.breaking()), process, warnings)
 
 
 async def _checked(check: Awaitable[str]) -> str:

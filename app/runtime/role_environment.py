@@ -8,6 +8,8 @@ from pathlib import Path
 from app.runtime import log_files
 from app.settings import Settings
 
+GRACE_S = "1.2"  # Ctrl-C ends everything within 5 s; a worker takes this and a second more
+
 
 def of(role: str, settings: Settings, data: Path, url: str) -> dict[str, str]:
     """The environment of a role; `url` is where this installation is reached, for links in e-mails."""
@@ -22,6 +24,8 @@ def of(role: str, settings: Settings, data: Path, url: str) -> dict[str, str]:
         "FAIRGATE_QUEUE_REDIS_URL": settings.queue_url,
         "FAIRGATE_DATABASE_URL": settings.database_url,
         "FAIRGATE_POSTGRES_STATEMENTS": str(settings.postgres_statements),
+        "FAIRGATE_SHUTDOWN_DELAY_S": "0",  # they share a listening socket, which `up` keeps open
+        "FAIRGATE_SHUTDOWN_GRACE_S": GRACE_S,
         "FAIRGATE_LOG_FILE": settings.log_file or str(data / log_files.FILES[role]),
     }
     for name in [it for it in environment if f"{it}_FILE" in environment]:

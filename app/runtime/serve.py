@@ -35,6 +35,7 @@ from app.runtime import cpu_policy, gc_tuning, reloading
 from app.runtime.sockets import BACKLOG, ServerName
 from app.settings import Settings
 from app.store.connections import connected
+from app.web.http.draining import Draining
 from app.web.http.routes import App
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -43,14 +44,15 @@ OPEN_FILES = 1_000_000
 REQUESTS_AT_ONCE = 20_000  # Granian's backpressure; each SSE viewer is one of them
 KEEP_ALIVE_S = 75.0  # above the poll interval of a waiting page
 HEADERS_MAX = 64 * 1024  # a browser keeps up to 180 cookies for a host, and each room has its own
-GRACE_S = 1.0  # requests in flight at shutdown
-STOP_TIMEOUT_S = 1.5
+CLOSE_TIMEOUT_S = 0.5  # more than the grace, for the server to cut off what is left
+SHUTDOWN_S = 1.0  # for our loops and stores
 
 
 def run(
     settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises StoreRefused when a store cannot be used at the start."""
+    """Serve until SIGTERM or SIGINT, then drain. Raises StoreRefused when a store cannot be used at the
+    start."""
     cpu_policy.use_batch_policy()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
@@ -66,32 +68,60 @@ async def _run(
     app = create_app(settings)
     await app.startup()
     running: App = app.extensions["fairgate"]
-    stopping = (
-        running.closing
-    )  # open streams end when they see it; the servers only know how to wait for them
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    draining = running.draining
+    at_once = _on_signals(draining)
     reloading.on_hangup(settings)
     gc_tuning.freeze_startup_objects()
-    ops = Ops(running.stores, running.queues, running.loops)
+    ops = Ops(running.stores, running.queues, running.loops, draining.asked.is_set)
     operators = (
         [running.loops.start("ops", partial(ops_server.serve, ops, ops_listener))] if ops_listener else []
     )
-    serving = asyncio.create_task(SERVERS[server](app, listener, stopping))
-    stopped = asyncio.create_task(stopping.wait())
+    serving = asyncio.create_task(SERVERS[server](app, listener, draining))
     logs.get(__name__).info("serving", server=server, address=listener.getsockname()[:2])
-    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
+    await _drained(serving, draining, at_once, settings.shutdown_delay_s)
     ended = serving.done()
     serving.cancel()
     await loops.end(operators)
-    await asyncio.wait_for(app.shutdown(), GRACE_S)
+    await asyncio.wait_for(app.shutdown(), SHUTDOWN_S)
     if ended:
         await serving  # raises what ended it, if it was not the signal
 
 
-async def _hypercorn(app: Quart, listener: socket.socket, stopping: asyncio.Event) -> None:
+def _on_signals(draining: Draining) -> asyncio.Event:
+    """Drain at SIGTERM and SIGINT. The event is set when proxies are not to be waited for: at a Ctrl-C, and
+    when asked twice."""
+    at_once, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        if draining.asked.is_set() or number == signal.SIGINT:
+            at_once.set()
+        draining.ask()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    return at_once
+
+
+async def _drained(
+    serving: asyncio.Task[None], draining: Draining, at_once: asyncio.Event, delay_s: float
+) -> None:
+    """Wait for a signal, then for proxies to notice, then for requests and streams to end; or for the server
+    to end by itself."""
+    log, grace_s = logs.get(__name__), draining.grace_s
+    asked, hurried = asyncio.create_task(draining.asked.wait()), asyncio.create_task(at_once.wait())
+    await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        log.info("stopping", delay_s=0 if at_once.is_set() else delay_s, grace_s=grace_s)
+        await asyncio.wait({serving, hurried}, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
+    draining.closing.set()
+    await asyncio.wait({serving}, timeout=grace_s + CLOSE_TIMEOUT_S)
+    if not serving.done():
+        log.warning("requests or streams are cut off", grace_s=grace_s)
+    for task in (asked, hurried):
+        task.cancel()
+
+
+async def _hypercorn(app: Quart, listener: socket.socket, draining: Draining) -> None:
     protocols: Any = hypercorn.protocol
     protocols.H11Protocol = _Http1  # there is no setting for it
     config = HypercornConfig()
@@ -100,7 +130,7 @@ async def _hypercorn(app: Quart, listener: socket.socket, stopping: asyncio.Even
     config.keep_alive_timeout = KEEP_ALIVE_S
     config.keep_alive_max_requests = 1_000_000
     config.h11_max_incomplete_size = HEADERS_MAX
-    config.graceful_timeout = GRACE_S
+    config.graceful_timeout = draining.grace_s
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn.error")
 
@@ -112,7 +142,7 @@ async def _hypercorn(app: Quart, listener: socket.socket, stopping: asyncio.Even
             await receive()
             await send({"type": f"lifespan.{step}.complete"})
 
-    await hypercorn_serve(serving, config, shutdown_trigger=stopping.wait, mode="asgi")
+    await hypercorn_serve(serving, config, shutdown_trigger=draining.closing.wait, mode="asgi")
 
 
 class _Http1(H11Protocol):
@@ -145,7 +175,7 @@ class _Granian(EmbeddedGranian):
         self._shd = holder(self._listener.fileno(), False, BACKLOG)
 
 
-async def _granian(app: Quart, listener: socket.socket, stopping: asyncio.Event) -> None:
+async def _granian(app: Quart, listener: socket.socket, draining: Draining) -> None:
     server: Any = _Granian(
         listener,
         app.asgi_app,
@@ -158,13 +188,13 @@ async def _granian(app: Quart, listener: socket.socket, stopping: asyncio.Event)
         log_dictconfig={"loggers": {}, "handlers": {}, "formatters": {}},
     )
     serving = asyncio.create_task(server.serve())
-    stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    closed = asyncio.create_task(draining.closing.wait())
+    await asyncio.wait({serving, closed}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()
     await serving
 
 
-SERVERS: dict[ServerName, Callable[[Quart, socket.socket, asyncio.Event], Coroutine[Any, Any, None]]] = {
+SERVERS: dict[ServerName, Callable[[Quart, socket.socket, Draining], Coroutine[Any, Any, None]]] = {
     "hypercorn": _hypercorn,
     "granian": _granian,
 }

@@ -1,5 +1,5 @@
 -- Two roles: the owner of the tables, who migrates, and the program, which only reads and writes rows.
--- Run by the owner, after `fairgate migrate up`. Running it again changes nothing but the password:
+-- Run by the owner, after the first `fairgate migrate`. Running it again changes nothing but the password:
 --   PROGRAM_PASSWORD=... psql --no-psqlrc --file deploy/postgres/roles.sql postgresql://OWNER@HOST/fairgate
 -- Then `fairgate web` and `fairgate worker` log in as fairgate_program, and only `fairgate migrate` as the owner.
 \set ON_ERROR_STOP on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from app import metrics
 from app.runtime.sockets import ServerName
 from app.web.http import sse, status_board
+from app.web.http.draining import EVERY_S, STREAMS_AT_ONCE, Draining
 from app.web.http.streaming import END, Message, Stream, part
 from tests.routes.conftest import Web, bearer, code
 from tests.support.listening import listening as on_a_port
@@ -94,9 +96,24 @@ async def test_a_stream_ends_when_the_process_is_asked_to(web: Web, server: Serv
     async with listening(web, server) as http, http.stream("GET", "/v1/rooms/hall/events") as stream:
         lines = stream.aiter_lines()
         await next_event(lines)
-        web.app.closing.set()
-        assert [line async for line in lines if line and not line.startswith(":")] == []
+        web.app.draining.closing.set()
+        retry, name, data = [line async for line in lines if line and not line.startswith(":")]
+        assert (name, data) == ("event: reconnect", f'data: {{"retry_ms":{retry.removeprefix("retry: ")}}}')
         await wait_until(_nobody_watches, "the end of the stream")
+
+
+async def test_the_streams_of_a_process_that_ends_do_so_some_at_once() -> None:
+    """And all within half of the grace."""
+    closing = asyncio.Event()
+    steady, hasty = Draining(closing, grace_s=600.0), Draining(closing, grace_s=0.02)
+    began, ended = time.monotonic(), []
+    for _ in range(3):
+        await steady.turn(STREAMS_AT_ONCE)
+        ended.append(time.monotonic() - began)
+    assert ended[1] >= EVERY_S
+    assert ended[2] >= 2 * EVERY_S
+    for _ in range(100):
+        await hasty.turn(STREAMS_AT_ONCE)  # else this would take four minutes
 
 
 @on_each_server

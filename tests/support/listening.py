@@ -9,15 +9,18 @@ from typing import Any
 
 from app.runtime.serve import SERVERS
 from app.runtime.sockets import ServerName, listen, url_of
+from app.web.http.draining import Draining
+
+GRACE_S = 1.0
 
 
 @asynccontextmanager
 async def listening(app: Any, server: ServerName = "hypercorn") -> AsyncIterator[str]:
     """The address of an app, which is started and stopped by somebody else."""
-    listener, stopping = listen("127.0.0.1", 0), asyncio.Event()
+    listener, draining = listen("127.0.0.1", 0), Draining(asyncio.Event(), GRACE_S)
     url = url_of("127.0.0.1", listener)
-    serving = asyncio.create_task(SERVERS[server](app, listener, stopping))
+    serving = asyncio.create_task(SERVERS[server](app, listener, draining))
     yield url
-    stopping.set()
+    draining.closing.set()
     await serving
     listener.detach()  # the server has closed it: an open file has one owner

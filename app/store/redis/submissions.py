@@ -17,7 +17,7 @@ from app.store.scripts.stock import GROUP
 
 READ_MAX = 500  # submissions a batch
 TRIES_TTL_S = 86_400
-FIELDS = 5  # of a submission
+FIELDS = 5  # of a submission; what a newer release adds comes after them, and is passed over
 BACKLOGS_AT_ONCE = 500
 DEAD_MS = 3_600_000  # a consumer that has not asked for an hour is gone
 
@@ -87,9 +87,9 @@ async def _read(redis: RedisClient, keys: RoomKeys, consumer: str, after: str) -
 
 def _message(message_id: str, fields: dict[str, str]) -> Message:
     parts = fields.get("s", "").split("|")
-    if len(parts) != FIELDS or not parts[0]:
+    if len(parts) < FIELDS or not parts[0]:
         return Message(message_id, "", "", "", "", repr(fields))
-    return Message(message_id, *parts)
+    return Message(message_id, *parts[:FIELDS])
 
 
 async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:

@@ -32,6 +32,7 @@ class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
     postgres: str = ""
     worker: str = ""
     loops: str = ""
+    process: str = ""  # it stops, or `ok`
     warnings: list[str] = []  # what works, and is set up so that it may lose something
 
 
@@ -49,15 +50,18 @@ async def livez(request: Request) -> Response:
 
 @endpoint("GET", "/readyz", tag=TAG, answers={200: Ready, 503: Ready})
 async def readyz(request: Request) -> Response:
-    """Readiness: whether this process can do its work, as of less than a second ago.
+    """Readiness: whether this process can do its work, as of less than a second ago. One that stops is not
+    ready.
 
     With the operators' token the stores are asked now, and each of them, the workers and our
     loops: `ok`, or why not.
     """
-    app = request.app
+    app, stopping = request.app, request.app.draining.asked.is_set()
     if is_operator(request):
-        found = await readiness.check(app.stores, app.loops)
+        found = await readiness.check(app.stores, app.loops, stopping=stopping)
         return _readiness(found.ready, Ready(**msgspec.structs.asdict(found)))
+    if stopping:
+        return _readiness(False, Ready("unavailable"))
     found = await app.caches.readiness.get(ALL, lambda: readiness.check(app.stores, app.loops))
     return _readiness(found.ready, Ready("ok" if found.ready else "unavailable"))
 

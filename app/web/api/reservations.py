@@ -168,7 +168,7 @@ async def reservation_stream(request: Request, asker: Asker) -> Response:
     seen = request.header(b"last-event-id")
     if found.status in ENDED and seen == event_id_of(_document(found)):
         return empty()
-    stream = server_sent("reservation", _documents(request, found.reservation_id), request.app.closing)
+    stream = server_sent("reservation", _documents(request, found.reservation_id), request.app.draining)
     return Response(200, stream, [PRIVATE, (b"x-accel-buffering", b"no")], STREAM)
 
 

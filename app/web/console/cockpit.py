@@ -108,7 +108,7 @@ async def room_events(request: Request, staff: Staff) -> Response:
                 if await signed_in(request) is None:
                     return
 
-    stream: Any = server_sent("cockpit", documents(), request.app.closing)
+    stream: Any = server_sent("cockpit", documents(), request.app.draining)
     response = Response(stream, content_type="text/event-stream")
     response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     response.timeout = None

@@ -191,7 +191,7 @@ class HotLane:
                 started, seconds = True, time.perf_counter() - asked_at
                 if request_log.is_logged(record, message["status"], seconds):
                     request_log.write(request_id, scope["method"], record, message["status"], seconds)
-                sent = [*message["headers"], (b"x-request-id", request_id.encode())]
+                sent = [*message["headers"], (b"x-request-id", request_id.encode()), *app.draining.headers]
                 if not cache_control.has_cache_control(sent):
                     sent.append(cache_control.PRIVATE)
                 sent = security_headers.added(sent, secure=secure)
@@ -229,8 +229,8 @@ async def _serve_stream(endpoint: Endpoint, request: Request, receive: Receive, 
 async def _send(
     request: Request, response: Response, receive: Receive, send: Send, *, gates: bool = False
 ) -> None:
-    body = response.body
-    headers = [(b"x-request-id", request.request_id.encode()), *response.headers]
+    body, always = response.body, request.app.draining.headers
+    headers = [(b"x-request-id", request.request_id.encode()), *response.headers, *always]
     if response.status not in BODILESS:
         headers.append((b"content-type", response.content_type))
         if isinstance(body, bytes):

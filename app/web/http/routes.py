@@ -31,6 +31,7 @@ from app.store.connections import Stores
 from app.waiting_room.queue import Queues
 from app.web.http.caches import Caches
 from app.web.http.client_ip import Network
+from app.web.http.draining import Draining
 from app.web.http.streaming import Audience
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class App:
     exporting: asyncio.Semaphore  # reports at once: the same
     passwords: Passwords = field(default_factory=Passwords)
     caches: Caches = field(default_factory=Caches)
-    closing: asyncio.Event  # set when the process is asked to end: open streams finish
+    draining: Draining
 
 
 class Request(msgspec.Struct, frozen=True):

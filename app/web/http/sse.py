@@ -9,6 +9,8 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
+from app.web.http.draining import Draining
+
 RETRY_MIN_MS, RETRY_MAX_MS = 1_000, 10_000
 COMMENT = b": still here\n\n"
 COMMENT_EVERY_S = 12.0  # the contract says at least each 15 s
@@ -22,8 +24,17 @@ def retry() -> bytes:
 
     Steps of the golden section: any few that were opened one after the other are spread over all there is.
     """
-    span = RETRY_MAX_MS - RETRY_MIN_MS + 1
-    return b"retry: %d\n" % (RETRY_MIN_MS + next(_spread) * 5_563 % span)
+    return b"retry: %d\n" % _next_ms()
+
+
+def goodbye() -> bytes:
+    """The last event of a stream whose process ends: come again, elsewhere and not all at once."""
+    ms = _next_ms()
+    return b"retry: %d\n" % ms + event("reconnect", b'{"retry_ms":%d}' % ms)
+
+
+def _next_ms() -> int:
+    return RETRY_MIN_MS + next(_spread) * 5_563 % (RETRY_MAX_MS - RETRY_MIN_MS + 1)
 
 
 def event(name: str, document: bytes, event_id: str = "") -> bytes:
@@ -39,11 +50,9 @@ def event_id_of(document: bytes) -> str:
     return hashlib.blake2b(document, digest_size=9).hexdigest()
 
 
-async def server_sent(
-    name: str, documents: AsyncIterator[bytes], closing: asyncio.Event
-) -> AsyncIterator[bytes]:
+async def server_sent(name: str, documents: AsyncIterator[bytes], draining: Draining) -> AsyncIterator[bytes]:
     """Each document as an event with an id, comments while it is quiet; ends with them, or when closing."""
-    ending = asyncio.create_task(closing.wait())
+    ending = asyncio.create_task(draining.closing.wait())
     source: Any = documents  # an async generator: closed at the end, whatever ends it
     following: asyncio.Task[bytes] = asyncio.create_task(anext(source))
     prefix = retry()
@@ -62,6 +71,8 @@ async def server_sent(
                 following = asyncio.create_task(anext(source))
             elif not ending.done():
                 yield COMMENT
+        await draining.turn()
+        yield goodbye()
     finally:
         ending.cancel()
         following.cancel()

@@ -27,8 +27,9 @@ from app.store.spans import shared_task
 from app.waiting_room import queue
 from app.waiting_room.queue import Queues
 from app.web.documents.waiting_room import StatusDocument, status_document
-from app.web.http.sse import COMMENT, COMMENT_EVERY_S, event, retry
-from app.web.http.streaming import END, Audience, Message, Stream, part
+from app.web.http.draining import STREAMS_AT_ONCE, Draining
+from app.web.http.sse import COMMENT, COMMENT_EVERY_S, event, goodbye, retry
+from app.web.http.streaming import END, Audience, Message, Stream, last, part
 
 SHOWN_MAX = 10_000  # rooms remembered
 FRESH_S = 1.0
@@ -65,10 +66,10 @@ class Viewers:
 class StatusBoard:
     """One per process; `keep` and `listen` have to run for its streams to move."""
 
-    def __init__(self, queues: Queues, redis: RedisClient, closing: asyncio.Event) -> None:
+    def __init__(self, queues: Queues, redis: RedisClient, draining: Draining) -> None:
         self._queues = queues
         self._redis = redis
-        self._closing = closing
+        self._draining = draining
         self._shown: dict[RoomId, RenderedStatus] = {}
         self._reading = SingleFlight[RoomId, RenderedStatus]()
         self._following: dict[RoomId, asyncio.Task[RenderedStatus]] = {}
@@ -126,11 +127,24 @@ class StatusBoard:
         return partial(self._watching, room_id, shown)
 
     async def keep(self) -> None:
-        """Follow the rooms that are shown, until the process is asked to end."""
-        while not self._closing.is_set():
+        """Follow the rooms that are shown until the process closes; then end their streams."""
+        closing = self._draining.closing
+        while not closing.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), TICK_S)
-            await loops.each("status_board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
+                await asyncio.wait_for(closing.wait(), TICK_S)
+            await self._turns()
+        streams, turned_at = [it for room in self._viewers.values() for it in room.streams], time.monotonic()
+        for start in range(0, len(streams), STREAMS_AT_ONCE):
+            some = streams[start : start + STREAMS_AT_ONCE]
+            await self._draining.turn(len(some))
+            for stream in some:
+                stream.send(last(goodbye()))
+            if time.monotonic() - turned_at >= TICK_S:  # the others are still told what changes
+                turned_at = time.monotonic()
+                await self._turns()
+
+    async def _turns(self) -> None:
+        await loops.each("status_board", list(self._viewers), self._turn, at_once=TURNS_AT_ONCE)
 
     async def _read(self, room_id: RoomId) -> RenderedStatus:
         try:
@@ -166,8 +180,8 @@ class StatusBoard:
             stream.send(part(retry() + event("status", shown.body)))
             if viewers.sent is None:
                 viewers.sent, viewers.sent_at = shown.document, time.monotonic()
-            if self._closing.is_set():
-                stream.send(END)
+            if self._draining.closing.is_set():
+                stream.send(last(goodbye()))
             yield
         finally:
             metrics.VIEWERS.dec()
@@ -183,9 +197,7 @@ class StatusBoard:
         if shown is None or self._due(room_id, shown, viewers, now):
             self._changed.discard(room_id)
             shown = await self._followed(room_id) or shown
-        if self._closing.is_set():
-            await _send(viewers, END)
-        elif shown is not None and _is_news(viewers.sent, shown.document):
+        if shown is not None and _is_news(viewers.sent, shown.document):
             viewers.sent, viewers.sent_at = shown.document, now
             await _send(viewers, part(event("status", shown.body)))
         elif now - viewers.sent_at >= COMMENT_EVERY_S:

@@ -22,7 +22,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 SEND_TIMEOUT_S = 30.0
 
-END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
+
+def last(body: bytes) -> Message:
+    """The last piece of a streamed body."""
+    return {"type": "http.response.body", "body": body, "more_body": False}
+
+
+END = last(b"")
 
 
 def part(body: bytes) -> Message:
@@ -67,7 +73,7 @@ class Stream:
                 self._since = time.monotonic()
                 await self._send(message)
                 self._since = 0.0
-                if message is END:
+                if not message["more_body"]:
                     return  # and keep the task: nothing may be sent any more
                 message, self._next = self._next, None
         self._task = None

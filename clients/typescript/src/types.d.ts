@@ -806,6 +806,7 @@ export interface Ready {
   postgres?: string;
   worker?: string;
   loops?: string;
+  process?: string;
   warnings?: Array<string>;
 }
 

@@ -948,6 +948,7 @@ class Ready(TypedDict):
     postgres: NotRequired[str]
     worker: NotRequired[str]
     loops: NotRequired[str]
+    process: NotRequired[str]
     warnings: NotRequired[list[str]]
 
 
