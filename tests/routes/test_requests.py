@@ -174,8 +174,8 @@ async def test_named_origins_may_read_and_ask_first(settings: Settings) -> None:
         assert preflight.status_code == 204
         assert "POST" in preflight.headers["access-control-allow-methods"]
         taken = set(preflight.headers["access-control-allow-headers"].split(", "))
-        # Our own page's, browsers', and a shop's server that reads its KnownUser configuration.
-        of_others = {"X-Place-Cookie", "Last-Event-ID", "If-None-Match", "api-key"}
+        # Our own page's, browsers', a shop's server that reads its KnownUser configuration, and Stripe's.
+        of_others = {"X-Place-Cookie", "Last-Event-ID", "If-None-Match", "api-key", "Stripe-Signature"}
         read = {it for call in CALLS if not call.below and call.auth != GATEWAY for it in call.headers}
         assert read - of_others <= taken
 
