@@ -141,7 +141,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 .PHONY: lock audit
 lock:
 	$(LOCK) $(ARGS) --all-extras -o requirements.lock pyproject.toml
-	$(LOCK) --constraint requirements.lock --extra stripe -o deploy/requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock --extra otel --extra stripe -o deploy/requirements.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock -o docs/requirements.lock --group docs
 	$(LOCK) --constraint requirements.lock -o deploy/helm/requirements.lock --group charts
 	$(LOCK) --constraint requirements.lock -o deploy/sbom/requirements.lock --group sbom

@@ -35,6 +35,7 @@ from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import connected
 from app.store.redis.job_queue import open_queue
+from app.tracing import opened_tracer
 from app.waiting_room import queue as waiting_room
 from app.waiting_room.queue import Queues
 from app.web.api import openapi
@@ -107,7 +108,8 @@ async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
     settings, running = given.settings, Loops()
     async with (
         open_queue(settings) as job_queue,
-        connected(settings) as stores,
+        opened_tracer("web") as tracer,
+        connected(settings, tracer=tracer) as stores,
         AsyncExitStack() as opened,
     ):
         await health.log_store_faults(stores)

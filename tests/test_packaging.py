@@ -8,7 +8,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import files, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -46,10 +46,24 @@ def imported(folder: str, *, also_later: bool = True) -> dict[str, str]:
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(parsed(path)) if also_later else at_once(parsed(path)):
             for name in names_of(node):
-                if name not in OURS and name not in sys.stdlib_module_names:
-                    for distribution in DISTRIBUTIONS.get(name, [f"nobody's {name}"]):
+                top = name.partition(".")[0]
+                if top not in OURS and top not in sys.stdlib_module_names:
+                    for distribution in providers(name):
                         found.setdefault(canonicalize_name(distribution), str(path.relative_to(ROOT)))
     return found
+
+
+@cache
+def providers(module: str) -> list[str]:
+    """The distributions that a module is of; several may share the first part of its name."""
+    sharing = DISTRIBUTIONS.get(module.partition(".")[0], [f"nobody's {module}"])
+    path = module.replace(".", "/")
+    own = [it for it in sharing if len(sharing) > 1 and has_file(it, (f"{path}/", f"{path}.py"))]
+    return own or sharing
+
+
+def has_file(distribution: str, beginnings: tuple[str, ...]) -> bool:
+    return any(str(it).startswith(beginnings) for it in files(distribution) or ())
 
 
 @cache
@@ -68,9 +82,9 @@ def at_once(node: ast.AST) -> Iterator[ast.AST]:
 
 def names_of(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
-        return [alias.name.partition(".")[0] for alias in node.names]
+        return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        return [node.module.partition(".")[0]]
+        return [node.module]
     return []
 
 
@@ -78,12 +92,12 @@ def names_of(node: ast.AST) -> list[str]:
     ("folder", "extras", "later"),
     [
         ("fairgate", (), ()),
-        ("app", (), ("embedded", "stripe")),  # asked for first: `embedded.needed`
+        ("app", (), ("embedded", "otel", "stripe")),  # asked for first, as `tracing.is_wanted`
         ("worker", (), ()),
         ("migrations", (), ()),
         ("load/simulate", (), ()),  # a command of the program
         ("load", ("load",), ()),
-        ("tests", ("load", "embedded", "test"), ()),
+        ("tests", ("load", "embedded", "otel", "test"), ()),
     ],
 )
 def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...], later: tuple[str, ...]) -> None:
@@ -116,10 +130,10 @@ def test_every_locked_file_is_known_by_its_hash_and_none_by_its_address(text: st
     assert "://" not in text
 
 
-def test_the_image_gets_the_same_versions_and_nothing_of_an_extra() -> None:
+def test_the_image_gets_the_same_versions_and_of_extras_what_sends_traces() -> None:
     everything, program = locked(ALL), locked(PROGRAM)
     assert set(everything) >= declared(*PROJECT["optional-dependencies"])
-    assert set(program) >= declared()
+    assert set(program) >= declared("otel")
     assert program.items() <= everything.items()
     tools = {"mypy", "playwright", "pytest", "ruff"}  # what they need may be needed by the program, too
     assert not set(program) & ((declared("embedded", "load") - declared()) | tools)

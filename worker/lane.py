@@ -21,8 +21,10 @@ from app.reservations import holds
 from app.store.connections import STORE_AWAY
 from app.store.redis import submissions
 from app.store.redis.submissions import Message
-from app.store.scripts.stock import RoomNotReady
+from app.store.scripts.stock import GROUP, RoomNotReady
+from app.store.spans import continued
 from app.store.sql.reservations import Superseded
+from app.store.traces import Attributes
 from worker.context import WorkerContext
 from worker.timing import Backoff, pause
 
@@ -43,6 +45,14 @@ class Lane:
         self._ctx = ctx
         self._room_id = room_id
         self._keys = holds.keys_of(room_id)
+        self._told: Attributes = {
+            "messaging.system": "redis",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": self._keys.submissions,
+            "messaging.consumer.group.name": GROUP,
+            "fairgate.room_id": room_id,
+        }
         self._rung = asyncio.Event()
         self._behind = True  # there may be submissions we have read and not settled
         self._interrupted = False  # by a store, so the batch is not to blame
@@ -94,6 +104,12 @@ class Lane:
         return await submissions.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
     async def _work(self, messages: Sequence[Message]) -> None:
+        sampled = [(it.traceparent, (it.reservation_id,)) for it in messages if it.traceparent]
+        told = {**self._told, "messaging.batch.message_count": len(messages)}
+        with continued(self._ctx.stores.tracer, sampled, "process submissions", "consumer", told):
+            await self._decide_and_record(messages)
+
+    async def _decide_and_record(self, messages: Sequence[Message]) -> None:
         readable = [it for it in messages if it.reservation_id]
         if readable:
             batch = await holds.decide(self._ctx.stores, self._room_id, readable)

@@ -27,6 +27,7 @@ from app.payments import gateways
 from app.runtime import gc_tuning
 from app.settings import Settings
 from app.store.connections import connected, is_cluster
+from app.tracing import opened_tracer
 from app.waiting_room.queue import open_queues
 from worker import admission, autopilot, channels, expiry, mail, notices, payments, processor, repair, samples
 from worker.context import WorkerContext
@@ -82,7 +83,8 @@ async def start(arq: dict[Any, Any]) -> None:
     if settings.gateway:
         gateways.check(settings.gateway)
     async with AsyncExitStack() as opened:
-        stores = await opened.enter_async_context(connected(settings, "worker"))
+        tracer = await opened.enter_async_context(opened_tracer("worker"))
+        stores = await opened.enter_async_context(connected(settings, "worker", tracer))
         if is_cluster(stores.redis) and not settings.queue_redis_url:
             raise CannotRun(
                 "REDIS_URL is a Redis Cluster, where arq cannot keep its queue; "

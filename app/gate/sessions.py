@@ -48,8 +48,12 @@ class Gate:
 
     def __init__(self, queues: Queues) -> None:
         self.queues = queues
-        self.entries: Coalescer[RoomId, Entering, Answer] = Coalescer(partial(_enter_batch, queues))
-        self.renewals: Coalescer[RoomId, RenewRecord, int] = Coalescer(partial(_renew_batch, queues))
+        self.entries: Coalescer[RoomId, Entering, Answer] = Coalescer(
+            partial(_enter_batch, queues), name="enter"
+        )
+        self.renewals: Coalescer[RoomId, RenewRecord, int] = Coalescer(
+            partial(_renew_batch, queues), name="renew"
+        )
 
 
 def open_gate(queues: Queues) -> Gate:

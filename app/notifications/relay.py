@@ -11,9 +11,18 @@ from app.notifications.channels import CHANNELS
 from app.set_aside import failures
 from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.redis import notice_stream
+from app.store.spans import continued
 from app.store.sql import outbox
+from app.store.traces import Attributes
 
 LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
+
+_TOLD: Attributes = {
+    "messaging.system": "redis",
+    "messaging.operation.name": "send",
+    "messaging.operation.type": "send",
+    "messaging.destination.name": notice_stream.KEYS.events,
+}
 
 
 async def relay(stores: Stores, *, apart: bool = False) -> int:
@@ -31,10 +40,13 @@ async def relay(stores: Stores, *, apart: bool = False) -> int:
 async def _publish(stores: Stores, connection: Connection, number: int | None = None) -> int:
     found = await outbox.next_events(connection, number)
     if found.notices:
-        entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
-        for channel in CHANNELS:
-            await channel.queue(connection, found)
-        await outbox.mark_streamed(connection, found.numbers, entry_id)
+        told: Attributes = {**_TOLD, "messaging.batch.message_count": len(found.notices)}
+        sampled = [(it, ()) for it in found.traceparents]
+        with continued(stores.tracer, sampled, "send notices", "producer", told):
+            entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
+            for channel in CHANNELS:
+                await channel.queue(connection, found)
+            await outbox.mark_streamed(connection, found.numbers, entry_id)
     return len(found.notices)
 
 

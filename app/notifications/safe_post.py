@@ -17,6 +17,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from app.core.webhook_policy import is_public
+from app.store.traces import Span
 
 POST_TIMEOUT_S = 10.0  # the whole of it, name to answer; below the lease of a delivery
 ANSWER_MAX = 16 * 1024  # bytes read of an answer; of most only the status counts
@@ -88,17 +89,36 @@ async def checked(url: httpx.URL, *, private: bool) -> list[str]:
 
 
 async def post(
-    client: httpx.AsyncClient, url: str, secret: str, message_id: str, body: str, *, private: bool
+    client: httpx.AsyncClient,
+    url: str,
+    secret: str,
+    message_id: str,
+    body: str,
+    *,
+    private: bool,
+    span: Span | None = None,
 ) -> int:
-    """Send one signed message. The status of the answer when it was taken (2xx). Raises AddressRefused,
-    NotTaken."""
+    """Send one signed message, with the `span` it is sent in. The status of the answer when it was taken
+    (2xx). Raises AddressRefused, NotAccepted."""
     now = datetime.now(UTC)
     headers = {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(secret).sign(message_id, now, body),
     }
-    return await _send(client, "POST", url, body.encode(), headers, private=private)
+    if span is None:
+        return await _send(client, "POST", url, body.encode(), headers, private=private)
+    headers["traceparent"] = span.traceparent
+    try:
+        status: int | None = None
+        status = await _send(client, "POST", url, body.encode(), headers, private=private)
+    except NotAccepted as error:
+        status = error.status
+        raise
+    finally:
+        if status is not None:
+            span.attributes["http.response.status_code"] = status
+    return status
 
 
 async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool) -> int:

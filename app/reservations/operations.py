@@ -36,6 +36,7 @@ from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY
 from app.store.redis import submissions
 from app.store.scripts.stock import Change, Submission
+from app.store.spans import sampled, span
 from app.store.sql import reservations
 
 __all__ = [
@@ -143,6 +144,7 @@ def _submission(
         request.fingerprint,
         engine.instance if wait else "",
         request.items,
+        traceparent=caller.traceparent if (caller := sampled()) else "",
     )
 
 
@@ -185,7 +187,8 @@ async def _outcome(waiter: Waiter, word: str) -> str:
     if word == "pending":
         waiter.look_up_every_s = LOOK_UP_OTHERS_S
         waiter.look_up_at = 0.0
-    outcome = await waiter.outcome
+    with span("outcome"):
+        outcome = await waiter.outcome
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome

@@ -82,11 +82,11 @@ class ReservationEngine:
     unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
 
     def __post_init__(self) -> None:
-        self.submissions = Coalescer(self._submit)
-        self.counted = Coalescer(self._count)
-        self.begun = Coalescer(self._begin, late_max=LATE_MAX)
-        self.paid = Coalescer(self._sell, late_max=LATE_MAX)
-        self.read = Coalescer(self._read, late_max=LATE_MAX)
+        self.submissions = Coalescer(self._submit, name="submit reservations")
+        self.counted = Coalescer(self._count, name="count changes")
+        self.begun = Coalescer(self._begin, late_max=LATE_MAX, name="begin payments", subjects=_subjects)
+        self.paid = Coalescer(self._sell, late_max=LATE_MAX, name="confirm reservations", subjects=_subjects)
+        self.read = Coalescer(self._read, late_max=LATE_MAX, name="read reservations")
 
     @property
     def limits(self) -> Limits:
@@ -186,6 +186,10 @@ class ReservationEngine:
             self.watching[reservation_id].discard(event)
             if not self.watching[reservation_id]:
                 del self.watching[reservation_id]
+
+
+def _subjects(attempt: Attempt) -> tuple[str, str]:
+    return attempt.reservation_id, attempt.payment_id
 
 
 @asynccontextmanager

@@ -12,7 +12,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from app.store.spans import shared_task
+from app.store.spans import batch as traced_batch
+from app.store.spans import sampled, shared_task
+from app.store.traces import Attributes, Span
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -39,9 +41,18 @@ class Coalescer(Generic[K, T, R]):
         flush: Callable[[K, list[T]], Awaitable[Sequence[R | Exception]]],
         batch_max: int = BATCH_MAX,
         late_max: int = 0,
+        *,
+        name: str = "batch",
+        subjects: Callable[[T], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`late_max`: how many flushes may be late while others are sent; 0 where they would be late too."""
+        """`late_max`: how many flushes may be late while others are sent; 0 where they would be late too.
+
+        In traces a flush is called `name`; what it writes of an item's `subjects` belongs to the trace of its
+        caller.
+        """
         self._flush = flush
+        self._name, self._subjects = name, subjects
+        self._sampled: dict[asyncio.Future[R], Span] = {}  # of those who wait, the callers that are traced
         self._batch_max = batch_max
         self._late_max = late_max
         self._late: set[asyncio.Task[None]] = set()
@@ -56,9 +67,15 @@ class Coalescer(Generic[K, T, R]):
             raise CoalescerFull
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         waiting.append((item, future))
+        if (caller := sampled()) is not None:
+            self._sampled[future] = caller
+            future.add_done_callback(self._forget)
         if key not in self._flushing:
             self._flushing[key] = shared_task(self._drain(key))
         return future
+
+    def _forget(self, future: asyncio.Future[R]) -> None:
+        self._sampled.pop(future, None)
 
     async def _drain(self, key: K) -> None:
         me = self._flushing[key]
@@ -87,10 +104,22 @@ class Coalescer(Generic[K, T, R]):
         self._late.add(drain)
         self._flushing[key] = shared_task(self._drain(key))
 
+    async def _flush_traced(
+        self, key: K, batch: list[tuple[T, asyncio.Future[R]]]
+    ) -> Sequence[R | Exception]:
+        items = [item for item, _ in batch]
+        if self._sampled:
+            callers = [(self._sampled[it], self._subjects(item)) for item, it in batch if it in self._sampled]
+            if callers:
+                size: Attributes = {"fairgate.batch.size": len(batch)}
+                with traced_batch(callers, self._name, attributes=size):
+                    return await self._flush(key, items)
+        return await self._flush(key, items)
+
     async def _send(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         replies: Sequence[R | Exception]
         try:
-            replies = await self._flush(key, [item for item, _ in batch])
+            replies = await self._flush_traced(key, batch)
             if len(replies) != len(batch):
                 raise AssertionError(f"{len(replies)} replies to {len(batch)} items")
         except asyncio.CancelledError:

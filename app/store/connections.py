@@ -23,6 +23,7 @@ from app.store.drivers.postgres_address import read_postgres_address
 from app.store.drivers.postgres_pool import Connector, Role
 from app.store.drivers.redis_address import RedisAddress, read_redis_address
 from app.store.drivers.redis_pool import RedisPool, SentinelRedisPool, fast_connection_class
+from app.store.traces import Tracer
 
 __all__ = [
     "POSTGRES_AWAY",
@@ -75,11 +76,13 @@ def is_cluster(redis: RedisClient) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What operations receive: the two stores, and a memory of what was recently not in them."""
+    """What operations receive: the two stores, a memory of what was recently not in them, and what traces
+    requests, if anything does."""
 
     redis: RedisClient
     postgres: asyncpg.Pool
     absent: Absent = field(default_factory=Absent)
+    tracer: Tracer | None = None
 
 
 async def connect_redis(
@@ -192,7 +195,9 @@ async def ask(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, role: Role = "web") -> AsyncIterator[Stores]:
+async def connected(
+    settings: Settings, role: Role = "web", tracer: Tracer | None = None
+) -> AsyncIterator[Stores]:
     """Both stores for the length of a process or a command. Raises StoreRefused."""
     redis = await connect_redis(settings.redis_url, settings.store_timeout_s)
     try:
@@ -204,7 +209,7 @@ async def connected(settings: Settings, role: Role = "web") -> AsyncIterator[Sto
             role=role,
         )
         try:
-            yield Stores(redis, postgres)
+            yield Stores(redis, postgres, tracer=tracer)
         finally:
             postgres.terminate()
     finally:

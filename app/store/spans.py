@@ -1,53 +1,176 @@
-"""What a log line says about the request it belongs to.
+"""What is known of a request while it is handled: for its log line, and for its trace where it is sampled.
 
-A request that somebody may want to look into has a record while it is handled: which call it is, what went
-wrong, where its time went. Calls of a crowd have none, and pay for none.
+A request that somebody may want to look into has a record: which call it is, what went wrong, where its time
+went. Calls of a crowd have none unless they are sampled, and pay for none.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from structlog.contextvars import bound_contextvars
+
+from app.store.traces import Attributes, Kind, Point, Span, Tracer
 
 T = TypeVar("T")
 
+AT_ONCE_MAX = 100  # requests of one batch that its span links to, and whose subjects it knows
+
+LEAST_S = 0.001  # a shorter wait that asked nobody is left out of the trace
+
 
 class Record:
-    """What is known of one request so far."""
+    """What is known of one request, or of one batch of requests, so far."""
 
-    __slots__ = ("call", "error", "ids", "newcomers_document", "of_a_crowd", "spent_s")
+    __slots__ = (
+        "call",
+        "error",
+        "ids",
+        "newcomers_document",
+        "of_a_crowd",
+        "route",
+        "span",
+        "spent_s",
+        "traces",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, span: Span | None = None) -> None:
         self.call = ""  # the name of the call or page; "" for an address that is none
+        self.route = ""  # its path with the names of its parameters
         self.ids: dict[str, str] = {}
         self.error: Exception | None = None  # our own bug
         self.of_a_crowd = False  # a line for some of these says enough
         self.spent_s: dict[str, float] = {}
         self.newcomers_document: object = None  # of a page that is the same for all newcomers: what it shows
+        self.span = span  # what spans are below, if it is sampled
+        self.traces: Mapping[str, str] = {}  # of a batch: the traceparent of each subject that is sampled
 
 
 RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
 
 
+class Asked(Protocol):
+    """Something that can say what it was asked, for a trace."""
+
+    def asked(self, what: str) -> tuple[str, Attributes]:
+        """The name and the attributes of a client's span."""
+
+
 class span:  # reads as a function: `with span("render"):`
-    """Adds the time spent inside to the request's record under `name`."""
+    """Adds the time spent inside to the request's record under `name`, and a span to its trace.
 
-    __slots__ = ("_name", "_record", "_started")
+    `of` was asked `what`; without it nobody was.
+    """
 
-    def __init__(self, name: str) -> None:
-        self._name, self._record = name, RECORD.get()
+    __slots__ = ("_name", "_of", "_record", "_started", "_what")
+
+    def __init__(self, name: str, of: Asked | None = None, what: str = "") -> None:
+        self._name, self._record, self._of, self._what = name, RECORD.get(), of, what
 
     def __enter__(self) -> None:
         if self._record is not None:
             self._started = time.perf_counter()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._record is not None:
             spent_s = self._record.spent_s
-            spent_s[self._name] = spent_s.get(self._name, 0.0) + time.perf_counter() - self._started
+            took_s = time.perf_counter() - self._started
+            spent_s[self._name] = spent_s.get(self._name, 0.0) + took_s
+            if self._record.span is not None:
+                self._trace(self._record.span, took_s, error.__name__ if error else "")
+
+    def _trace(self, parent: Span, took_s: float, error: str) -> None:
+        if self._of is not None:
+            name, attributes = self._of.asked(self._what)
+            child = parent.child(name, "client", attributes)
+        elif took_s >= LEAST_S:
+            child = parent.child(self._name)
+        else:
+            return
+        child.started_ns -= round(took_s * 1e9)
+        child.end(error)
+
+
+@contextmanager
+def batch(
+    of: Sequence[tuple[Point, Sequence[str]]],
+    name: str,
+    kind: Kind = "internal",
+    attributes: Attributes | None = None,
+) -> Iterator[Span]:
+    """Trace work that is done at once for one or more sampled requests, each with the subjects it is about.
+
+    The work is a span in the trace of the first, linked to all of them. Each of the others has a span of this
+    name in its own trace, which is linked to the work.
+    """
+    points = [point for point, _ in of]
+    work = points[0].child(name, kind, attributes, points[:AT_ONCE_MAX])
+    apart = [it.child(name, kind, attributes, [work]) for it in points[1:]]
+    record = Record(work)
+    record.traces = {
+        subject: own.traceparent
+        for own, (_, subjects) in zip([work, *apart][:AT_ONCE_MAX], of, strict=False)
+        for subject in subjects
+    }
+    recorded, error = RECORD.set(record), ""
+    try:
+        with bound_contextvars(**work.ids):
+            yield work
+    except BaseException as broke:
+        error = type(broke).__name__
+        raise
+    finally:
+        RECORD.reset(recorded)
+        for it in (*apart, work):
+            it.end(error)
+
+
+@contextmanager
+def continued(
+    tracer: Tracer | None,
+    of: Iterable[tuple[str, Sequence[str]]],
+    name: str,
+    kind: Kind,
+    attributes: Attributes,
+) -> Iterator[None]:
+    """Go on with the traces of a batch that was handed over: `of` are their traceparents, each with the
+    subjects it is about. Without any, nothing is traced."""
+    points = [(point, it) for sent, it in of if (point := tracer.point(sent))] if tracer else []
+    if not points:
+        yield
+        return
+    with batch(points, name, kind, attributes):
+        yield
+
+
+@contextmanager
+def below(
+    tracer: Tracer | None, traceparent: str | None, name: str, attributes: Attributes
+) -> Iterator[Span | None]:
+    """Trace what is asked of another system in the trace of a stored `traceparent`; None: it has none."""
+    point = tracer.point(traceparent) if tracer else None
+    if point is None:
+        yield None
+        return
+    work = point.child(name, "client", attributes)
+    try:
+        with bound_contextvars(**work.ids):
+            yield work
+    except BaseException as broke:
+        work.end(type(broke).__name__)
+        raise
+    work.end()
+
+
+def sampled() -> Span | None:
+    """The span of the request that is handled here, if it is sampled."""
+    record = RECORD.get()
+    return None if record is None else record.span
 
 
 def shared_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

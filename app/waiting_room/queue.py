@@ -84,9 +84,13 @@ class Queues:
         self.postgres = PostgresWatch(stores.postgres)
         self.busy_marks = BusyMarks(stores.redis)
         self._settings = settings
-        self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self))
-        self.places: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_place_batch, self))
-        self.claims: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(partial(_claim_batch, self))
+        self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self), name="join")
+        self.places: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(
+            partial(_place_batch, self), name="places"
+        )
+        self.claims: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(
+            partial(_claim_batch, self), name="claim"
+        )
         self.statuses: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(
             partial(_status_batch, self)
         )

@@ -38,9 +38,11 @@ from app.set_aside import failures
 from app.settings import Settings
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY, Connection, Stores
+from app.store.spans import below
 from app.store.sql import mail_queue, mails
 from app.store.sql.mails import Mail, MailRow
 from app.store.sql.outbox import Waiting
+from app.store.traces import Attributes
 
 LANES = 4  # connections to the server at once
 LINE_BROKEN: tuple[type[Exception], ...] = (SMTPException, *STORE_AWAY)
@@ -126,7 +128,10 @@ async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, cont
         await _ended(stores, it, f"not an address: {error}")
         return True
     try:
-        if not await _hand_over(stores, mailer, client, it, message):
+        told: Attributes = {"server.address": client.hostname or "", "fairgate.mail.kind": it.kind}
+        with below(stores.tracer, it.traceparent, "send mail", {"network.protocol.name": "smtp", **told}):
+            handed_over = await _hand_over(stores, mailer, client, it, message)
+        if not handed_over:
             return True
     except SMTPRecipientRefused as error:
         await client.rset()

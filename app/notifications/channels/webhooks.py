@@ -29,11 +29,13 @@ from app.set_aside import failures
 from app.settings import Settings
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY, Connection, Stores
+from app.store.spans import below
 from app.store.sql import delivery_log as log_of_attempts
 from app.store.sql import outbox, webhooks
 from app.store.sql.delivery_log import Answer, Attempt, Queued
 from app.store.sql.outbox import Waiting
 from app.store.sql.webhooks import Delivery, Target, Webhook
+from app.store.traces import Attributes
 
 AT_ONCE = 16  # requests to one webhook at the same time, per worker
 WHY_MAX = 300
@@ -178,16 +180,33 @@ async def _deliver(
     """Make one delivery and record the result."""
     began = time.monotonic()
     body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
+    message = it.notice.notice_id, body
     try:
-        status = await safe_post.post(
-            client, target.url, target.secret, it.notice.notice_id, body, private=private
-        )
+        with below(stores.tracer, it.traceparent, "POST", _told(target, it)) as span:
+            status = await safe_post.post(
+                client, target.url, target.secret, *message, private=private, span=span
+            )
     except (AddressRefused, NotAccepted) as error:
         await _failed(stores, target, it, error, _since_ms(began))
         return False
     await webhooks.delivered(stores.postgres, target.webhook_id, it, Answer(_since_ms(began), status, ""))
     metrics.DELIVERIES.labels("delivered").inc()
     return True
+
+
+def _told(target: Target, it: Delivery) -> Attributes:
+    """A delivery as traces have it. What follows the host in an address is often a secret."""
+    url = safe_post.parse(target.url)
+    told: Attributes = {
+        "http.request.method": "POST",
+        "url.full": f"{url.scheme}://{url.netloc.decode('ascii')}/REDACTED",
+        "url.scheme": url.scheme,
+        "server.address": url.host,
+        "server.port": url.port or (443 if url.scheme == "https" else 80),
+        "fairgate.webhook_id": target.webhook_id,
+        "fairgate.notice.type": it.notice.type,
+    }
+    return told | ({"http.request.resend_count": it.attempts - 1} if it.attempts > 1 else {})
 
 
 async def _failed_unexpectedly(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:

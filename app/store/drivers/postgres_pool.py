@@ -17,7 +17,8 @@ from asyncpg.pool import PoolAcquireContext
 
 from app.store.away import POSTGRES_AWAY, postgres_connection_spent
 from app.store.drivers.postgres_address import PostgresAddress
-from app.store.spans import span
+from app.store.spans import RECORD, span
+from app.store.traces import Attributes, sql_comment, sql_summary
 
 Role = Literal["web", "worker", "command", "migration"]
 
@@ -72,22 +73,45 @@ class PlainConnection(asyncpg.Connection):
             await super().close(timeout=timeout)
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        if query.startswith("BEGIN"):  # how asyncpg begins a transaction
-            query += self.bounds.sql
-        with span("postgres"):
-            return await super().execute(query, *args, timeout=timeout)
+        sent = query + self.bounds.sql if query.startswith("BEGIN") else _traced(query)  # asyncpg's BEGIN
+        with span("postgres", self, query):
+            return await super().execute(sent, *args, timeout=timeout)
 
-    async def fetch(self, *args: Any, **options: Any) -> Any:
-        with span("postgres"):
-            return await super().fetch(*args, **options)
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        with span("postgres", self, query):
+            return await super().fetch(_traced(query), *args, **options)
 
-    async def fetchrow(self, *args: Any, **options: Any) -> Any:
-        with span("postgres"):
-            return await super().fetchrow(*args, **options)
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        with span("postgres", self, query):
+            return await super().fetchrow(_traced(query), *args, **options)
 
-    async def fetchval(self, *args: Any, **options: Any) -> Any:
-        with span("postgres"):
-            return await super().fetchval(*args, **options)
+    async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+        with span("postgres", self, query):
+            return await super().fetchval(_traced(query), *args, **options)
+
+    def asked(self, what: str) -> tuple[str, Attributes]:
+        """A statement as traces have it: what it does, and its text, which has no values in it."""
+        connection: Any = self
+        host, port = connection._addr if isinstance(connection._addr, tuple) else (connection._addr, 0)
+        summary, text = sql_summary(what)
+        told: Attributes = {
+            "db.system.name": "postgresql",
+            "db.namespace": connection._params.database,
+            "db.operation.name": summary.partition(" ")[0],
+            "db.query.summary": summary,
+            "db.query.text": text,
+            "server.address": host,
+            "fairgate.autocommit": not self.is_in_transaction(),
+        }
+        return summary, told | ({"server.port": port} if port else {})
+
+
+def _traced(query: str) -> str:
+    """The statement; one of a sampled request says so, and the outbox remembers it."""
+    record = RECORD.get()
+    if record is None or record.span is None:
+        return query
+    return query + sql_comment(record.span, record.traces)
 
 
 class Pool(asyncpg.Pool):

@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.store.away import RedisElsewhere, redis_error
 from app.store.spans import span
+from app.store.traces import SCRIPT_NAMES, Attributes
 
 _pack = HiredisRespSerializer().pack
 
@@ -83,7 +84,44 @@ class _Renewals:
     count = 0
 
 
-class _FastConnection(AbstractConnection):
+class _Commands:
+    """How a connection packs commands, and what a trace says of the one whose reply it awaits."""
+
+    sent: tuple[Any, ...] = ()  # that command and its first argument; empty once a reply has come
+
+    def pack_command(self, *arguments: Any) -> list[bytes]:
+        self.sent = arguments[:2]
+        packed: list[bytes] = _pack(*arguments)
+        return packed
+
+    def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
+        of_all = list(commands)
+        connection: Any = super()
+        packed: list[bytes] = connection.pack_commands(of_all)
+        self.sent = "PIPELINE", len(of_all)
+        return packed
+
+    def asked(self, _what: str) -> tuple[str, Attributes]:
+        """The command: a script by its name, of others no argument, for those may be anybody's."""
+        connection: Any = self
+        command, argument = (*self.sent, "")[:2]
+        operation, script = str(command).upper(), ""
+        told: Attributes = {
+            "db.system.name": "redis",
+            "db.namespace": str(connection.db),
+            "db.operation.name": operation,
+            "server.address": str(getattr(connection, "host", "") or getattr(connection, "path", "")),
+        }
+        if port := getattr(connection, "port", 0):
+            told["server.port"] = int(port)
+        if operation == "PIPELINE":
+            told["db.operation.batch.size"] = argument
+        if operation == "EVALSHA" and (script := SCRIPT_NAMES.get(argument, "")):
+            told["db.stored_procedure.name"] = script
+        return f"{operation} {script}".rstrip(), told
+
+
+class _FastConnection(_Commands, AbstractConnection):
     """What is faster, or safer, than in redis-py; `fast_connection_class` says what."""
 
     renewals: _Renewals  # of the client
@@ -110,10 +148,6 @@ class _FastConnection(AbstractConnection):
             arguments["ssl"] = self.contexts[0]
         return arguments
 
-    def pack_command(self, *arguments: Any) -> list[bytes]:
-        packed: list[bytes] = _pack(*arguments)
-        return packed
-
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         try:
             if self.is_connected and not self.health_check_interval and isinstance(command, list):
@@ -126,12 +160,14 @@ class _FastConnection(AbstractConnection):
 
     async def read_response(self, *arguments: Any, **options: Any) -> Any:
         try:
-            with span("redis"):
+            with span("redis", self if self.sent else None):
                 return await super().read_response(*arguments, **options)
         except (RedisTimeoutError, RedisElsewhere):
             if self.made_in == self.renewals.count:  # else others have found out before
                 self.renewals.count += 1
             raise
+        finally:
+            self.sent = ()
 
     async def can_read_destructive(self) -> bool:
         reader: Any = self._reader

@@ -6,6 +6,7 @@
 -- ARGV now_ms:clock, event_id, backlog_max:num, channel, visitor_rate:num, visitor_burst:num
 -- ARGV network_rate:num, network_burst:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num, network
+-- RECORD traceparent
 -- USES named_seats, outcomes, turnover, wishes
 -- REPLY unknown|other_event|restoring
 -- EACH (word detail)
@@ -50,7 +51,8 @@ local function judge(n, visitor_id, session_ms, items, expected)
   return not enough(it) and 'sold_out' or backlog >= backlog_max and 'backlog_full' or 'queued'
 end
 
-for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected, network in records() do
+for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected, network, traceparent
+in records() do
   local n, word, detail = #replies / 2 + 1, too_often(visitor_id, network)
   local body, rest = string.match(outcome_of(n, reservation_id) or '', '^([^|]*)|(.*)$')
   if word then
@@ -63,7 +65,9 @@ for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expect
   end
   if word == 'queued' then
     local entry = {reservation_id, visitor_id, fingerprint, instance, items}
-    redis.call('XADD', submissions, '*', 's', table.concat(entry, '|'))
+    local fields = {'s', table.concat(entry, '|')}
+    if traceparent ~= '' then fields[3], fields[4] = 't', traceparent end
+    redis.call('XADD', submissions, '*', unpack(fields))
     backlog, told[reservation_id] = backlog + 1, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
   elseif not body and KEPT[word] then

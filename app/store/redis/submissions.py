@@ -34,6 +34,7 @@ class Message(NamedTuple):
     fingerprint: str
     instance: str
     items: str
+    traceparent: str = ""  # of the request, if it is sampled
 
 
 async def outcomes(
@@ -89,7 +90,7 @@ def _message(message_id: str, fields: dict[str, str]) -> Message:
     parts = fields.get("s", "").split("|")
     if len(parts) < FIELDS or not parts[0]:
         return Message(message_id, "", "", "", "", repr(fields))
-    return Message(message_id, *parts[:FIELDS])
+    return Message(message_id, *[*parts[:FIELDS], fields.get("t", "")])
 
 
 async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:

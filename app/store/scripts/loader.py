@@ -33,6 +33,7 @@ from redis.exceptions import NoScriptError, RedisClusterException, ResponseError
 from app.core.script_constants import CONSTANTS
 from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
 from app.store.pipelining import run_together
+from app.store.traces import SCRIPT_NAMES
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient
@@ -200,13 +201,15 @@ def script(name: str) -> Script:
         files.append((sum(piece.count("\n") for piece in pieces) + 1, path))
         pieces.append(text if text.endswith("\n") else f"{text}\n")
     text = "".join(pieces)
+    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    SCRIPT_NAMES[sha] = name
     return Script(
         name=name,
         keys=keys,
         scalars=scalars,
         record=_plain(header.get("RECORD", "")),
         text=text,
-        sha=hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(),
+        sha=sha,
         files=tuple(files),
     )
 

@@ -47,6 +47,7 @@ class Submission(NamedTuple):
     items: str  # TYPE:QUANTITY,... with seats TYPE:QUANTITY@SEAT+SEAT,... the best ones TYPE:QUANTITY@*
     expected: int = ANY_AMOUNT  # what they have to come to
     network: str = ""  # where it came from, as `PlaceSigner.network` says it; "": not limited by it
+    traceparent: str = ""  # of the request, if it is sampled
 
 
 class Change(NamedTuple):

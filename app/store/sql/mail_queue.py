@@ -23,7 +23,8 @@ WITH told AS (
            mailboxes.visitor_id, reservations.reservation_id, email, guest,
            CASE outbox.type WHEN 'reservation.held' THEN expires_at END AS until, recipient_hash,
            mailboxes.confirmed_at IS NOT NULL AS known,
-           reservations.confirmed_at IS NOT NULL AND reservations.amount > 0 AS paid
+           reservations.confirmed_at IS NOT NULL AND reservations.amount > 0 AS paid,
+           coalesce(outbox.traces ->> it.subject, outbox.traces ->> 'traceparent') AS traceparent
     FROM outbox
     CROSS JOIN LATERAL unnest(outbox.subjects) AS it (subject)
     LEFT JOIN payments ON outbox.type = 'payment.refunded' AND payments.payment_id = it.subject
@@ -42,9 +43,10 @@ WITH told AS (
            AND recipient = recipient_hash AND at > now() - interval '1 day') AS goes
     FROM told
 ), written AS (
-    INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
+    INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state,
+                       traceparent)
     SELECT kind, subject_id, room_id, visitor_id, reservation_id, email, guest, until,
-           CASE WHEN goes THEN 'waiting' ELSE 'unconfirmed' END
+           CASE WHEN goes THEN 'waiting' ELSE 'unconfirmed' END, traceparent
     FROM judged ORDER BY number
     ON CONFLICT (kind, subject_id) DO NOTHING
     RETURNING kind, subject_id

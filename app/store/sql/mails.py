@@ -48,6 +48,7 @@ class Mail(NamedTuple):
     confirm_token: str | None
     confirm_code: str | None
     message: str | None  # JSON of the job that has it sent
+    traceparent: str | None  # of the request it is about, if that was sampled
 
 
 class MailRow(NamedTuple):
@@ -92,7 +93,8 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        AS type_names,
        subject_id, confirm_token, confirm_code,
        (SELECT request::text FROM jobs
-        WHERE it.kind = 'message' AND job_id = split_part(subject_id, ' ', 1)) AS message
+        WHERE it.kind = 'message' AND job_id = split_part(subject_id, ' ', 1)) AS message,
+       it.traceparent
 FROM it LEFT JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
 LEFT JOIN mailboxes USING (room_id, visitor_id)

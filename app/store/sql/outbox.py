@@ -32,6 +32,7 @@ class Waiting(NamedTuple):
     numbers: list[int]
     notices: list[Notice]
     listened: bool
+    traceparents: list[str]  # of the requests that made these changes, as far as they were sampled
 
 
 AT = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"  # RFC 3339
@@ -43,7 +44,7 @@ WITH first AS (
     FROM (SELECT number, subjects FROM outbox WHERE streamed_at IS NULL
           AND ($1::bigint IS NULL OR number = $1) ORDER BY number LIMIT {NOTICES_MAX}) AS it
 )
-SELECT number, notice_id, type, {AT} AS at, data::text,
+SELECT number, notice_id, type, {AT} AS at, data::text, traceparent,
        EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS listened
 FROM notices WHERE number IN (SELECT number FROM first WHERE before < {NOTICES_MAX})
 ORDER BY number, ordinal
@@ -94,7 +95,8 @@ async def next_events(connection: Connection, number: int | None = None) -> Wait
     rows = await connection.fetch(_NEXT, number)
     notices = [Notice(row["notice_id"], row["type"], row["at"], row["data"]) for row in rows]
     numbers = list(dict.fromkeys(row["number"] for row in rows))
-    return Waiting(numbers, notices, listened=bool(rows) and rows[0]["listened"])
+    traceparents = list(dict.fromkeys(it for row in rows if (it := row["traceparent"])))
+    return Waiting(numbers, notices, bool(rows) and rows[0]["listened"], traceparents)
 
 
 async def first_numbers(connection: Connection) -> list[int]:

@@ -47,6 +47,7 @@ class Delivery(NamedTuple):
     ordinal: int
     attempts: int
     notice: Notice
+    traceparent: str | None = None  # of the request that made the change, if it was sampled
 
 
 _SELECT = """
@@ -77,7 +78,7 @@ WITH chosen AS (
       AND deliveries.number = chosen.number AND deliveries.ordinal = chosen.ordinal
     RETURNING deliveries.number, deliveries.ordinal, attempts
 )
-SELECT number, ordinal, attempts, notice_id, type, {AT} AS at, data::text
+SELECT number, ordinal, attempts, notice_id, type, {AT} AS at, data::text, traceparent
 FROM claimed JOIN notices USING (number, ordinal) ORDER BY number, ordinal
 """
 
@@ -181,6 +182,7 @@ async def claim(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Del
             row["ordinal"],
             row["attempts"],
             Notice(row["notice_id"], row["type"], row["at"], row["data"]),
+            row["traceparent"],
         )
         for row in rows
     ]

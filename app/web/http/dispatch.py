@@ -104,7 +104,7 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     started = time.perf_counter()
     record = RECORD.get()
     if record is not None:
-        record.call, record.ids = endpoint.name, request.params
+        record.call, record.route, record.ids = endpoint.name, endpoint.path, request.params
     try:
         if endpoint.hot:
             response = await _run(endpoint, request, body)
@@ -121,7 +121,8 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         if response.status == NotFound.status and endpoint.name in cache_control.PUBLIC:
             response.headers.insert(0, cache_control.GONE)
     seconds = time.perf_counter() - started
-    metrics.answered(endpoint.name, response.status, seconds)
+    traced = record.span.ids["trace_id"] if record and record.span else None
+    metrics.answered(endpoint.name, response.status, seconds, traced)
     if endpoint.hot and (response.status >= 500 or seconds >= lines.SLOW_S or lines.is_one_of_many()):
         record = record or Record()
         record.call, record.ids = endpoint.name, request.params

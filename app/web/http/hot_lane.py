@@ -23,6 +23,7 @@ from app.web.http.hot_body import BROKEN_OFF, has_body, read_body
 from app.web.http.in_flight import InFlight
 from app.web.http.known_paths import KnownPaths, is_metrics, is_told_more
 from app.web.http.newcomer_pages import Answered, NewcomerPages
+from app.web.http.request_spans import begin_span, serve_traced
 from app.web.http.routes import BODILESS, METHODS, App, Endpoint, Events, Request, Response, param_names
 from app.web.http.streaming import ReaderGone, Receive, Send, broke_off, feed_stream, send_stream, send_within
 
@@ -80,7 +81,11 @@ class HotLane:
             await _send(request, refuse(error), receive, send)
             return
         try:
-            await self._way(scope, receive, send)
+            app: App = self._quart.extensions["fairgate"]
+            if app.stores.tracer is None or (span := begin_span(app, app.stores.tracer, scope)) is None:
+                await self._way(scope, receive, send)
+            else:
+                await serve_traced(span, self._way, scope, receive, send)
         finally:
             if counted:
                 self._in_flight.end(counted)
@@ -180,7 +185,7 @@ class HotLane:
         scope["fairgate.request_id"] = request_id
         app: App = self._quart.extensions["fairgate"]
         origins, secure = app.settings.cors_origins, request_of(app, scope, {}).is_secure()
-        started, asked_at, record = False, time.perf_counter(), Record()
+        started, asked_at, record = False, time.perf_counter(), scope.get("fairgate.record") or Record()
         answered = Answered(self._newcomer_pages, page, record) if page else None
 
         async def marked(message: MutableMapping[str, Any]) -> None:

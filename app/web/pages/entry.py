@@ -59,6 +59,7 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
         request = _request(params)
         if record := RECORD.get():
             record.call, record.ids = quart_request.endpoint or "", params
+            record.route = quart_request.url_rule.rule if quart_request.url_rule else ""
             record.of_a_crowd = request.method in ("GET", "HEAD") and record.call.startswith("page_")
         try:
             if request.method == "OPTIONS":

@@ -1,0 +1,189 @@
+"""Sends traces to an OpenTelemetry collector: OTLP over HTTP, in a thread of its own.
+
+Off unless `OTEL_EXPORTER_OTLP_ENDPOINT` is set; then, and only then, OpenTelemetry is imported. Its SDK reads
+the standard `OTEL_*` variables by itself. Spans (`store/traces.py`) are queued up to a limit, beyond which
+the oldest are dropped, so that neither a slow collector nor an absent one holds up a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Literal
+
+import structlog
+
+from app.store.traces import ALL, Point, Sampling, Span, Tracer
+
+log = structlog.get_logger(__name__)
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+SPOKEN = "http/protobuf"
+SHUTDOWN_S = 1.0  # for what is still queued when the process ends
+CHATTY = (  # they log each failure, some with a traceback; ours says when it begins and when it is over
+    "opentelemetry.exporter.otlp.common.http",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.sdk._shared_internal",
+)
+
+
+def is_wanted() -> bool:
+    """Whether the environment asks for traces."""
+    off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower()
+    return any(os.environ.get(it) for it in ENDPOINTS) and not off and exporter != "none"
+
+
+@asynccontextmanager
+async def opened_tracer(role: Literal["web", "worker"]) -> AsyncIterator[Tracer | None]:
+    """What traces the requests of this process; None if no traces are wanted, or they cannot be sent."""
+    if not is_wanted():
+        yield None
+        return
+    try:
+        import opentelemetry.exporter.otlp.proto.http
+        import opentelemetry.sdk.trace  # noqa: F401
+    except ImportError:
+        log.warning(
+            "there are no traces: OTEL_EXPORTER_OTLP_ENDPOINT is set, but what sends them is not installed; "
+            "install fairgate[otel]"
+        )
+        yield None
+        return
+    tracer, shutdown = _start(role)
+    try:
+        yield tracer
+    finally:
+        await _bounded(shutdown, SHUTDOWN_S)
+
+
+def _start(role: str) -> tuple[Tracer, Callable[[], None]]:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    protocol = next((it for name in PROTOCOLS if (it := os.environ.get(name))), SPOKEN)
+    if protocol != SPOKEN:
+        log.warning("traces are sent as http/protobuf, which is all there is here", asked_for=protocol)
+    sending = BatchSpanProcessor(_reporting(OTLPSpanExporter()))
+    readable = _conversion(_resource(role))
+    tracer = Tracer(sampling(), lambda span: sending.on_end(readable(span)))
+    log.info("traces are sent", sampler=os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on"))
+    return tracer, sending.shutdown
+
+
+def sampling() -> Sampling:
+    """What `OTEL_TRACES_SAMPLER` and its argument say; what they cannot mean is as if it was not set."""
+    from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() or "parentbased_always_on"
+    follows, root = name.startswith("parentbased_"), name.removeprefix("parentbased_")
+    if root == "traceidratio":
+        said = os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1")
+        with suppress(ValueError):
+            return Sampling(TraceIdRatioBased.get_bound_for_rate(_ratio(said)), follows)
+        log.warning("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1: all traces are sampled", is_=said)
+        return Sampling(ALL, follows)
+    if root in ("always_on", "always_off"):
+        return Sampling(ALL if root == "always_on" else 0, follows)
+    log.warning("OTEL_TRACES_SAMPLER is none that is known here: all traces are sampled", is_=name)
+    return Sampling(ALL, follows=True)
+
+
+def _ratio(text: str) -> float:
+    ratio = float(text)
+    if not 0 <= ratio <= 1:
+        raise ValueError
+    return ratio
+
+
+def _resource(role: str) -> Any:
+    """What all spans are of; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` come first."""
+    from importlib.metadata import version
+
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+
+    ours = {
+        "service.name": f"fairgate-{role}",
+        "service.namespace": "fairgate",
+        "service.version": version("fairgate"),
+        "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
+        "fairgate.role": role,
+    }
+    return Resource.create().merge(Resource(ours)).merge(OTELResourceDetector().detect())
+
+
+def _conversion(resource: Any) -> Callable[[Span], Any]:
+    """Makes the SDK's spans of ours."""
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+    scope = InstrumentationScope("fairgate", schema_url="https://opentelemetry.io/schemas/1.37.0")
+    kinds = {it.name.lower(): it for it in SpanKind}
+    sampled, unset, error = TraceFlags(TraceFlags.SAMPLED), Status(StatusCode.UNSET), Status(StatusCode.ERROR)
+
+    def context(it: Point) -> SpanContext:
+        return SpanContext(it.trace_id, it.span_id, not isinstance(it, Span), sampled)
+
+    def readable(it: Span) -> Any:
+        return ReadableSpan(
+            it.name,
+            context(it),
+            context(it.parent) if it.parent else None,
+            resource,
+            {**it.attributes, "error.type": it.error} if it.error else it.attributes,
+            links=[Link(context(link)) for link in it.links],
+            kind=kinds[it.kind],
+            status=error if it.error else unset,
+            start_time=it.started_ns,
+            end_time=it.ended_ns,
+            instrumentation_scope=scope,
+        )
+
+    return readable
+
+
+def _reporting(exporter: Any) -> Any:
+    """The exporter, which logs when the collector stops taking spans and when it takes them again."""
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+    class Reporting(SpanExporter):
+        taken = True
+
+        def export(self, spans: Sequence[Any]) -> SpanExportResult:
+            result: SpanExportResult = exporter.export(spans)
+            taken = result is SpanExportResult.SUCCESS
+            if taken != self.taken:
+                self.taken = taken
+                if taken:
+                    log.info("the collector takes spans again")
+                else:
+                    log.warning("the collector takes no spans; they are dropped until it does")
+            return result
+
+        def shutdown(self) -> None:
+            exporter.shutdown()
+
+    return Reporting()
+
+
+async def _bounded(work: Callable[[], None], seconds: float) -> None:
+    """Do this in a thread, and leave it to itself when it takes longer: it dies with the process."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        work()
+        with suppress(RuntimeError):  # the loop is closed: nobody waited
+            loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, daemon=True, name="last spans").start()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), seconds)

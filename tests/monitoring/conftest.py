@@ -1,0 +1,40 @@
+"""Processes that send traces, and a collector that gets them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from app import tracing
+from tests.support.otlp import Collector, collecting
+from tests.support.waiting import PATIENCE_S
+
+
+@pytest.fixture
+def otel(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of processes that send traces at once."""
+    for name in [it for it in os.environ if it.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+    monkeypatch.setattr(tracing, "SHUTDOWN_S", PATIENCE_S)
+    return monkeypatch
+
+
+@pytest.fixture
+async def collector(otel: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
+    async with collecting() as found:
+        otel.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
+        yield found
+
+
+@pytest.fixture
+def logged() -> Iterator[LogCapture]:
+    """Log lines with what is bound to them."""
+    lines = LogCapture()
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, lines])
+    yield lines
+    structlog.reset_defaults()
