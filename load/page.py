@@ -2,7 +2,7 @@
 
 The twin of `app/static/queue.js`, `live.js` and `place.js`, for everybody who simulates visitors: those of
 Locust (`visitors.py`) and those of the origin figure (`origin.py`). No I/O and no clock: seconds come in as
-arguments. Panels are decided by `panel_of`, which a browser test compares with `line.js`.
+arguments. Panels are decided by `panel_of`, which a browser test compares with `position.js`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Our scripts run in browsers of 2021: Chrome and Edge 86, Firefox 79, Safari 14.1.
 
 What came later is used nowhere, or where its absence is looked after (`within` in `calls.js`, `live.js`).
-In anything older the module of a page does not run, and `without.js` has it go on as without scripts.
+In anything older the module of a page does not run, and `reload.js` has it go on as without scripts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def test_what_may_be_missing_or_blocked_is_tried(feature: str) -> None:
 
 
 def test_what_runs_where_modules_do_not_is_written_in_the_oldest_javascript() -> None:
-    assert not re.search(r"=>|\b(let|const|class|async|import)\b|`|\?\.", SCRIPTS["without.js"])
+    assert not re.search(r"=>|\b(let|const|class|async|import)\b|`|\?\.", SCRIPTS["reload.js"])
 
 
 def test_no_page_has_a_stream_in_every_tab() -> None:

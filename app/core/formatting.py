@@ -1,7 +1,7 @@
 """How pages and e-mails write numbers, money, times and waits; used as template filters.
 
-The scripts in `static/words.js` write the same forms with `Intl`, in the visitor's own zone. Digits are 0 to
-9 in every language, so that figures that count down do not change their script. Names of units come from our
+`static/formatting.js` writes the same forms with `Intl`, in the visitor's own zone. Digits are 0 to 9 in
+every language, so that figures that count down do not change their script. Names of units come from our
 catalogues (`units`): Babel has them for some languages only.
 """
 

@@ -2,7 +2,7 @@
 // `seats.js` is loaded besides.
 import { newKey, jittered, look, persist } from "./calls.js";
 import { heard, localTimes, tick } from "./clock.js";
-import { counted, money } from "./words.js";
+import { counted, money } from "./formatting.js";
 import { hideProblems, showProblem, whileBusy } from "./form.js";
 
 const root = document.querySelector("[data-event]");

@@ -1,5 +1,5 @@
 // The server's clock and everything on a page that counts down by it.
-import { clock, when } from "./words.js";
+import { clock, when } from "./formatting.js";
 
 const SET_BACK_MS = 60000; // no document is so old: the server's clock was set back
 let offsetMs = NaN;

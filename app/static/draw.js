@@ -1,5 +1,5 @@
 // "Check my draw": the published seed against its fingerprint, and our own draw from the seed. Loaded when asked for.
-import { number } from "./words.js";
+import { number } from "./formatting.js";
 
 const BITS = 52;
 const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");

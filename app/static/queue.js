@@ -2,7 +2,7 @@
 // level, not by edge: each document and each second look at what is known and do what is due.
 import { heard, isOlder, localTimes, tick } from "./clock.js";
 import { jittered, within } from "./calls.js";
-import { isPassable, isReached, panelOf, passedOf, positionOf } from "./line.js";
+import { isPassable, isReached, panelOf, passedOf, positionOf } from "./position.js";
 import { follow } from "./live.js";
 import { ask, claim, join } from "./place.js";
 import { show, showCookies, showJoining, showLink, turnTitle } from "./show.js";

@@ -6,7 +6,7 @@ import { FREE, bestTogether, idOf, neighbour, numberOf, planHall, rowOf, seatAt,
 import { listen } from "./hall-input.js";
 import { hallView } from "./hall-view.js";
 import { seatList } from "./seat-list.js";
-import { counted, money } from "./words.js";
+import { counted, money } from "./formatting.js";
 
 const LOOK_MS = 2500, LOOK_MAX_MS = 20000, STALE_MS = 12000;
 const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap comes nearer

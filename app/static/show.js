@@ -1,7 +1,7 @@
 // Puts what is known on the page: which panel, which notice, which figures. All words come from the template.
 import { now, setCountdown } from "./clock.js";
-import { panelOf, noticeOf, positionOf, progressOf, slowerOf, stillOf, waitOf } from "./line.js";
-import { counted, duration, number, wait } from "./words.js";
+import { panelOf, noticeOf, positionOf, progressOf, slowerOf, stillOf, waitOf } from "./position.js";
+import { counted, duration, number, wait } from "./formatting.js";
 
 const SAY_AGAIN_MS = 60000; // the live region repeats the wait at most this often
 const all = (selector) => document.querySelectorAll(selector);

@@ -69,7 +69,7 @@ async def asked(modules: Page, script: str, cases: list[Any]) -> Any:
     """`script` over all cases, in the browser."""
     return await modules.evaluate(
         f"""async (cases) => {{
-            const line = await import("/line.js"), words = await import("/words.js");
+            const line = await import("/position.js"), words = await import("/formatting.js");
             return cases.map((it) => {script});
         }}""",
         cases,

@@ -1,6 +1,6 @@
 """The queue page as a frozen document: which panel, which notice, which figures.
 
-`panel_of`, `notice_of`, `slower_of` and `still_s_of` have twins in `static/line.js`, which a browser test
+`panel_of`, `notice_of`, `slower_of` and `still_s_of` have twins in `static/position.js`, which a browser test
 compares.
 """
 
