@@ -15,7 +15,7 @@ from app import tracing
 from app.settings import Settings
 from app.store.connections import Stores, connect_postgres
 from app.web.http import request_log
-from tests.routes.conftest import Web, served, settings, working
+from tests.routes.conftest import Web, ops, served, settings, working
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.otlp import Collector, Seen
 from tests.support.receiver import Receiver, receiving
@@ -110,6 +110,9 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
             return names.count("POST") == 2 and "send mail" in names
 
         await wait_until(all_told, "both webhooks and the mail")
+        scrape = await web.get("/metrics", headers=ops() | {"Accept": "application/openmetrics-text"})
+    [exemplar] = [it for it in scrape.text.splitlines() if 'bucket{call="reserve"' in it and TRACE in it]
+    assert f' # {{trace_id="{TRACE}"}} ' in exemplar
     spans = collector.of(TRACE)
     assert {it.trace_id for it in collector.got} == {TRACE}
     parents = {it.parent_id for it in spans}
