@@ -7,6 +7,7 @@ compiled file to keep in step. What is not translated shows in English.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import cache, partial
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -17,7 +18,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
 
-from app.core import formatting
+from app.core import formatting, zones
+from app.core.clock import from_ms
 
 ENGLISH = "en"  # the language of the templates; it has no catalogue
 LANGUAGES = (ENGLISH, "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ar", "ja", "ko")
@@ -100,8 +102,12 @@ def install(environment: Environment, language: str) -> None:
         "duration": partial(formatting.duration, units=named, language=language),
         "money": partial(formatting.money, language=language),
         "number": partial(formatting.number, language=language),
+        "moment": from_ms,
+        "moments_in": formatting.moments_in,
+        "parsed": datetime.fromisoformat,
         "rfc3339": formatting.rfc3339,
-        "utc_time": partial(formatting.utc_time, language=language),
+        "staff_time": formatting.staff_time,
+        "zone_name": zones.shown_name,
         "wait": partial(formatting.wait, units=named, language=language),
         "zoned_time": partial(formatting.zoned_time, language=language),
     }

@@ -7,6 +7,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from app.core.account import Account
+from app.core.zones import check_zone, of_browser
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql import sign_ins
@@ -18,8 +19,11 @@ AGENT_MAX = 200
 SEEN_EVERY = timedelta(minutes=1)
 
 
-async def begin(stores: Stores, account: Account, *, address: str, agent: str, ttl_s: int = SIGN_IN_S) -> str:
-    """Sign a browser in, for 12 h at most. Returns the secret its cookie has to bring."""
+async def begin(
+    stores: Stores, account: Account, *, address: str, agent: str, ttl_s: int = SIGN_IN_S, zone: str = ""
+) -> str:
+    """Sign a browser in, for 12 h at most; `zone` is its time zone. Returns the secret that its cookie has
+    to bring."""
     secret = secrets.token_urlsafe(32)
     printable = "".join(it for it in agent if it.isprintable())[:AGENT_MAX]
     ttl_s = min(ttl_s, SIGN_IN_S)
@@ -29,6 +33,7 @@ async def begin(stores: Stores, account: Account, *, address: str, agent: str, t
             address=address,
             agent=printable,
             ttl_s=ttl_s,
+            zone=of_browser(zone),
         )
     return secret
 
@@ -40,6 +45,17 @@ async def of_secret(stores: Stores, secret: str) -> SignIn | None:
         if found is not None and datetime.now(UTC) - found.seen_at > SEEN_EVERY:
             await sign_ins.touch(stores.postgres, found.sign_in_id)
     return found
+
+
+async def set_clock(stores: Stores, subject: str, sign_in_id: str, *, chosen: str, browser: str) -> None:
+    """Choose the time zone that the console's times are in; "": that of the browser.
+
+    Raises ValidationFailed.
+    """
+    if chosen:
+        check_zone(chosen)
+    with stores_answer():
+        await sign_ins.set_zone(stores.postgres, sign_in_id, subject, chosen, of_browser(browser))
 
 
 async def of_account(stores: Stores, subject: str) -> list[SignIn]:

@@ -1,6 +1,6 @@
 """How pages and e-mails write numbers, money, times and waits; used as template filters.
 
-`static/formatting.js` writes the same forms with `Intl`, in the visitor's own zone. Digits are 0 to 9 in
+`static/formatting.js` writes the same forms with `Intl`. Digits are 0 to 9 in
 every language, so that figures that count down do not change their script. Names of units come from our
 catalogues (`units`): Babel has them for some languages only.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from copy import copy
+from datetime import datetime
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import NumberPattern, format_decimal
 
+from app.core import zones
 from app.core.clock import from_ms, in_zone
 from app.core.currencies import major, scale
 from app.core.zones import UTC
@@ -32,6 +34,7 @@ ENGLISH_UNITS: Units = {
     unit: {"one": f"{{n}} {unit}", "other": f"{{n}} {unit}s"} for unit in ("second", "minute", "hour")
 }
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Z])(?=\d)")  # CHF45.00: CLDR wants a space there, Babel sets none
+_MOMENT = re.compile(r"\b[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 DATES_IN = {ENGLISH: "en_GB"}  # day before month, 24 hours: read the same by everybody who reads English
 
 
@@ -64,20 +67,37 @@ def rfc3339(at_ms: int) -> str:
 
 
 def zoned_time(at_ms: int, zone: str = UTC, style: str = "full", language: str = ENGLISH) -> str:
-    """A time for readers, in an event's zone, which is named: 21:00 (Europe/Berlin)."""
+    """A time for readers, in an event's zone, which is named: 21:00 (Europe/Berlin).
+
+    In the hour that a change of the clocks doubles, it says which of both: 02:30 (Europe/Berlin, UTC+1).
+    """
     at = from_ms(at_ms)
     if at is None:
         return ""
     at = in_zone(at, ZoneInfo(zone))
-    clock_face = f"{at:%H:%M} {UTC if zone == UTC else '(' + zone.replace('_', ' ') + ')'}"
+    which = f", {zones.offset_name(at)}" if zones.is_doubled(at) else ""
+    clock_face = f"{at:%H:%M} {UTC if zone == UTC else f'({zones.shown_name(zone)}{which})'}"
     if style == "short":
         return clock_face
     return f"{format_date(at, 'full', locale=DATES_IN.get(language, language))}, {clock_face}"
 
 
-def utc_time(at_ms: int, style: str = "full", language: str = ENGLISH) -> str:
-    """The same in UTC, where there is no event and no script that converts it to the reader's zone."""
-    return zoned_time(at_ms, UTC, style, language)
+def staff_time(at: datetime, zone: str = UTC, style: str = "full") -> str:
+    """A time for staff, in the zone of their clock: 2026-11-29 15:05:06 UTC+1; short: 15:05:06 UTC+1."""
+    at = in_zone(at, ZoneInfo(zone))
+    return f"{at:{'%H:%M:%S' if style == 'short' else '%Y-%m-%d %H:%M:%S'}} {zones.offset_name(at)}"
+
+
+def moments_in(text: str, zone: str = UTC) -> str:
+    """A text with each moment in it, as 2030-06-01T19:00:00Z, written for staff with this zone."""
+
+    def written(found: re.Match[str]) -> str:
+        try:
+            return staff_time(datetime.fromisoformat(found[0]), zone)
+        except ValueError:  # a name that somebody gave, and no moment: 2030-02-31T25:00:00Z
+            return found[0]
+
+    return _MOMENT.sub(written, text)
 
 
 def duration(seconds: int, units: Units = ENGLISH_UNITS, language: str = ENGLISH) -> str:

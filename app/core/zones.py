@@ -1,14 +1,37 @@
-"""The IANA time zones."""
+"""The IANA time zones, and what their clocks show when daylight saving begins and ends."""
 
 from __future__ import annotations
 
+from datetime import UTC as UTC_ZONE
+from datetime import datetime, timedelta
 from functools import cache
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from app.core.errors import ValidationFailed
 from app.core.formats import PATTERN_MEANS, ZONE
 
 UTC = "UTC"
+MINUTE = timedelta(minutes=1)
+RENAMED = {  # zones that browsers still call by the name they had
+    "Africa/Asmera": "Africa/Asmara",
+    "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+    "America/Catamarca": "America/Argentina/Catamarca",
+    "America/Cordoba": "America/Argentina/Cordoba",
+    "America/Godthab": "America/Nuuk",
+    "America/Indianapolis": "America/Indiana/Indianapolis",
+    "America/Jujuy": "America/Argentina/Jujuy",
+    "America/Louisville": "America/Kentucky/Louisville",
+    "America/Mendoza": "America/Argentina/Mendoza",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Katmandu": "Asia/Kathmandu",
+    "Asia/Rangoon": "Asia/Yangon",
+    "Asia/Saigon": "Asia/Ho_Chi_Minh",
+    "Atlantic/Faeroe": "Atlantic/Faroe",
+    "Europe/Kiev": "Europe/Kyiv",
+    "Pacific/Enderbury": "Pacific/Kanton",
+    "Pacific/Ponape": "Pacific/Pohnpei",
+    "Pacific/Truk": "Pacific/Chuuk",
+}
 
 
 @cache
@@ -21,3 +44,62 @@ def check_zone(name: str, field: str = "timezone") -> None:
     """Raises ValidationFailed unless this is the name of a time zone."""
     if name not in zones():
         raise ValidationFailed(field, PATTERN_MEANS[ZONE])
+
+
+def known_zone(name: str) -> str:
+    """This name of a time zone; UTC if it is none."""
+    return name if name in zones() else UTC
+
+
+def of_browser(name: str) -> str:
+    """The zone that a browser says it is in, by the name it has today; "" if there is none such."""
+    name = RENAMED.get(name, name)
+    return name if name in zones() else ""
+
+
+def shown_name(zone: str) -> str:
+    """A zone as readers see it: America/New York."""
+    return zone.replace("_", " ")
+
+
+def offset_name(at: datetime) -> str:
+    """How far the clock of this datetime's zone is from UTC then: UTC+1, UTC-3:30, UTC."""
+    minutes = round((at.utcoffset() or timedelta()) / MINUTE)
+    if not minutes:
+        return UTC
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02}' if rest else ''}"
+
+
+def is_doubled(at: datetime) -> bool:
+    """Whether the clock of this datetime's zone shows the same time twice on that day."""
+    return at.utcoffset() != at.replace(fold=1 - at.fold).utcoffset()
+
+
+def readings(local: datetime, zone: str) -> list[datetime]:
+    """The moments at which a clock in this zone shows a local time, the earlier first, in that zone.
+
+    One, as a rule; two in the hour that is doubled when clocks are set back, none in the hour that is skipped
+    when they are set forward.
+    """
+    place = ZoneInfo(zone)
+    found: list[datetime] = []
+    for fold in (0, 1):
+        at = local.replace(tzinfo=place, fold=fold)
+        shown = at.astimezone(UTC_ZONE).astimezone(place)
+        if shown.replace(tzinfo=None, fold=0) == local and shown.utcoffset() not in [
+            it.utcoffset() for it in found
+        ]:
+            found.append(at)
+    return found
+
+
+def around_skipped(local: datetime, zone: str) -> tuple[datetime, datetime]:
+    """The last and the first minute that a clock in this zone shows before and after a skipped local time."""
+    place = ZoneInfo(zone)
+    low, high = (local.replace(tzinfo=place, fold=it).astimezone(UTC_ZONE) for it in (1, 0))
+    offset = low.astimezone(place).utcoffset()
+    while high - low > MINUTE:  # the clock is set forward in between: by the minute, as everywhere by now
+        middle = low + (high - low) // 2 // MINUTE * MINUTE
+        low, high = (middle, high) if middle.astimezone(place).utcoffset() == offset else (low, middle)
+    return low.astimezone(place).replace(tzinfo=None), high.astimezone(place).replace(tzinfo=None)

@@ -1,7 +1,7 @@
 // The booking page: live stock, a running total, and reserving with one idempotency key per attempt. Where there are seats,
 // `seats.js` is loaded besides.
 import { newKey, jittered, look, persist } from "./calls.js";
-import { heard, localTimes, tick } from "./clock.js";
+import { heard, tick } from "./clock.js";
 import { counted, money } from "./formatting.js";
 import { hideProblems, showProblem, whileBusy } from "./form.js";
 
@@ -162,6 +162,5 @@ async function begin() {
 }
 
 heard(Number(root.dataset.now));
-localTimes();
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 if (form) begin();

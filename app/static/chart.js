@@ -1,14 +1,15 @@
 // Line graphs over a span of time, drawn again whenever something new is known. Both axes are labelled.
+import { aheadOfUtc, faceOf } from "./staff-clock.js";
+
 const TOP = 8, BOTTOM = 18, RIGHT = 8, CHARACTER = 6.6, TIME_TICK = 76, LEAST = 4, LIMIT_NEAR = 2;
 const MINUTE = 60000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const TIME_STEPS = [
   10000, 30000, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
   DAY, 2 * DAY, 7 * DAY, 28 * DAY, 91 * DAY, 364 * DAY,
 ];
+const seconds = faceOf({ timeStyle: "medium" }), minutes = faceOf({ timeStyle: "short" }), days = faceOf({ day: "numeric", month: "short" });
 const SVG = "http://www.w3.org/2000/svg";
 const plain = new Intl.NumberFormat("en"), short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const seconds = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }), minutes = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
-const days = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 export const number = (value) => (value === null || value === undefined ? "–" : plain.format(value));
 
 function element(name, attributes, text) {
@@ -25,11 +26,11 @@ function valueTicks(value) {
   return Array.from({ length: Math.ceil(value / step) + 1 }, (_, i) => i * step);
 }
 
-// Whole steps of local time between two moments, so many that their labels do not touch.
+// Whole steps of the console's time between two moments, so many that their labels do not touch.
 function timeTicks(from, to, width) {
   const step = TIME_STEPS.find((it) => ((to - from) / it) * TIME_TICK <= width) ?? TIME_STEPS[TIME_STEPS.length - 1];
-  const shift = new Date(from).getTimezoneOffset() * MINUTE, ticks = [];
-  for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) ticks.push(at);
+  const ahead = aheadOfUtc(from), ticks = [];
+  for (let at = Math.ceil((from + ahead) / step) * step - ahead; at <= to; at += step) ticks.push(at);
   const word = step < MINUTE ? seconds : step < DAY ? minutes : days;
   return ticks.map((at) => [at, word.format(at)]);
 }

@@ -1,5 +1,5 @@
 // The server's clock and everything on a page that counts down by it.
-import { clock, when } from "./formatting.js";
+import { clock } from "./formatting.js";
 
 const SET_BACK_MS = 60000; // no document is so old: the server's clock was set back
 let offsetMs = NaN;
@@ -37,12 +37,5 @@ export function setCountdown(name, untilMs) {
     if (element.dataset.until === String(untilMs)) continue;
     element.dataset.until = untilMs;
     element.textContent = clock(untilMs - now()); // not a second later
-  }
-}
-
-// Times were written in UTC for pages without a script. Those of an event stay as they are: in its zone, which they name.
-export function localTimes(root = document) {
-  for (const element of root.querySelectorAll("time[data-time]:not([data-zone])")) {
-    if (element.dateTime) element.textContent = when(new Date(element.dateTime), element.dataset.time);
   }
 }

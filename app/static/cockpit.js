@@ -2,6 +2,7 @@
 import { whileSeen, within } from "./calls.js";
 import { Graph, number } from "./chart.js";
 import { Span } from "./history.js";
+import { moment, momentsIn, time, zone } from "./staff-clock.js";
 
 const SPAN_MS = 15 * 60000, SILENT_MS = 6000, ASK_AFTER_MS = 150, AGAIN_MS = 3000;
 const STATES = {
@@ -10,8 +11,6 @@ const STATES = {
 };
 const one = (selector) => document.querySelector(selector), all = (selector) => document.querySelectorAll(selector);
 const here = one("[data-cockpit]").dataset.cockpit;
-const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }), dated = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 let points = [], live = null, heardAt = 0, skew = 0, cursor = null, marked = null;
 
 const graphs = Array.from(all("[data-graph]"), (figure) => new Graph(figure, (at) => { cursor = at; draw(); }));
@@ -34,7 +33,7 @@ function draw() {
   const { points: shown, view } = span.show(points, now);
   for (const graph of graphs) graph.draw(shown, marks, view, cursor);
   const wide = view.to - view.from > 20 * 3600000;
-  text("[data-readout]", cursor === null ? `Times are in ${zone}. Dashed vertical lines mark changes.` : `At ${(wide ? dated : time).format(cursor)}`);
+  text("[data-readout]", cursor === null ? `Times are in ${zone}. Dashed vertical lines mark changes.` : `At ${(wide ? moment : time)(cursor)}`);
 }
 
 function showFigures() {
@@ -53,7 +52,7 @@ function showFigures() {
 
 function showPilot(pilot) {
   figure("pilot_target", pilot.target);
-  figure("pilot_did", pilot.did_ms ? `${time.format(pilot.did_ms)}: ${pilot.did}` : "none yet");
+  figure("pilot_did", pilot.did_ms ? `${time(pilot.did_ms)}: ${pilot.did}` : "none yet");
   const chip = one("[data-pilot-state]");
   if (chip.textContent !== pilot.state) {
     chip.textContent = pilot.state;
@@ -66,7 +65,7 @@ function showGate(gate) {
   for (const name of ["requests", "passed", "let_in", "queued", "bypassed", "refused"]) figure(`gate_${name}`, number(gate[name]));
   gate.by_rule.forEach((count, i) => figure(`gate_rule_${i}`, number(count)));
   figure("gate_other", number(gate.by_other));
-  if (gate.last_ms) figure("gate_last", `the last at ${time.format(gate.last_ms)}`);
+  if (gate.last_ms) figure("gate_last", `the last at ${time(gate.last_ms)}`);
 }
 
 function showOrigin(origin) {
@@ -84,14 +83,14 @@ function showState() {
 function showChanges() {
   const [newest] = live.changes, last = live.changes.find((it) => it.undoable), log = one("[data-log]"), undo = one("[data-undo]");
   undo.hidden = !last;
-  if (last) { undo.elements.audit_id.value = last.audit_id; text("[data-undo-what]", last.what); }
+  if (last) { undo.elements.audit_id.value = last.audit_id; text("[data-undo-what]", momentsIn(last.what)); }
   if (log.dataset.newest === String(newest?.audit_id)) return;
   log.dataset.newest = newest?.audit_id;
   log.replaceChildren(...live.changes.map((it) => {
     const line = document.createElement("li"), head = document.createElement("span");
     head.className = "note";
-    head.textContent = `${time.format(it.at_ms)} · ${it.who}`;
-    line.append(head, ` ${it.what}`);
+    head.textContent = `${time(it.at_ms)} · ${it.who}`;
+    line.append(head, ` ${momentsIn(it.what)}`);
     line.addEventListener("pointerenter", () => { marked = it.audit_id; draw(); });
     line.addEventListener("pointerleave", () => { marked = null; draw(); });
     return line;

@@ -54,10 +54,3 @@ export function money(amount, currency, decimals) {
   const shown = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
   return figures({ style: "currency", currency, ...shown }).format(amount / 10 ** decimals);
 }
-
-// A time in the visitor's own zone, and in their habits if they read the page's language (14:00 or 2 pm).
-const habits = navigator.languages?.find((it) => it.split("-")[0] === locale) ?? locale;
-export function when(at, style) {
-  const options = style === "short" ? { timeStyle: "short" } : { dateStyle: "full", timeStyle: "short" };
-  return new Intl.DateTimeFormat(habits, { numberingSystem: "latn", ...options }).format(at);
-}

@@ -1,8 +1,7 @@
-// My reservations: times in the visitor's own zone, and how long a hold lasts; what ran out is looked at again.
-import { heard, localTimes, tick } from "./clock.js";
+// My reservations: how long a hold lasts; what ran out is looked at again.
+import { heard, tick } from "./clock.js";
 
 heard(Number(document.querySelector("[data-now]").dataset.now));
-localTimes();
 const over = new Set(tick());
 if (!over.size) {
   const ticking = setInterval(() => {

@@ -1,6 +1,6 @@
 // The page of one reservation: its countdown, its payment, and the answer of the bank when it comes.
 import { jittered, look as read, newKey, persist, whileSeen } from "./calls.js";
-import { heard, localTimes, now, tick } from "./clock.js";
+import { heard, now, tick } from "./clock.js";
 import { hideProblems, showProblem, whileBusy } from "./form.js";
 
 const root = document.querySelector("[data-reservation]");
@@ -64,7 +64,6 @@ function everySecond() {
 }
 
 heard(Number(root.dataset.now));
-localTimes();
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;

@@ -1,6 +1,6 @@
 // The queue page. It lives on the shared document and asks about its own place rarely. Everything is decided by
 // level, not by edge: each document and each second look at what is known and do what is due.
-import { heard, isOlder, localTimes, tick } from "./clock.js";
+import { heard, isOlder, tick } from "./clock.js";
 import { jittered, within } from "./calls.js";
 import { isPassable, isReached, panelOf, passedOf, positionOf } from "./position.js";
 import { follow } from "./live.js";
@@ -114,7 +114,6 @@ function everySecond() {
 }
 
 heard(start.now_ms);
-localTimes();
 if (place?.state === "waiting" && !began) remember();
 follow(url, setStatus, (next) => { link = next; react(); });
 setInterval(everySecond, 1000);

@@ -1,11 +1,8 @@
-// A new sale: the preview follows what is typed, and times are first taken to be in the zone of this browser.
+// A new sale: the preview follows what is typed.
 import { within } from "./calls.js";
 
 const form = document.querySelector("[data-sale]"), WAIT_MS = 500;
 let typing, asked = 0;
-
-const zone = form.elements.zone;
-if (zone.value === "UTC") zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 async function look() {
   const mine = ++asked, body = new URLSearchParams(new FormData(form));

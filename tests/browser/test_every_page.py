@@ -1,4 +1,5 @@
-"""What holds for every page of the product (`every_page.py`): axe finds nothing, and it fits its window.
+"""What holds for every page of the product (`every_page.py`): axe finds nothing, it fits its window, and
+each time of day says by which clock it is.
 
 With `--pictures` one of each is kept in `artefacts/screenshots`, which git ignores, to be looked at.
 """
@@ -12,6 +13,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.axe import COLOURS, violations
+from tests.browser.clocks import unnamed_times
 from tests.browser.conftest import Product
 from tests.browser.every_page import EVERY_PAGE, Walk
 
@@ -28,6 +30,7 @@ async def test_axe_finds_nothing_and_it_fits(
 ) -> None:
     await walk(page, product)
     assert await violations(page) == []
+    assert await unnamed_times(page) == []
     await page.emulate_media(color_scheme="dark")
     assert await violations(page, COLOURS) == []
     for width, height, scheme in WINDOWS:

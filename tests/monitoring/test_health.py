@@ -122,7 +122,7 @@ async def test_a_redis_that_may_throw_keys_away_is_told_in_the_log_and_on_the_pa
     try:
         with capture_logs() as logged:
             await health.log_store_faults(stores)
-        groups = groups_of(await health.check(stores))
+        groups = groups_of(await health.check(stores), "UTC")
     finally:
         await redis.config_set("maxmemory-policy", "noeviction")
     (line,) = logged

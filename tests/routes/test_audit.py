@@ -84,6 +84,7 @@ FORMS_ELSEWHERE = {
     "remove_visitor",
     "end_sign_in",  # nothing of the sale is changed
     "end_other_sign_ins",
+    "set_clock",
     "change_password",
     *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
     *("change_role", "make_key", "end_key"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -34,11 +37,18 @@ async def test_pages_and_the_calendar_give_it_in_the_zone_of_the_event(
     reservation = path.removeprefix("/v1")
     for page in ("/", "/rooms/gala", "/events/gala", "/reservations", reservation):
         text = (await web.get(page, headers=cookie)).text
-        assert f'data-time="full" data-zone="{zone}">{told}</time>' in text, page
+        assert f'data-zone="{zone}">{told}</time>' in text, page
     file = (await web.get(f"{reservation}/calendar.ics", headers=cookie)).text
     calendar = Calendar.from_ical(file)
     [entry] = calendar.walk("VEVENT")
     assert entry.decoded("dtstart").astimezone(UTC) == datetime.fromisoformat(starts_at)
+    [row] = csv.DictReader(
+        io.StringIO((await web.get("/v1/events/gala/orders.csv", headers=web.as_("operator"))).text)
+    )
+    assert row["event_timezone"] == zone
+    assert datetime.fromisoformat(row["event_starts_at"]) == datetime.fromisoformat(starts_at)
+    assert row["event_starts_at"][11:16] in told
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row["created_at"])
     if zone != "UTC":
         assert f"TZID={zone}" in file
         assert [str(it["tzid"]) for it in calendar.walk("VTIMEZONE")] == [zone]

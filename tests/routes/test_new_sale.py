@@ -209,3 +209,33 @@ async def test_names_in_any_script_make_a_sale(web: Web, name: str, event_id: st
     base = ids[0]
     assert ids == [base, f"{base}-2", f"{base}-3"]
     assert [it["name"] for it in event["ticket_types"]] == [name, f"{name}!", f"{name}?"]
+
+
+# Clocks in Berlin go from 2:00 to 3:00 on 25 March 2035, and from 3:00 to 2:00 on 28 October.
+async def test_a_time_that_daylight_saving_skips_is_refused_with_the_nearest(web: Web) -> None:
+    page = await send(web, starts_at="2035-03-25T02:30")
+    assert page.status_code == 422
+    assert "the nearest times are 01:59 and 03:00" in wrong(page.text)["starts_at"]
+    assert "in Europe/Berlin" in page.text
+
+
+async def test_a_time_that_comes_twice_is_asked_about(web: Web) -> None:
+    twice = {"starts_at": "2035-10-28T02:30"}
+    page = await send(web, **twice)
+    assert page.status_code == 422
+    assert "choose which one you mean" in wrong(page.text)["starts_at"]
+    offered = re.findall(r'name="starts_at-offset" value="([^"]+)">([^<]+)</label>', page.text)
+    assert offered == [("UTC+2", "The earlier, UTC+2"), ("UTC+1", "The later, UTC+1")]
+    assert await made(web) == 0
+    page = await send(web, "look", **twice, **{"starts_at-offset": "UTC+1"})
+    assert page.status_code == 200
+    assert 'value="UTC+1" checked>The later' in page.text
+    assert "02:30 (Europe/Berlin, UTC+1)" in page.text
+    assert (await send(web, **twice, **{"starts_at-offset": "UTC+1"})).status_code == 303
+    assert (await web.get("/v1/events/spring-gala")).json()["starts_at"] == "2035-10-28T01:30:00Z"
+
+
+async def test_a_choice_of_no_use_is_none(web: Web) -> None:
+    page = await send(web, starts_at="2035-10-28T02:30", **{"starts_at-offset": "UTC+9"})
+    assert "choose which one you mean" in wrong(page.text)["starts_at"]
+    assert (await send(web, **{"starts_at-offset": "UTC+9"})).status_code == 303

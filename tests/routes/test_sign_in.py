@@ -134,3 +134,32 @@ async def test_an_admin_signs_somebody_out_everywhere(web: Web) -> None:
     (entry,) = (await web.get("/v1/audit?kind=account&per_page=1", headers=web.as_("admin"))).json()["items"]
     assert entry["action"] == "sign out"
     assert (await web.post("/admin/users/none/sign-out", data={}, headers=boss)).status_code == 404
+
+
+async def test_the_clock_is_that_of_the_browser_until_the_account_has_chosen_one(web: Web) -> None:
+    await appoint(web)
+    browser = {**LOGIN, "zone": "America/St_Johns"}
+
+    async def clock(sent: dict[str, str], chosen: str | None = None, told: str = "") -> str:
+        cookie = {"Cookie": (await sign_in(web, **sent)).headers["set-cookie"].partition(";")[0]}
+        if chosen is not None:
+            origin = cookie | {"Origin": "http://fairgate.test"}
+            body = {"timezone": chosen, "zone": told}
+            saved = await web.post("/admin/sign-ins/clock", data=body, headers=origin)
+            if saved.status_code != 303:
+                return saved.text
+        page = (await web.get("/admin/sign-ins", headers=cookie)).text
+        [zone] = re.findall(r'data-clock="([^"]+)"', page)
+        assert {"America/St_Johns": "UTC-", "Asia/Tokyo": "UTC+9", "UTC": "UTC<"}[zone] in page
+        return str(zone)
+
+    assert await clock(browser) == "America/St_Johns"
+    assert await clock(LOGIN) == "UTC"
+    assert await clock({**LOGIN, "zone": "Mars/Olympus"}) == "UTC"
+    assert await clock(browser, "Asia/Tokyo") == "Asia/Tokyo"
+    assert await clock(browser) == "Asia/Tokyo"  # on every browser
+    assert "is not a time zone" in await clock(browser, "Mars/Olympus")
+    assert await clock(LOGIN, "", "America/St_Johns") == "America/St_Johns"
+    token = web.as_("admin", "me")["Authorization"].removeprefix("Bearer ")
+    assert await clock({"token": token}, "Asia/Tokyo") == "Asia/Tokyo"  # for a token, with this sign-in
+    assert await clock({"token": token}) == "UTC"

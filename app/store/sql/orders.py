@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from app.core.clock import in_zone
 from app.core.model import EventId, VisitorId
 from app.store.connections import Connection
+from app.store.sql.rooms import readable
 
 CHUNK = 1000
 LONG_S = 60.0  # the first chunk sorts all of them
@@ -28,7 +31,8 @@ class ReservationCounts(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One reservation, as a row of the report. `items`: TYPE:QUANTITY:PRICE, with spaces in between."""
+    """A row of the report. `items`: TYPE:QUANTITY:PRICE, with spaces in between; `event_starts_at`: by the
+    clock of `event_timezone`."""
 
     reservation_id: str
     visitor_id: str
@@ -42,6 +46,8 @@ class Order(NamedTuple):
     ended_at: datetime | None
     codes: str
     seat_ids: str
+    event_starts_at: datetime
+    event_timezone: str
 
 
 class OrderFilter(NamedTuple):
@@ -134,19 +140,19 @@ UNION SELECT reservation_id FROM unnest($3::text[], $4::text[]) AS theirs (event
 LIMIT $5
 """
 
-_SELECT = """
+_SELECT = f"""
 SELECT reservation_id, visitor_id, status,
        (SELECT string_agg(format('%s:%s:%s', line.ticket_type_id, line.quantity, line.price), ' ' ORDER BY nr)
         FROM ROWS FROM (jsonb_to_recordset(items) AS (ticket_type_id text, quantity bigint, price bigint))
              WITH ORDINALITY AS line (ticket_type_id, quantity, price, nr)) AS items,
-       amount, currency, created_at, expires_at, confirmed_at, ended_at,
+       amount, reservations.currency, reservations.created_at, expires_at, confirmed_at, ended_at,
        coalesce((SELECT string_agg(code, ' ' ORDER BY ticket_type_id, ticket_id) FROM tickets
                  WHERE tickets.reservation_id = reservations.reservation_id), '') AS codes,
        coalesce((SELECT string_agg(seat, ' ') FROM jsonb_array_elements(items) AS line,
-                 jsonb_array_elements_text(line -> 'seat_ids') AS seat), '') AS seat_ids
-FROM reservations
-{where}
-ORDER BY reservations.created_at, reservation_id
+                 jsonb_array_elements_text(line -> 'seat_ids') AS seat), '') AS seat_ids,
+       {readable("starts_at")}, timezone
+FROM reservations JOIN events USING (event_id)
+{{where}} ORDER BY reservations.created_at, reservation_id
 """
 
 
@@ -159,7 +165,12 @@ async def orders(postgres: asyncpg.Pool, wanted: OrderFilter) -> AsyncIterator[l
         await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{STALLED_S}s'")
         cursor = await connection.cursor(_SELECT.format(where=WHERE), *wanted, timeout=LONG_S)
         while rows := await cursor.fetch(CHUNK, timeout=LONG_S):
-            yield [Order(*row) for row in rows]
+            yield [_order(row) for row in rows]
+
+
+def _order(row: asyncpg.Record) -> Order:
+    it = Order(*row)
+    return it._replace(event_starts_at=in_zone(it.event_starts_at, ZoneInfo(it.event_timezone)))
 
 
 async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list[Order]:
@@ -167,7 +178,7 @@ async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list
     rows = await connection.fetch(
         _SELECT.format(where="WHERE reservation_id = ANY($1)"), reservation_ids, timeout=LONG_S
     )
-    return [Order(*row) for row in rows]
+    return [_order(row) for row in rows]
 
 
 async def statuses(connection: Connection, reservation_ids: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,10 @@ SEEN_EVERY = "interval '1 minute'"  # a page a second does not need a write a se
 
 
 class SignIn(NamedTuple):
-    """One browser that is signed in; `role` as the account has it by now, `name` None without an account."""
+    """One browser that is signed in; `role` as the account has it by now, `name` None without an account.
+
+    `zone`: of the clock that times are shown by: the account's, else the browser's; "": neither is known.
+    """
 
     sign_in_id: str
     subject: str
@@ -25,25 +28,37 @@ class SignIn(NamedTuple):
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    zone: str
+    own_zone: str  # that the account has chosen; "": the browser's
 
 
 _SELECT = """
     SELECT sign_in_id, subject, coalesce(accounts.role, sign_ins.role) AS role, name, address, agent,
-           sign_ins.created_at, seen_at, expires_at
+           sign_ins.created_at, seen_at, expires_at,
+           coalesce(nullif(accounts.timezone, ''), sign_ins.timezone) AS zone,
+           coalesce(accounts.timezone, '') AS own_zone
     FROM sign_ins LEFT JOIN accounts ON account_id = subject
     WHERE expires_at > now()
 """
 
 
 async def insert_sign_in(
-    queries: Queries, secret_hash: bytes, subject: str, role: Role, *, address: str, agent: str, ttl_s: int
+    queries: Queries,
+    secret_hash: bytes,
+    subject: str,
+    role: Role,
+    *,
+    address: str,
+    agent: str,
+    ttl_s: int,
+    zone: str,
 ) -> None:
     """Write down a new one, and forget those that have expired."""
     await queries.fetchrow(
         "WITH gone AS (DELETE FROM sign_ins WHERE expires_at <= now()) "
-        "INSERT INTO sign_ins (secret_hash, subject, role, address, agent, expires_at) "
-        "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))",
-        *(secret_hash, subject, role, address, agent, ttl_s),
+        "INSERT INTO sign_ins (secret_hash, subject, role, address, agent, timezone, expires_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7))",
+        *(secret_hash, subject, role, address, agent, zone, ttl_s),
     )
 
 
@@ -58,6 +73,18 @@ async def touch(postgres: asyncpg.Pool, sign_in_id: str) -> None:
     await postgres.execute(
         f"UPDATE sign_ins SET seen_at = now() WHERE sign_in_id = $1 AND seen_at < now() - {SEEN_EVERY}",
         sign_in_id,
+    )
+
+
+async def set_zone(queries: Queries, sign_in_id: str, subject: str, chosen: str, browser: str) -> None:
+    """Choose the zone of an account's clock ("": the browser's), and note what the browser's is. An account
+    that is none has its choice with this sign-in alone."""
+    await queries.execute(
+        "WITH account AS (UPDATE accounts SET timezone = $3 WHERE account_id = $2 RETURNING 1) "
+        "UPDATE sign_ins SET timezone = CASE WHEN $3 <> '' AND NOT EXISTS (SELECT FROM account) THEN $3 "
+        "WHEN $4 <> '' THEN $4 ELSE timezone END "
+        "WHERE sign_in_id = $1 AND subject = $2",
+        *(sign_in_id, subject, chosen, browser),
     )
 
 

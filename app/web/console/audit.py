@@ -57,7 +57,9 @@ async def audit_log(request: Request, staff: Staff) -> Response:
     fields = filters_of(request)
     number = page_number(fields)
     wanted = AuditFilter(
-        fields.get("kind"), fields.get("id"), fields.get("who"), moment(fields, "from"), moment(fields, "to")
+        *(fields.get("kind"), fields.get("id"), fields.get("who")),
+        moment(fields, "from", staff.zone),
+        moment(fields, "to", staff.zone),
     )
     found, total = await audit.entries(
         request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE

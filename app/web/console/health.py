@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 from quart import Response
 
+from app.core import formatting
 from app.monitoring import health
 from app.monitoring.health import Health, Unreachable
 from app.set_aside import retries
@@ -80,7 +81,7 @@ class HealthPage(msgspec.Struct, frozen=True):
 async def health_page(request: Request, staff: Staff) -> Response:
     """The health page."""
     found = await health.check(request.app.stores)
-    groups, aside = groups_of(found), _aside(found.aside)
+    groups, aside = groups_of(found, staff.zone), _aside(found.aside)
     well = not aside and all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
     return respond("console/health.html", HealthPage(staff, groups, aside, well))
 
@@ -120,32 +121,32 @@ def _href(it: SetAside) -> str:
     return f"/admin/webhooks/{it.subject.partition('/')[0]}" if it.kind == "webhook" else ""
 
 
-def groups_of(found: Health) -> list[Group]:
-    """The parts as the page shows them."""
+def groups_of(found: Health, zone: str) -> list[Group]:
+    """The parts as the page shows them, times by the clock of this zone."""
     return [
-        _processes("Web processes", found.webs),
-        _processes("Workers", found.workers),
+        _processes("Web processes", found.webs, zone),
+        _processes("Workers", found.workers, zone),
         _backlog(found.backlog),
         _redis(found.redis),
         _postgres(found.postgres),
     ]
 
 
-def _processes(title: str, found: list[health.Process] | Unreachable) -> Group:
+def _processes(title: str, found: list[health.Process] | Unreachable, zone: str) -> Group:
     if isinstance(found, Unreachable):
         return Group(title, [], f"Not reachable: {found.why}.")
     if not found:
         return Group(title, [], "None seen in the last minute.")
-    return Group(title, [_process(it) for it in found])
+    return Group(title, [_process(it, zone) for it in found])
 
 
-def _process(it: health.Process) -> Part:
+def _process(it: health.Process, zone: str) -> Part:
     facts = [("Last seen", f"{it.seen_ago_s:.0f} s ago")]
     if it.about:
         started = datetime.fromtimestamp(int(it.about["started_ms"]) / 1000, UTC)
         facts += [
             ("Version", it.about["version"]),
-            ("Started", f"{started:%Y-%m-%d %H:%M} UTC"),
+            ("Started", formatting.staff_time(started, zone)),
             ("Memory", size(int(it.about["memory"]))),
             ("CPU", f"{it.about['cpu_percent']}% of a core"),
             ("Requests answered", f"{int(it.about['answered']):,}"),

@@ -157,7 +157,7 @@ async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -
 
 async def _ask(request: Request, staff: Staff, kind: JobKind, form: dict[str, str]) -> Response:
     fields = {name: value for name, value in form.items() if value}
-    request_of = JobRequest(*await wanted_orders(request, fields))
+    request_of = JobRequest(*await wanted_orders(request, fields, staff.zone))
     job_id = await jobs.start(request.app.stores, request.app.job_queue, kind, request_of, by=staff.by)
     return redirect_to(f"/admin/jobs/{job_id}")
 

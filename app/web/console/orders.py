@@ -86,7 +86,7 @@ class OrderPage(msgspec.Struct, frozen=True):
 async def order_list(request: Request, staff: Staff) -> Response:
     """The orders that match the filters."""
     fields = filters_of(request)
-    wanted, number = await wanted_orders(request, fields), page_number(fields)
+    wanted, number = await wanted_orders(request, fields, staff.zone), page_number(fields)
     found, total = await orders.page(
         request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
@@ -105,7 +105,7 @@ async def order_list(request: Request, staff: Staff) -> Response:
 async def order_file(request: Request, staff: Staff) -> Response:
     """All matching orders as a file."""
     fields = filters_of(request)
-    wanted = await wanted_orders(request, fields)
+    wanted = await wanted_orders(request, fields, staff.zone)
     name = f"{wanted.event_id}-orders" if wanted.event_id else "orders"
     return quart_response(csv_response(await orders.orders(request.app.stores, wanted), name, request))
 
@@ -128,8 +128,8 @@ async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> 
     return redirect_to(f"/admin/orders/{reservation_id}")
 
 
-async def wanted_orders(request: Request, fields: dict[str, str]) -> OrderFilter:
-    """The orders that these fields choose. Raises ValidationFailed."""
+async def wanted_orders(request: Request, fields: dict[str, str], zone: str) -> OrderFilter:
+    """The orders that these fields choose, times by the clock of a zone. Raises ValidationFailed."""
     event_id = fields.get("event")
     if event_id is not None and not re.fullmatch(SLUG, event_id):
         raise ValidationFailed("event", "is no event_id")
@@ -138,8 +138,8 @@ async def wanted_orders(request: Request, fields: dict[str, str]) -> OrderFilter
     return OrderFilter(
         EventId(event_id) if event_id else None,
         one_of(fields, "status", STATUSES),
-        moment(fields, "from"),
-        moment(fields, "to"),
+        moment(fields, "from", zone),
+        moment(fields, "to", zone),
         ids,
     )
 

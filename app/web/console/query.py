@@ -6,9 +6,10 @@ An invalid filter is reported, not ignored: an operator who mistypes a day must 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo
 
 from app.core import typed
 from app.core.errors import ValidationFailed
@@ -44,16 +45,19 @@ def page_number(fields: Mapping[str, str]) -> int:
     return number
 
 
-def moment(fields: Mapping[str, str], name: str) -> datetime | None:
-    """A day or minute in UTC, as `<input type="datetime-local">` sends it, or None if empty."""
+def moment(fields: Mapping[str, str], name: str, zone: str) -> datetime | None:
+    """A day or minute of this zone's clock, as `<input type="datetime-local">` sends it, or None if empty.
+
+    Of two that it may be when clocks are set back, the earlier.
+    """
     text = fields.get(name)
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValidationFailed(name, "must be a time in UTC, as 2026-11-21T18:00") from None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+        raise ValidationFailed(name, "must be a time such as 2026-11-21T18:00") from None
+    found = found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found
     if not in_range(found):
         raise ValidationFailed(name, OUT_OF_RANGE)
     return found

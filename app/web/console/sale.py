@@ -53,7 +53,7 @@ async def new_sale(request: Request, staff: Staff) -> Response:
     """The empty form, or one filled in like another sale."""
     asked = parse_qs(request.query.decode("latin-1"), max_num_fields=20).get("like", [""])[0]
     if not asked:
-        return _page(staff, SaleForm(dict(sale_form.BEGIN)))
+        return _page(staff, SaleForm(sale_form.BEGIN | {"zone": staff.zone}))
     room = await request.app.queues.loaded_rooms.get(RoomId(asked))
     if room.event_id is None:
         return _page(staff, sale_form.like(room, None, [], {}), like=room.settings.name)

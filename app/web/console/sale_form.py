@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -20,6 +19,8 @@ from app.core.formats import PATTERN_MEANS, ZONE
 from app.core.model import Event, Room, TicketType, TicketTypeId
 from app.core.seating import new_slug
 from app.core.zones import UTC, zones
+from app.web.console import local_times
+from app.web.console.local_times import LocalTime
 
 TYPE_FIELDS = ("name", "price", "quantity")
 SECTION_FIELDS = ("name", "price", "rows", "seats_per_row")
@@ -51,6 +52,7 @@ class SaleForm:
     values: dict[str, str]
     definition: EventDefinition | None = None
     wrong: dict[str, str] = field(default_factory=dict)
+    doubled: dict[str, list[LocalTime]] = field(default_factory=dict)  # of times that may be either of two
 
     def lines(self, kind: str) -> int:
         """How many lines of ticket types or sections to show."""
@@ -198,11 +200,16 @@ def _time(form: SaleForm, name: str, zone: str) -> datetime | None:
         if name == "starts_at":
             form.wrong[name] = "is required"
         return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, OverflowError):
-        form.wrong[name] = "enter a date and time such as 2027-05-31 20:00"
-        return None
+    found = local_times.read(text, zone, form.values.get(f"{name}-offset", ""))
+    if isinstance(found, str):
+        form.wrong[name] = found
+    elif isinstance(found, datetime):
+        return found
+    else:
+        form.doubled[name] = found
+        if not any(it.chosen for it in found):
+            form.wrong[name] = local_times.ASK
+    return next((it.at for it in form.doubled.get(name, ()) if it.chosen), None)
 
 
 def _field(keys: Keys) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from app.core import formatting
-from app.core.clock import in_zone
+from app.core.clock import to_ms
 from app.core.definitions import EventDefinition
 
 Step = tuple[str, str]  # when, what
@@ -18,7 +17,7 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
     steps = []
 
     def at(time: datetime) -> str:
-        moment = f"{in_zone(time, ZoneInfo(zone)):%A, %-d %B %Y, %H:%M} ({zone})"
+        moment = formatting.zoned_time(to_ms(time), zone)
         return f"{moment}: in the past, so at once" if time <= now else moment
 
     shown = "The queue page is online and in the list of sales. Nobody can join yet."

@@ -12,6 +12,7 @@ from quart import Quart, Response
 
 from app.accounts import console_sessions as sign_ins
 from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired, ValidationFailed
+from app.core.zones import zones
 from app.store.sql.sign_ins import SignIn
 from app.web.api.accounts import LoggedIn, LoginBody, PasswordChange, logged_in, new_password
 from app.web.console.frame import console_form, console_page, sign_in_form
@@ -31,6 +32,7 @@ class SignInsPage(msgspec.Struct, frozen=True):
 
     staff: Staff
     sign_ins: list[SignIn]
+    zones: list[str]
 
 
 async def sign_in(request: Request) -> Response:
@@ -49,7 +51,11 @@ async def sign_in(request: Request) -> Response:
         await sign_ins.end(request.app.stores, before.subject, before.sign_in_id)
     agent = request.header(b"user-agent") or ""
     secret = await sign_ins.begin(
-        request.app.stores, account, address=request.client, agent=agent, ttl_s=ttl_s
+        *(request.app.stores, account),
+        address=request.client,
+        agent=agent,
+        ttl_s=ttl_s,
+        zone=form.get("zone", ""),
     )
     response = with_cookie(redirect_to(to), request, secret)
     if done is not None:
@@ -71,7 +77,17 @@ async def sign_out(request: Request) -> Response:
 async def sign_in_list(request: Request, staff: Staff) -> Response:
     """Where I am signed in."""
     found = await sign_ins.of_account(request.app.stores, staff.account.subject)
-    return respond("console/sign_ins.html", SignInsPage(staff, found))
+    return respond("console/sign_ins.html", SignInsPage(staff, found, sorted(zones())))
+
+
+@console_form("/admin/sign-ins/clock")
+async def set_clock(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Choose the time zone of the console's clock."""
+    chosen, browser = form.get("timezone", "").strip(), form.get("zone", "")
+    await sign_ins.set_clock(
+        request.app.stores, staff.account.subject, staff.sign_in_id, chosen=chosen, browser=browser
+    )
+    return redirect_to("/admin/sign-ins")
 
 
 @console_form("/admin/sign-ins/<sign_in_id>/end")

@@ -14,6 +14,7 @@ from app.core.account import Account, Author
 from app.core.errors import CredentialInvalid, RoleRequired
 from app.core.model import Role
 from app.core.tokens import expiry
+from app.core.zones import UTC, known_zone
 from app.store.sql.sign_ins import SignIn
 from app.web.http.cookies import cookie_name, cookies
 from app.web.http.credentials import STAFF
@@ -40,6 +41,8 @@ class Staff(msgspec.Struct, frozen=True):
     entries: list[Entry]
     sign_in_id: str
     expires_at: datetime
+    zone: str = UTC  # of the clock that times are shown by
+    own_zone: str = ""  # the same if they have chosen it; "": their browser's
 
     def may(self, role: Role) -> bool:
         """Whether their role is at least this one."""
@@ -73,7 +76,8 @@ def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
     """What pages know about who is signed in."""
     account = Account(subject=found.subject, role=found.role)
     name = found.name or found.subject
-    return Staff(account, name, author(request, account), entries, found.sign_in_id, found.expires_at)
+    by, zone = author(request, account), known_zone(found.zone)
+    return Staff(account, name, by, entries, found.sign_in_id, found.expires_at, zone, found.own_zone)
 
 
 def with_cookie(response: Response, request: Request, secret: str) -> Response:

@@ -1,0 +1,29 @@
+// Times are written in the zone of their event, which they name. Beside each comes the visitor's own, where their clock shows another,
+// in their habits if they read the page's language (14:00 or 2 pm). It runs while the page is read, so nothing moves once it is seen.
+(() => {
+  const page = document.documentElement, locale = page.lang;
+  const habits = (navigator.languages || []).find((it) => it.split("-")[0] === locale) || locale;
+  const face = (at, timeZone, options) => new Intl.DateTimeFormat("en-US", { timeZone, ...options }).format(at);
+
+  function yourTime(at, zone) {
+    const isSame = (options) => face(at, zone, options) === face(at, undefined, options);
+    if (isSame({ dateStyle: "short", timeStyle: "short" })) return "";
+    const day = isSame({ dateStyle: "short" }) ? {} : { dateStyle: "full" };
+    return new Intl.DateTimeFormat(habits, { numberingSystem: "latn", ...day, timeStyle: "short" }).format(at);
+  }
+
+  const times = document.getElementsByTagName("time");
+  let seen = 0;
+  function write() {
+    for (; seen < times.length; seen++) {
+      const element = times[seen];
+      try {
+        const text = yourTime(new Date(element.dateTime), element.dataset.zone);
+        if (text) element.after(Object.assign(document.createElement("span"), { className: "yours", textContent: ` (${page.dataset.yours.replace("{t}", text)})` }));
+      } catch (error) { /* a zone that is newer than this browser */ }
+    }
+  }
+  const reading = new MutationObserver(write);
+  reading.observe(page, { childList: true, subtree: true });
+  addEventListener("DOMContentLoaded", () => { write(); reading.disconnect(); });
+})();
