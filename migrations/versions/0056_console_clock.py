@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0056"
-down_revision = "0057"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 
