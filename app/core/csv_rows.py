@@ -7,12 +7,19 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with
+
 
 def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
     """These rows as CSV; times to the second, by the clock that they come with; "" for None."""
     text = io.StringIO()
     csv.writer(text).writerows([[_cell(it) for it in row] for row in rows])
     return text.getvalue().encode()
+
+
+def plain(text: str) -> str:
+    """A text that people wrote, as no spreadsheet takes it for a formula."""
+    return f"'{text}" if text[:1] in FORMULA else text
 
 
 def _cell(value: object) -> str:

@@ -20,6 +20,7 @@ EVERY_MS = 1_000
 KEPT_MS = 15 * 60_000
 KEPT_MAX = KEPT_MS // EVERY_MS
 FINE_S, COARSE_S = 10, 60  # the steps
+ALL = 1 << 62  # a moment after all: also the step that is going on is rolled up
 SETTLED_MS = 3_000  # so long after its end all samples of a step have been stored
 SHOWN_MAX = 720  # steps of a whole sale; wider ones if it took longer
 WIDTHS_S = (FINE_S, COARSE_S, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400, 604_800)
@@ -54,6 +55,8 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
         None  # first_s, base_s, each_s of the waits shown; None: none was
     )
     generation: str = ""  # of the room: a sample of a deleted or reset one is not this one's
+    admitted: int = 0  # calls
+    leavers: int = 0  # who left by themselves, from the queue, a call or a session
 
 
 class Step(NamedTuple):
@@ -103,7 +106,12 @@ def step_end_ms(at_ms: int, step_s: int) -> int:
 
 def shown_step_s(span_s: float) -> int:
     """The width of the steps that a sale of this length is shown in."""
-    return next((it for it in WIDTHS_S if span_s <= it * SHOWN_MAX), WIDTHS_S[-1])
+    return step_of(span_s, SHOWN_MAX)
+
+
+def step_of(span_s: float, steps_max: int) -> int:
+    """The narrowest steps of which there are no more than this many."""
+    return next((it for it in WIDTHS_S if span_s <= it * steps_max), WIDTHS_S[-1])
 
 
 def since_creation(stored: Sequence[Sample], step_s: int) -> list[Point]:

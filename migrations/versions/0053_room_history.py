@@ -29,6 +29,8 @@ CREATE TABLE room_history (
     cap                int,
     joined             bigint NOT NULL,       -- counters begin with the room, or with the last loss of Redis
     no_shows           bigint NOT NULL,
+    admitted           bigint NOT NULL,
+    leavers            bigint NOT NULL,       -- who left by themselves
     requests           bigint NOT NULL,
     backlog            int NOT NULL,
     free               int,

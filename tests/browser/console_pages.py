@@ -62,6 +62,11 @@ async def order(page: Page, product: Product) -> None:
     await page.get_by_text("Cancel and refund", exact=True).click()
 
 
+async def sale_report(page: Page, product: Product) -> None:
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/report")
+    await expect(page.get_by_role("heading", name="Where visitors dropped off")).to_be_visible()
+
+
 async def webhooks(page: Page, product: Product) -> None:
     await signed_in(page, product, "/admin/webhooks")
 
@@ -128,6 +133,7 @@ STAFF = [
     message,
     job,
     jobs,
+    sale_report,
     webhooks,
     audit_log,
     users,

@@ -23,6 +23,8 @@ class SampleCounts(NamedTuple):
     newest_ms: int  # of the last sample; 0: there is none
     joined: int
     no_shows: int
+    admitted: int
+    leavers: int
     requests: int  # for tickets: how many there ever were
     backlog: int  # and how many wait to be settled
     sold: int
@@ -39,7 +41,7 @@ async def read(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> li
 def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
     asked: list[Command] = [
         ("XREVRANGE", keys.samples, "+", "-", "COUNT", 1),
-        ("HMGET", keys.meter, "joined", "no_shows"),
+        ("HMGET", keys.meter, "joined", "no_shows", "admitted", "left"),
     ]
     return [*asked, ("HGET", keys.stock, "sold"), ("XINFO STREAM", keys.submissions)] if sells else asked
 
@@ -49,10 +51,10 @@ def _sample_counts(newest: Any, counted: Any, sold: Any = 0, stream: Any = None)
         return None
     if stream is None or isinstance(stream, Exception):  # no such stream: nobody has reserved yet
         stream = {"entries-added": 0, "length": 0}
-    joined, no_shows = (int(it or 0) for it in counted)
+    joined, no_shows, admitted, leavers = (int(it or 0) for it in counted)
     newest_ms = int(newest[0][0].partition("-")[0]) if newest else 0
     asked = int(stream["entries-added"]), int(stream["length"])
-    return SampleCounts(newest_ms, joined, no_shows, *asked, int(sold or 0))
+    return SampleCounts(newest_ms, joined, no_shows, admitted, leavers, *asked, int(sold or 0))
 
 
 async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> None:

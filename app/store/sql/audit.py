@@ -81,10 +81,10 @@ async def select_entries(
     if not rows and offset:
         _, total = await select_entries(postgres, wanted, limit=1, offset=0)
         return [], total
-    return [_entry(row) for row in rows], rows[0]["matching"] if rows else 0
+    return [entry(row) for row in rows], rows[0]["matching"] if rows else 0
 
 
-def _entry(row: asyncpg.Record) -> Entry:
+def entry(row: asyncpg.Record) -> Entry:
     before, after = (msgspec.json.decode(text) if text else None for text in (row["before"], row["after"]))
     return Entry(
         audit_id=row["audit_id"],

@@ -32,6 +32,7 @@ from app.core.errors import Refusal, Retryable, RoleRequired
 from app.core.model import Role
 from app.web.console.staff import Entry, Staff, signed_in, staff_of
 from app.web.http.credentials import STAFF
+from app.web.http.deadlines import PAGE_TIMEOUT_S
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request
 from app.web.pages.entry import add_page, foreign_form, page
@@ -67,6 +68,7 @@ class ConsoleRoute(msgspec.Struct, frozen=True):
     role: Role
     name: str
     answer: Callable[[Request], Awaitable[Response]]
+    within_s: float = PAGE_TIMEOUT_S
 
 
 class SignInPage(msgspec.Struct, frozen=True):
@@ -89,8 +91,10 @@ SIGNED_OUT = "You are no longer signed in. Nothing was changed."
 CONSOLE: list[ConsoleRoute] = []  # filled when the modules of pages are imported
 
 
-def console_page(path: str, *, section: str = "", role: Role = "operator") -> Callable[[P], P]:
-    """Declare a page for staff with at least this role."""
+def console_page(
+    path: str, *, section: str = "", role: Role = "operator", within_s: float = PAGE_TIMEOUT_S
+) -> Callable[[P], P]:
+    """Declare a page for staff with at least this role, answered in so many seconds."""
 
     def declare(view: P) -> P:
         async def answer(request: Request) -> Response:
@@ -107,7 +111,7 @@ def console_page(path: str, *, section: str = "", role: Role = "operator") -> Ca
             except Refusal as refusal:
                 return _refused(staff, refusal, NAVIGATION.get(section, "/admin"))
 
-        _declare("GET", path, section, role, view.__name__, answer)
+        _declare("GET", path, section, role, view.__name__, answer, within_s)
         return view
 
     return declare
@@ -147,9 +151,10 @@ def _declare(
     role: Role,
     name: str,
     answer: Callable[[Request], Awaitable[Response]],
+    within_s: float = PAGE_TIMEOUT_S,
 ) -> None:
     assert not section or section in NAVIGATION, f"{path}: there is no section {section}"
-    CONSOLE.append(ConsoleRoute(method, path, section, role, name, answer))
+    CONSOLE.append(ConsoleRoute(method, path, section, role, name, answer, within_s))
 
 
 def _entries(section: str, role: Role) -> list[Entry]:
@@ -183,6 +188,6 @@ def register_console(app: Quart) -> None:
     for it in CONSOLE:
         name = f"console_{it.method.lower()}_{it.name}"
         if it.method == "GET":
-            add_page(app, it.path, name, it.answer)
+            add_page(app, it.path, name, it.answer, it.within_s)
         else:
             app.add_url_rule(it.path, name, page(it.answer), methods=[it.method])

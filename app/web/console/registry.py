@@ -17,6 +17,7 @@ from app.web.console import (
     knownuser,
     mail,
     orders,
+    report,
     rooms,
     sale,
     sign_in,
@@ -31,7 +32,7 @@ from app.web.console.password_reset import register_reset
 from app.web.console.sign_in import register_sign_in
 
 MODULES = (
-    *(rooms, cockpit, autopilot, sale, orders, mail, webhooks),
+    *(rooms, cockpit, report, autopilot, sale, orders, mail, webhooks),
     *(sites, site_actions, connect, gate_settings, gate_preview, knownuser),
     audit,
     jobs,

@@ -51,7 +51,7 @@ RETRY_MAX_S = 30
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
+def page(handler: Handler, within_s: float = deadlines.PAGE_TIMEOUT_S) -> Callable[..., Awaitable[Response]]:
     """Make a Quart view of a page. Whatever goes wrong becomes a page too."""
 
     @wraps(handler)
@@ -71,8 +71,8 @@ def page(handler: Handler) -> Callable[..., Awaitable[Response]]:
             if handler is not _without_slash and not request.path.startswith("/admin/"):
                 await _may_be_seen(request)
             # A page asks the stores several things, one after another. A form is also sent to us meanwhile.
-            within_s = deadlines.PAGE_TIMEOUT_S if request.method != "POST" else deadlines.CALL_TIMEOUT_S
-            async with deadlines.answered_within(within_s):
+            longest_s = within_s if request.method != "POST" else deadlines.CALL_TIMEOUT_S
+            async with deadlines.answered_within(longest_s):
                 return with_page_headers(await handler(request))
         except Exception as error:  # the entry point of every page
             if asks_for_json(request):
@@ -90,11 +90,14 @@ async def _may_be_seen(request: Request) -> None:
         await request.app.status_board.current(RoomId(request.params["room_id"]))
 
 
-def add_page(app: Quart, path: str, name: str, handler: Handler) -> None:
+def add_page(
+    app: Quart, path: str, name: str, handler: Handler, within_s: float = deadlines.PAGE_TIMEOUT_S
+) -> None:
     """Make a page of the app, and lead to it from its address with a slash at the end, as people type it."""
     for at, view, of in ((path, handler, name), (f"{path}/", _without_slash, f"{name}_slash")):
         if at != "//":
-            app.add_url_rule(at, of, page(view), methods=["GET", "OPTIONS"], provide_automatic_options=False)
+            made = page(view, within_s)
+            app.add_url_rule(at, of, made, methods=["GET", "OPTIONS"], provide_automatic_options=False)
 
 
 async def _without_slash(request: Request) -> Response:

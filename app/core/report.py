@@ -1,0 +1,165 @@
+"""What a sale was like: the waits against those that had been shown, the slow minutes, the gaps. No I/O."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+import msgspec
+
+from app.core.history import Sample, Step
+from app.core.model import Pace
+from app.core.wait_estimate import wait_range_s
+
+SAMPLED_MAX = 2_000  # visitors whose waits are looked at, evenly over all numbers
+SLOWEST = 5
+SEEN_SHARE = 0.8  # a step with fewer of its samples has a gap
+QUIET = ("scheduled", "closed")  # nothing is sampled in these states unless somebody is in the room
+
+
+class Percentiles(msgspec.Struct, frozen=True):
+    """Seconds."""
+
+    p50: int
+    p90: int
+    p99: int
+
+
+class Waits(msgspec.Struct, frozen=True):
+    """How long called visitors had waited, and what had been shown to them when they joined.
+
+    Shown is a range, from even odds to nine in ten. None: nobody was shown any.
+    """
+
+    real: Percentiles
+    shown_even: Percentiles | None
+    shown_most: Percentiles | None
+    kept_percent: int | None  # of those who were shown a range: who waited no longer than its end
+
+
+class SlowStep(msgspec.Struct, frozen=True):
+    """A step of the history in which reserving took long."""
+
+    begin_ms: int
+    end_ms: int
+    p99_ms: int
+    waiting: int
+    requests: int
+    backlog: int
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A time of which nothing is known: no worker ran, or a store was unavailable."""
+
+    begin_ms: int
+    end_ms: int
+    seconds: int  # without a sample
+
+
+class Peak(msgspec.Struct, frozen=True):
+    """The most there was, and when."""
+
+    value: int
+    at_ms: int
+
+
+def waits(progress: Sequence[tuple[int, int, int]], steps: Sequence[Step]) -> Waits | None:
+    """From moments (at_ms, serving_position, last_number) and the history, both the oldest first.
+
+    None: nobody was called.
+
+    A number was given when `last_number` reached it, and called when the serving position did. What was shown
+    follows from the pace of that time and the numbers ahead. Who was called at once was shown nothing.
+    """
+    serving = list(accumulate((it[1] for it in progress), max))
+    given = list(accumulate((max(it[1:]) for it in progress), max))
+    if not serving or not serving[-1]:
+        return None
+    ends, real, shown = [it.sample.at_ms for it in steps], [], []
+    for number in range(1, serving[-1] + 1, -(-serving[-1] // SAMPLED_MAX)):
+        joined, called = bisect_left(given, number), bisect_left(serving, number)
+        joined_ms = progress[joined][0]
+        wait_s = max(0, progress[called][0] - joined_ms) // 1000
+        real.append(wait_s)
+        at = bisect_left(ends, joined_ms)
+        pace = steps[at].sample.pace if at < len(steps) else None
+        if called > joined and pace is not None:
+            ahead = max(0, number - 1 - serving[joined])
+            range_s = wait_range_s(ahead, Pace(1, *pace), 1)
+            assert range_s is not None
+            shown.append((*range_s, wait_s))
+    kept = sum(it[2] <= it[1] for it in shown)
+    return Waits(
+        _percentiles(real),
+        _percentiles([it[0] for it in shown]) if shown else None,
+        _percentiles([it[1] for it in shown]) if shown else None,
+        round(100 * kept / len(shown)) if shown else None,
+    )
+
+
+def grown(steps: Sequence[Step], counter: str) -> int:
+    """How far a counter came in all; it begins again when Redis is lost."""
+    values = [0, *(getattr(it.sample, counter) for it in steps)]
+    return sum(now - before if now >= before else now for before, now in pairwise(values))
+
+
+def slowest(steps: Sequence[Step], step_s: int) -> list[SlowStep]:
+    """The steps in which reserving took longest, the slowest first."""
+    found = []
+    requests = [0, *(it.sample.requests for it in steps)]
+    for before, (it, _) in zip(requests, steps, strict=False):
+        if it.reserve_p99_ms is not None and it.requests > before:
+            asked = it.requests - before
+            found.append(
+                SlowStep(it.at_ms - 1000 * step_s, it.at_ms, it.reserve_p99_ms, it.waiting, asked, it.backlog)
+            )
+    return sorted(found, key=lambda it: (-it.p99_ms, it.begin_ms))[:SLOWEST]
+
+
+def gaps(steps: Sequence[Step], step_s: int) -> list[Gap]:
+    """The times without figures between the first and the last step, the longest first.
+
+    Nothing is sampled while nobody is in a room that is scheduled or closed: that is no gap.
+    """
+    found = [
+        Gap(it.sample.at_ms - 1000 * step_s, it.sample.at_ms, step_s - it.samples)
+        for it in steps[1:-1]
+        if it.samples < SEEN_SHARE * step_s and not _is_quiet(it.sample)
+    ]
+    for (before, _), (after, _) in pairwise(steps):
+        missing_ms = after.at_ms - before.at_ms - 1000 * step_s
+        if missing_ms > 0 and not _is_quiet(before):
+            found.append(Gap(before.at_ms, before.at_ms + missing_ms, missing_ms // 1000))
+    return sorted(found, key=lambda it: (-it.seconds, it.begin_ms))
+
+
+def most_waiting(steps: Sequence[Step]) -> Peak | None:
+    """When the queue was longest. None: nobody ever waited."""
+    longest = max((it.sample for it in steps), key=lambda it: it.waiting, default=None)
+    return Peak(longest.waiting, longest.at_ms) if longest and longest.waiting else None
+
+
+def most_joined(steps: Sequence[Step]) -> Peak | None:
+    """The step in which most joined. None: nobody did."""
+    joined = [0, *(it.sample.joined for it in steps)]
+    rates = [
+        (max(0, now - before), it.sample.at_ms)
+        for (before, now), it in zip(pairwise(joined), steps, strict=True)
+    ]
+    value, at_ms = max(rates, key=lambda it: it[0], default=(0, 0))
+    return Peak(value, at_ms) if value else None
+
+
+def sold_out_ms(steps: Sequence[Step]) -> int | None:
+    """The end of the first step at whose end no ticket was free and none held. None: there always was one."""
+    return next((it.sample.at_ms for it in steps if it.sample.state == "sold_out"), None)
+
+
+def _is_quiet(it: Sample) -> bool:
+    return it.state in QUIET or not (it.waiting or it.called or it.active)
+
+
+def _percentiles(values: Sequence[int]) -> Percentiles:
+    ordered = sorted(values)
+    return Percentiles(*(ordered[(len(ordered) - 1) * share // 100] for share in (50, 90, 99)))

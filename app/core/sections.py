@@ -1,0 +1,37 @@
+"""A report as tables: the same for a page, a PDF and a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+Value = int | str | Decimal | datetime | None
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A figure: as people read it, and as programs do."""
+
+    text: str
+    value: Value
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A table with its heading. The first cell of a row says what the row is about."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    note: str = ""
+    empty: str = ""  # said where there are no rows
+    figures: bool = True  # what follows the first column is numbers, not words
+
+
+def flat(sections: list[Section]) -> Iterator[tuple[str, Value, str, Value]]:
+    """Each figure by itself: section, what its row is about, its column, its value."""
+    for section in sections:
+        for about, *cells in section.rows:
+            for column, cell in zip(section.columns[1:], cells, strict=True):
+                yield section.title, about.value, column, cell.value

@@ -1,0 +1,69 @@
+"""The report of a sale: a page, and the same as a PDF and as a CSV file."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from quart import Response
+
+from app.core.csv_rows import csv_rows, plain
+from app.core.model import Room, RoomId
+from app.core.sections import flat
+from app.monitoring import report
+from app.pdf.document import report_pdf
+from app.store.away import stores_answer
+from app.web.console.frame import console_page, within
+from app.web.console.report_document import ReportDocument, report_document
+from app.web.console.staff import Staff
+from app.web.http.deadlines import CALL_TIMEOUT_S
+from app.web.http.routes import Request
+from app.web.pages.render import respond
+
+COLUMNS = ("section", "about", "figure", "value")
+
+
+class ReportPage(msgspec.Struct, frozen=True):
+    """The report of one room."""
+
+    staff: Staff
+    room: Room
+    report: ReportDocument
+
+
+@console_page("/admin/rooms/<room_id>/report", section="Sales", within_s=CALL_TIMEOUT_S)
+async def sale_report(request: Request, staff: Staff) -> Response:
+    """The report as a page."""
+    room, document = await _report(request)
+    staff = within(staff, "Sites") if room.event_id is None else staff
+    return respond("console/report.html", ReportPage(staff, room, document))
+
+
+@console_page("/admin/rooms/<room_id>/report.pdf", section="Sales", within_s=CALL_TIMEOUT_S)
+async def sale_report_pdf(request: Request, staff: Staff) -> Response:
+    """The report as a PDF."""
+    room, it = await _report(request)
+    async with request.app.exporting:
+        made = await asyncio.to_thread(report_pdf, it.title, it.times, it.head, it.sections)
+    return _file(made, "application/pdf", f"{room.room_id}-report.pdf")
+
+
+@console_page("/admin/rooms/<room_id>/report.csv", section="Sales", within_s=CALL_TIMEOUT_S)
+async def sale_report_csv(request: Request, staff: Staff) -> Response:
+    """Each figure of the report in a row of its own: money in whole units, times in UTC, waits in s."""
+    room, it = await _report(request)
+    rows = [[plain(cell) if isinstance(cell, str) else cell for cell in row] for row in flat(it.sections)]
+    return _file(csv_rows([COLUMNS, *rows]), "text/csv; charset=utf-8", f"{room.room_id}-report.csv")
+
+
+async def _report(request: Request) -> tuple[Room, ReportDocument]:
+    """Goes over all rows of the sale, so only so many do at once."""
+    async with request.app.exporting:
+        with stores_answer():
+            room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
+        return room, report_document(await report.sale(request.app.stores, room))
+
+
+def _file(body: bytes, kind: str, name: str) -> Response:
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(body, content_type=kind, headers=headers)

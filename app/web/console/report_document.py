@@ -1,0 +1,298 @@
+"""The report of a sale as tables: what its page, its PDF and its CSV file say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from app.core import formatting
+from app.core.clock import from_ms, in_zone, to_ms
+from app.core.currencies import major
+from app.core.report import Percentiles
+from app.core.sections import Cell, Section
+from app.core.zones import UTC
+from app.monitoring.report import SaleReport
+from app.store.sql.audit import Entry
+from app.web.console.cockpit_document import change_lines
+
+GAPS_MAX = 10
+NOTHING = Cell("\u2013", None)
+REFUNDS = ("refunding", "refunded")
+
+
+class ReportDocument(msgspec.Struct, frozen=True):
+    """The report for readers; `times` says of which moment it is and how its times are given."""
+
+    title: str
+    times: str
+    over: bool
+    head: list[tuple[str, str]]  # the figures that are asked for first
+    sections: list[Section]
+
+
+def report_document(it: SaleReport) -> ReportDocument:
+    """The report in words and tables."""
+    zone = it.rows.event.timezone if it.rows.event else UTC
+    words = _Words(zone)
+    sections = [_steps(it), _waits(it), _drop_offs(it)]
+    if it.rows.orders is not None:
+        sections += [_orders(it), _revenue(it), _tickets(it)]
+    sections += [_peaks(it, words), _slow(it, words), _gaps(it, words), _changes(it.changes, words)]
+    so_far = "" if it.over else "So far: the sale is not over. "
+    return ReportDocument(
+        title=it.rows.event.name if it.rows.event else it.room.settings.name,
+        times=f"{so_far}Figures of {words.at(it.at_ms).text}. Times are in {zone}.",
+        over=it.over,
+        head=_head(it, words),
+        sections=sections,
+    )
+
+
+class _Words:
+    """Times as the event's zone writes them."""
+
+    def __init__(self, zone: str) -> None:
+        self._zone = ZoneInfo(zone)
+
+    def at(self, at_ms: int) -> Cell:
+        """A moment, to the second."""
+        at = from_ms(at_ms)
+        assert at is not None
+        return Cell(f"{in_zone(at, self._zone):%Y-%m-%d %H:%M:%S}", at)
+
+    def between(self, begin_ms: int, end_ms: int) -> Cell:
+        """A span of time; programs read its beginning."""
+        begin = self.at(begin_ms)
+        return Cell(f"{begin.text} \u2013 {self.at(end_ms).text.partition(' ')[2]}", begin.value)
+
+
+def _head(it: SaleReport, words: _Words) -> list[tuple[str, str]]:
+    rows = it.rows
+    found = [("Joined", formatting.number(it.joined))]
+    if rows.orders is not None:
+        sold, total = (
+            sum(x.quantity for x in rows.sold),
+            sum({x.ticket_type_id: x.total for x in rows.sold}.values()),
+        )
+        found.append(("Tickets sold", f"{formatting.number(sold)} of {formatting.number(total)}"))
+        found += [
+            (f"Revenue {currency}", formatting.money(amount, currency)) for currency, amount in _sold(it)
+        ]
+        found.append(("Bought, of those who joined", _share(rows.orders.buyers, it.joined).text))
+    if it.waits is not None:
+        found.append(("Nine in ten waited at most", _seconds(it.waits.real.p90).text))
+    if it.sold_out_ms is not None:
+        found.append(("Sold out", words.at(it.sold_out_ms).text))
+    return found
+
+
+def _steps(it: SaleReport) -> Section:
+    """How many came how far."""
+    orders = it.rows.orders
+    counted = [("Joined", it.joined), ("Called", it.called), ("Claimed their turn", it.turns.claimed)]
+    if orders is not None:
+        counted += [("Held tickets", orders.holders), ("Paid", orders.buyers)]
+    rows, before = [], None
+    for name, count in counted:
+        share = NOTHING if before is None else _share(count, before)
+        rows.append([_text(name), _number(count), _share(count, it.joined), share])
+        before = count
+    return Section("Step by step", ["Step", "Visitors", "Of those who joined", "Of the step before"], rows)
+
+
+def _waits(it: SaleReport) -> Section:
+    columns = ["Percentile", "Waited", "Shown: even odds", "Shown: nine in ten"]
+    if it.waits is None:
+        return Section("Waits", columns, [], empty="Nobody has been called.")
+    real, even, most = it.waits.real, it.waits.shown_even, it.waits.shown_most
+    rows = [
+        [_text(name), _seconds(getattr(real, name)), _percentile(even, name), _percentile(most, name)]
+        for name in Percentiles.__struct_fields__
+    ]
+    note = (
+        "Nobody was shown a wait."
+        if it.waits.kept_percent is None
+        else (
+            f"{it.waits.kept_percent}% of those who were shown a wait when they joined waited no longer "
+            "than its upper end; it is meant for nine in ten."
+        )
+    )
+    return Section("Waits", columns, rows, note)
+
+
+def _drop_offs(it: SaleReport) -> Section:
+    orders = it.rows.orders
+    counted = [
+        ("Left by themselves", it.left),
+        ("Called, did not respond (no-shows)", it.no_shows),
+        ("Session expired", it.turns.expired),
+    ]
+    if orders is not None:
+        counted += [("Holds expired", orders.expired), ("Holds cancelled before payment", orders.cancelled)]
+    if not it.over:
+        counted.append(("Inside now", it.turns.inside))
+    return Section(
+        "Where visitors dropped off",
+        ["What happened", "How often"],
+        [[_text(a), _number(b)] for a, b in counted],
+    )
+
+
+def _orders(it: SaleReport) -> Section:
+    orders = it.rows.orders
+    assert orders is not None
+    rows = [
+        [_text("Made"), _number(orders.made)],
+        [_text("Confirmed"), _number(orders.confirmed)],
+        [_text("Expired"), _number(orders.expired)],
+        [_text("Cancelled before payment"), _number(orders.cancelled)],
+        [_text("Cancelled after payment"), _number(orders.refunded)],
+        [_text("Open"), _number(orders.open)],
+        [_text("From hold to payment, half took at most"), _seconds(orders.p50_to_pay_s)],
+        [_text("From hold to payment, nine in ten took at most"), _seconds(orders.p90_to_pay_s)],
+    ]
+    return Section("Reservations", ["Reservations", "Figure"], rows)
+
+
+def _revenue(it: SaleReport) -> Section:
+    currencies = dict.fromkeys([*(x.currency for x in it.rows.sold), *(x.currency for x in it.rows.paid)])
+    sold = dict(_sold(it))
+    rows = []
+    for currency in currencies:
+        paid = [x for x in it.rows.paid if x.currency == currency]
+        refunds = sum(x.amount for x in paid if x.status in REFUNDS)
+        failed = sum(x.payments for x in paid if x.status in ("declined", "failed"))
+        rows.append(
+            [
+                _text(currency),
+                _money(sold.get(currency, 0), currency),
+                _money(refunds, currency),
+                _number(failed),
+            ]
+        )
+    columns = ["Currency", "Sold", "Refunded", "Payments declined or failed"]
+    return Section(
+        "Revenue", columns, rows, "Sold is what confirmed reservations cost, refunded ones left out."
+    )
+
+
+def _tickets(it: SaleReport) -> Section:
+    rows = [
+        [
+            _text(x.name),
+            _number(x.quantity),
+            _number(x.total),
+            _share(x.quantity, x.total),
+            _money(x.amount, x.currency),
+        ]
+        for x in it.rows.sold
+    ]
+    return Section(
+        "Tickets", ["Ticket type", "Sold", "Of", "Share", "Revenue"], rows, empty="There are no tickets."
+    )
+
+
+def _peaks(it: SaleReport, words: _Words) -> Section:
+    named = [
+        ("Longest queue", it.most_waiting),
+        (f"Most joined within {_seconds(it.step_s).text}", it.most_joined),
+    ]
+    rows = [[_text(name), _number(peak.value), words.at(peak.at_ms)] for name, peak in named if peak]
+    if it.sold_out_ms is not None:
+        rows.append([_text("Sold out"), NOTHING, words.at(it.sold_out_ms)])
+    return Section("Peaks", ["What", "Visitors", "When"], rows, empty="Nobody has joined.")
+
+
+def _slow(it: SaleReport, words: _Words) -> Section:
+    rows = [
+        [
+            words.between(x.begin_ms, x.end_ms),
+            _ms(x.p99_ms),
+            _number(x.requests),
+            _number(x.backlog),
+            _number(x.waiting),
+        ]
+        for x in it.slowest
+    ]
+    columns = ["Slowest times", "Reserving, 99th percentile", "Requests", "Backlog", "Waiting"]
+    note = "The percentile is that of all rooms together." if rows else ""
+    return Section("Where it was slow", columns, rows, note, empty="Nobody has reserved.")
+
+
+def _gaps(it: SaleReport, words: _Words) -> Section:
+    rows = [[words.between(x.begin_ms, x.end_ms), _seconds(x.seconds)] for x in it.gaps[:GAPS_MAX]]
+    note = "No worker ran, or a store was unavailable." if rows else ""
+    if len(it.gaps) > GAPS_MAX:
+        note += f" These are the longest of {formatting.number(len(it.gaps))}."
+    return Section("Times without figures", ["When", "For"], rows, note, empty="None.")
+
+
+def _changes(entries: list[Entry], words: _Words) -> Section:
+    lines = change_lines(entries)
+    rows = [
+        [words.at(to_ms(it.changed_at)), _text(line.who), _text(_what(it, line.what))]
+        for it, line in zip(entries, lines, strict=True)
+    ]
+    note = "Without what the autopilot changed, which is in the log of changes."
+    return Section(
+        "What staff did", ["When", "Who", "What"], rows, note if rows else "", "Nothing.", figures=False
+    )
+
+
+def _what(it: Entry, what: str) -> str:
+    change = it.change
+    words = what or change.action
+    return (
+        words
+        if change.kind == "room"
+        else f"{change.kind.replace('_', ' ')} {change.id.rpartition('/')[2]}: {words}"
+    )
+
+
+def _sold(it: SaleReport) -> Iterable[tuple[str, int]]:
+    amounts: dict[str, int] = {}
+    for x in it.rows.sold:
+        amounts[x.currency] = amounts.get(x.currency, 0) + x.amount
+    return amounts.items()
+
+
+def _text(text: str) -> Cell:
+    return Cell(text, text)
+
+
+def _number(value: int) -> Cell:
+    return Cell(formatting.number(value), value)
+
+
+def _money(amount: int, currency: str) -> Cell:
+    return Cell(formatting.money(amount, currency), major(amount, currency))
+
+
+def _ms(value: int) -> Cell:
+    return Cell(f"{formatting.number(value)} ms", value)
+
+
+def _seconds(value: int | None) -> Cell:
+    """1:05 min and the like; seconds for programs."""
+    if value is None:
+        return NOTHING
+    if value < 60:
+        return Cell(f"{value} s", value)
+    minutes, seconds = divmod(value, 60)
+    if minutes < 60:
+        return Cell(f"{minutes}:{seconds:02} min", value)
+    return Cell(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} h", value)
+
+
+def _share(part: int, whole: int) -> Cell:
+    """A percentage, one decimal."""
+    if not whole:
+        return NOTHING
+    percent = round(100 * part / whole, 1)
+    return Cell(f"{percent:.1f}%", str(percent))
+
+
+def _percentile(found: Percentiles | None, name: str) -> Cell:
+    return _seconds(None if found is None else getattr(found, name))
