@@ -108,7 +108,8 @@ def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...], late
 
 
 def test_what_the_program_declares_is_imported() -> None:
-    assert declared() - set(imported("app")) - set(imported("worker")) - set(imported("migrations")) == set()
+    used = {it for folder in ("app", "worker", "migrations") for it in imported(folder)}
+    assert declared() - used == {"uharfbuzz"}  # with which fpdf2 shapes text, and which it does not declare
 
 
 def locked(text: str) -> dict[str, str]:

@@ -48,6 +48,23 @@ async def played(web: Web) -> None:
     assert (await web.send("DELETE", "/v1/rooms/gala/places/me", headers=waiting)).status_code in (200, 204)
 
 
+def assert_as_played(found: Figures) -> None:
+    """They are those of the sale above."""
+    steps = {name: found[STEPS, name, "Visitors"] for name in ("Joined", "Called", "Claimed their turn")}
+    assert steps == {"Joined": "4", "Called": "3", "Claimed their turn": "3"}
+    assert found[STEPS, "Held tickets", "Visitors"] == "2"
+    assert found[STEPS, "Paid", "Of those who joined"] == "25.0"
+    assert [found[MADE, it, "Figure"] for it in ("Made", "Confirmed")] == ["2", "1"]
+    assert found[MADE, "Cancelled before payment", "Figure"] == "1"
+    assert Decimal(found["Revenue", "EUR", "Sold"]) == Decimal("100.00")
+    assert found["Tickets", "Floor", "Sold"] == "2"
+    assert found["Waits", "p50", "Waited"].isdecimal()
+    did = [
+        it for (section, _, column), it in found.items() if (section, column) == ("What staff did", "What")
+    ]
+    assert did[-1] == "paused"
+
+
 async def test_the_figures_are_those_of_the_sale_on_the_page_in_the_pdf_and_in_the_file(
     web: Web, worker: WorkerContext
 ) -> None:
@@ -61,22 +78,7 @@ async def test_the_figures_are_those_of_the_sale_on_the_page_in_the_pdf_and_in_t
         return found if everything else None
 
     found = await wait_until(sampled, "a sample of the whole sale")
-    steps = {name: found[STEPS, name, "Visitors"] for name in ("Joined", "Called", "Claimed their turn")}
-    assert steps == {"Joined": "4", "Called": "3", "Claimed their turn": "3"}
-    assert found[STEPS, "Held tickets", "Visitors"] == "2"
-    assert found[STEPS, "Paid", "Of those who joined"] == "25.0"
-    assert (found[MADE, "Made", "Figure"], found[MADE, "Confirmed", "Figure"]) == (
-        "2",
-        "1",
-    )
-    assert found[MADE, "Cancelled before payment", "Figure"] == "1"
-    assert Decimal(found["Revenue", "EUR", "Sold"]) == Decimal("100.00")
-    assert found["Tickets", "Floor", "Sold"] == "2"
-    assert found["Waits", "p50", "Waited"].isdecimal()
-    did = [
-        it for (section, _, column), it in found.items() if (section, column) == ("What staff did", "What")
-    ]
-    assert did[-1] == "paused"
+    assert_as_played(found)
     page = (await web.get(HERE, headers=staff)).text
     assert "So far: the sale is not over." in page
     assert "Times are in Asia/Tokyo." in page
