@@ -176,6 +176,6 @@ def _sample(room: Room, status: RoomStatus, counts: SampleCounts, at_ms: int, sl
         last_number=status.last_number,
         pace=None if pace is None else (pace.first_s, pace.base_s, pace.each_s),
         generation=status.generation,
-        admitted=told.admitted,
-        leavers=told.leavers,
+        admitted=counts.admitted,
+        leavers=counts.leavers,
     )
