@@ -106,16 +106,7 @@ async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data:
     assert len(second.pids("fairgate web")) == len(second.pids("fairgate worker")) == 2
 
     config.write_text("security_contact: mailto:safe@example.org\n")
-    second.process.send_signal(signal.SIGHUP)
-
-    async def all_have_read_it() -> bool:
-        return second.log.read_text().count('"changed": ["security_contact"]') == 5
-
-    await wait_until(all_have_read_it, "the supervisor and its four roles to read their settings again")
-    async with httpx.AsyncClient(base_url=second.url) as client:
-        told_whom = await client.get("/.well-known/security.txt")
-    assert told_whom.text.startswith("Contact: mailto:safe@example.org\n")
-
+    await settings_are_read_again(second)
     family = [child.pid for child in second.supervisor.children(recursive=True)]
     assert len(family) >= 6
     second.process.kill()
@@ -124,6 +115,19 @@ async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data:
         await gone(pid)
     third = await up(data)
     await third.stop()
+
+
+async def settings_are_read_again(running: Up) -> None:
+    """SIGHUP to the supervisor reaches every role."""
+    running.process.send_signal(signal.SIGHUP)
+
+    async def all_have_read_it() -> bool:
+        return running.log.read_text().count('"changed": ["security_contact"]') == 5
+
+    await wait_until(all_have_read_it, "the supervisor and its four roles to read their settings again")
+    async with httpx.AsyncClient(base_url=running.url) as client:
+        told_whom = await client.get("/.well-known/security.txt")
+    assert told_whom.text.startswith("Contact: mailto:safe@example.org\n")
 
 
 async def test_what_it_keeps_secret_is_readable_by_its_owner_alone(installation: Up) -> None:
