@@ -14,10 +14,8 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.browser
 
 
-async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_frame(
-    page: Page, plain_page: Page, product: Product
-) -> None:
-    room_id = await product.a_sale(claim_window_s=600)
+async def leave_an_address(page: Page, product: Product, room_id: str) -> None:
+    """Wait in the queue and leave Ann's address there; it is not confirmed."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     waiting = page.locator('[data-panel="waiting"]')
     await page.get_by_text("E-mail me when it is my turn").click()
@@ -31,6 +29,13 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await mailbox.get_by_label("Code").fill("nonsense")
     await mailbox.get_by_role("button", name="Confirm").click()
     await expect(mailbox.get_by_role("alert")).to_contain_text("not the code in our e-mail")
+
+
+async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_frame(
+    page: Page, plain_page: Page, product: Product
+) -> None:
+    room_id = await product.a_sale(claim_window_s=600)
+    await leave_an_address(page, product, room_id)
     async with httpx.AsyncClient(
         verify=False, base_url=product.url, timeout=20
     ) as client:  # somebody not at the screen
@@ -48,8 +53,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
         of_bob = plain_page.locator(".row", has_text="to bob@example.org")
         return await of_bob.get_by_role("link", name=f"{subject}: Northern Lights").count() == 1
 
-    asks = partial(arrived, "Confirm your e-mail address")
-    await wait_until(asks, "the question to Bob", every_s=0.2)
+    await wait_until(partial(arrived, "Confirm your e-mail address"), "the question to Bob", every_s=0.2)
     of_bob = plain_page.locator(".row", has_text="to bob@example.org")
     await of_bob.get_by_role("link", name="Confirm your e-mail address: Northern Lights").click()
     asked = plain_page.frame_locator("iframe.mail").get_by_role("link", name="Yes, write to me")
@@ -59,8 +63,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await page.get_by_role("button", name="Yes, write to me").click()
     await expect(page.get_by_role("heading", name="Your address is confirmed")).to_be_visible()
     await plain_page.goto(f"{product.url}/admin/mail")
-    told = partial(arrived, "It is your turn")
-    await wait_until(told, "the mail to Bob", every_s=0.2)
+    await wait_until(partial(arrived, "It is your turn"), "the mail to Bob", every_s=0.2)
     await plain_page.get_by_role("link", name="It is your turn: Northern Lights").first.click()
     frame = plain_page.frame_locator("iframe.mail")
     await expect(frame.get_by_role("heading", name="It is your turn")).to_be_visible()

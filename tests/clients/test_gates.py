@@ -229,10 +229,8 @@ async def _held_against(
     assert "x-fairgate-end" not in told, what
     if case.get("shop"):
         method = case.get("method", "GET")
-        assert (answer.status_code, answer.text) == (
-            200,
-            "" if method == "HEAD" else f"Shop {method} {path}",
-        ), what
+        shown = "" if method == "HEAD" else f"Shop {method} {path}"
+        assert (answer.status_code, answer.text) == (200, shown), what
         assert "basket=1; Path=/" in cookies, what
     if "pass" in case:
         assert bool(ours) is case["pass"], what

@@ -31,13 +31,8 @@ async def test_a_room_that_is_restored_is_told_as_the_contract_says(
         path = filled(call.path).replace("/hall", "/gala")
         body: dict[str, Any] = {"quantity": 2} if call.name == "want" else {}
         if call.name == "reserve":
-            body, headers = (
-                {"items": [{"ticket_type_id": "floor", "quantity": 1}]},
-                {
-                    **headers,
-                    "Idempotency-Key": "k",
-                },
-            )
+            body = {"items": [{"ticket_type_id": "floor", "quantity": 1}]}
+            headers = {**headers, "Idempotency-Key": "k"}
         sent = {"json": body} if call.method in ("POST", "PATCH", "PUT") else {}
         return call.name, await web.send(call.method, path, headers=headers, **sent)
 

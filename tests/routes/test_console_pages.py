@@ -130,6 +130,10 @@ async def test_a_webhook_is_made_once_shown_once_replayed_and_deleted(web: Web) 
     assert (await sent(web, f"{path}/delete", boss)).headers["location"] == "/admin/webhooks"
     await shown(web, path, boss, 404)
     assert await actions(web, "webhook") == ["delete", "replay", "replay", "create"]
+
+
+async def test_a_webhook_to_no_address_is_refused(web: Web) -> None:
+    boss = await web.staff("admin", "boss")
     for url in ("nonsense", "http://nowhere.invalid/", ""):
         form = await nonce(web, "/admin/webhooks", boss)
         wrong = await sent(web, "/admin/webhooks/create", boss, form=form, url=url)

@@ -191,6 +191,12 @@ async def test_a_pass_that_is_bound_is_good_in_its_network_alone(web: Web) -> No
         assert code(await from_(elsewhere, mine)) == (401, "credential_invalid")
 
 
+ODD = (  # may lead out of the folder
+    *("../cart", "%2e%2e/cart", "..;/cart", ".%2E/cart", "/../cart"),
+    *("%2f..%2fcart", "..%5ccart", "%252e%252e/cart", "./x", "%ff"),
+)
+
+
 async def test_modes_and_rules(web: Web) -> None:
     await web.room(**SHOP, gate_mode="off")
     anybody = await web.get(GATE, headers=asked(ADDRESS))
@@ -223,23 +229,8 @@ async def test_modes_and_rules(web: Web) -> None:
     assert await why(**{"X-Original-Method": "OPTIONS"}) == "rule=7"
     assert await why("/payments/callback?x=1", **{"X-Original-Method": "POST"}) == "rule=8"
     assert await why("/payments/callback") == ""
-    for odd in (
-        *(
-            "/static/../cart",
-            "/static/%2e%2e/cart",
-            "/static/..;/cart",
-            "/static/.%2E/cart",
-            "/static//../cart",
-        ),
-        *(
-            "/static/%2f..%2fcart",
-            "/static/..%5ccart",
-            "/static/%252e%252e/cart",
-            "/static/./x",
-            "/static/%ff",
-        ),
-    ):
-        assert await why(odd) == "", odd
+    for odd in ODD:
+        assert await why(f"/static/{odd}") == "", odd
     spoofed = {"X-Forwarded-Uri": "/cart", "X-Original-Method": "GET", "X-Forwarded-Method": "OPTIONS"}
     assert await why("/static/a.css", **spoofed) == ""
     assert await why("/static/x/cart", **{"X-Forwarded-Uri": "/cart"}) == ""

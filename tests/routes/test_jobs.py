@@ -103,6 +103,9 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     assert (await web.get(f"/admin/jobs/{nothing}/file", headers=olga)).text.count("\n") == 1
 
 
+SET_STATUS = "UPDATE reservations SET status = $2 WHERE reservation_id = $1"
+
+
 async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be_is_listed(
     web: Web, worker: WorkerContext, stores: Stores, settings: Settings
 ) -> None:
@@ -113,9 +116,7 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
     _, booking = await web.inside("gala")
     held = (await web.reserve("gala", booking)).json()["reservation_id"]
     stuck, *rest = bought
-    await stores.postgres.execute(
-        "UPDATE reservations SET status = 'paying' WHERE reservation_id = $1", stuck
-    )
+    await stores.postgres.execute(SET_STATUS, stuck, "paying")
     olga, boss = await web.staff("operator", "olga"), await web.staff("admin", "boss")
     assert (await sent(web, "/admin/orders/cancel", olga, event="gala")).status_code == 403
     assert (await sent(web, "/admin/orders/cancel", boss)).status_code == 422  # of which event?
@@ -142,9 +143,7 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
     await wait_until(paid_back, "the refunds")
     assert await actions(web, "reservation") == ["cancel"] * 3
     assert "Staff: cancel" in await shown(web, f"/admin/orders/{held}", boss)
-    await stores.postgres.execute(
-        "UPDATE reservations SET status = 'confirmed' WHERE reservation_id = $1", stuck
-    )
+    await stores.postgres.execute(SET_STATUS, stuck, "confirmed")
     assert await consistency.check(stores, EventId("gala")) == []
 
 

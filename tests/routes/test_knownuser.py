@@ -105,6 +105,15 @@ async def test_whoever_has_a_network_in_their_id_comes_back_and_is_cancelled(web
     assert await web.app.stores.postgres.fetchval(left, visitor_id) == 0
 
 
+WRONG = {
+    "customer_id": "Ticket_ania",
+    "secret_key": "short",
+    "cookie_minutes": 0,
+    "cookie_domain": "a b",
+    "protect": [{"part": "Body", "value": "x"}],
+}
+
+
 async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
     await web.room(**SHOP)
     operator = web.as_("operator")
@@ -134,13 +143,7 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
     assert changes[0]["after"] == {"cookie_minutes": 20, "other_key": True}
     nowhere = await web.send("PUT", "/v1/rooms/nowhere/knownuser", json=OURS, headers=operator)
     assert code(nowhere) == (404, "room_not_found")
-    for field, value in (
-        ("customer_id", "Ticket_ania"),
-        ("secret_key", "short"),
-        ("cookie_minutes", 0),
-        ("cookie_domain", "a b"),
-        ("protect", [{"part": "Body", "value": "x"}]),
-    ):
+    for field, value in WRONG.items():
         refused = await web.send("PUT", FACE, json={**OURS, field: value}, headers=operator)
         assert field_of(refused).startswith(field)
     assert (await web.send("DELETE", FACE, headers=operator)).status_code == 204

@@ -140,8 +140,7 @@ async def test_every_kind_is_sent_once(
     pictures = [it for it in tickets.walk() if it.get_content_type() == "image/png"]
     named = re.findall(r'src="cid:(.+?)"', text_of(tickets, "html"))
     assert [it["Content-ID"] for it in pictures] == [f"<{name}>" for name in named]
-    assert len(pictures) == 2
-    assert all(it.get_content().startswith(b"\x89PNG") for it in pictures)
+    assert [it.get_content()[:4] for it in pictures] == [b"\x89PNG"] * 2
     # Tomorrow it starts: whoever bought before is reminded, by whichever worker comes first.
     await stores.postgres.execute("UPDATE reservations SET confirmed_at = now() - interval '3 days'")
     await stores.postgres.execute("UPDATE events SET starts_at = now() + interval '20 hours'")

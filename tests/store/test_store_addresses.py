@@ -121,15 +121,8 @@ class Bouncer:
     authority: Path
 
 
-@contextmanager
-def pgbouncer(servers: Servers) -> Iterator[Bouncer]:
-    """PgBouncer in transaction mode, with one connection to the session's server for all of its clients."""
-    binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if binary is None:
-        pytest.skip("pgbouncer is not installed")
-    parts, port = urlsplit(servers.database_url), free_port()
-    folder = Path(tempfile.mkdtemp(prefix="fairgate-pgb-"))
-    certificate, key = self_signed(folder)
+def _bouncer_config(folder: Path, database_url: str, port: int, certificate: Path, key: Path) -> Path:
+    """Its file of settings."""
     settings = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,
@@ -141,12 +134,25 @@ def pgbouncer(servers: Servers) -> Iterator[Bouncer]:
         "client_tls_cert_file": certificate,
         "client_tls_key_file": key,
     }
+    parts = urlsplit(database_url)
     target = f"host=127.0.0.1 port={parts.port} dbname={parts.path[1:]}"
     config = folder / "pgbouncer.ini"
     config.write_text(
         f"[databases]\nsale = {target} user={parts.username} password={parts.password}\n[pgbouncer]\n"
         + "".join(f"{name} = {value}\n" for name, value in settings.items())
     )
+    return config
+
+
+@contextmanager
+def pgbouncer(servers: Servers) -> Iterator[Bouncer]:
+    """PgBouncer in transaction mode, with one connection to the session's server for all of its clients."""
+    binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if binary is None:
+        pytest.skip("pgbouncer is not installed")
+    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="fairgate-pgb-"))
+    certificate, key = self_signed(folder)
+    config = _bouncer_config(folder, servers.database_url, port, certificate, key)
     user: dict[str, Any] = {}
     if os.geteuid() == 0:  # it does not run as root
         account = pwd.getpwnam(POSTGRES_OS_USER)
