@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from app.core import formatting
-from app.core.clock import from_ms, in_zone, to_ms
-from app.core.currencies import major
+from app.core.clock import to_ms
 from app.core.report import Percentiles
-from app.core.sections import Cell, Section
+from app.core.sections import Section
 from app.core.zones import UTC
 from app.monitoring.report import SaleReport
 from app.store.sql.audit import Entry
 from app.web.console.cockpit_document import change_lines
+from app.web.console.report_cells import (
+    NOTHING,
+    Words,
+    milliseconds,
+    money,
+    number,
+    percentile,
+    seconds,
+    share,
+    text,
+)
 
 GAPS_MAX = 10
-NOTHING = Cell("\u2013", None)
 REFUNDS = ("refunding", "refunded")
 
 
@@ -35,7 +43,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
 def report_document(it: SaleReport) -> ReportDocument:
     """The report in words and tables."""
     zone = it.rows.event.timezone if it.rows.event else UTC
-    words = _Words(zone)
+    words = Words(zone)
     sections = [_steps(it), _waits(it), _drop_offs(it)]
     if it.rows.orders is not None:
         sections += [_orders(it), _revenue(it), _tickets(it)]
@@ -50,25 +58,7 @@ def report_document(it: SaleReport) -> ReportDocument:
     )
 
 
-class _Words:
-    """Times as the event's zone writes them."""
-
-    def __init__(self, zone: str) -> None:
-        self._zone = ZoneInfo(zone)
-
-    def at(self, at_ms: int) -> Cell:
-        """A moment, to the second."""
-        at = from_ms(at_ms)
-        assert at is not None
-        return Cell(f"{in_zone(at, self._zone):%Y-%m-%d %H:%M:%S}", at)
-
-    def between(self, begin_ms: int, end_ms: int) -> Cell:
-        """A span of time; programs read its beginning."""
-        begin = self.at(begin_ms)
-        return Cell(f"{begin.text} \u2013 {self.at(end_ms).text.partition(' ')[2]}", begin.value)
-
-
-def _head(it: SaleReport, words: _Words) -> list[tuple[str, str]]:
+def _head(it: SaleReport, words: Words) -> list[tuple[str, str]]:
     rows = it.rows
     found = [("Joined", formatting.number(it.joined))]
     if rows.orders is not None:
@@ -80,9 +70,9 @@ def _head(it: SaleReport, words: _Words) -> list[tuple[str, str]]:
         found += [
             (f"Revenue {currency}", formatting.money(amount, currency)) for currency, amount in _sold(it)
         ]
-        found.append(("Bought, of those who joined", _share(rows.orders.buyers, it.joined).text))
+        found.append(("Bought, of those who joined", share(rows.orders.buyers, it.joined).text))
     if it.waits is not None:
-        found.append(("Nine in ten waited at most", _seconds(it.waits.real.p90).text))
+        found.append(("Nine in ten waited at most", seconds(it.waits.real.p90).text))
     if it.sold_out_ms is not None:
         found.append(("Sold out", words.at(it.sold_out_ms).text))
     return found
@@ -96,8 +86,8 @@ def _steps(it: SaleReport) -> Section:
         counted += [("Held tickets", orders.holders), ("Paid", orders.buyers)]
     rows, before = [], None
     for name, count in counted:
-        share = NOTHING if before is None else _share(count, before)
-        rows.append([_text(name), _number(count), _share(count, it.joined), share])
+        went_on = NOTHING if before is None else share(count, before)
+        rows.append([text(name), number(count), share(count, it.joined), went_on])
         before = count
     return Section("Step by step", ["Step", "Visitors", "Of those who joined", "Of the step before"], rows)
 
@@ -108,7 +98,7 @@ def _waits(it: SaleReport) -> Section:
         return Section("Waits", columns, [], empty="Nobody has been called.")
     real, even, most = it.waits.real, it.waits.shown_even, it.waits.shown_most
     rows = [
-        [_text(name), _seconds(getattr(real, name)), _percentile(even, name), _percentile(most, name)]
+        [text(name), seconds(getattr(real, name)), percentile(even, name), percentile(most, name)]
         for name in Percentiles.__struct_fields__
     ]
     note = (
@@ -136,7 +126,7 @@ def _drop_offs(it: SaleReport) -> Section:
     return Section(
         "Where visitors dropped off",
         ["What happened", "How often"],
-        [[_text(a), _number(b)] for a, b in counted],
+        [[text(a), number(b)] for a, b in counted],
     )
 
 
@@ -144,14 +134,14 @@ def _orders(it: SaleReport) -> Section:
     orders = it.rows.orders
     assert orders is not None
     rows = [
-        [_text("Made"), _number(orders.made)],
-        [_text("Confirmed"), _number(orders.confirmed)],
-        [_text("Expired"), _number(orders.expired)],
-        [_text("Cancelled before payment"), _number(orders.cancelled)],
-        [_text("Cancelled after payment"), _number(orders.refunded)],
-        [_text("Open"), _number(orders.open)],
-        [_text("From hold to payment, half took at most"), _seconds(orders.p50_to_pay_s)],
-        [_text("From hold to payment, nine in ten took at most"), _seconds(orders.p90_to_pay_s)],
+        [text("Made"), number(orders.made)],
+        [text("Confirmed"), number(orders.confirmed)],
+        [text("Expired"), number(orders.expired)],
+        [text("Cancelled before payment"), number(orders.cancelled)],
+        [text("Cancelled after payment"), number(orders.refunded)],
+        [text("Open"), number(orders.open)],
+        [text("From hold to payment, half took at most"), seconds(orders.p50_to_pay_s)],
+        [text("From hold to payment, nine in ten took at most"), seconds(orders.p90_to_pay_s)],
     ]
     return Section("Reservations", ["Reservations", "Figure"], rows)
 
@@ -166,10 +156,10 @@ def _revenue(it: SaleReport) -> Section:
         failed = sum(x.payments for x in paid if x.status in ("declined", "failed"))
         rows.append(
             [
-                _text(currency),
-                _money(sold.get(currency, 0), currency),
-                _money(refunds, currency),
-                _number(failed),
+                text(currency),
+                money(sold.get(currency, 0), currency),
+                money(refunds, currency),
+                number(failed),
             ]
         )
     columns = ["Currency", "Sold", "Refunded", "Payments declined or failed"]
@@ -181,11 +171,11 @@ def _revenue(it: SaleReport) -> Section:
 def _tickets(it: SaleReport) -> Section:
     rows = [
         [
-            _text(x.name),
-            _number(x.quantity),
-            _number(x.total),
-            _share(x.quantity, x.total),
-            _money(x.amount, x.currency),
+            text(x.name),
+            number(x.quantity),
+            number(x.total),
+            share(x.quantity, x.total),
+            money(x.amount, x.currency),
         ]
         for x in it.rows.sold
     ]
@@ -194,25 +184,25 @@ def _tickets(it: SaleReport) -> Section:
     )
 
 
-def _peaks(it: SaleReport, words: _Words) -> Section:
+def _peaks(it: SaleReport, words: Words) -> Section:
     named = [
         ("Longest queue", it.most_waiting),
-        (f"Most joined within {_seconds(it.step_s).text}", it.most_joined),
+        (f"Most joined within {seconds(it.step_s).text}", it.most_joined),
     ]
-    rows = [[_text(name), _number(peak.value), words.at(peak.at_ms)] for name, peak in named if peak]
+    rows = [[text(name), number(peak.value), words.at(peak.at_ms)] for name, peak in named if peak]
     if it.sold_out_ms is not None:
-        rows.append([_text("Sold out"), NOTHING, words.at(it.sold_out_ms)])
+        rows.append([text("Sold out"), NOTHING, words.at(it.sold_out_ms)])
     return Section("Peaks", ["What", "Visitors", "When"], rows, empty="Nobody has joined.")
 
 
-def _slow(it: SaleReport, words: _Words) -> Section:
+def _slow(it: SaleReport, words: Words) -> Section:
     rows = [
         [
             words.between(x.begin_ms, x.end_ms),
-            _ms(x.p99_ms),
-            _number(x.requests),
-            _number(x.backlog),
-            _number(x.waiting),
+            milliseconds(x.p99_ms),
+            number(x.requests),
+            number(x.backlog),
+            number(x.waiting),
         ]
         for x in it.slowest
     ]
@@ -221,18 +211,22 @@ def _slow(it: SaleReport, words: _Words) -> Section:
     return Section("Where it was slow", columns, rows, note, empty="Nobody has reserved.")
 
 
-def _gaps(it: SaleReport, words: _Words) -> Section:
-    rows = [[words.between(x.begin_ms, x.end_ms), _seconds(x.seconds)] for x in it.gaps[:GAPS_MAX]]
+def _gaps(it: SaleReport, words: Words) -> Section:
+    rows = [[words.between(x.begin_ms, x.end_ms), seconds(x.seconds)] for x in it.gaps[:GAPS_MAX]]
     note = "No worker ran, or a store was unavailable." if rows else ""
     if len(it.gaps) > GAPS_MAX:
         note += f" These are the longest of {formatting.number(len(it.gaps))}."
     return Section("Times without figures", ["When", "For"], rows, note, empty="None.")
 
 
-def _changes(entries: list[Entry], words: _Words) -> Section:
+def _changes(entries: list[Entry], words: Words) -> Section:
     lines = change_lines(entries)
     rows = [
-        [words.at(to_ms(it.changed_at)), _text(line.who), _text(_what(it, line.what))]
+        [
+            words.at(to_ms(it.changed_at)),
+            text(line.who),
+            text(formatting.moments_in(_what(it, line.what), words.zone)),
+        ]
         for it, line in zip(entries, lines, strict=True)
     ]
     note = "Without what the autopilot changed, which is in the log of changes."
@@ -256,43 +250,3 @@ def _sold(it: SaleReport) -> Iterable[tuple[str, int]]:
     for x in it.rows.sold:
         amounts[x.currency] = amounts.get(x.currency, 0) + x.amount
     return amounts.items()
-
-
-def _text(text: str) -> Cell:
-    return Cell(text, text)
-
-
-def _number(value: int) -> Cell:
-    return Cell(formatting.number(value), value)
-
-
-def _money(amount: int, currency: str) -> Cell:
-    return Cell(formatting.money(amount, currency), major(amount, currency))
-
-
-def _ms(value: int) -> Cell:
-    return Cell(f"{formatting.number(value)} ms", value)
-
-
-def _seconds(value: int | None) -> Cell:
-    """1:05 min and the like; seconds for programs."""
-    if value is None:
-        return NOTHING
-    if value < 60:
-        return Cell(f"{value} s", value)
-    minutes, seconds = divmod(value, 60)
-    if minutes < 60:
-        return Cell(f"{minutes}:{seconds:02} min", value)
-    return Cell(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} h", value)
-
-
-def _share(part: int, whole: int) -> Cell:
-    """A percentage, one decimal."""
-    if not whole:
-        return NOTHING
-    percent = round(100 * part / whole, 1)
-    return Cell(f"{percent:.1f}%", str(percent))
-
-
-def _percentile(found: Percentiles | None, name: str) -> Cell:
-    return _seconds(None if found is None else getattr(found, name))
