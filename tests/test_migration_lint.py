@@ -43,7 +43,11 @@ def test_no_migration_blocks_writes_or_breaks_the_release_before() -> None:
 NEW = "CREATE TABLE n (a int PRIMARY KEY, b text NOT NULL)"
 OUT, IN = "COMMIT; {}; BEGIN", "BEGIN; {}; COMMIT"
 LIMITED = "UPDATE t SET a = 1 WHERE k IN (SELECT k FROM t WHERE a IS NULL LIMIT 1000)"
-LOOP = "DO $$ BEGIN LOOP %s; EXIT WHEN NOT FOUND; %s END LOOP; END $$"
+KEYED = (
+    "WITH batch AS (SELECT k FROM t WHERE k > last ORDER BY k LIMIT 1000), "
+    "changed AS (UPDATE t SET a = 1 FROM batch WHERE t.k = batch.k) SELECT max(k) INTO last FROM batch"
+)
+LOOP = "DO $$ DECLARE last int := 0; BEGIN LOOP %s; EXIT WHEN NOT FOUND; %s END LOOP; END $$"
 CHECK = "ALTER TABLE t ADD CONSTRAINT a_there CHECK (a IS NOT NULL) NOT VALID"
 PROVED = "ALTER TABLE t VALIDATE CONSTRAINT a_there"
 CONCURRENTLY = "CREATE INDEX CONCURRENTLY i ON t (a)"
@@ -89,6 +93,8 @@ BAD: list[tuple[str, Phase, str]] = [
     ("rows", "before", OUT.format(LOOP % ("UPDATE t SET a = 1 WHERE a IS NULL", "COMMIT;"))),
     ("rows", "before", OUT.format(LOOP % (LIMITED, ""))),
     ("rows", "before", LOOP % (LIMITED, "COMMIT;")),  # in a transaction
+    ("rows", "before", "WITH done AS (UPDATE t SET a = 1 RETURNING k) SELECT count(*) FROM done"),
+    ("rows", "before", OUT.format(LOOP % (KEYED, ""))),
     ("lock", "before", "LOCK TABLE t IN SHARE MODE"),
     ("lock", "before", "SET LOCAL lock_timeout = 0"),
     ("lock", "before", "VACUUM (FULL) t"),
@@ -101,6 +107,7 @@ GOOD: list[tuple[Phase, str]] = [
     ("before", f"{NEW}; CREATE INDEX i ON n (b); ALTER TABLE n ADD c int CHECK (c > 0); UPDATE n SET b = ''"),
     ("before", OUT.format(CLEARED)),
     ("before", OUT.format(LOOP % (LIMITED, "COMMIT;"))),
+    ("before", OUT.format(LOOP % (KEYED, "COMMIT;"))),
     ("before", "ALTER TABLE t ADD a timestamptz NOT NULL DEFAULT now(), ADD b text[] NOT NULL DEFAULT '{}'"),
     ("before", "ALTER TABLE t ADD a text REFERENCES u"),
     ("before", "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i"),

@@ -39,10 +39,12 @@ OUTSIDE = '''
     with op.get_context().autocommit_block():
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS accounts_by_shoe_size")
         op.execute("CREATE INDEX CONCURRENTLY accounts_by_shoe_size ON accounts (shoe_size)")
-        op.execute("""DO $$ BEGIN LOOP
-            UPDATE accounts SET shoe_size = 43 WHERE account_id IN (
-                SELECT account_id FROM accounts WHERE shoe_size <> 43 LIMIT 2);
-            EXIT WHEN NOT FOUND;
+        op.execute("""DO $$ DECLARE last text := ''; BEGIN LOOP
+            WITH batch AS (SELECT account_id FROM accounts WHERE account_id > last ORDER BY 1 LIMIT 2),
+                 changed AS (UPDATE accounts SET shoe_size = 43 FROM batch
+                             WHERE accounts.account_id = batch.account_id)
+            SELECT max(account_id) INTO last FROM batch;
+            EXIT WHEN last IS NULL;
             COMMIT;
         END LOOP; END $$""")
 '''

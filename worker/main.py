@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 import uvloop
+from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.jobs import DeserializationError, deserialize_job_raw
 from arq.worker import Worker
 
 from app import logs
@@ -33,6 +35,7 @@ AT_ONCE = 4  # jobs of one worker: they share its connections with the loops
 POLL_S = 0.5
 HEALTH_S = 5
 STEADY_S = 5.0  # a queue that answered for so long was well again
+LEFT_MS = 1_000  # before a job that this release does not know is looked at again
 LEAVE_S = 0.8  # for the jobs in hand and the queue, at shutdown
 
 logger = structlog.get_logger(__name__)
@@ -104,6 +107,24 @@ class LastingWorker(Worker):
         except QUEUE_AWAY:
             self._release_sem_dec_counter_on_complete()
             raise
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        """Run a job as arq does, but leave one of an unknown function in the queue instead of failing it:
+        during an upgrade, workers of the newer release know it. It expires after a day."""
+        raw = await self.pool.get(job_key_prefix + job_id)
+        if raw is None or self._knows(raw):
+            await super().run_job(job_id, score)
+            return
+        async with self.pool.pipeline(transaction=True) as together:
+            together.zincrby(self.queue_name, LEFT_MS, job_id)
+            together.delete(in_progress_key_prefix + job_id)
+            await together.execute()
+
+    def _knows(self, raw: bytes) -> bool:
+        try:
+            return deserialize_job_raw(raw, deserializer=self.job_deserializer)[0] in self.functions
+        except DeserializationError:
+            return True  # arq says what is wrong with it
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """At SIGTERM or SIGINT: read nothing new from now on. The loops finish the batch in hand while arq

@@ -36,14 +36,14 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def check(stores: Stores, running: Loops, *, stopping: bool = False) -> Readiness:
-    """Check both stores, our loops, and whether a worker runs. A process that stops is not ready."""
+    """Check both stores, our loops, and whether a worker runs. A process that is stopping is not ready."""
     redis, postgres, worker, warnings = await asyncio.gather(
         _checked(_ok(servers.write_redis(stores.redis))),
         _checked(_ok(server.write_postgres(stores.postgres))),
         _checked(_worker(stores.redis)),
         _warnings(stores.redis),
     )
-    process = "it stops" if stopping else "ok"
+    process = "stopping" if stopping else "ok"
     return Readiness(redis, postgres, worker, _broken(running.breaking()), process, warnings)
 
 

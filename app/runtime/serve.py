@@ -88,8 +88,8 @@ async def _run(
 
 
 def _on_signals(draining: Draining) -> asyncio.Event:
-    """Drain at SIGTERM and SIGINT. The event is set when proxies are not to be waited for: at a Ctrl-C, and
-    when asked twice."""
+    """Start draining at SIGTERM and SIGINT. The returned event is set if the delay is to be skipped: at
+    Ctrl-C, or at a second signal."""
     at_once, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def stop(number: signal.Signals) -> None:
@@ -105,8 +105,8 @@ def _on_signals(draining: Draining) -> asyncio.Event:
 async def _drained(
     serving: asyncio.Task[None], draining: Draining, at_once: asyncio.Event, delay_s: float
 ) -> None:
-    """Wait for a signal, then for proxies to notice, then for requests and streams to end; or for the server
-    to end by itself."""
+    """Wait for a signal, then for the delay, then for requests and streams to end. Returns early if the
+    server ends by itself."""
     log, grace_s = logs.get(__name__), draining.grace_s
     asked, hurried = asyncio.create_task(draining.asked.wait()), asyncio.create_task(at_once.wait())
     await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)

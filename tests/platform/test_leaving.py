@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from arq.constants import in_progress_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.worker import func
 
 from app.runtime.child_process import die_with_parent
@@ -25,7 +25,7 @@ from tests.platform.outside import FAIRGATE, OPS, environment
 from tests.support.builders import ROOM, a_stored_room
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import main
-from worker.main import LastingWorker
+from worker.main import LEFT_MS, LastingWorker
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ class Asking:
 
     async def is_stopping(self) -> bool:
         answer = await self.readiness()
-        return answer is not None and answer.json()["process"] == "it stops"
+        return answer is not None and answer.json()["process"] == "stopping"
 
     async def is_closed(self) -> bool:
         return await self.readiness() is None
@@ -117,7 +117,7 @@ async def test_a_web_process_drains(
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # arq's call
-async def test_a_job_that_a_worker_cannot_finish_is_another_ones_at_once(
+async def test_a_job_that_a_worker_cannot_finish_or_does_not_know_is_left_to_others(
     stores: Stores, servers: Servers, database_url: str
 ) -> None:
     settings = Settings(redis_url=servers.redis_url, database_url=database_url, shutdown_grace_s=0.1)
@@ -130,13 +130,23 @@ async def test_a_job_that_a_worker_cannot_finish_is_another_ones_at_once(
     leaving = main.worker_settings(settings) | {"functions": [func(endless, name="endless")], "cron_jobs": []}
     worker = LastingWorker(**leaving, handle_signals=False)
     await worker.pool.enqueue_job("endless", _job_id="it", _queue_name=QUEUE)
+    await worker.pool.enqueue_job("of_a_newer_release", _job_id="later", _queue_name=QUEUE)
+    enqueued = await stores.redis.zscore(QUEUE, "later")
     working = asyncio.create_task(worker.async_run())
     await asyncio.wait_for(begun.wait(), PATIENCE_S)
     assert await stores.redis.exists(in_progress_key_prefix + "it")
+
+    async def put_off() -> bool:
+        score: float | None = await stores.redis.zscore(QUEUE, "later")
+        return score is not None and score > enqueued + LEFT_MS / 2
+
+    await wait_until(put_off, "the unknown job to be left to others")
     worker._handle_signals = True  # so that `close` waits for what follows
     worker.handle_sig_wait_for_completion(signal.SIGTERM)
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(working, PATIENCE_S)
     await worker.close()
-    assert not await stores.redis.exists(in_progress_key_prefix + "it")
-    assert await stores.redis.zscore(QUEUE, "it") is not None
+    for job in ("it", "later"):
+        assert not await stores.redis.exists(in_progress_key_prefix + job)
+        assert await stores.redis.zscore(QUEUE, job) is not None
+        assert await stores.redis.exists(job_key_prefix + job)

@@ -32,7 +32,7 @@ class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
     postgres: str = ""
     worker: str = ""
     loops: str = ""
-    process: str = ""  # it stops, or `ok`
+    process: str = ""  # `ok` or `stopping`
     warnings: list[str] = []  # what works, and is set up so that it may lose something
 
 
@@ -50,8 +50,8 @@ async def livez(request: Request) -> Response:
 
 @endpoint("GET", "/readyz", tag=TAG, answers={200: Ready, 503: Ready})
 async def readyz(request: Request) -> Response:
-    """Readiness: whether this process can do its work, as of less than a second ago. One that stops is not
-    ready.
+    """Readiness: whether this process can do its work, as of less than a second ago. One that is
+    stopping is not ready.
 
     With the operators' token the stores are asked now, and each of them, the workers and our
     loops: `ok`, or why not.

@@ -1,8 +1,8 @@
-"""How a web process leaves without a request that fails: what it tells proxies and readers of streams.
+"""Graceful shutdown of a web process, so that no request fails.
 
-It is asked to end: `/readyz` says so, and answers close their connections, so that proxies send new requests
-elsewhere. Then it closes: nothing new is accepted, requests under way are finished, and streams end, some at
-once, so that their readers do not all come to the other processes in the same moment.
+First it is draining: `/readyz` is 503 and every answer closes its connection, so that proxies send new
+requests to other processes. Then it is closing: it accepts no connections, finishes the requests in progress
+and ends the event streams in batches, so that their readers do not all reconnect at the same moment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CLOSE = (b"connection", b"close")
 class Draining:
     """One per process."""
 
-    closing: asyncio.Event  # set when nothing new is accepted
+    closing: asyncio.Event  # set when no more connections are accepted
     grace_s: float  # from then on
     asked: asyncio.Event = field(default_factory=asyncio.Event)  # set by `ask`
     headers: tuple[tuple[bytes, bytes], ...] = ()  # of every answer
@@ -28,12 +28,12 @@ class Draining:
     _ended: int = 0
 
     def ask(self) -> None:
-        """The process is asked to end."""
+        """Start draining."""
         self.headers = (CLOSE,)
         self.asked.set()
 
     async def turn(self, streams: int = 1) -> None:
-        """Wait until so many streams may end: half of the grace at most."""
+        """Wait until this many streams may end; half of the grace period at most."""
         now = time.monotonic()
         self._began = self._began or now
         turn_s = self._ended // STREAMS_AT_ONCE * EVERY_S

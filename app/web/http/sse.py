@@ -28,7 +28,7 @@ def retry() -> bytes:
 
 
 def goodbye() -> bytes:
-    """The last event of a stream whose process ends: come again, elsewhere and not all at once."""
+    """The last event of a stream whose process is stopping: when to reconnect, spread as above."""
     ms = _next_ms()
     return b"retry: %d\n" % ms + event("reconnect", b'{"retry_ms":%d}' % ms)
 

@@ -139,7 +139,7 @@ class StatusBoard:
             await self._draining.turn(len(some))
             for stream in some:
                 stream.send(last(goodbye()))
-            if time.monotonic() - turned_at >= TICK_S:  # the others are still told what changes
+            if time.monotonic() - turned_at >= TICK_S:  # the other streams still get changes
                 turned_at = time.monotonic()
                 await self._turns()
 

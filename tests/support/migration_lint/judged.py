@@ -12,9 +12,8 @@ from app.runtime.migrate import Phase
 
 ROWS_AT_ONCE_MAX = 10_000  # in one UPDATE or DELETE
 BATCHES = (
-    "change the rows in batches: in `with op.get_context().autocommit_block():` a DO block with "
-    f"`LOOP UPDATE ... WHERE key IN (SELECT key ... LIMIT {ROWS_AT_ONCE_MAX // 10}); "
-    "EXIT WHEN NOT FOUND; COMMIT; END LOOP`"
+    "change them in batches, by a DO block with COMMIT in `with op.get_context().autocommit_block():` "
+    "(docs/contributing/migration.md has one)"
 )
 TEACH = "see what it locks, and for how long, and say so in tests/support/migration_lint"
 LATER = "do it in a migration of phase `after` (`fairgate migrate new NAME --phase after`)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from pglast import ast, parse_plpgsql, parse_sql
@@ -130,26 +131,44 @@ def _rename(judged: Judged, statement: ast.RenameStmt) -> None:
     )
 
 
-def _change_rows(judged: Judged, statement: ast.UpdateStmt | ast.DeleteStmt) -> None:
-    if not judged.is_new(statement.relation) and not _limited(statement.whereClause):
-        kind = type(statement).__name__.removesuffix("Stmt").upper()
-        judged.refuse(
-            "rows", f"{kind} {statement.relation.relname} locks each row until all are done; {BATCHES}"
-        )
+def _change_rows(judged: Judged, statement: ast.Node) -> None:
+    found = _changes(statement)
+    for it in found.changes:
+        if not judged.is_new(it.relation) and not found.limited:
+            what = f"{type(it).__name__.removesuffix('Stmt').upper()} {it.relation.relname}"
+            judged.refuse("rows", f"{what} keeps each row locked until all are done; {BATCHES}")
 
 
-def _limited(condition: ast.Node | None) -> bool:
-    limits = []
+@dataclass
+class Changes:
+    """The rows that a statement changes, in its WITH clauses as well, and whether they are limited."""
 
-    class Limits(Visitor):
+    changes: list[ast.Node] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
+
+    @property
+    def limited(self) -> bool:
+        """Whether they are a batch of acceptable size."""
+        return bool(self.limits) and max(self.limits) <= ROWS_AT_ONCE_MAX
+
+
+def _changes(statement: ast.Node) -> Changes:
+    found = Changes()
+
+    class Nodes(Visitor):
+        def visit_UpdateStmt(self, _: Any, node: ast.UpdateStmt) -> None:
+            found.changes.append(node)
+
+        def visit_DeleteStmt(self, _: Any, node: ast.DeleteStmt) -> None:
+            found.changes.append(node)
+
         def visit_SelectStmt(self, _: Any, node: ast.SelectStmt) -> None:
             match node.limitCount:
                 case ast.A_Const(val=ast.Integer(ival=rows)):
-                    limits.append(rows)
+                    found.limits.append(rows)
 
-    if condition is not None:
-        Limits()(condition)
-    return bool(limits) and max(limits) <= ROWS_AT_ONCE_MAX
+    Nodes()(statement)
+    return found
 
 
 def _block(judged: Judged, statement: ast.DoStmt) -> None:
@@ -163,7 +182,7 @@ def _block(judged: Judged, statement: ast.DoStmt) -> None:
             inside = [it.stmt for it in parse_sql(query)]
         except Exception:  # an expression, as the condition of an IF
             continue
-        changes |= any(isinstance(it, (ast.UpdateStmt, ast.DeleteStmt)) for it in inside)
+        changes |= any(_changes(it).changes for it in inside)
         for it in inside:
             judge(judged, it)
     if changes and (judged.in_transaction or not found["PLpgSQL_stmt_commit"]):
@@ -215,6 +234,8 @@ RULES: dict[type[ast.Node], Callable[[Judged, Any], None]] = {
     ast.IndexStmt: _index,
     ast.DropStmt: _drop,
     ast.RenameStmt: _rename,
+    ast.SelectStmt: _change_rows,
+    ast.InsertStmt: _change_rows,
     ast.UpdateStmt: _change_rows,
     ast.DeleteStmt: _change_rows,
     ast.DoStmt: _block,
@@ -227,8 +248,6 @@ RULES: dict[type[ast.Node], Callable[[Judged, Any], None]] = {
 }
 ALONE = (ast.TransactionStmt, ast.IndexStmt, ast.DropStmt, ast.ReindexStmt, ast.DoStmt)  # may run twice
 HARMLESS = (
-    ast.SelectStmt,
-    ast.InsertStmt,
     ast.CommentStmt,
     ast.GrantStmt,
     ast.ViewStmt,
