@@ -36,7 +36,7 @@ from app.reservations import holds
 from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import conclude, refund
 from app.store.away import stores_answer
-from app.store.sql import hold_endings, payment_steps, payments, reservations
+from app.store.sql import hold_endings, payment_steps, payments, reservations, server
 from app.store.sql.hold_endings import Ended
 from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
 from app.store.sql.payments import Attempt, Bill, PaymentState
@@ -161,6 +161,7 @@ async def _earlier_outcome(engine: ReservationEngine, attempt: Attempt) -> Confi
     while True:
         found = await _fetch(engine, attempt.reservation_id)
         if found.status == "confirmed" or (found.status == "paying" and time.monotonic() > deadline):
+            await server.be_sure(engine.stores.postgres)
             return Confirmation(found, replayed=False)
         if found.status == "cancelled":
             raise Conflict("This reservation was cancelled.")
@@ -183,6 +184,7 @@ async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool
             raise refusal
         step = await _next_step(engine, attempt) if made.status == "asked" else NOTHING_TO_DO
         if made.status == "succeeded" or step != NOTHING_TO_DO or time.monotonic() > deadline:
+            await server.be_sure(engine.stores.postgres)
             return Confirmation(await _fetch(engine, attempt.reservation_id), replayed, step)
         await _wait_for_change(engine, attempt.reservation_id)
 

@@ -70,7 +70,7 @@ async def record(stores: Stores, batch: Batch) -> None:
         for message, decision in batch.decided
         if decision.word in ("held", "known")
     }
-    written, refused = await _write(stores, origin, list(holds.values()))
+    written, refused = await write(stores, origin, list(holds.values()))
     outcomes = {it: held_outcome(decision.terms) for it, decision in _decisions(batch) if it in written}
     outcomes |= await _correct(stores, batch, refused)
     there_before = holds.keys() - written - refused
@@ -105,8 +105,11 @@ def _outcome(message: Message, decision: Decision) -> str:
     return refused_outcome(decision.word, message.visitor_id, decision.terms)
 
 
-async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[set[str], set[str]]:
-    """Insert; if Postgres refuses, find the refused rows by halving: (written, refused)."""
+async def write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[set[str], set[str]]:
+    """Insert; if Postgres refuses, find the refused rows by halving: (written, refused).
+
+    Raises Superseded.
+    """
     if not holds:
         return set(), set()
     try:
@@ -115,8 +118,8 @@ async def _write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[
         if len(holds) == 1:
             return set(), {holds[0].reservation_id}
     half = len(holds) // 2
-    first = await _write(stores, origin, holds[:half])
-    second = await _write(stores, origin, holds[half:])
+    first = await write(stores, origin, holds[:half])
+    second = await write(stores, origin, holds[half:])
     return first[0] | second[0], first[1] | second[1]
 
 
@@ -243,23 +246,24 @@ async def publish_sold(stores: Stores, sold: Sequence[Sold]) -> None:
 async def update_redis(stores: Stores, changed: Iterable[Ended]) -> None:
     """Update Redis with what Postgres decided. If that fails now, `repair` does it later."""
     by_room = itertools.groupby(
-        sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_kind),
-        key=_room_and_kind,
+        sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_status),
+        key=_room_and_status,
     )
-    for (room_id, confirmed), group in by_room:
+    for (room_id, status), group in by_room:
         ids = [it.reservation_id for it in group]
         try:
-            if confirmed:
+            if status in CONFIRMED:
                 await stock.confirm(stores.redis, keys_of(room_id), ids)
-            else:
-                await stock.release(stores.redis, keys_of(room_id), ids)
-            await hold_endings.mark_released(stores.postgres, ids, CONFIRMED if confirmed else ENDED)
+            else:  # a sale does not expire: where Redis knows of one, Postgres has lost it
+                await stock.release(stores.redis, keys_of(room_id), ids, also_sold=status == "cancelled")
+            kind = CONFIRMED if status in CONFIRMED else ENDED
+            await hold_endings.mark_released(stores.postgres, ids, kind)
         except TELL_LATER:
             continue
 
 
-def _room_and_kind(it: Ended) -> tuple[RoomId, bool]:
-    return it.room_id, it.status in CONFIRMED
+def _room_and_status(it: Ended) -> tuple[RoomId, str]:
+    return it.room_id, it.status
 
 
 async def announce(stores: Stores, reservation_ids: Iterable[str]) -> None:

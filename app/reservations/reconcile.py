@@ -10,24 +10,26 @@ Repaired is what one side proves:
 * A reservation that ended or was confirmed in Postgres is told to Redis again: rows never go back.
 * A reservation that lives in Postgres and is unknown to Redis is known again. What became of it meanwhile is
   told after.
-* A hold that was never committed and is in the stream no more is given back: nobody was told of it.
+* A reservation that was granted in Redis and is gone from Postgres, or is sold in Redis and held in Postgres,
+  was lost there in a fail-over: it is written again (`recovery`).
+* A hold that was never granted and is in the stream no more is given back: nobody was told of it.
 * Totals, prices and sale windows of Redis follow Postgres.
 * The counters, allowances and seats of Redis follow its own holds, in one atomic step (`recount.lua`).
 
 Where Postgres contradicts itself (counters and rows, a seat without its reservation) a person has to look: it
-is reported, and no counter and no reservation in Postgres is ever changed.
+is reported, and no counter in Postgres is ever changed by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from app import metrics
 from app.core.errors import EventNotFound
 from app.core.model import EventId, Reservation, RoomId
 from app.core.terms import entry_text, terms_of
-from app.reservations import consistency, holds
+from app.reservations import consistency, holds, recovery
 from app.reservations.consistency import Finding
 from app.reservations.holds import keys_of
 from app.store.connections import Stores
@@ -99,12 +101,27 @@ async def _repair(stores: Stores, room_id: RoomId, event_id: EventId, found: Map
     rows = await reservations.fetch(stores.postgres, [name for name, _ in differing])
     lost = [rows[name] for name, kind in differing if _is_lost(kind, rows.get(name))]
     await holds.update_redis(stores, [_ended(it) for it in rows.values() if it not in lost])
-    never = [name for name, kind in differing if kind == "reservation held gone" and name not in rows]
-    if never:
-        await stock.release(stores.redis, keys_of(room_id), never)
+    await _recover(stores, room_id, event_id, differing, rows)
     seats = [name for kind, name in found if kind == "seat" or kind in ("seat h f", "seat s f", "seat f h")]
     if lost or seats or kinds & RECOUNTED:
         await _recount(stores, room_id, lost, seats[:MEND_MAX])
+
+
+async def _recover(
+    stores: Stores,
+    room_id: RoomId,
+    event_id: EventId,
+    differing: Sequence[tuple[str, str]],
+    rows: Mapping[str, Reservation],
+) -> None:
+    """Write again what Postgres has lost; give back holds that were never committed, or are another's now."""
+    held = [name for name, kind in differing if kind == "reservation held gone" and name not in rows]
+    sold = [name for name, kind in differing if kind == "reservation sold gone" and name not in rows]
+    written = await recovery.write_again(stores, room_id, event_id, [*held, *sold])
+    if never := [name for name in held if name not in written]:
+        await stock.release(stores.redis, keys_of(room_id), never)
+    unpaid = [name for name, kind in differing if kind == "reservation sold held" and name in rows]
+    await recovery.sell_again(stores, [*(it for it in sold if it in written), *unpaid])
 
 
 def _is_lost(kind: str, row: Reservation | None) -> bool:

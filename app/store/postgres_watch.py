@@ -22,7 +22,8 @@ class PostgresWatch:
     def __init__(self, postgres: asyncpg.Pool) -> None:
         self._postgres = postgres
         self.log = AnswerLog()
-        self._refuses = False
+        self.outages = 0  # that are over
+        self._failed = self._refuses = False
 
     @property
     def away(self) -> bool:
@@ -59,10 +60,11 @@ class PostgresWatch:
 
     def answered(self, asked_at: float, now: float) -> None:
         """It takes writes."""
-        self._refuses = False
+        self.outages += self._failed
+        self._failed = self._refuses = False
         self.log.answered(asked_at, now)
 
     def failed(self, *, refuses: bool) -> None:
         """It refused, or did not answer, which is no refusal yet."""
-        self._refuses = self._refuses or refuses
+        self._failed, self._refuses = True, self._refuses or refuses
         self.log.failed()

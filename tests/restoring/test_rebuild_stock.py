@@ -12,7 +12,7 @@ from app.store.keys import ROOMS
 from app.store.redis.submissions import Message
 from app.store.scripts.stock import RoomNotReady
 from app.store.sql.reservations import Superseded
-from tests.support.sales import CONF, GALA, HALL, LIVE, a_session, a_shop, ask, counters, stock
+from tests.support.sales import CONF, GALA, HALL, LIVE, RUN_ID, a_session, a_shop, ask, counters, stock
 from tests.support.waiting import wait_until
 
 
@@ -20,7 +20,8 @@ async def wiped(stores: Stores, epoch: int = 2) -> None:
     """An empty Redis with the room under restoration, as `rebuild_room` begins it."""
     await stores.redis.flushall()
     await stores.postgres.execute("UPDATE rooms SET epoch = $1", epoch)
-    await stores.redis.hset(LIVE.conf, mapping={**CONF, "epoch": epoch, "restoring": 1})
+    run_id = await stores.redis.eval(RUN_ID, 1, LIVE.conf)
+    await stores.redis.hset(LIVE.conf, mapping={**CONF, "run_id": run_id, "epoch": epoch, "restoring": 1})
     await stores.redis.sadd(ROOMS, HALL)
 
 

@@ -135,7 +135,7 @@ def test_first_starts_at_the_same_time_share_one_user() -> None:
     program = (
         "import os, pwd, subprocess; from app.runtime import embedded_postgres as embedded\n"
         f"embedded.POSTGRES_OS_USER = {name!r}\n"
-        f"print(flush=True); input(); embedded._os_user(); uid = pwd.getpwnam({name!r}).pw_uid\n"
+        f"print(flush=True); input(); embedded.os_user(); uid = pwd.getpwnam({name!r}).pw_uid\n"
         "subprocess.run(['whoami'], user=uid, check=True, stdout=subprocess.DEVNULL)"
     )
     starts = [

@@ -26,6 +26,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.processor import drain
 
+RUN_ID = "return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')"
 NOW = 1_000_000_000_000  # the pinned time of the script tests
 SESSION = NOW + 600_000
 KEYS = RoomKeys(RoomId("hall"), day=100)
@@ -62,7 +63,8 @@ async def on_sale(
     redis: RedisClient, keys: RoomKeys = KEYS, totals: Mapping[str, int] = TOTALS, **conf: int | str
 ) -> None:
     """Load the room and its stock, nobody inside yet."""
-    await redis.hset(keys.conf, mapping={**CONF, **conf})
+    run_id = await redis.eval(RUN_ID, 1, keys.conf)
+    await redis.hset(keys.conf, mapping={**CONF, "run_id": run_id, **conf})
     await stock_scripts.load_stock(redis, keys, ticket_types(totals))
 
 
@@ -132,7 +134,9 @@ async def a_sale(
         "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total) VALUES ($1, $2, $3, $4, $5)",
         [(GALA, it.ticket_type_id, it.name, it.price, it.total) for it in ticket_types(totals)],
     )
-    await on_sale(stores.redis, LIVE, totals, **{"hold_ttl_ms": hold_ttl_s * 1000, **conf})
+    generation = await stores.postgres.fetchval("SELECT generation FROM rooms WHERE room_id = $1", HALL)
+    loaded = {"generation": generation, "hold_ttl_ms": hold_ttl_s * 1000, **conf}
+    await on_sale(stores.redis, LIVE, totals, **loaded)
     await stores.redis.sadd(ROOMS, HALL)
 
 

@@ -4,7 +4,7 @@
 -- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters, wanted
 -- ARGV now_ms:clock
 -- RECORD reservation_id, visitor_id, items
--- USES best_seats, named_seats, outcomes, seats, wanted, wishes
+-- USES best_seats, loaded, named_seats, outcomes, seats, wanted, wishes
 -- REPLY unknown|restoring | (epoch event_id)
 -- EACH (word terms)
 -- EACH held|known|settled|not_on_sale|sold_out|seat_taken|limit_exceeded|forgotten
@@ -12,8 +12,8 @@
 -- the outcome; for seat_taken SEATS; for not_on_sale TYPE:from|until:MS. forgotten: Redis was wiped after
 -- this was submitted, and nobody is waiting for it.
 local room = redis.call('HMGET', conf,
-  'version', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
-if not room[1] then return {'unknown'} end
+  'run_id', 'restoring', 'epoch', 'event_id', 'currency', 'hold_ttl_ms', 'max_tickets')
+if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local times = string.format('|%s|%.0f|%.0f|', room[5], now_ms, now_ms + tonumber(room[6]))
 local max_tickets, ids, visitors = tonumber(room[7]), {}, {}

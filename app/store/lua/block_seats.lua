@@ -2,10 +2,10 @@
 -- room. Counters stay as they are: one seat fewer to choose from cannot oversell.
 -- KEYS conf, seats, sitters
 -- RECORD seat_id, visitor_id
--- USES seats
+-- USES loaded, seats
 -- REPLY unknown|restoring | blocked (count)
-local room = redis.call('HMGET', conf, 'version', 'restoring')
-if not room[1] then return {'unknown'} end
+local room = redis.call('HMGET', conf, 'run_id', 'restoring')
+if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local blocked = 0
 for seat_id, visitor_id in records() do

@@ -4,10 +4,10 @@
 -- KEYS early_ends, renewed
 -- ARGV now_ms:clock, channel, ended_channel
 -- RECORD reservation_id
--- USES early_ends, seats, session_end, stock
+-- USES early_ends, loaded, seats, session_end, stock
 -- REPLY unknown|restoring | confirmed (count)
-local room = redis.call('HMGET', conf, 'version', 'restoring', 'ends_on_confirm', 'max_tickets')
-if not room[1] then return {'unknown'} end
+local room = redis.call('HMGET', conf, 'run_id', 'restoring', 'ends_on_confirm', 'max_tickets')
+if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local function finish_session(visitor_id)
   if not note_early_end(visitor_id) then return end

@@ -2,9 +2,9 @@
 -- KEYS conf, seats
 -- ARGV ticket_type_id
 -- RECORD name, first, states
--- USES run_codes
+-- USES loaded, run_codes
 -- REPLY unknown | loaded (rows)
-if redis.call('EXISTS', conf) == 0 then return {'unknown'} end
+if not is_loaded(redis.call('HGET', conf, 'run_id')) then return {'unknown'} end
 if redis.call('HEXISTS', seats, 'runs:' .. ticket_type_id) == 1 then return {'loaded', 0} end
 local codes = {}
 for name, first, states in records() do

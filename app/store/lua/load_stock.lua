@@ -2,8 +2,9 @@
 -- (where `seated` is 1) must be loaded before, so that seated tickets are never sold by count alone.
 -- KEYS conf, stock
 -- RECORD ticket_type_id, total:num, price, seated, window
+-- USES loaded
 -- REPLY unknown | loaded (free)
-if redis.call('EXISTS', conf) == 0 then return {'unknown'} end
+if not is_loaded(redis.call('HGET', conf, 'run_id')) then return {'unknown'} end
 local windows = {}
 for ticket_type_id, total, price, seated, window in records() do
   local names = {'total:' .. ticket_type_id, 'held:' .. ticket_type_id, 'sold:' .. ticket_type_id}

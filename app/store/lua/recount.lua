@@ -5,11 +5,11 @@
 -- ARGV holds_max:num
 -- RECORD name, entry
 -- A record with an entry is a live reservation; one without is a seat that differs between the stores.
--- USES seats, sums
+-- USES loaded, seats, sums
 -- REPLY unknown|restoring | recounted (holds) | too_many (holds)
 -- too_many: nothing was done, because it would block Redis for too long.
-local room = redis.call('HMGET', conf, 'version', 'restoring')
-if not room[1] then return {'unknown'} end
+local room = redis.call('HMGET', conf, 'run_id', 'restoring')
+if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local count = redis.call('HLEN', holds)
 if count > holds_max then return {'too_many', count} end

@@ -1,18 +1,18 @@
 -- Releases the stock, seats, allowance and buyer's mark of reservations that ended, held or sold. Each only
--- once: only what is still in `holds`. The end is committed in Postgres first.
+-- once: only what is still in `holds`, and sold ones only with `also_sold`. The end is committed in Postgres first.
 -- KEYS conf, stock, holds, allowance, buyers, seats, sitters
--- ARGV channel
+-- ARGV channel, also_sold:num
 -- RECORD reservation_id
--- USES seats, stock
+-- USES loaded, seats, stock
 -- REPLY unknown|restoring | released (count)
-local room = redis.call('HMGET', conf, 'version', 'restoring')
-if not room[1] then return {'unknown'} end
+local room = redis.call('HMGET', conf, 'run_id', 'restoring')
+if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local released = {}
 for reservation_id in records() do
   local entry = redis.call('HGET', holds, reservation_id)
-  if entry then
-    local state, visitor_id, items = string.match(entry, '^([^|]*)|([^|]*)|.*|([^|]*)$')
+  local state, visitor_id, items = string.match(entry or '', '^([^|]*)|([^|]*)|.*|([^|]*)$')
+  if state and (also_sold == 1 or state ~= 'sold') then
     redis.call('HDEL', holds, reservation_id)
     local count = move(items, state, 'free')
     set_seats(items, 'f')

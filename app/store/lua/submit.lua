@@ -7,15 +7,15 @@
 -- ARGV network_rate:num, network_burst:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num, network
 -- RECORD traceparent
--- USES named_seats, outcomes, turnover, wishes
+-- USES loaded, named_seats, outcomes, turnover, wishes
 -- REPLY unknown|other_event|restoring
 -- EACH (word detail)
 -- EACH queued|pending|known|reused|session_ended|backlog_full|unknown_type|seated_type|no_seats|limited
 -- EACH unknown_seat|seat_taken|not_on_sale|limit_exceeded|sold_out|price_changed
 -- Details: for known the outcome; for ..._type and no_seats the type; for limited visitor|network:MS; for
 -- unknown_seat and seat_taken SEATS; for not_on_sale TYPE:from|until:MS; for price_changed AMOUNT.
-local room = redis.call('HMGET', conf, 'version', 'event_id', 'restoring', 'max_tickets')
-if not room[1] then return {'unknown'} end
+local room = redis.call('HMGET', conf, 'run_id', 'event_id', 'restoring', 'max_tickets')
+if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] ~= event_id then return {'other_event'} end
 if room[3] == '1' then return {'restoring'} end
 local max_tickets, before = tonumber(room[4]), redis.call('XLEN', submissions)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
+from app.core.outcomes import outcome_known, terms_granted
 from app.core.terms import items_of, read_entry
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import RoomKeys
@@ -21,6 +22,42 @@ class Entry(NamedTuple):
     visitor_id: str
     quantities: dict[str, int]  # by ticket type
     seats: list[str]
+
+
+class Granted(NamedTuple):
+    """A reservation that was answered 201: its outcome says so."""
+
+    reservation_id: str
+    visitor_id: str
+    fingerprint: str
+    terms: str
+
+
+class KnownHere(NamedTuple):
+    """Reservations as Redis knows them, and the room they were decided in."""
+
+    generation: str
+    epoch: int
+    granted: list[Granted]
+
+
+async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[str]) -> KnownHere:
+    """Those of these reservations that live and were granted in the last day, with what they were granted."""
+    client: Any = redis
+    generation, epoch = await client.hmget(keys.conf, "generation", "epoch")
+    if not reservation_ids:
+        return KnownHere(generation or "", int(epoch or 0), [])
+    entries = await client.hmget(keys.holds, reservation_ids)
+    today = await client.hmget(keys.outcomes, reservation_ids)
+    before = await client.hmget(keys.outcomes_before, reservation_ids)
+    found = []
+    for name, entry, told in zip(
+        reservation_ids, entries, (a or b for a, b in zip(today, before, strict=True)), strict=True
+    ):
+        terms = terms_granted(outcome_known(told)) if told else None
+        if entry and terms:
+            found.append(Granted(name, read_entry(entry).visitor_id, told.partition("|")[0], terms))
+    return KnownHere(generation or "", int(epoch or 0), found)
 
 
 async def has_room(redis: RedisClient, keys: RoomKeys) -> bool:

@@ -192,9 +192,13 @@ async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settl
     return taken
 
 
-async def release(redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str]) -> int:
-    """Release what these reservations hold; how many still held something. Raises RoomNotReady."""
-    reply = _ready(await call(redis, "release", keys, reservation_ids, channel=CHANGE_CHANNEL))
+async def release(
+    redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str], *, also_sold: bool = True
+) -> int:
+    """Release what these reservations hold, or have bought; how many had something. Raises RoomNotReady."""
+    reply = _ready(
+        await call(redis, "release", keys, reservation_ids, channel=CHANGE_CHANNEL, also_sold=int(also_sold))
+    )
     return int(reply[1])
 
 

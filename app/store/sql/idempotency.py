@@ -9,6 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.store.connections import Connection
+from app.store.sql.server import be_sure
 
 KEPT_H = 24
 
@@ -38,7 +39,10 @@ async def select_reply(connection: Connection, scope: str, key: str) -> Reply | 
         key,
         KEPT_H,
     )
-    return Reply(row["fingerprint"], row["status"], row["body"]) if row else None
+    if row is None:
+        return None
+    await be_sure(connection)
+    return Reply(row["fingerprint"], row["status"], row["body"])
 
 
 async def insert_reply(connection: Connection, scope: str, key: str, reply: Reply) -> None:

@@ -172,8 +172,14 @@ async def touch_room(queries: Queries, room_id: RoomId) -> None:
     await queries.execute("UPDATE rooms SET version = version + 1 WHERE room_id = $1", room_id)
 
 
-async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus) -> None:
+async def record_progress(
+    queries: Queries, room_id: RoomId, status: RoomStatus, numbers_reserved: int = 0
+) -> None:
     """Remember how far the queue got, and a state the schedule brought unless staff changed it since.
+
+    Epoch, numbers reserved and version are here before they are in Redis, unless a fail-over lost them: then
+    they are raised again. Of a change of staff that was lost the state stays; the settings are loaded into
+    Redis as they are here, as another version.
 
     Times are rounded up to the second: a call never seems older than it is. `sold_out` is only for telling
     others when it begins; of two workers the one that looked last has the word.
@@ -182,11 +188,14 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
         """
         WITH progress AS (
             UPDATE rooms SET
-                state = CASE WHEN version = $2 THEN $3 ELSE state END,
+                state = CASE WHEN version <= $2 THEN $3 ELSE state END,
                 opened_at = COALESCE(opened_at, $4),
-                closed_at = CASE WHEN version = $2 AND $3 = 'closed' THEN COALESCE(closed_at, now())
+                closed_at = CASE WHEN version <= $2 AND $3 = 'closed' THEN COALESCE(closed_at, now())
                                  ELSE closed_at END,
                 serving_position = GREATEST(serving_position, $5),
+                version = CASE WHEN version < $2 THEN $2 + 1 ELSE version END,
+                epoch = GREATEST(epoch, $10),
+                numbers_reserved = GREATEST(numbers_reserved, $11),
                 sold_out = CASE WHEN seen_ms <= $7 THEN $8 ELSE sold_out END,
                 seen_ms = GREATEST(seen_ms, $7)
             WHERE room_id = $1 AND generation = $9 RETURNING serving_position
@@ -206,6 +215,8 @@ async def record_progress(queries: Queries, room_id: RoomId, status: RoomStatus)
         status.now_ms,
         status.state == "sold_out",
         status.generation,  # it may have been reset since it was read
+        status.epoch,
+        numbers_reserved,
     )
 
 

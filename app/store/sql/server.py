@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from app.store.connections import Queries
+
 
 class PostgresState(NamedTuple):
     """The database as it describes itself; sizes in bytes."""
@@ -26,6 +28,7 @@ async def write_postgres(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection:
         if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":
             raise asyncpg.ReadOnlySQLTransactionError("cannot be written: it is read-only")
+        await connection.fetchval(_TAKES_WRITES)
 
 
 async def postgres(pool: asyncpg.Pool) -> PostgresState:
@@ -48,7 +51,25 @@ async def postgres(pool: asyncpg.Pool) -> PostgresState:
     return PostgresState(*row)
 
 
+# Where a commit waits for a standby one is made, which writes nothing but its own record.
+_TAKES_WRITES = """
+SELECT CASE WHEN pg_is_in_recovery() THEN false
+            WHEN current_setting('synchronous_standby_names') = '' THEN true
+            ELSE pg_logical_emit_message(true, 'fairgate', '') IS NOT NULL END
+"""
+
+
 async def takes_writes(pool: asyncpg.Pool) -> bool:
-    """Whether this is a primary."""
-    writes: bool = await pool.fetchval("SELECT NOT pg_is_in_recovery()")
+    """Whether this is a primary; returns once its standby has what was committed, where commits wait for
+    that."""
+    writes: bool = await pool.fetchval(_TAKES_WRITES)
     return writes
+
+
+async def be_sure(queries: Queries) -> None:
+    """Return when all that can be read now will survive, on the disk and on a synchronous standby.
+
+    A statement that timed out while its commit waited for the standby is committed all the same, on this
+    server alone. So before a result is repeated that was found, not written, a commit of our own waits.
+    """
+    await queries.execute("SELECT pg_logical_emit_message(true, 'fairgate', '')")

@@ -1,6 +1,6 @@
 -- The room as this script reads it: config from `conf`, progress from `meter`, sizes = how many visitors are
 -- where and how many tickets are free; state = as visitors see it.
--- NEEDS active, called, conf, meter, prequeue, stock, waiting
+-- NEEDS active, called, conf, is_loaded, meter, prequeue, stock, waiting
 -- GIVES config, progress, sizes, state, fields, read_room, save_meter
 local config, progress, sizes, state
 local METER = {
@@ -13,11 +13,9 @@ local function fields(key)
   for i = 1, #flat, 2 do found[flat[i]] = tonumber(flat[i + 1]) or flat[i + 1] end
   return found
 end
--- False if this server has not loaded the room: it is empty, was restarted, or was promoted from a replica.
--- In the last two cases it may have lost a second, so nothing in it counts before `restore.lua` has run.
+-- False if this server has not loaded the room; see `loaded.lua`.
 local function read_room()
-  local run_id = redis.call('HGET', conf, 'run_id')
-  if not run_id or not string.find(redis.call('INFO', 'server'), run_id, 1, true) then return false end
+  if not is_loaded(redis.call('HGET', conf, 'run_id')) then return false end
   config, progress = fields(conf), fields(meter)
   sizes = {
     prequeue = redis.call('ZCARD', prequeue), waiting = redis.call('ZCARD', waiting),

@@ -1,0 +1,68 @@
+"""What PostgreSQL lost in a fail-over and Redis still knows: written again.
+
+An asynchronous replica that is promoted lacks what was committed in the last moments, though it was
+acknowledged. Redis has settled it, which it does after the COMMIT only: a hold whose outcome is known as
+granted was committed, and one that is sold was confirmed. So both are written once more, under the same id
+and the same constraints. What somebody else has got since is not: a hold is given back then, and a sale is
+left for a person.
+
+Of a confirmed reservation Redis does not know the payment. It is confirmed by a payment with the method
+`restored`, without a gateway, and its tickets get new codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+
+import structlog
+
+from app.core.model import EventId, RoomId
+from app.reservations import holds
+from app.reservations.holds import keys_of
+from app.store.connections import Stores
+from app.store.redis import ledger
+from app.store.sql import payments
+from app.store.sql.payments import Sold
+from app.store.sql.reservations import NewHold, Origin, Superseded
+from app.store.sql.rooms import select_room
+
+METHOD = "restored"
+
+log = structlog.get_logger(__name__)
+
+
+async def write_again(stores: Stores, room_id: RoomId, event_id: EventId, names: Collection[str]) -> set[str]:
+    """Insert those of these reservations that were granted; those that were, and break no constraint.
+
+    Nothing is written for a room that was reset, or restored, since Redis decided.
+    """
+    row = await select_room(stores.postgres, room_id)
+    known = await ledger.granted(stores.redis, keys_of(room_id), sorted(names))
+    if row is None or not known.granted or known.generation != row.room.generation:
+        return set()
+    lost = [NewHold(it.reservation_id, it.visitor_id, it.fingerprint, it.terms) for it in known.granted]
+    try:
+        written, _ = await holds.write(stores, Origin(room_id, known.epoch, event_id), lost)
+    except Superseded:
+        return set()
+    log.warning("PostgreSQL had lost reservations: written again", event_id=event_id, count=len(written))
+    return written
+
+
+async def sell_again(stores: Stores, reservation_ids: Sequence[str]) -> list[Sold]:
+    """Confirm holds that Redis knows as sold; those that were."""
+    sold: list[Sold] = []
+    for reservation_id in reservation_ids:
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            payment_id = _payment_of(reservation_id)
+            if await payments.begin_restored(connection, payment_id, reservation_id, METHOD):
+                sold += await payments.confirm(connection, [payment_id])
+    if sold:
+        log.error("sales were restored, not their payments: see the gateway's books", count=len(sold))
+    return sold
+
+
+def _payment_of(reservation_id: str) -> str:
+    """The id of the payment that stands for the lost one, always the same."""
+    return hashlib.sha256(f"{METHOD}|{reservation_id}".encode()).hexdigest()[:22]

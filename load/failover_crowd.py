@@ -1,0 +1,156 @@
+"""Fans of a sale whose stores fail over: what each was told, and when a call last succeeded."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+AGAIN_S = 0.1
+FANS = 16  # who go in, reserve, and pay or give back
+LINE_EVERY_S = 0.05  # somebody joins the line
+MOVES = ("confirm", "cancel", "keep")
+
+
+@dataclass
+class Stood:
+    """Somebody who was given a place in the line."""
+
+    visitor_id: str
+    number: int
+    token: str
+
+
+@dataclass
+class Told:
+    """What all of them were answered."""
+
+    began: float = field(default_factory=time.monotonic)
+    promised: set[str] = field(default_factory=set)  # reservations answered 201
+    confirmed: set[str] = field(default_factory=set)  # answered 200 to a payment
+    line: list[Stood] = field(default_factory=list)
+    failed: Counter[str] = field(default_factory=Counter)
+    done_at: dict[str, list[float]] = field(default_factory=dict)
+
+    def done(self, what: str) -> None:
+        """A call that writes succeeded."""
+        self.done_at.setdefault(what, []).append(time.monotonic() - self.began)
+
+    def longest_pause_s(self, what: str, after: float) -> float:
+        """The longest time without a success of this kind that ended after that moment."""
+        at = self.done_at.get(what, [])
+        return max((b - a for a, b in itertools.pairwise(at) if b >= after), default=float("inf"))
+
+
+@dataclass
+class FailoverCrowd:
+    """Fans before one web process; they ask again after a 503 and after a broken connection."""
+
+    client: httpx.AsyncClient
+    sale: str
+    line: str
+    told: Told = field(default_factory=Told)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Until `over`."""
+        await asyncio.gather(self._line_grows(), *(self._fan(number) for number in range(FANS)))
+
+    async def ask(self, what: str, method: str, path: str, token: str = "", **options: Any) -> httpx.Response:
+        """One call until it is answered by anything but 503."""
+        headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        while True:
+            try:
+                found = await self.client.request(method, path, headers=headers, **options)
+            except httpx.TransportError as error:
+                self.told.failed[f"{what}: {type(error).__name__}"] += 1
+            else:
+                if found.status_code < 500:
+                    if found.is_success and found.status_code != 202:
+                        self.told.done(what)
+                    return found
+                self.told.failed[f"{what}: {found.status_code} {_code(found)}"] += 1
+            await asyncio.sleep(AGAIN_S)
+
+    async def _line_grows(self) -> None:
+        while not self.over.is_set():
+            asked = asyncio.create_task(self._stand())
+            await asyncio.wait({asked}, timeout=5)
+            await asyncio.sleep(LINE_EVERY_S)
+
+    async def _stand(self) -> None:
+        found = await self.ask("join", "POST", f"/v1/rooms/{self.line}/places")
+        if found.status_code == 201:
+            it = found.json()
+            self.told.line.append(Stood(it["visitor_id"], it["queue_number"], it["place_token"]))
+        else:
+            self.told.failed[f"join: {found.status_code} {_code(found)}"] += 1
+
+    async def _fan(self, number: int) -> None:
+        for turn in itertools.count(number):
+            if self.over.is_set():
+                return
+            place = (await self.ask("join", "POST", f"/v1/rooms/{self.sale}/places")).json()
+            if booking := await self._claim(place["place_token"]):
+                await self._buy(place["place_token"], booking, MOVES[turn % len(MOVES)], turn)
+
+    async def _claim(self, token: str) -> str:
+        path = f"/v1/rooms/{self.sale}/places/me/booking-token"
+        while not self.over.is_set():
+            found = await self.ask("claim", "POST", path, token)
+            if found.status_code in (200, 201):
+                return str(found.json()["booking_token"])
+            if found.status_code != 202:
+                self.told.failed[f"claim: {found.status_code} {_code(found)}"] += 1
+                return ""
+            await asyncio.sleep(AGAIN_S)
+        return ""
+
+    async def _buy(self, place: str, booking: str, move: str, turn: int) -> None:
+        body = {"items": [{"ticket_type_id": "floor", "quantity": 1 + turn % 3}]}
+        path = f"/v1/events/{self.sale}/reservations"
+        found = await self.ask(
+            "reserve", "POST", path, booking, json=body, headers={"Idempotency-Key": f"t{turn}"}
+        )
+        if found.status_code != 201:
+            self.told.failed[f"reserve: {found.status_code} {_code(found)}"] += 1
+            return
+        held = found.json()["reservation_id"]
+        self.told.promised.add(held)
+        if move == "cancel":
+            found = await self.ask("cancel", "POST", f"/v1/reservations/{held}/cancel", place)
+        elif move == "confirm":
+            found = await self._pay(held, place)
+            if found.status_code == 200:
+                self.told.confirmed.add(held)
+        if not found.is_success:
+            self.told.failed[f"{move}: {found.status_code} {_code(found)}"] += 1
+
+    async def _pay(self, held: str, place: str) -> httpx.Response:
+        body = {"payment": {"method": "card", "token": "tok_ok"}}
+        path = f"/v1/reservations/{held}/confirm"
+        for attempt in itertools.count():
+            key = {"Idempotency-Key": f"pay-{held}-{attempt // 10}"}
+            found = await self.ask("confirm", "POST", path, place, json=body, headers=key)
+            if found.status_code not in (202, 402) or self.over.is_set():
+                return found
+            await asyncio.sleep(AGAIN_S)
+        raise AssertionError
+
+
+def no_cookies() -> CookieJar:
+    """For a client that is many visitors."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def _code(found: httpx.Response) -> str:
+    try:
+        return str(found.json().get("code", ""))
+    except ValueError:
+        return ""
