@@ -146,6 +146,11 @@ DELIVERIES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+VISITOR_EVENTS_DROPPED = Counter(
+    "fairgate_visitor_events_dropped",
+    "Visitor events that were not told because 100,000 of their room waited already.",
+    registry=REGISTRY,
+)
 MAILS = Counter(
     "fairgate_mails",
     "Mails by outcome: sent, kept (no server), failed (tried again), dropped, given_up, unclear.",

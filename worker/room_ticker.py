@@ -31,6 +31,7 @@ from app.store.sql import resting, rooms
 from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
+from app.waiting_room.visitor_events import hand_on
 from worker.outlook import Outlook
 from worker.timing import repeat
 
@@ -43,6 +44,7 @@ FOLLOW_UPS_AT_ONCE = 20  # each has a connection meanwhile
 CALLS_MAX = 2_000  # a tick; one script run stays below 10 ms
 DUE_WITHIN_S = 60.0  # a room is looked after from so long before a time that acts on it
 RECORD_EVERY_S = 1.0
+HAND_ON_EVERY_S = 0.5
 
 Moved = tuple[int | str | None, ...]
 Ticked = tuple[RoomKeys, Outlook]
@@ -104,7 +106,8 @@ class RoomTicker:
         self._measured = Measured()
         self._pace: Pace | None = None  # to be shown
         self._recorded: Moved = ()
-        self._records_at, self._keeps_at = 0.0, 0.0
+        self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
+        self._dropped = 0  # visitor events, as far as it was told
         self.version = 0  # of the room in Postgres, as far as it is known
         self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
         self.wanted = False  # it needs work, as far as `BusyRooms` knows
@@ -172,6 +175,7 @@ class RoomTicker:
             or _numbers_run_out(tick)
             or self._pace is not None
             or self._is_to_be_recorded(tick)
+            or self._has_events(tick)
         )
 
     async def _go_on(self, tick: Tick) -> None:
@@ -191,11 +195,14 @@ class RoomTicker:
             await admission.show_pace(self._stores.redis, self._keys, tick.status.pace, self._pace)
         if self._is_to_be_recorded(tick):
             await self._record(tick)
+        if self._has_events(tick):
+            await hand_on(self._stores, self._room_id, tick.dropped)
+            self._dropped, self._hands_on_at = tick.dropped, time.monotonic() + HAND_ON_EVERY_S
         return await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
 
     def _over(self, tick: Tick, *, more: bool = False) -> None:
         """All that follows from this tick is done; when is the next?"""
-        recorded = self._is_recorded(tick) and not tick.unkept
+        recorded = self._is_recorded(tick) and not tick.unkept and not tick.visitor_events
         moved, self._seen = _moved(tick) != self._seen, _moved(tick)
         self.ticked = True
         self.at_rest = recorded and not more and rests(tick) and tick.status.version >= self.version
@@ -216,9 +223,17 @@ class RoomTicker:
             await rebuild_room(self._stores, self._room_id)
 
     def _is_recorded(self, tick: Tick) -> bool:
-        """Whether progress is recorded. A room rests only then; one found at rest has none to record."""
+        """Whether progress is recorded. A room rests only then; one found at rest has none to record.
+
+        After an outage it is recorded once more: another server may have taken over, and lack the last of it.
+        """
         found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
-        return found_at_rest or _progress(tick) == self._recorded
+        return found_at_rest or (*_progress(tick), self._postgres.outages) == self._recorded
+
+    def _has_events(self, tick: Tick) -> bool:
+        """Whether there are visitor events to be handed on now."""
+        due = tick.visitor_events or tick.dropped != self._dropped
+        return bool(due) and time.monotonic() >= self._hands_on_at
 
     def _is_to_be_recorded(self, tick: Tick) -> bool:
         now = time.monotonic()
@@ -227,13 +242,15 @@ class RoomTicker:
 
     async def _record(self, tick: Tick) -> None:
         """Record how far the queue got and how places ended, every second."""
-        now = time.monotonic()
+        now, outages = time.monotonic(), self._postgres.outages
         if tick.unkept and now >= self._keeps_at:
             await keep_endings(self._stores, self._room_id, tick.status.now_ms)
             self._keeps_at = now + RECORD_EVERY_S
         if now >= self._records_at and not self._is_recorded(tick):
-            await rooms.record_progress(self._stores.postgres, self._room_id, tick.status)
-            self._recorded, self._records_at = _progress(tick), now + RECORD_EVERY_S
+            reserved = tick.status.last_number + tick.numbers_left
+            await rooms.record_progress(self._stores.postgres, self._room_id, tick.status, reserved)
+            self._recorded = *_progress(tick), outages
+            self._records_at = now + RECORD_EVERY_S
 
 
 def rests(tick: Tick) -> bool:

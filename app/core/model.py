@@ -69,6 +69,12 @@ NoticeType = Literal[
     "room.rate_changed",
     "room.reset",
     "room.deleted",
+    "room.visitor_events_dropped",
+    "visitor.joined",
+    "visitor.called",
+    "visitor.claimed",
+    "visitor.no_show",
+    "visitor.left",
 ]
 
 
@@ -136,6 +142,7 @@ class RoomSettings(Struct, frozen=True):
     target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
     allowed_return_hosts: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=50)] = []
     autopilot: Autopilot | None = None  # the rate follows the shop's health; None: it is what staff set
+    visitor_events: bool = False  # `visitor.*` for other systems: one for each step of each visitor
 
 
 class Room(Struct, frozen=True):

@@ -10,11 +10,13 @@ from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
 HEAD = 17  # values of `include/room_now.lua`'s head
+VISITOR_EVENTS_MAX = 100_000  # of a room, that no worker has handed on yet: 10 MB
 ENDINGS_OVERLAP_MS = 2_000  # read again: a clock may be set back a little
 
 CONSTANTS: dict[str, int] = {
     "MINUTE_MS": 60_000,
     "TOKEN": 60_000,  # one admission in the bucket, to which each ms adds the rate a minute: no remainders
+    "VISITOR_EVENTS_MAX": VISITOR_EVENTS_MAX,
     "ENDINGS_TOLD_MS": HOUR_MS,  # how a place ended; then Postgres is asked
     "ENDINGS_OVERLAP_MS": ENDINGS_OVERLAP_MS,
     "OUTCOMES_KEPT_S": 2 * 86_400,  # there is a hash a day: an outcome is known for 24 to 48 hours

@@ -232,6 +232,11 @@ class RoomKeys:
         return self._key("samples")
 
     @property
+    def visitor_events(self) -> str:
+        """Stream: what happened to visitors, for other systems, until a worker has handed it on; capped."""
+        return self._key("visitor_events")
+
+    @property
     def outcomes(self) -> str:
         """Hash: reservation_id -> fingerprint|word|..., visitor_id:refused -> the last refusal; TTL 48 h."""
         return self._key(f"outcomes:{self.day}")
@@ -245,5 +250,5 @@ class RoomKeys:
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "wanted networks stock holds allowance seats sitters submissions".split()
+    "visitor_events wanted networks stock holds allowance seats sitters submissions".split()
 )

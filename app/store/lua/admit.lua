@@ -2,13 +2,13 @@
 -- The result depends only on elapsed time and on the keys, so late, repeated, missed and concurrent ticks are
 -- harmless.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
--- KEYS throttle, polls, wanted, submissions, networks, renewed
+-- KEYS throttle, polls, wanted, submissions, networks, renewed, visitor_events
 -- ARGV now_ms:clock, limit:num, channel, sure_ms:num, away_from_ms:num, away_until_ms:num
 -- USES bucket, callable, calling, ending_due, freezing, off_sale, opening, outflow, room, room_now, schedule
 -- USES throttle
 -- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, HEAD, TOKEN, UNWATCHED_MS
 -- REPLY unknown | (head restoring more undrawn numbers_left tell calls rate claim_window_ms admitted)
--- REPLY (no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept)
+-- REPLY (no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept visitor_events dropped)
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
@@ -85,4 +85,6 @@ reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - progress.le
 -- clocks may be set back.
 local kept_ms = (progress.kept_ms or 0) - ENDINGS_OVERLAP_MS
 reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms, '+inf')
+reply[HEAD + 18] = redis.call('XLEN', visitor_events)
+reply[HEAD + 19] = progress.visitor_events_dropped or 0
 return reply

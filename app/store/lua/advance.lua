@@ -2,7 +2,7 @@
 -- is not charged. Never more than `active_max` or the free tickets allow. Repeated with the same id it calls
 -- nobody.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
--- KEYS wanted, networks, renewed, advances
+-- KEYS wanted, networks, renewed, advances, visitor_events
 -- ARGV now_ms:clock, count:num, advance_id, known_max:num, ttl_ms:num
 -- USES bucket, callable, calling, outflow, room, room_now
 -- NEEDS HEAD

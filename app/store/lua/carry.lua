@@ -3,9 +3,9 @@
 -- window are kept. Visitors inside are not moved, nor are buyers and holders, whose ticket limit belongs to
 -- their id.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted
--- KEYS allowance, carried, networks, renewed
+-- KEYS allowance, carried, networks, renewed, visitor_events
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num
--- USES leaving, networks, room, turns, wanted
+-- USES leaving, networks, room, turns, visitor_events, wanted
 -- REPLY unknown | (word number given_up)
 -- REPLY used|absent|inside|removed|has_place|restoring | carried|again
 -- given_up is the number of the place that the new id had before; 0: none.
@@ -47,13 +47,15 @@ local function move(word, number)
     note_wanted(to_id, quantity)
   end
   finish(visitor_id, 'left', number)
+  tell_of_visitor('left', visitor_id, number)
+  tell_of_visitor('joined', to_id, number)
 end
 
 local word, number = find_place(visitor_id)
 local theirs, their_number = find_place(to_id)
 local reply = refusal(word, theirs, their_number)
 if not reply then
-  give_up_place(to_id, theirs)
+  give_up_place(to_id, theirs, their_number)
   redis.call('ZREM', ended, to_id)
   redis.call('HDEL', endings, to_id)
   move(word, number)

@@ -1,6 +1,6 @@
 -- Starts the session of each called visitor; claiming again returns the same session with the same end.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted, networks, renewed
+-- KEYS wanted, networks, renewed, visitor_events
 -- ARGV now_ms:clock, rate:num, burst:num, away_ms:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES answer, freezing, room, room_now, standing, throttle, turns

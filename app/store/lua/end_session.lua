@@ -1,6 +1,6 @@
 -- Ends one session early. A later session of the same visitor is kept; repeating it changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted
--- KEYS early_ends, networks, renewed
+-- KEYS early_ends, networks, renewed, visitor_events
 -- ARGV now_ms:clock, visitor_id, number:num, ended_channel
 -- USES early_ends, room, turns
 -- REPLY unknown|restoring|done|absent

@@ -2,10 +2,10 @@
 -- visitor at once, and claims for visitors already called. Nothing changes for anybody else: they go to the
 -- queue page and join there. Only admitted visitors count for the throttle; quantity 0 admits nobody new.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
--- KEYS throttle, wanted, networks, renewed
+-- KEYS throttle, wanted, networks, renewed, visitor_events
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES answer, at_once, bucket, outflow, room, room_now, throttle, turns
+-- USES answer, at_once, bucket, outflow, room, room_now, throttle, turns, visitor_events
 -- NEEDS BATCH, HEAD
 -- REPLY unknown | (head)
 -- EACH (word number ahead deadline_ms new quantity)
@@ -31,6 +31,7 @@ local function let_in(visitor_id, address, newcomer)
   progress.last_number, progress.joined = progress.last_number + 1, progress.joined + 1
   take_call(progress.last_number)
   redis.call('HSET', turns, visitor_id, progress.last_number)
+  tell_of_visitor('joined', visitor_id)
   return 'active', progress.last_number, -1, begin_session(visitor_id), 2
 end
 

@@ -3,7 +3,7 @@
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, outcomes
 -- KEYS outcomes_before, samples, tickets, early_ends, carried, networks, renewed, turnover, advances, origin
--- KEYS origin_asked, tries
+-- KEYS origin_asked, tries, visitor_events
 -- ARGV generation, channel
 -- REPLY forgotten|kept
 local found = redis.call('HMGET', conf, 'generation', 'epoch')
@@ -13,6 +13,6 @@ redis.call('UNLINK',
   throttle, polls, wanted, stock, holds, allowance, seats, sitters,
   submissions, outcomes, outcomes_before, samples,
   tickets, early_ends, carried, networks, renewed, turnover, advances, origin,
-  origin_asked, tries)
+  origin_asked, tries, visitor_events)
 redis.call('PUBLISH', channel, 'gone')
 return { 'forgotten' }

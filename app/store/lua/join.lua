@@ -2,11 +2,11 @@
 -- are called at once. One place per visitor. No number above `numbers_reserved` is issued: a number is told
 -- only when Postgres has reserved it.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
--- KEYS throttle, wanted, networks, renewed
+-- KEYS throttle, wanted, networks, renewed, visitor_events
 -- ARGV now_ms:clock, rate:num, burst:num, away:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES answer, at_once, bucket, network_limit, networks, outflow, place_back, room, room_now, throttle, turns
--- USES wanted
+-- USES visitor_events, wanted
 -- NEEDS BATCH, HEAD
 -- REPLY unknown | (head)
 -- EACH (word number ahead deadline_ms new quantity)
@@ -30,6 +30,7 @@ local function new_place(visitor_id, address, draw, quantity)
   if state == 'prequeue' and lottery then
     redis.call('ZADD', prequeue, draw, visitor_id)
     sizes.prequeue, progress.joined = sizes.prequeue + 1, progress.joined + 1
+    tell_of_visitor('joined', visitor_id, 0)
     return 'prequeue', 0, -1, 0, 1
   end
   if progress.last_number >= progress.numbers_reserved then return 'numbers_exhausted' end
@@ -39,6 +40,7 @@ local function new_place(visitor_id, address, draw, quantity)
     return find_in_line(visitor_id)
   end
   progress.last_number, progress.joined = number, progress.joined + 1
+  tell_of_visitor('joined', visitor_id, number)
   if state == 'prequeue' then
     sizes.prequeue = sizes.prequeue + 1
     return 'prequeue', number, -1, 0, 1

@@ -1,6 +1,6 @@
 -- A visitor leaves the queue, or ends their session. Repeating it changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, wanted
--- KEYS early_ends, networks, renewed
+-- KEYS early_ends, networks, renewed, visitor_events
 -- ARGV now_ms:clock, visitor_id, ended_channel
 -- USES endings, room, taking_out, turns
 -- REPLY unknown | left|done|expired|no_show|absent

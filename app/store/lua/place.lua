@@ -1,7 +1,7 @@
 -- Tells each visitor their exact position, or how their place ended. Asking moves nobody forward, so polling
 -- gains nothing. A quantity (not 0) replaces the number of tickets the visitor wants, while they wait.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted, networks, renewed
+-- KEYS wanted, networks, renewed, visitor_events
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- USES answer, room, room_now, standing, throttle, wanted

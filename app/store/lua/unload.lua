@@ -3,6 +3,7 @@
 -- in their token; keys with a TTL are left to expire.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, networks
+-- KEYS visitor_events
 -- ARGV now_ms:clock, epoch:num, closed_ms:num, loaded_ms:num
 -- USES room
 -- NEEDS ENDINGS_TOLD_MS
@@ -13,11 +14,13 @@ local closed = config.state == 'closed' and since(config.closed_at_ms, closed_ms
   and since(config.restored_at_ms, loaded_ms)
 local drawn = progress.draw_first == 0 or progress.draw_next > progress.draw_last
 local whole = config.epoch == epoch and config.restoring == 0 and drawn
-local empty = sizes.called + sizes.active + (sizes.held or 0) + redis.call('XLEN', submissions) == 0
+local unsettled = redis.call('XLEN', submissions) + redis.call('XLEN', visitor_events)
+local empty = sizes.called + sizes.active + (sizes.held or 0) + unsettled == 0
 local passed_over = redis.call('ZCOUNT', waiting, '-inf', progress.serving_position)
 local told = redis.call('ZCOUNT', ended, now_ms - ENDINGS_TOLD_MS, '+inf')
 if not (closed and whole and empty and passed_over == 0 and told == 0) then return { 'kept' } end
 redis.call('UNLINK',
   conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow,
-  throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, networks)
+  throttle, polls, wanted, stock, holds, allowance, seats, sitters, submissions, networks,
+  visitor_events)
 return { 'unloaded' }

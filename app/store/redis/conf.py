@@ -19,6 +19,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "session_ttl_ms": settings.session_ttl_s * 1000,
         "visitors_per_ticket": _decimal(settings),
         "ends_on_confirm": int(settings.session_ends_on_confirm),
+        "visitor_events": int(settings.visitor_events),
         "method": settings.queueing_method,
         "prequeue_at_ms": to_ms(settings.prequeue_at),
         "opens_at_ms": to_ms(settings.opens_at),

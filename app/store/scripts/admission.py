@@ -32,6 +32,8 @@ class Tick(NamedTuple):
     backlog: int  # reservation requests that nobody has settled yet
     call_in_ms: int | None  # until the rate lets the next of those who wait in; None: nobody waits for that
     unkept: bool  # places ended that Postgres may not know of
+    visitor_events: int  # that are to be handed on
+    dropped: int  # visitor events that were one too many, since Redis has the room
 
 
 class Known(NamedTuple):
@@ -65,6 +67,8 @@ class TickReply(NamedTuple):
     backlog: int
     call_in_ms: int
     unkept: int
+    visitor_events: int
+    dropped: int
 
 
 class Undrawn(NamedTuple):
@@ -152,6 +156,8 @@ def _ticked(status: RoomStatus, it: TickReply) -> Tick:
         it.backlog,
         None if it.call_in_ms < 0 else it.call_in_ms,
         it.unkept > 0,
+        it.visitor_events,
+        it.dropped,
     )
 
 

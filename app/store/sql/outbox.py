@@ -65,7 +65,8 @@ WITH fresh AS (
 INSERT INTO deliveries (webhook_id, number, ordinal, thread)
 SELECT webhook_id, number, ordinal, thread
 FROM fresh JOIN notices USING (number)
-JOIN webhooks ON disabled_at IS NULL AND (types = '{}' OR notices.type = ANY(types))
+JOIN webhooks ON disabled_at IS NULL AND (notices.type = ANY(types)
+    OR types = '{}' AND notices.type NOT LIKE 'visitor.%')  -- of which there are many: by name only
 ON CONFLICT DO NOTHING
 """
 

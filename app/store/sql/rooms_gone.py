@@ -20,6 +20,7 @@ OF_VISITORS = (
     "enqueue_tokens",
     "gate_counts",
     "room_history",
+    "visitor_event_ends",
 )
 EMPTYING_S = 60.0  # for one table: a site's room may have had millions of sessions
 

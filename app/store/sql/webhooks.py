@@ -113,7 +113,7 @@ INSERT INTO deliveries AS it (webhook_id, number, ordinal, thread)
 SELECT webhook_id, number, ordinal, thread
 FROM webhooks, notices JOIN outbox USING (number)
 WHERE webhook_id = $1 AND notices.at >= $2 AND outbox.queued
-  AND (types = '{}' OR notices.type = ANY(types))
+  AND (notices.type = ANY(types) OR types = '{}' AND notices.type NOT LIKE 'visitor.%')
 ON CONFLICT (webhook_id, number, ordinal) DO UPDATE SET
     attempts = 0, due_at = now(), created_at = now(), given_up_at = NULL
 WHERE it.given_up_at IS NOT NULL

@@ -1,7 +1,8 @@
 -- Calls up to `count` eligible visitors in the order of their numbers, for `spare` tickets. During a draw
 -- only the numbers below the next one to be drawn are complete, so only those may be called. Returns how many
 -- were called.
--- NEEDS called, endings, first_of_line, now_ms, progress, sizes, TOKEN, turns, waiting, window_after
+-- NEEDS called, endings, first_of_line, now_ms, progress, sizes, tell_of_visitor, TOKEN, turns, waiting
+-- NEEDS window_after
 -- GIVES call_first
 local CALLED_AT_ONCE = 100 -- per command: with 1,000, a tick of 1,000 took 10 to 25 % longer
 local function call_first(count, spare)
@@ -15,6 +16,7 @@ local function call_first(count, spare)
     for i, visitor_id in ipairs(visitors) do
       deadlines[#deadlines + 1] = now_ms + window_after(before[i])
       deadlines[#deadlines + 1] = visitor_id
+      tell_of_visitor('called', visitor_id, flat[first + 2 * i - 1])
     end
     redis.call('ZADD', called, unpack(deadlines))
     redis.call('HSET', turns, unpack(flat, first, last))

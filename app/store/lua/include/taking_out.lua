@@ -8,7 +8,7 @@ local function take_out(visitor_id)
     end_session(visitor_id, 'done')
     tell_early_ends()
   else
-    give_up_place(visitor_id, word)
+    give_up_place(visitor_id, word, number)
   end
   return word, number
 end

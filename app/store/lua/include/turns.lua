@@ -1,7 +1,7 @@
 -- A visitor's turn: how it starts, and the four ways it ends.
 -- NEEDS active, called, close_session, config, count_unclaimed, count_wanted, endings, forget_network
 -- NEEDS forget_wanted, is_over, later, meter, now_ms, prequeue, progress, put_off, record_ending, sizes
--- NEEDS TOKEN, turns
+-- NEEDS tell_of_visitor, TOKEN, turns
 -- NEEDS waiting, wants
 -- GIVES finish, end_call, end_session, window_after, call_in, begin_session, claim_turn, find_turn
 -- GIVES find_in_line, find_place
@@ -20,6 +20,7 @@ local function end_call(visitor_id, word, counter)
   forget_network(visitor_id)
   forget_wanted(visitor_id, false)
   sizes.called, progress[counter] = sizes.called - 1, progress[counter] + 1
+  tell_of_visitor(word, visitor_id, number)
   finish(visitor_id, word, number)
 end
 local function end_session(visitor_id, word)
@@ -41,6 +42,7 @@ local function call_in(visitor_id, number)
   redis.call('ZADD', called, deadline_ms, visitor_id)
   redis.call('HSET', turns, visitor_id, number)
   count_unclaimed(visitor_id, 1)
+  tell_of_visitor('called', visitor_id, number)
   sizes.called, progress.changed = sizes.called + 1, true
   return deadline_ms
 end
@@ -50,6 +52,7 @@ local function begin_session(visitor_id)
   local deadline_ms = math.floor(now_ms / 1000) * 1000 + config.session_ttl_ms
   redis.call('ZADD', active, deadline_ms, visitor_id)
   forget_network(visitor_id)
+  tell_of_visitor('claimed', visitor_id)
   count_wanted(wants(visitor_id) - 1)
   sizes.active, progress.claimed, progress.changed = sizes.active + 1, progress.claimed + 1, true
   return deadline_ms

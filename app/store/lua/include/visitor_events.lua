@@ -1,0 +1,16 @@
+-- What happens to visitors, for other systems, where the room's setting is on; a worker hands it on. Beyond a
+-- cap it is only counted. A number of nil is that of the visitor's turn.
+-- NEEDS config, meter, turns, visitor_events, VISITOR_EVENTS_MAX
+-- GIVES tell_of_visitor
+local events_left
+local function tell_of_visitor(word, visitor_id, number)
+  if config.visitor_events ~= 1 then return end
+  events_left = events_left or VISITOR_EVENTS_MAX - redis.call('XLEN', visitor_events)
+  if events_left <= 0 then
+    redis.call('HINCRBY', meter, 'visitor_events_dropped', 1)
+    return
+  end
+  events_left = events_left - 1
+  number = string.format('%.0f', tonumber(number or redis.call('HGET', turns, visitor_id)) or 0)
+  redis.call('XADD', visitor_events, '*', 'e', word .. ' ' .. visitor_id .. ' ' .. number)
+end
