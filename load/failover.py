@@ -9,105 +9,56 @@ that was acknowledged is looked for. Exit code 1 when something of it is lost.
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import httpx
 import typer
 
 from app.core.model import EventId, RoomId
-from app.runtime import child_process, embedded_stores
-from app.runtime.embedded_postgres import start_postgres
-from app.runtime.embedded_stores import free_port, start_valkey
+from app.runtime.embedded_stores import free_port
 from app.store.connections import Stores, connect_postgres, connect_redis
 from load.failover_crowd import FailoverCrowd, no_cookies
-from load.replicas import behind_sentinels, beside, in_a_cluster
-from load.standby import postgres_pair
+from load.failover_site import (
+    READY_S,
+    SALE,
+    Installation,
+    StoreName,
+    command,
+    end,
+    environment_of,
+    installation,
+    ready,
+    start,
+)
+from load.replicas import beside
 from load.verdict import judge, read_books
 
-StoreName = Literal["postgres-sync", "postgres-async", "sentinel", "cluster"]
-SALE = "gala"
-BEHIND_S = 1.0
 MENDED_S = 200.0  # reconciliation comes each minute
-READY_S = 60.0
 ROOM = {"admission_rate_per_minute": 60_000, "active_visitors_max": None, "visitors_per_ticket_max": 100}
 SLOW = {"admission_rate_per_minute": 120, "burst": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """Stores, and how one of them fails over."""
-
-    settings: dict[str, str]
-    fail_over: Callable[[], Awaitable[None]]
-
-
-@asynccontextmanager
-async def installation(store: StoreName, folder: Path, behind: bool) -> AsyncIterator[Installation]:
-    """The stores of one run."""
-    async with AsyncExitStack() as running:
-        if store.startswith("postgres"):
-            valkey = start_valkey(folder / "valkey")
-            running.callback(embedded_stores.stop, valkey)
-            pair = await running.enter_async_context(postgres_pair(folder))
-            await embedded_stores.ready(valkey)
-            if store == "postgres-sync":
-                await pair.be_synchronous()
-
-            async def promote() -> None:
-                if behind:
-                    await pair.cut_off()
-                    await asyncio.sleep(BEHIND_S)
-                pair.lose_primary()
-                await pair.promote()
-
-            yield Installation({"REDIS_URL": valkey.url, "DATABASE_URL": pair.url}, promote)
-            return
-        postgres = start_postgres(folder / "postgres")
-        running.callback(embedded_stores.stop, postgres)
-        made = behind_sentinels(folder) if store == "sentinel" else in_a_cluster(folder, SALE)
-        redis = await running.enter_async_context(made)
-        await embedded_stores.ready(postgres)
-        settings = {"REDIS_URL": redis.url, "DATABASE_URL": postgres.url}
-        if store == "cluster":
-            queue = start_valkey(folder / "queue")
-            running.callback(embedded_stores.stop, queue)
-            settings["QUEUE_REDIS_URL"] = queue.url
-
-        async def lose() -> None:
-            if behind:
-                await redis.cut_off()
-                await asyncio.sleep(BEHIND_S)
-            redis.lose_primary()
-            await redis.promoted()
-
-        yield Installation(settings, lose)
 
 
 async def run(store: StoreName, folder: Path, seconds: float, *, behind: bool) -> bool:
     """One run; whether it kept what this configuration promises."""
     async with installation(store, folder, behind) as it, AsyncExitStack() as running:
-        environment = _environment(it, folder)
-        await _command(environment, "migrate", "up")
+        environment = environment_of(it, folder)
+        await command(environment, "migrate", "up")
         port = free_port()
         for number, role in enumerate((("web", "--server", "granian", "--port", str(port)), ("worker",))):
-            running.callback(_end, _start(environment, folder / f"role{number}.log", *role))
-        token = (await _command(environment, "token", "--role", "admin", "--sub", "failover")).strip()
+            running.callback(end, start(environment, folder / f"role{number}.log", *role))
+        token = (await command(environment, "token", "--role", "admin", "--sub", "failover")).strip()
         url = f"http://127.0.0.1:{port}"
         limits = httpx.Limits(max_connections=100)
         client = await running.enter_async_context(
             httpx.AsyncClient(base_url=url, timeout=15, limits=limits, cookies=no_cookies(), trust_env=False)
         )
-        await _ready(client)
+        await ready(client)
         crowd = FailoverCrowd(client, SALE, beside(SALE, "line"))
         await _open(client, crowd, token)
         return await _trial(it, crowd, store, seconds, environment, behind=behind)
@@ -128,32 +79,41 @@ async def _trial(
     lost_at = time.monotonic() - told.began
     await it.fail_over()
     promoted_s = time.monotonic() - told.began - lost_at
+    print(f"store: {store}{', replica behind' if behind else ''}")
+    print(f"promoted after: {promoted_s:.1f} s")
     stores = await _stores(it)
     await asyncio.sleep(seconds / 2)
     crowd.over.set()
     await fans
-    absent = await _absent(stores, told.promised)
-    settled = await _settled(stores, crowd)
-    still = await _absent(stores, told.promised)
+    good = await _judged(stores, crowd, environment, lost_at)
+    await stores.redis.aclose()
+    stores.postgres.terminate()
+    return good
+
+
+async def _judged(stores: Stores, crowd: FailoverCrowd, environment: dict[str, str], lost_at: float) -> bool:
+    """Print what was found; whether nothing is lost."""
+    told = crowd.told
+    wanted = told.promised - told.cancelled
+    absent = await _absent(stores, wanted)
+    settled = await _settled(stores, crowd, wanted)
+    still = await _absent(stores, wanted)
     unsold = await _unsold(stores, told.confirmed - still)
     places = await _places(crowd)
-    checked = await _command(environment, "check", "--all", fails=True)
-    print(f"store: {store}{', replica behind' if behind else ''}")
-    print(f"promoted after: {promoted_s:.1f} s")
+    checked = await command(environment, "check", "--all", fails=True)
     for what in ("join", "claim", "reserve", "confirm"):
         print(f"longest pause without a successful {what}: {told.longest_pause_s(what, lost_at):.1f} s")
     for what, count in sorted(told.failed.items()):
         print(f"failed: {what}: {count}")
     print(f"reservations acknowledged: {len(told.promised)}, paid: {len(told.confirmed)}")
-    print(f"of them not in PostgreSQL when fans left: {len(absent)}, in the end: {len(still)}")
+    print(f"cancelled: {len(told.cancelled)}")
+    print(f"of the others not in PostgreSQL when fans left: {len(absent)}, in the end: {len(still)}")
     print(f"paid and no longer confirmed in the end: {len(unsold)}")
     print(f"places acknowledged in the line: {len(told.line)}; {places}")
     print(f"verdict: {settled}")
     print(f"fairgate check: {checked.strip() or 'clean'}")
     good = places.good and settled.startswith("oversold 0, lost 0, stranded 0") and not still and not unsold
     print("kept" if good else "NOT KEPT")
-    await stores.redis.aclose()
-    stores.postgres.terminate()
     return good
 
 
@@ -185,11 +145,11 @@ async def _places(crowd: FailoverCrowd) -> Places:
     return Places(lost, moved, len(numbers) - len(set(numbers)))
 
 
-async def _settled(stores: Stores, crowd: FailoverCrowd) -> str:
+async def _settled(stores: Stores, crowd: FailoverCrowd, wanted: set[str]) -> str:
     """The verdict at rest, once it is good or the time is up."""
     deadline = time.monotonic() + MENDED_S
     while True:
-        books = await read_books(stores, RoomId(crowd.sale), EventId(crowd.sale), crowd.told.promised)
+        books = await read_books(stores, RoomId(crowd.sale), EventId(crowd.sale), wanted)
         verdict = judge(books)
         if verdict.good or time.monotonic() > deadline:
             return str(verdict)
@@ -236,58 +196,6 @@ async def _open(client: httpx.AsyncClient, crowd: FailoverCrowd, token: str) -> 
     ):
         found = await client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
         found.raise_for_status()
-
-
-def _environment(it: Installation, folder: Path) -> dict[str, str]:
-    ours = ("FAIRGATE_", "REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return (
-        clean
-        | it.settings
-        | {
-            "FAIRGATE_SECRET": secrets.token_hex(32),
-            "FAIRGATE_RATE_LIMITS": "off",
-            "FAIRGATE_SIMULATE_PAYMENTS": "on",
-            "FAIRGATE_DATA": str(folder / "data"),
-        }
-    )
-
-
-async def _command(environment: dict[str, str], *words: str, fails: bool = False) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *child_process.program(), *words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    out, err = await process.communicate()
-    if process.returncode and not fails:
-        raise SystemExit(f"fairgate {' '.join(words)}: {err.decode()}")
-    return out.decode() + err.decode()
-
-
-def _start(environment: dict[str, str], log: Path, *words: str) -> subprocess.Popen[bytes]:
-    with open(log, "wb") as output:
-        return subprocess.Popen(
-            [*child_process.program(), *words], env=environment, stdout=output, stderr=output
-        )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
-async def _ready(client: httpx.AsyncClient) -> None:
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
-        try:
-            if (await client.get("/readyz")).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        await asyncio.sleep(0.1)
-    raise SystemExit("Fairgate did not become ready")
 
 
 def main(

@@ -33,6 +33,7 @@ class Told:
 
     began: float = field(default_factory=time.monotonic)
     promised: set[str] = field(default_factory=set)  # reservations answered 201
+    cancelled: set[str] = field(default_factory=set)  # answered 200
     confirmed: set[str] = field(default_factory=set)  # answered 200 to a payment
     line: list[Stood] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
@@ -125,6 +126,8 @@ class FailoverCrowd:
         self.told.promised.add(held)
         if move == "cancel":
             found = await self.ask("cancel", "POST", f"/v1/reservations/{held}/cancel", place)
+            if found.is_success:
+                self.told.cancelled.add(held)
         elif move == "confirm":
             found = await self._pay(held, place)
             if found.status_code == 200:

@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 
 from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
+from app.doctor.survival import survives
 from app.runtime import backup as backups
 from app.runtime import embedded_postgres, embedded_stores, installation
+from app.settings import Settings
+from app.store.connections import connect_postgres
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file of the backup.")]
 
@@ -46,6 +49,19 @@ def backup(
     made = backups.make(file.absolute(), settings.database_url, revision, signing)
     print(f"{file}: {file.stat().st_size:,} bytes, the database as of {made.made_at}, schema {revision}")
     print("keep it as you would keep a password: the keys and secrets are in it")
+    if read_settings(data).database_url:
+        asyncio.run(_tell_of_later(settings))
+
+
+async def _tell_of_later(settings: Settings) -> None:
+    """Print what becomes of commits after the backup, where the database is one of their own."""
+    pool = await connect_postgres(settings.database_url, settings.store_timeout_s, 1, role="command")
+    try:
+        for finding in await survives(pool, settings):
+            print(f"{finding.says}{finding.do and f'; {finding.do}'}")
+    finally:
+        pool.terminate()
+    print("a base backup and the archived log bring it to any later moment: docs/how-to/backup.md")
 
 
 def restore(file: File, *, data: Data = None) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 from app.core.clock import now_ms
 from app.doctor.finding import Finding, good, note, wrong
 from app.doctor.redis import NEARLY, compared
+from app.doctor.survival import survives
 from app.runtime import migrate
 from app.settings import Settings
 
@@ -118,4 +119,4 @@ async def keys(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
     return [good("keys", f"the signing key is {days:.0f} days old")]
 
 
-CHECKS = (durable, writable, connections, clock, schema, keys)
+CHECKS = (durable, survives, writable, connections, clock, schema, keys)

@@ -22,7 +22,7 @@ from app.reservations import holds
 from app.reservations.holds import keys_of
 from app.store.connections import Stores
 from app.store.redis import ledger
-from app.store.sql import payments
+from app.store.sql import payments, restored_sales
 from app.store.sql.payments import Sold
 from app.store.sql.reservations import NewHold, Origin, Superseded
 from app.store.sql.rooms import select_room
@@ -56,7 +56,7 @@ async def sell_again(stores: Stores, reservation_ids: Sequence[str]) -> list[Sol
     for reservation_id in reservation_ids:
         async with stores.postgres.acquire() as connection, connection.transaction():
             payment_id = _payment_of(reservation_id)
-            if await payments.begin_restored(connection, payment_id, reservation_id, METHOD):
+            if await restored_sales.begin_payment(connection, payment_id, reservation_id, METHOD):
                 sold += await payments.confirm(connection, [payment_id])
     if sold:
         log.error("sales were restored, not their payments: see the gateway's books", count=len(sold))

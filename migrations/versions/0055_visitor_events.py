@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0055"
-down_revision = "0053"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
 
@@ -29,7 +29,8 @@ SELECT outbox.number, it.ordinal::int, {type} AS type, {at} AS at,
                'visitor_id', reservations.visitor_id, 'status', split_part(outbox.type, '.', 2),
                'items', reservations.items, 'amount', reservations.amount,
                'currency', reservations.currency)
-       END AS data
+       END AS data,
+       coalesce(outbox.traces ->> it.subject, outbox.traces ->> 'traceparent') AS traceparent
 FROM outbox
 CROSS JOIN LATERAL unnest(outbox.subjects) WITH ORDINALITY AS it (subject, ordinal)
 LEFT JOIN payments ON outbox.type LIKE 'payment.%' AND payments.payment_id = it.subject

@@ -79,13 +79,13 @@ class SaleModel:
 
     @property
     def ready(self) -> bool:
-        """Whether the scripts of this half decide anything. An old room does: Postgres has the last word."""
-        return self.redis in ("whole", "old")
+        """Whether the scripts of this half decide anything. An old room may lack sessions that go on."""
+        return self.redis == "whole"
 
     def submit(self, wish: Wish, session_ms: int) -> str:
         """What the visitor is answered at once: queued, or what is known, or why not."""
         if not self.ready:
-            return "unknown" if self.redis == "gone" else "restoring"
+            return "restoring" if self.redis == "restoring" else "unknown"
         known = self._known(wish)
         if known is not None:
             if known[0] != wish:

@@ -20,8 +20,8 @@ FILL = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'e', 'joined v 0')
 
 async def a_sale_tonight(stores: Stores, *, on: bool = True) -> None:
     """Ann comes and claims, Bob is called and does not come, Cid leaves the line, Dan is left."""
-    await a_stored_room(stores)
     await a_room(stores.redis, visitor_events=on, active_visitors_max=2, claim_window_s=10)
+    await a_stored_room(stores)
     await join(stores.redis, "ann", "bob", "cid", "dan")
     await claim(stores.redis, "ann")
     await room.leave(stores.redis, KEYS, "cid", now_ms=NOW)  # type: ignore[arg-type]
@@ -79,8 +79,8 @@ async def test_a_room_that_does_not_ask_notes_nothing(stores: Stores) -> None:
 
 
 async def test_what_is_too_much_is_counted_and_told(stores: Stores) -> None:
-    await a_stored_room(stores)
     await a_room(stores.redis, visitor_events=True)
+    await a_stored_room(stores)
     client: Any = stores.redis
     await client.eval(FILL, 1, KEYS.visitor_events)
     await join(stores.redis, "ann")

@@ -1,5 +1,6 @@
 -- Releases the stock, seats, allowance and buyer's mark of reservations that ended, held or sold. Each only
--- once: only what is still in `holds`; sold ones only with `also_sold`. The end is committed in Postgres first.
+-- once: only what is still in `holds`; sold ones only with `also_sold`. The end is committed in Postgres
+-- first.
 -- KEYS conf, stock, holds, allowance, buyers, seats, sitters
 -- ARGV channel, also_sold:num
 -- RECORD reservation_id

@@ -9,7 +9,7 @@ import asyncpg
 
 from app.core.clock import to_ms
 from app.core.model import ReservationStatus, RoomId
-from app.store.connections import POSTGRES_AWAY, Connection, Queries
+from app.store.connections import POSTGRES_AWAY, Queries
 
 PaymentStatus = Literal["asked", "succeeded", "declined", "failed", "refunding", "refunded"]
 OPEN_MAX = 200  # payments looked after in one go
@@ -86,15 +86,6 @@ WITH taken AS (
 )
 INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status, gateway)
 SELECT $1, reservation_id, $3, $4, $5, amount, 'asked', false FROM taken
-RETURNING payment_id
-"""
-_RESTORE = """
-WITH taken AS (
-    UPDATE reservations SET status = 'paying' WHERE reservation_id = $2 AND status = 'held'
-    RETURNING reservation_id, amount
-)
-INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status, gateway)
-SELECT $1, reservation_id, '', $3, '', amount, 'asked', false FROM taken
 RETURNING payment_id
 """
 # Whether it is a hold that only a gateway could confirm, in a room that is no test.
@@ -217,14 +208,6 @@ async def begin_without_gateway(queries: Queries, attempt: Attempt) -> bool:
     To be confirmed in the same transaction.
     """
     return bool(await queries.fetch(_TAKE_WITHOUT_GATEWAY, *attempt))
-
-
-async def begin_restored(connection: Connection, payment_id: str, reservation_id: str, method: str) -> bool:
-    """Begin a payment in place of one that was lost; whether there was a hold, of any age.
-
-    To be confirmed in the same transaction.
-    """
-    return bool(await connection.fetch(_RESTORE, payment_id, reservation_id, method))
 
 
 async def costs_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:

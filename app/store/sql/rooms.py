@@ -172,6 +172,29 @@ async def touch_room(queries: Queries, room_id: RoomId) -> None:
     await queries.execute("UPDATE rooms SET version = version + 1 WHERE room_id = $1", room_id)
 
 
+_RECORD_PROGRESS = """
+WITH progress AS (
+    UPDATE rooms SET
+        state = CASE WHEN version <= $2 THEN $3 ELSE state END,
+        opened_at = COALESCE(opened_at, $4),
+        closed_at = CASE WHEN version <= $2 AND $3 = 'closed' THEN COALESCE(closed_at, now())
+                         ELSE closed_at END,
+        serving_position = GREATEST(serving_position, $5),
+        version = CASE WHEN version < $2 THEN $2 + 1 ELSE version END,
+        epoch = GREATEST(epoch, $10),
+        numbers_reserved = GREATEST(numbers_reserved, $11),
+        sold_out = CASE WHEN seen_ms <= $7 THEN $8 ELSE sold_out END,
+        seen_ms = GREATEST(seen_ms, $7)
+    WHERE room_id = $1 AND generation = $9 RETURNING serving_position
+)
+INSERT INTO calls AS c (room_id, called_at, serving_position, last_number)
+SELECT $1, date_trunc('second', now()) + interval '1 second', serving_position, $6 FROM progress
+ON CONFLICT (room_id, called_at) DO UPDATE SET
+    serving_position = GREATEST(c.serving_position, excluded.serving_position),
+    last_number = GREATEST(c.last_number, excluded.last_number)
+"""
+
+
 async def record_progress(
     queries: Queries, room_id: RoomId, status: RoomStatus, numbers_reserved: int = 0
 ) -> None:
@@ -185,27 +208,7 @@ async def record_progress(
     others when it begins; of two workers the one that looked last has the word.
     """
     await queries.execute(
-        """
-        WITH progress AS (
-            UPDATE rooms SET
-                state = CASE WHEN version <= $2 THEN $3 ELSE state END,
-                opened_at = COALESCE(opened_at, $4),
-                closed_at = CASE WHEN version <= $2 AND $3 = 'closed' THEN COALESCE(closed_at, now())
-                                 ELSE closed_at END,
-                serving_position = GREATEST(serving_position, $5),
-                version = CASE WHEN version < $2 THEN $2 + 1 ELSE version END,
-                epoch = GREATEST(epoch, $10),
-                numbers_reserved = GREATEST(numbers_reserved, $11),
-                sold_out = CASE WHEN seen_ms <= $7 THEN $8 ELSE sold_out END,
-                seen_ms = GREATEST(seen_ms, $7)
-            WHERE room_id = $1 AND generation = $9 RETURNING serving_position
-        )
-        INSERT INTO calls AS c (room_id, called_at, serving_position, last_number)
-        SELECT $1, date_trunc('second', now()) + interval '1 second', serving_position, $6 FROM progress
-        ON CONFLICT (room_id, called_at) DO UPDATE SET
-            serving_position = GREATEST(c.serving_position, excluded.serving_position),
-            last_number = GREATEST(c.last_number, excluded.last_number)
-        """,
+        _RECORD_PROGRESS,
         room_id,
         status.version,
         "open" if status.state == "sold_out" else status.state,  # follows from the stock, is never stored

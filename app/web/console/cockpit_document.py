@@ -39,6 +39,7 @@ NAMES = {  # of settings, as the log of changes says them; others by their own n
     "bypass": "bypass rules",
     "verified_crawlers": "crawlers pass",
     "public": "listed",
+    "visitor_events": "visitor events",
     "theme": "look",
 }
 WORDS = {  # as the settings' form says them

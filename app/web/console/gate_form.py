@@ -17,7 +17,14 @@ from app.web.console import autopilot_form
 TEXTS = ("name", "target_url", "gate_mode", "gate_fail")
 NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
 TIMES = ("session_ttl_s", "session_max_s", "claim_window_s")
-BOXES = ("session_renews", "pass_ip_bound", "public", "verified_crawlers", "json_response_enabled")
+BOXES = (
+    "session_renews",
+    "pass_ip_bound",
+    "public",
+    "verified_crawlers",
+    "json_response_enabled",
+    "visitor_events",
+)
 MAY_BE_NONE = ("active_visitors_max", "session_max_s")
 RULE = BypassRule.__struct_fields__
 RULES_MAX = 50

@@ -466,6 +466,7 @@ export interface NewRoom {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  visitor_events?: boolean;
   room_id: string;
 }
 
@@ -501,6 +502,7 @@ export interface NewRoomOfEvent {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  visitor_events?: boolean;
   name?: string;
   room_id?: string | null;
 }
@@ -543,7 +545,7 @@ export interface NewTicketType {
 /** Where to send events, and which; without types all of them, future ones included. */
 export interface NewWebhook {
   url: string;
-  types?: Array<"payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.deleted" | "room.opened" | "room.paused" | "room.rate_changed" | "room.reset" | "room.resumed" | "room.sold_out">;
+  types?: Array<"payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.deleted" | "room.opened" | "room.paused" | "room.rate_changed" | "room.reset" | "room.resumed" | "room.sold_out" | "room.visitor_events_dropped" | "visitor.called" | "visitor.claimed" | "visitor.joined" | "visitor.left" | "visitor.no_show">;
   description?: string;
 }
 
@@ -910,6 +912,7 @@ export interface RoomDocument {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  visitor_events?: boolean;
   room_id: string;
   event_id: string | null;
   state: "closed" | "open" | "paused" | "prequeue" | "scheduled" | "sold_out";
@@ -959,6 +962,7 @@ export interface RoomPatch {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  visitor_events?: boolean;
 }
 
 /** The queue of one room. */
@@ -1015,6 +1019,7 @@ export interface RoomSettings {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  visitor_events?: boolean;
 }
 
 /** Counters and percentiles of one room since its opening. */

@@ -543,6 +543,7 @@ class NewRoom(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    visitor_events: NotRequired[bool]
     room_id: str
 
 
@@ -579,6 +580,7 @@ class NewRoomOfEvent(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    visitor_events: NotRequired[bool]
     name: NotRequired[str]
     room_id: NotRequired[str | None]
 
@@ -646,6 +648,12 @@ class NewWebhook(TypedDict):
                 "room.reset",
                 "room.resumed",
                 "room.sold_out",
+                "room.visitor_events_dropped",
+                "visitor.called",
+                "visitor.claimed",
+                "visitor.joined",
+                "visitor.left",
+                "visitor.no_show",
             ]
         ]
     ]
@@ -1062,6 +1070,7 @@ class RoomDocument(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    visitor_events: NotRequired[bool]
     room_id: str
     event_id: str | None
     state: Literal["closed", "open", "paused", "prequeue", "scheduled", "sold_out"]
@@ -1115,6 +1124,7 @@ class RoomPatch(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    visitor_events: NotRequired[bool]
 
 
 class RoomQueueFigures(TypedDict):
@@ -1174,6 +1184,7 @@ class RoomSettings(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    visitor_events: NotRequired[bool]
 
 
 class RoomStats(TypedDict):

@@ -1,0 +1,51 @@
+"""PostgreSQL: what becomes of the last commits when its machine is lost. docs/how-to/failover.md"""
+
+from __future__ import annotations
+
+import asyncpg
+
+from app.doctor.finding import Finding, good, note, wrong
+from app.settings import Settings
+
+_SERVER = """
+SELECT current_setting('synchronous_standby_names') <> '' AS waits,
+       current_setting('synchronous_commit') IN ('local', 'off') AS skips,
+       (SELECT count(*) FROM pg_stat_replication) AS standbys,
+       (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')) AS synchronous,
+       (SELECT count(*) FROM pg_stat_replication WHERE sync_state IS NULL) AS hidden,
+       current_setting('archive_mode') <> 'off' AS archives,
+       extract(epoch FROM now() - last_archived_time)::float8 AS archived_s,
+       last_failed_time > coalesce(last_archived_time, '-infinity') AS fails,
+       last_failed_wal
+FROM pg_stat_archiver
+"""
+
+
+async def survives(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
+    """Whether a standby has each commit before it is acknowledged, and whether the log is archived."""
+    row = await pool.fetchrow(_SERVER)
+    assert row is not None
+    return [_standby(row), _archive(row)]
+
+
+def _standby(row: asyncpg.Record) -> Finding:
+    name, standbys = "postgres.standby", row["standbys"]
+    if row["waits"] and not row["skips"]:
+        if row["synchronous"] or row["hidden"]:
+            return good(name, "each commit is acknowledged when a standby has it")
+        return wrong(name, "each commit waits for a standby, and none is connected", "start the standby")
+    if standbys:
+        return note(name, f"{standbys} standbys follow asynchronously: a fail-over may lose the last commits")
+    return note(name, "there is no standby: without its disk, what is in no backup is lost")
+
+
+def _archive(row: asyncpg.Record) -> Finding:
+    name = "postgres.archive"
+    if not row["archives"]:
+        return note(name, "the write-ahead log is not archived: what comes after a backup is in none")
+    if row["fails"]:
+        says = f"the write-ahead log is not archived any more: {row['last_failed_wal']} failed"
+        return wrong(name, says, "see PostgreSQL's log for what archive_command said")
+    if row["archived_s"] is None:
+        return note(name, "the write-ahead log is to be archived, and no part of it has been yet")
+    return good(name, f"the write-ahead log is archived, its last part {row['archived_s']:.0f} s ago")
