@@ -84,7 +84,7 @@ async def test_the_figures_are_those_of_the_sale_on_the_page_in_the_pdf_and_in_t
     assert "Times are in Asia/Tokyo." in page
     assert f"<h1>{NAME}</h1>" in page
     assert '<td class="n">€100.00</td>' in page
-    assert len(re.findall(r'<section class="panel"', page)) == 10
+    assert len(re.findall(r'<section class="panel\b', page)) == 10
     pdf = await web.get(f"{HERE}.pdf", headers=staff)
     assert pdf.headers["content-type"] == "application/pdf", pdf.text
     assert pdf.headers["content-disposition"] == 'attachment; filename="gala-report.pdf"'
