@@ -134,9 +134,8 @@ def _bouncer_config(folder: Path, database_url: str, port: int, certificate: Pat
         "client_tls_cert_file": certificate,
         "client_tls_key_file": key,
     }
-    parts = urlsplit(database_url)
+    parts, config = urlsplit(database_url), folder / "pgbouncer.ini"
     target = f"host=127.0.0.1 port={parts.port} dbname={parts.path[1:]}"
-    config = folder / "pgbouncer.ini"
     config.write_text(
         f"[databases]\nsale = {target} user={parts.username} password={parts.password}\n[pgbouncer]\n"
         + "".join(f"{name} = {value}\n" for name, value in settings.items())
