@@ -15,6 +15,8 @@ import yaml
 from app import cli
 from app.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "deploy/helm/fairgate"
 BIN = Path(sys.executable).parent

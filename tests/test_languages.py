@@ -17,6 +17,8 @@ from app import i18n
 from app.core import errors, formatting
 from app.web.pages.render import templates
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}|%(?!\()")
 TAG = re.compile(r"<[^>]*>")

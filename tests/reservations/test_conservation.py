@@ -14,6 +14,8 @@ from app.reservations.pending import ReservationEngine
 from app.store.connections import Stores
 from tests.support.sales import GALA, LIVE, a_sale, a_session, a_shop, ask
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from app.store.scripts.stock import RoomNotReady
 from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, an_engine, ask, rows, stock
 from tests.support.seating import a_hall, ask_seats, states
 
+pytestmark = pytest.mark.slow
+
 A1, B2 = "stalls-a-1", "stalls-b-2"
 
 

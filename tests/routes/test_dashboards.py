@@ -24,6 +24,8 @@ from deploy.grafana.build import DASHBOARDS, Dashboard, document
 from tests.routes.conftest import Web
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 QUERIES = [
     (f"{board.name}: {panel['title']}", target["expr"].replace("$room", ".*"))

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 from redis.exceptions import RedisError
 
 from app import metrics
@@ -25,6 +26,8 @@ from tests.support.waiting import wait_until
 from tests.support.wire import wired
 from worker.context import WorkerContext
 from worker.main import LastingWorker, worker_settings
+
+pytestmark = pytest.mark.slow
 
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
 PATIENT = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}

@@ -27,6 +27,8 @@ from tests.support.listening import listening
 from tests.support.shop import BIG, Reports, Shop, self_signed
 from tests.support.waiting import PATIENCE_S, wait_until
 
+pytestmark = pytest.mark.slow
+
 HTML = {"Accept": "text/html"}
 WRONG_ADDRESSES = (
     *(

@@ -20,6 +20,8 @@ from redis.asyncio import Redis
 from app.runtime import embedded_postgres, embedded_stores
 from app.runtime.embedded_stores import EmbeddedFailed, EmbeddedStore
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[[Path], EmbeddedStore]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from app.runtime import child_process
 
+pytestmark = pytest.mark.slow
+
 MIGRATING = {"alembic", "sqlalchemy", "mako"}
 SERVING = {"quart", "flask", "hypercorn", "granian", "limits", "jinja2", "httpx", "arq"}
 SELDOM = {"email_validator", "icalendar", "zxcvbn"}  # loaded by the first request that needs them

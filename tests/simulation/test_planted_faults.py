@@ -18,6 +18,8 @@ from tests.simulation import pinned
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.runs import Failure, run_room, run_sale, steps_of_room, steps_of_sale
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(40)
 
 

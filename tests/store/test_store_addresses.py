@@ -40,6 +40,7 @@ from tests.store.certificates import self_signed
 from tests.support.redis_servers import ACL, PASSWORD, USER, redis_servers
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
 
 
@@ -135,9 +136,9 @@ def _bouncer_config(folder: Path, database_url: str, port: int, certificate: Pat
         "client_tls_key_file": key,
     }
     parts, config = urlsplit(database_url), folder / "pgbouncer.ini"
-    target = f"host=127.0.0.1 port={parts.port} dbname={parts.path[1:]}"
+    target = f"host=127.0.0.1 port={parts.port} dbname={parts.path[1:]} user={parts.username}"
     config.write_text(
-        f"[databases]\nsale = {target} user={parts.username} password={parts.password}\n[pgbouncer]\n"
+        f"[databases]\nsale = {target} password={parts.password}\n[pgbouncer]\n"
         + "".join(f"{name} = {value}\n" for name, value in settings.items())
     )
     return config
@@ -146,18 +147,17 @@ def _bouncer_config(folder: Path, database_url: str, port: int, certificate: Pat
 @contextmanager
 def pgbouncer(servers: Servers) -> Iterator[Bouncer]:
     """PgBouncer in transaction mode, with one connection to the session's server for all of its clients."""
-    binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if binary is None:
+    if (binary := shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")) is None:
         pytest.skip("pgbouncer is not installed")
     port, folder = free_port(), Path(tempfile.mkdtemp(prefix="fairgate-pgb-"))
     certificate, key = self_signed(folder)
     config = _bouncer_config(folder, servers.database_url, port, certificate, key)
     user: dict[str, Any] = {}
     if os.geteuid() == 0:  # it does not run as root
-        account = pwd.getpwnam(POSTGRES_OS_USER)
+        of = pwd.getpwnam(POSTGRES_OS_USER)
         for path in (folder, *folder.iterdir()):
-            shutil.chown(path, account.pw_uid, account.pw_gid)
-        user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            shutil.chown(path, of.pw_uid, of.pw_gid)
+        user = {"user": of.pw_uid, "group": of.pw_gid, "extra_groups": []}
     process = subprocess.Popen(
         [binary, "-q", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user
     )

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+import pytest
+
 from app.core.model import RoomId
 from app.store.connections import Stores, connect_redis
 from app.store.keys import RoomKeys
@@ -17,6 +19,8 @@ from tests.conftest import Servers
 from tests.support.builders import STAFF, a_visitor
 from tests.support.waiting import wait_until
 from tests.worker.test_many_rooms import OFF, a_worker, many_rooms
+
+pytestmark = pytest.mark.slow
 
 MOMENTS = 2  # samples of a room, two seconds apart: for so long is counted
 QUIET = [f"quiet{number}" for number in range(20)]

@@ -34,6 +34,8 @@ from tests.support.waiting import wait_until
 from worker import mail
 from worker.context import WorkerContext
 
+pytestmark = pytest.mark.slow
+
 KILLS = 3
 EACH = 25
 
@@ -80,17 +82,15 @@ async def due_now(stores: Stores) -> None:
 @contextmanager
 def a_worker(servers: Servers, database_url: str, server: MailServer) -> Iterator[subprocess.Popen[bytes]]:
     """`fairgate worker`, killed in the end."""
-    process = subprocess.Popen(
-        [FAIRGATE, "worker"],
-        env=environment(
-            FAIRGATE_REDIS_URL=servers.redis_url,
-            FAIRGATE_DATABASE_URL=database_url,
-            FAIRGATE_SMTP_URL=server.url,
-            FAIRGATE_MAIL_FROM="tickets@example.org",
-            FAIRGATE_SECRET="only for these tests",
-            FAIRGATE_LOG_LEVEL="error",
-        ),
+    settings = environment(
+        FAIRGATE_REDIS_URL=servers.redis_url,
+        FAIRGATE_DATABASE_URL=database_url,
+        FAIRGATE_SMTP_URL=server.url,
+        FAIRGATE_MAIL_FROM="tickets@example.org",
+        FAIRGATE_SECRET="only for these tests",
+        FAIRGATE_LOG_LEVEL="error",
     )
+    process = subprocess.Popen([FAIRGATE, "worker"], env=settings)
     try:
         yield process
     finally:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from redis.asyncio.cluster import RedisCluster
 
 from app.core.claims import BookingClaims
@@ -27,6 +28,8 @@ from tests.support.sales import SETTINGS, an_engine
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.lifespan import LOOPS
+
+pytestmark = pytest.mark.slow
 
 MANY = 300
 OPEN = 200

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import pytest
+
 from app.core.account import COMMAND_LINE
 from app.core.clock import now_ms
 from app.notifications.channels import webhooks
@@ -27,6 +29,8 @@ from tests.support.waiting import wait_until
 from tests.support.webhooks import OPEN, a_webhook, expire
 from tests.worker.test_jobs import at_work
 from worker import notices
+
+pytestmark = pytest.mark.slow
 
 KILLS = 3
 EACH = 40
