@@ -100,11 +100,9 @@ class Sampling(NamedTuple):
     bound: int
     follows: bool
 
-    def wants(self, trace_id: int, caller: Caller | None) -> bool:
-        """Whether a trace is sampled here."""
-        if caller is not None and self.follows:
-            return caller.sampled
-        return trace_id & _LOW_BITS < self.bound
+    def wants(self, caller: Caller) -> bool:
+        """Whether a caller's trace is sampled here."""
+        return caller.sampled if self.follows else caller.trace_id & _LOW_BITS < self.bound
 
 
 class Tracer:
@@ -116,11 +114,15 @@ class Tracer:
     def request(self, traceparent: str | None) -> Span | None:
         """The server span of a request, if it is sampled; whoever answers it names it."""
         caller = read_traceparent(traceparent) if traceparent else None
-        trace_id = caller.trace_id if caller else getrandbits(128) or 1
-        if not self._sampling.wants(trace_id, caller):
+        if caller is None:
+            low = getrandbits(64)
+            if low >= self._sampling.bound:  # most requests of a crowd end here
+                return None
+            return Span(self._send, getrandbits(64) << 64 | low or 1, None, "", "server", {})
+        if not self._sampling.wants(caller):
             return None
-        parent = Point(self._send, trace_id, caller.span_id) if caller else None
-        return Span(self._send, trace_id, parent, "", "server", {})
+        parent = Point(self._send, caller.trace_id, caller.span_id)
+        return Span(self._send, caller.trace_id, parent, "", "server", {})
 
     def point(self, traceparent: str | None) -> Point | None:
         """Where a stored `traceparent` leads; None if there is none, or it is not sampled."""

@@ -49,10 +49,10 @@ def test_a_traceparent_is_read_as_w3c_has_it(text: str, known: Caller | None) ->
 
 def test_what_is_sampled() -> None:
     asked, not_asked = Caller(7, 1, True), Caller(ALL - 1, 1, False)
-    assert Sampling(0, follows=True).wants(7, asked)
-    assert not Sampling(ALL, follows=True).wants(ALL - 1, not_asked)
-    assert not Sampling(7, follows=False).wants(7, asked)
-    assert Sampling(8, follows=False).wants(ALL + 7, None)  # by its low 64 bits
+    assert Sampling(0, follows=True).wants(asked)
+    assert not Sampling(ALL, follows=True).wants(not_asked)
+    assert not Sampling(7, follows=False).wants(asked)
+    assert Sampling(8, follows=False).wants(Caller(ALL + 7, 1, False))  # by its low 64 bits
     ended: list[Span] = []
     assert Tracer(Sampling(0, follows=True), ended.append).request("no traceparent") is None
     tracer = Tracer(Sampling(ALL, follows=True), ended.append)

@@ -23,6 +23,7 @@ from app.store.away import RedisElsewhere, redis_error
 from app.store.spans import span
 from app.store.traces import SCRIPT_NAMES, Attributes
 
+PORT = 6379  # need not be told
 _pack = HiredisRespSerializer().pack
 
 # The Cluster client acts on these itself, by their classes.
@@ -108,12 +109,13 @@ class _Commands:
         operation, script = str(command).upper(), ""
         told: Attributes = {
             "db.system.name": "redis",
-            "db.namespace": str(connection.db),
             "db.operation.name": operation,
             "server.address": str(getattr(connection, "host", "") or getattr(connection, "path", "")),
         }
-        if port := getattr(connection, "port", 0):
-            told["server.port"] = int(port)
+        if (port := int(getattr(connection, "port", PORT))) != PORT:
+            told["server.port"] = port
+        if connection.db:
+            told["db.namespace"] = str(connection.db)
         if operation == "PIPELINE":
             told["db.operation.batch.size"] = argument
         if operation == "EVALSHA" and (script := SCRIPT_NAMES.get(argument, "")):

@@ -67,8 +67,6 @@ def _end(span: Span, record: Record, scope: Scope, status: int) -> None:
     span.attributes |= {
         "http.request.method": method,
         "url.scheme": scope["scheme"],
-        "network.protocol.name": "http",
-        "network.protocol.version": scope["http_version"],
         **({"http.route": route, "url.path": _path(route, ids)} if route else {}),
         **({"http.response.status_code": status} if status else {}),
         **{f"fairgate.{name}": value for name, value in ids.items()},
