@@ -29,6 +29,7 @@ from app.gate.knownuser import Connectors
 from app.gate.sites import Sites
 from app.loops import Loops
 from app.monitoring import counts, health, heartbeat
+from app.monitoring.alert_board import AlertBoard
 from app.monitoring.exposition import Drift
 from app.reservations import operations
 from app.reservations.pending import ReservationEngine
@@ -153,6 +154,7 @@ async def _app(
         connectors=Connectors(stores, Sealer(secret)),
         hidden=Hidden(stores.postgres, status_board.hide),
         feeds=Feeds(queues, status_board, gate_rooms.counts, running, closing),
+        alert_board=AlertBoard(stores, closing),
         loops=running,
         job_queue=jobs,
         throttles=Throttles(stores, settings),
@@ -177,6 +179,7 @@ def _start_loops(app: App) -> list[asyncio.Task[None]]:
         app.loops.start("hidden", app.hidden.keep),
         app.loops.start("sites", app.sites.keep),
         app.loops.start("sites_listener", app.sites.listen),
+        app.loops.start("alert_board", app.alert_board.keep),
         app.loops.start("signing_keys", app.keyring.keep_fresh),
         app.loops.start("postgres_watch", app.queues.postgres.keep),
         app.loops.start("counts", partial(counts.keep_published, redis, name)),

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from app.core.alert_rules import RULES as RULES_INSIDE
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +94,17 @@ def test_the_rules_use_metrics_and_labels_that_exist() -> None:
             assert name in known or name in OTHERS, name
             used = set(re.findall(r"(\w+)(?:=|!=|=~|!~)", matchers))
             assert name in OTHERS or used <= known[name], (name, used)
+
+
+def test_the_rules_of_the_product_are_described_with_their_numbers() -> None:
+    page = (ROOT / "docs/how-to/alerts.md").read_text()
+    rows = [it.split("|") for it in page.splitlines() if it.startswith("| `")]
+    found = {name.strip(" `"): number.strip() for _, name, _, number, *_ in rows}
+    assert [*found] == [it.name for it in RULES_INSIDE]
+    for it in RULES_INSIDE:
+        number = f"{it.threshold.default} {it.threshold.unit}" if it.threshold else ""
+        assert number.startswith(found[it.name]), it.name
+        assert it.runbook in {anchor_of(title) for title in PARTS}
 
 
 def anchor_of(title: str) -> str:

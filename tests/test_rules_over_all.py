@@ -80,6 +80,7 @@ def test_every_parameter_is_of_a_known_kind(call: Endpoint) -> None:
         "reservation_id",
         "visitor_id",
         "webhook_id",
+        "alert_id",
         "key_id",
         "sid",
         "customer_id",

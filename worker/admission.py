@@ -16,6 +16,7 @@ import structlog
 from app import loops
 from app.core.clock import now_ms
 from app.core.model import RoomId
+from app.core.pulse import BEAT_S
 from app.monitoring import counts
 from app.monitoring.heartbeat import ThisProcess
 from app.restoring.loaded_rooms import LOADS_MAX
@@ -167,7 +168,7 @@ async def report(ctx: WorkerContext) -> None:
         await counts.publish(ctx.stores.redis, ctx.worker_id)
         return False
 
-    await repeat(ctx.stopping, "report", once, 1.0)
+    await repeat(ctx.stopping, "report", once, BEAT_S)
     await counts.publish(ctx.stores.redis, ctx.worker_id)
     await heartbeats.leave(redis, ctx.worker_id, WORKERS)
 

@@ -29,7 +29,19 @@ from app.settings import Settings
 from app.store.connections import connected, is_cluster
 from app.tracing import opened_tracer
 from app.waiting_room.queue import open_queues
-from worker import admission, autopilot, channels, expiry, mail, notices, payments, processor, repair, samples
+from worker import (
+    admission,
+    alerts,
+    autopilot,
+    channels,
+    expiry,
+    mail,
+    notices,
+    payments,
+    processor,
+    repair,
+    samples,
+)
 from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -45,6 +57,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *channels.LOOPS,
     *samples.LOOPS,
     *autopilot.LOOPS,
+    *alerts.LOOPS,
 )
 LAST_S = 0.2  # for a batch in hand when the grace is over
 

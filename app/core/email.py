@@ -24,6 +24,7 @@ MailKind = Literal[
     "reminder",
     "message",
     "reset_password",
+    "alert",
 ]
 MailState = Literal[
     "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"

@@ -75,6 +75,8 @@ NoticeType = Literal[
     "visitor.claimed",
     "visitor.no_show",
     "visitor.left",
+    "alert.started",
+    "alert.ended",
 ]
 
 

@@ -20,6 +20,8 @@ Scope = Literal[
     "audit:read",
     "webhooks:read",
     "webhooks:write",
+    "alerts:read",
+    "alerts:write",
     "keys:read",
     "keys:write",
 ]

@@ -127,6 +127,28 @@ async def installation(redis: RedisClient) -> InstallationCounts:
     return InstallationCounts(await counts.beginning(redis), requests, refusals, reservations)
 
 
+async def answered(redis: RedisClient) -> tuple[int, int]:
+    """How many calls all processes answered, and how many of these with 5xx."""
+    calls = wrong = 0
+    for field, value in (await counts.sums(redis)).items():
+        if field.startswith('["fairgate_requests", '):
+            _, _, sample, labels = json.loads(field)
+            if sample == "fairgate_requests_total":
+                calls += int(value)
+                wrong += int(value) if labels["status"].startswith("5") else 0
+    return calls, wrong
+
+
+async def is_gateway_open(redis: RedisClient) -> bool:
+    """Whether a process holds calls to the payment gateway back, as they fail."""
+    opened = '"fairgate_gateway_circuit", {"state": "opened"}]'
+    return any(
+        value and field.endswith(opened)
+        for fields in (await counts.gauges(redis)).values()
+        for field, value in fields.items()
+    )
+
+
 async def durations(redis: RedisClient, call: str) -> list[int]:
     """How many calls of all processes took how long: one count per bound in `metrics.BOUNDS`."""
     fields = [

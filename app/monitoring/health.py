@@ -77,17 +77,18 @@ async def check(stores: Stores) -> Health:
     """Check every part at the same time; takes no longer than DEADLINE_S."""
     return Health(
         *await asyncio.gather(
-            _within_deadline(_processes(stores.redis, WEBS)),
-            _within_deadline(_processes(stores.redis, WORKERS)),
-            _within_deadline(_redis(stores.redis)),
-            _within_deadline(server.postgres(stores.postgres)),
-            _within_deadline(_backlog(stores)),
-            _within_deadline(failures.newest(stores)),
+            within_deadline(_processes(stores.redis, WEBS)),
+            within_deadline(_processes(stores.redis, WORKERS)),
+            within_deadline(_redis(stores.redis)),
+            within_deadline(server.postgres(stores.postgres)),
+            within_deadline(_backlog(stores)),
+            within_deadline(failures.newest(stores)),
         )
     )
 
 
-async def _within_deadline(part: Awaitable[T]) -> T | Unreachable:
+async def within_deadline(part: Awaitable[T]) -> T | Unreachable:
+    """What a part answers within DEADLINE_S, or that it is unreachable."""
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await part

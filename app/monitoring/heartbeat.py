@@ -13,13 +13,13 @@ import psutil
 
 from app import metrics
 from app.core.clock import now_ms
+from app.core.pulse import BEAT_S
 from app.loops import Loops
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.redis import heartbeats
 from app.version import build
 
 TROUBLES_MAX = 10
-EVERY_S = 1.0
 LAST_WORD_S = 0.5
 
 
@@ -65,7 +65,7 @@ async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:
     myself, beat = ThisProcess(), None
     try:
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(BEAT_S)
             # Not broken off: what is on its way would arrive after the farewell, and redis-py may swallow
             # a cancellation while it connects.
             beat = asyncio.create_task(_beat(redis, name, myself.about(loops)))

@@ -27,6 +27,8 @@ from app.core.model import Item
 from app.core.password_resets import ResetSigner
 from app.core.seating import SeatName, seat_name
 from app.core.zones import UTC
+from app.notifications import alert_mail
+from app.notifications.alert_mail import AlertView
 from app.settings import Settings
 from app.store.sql.mails import Mail
 
@@ -113,6 +115,7 @@ def write(writer: Writer, it: Mail) -> EmailContent:
         "confirm_code": it.confirm_code or "",
         "reset_url": reset_url(writer, it),
         "site": urlsplit(writer.base_url).netloc,
+        "alert": _alert(writer, it),
         "claim_url": claim_url(writer, it) if it.kind in ("held", "confirmed") else "",
     }
     templates = _templates(language)
@@ -129,6 +132,8 @@ def _check_needed(writer: Writer, it: Mail) -> None:
         raise NoLongerNeeded("It was too late to be of use.")
     if it.kind == "message" and it.message is None:
         raise NoLongerNeeded("The job that had it sent is not kept any more.")
+    if it.kind == "alert" and it.alert is None:
+        raise NoLongerNeeded("The alert is not kept any more.")
     if it.kind == "reset_password" and not reset_url(writer, it):
         raise NoLongerNeeded(
             "The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of."
@@ -138,6 +143,13 @@ def _check_needed(writer: Writer, it: Mail) -> None:
     true_while = TRUE_WHILE.get(it.kind)
     if true_while is not None and it.status not in true_while:
         raise NoLongerNeeded(f"The reservation is {it.status} meanwhile.")
+
+
+def _alert(writer: Writer, it: Mail) -> AlertView | None:
+    """The alert that an e-mail is about; its subject is `ID started|ended ACCOUNT`."""
+    if not it.alert:
+        return None
+    return alert_mail.view(it.alert, it.room_name, writer.base_url, ended=" ended " in it.subject_id)
 
 
 def _tickets_of(it: Mail, names: dict[str, str]) -> list[Ticket]:

@@ -47,7 +47,6 @@ function showFigures() {
   if (live.gate) showGate(live.gate);
   if (live.origin) showOrigin(live.origin);
   if (live.pilot) showPilot(live.pilot);
-  one('[data-alarm="workers"]').hidden = live.workers > 0;
 }
 
 function showPilot(pilot) {

@@ -32,8 +32,10 @@ from playwright.async_api import (
 )
 from redis.asyncio import Redis
 
+from app.core.model import RoomId
 from app.runtime import installation
 from app.runtime.embedded_stores import free_port
+from app.store.keys import RoomKeys
 from tests.support.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -130,6 +132,13 @@ class Product:
         assert found is not None
         async with Redis.from_url(found.redis_url) as redis:
             await redis.flushall()
+
+    async def moved_ago(self, room_id: str, seconds: int) -> None:
+        """As if the room's queue had moved last so much longer ago."""
+        found = installation.running(self.data)
+        assert found is not None
+        async with Redis.from_url(found.redis_url) as redis:
+            await redis.hincrby(RoomKeys(RoomId(room_id)).meter, "moved_ms", -1000 * seconds)
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:

@@ -94,6 +94,20 @@ async def health(page: Page, product: Product) -> None:
     await expect(page.get_by_text("running").first).to_be_visible()
 
 
+async def alerts(page: Page, product: Product) -> None:
+    """With one that is open, and the rules."""
+    await product.sql(
+        "INSERT INTO alerts (rule, subject, severity, text, since) VALUES ('key_old', 'access', 'ticket', "
+        "'The key that signs access tokens is 190 days old.', now()) ON CONFLICT DO NOTHING"
+    )
+    await signed_in(page, product, "/admin/alerts")
+    await expect(page.get_by_role("heading", name="Rules")).to_be_visible()
+
+
+async def runbook(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/runbook")
+
+
 async def message(page: Page, product: Product) -> None:
     event_id = await product.a_sale()
     await signed_in(page, product, f"/admin/orders/message?event={event_id}")
@@ -139,6 +153,8 @@ STAFF = [
     users,
     keys,
     health,
+    alerts,
+    runbook,
     forgot_password,
     reset_over,
 ]

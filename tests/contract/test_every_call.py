@@ -20,6 +20,7 @@ PARAMS = {
     "{reservation_id}": "r" * 22,
     "{visitor_id}": "v" * 22,
     "{webhook_id}": "w" * 22,
+    "{alert_id}": "999",
     "{key_id}": "k" * 22,
     "{sid}": "v" * 22 + "-1",
     "{customer_id}": "ticketania",

@@ -103,6 +103,7 @@ KNOWN: dict[str, list[Known]] = {
     "hear_gateway": [Known(204, "gateway", body={"type": "payment.succeeded", "data": {}})],
     "create_webhook": [Known(201, body=WEBHOOK)],
     "delete_webhook": [Known(204)],
+    "acknowledge_alert": [Known(200)],
     "create_key": [Known(201, body=KEY)],
     "revoke_key": [Known(204)],
     "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],
@@ -241,7 +242,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
             **{"to_pay": to_pay, "to_refund": to_refund, "key_id": key["key_id"]},
             **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
             **{"webhook_id": webhook["webhook_id"], "sid": to_end, "to_end": to_end, "to_renew": to_renew},
-            "customer_id": "shop",
+            **{"customer_id": "shop", "alert_id": await _an_alert(web)},
             "request_id": web.app.places.request_id(RoomId("gala"), held[0]["visitor_id"], 1),
         },
         credentials={
@@ -256,6 +257,17 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
         shop=shop,
         link={"expires": EXPIRES, "signature": signature},
     )
+
+
+async def _an_alert(web: Web) -> str:
+    """One that stays: a key that is old."""
+    postgres = web.app.stores.postgres
+    await postgres.execute("UPDATE signing_keys SET created_at = now() - interval '400 days'")
+    made = await postgres.fetchval(
+        "INSERT INTO alerts (rule, subject, severity, text, since) "
+        "VALUES ('key_old', 'booking', 'ticket', 'The key is old.', now()) RETURNING alert_id"
+    )
+    return str(made)
 
 
 async def _made(

@@ -193,7 +193,7 @@ async def test_mails_are_in_the_language_of_who_gets_them(
         assert text.count("(Asia/Tokyo)") == 2  # and until when to pay
 
 
-@pytest.mark.parametrize("kind", get_args(MailKind))
+@pytest.mark.parametrize("kind", [it for it in get_args(MailKind) if it != "alert"])  # to staff
 @pytest.mark.parametrize("language", i18n.LANGUAGES)
 def test_every_mail_can_be_written_in_every_language(kind: MailKind, language: str) -> None:
     values: dict[str, Any] = dict.fromkeys(Mail._fields)

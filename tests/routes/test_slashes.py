@@ -18,6 +18,7 @@ IDS = {
     "mail_id": "0" * 36,
     "visitor_id": "v",
     "webhook_id": "w",
+    "alert_id": "7",
     "key_id": "k",
     "account_id": "a",
     "sign_in_id": "0" * 36,

@@ -73,7 +73,8 @@ async def ids_of(web: Web, **fields: Any) -> dict[str, str]:
     found = await a_sale(web, OTHER, **fields)
     hook = await web.post("/v1/webhooks", BODIES["create_webhook"], headers=web.as_("admin"))
     key = await web.post("/v1/keys", BODIES["create_key"], headers=web.as_("admin"))
-    return found | {"webhook_id": hook.json()["webhook_id"], "key_id": key.json()["key_id"]}
+    ids = {"webhook_id": hook.json()["webhook_id"], "key_id": key.json()["key_id"], "alert_id": "7"}
+    return found | ids
 
 
 async def ask(web: Web, call: Endpoint, ids: dict[str, str], headers: dict[str, str]) -> httpx.Response:

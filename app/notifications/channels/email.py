@@ -289,6 +289,8 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
 
 async def _queue(connection: Connection, batch: Waiting) -> None:
     await mail_queue.queue_of_notices(connection, batch.numbers)
+    if any(it.type in ("alert.started", "alert.ended") for it in batch.notices):
+        await mail_queue.queue_of_alerts(connection, batch.numbers)
 
 
 def _opened(settings: Settings) -> Send:

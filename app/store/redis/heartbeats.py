@@ -54,6 +54,13 @@ async def alive(redis: RedisClient, kind: str, now_ms: int, within_ms: int) -> i
     return found
 
 
+async def beats(redis: RedisClient, kind: str) -> dict[str, int]:
+    """The last heartbeat of each process of a kind (ms, by its own clock)."""
+    client: Any = redis
+    found = await client.zrange(kind, 0, PROCESSES_MAX - 1, desc=True, withscores=True)
+    return {name: int(seen_ms) for name, seen_ms in found}
+
+
 async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:
     """Loops that one process cannot keep running, if every live process has such; "" while one is well."""
     client: Any = redis

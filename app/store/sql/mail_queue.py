@@ -85,6 +85,28 @@ ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
 
+# To staff who asked for it and still are staff: once when an alert starts, and when it ends to those who were
+# told. An account's address need not be confirmed: an admin has made it one of staff's.
+_OF_ALERTS = """
+INSERT INTO mails (kind, subject_id, room_id, recipient, guest, until, locale)
+SELECT 'alert', concat_ws(' ', alert_id, it.word, accounts.account_id), alerts.room_id,
+       accounts.email, false,
+       now() + interval '1 hour', 'en'
+FROM outbox
+CROSS JOIN LATERAL (SELECT split_part(outbox.type, '.', 2), (outbox.data ->> 'alert_id')::bigint)
+    AS it (word, alert_id)
+JOIN alerts USING (alert_id)
+JOIN alert_mailing ON alert_mailing.severity >= alerts.severity  -- page comes before ticket
+JOIN accounts USING (account_id)
+WHERE outbox.number = ANY($1) AND NOT outbox.queued AND outbox.type IN ('alert.started', 'alert.ended')
+  AND accounts.role IN ('operator', 'admin')
+  AND (it.word = 'started' OR EXISTS (
+      SELECT FROM mails WHERE kind = 'alert'
+      AND subject_id = concat_ws(' ', alert_id, 'started', accounts.account_id)))
+ON CONFLICT (kind, subject_id) DO NOTHING
+"""
+
+
 class Called(NamedTuple):
     """A visitor whose turn it is, until then (ms)."""
 
@@ -97,6 +119,11 @@ class Called(NamedTuple):
 async def queue_of_notices(connection: Connection, numbers: Sequence[int]) -> None:
     """Queue e-mails about these rows of the outbox, to visitors who left an address."""
     await connection.execute(_OF_NOTICES, numbers)
+
+
+async def queue_of_alerts(connection: Connection, numbers: Sequence[int]) -> None:
+    """Queue e-mails about alerts among these rows of the outbox, to staff who asked for them."""
+    await connection.execute(_OF_ALERTS, numbers)
 
 
 async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[Called]) -> None:

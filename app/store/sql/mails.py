@@ -49,6 +49,7 @@ class Mail(NamedTuple):
     confirm_code: str | None
     message: str | None  # JSON of the job that has it sent
     traceparent: str | None  # of the request it is about, if that was sampled
+    alert: str | None  # JSON of the alert it tells of
 
 
 class MailRow(NamedTuple):
@@ -94,7 +95,9 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        subject_id, confirm_token, confirm_code,
        (SELECT request::text FROM jobs
         WHERE it.kind = 'message' AND job_id = split_part(subject_id, ' ', 1)) AS message,
-       it.traceparent
+       it.traceparent,
+       (SELECT row_to_json(alerts)::text FROM alerts
+        WHERE it.kind = 'alert' AND alert_id::text = split_part(subject_id, ' ', 1)) AS alert
 FROM it LEFT JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
 LEFT JOIN mailboxes USING (room_id, visitor_id)

@@ -30,6 +30,7 @@ _PAST = {
     "job_items": "job_id IN (SELECT job_id FROM jobs WHERE ended_at < now() - interval '7 days')",
     "jobs": "ended_at < now() - interval '7 days' AND NOT EXISTS (SELECT FROM job_items "
     "WHERE job_items.job_id = jobs.job_id)",
+    "alerts": "ended_at < now() - interval '90 days'",
     "audit": "$1 > 0 AND changed_at < now() - make_interval(days => $1)",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.web.api import (
     accounts,
+    alerts,
     api_keys,
     audit,
     checkout,
@@ -57,6 +58,7 @@ _MODULES = (
     room_history,
     gate_stats,
     audit,
+    alerts,
     webhooks,
     api_keys,
     health,

@@ -17,7 +17,7 @@ from app.web.pages.render import respond
 
 VALUE_MAX = 300  # characters shown of a value
 KINDS = (
-    *("account", "api_key", "event", "mail", "reservation"),
+    *("account", "alert", "alert_rule", "api_key", "event", "mail", "reservation"),
     *("room", "signing_key", "ticket_type", "visitor", "webhook"),
 )
 

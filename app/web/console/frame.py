@@ -50,6 +50,7 @@ NAVIGATION = {  # the sections in their order; one is shown once there is a page
     "Audit": "/admin/audit",
     "Users": "/admin/users",
     "Keys": "/admin/keys",
+    "Alerts": "/admin/alerts",
     "Health": "/admin/health",
 }
 Method = Literal["GET", "POST"]
@@ -101,7 +102,7 @@ def console_page(
             found = await signed_in(request)
             if found is None:
                 return sign_in_form(_address(request), status=200 if request.path == "/admin" else 401)
-            staff = staff_of(request, found, _entries(section, found.role))
+            staff = await staff_of(request, found, _entries(section, found.role))
             if not staff.may(role):
                 return _refused(staff, RoleRequired(f"This page needs the role {role}."), "/admin")
             try:
@@ -128,7 +129,7 @@ def console_form(path: str, *, section: str = "", role: Role = "operator") -> Ca
             back = request.path.rpartition("/")[0]
             if found is None:
                 return sign_in_form(back, SIGNED_OUT, 401)
-            staff = staff_of(request, found, _entries(section, found.role))
+            staff = await staff_of(request, found, _entries(section, found.role))
             try:
                 if not staff.may(role):
                     raise RoleRequired(f"Only an account with the role {role} can do this.")

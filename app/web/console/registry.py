@@ -5,6 +5,7 @@ from __future__ import annotations
 from quart import Quart
 
 from app.web.console import (
+    alerts,
     audit,
     autopilot,
     cockpit,
@@ -19,6 +20,7 @@ from app.web.console import (
     orders,
     report,
     rooms,
+    runbook,
     sale,
     sign_in,
     site_actions,
@@ -36,7 +38,7 @@ MODULES = (
     *(sites, site_actions, connect, gate_settings, gate_preview, knownuser),
     audit,
     jobs,
-    *(users, keys, health, sign_in, theme),
+    *(users, keys, alerts, runbook, health, sign_in, theme),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,6 +16,7 @@ from app.core.errors import CredentialInvalid, RoleRequired
 from app.core.model import Role
 from app.core.tokens import expiry
 from app.core.zones import UTC, known_zone
+from app.monitoring.alert_board import AlertLine
 from app.store.sql.sign_ins import SignIn
 from app.web.http.cookies import cookie_name, cookies
 from app.web.http.credentials import STAFF
@@ -22,6 +24,7 @@ from app.web.http.routes import Request
 from app.web.http.staff_access import author
 
 COOKIE = "fairgate_staff"
+ALARMS_MAX = 3  # shown in full
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -30,6 +33,15 @@ class Entry(msgspec.Struct, frozen=True):
     label: str
     href: str
     here: bool
+
+
+class Alarms(msgspec.Struct, frozen=True):
+    """The alerts that stand above every page: those nobody has acknowledged, and how many somebody has."""
+
+    shown: list[AlertLine]
+    more: int
+    acknowledged: int
+    may_acknowledge: bool
 
 
 class Staff(msgspec.Struct, frozen=True):
@@ -41,6 +53,7 @@ class Staff(msgspec.Struct, frozen=True):
     entries: list[Entry]
     sign_in_id: str
     expires_at: datetime
+    alarms: Alarms
     zone: str = UTC  # of the clock that times are shown by
     own_zone: str = ""  # the same if they have chosen it; "": their browser's
 
@@ -72,12 +85,22 @@ async def account_of(request: Request, token: str) -> tuple[Account, int]:
     return found, max(1, expiry(token) - int(time.time()))
 
 
-def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
-    """What pages know about who is signed in."""
+async def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
+    """What pages know about who is signed in, and what is wrong at the moment."""
     account = Account(subject=found.subject, role=found.role)
     name = found.name or found.subject
     by, zone = author(request, account), known_zone(found.zone)
-    return Staff(account, name, by, entries, found.sign_in_id, found.expires_at, zone, found.own_zone)
+    alarms = alarms_of(await request.app.alert_board.current(), found.role)
+    about = entries, found.sign_in_id, found.expires_at, alarms, zone, found.own_zone
+    return Staff(account, name, by, *about)
+
+
+def alarms_of(lines: Sequence[AlertLine], role: Role) -> Alarms:
+    """The alerts as somebody with this role sees them above a page."""
+    new = [it for it in lines if not it.acknowledged_by]
+    return Alarms(
+        new[:ALARMS_MAX], max(0, len(new) - ALARMS_MAX), len(lines) - len(new), STAFF[role] >= STAFF["admin"]
+    )
 
 
 def with_cookie(response: Response, request: Request, secret: str) -> Response:

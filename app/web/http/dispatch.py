@@ -38,6 +38,7 @@ from app.web.http.staff_access import STAFF_ONLY, is_staff_call
 
 _SLUG = re.compile(SLUG)
 _OPAQUE = re.compile(OPAQUE)
+_NUMBER = re.compile(r"^[0-9]{1,18}\Z")
 _SANE = re.compile(rb"^[A-Za-z0-9._~:/+=@,-]{1,128}\Z")
 PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "room_id": (_SLUG, RoomNotFound),
@@ -48,6 +49,7 @@ PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "webhook_id": (_OPAQUE, NotFound),
     "key_id": (_OPAQUE, NotFound),
     "sid": (_OPAQUE, NotFound),
+    "alert_id": (_NUMBER, NotFound),
     "name": (_OPAQUE, NotFound),
     "customer_id": (_SLUG, NotFound),
 }

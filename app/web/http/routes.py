@@ -35,6 +35,7 @@ from app.web.http.draining import Draining
 from app.web.http.streaming import Audience
 
 if TYPE_CHECKING:
+    from app.monitoring.alert_board import AlertBoard
     from app.monitoring.exposition import Drift
     from app.web.console.cockpit_feed import Feeds
     from app.web.gate.rooms import GateRooms
@@ -74,6 +75,7 @@ class App:
     connectors: Connectors
     hidden: Hidden
     feeds: Feeds
+    alert_board: AlertBoard
     throttles: Throttles
     open_streams: OpenStreams
     drift: Drift

@@ -42,6 +42,22 @@ export interface AdvanceDocument {
   active: number;
 }
 
+/** Something that is or was wrong. */
+export interface AlertDocument {
+  alert_id: string;
+  rule: string;
+  severity: "page" | "ticket";
+  room_id: string | null;
+  subject: string;
+  text: string;
+  since: string;
+  started_at: string;
+  ended_at: string | null;
+  acknowledged_by: string | null;
+  acknowledged_at: string | null;
+  runbook: string;
+}
+
 /** The process serves. */
 export interface Alive {
   status: string;
@@ -429,7 +445,7 @@ export interface NewKey {
   role: "admin" | "operator";
   expires_at?: string | null;
   network?: string;
-  scopes?: Array<"audit:read" | "events:read" | "events:write" | "keys:read" | "keys:write" | "origin:write" | "reservations:read" | "reservations:write" | "rooms:read" | "rooms:write" | "sessions:write" | "stats:read" | "webhooks:read" | "webhooks:write"> | null;
+  scopes?: Array<"alerts:read" | "alerts:write" | "audit:read" | "events:read" | "events:write" | "keys:read" | "keys:write" | "origin:write" | "reservations:read" | "reservations:write" | "rooms:read" | "rooms:write" | "sessions:write" | "stats:read" | "webhooks:read" | "webhooks:write"> | null;
   events?: Array<string> | null;
 }
 
@@ -545,7 +561,7 @@ export interface NewTicketType {
 /** Where to send events, and which; without types all of them, future ones included. */
 export interface NewWebhook {
   url: string;
-  types?: Array<"payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.deleted" | "room.opened" | "room.paused" | "room.rate_changed" | "room.reset" | "room.resumed" | "room.sold_out" | "room.visitor_events_dropped" | "visitor.called" | "visitor.claimed" | "visitor.joined" | "visitor.left" | "visitor.no_show">;
+  types?: Array<"alert.ended" | "alert.started" | "payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.deleted" | "room.opened" | "room.paused" | "room.rate_changed" | "room.reset" | "room.resumed" | "room.sold_out" | "room.visitor_events_dropped" | "visitor.called" | "visitor.claimed" | "visitor.joined" | "visitor.left" | "visitor.no_show">;
   description?: string;
 }
 
@@ -605,6 +621,14 @@ export interface PaceDocument {
   first_s: number;
   base_s: number;
   each_s: number;
+}
+
+/** A page of a list. */
+export interface Page_AlertDocument_ {
+  items: Array<AlertDocument>;
+  total: number;
+  page: number;
+  per_page: number;
 }
 
 /** A page of a list. */

@@ -53,6 +53,23 @@ class AdvanceDocument(TypedDict):
     active: int
 
 
+class AlertDocument(TypedDict):
+    """Something that is or was wrong."""
+
+    alert_id: str
+    rule: str
+    severity: Literal["page", "ticket"]
+    room_id: str | None
+    subject: str
+    text: str
+    since: str
+    started_at: str
+    ended_at: str | None
+    acknowledged_by: str | None
+    acknowledged_at: str | None
+    runbook: str
+
+
 class Alive(TypedDict):
     """The process serves."""
 
@@ -488,6 +505,8 @@ class NewKey(TypedDict):
     scopes: NotRequired[
         list[
             Literal[
+                "alerts:read",
+                "alerts:write",
                 "audit:read",
                 "events:read",
                 "events:write",
@@ -632,6 +651,8 @@ class NewWebhook(TypedDict):
     types: NotRequired[
         list[
             Literal[
+                "alert.ended",
+                "alert.started",
                 "payment.declined",
                 "payment.failed",
                 "payment.refunded",
@@ -726,6 +747,15 @@ class PaceDocument(TypedDict):
     first_s: float
     base_s: float
     each_s: float
+
+
+class Page_AlertDocument_(TypedDict):
+    """A page of a list."""
+
+    items: list[AlertDocument]
+    total: int
+    page: int
+    per_page: int
 
 
 class Page_AuditEntry_(TypedDict):

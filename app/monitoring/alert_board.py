@@ -1,0 +1,175 @@
+"""The alerts as every page of the console shows them: one board in each web process.
+
+A worker goes over the rules. Without one nobody does, and without Postgres nothing is written down: so each
+web process looks at the heartbeats of workers and at the stores itself, twice a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import msgspec
+
+from app.core.alert_facts import Workers
+from app.core.alert_rules import BY_NAME, Severity
+from app.core.alerts import Firing, Key, Settings
+from app.core.clock import now_ms, to_ms
+from app.core.errors import StoreUnavailable
+from app.core.pulse import LOOK_S, Pulse
+from app.monitoring import alerts
+from app.monitoring.health import Unreachable, within_deadline
+from app.store.connections import Stores
+from app.store.keys import WORKERS
+from app.store.redis import heartbeats
+from app.store.sql import alerts as stored
+from app.store.sql.alerts import Alert
+
+READ_EVERY_S = 1.0  # Postgres, while somebody looks at the console
+LOOKED_AT_S = 60.0  # a page of the console is looked at for so long; its stream says that it still is
+AWAY_S = 3.0  # a store that does not answer for a moment is nothing to write home about
+REDIS, POSTGRES = "Redis", "PostgreSQL"
+
+
+class AlertLine(msgspec.Struct, frozen=True):
+    """An alert as pages show it. `alert_id` 0: it is not written down yet, so it cannot be acknowledged."""
+
+    alert_id: int
+    rule: str
+    severity: Severity
+    text: str
+    room_id: str
+    room_name: str
+    since_ms: int
+    runbook: str
+    acknowledged_by: str = ""  # "": by nobody yet
+
+    @property
+    def name(self) -> str:
+        """The same before and after it was written down."""
+        return f"{self.rule}/{self.room_id}/{self.since_ms // 60_000}"
+
+
+class AlertBoard:
+    """One per process; `keep` has to run for it to move."""
+
+    def __init__(self, stores: Stores, closing: asyncio.Event) -> None:
+        self._stores = stores
+        self._closing = closing
+        self._pulse = Pulse()
+        self._workers: Workers | None = None
+        self._away_since: dict[str, tuple[float, str]] = {}  # by store: since when, and why
+        self._since: dict[Key, int] = {}  # since when this process sees what it sees (ms)
+        self._opened: list[Alert] = []
+        self._settings: Settings = {}
+        self._read_at = self._looked_at = -LOOKED_AT_S
+        self._reading = asyncio.Lock()
+        self._lines: tuple[AlertLine, ...] = ()
+        self._turned = asyncio.Event()  # set, and replaced, when there is news
+
+    async def current(self) -> tuple[AlertLine, ...]:
+        """The alerts of now, the urgent ones first."""
+        self._looked_at = time.monotonic()
+        await self._read()
+        self._show()
+        return self._lines
+
+    async def outdated(self) -> None:
+        """Somebody of this process changed an alert: show the change."""
+        self._read_at = -READ_EVERY_S
+        await self.current()
+
+    async def watch(self) -> AsyncIterator[tuple[AlertLine, ...]]:
+        """The alerts, at once and whenever they change."""
+        turned = self._turned
+        yield await self.current()
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(turned.wait(), LOOKED_AT_S / 4)
+            self._looked_at = time.monotonic()
+            if turned.is_set():
+                turned = self._turned
+                yield self._lines
+
+    async def keep(self) -> None:
+        """Look at workers and stores until the process is asked to end."""
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), LOOK_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        beats = await within_deadline(heartbeats.beats(self._stores.redis, WORKERS))
+        if isinstance(beats, Unreachable):
+            self._workers = None
+            self._note(REDIS, beats.why)
+        else:
+            self._workers = self._pulse.look(beats, time.monotonic(), now_ms())
+            self._note(REDIS, "")
+        if time.monotonic() - self._looked_at < LOOKED_AT_S:
+            await self._read()
+            await self._write_down()
+        self._show()
+
+    async def _read(self) -> None:
+        """What is written down, unless that was read a moment ago. While it cannot be it stays as it was."""
+        async with self._reading:
+            if time.monotonic() - self._read_at < READ_EVERY_S:
+                return
+            postgres = self._stores.postgres
+            found = await within_deadline(stored.select_open(postgres))
+            self._note(POSTGRES, found.why if isinstance(found, Unreachable) else "")
+            if not isinstance(found, Unreachable):
+                self._opened = found
+                settings = await within_deadline(stored.select_settings(postgres))
+                self._settings = self._settings if isinstance(settings, Unreachable) else settings
+            self._read_at = time.monotonic()
+
+    async def _write_down(self) -> None:
+        """Without a worker nobody else does; with one it is that worker's to do."""
+        known = {it.key for it in self._opened}
+        new = [it for it in self._seen_here() if it.key.rule == "no_worker" and it.key not in known]
+        if new:
+            with suppress(StoreUnavailable):
+                await alerts.start(self._stores, new)
+                self._read_at = -READ_EVERY_S
+
+    def _note(self, store: str, why: str) -> None:
+        if why:
+            self._away_since.setdefault(store, (time.monotonic(), why))
+        else:
+            self._away_since.pop(store, None)
+
+    def _seen_here(self) -> list[Firing]:
+        now = time.monotonic()
+        away = {store: why for store, (at, why) in self._away_since.items() if now - at >= AWAY_S}
+        found = alerts.seen_here(self._workers, away, self._settings, now_ms())
+        self._since = {it.key: self._since.get(it.key, it.since_ms) for it in found}
+        return [it._replace(since_ms=self._since[it.key]) for it in found]
+
+    def _show(self) -> None:
+        here = {it.key: it for it in self._seen_here()}
+        over = self._workers is not None and self._workers.alive > 0  # which a worker has yet to write down
+        written = [it for it in self._opened if not (over and it.rule == "no_worker")]
+        known = {it.key for it in written}
+        fresh = [_of_firing(it) for key, it in here.items() if key not in known]
+        lines = tuple(sorted((*fresh, *map(_of_alert, written)), key=lambda it: it.severity))
+        if lines != self._lines:
+            self._lines = lines
+            self._turned, turned = asyncio.Event(), self._turned
+            turned.set()
+
+
+def _of_alert(it: Alert) -> AlertLine:
+    by = (it.acknowledged_name or it.acknowledged_by or "") if it.acknowledged_at else ""
+    rule, since_ms = BY_NAME.get(it.rule), to_ms(it.since)
+    runbook = rule.runbook if rule else ""
+    about = it.text, it.room_id or "", it.room_name, since_ms, runbook, by
+    return AlertLine(it.alert_id, it.rule, it.severity, *about)
+
+
+def _of_firing(it: Firing) -> AlertLine:
+    about = it.text, it.key.room_id, "", it.since_ms, BY_NAME[it.key.rule].runbook
+    return AlertLine(0, it.key.rule, it.severity, *about)

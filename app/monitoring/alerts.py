@@ -1,0 +1,156 @@
+"""Alerts: started and ended by a worker, acknowledged by staff, who also set the rules.
+
+The rules are in `core/alert_rules.py`. A trigger writes the outbox when an alert starts or ends, so webhooks
+and e-mails follow as from any other change.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.alert_facts import Facts, Workers
+from app.core.alert_rules import SEVERITIES, Severity
+from app.core.alerts import Firing, Key, Seen, Setting, Settings, check, judge
+from app.core.errors import Conflict, NotFound, RoomNotFound, ValidationFailed
+from app.core.model import RoomId
+from app.monitoring.alert_reading import Reader
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import alerts, rooms
+from app.store.sql.alerts import Alert, AlertState
+
+DESCRIBED_EVERY_S = 10.0
+NO_ALERT = "There is no such alert. Alerts are kept for 90 days."
+
+
+@dataclass
+class Watch:
+    """What a worker remembers from one look at the rules to the next."""
+
+    reader: Reader
+    seen: Seen = field(default_factory=Seen)
+    described_at: float = 0.0
+
+
+async def go_over_rules(stores: Stores, watch: Watch, worker_id: str) -> bool:
+    """Start and end alerts; False while another worker does. Raises one of POSTGRES_AWAY."""
+    postgres = stores.postgres
+    if not await alerts.take_watch(postgres, worker_id):
+        watch.seen = Seen()
+        return False
+    facts = await watch.reader.read()
+    settings, opened = await alerts.select_settings(postgres), await alerts.select_open(postgres)
+    verdict = judge(facts, settings, watch.seen, [it.key for it in opened])
+    watch.seen = verdict.seen
+    if verdict.ended:
+        await alerts.end(postgres, verdict.ended)
+    if verdict.started:
+        await alerts.start(postgres, verdict.started)
+    if verdict.texts and time.monotonic() - watch.described_at >= DESCRIBED_EVERY_S:
+        watch.described_at = time.monotonic()
+        await alerts.describe(postgres, verdict.texts)
+    return True
+
+
+async def start(stores: Stores, firing: list[Firing]) -> None:
+    """Start these alerts, seen by a process that is no worker. Raises StoreUnavailable."""
+    with stores_answer():
+        await alerts.start(stores.postgres, firing)
+
+
+async def opened(stores: Stores) -> list[Alert]:
+    """The alerts that have not ended, the urgent ones first. Raises StoreUnavailable."""
+    with stores_answer():
+        return await alerts.select_open(stores.postgres)
+
+
+async def page(
+    stores: Stores, state: AlertState | None, room_id: str | None, *, limit: int, offset: int
+) -> tuple[list[Alert], int]:
+    """One page of the alerts, the latest first, and how many match. Raises StoreUnavailable."""
+    with stores_answer():
+        return await alerts.select_page(stores.postgres, state, room_id, limit=limit, offset=offset)
+
+
+async def acknowledge(stores: Stores, alert_id: int, *, by: Author) -> Alert:
+    """Note who has seen it; a second time changes nothing. Raises NotFound, Conflict, StoreUnavailable."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            done = await alerts.acknowledge(connection, alert_id, by.subject)
+            found = await alerts.select_one(connection, alert_id)
+            if found is None:
+                raise NotFound(NO_ALERT)
+            if done:
+                thing = Thing("alert", str(alert_id))
+                after = {"rule": found.rule, "room_id": found.room_id, "text": found.text}
+                await audit.record(connection, by, "acknowledge", thing, after=after)
+    if found.acknowledged_at is None:
+        raise Conflict("This alert has ended.")
+    return found
+
+
+async def settings(stores: Stores) -> Settings:
+    """What staff set of the rules. Raises StoreUnavailable."""
+    with stores_answer():
+        return await alerts.select_settings(stores.postgres)
+
+
+async def set_rule(stores: Stores, room_id: str, rule: str, to: Setting | None, *, by: Author) -> None:
+    """Set a rule for a room, or for all (""); None: as it is otherwise.
+
+    Raises ValidationFailed, RoomNotFound, StoreUnavailable.
+    """
+    check(rule, to.threshold if to else None, of_room=bool(room_id))
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            await alerts.lock_rules(connection)
+            if room_id and await rooms.select_room(connection, RoomId(room_id)) is None:
+                raise RoomNotFound
+            before = await alerts.set_rule(connection, room_id, rule, to)
+            thing = Thing("alert_rule", f"{room_id}/{rule}" if room_id else rule)
+            await audit.record(connection, by, "change", thing, before=_fields(before), after=_fields(to))
+
+
+def _fields(it: Setting | None) -> dict[str, object]:
+    return dict.fromkeys(Setting._fields) if it is None else it._asdict()
+
+
+async def mailing(stores: Stores, account_id: str) -> Severity | None:
+    """From which severity on an account gets e-mails. Raises StoreUnavailable."""
+    with stores_answer():
+        return await alerts.mailing_of(stores.postgres, account_id)
+
+
+async def set_mailing(stores: Stores, severity: str, *, by: Author) -> None:
+    """E-mail alerts to whoever asks, from this severity on; "": none.
+
+    Raises ValidationFailed, Conflict, StoreUnavailable.
+    """
+    wanted = next((it for it in SEVERITIES if it == severity), None)
+    if severity and wanted is None:
+        raise ValidationFailed("severity", "must be page, ticket or empty")
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            before = await alerts.mailing_of(connection, by.subject)
+            if not await alerts.set_mailing(connection, by.subject, wanted):
+                raise Conflict("This sign-in belongs to no account, so there is no address.")
+            thing, told = Thing("account", by.subject), {"alert_mail": before}
+            await audit.record(connection, by, "change", thing, before=told, after={"alert_mail": wanted})
+
+
+async def recipients(stores: Stores) -> int:
+    """How many get e-mails of alerts. Raises StoreUnavailable."""
+    with stores_answer():
+        return await alerts.recipients(stores.postgres)
+
+
+def seen_here(workers: Workers | None, away: dict[str, str], settings: Settings, at_ms: int) -> list[Firing]:
+    """What a process sees by itself, whether any worker goes over the rules or not: workers and stores."""
+    facts = Facts(now_ms=at_ms, workers=workers, stores_away=away)
+    since = {Key("store_away", "", it): 0 for it in away}  # whoever noticed waited for a moment already
+    started = judge(facts, settings, Seen(since), ()).started
+    return [it for it in started if it.key.rule in ("no_worker", "worker_gone", "store_away")]

@@ -1,0 +1,59 @@
+// The alerts above every page of the console: by one stream for all tabs of this browser. Sound and tab title are
+// switches of the browser, on the page of alerts.
+import { follow } from "./live.js";
+import { ring } from "./ring.js";
+
+const place = document.querySelector("[data-alarms]"), lost = document.querySelector("[data-alarms-lost]");
+const switches = [...document.querySelectorAll("[data-alarm-switch]")];
+const title = document.title;
+const RUNG_MAX = 50; // alerts that this browser remembers to have rung for
+
+// Where storage is blocked nothing is switched on.
+function stored(name) {
+  try {
+    return localStorage.getItem(`fairgate_alarm_${name}`) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function store(name, value) {
+  try {
+    localStorage.setItem(`fairgate_alarm_${name}`, value);
+  } catch {
+    // it is not kept
+  }
+}
+
+// Once for each urgent alert, in one of the tabs.
+function ringFor(urgent) {
+  const rung = stored("rung").split(" ").filter(Boolean), fresh = urgent.filter((it) => !rung.includes(it));
+  if (!fresh.length) return;
+  store("rung", [...rung, ...fresh].slice(-RUNG_MAX).join(" "));
+  if (stored("sound")) ring();
+}
+
+let unseen = 0;
+const showTitle = () => { document.title = stored("title") && unseen ? `(${unseen}) ${title}` : title; };
+
+function take(alarms) {
+  if (place.dataset.shown !== alarms.html) {
+    place.dataset.shown = alarms.html;
+    const found = new DOMParser().parseFromString(alarms.html, "text/html").body;
+    place.replaceChildren(...found.childNodes);
+  }
+  unseen = alarms.unseen;
+  showTitle();
+  ringFor(alarms.urgent);
+}
+
+for (const it of switches) {
+  it.checked = Boolean(stored(it.dataset.alarmSwitch));
+  it.closest("[hidden]")?.removeAttribute("hidden");
+  it.addEventListener("change", () => {
+    store(it.dataset.alarmSwitch, it.checked ? "on" : "");
+    if (it.dataset.alarmSwitch === "sound" && it.checked) ring(); // what it is like, and the browser's leave to play
+    showTitle();
+  });
+}
+follow("/admin/alerts/now", take, (link) => { lost.hidden = link !== "lost"; });

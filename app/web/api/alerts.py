@@ -1,0 +1,97 @@
+"""The calls for alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app.core.account import Account
+from app.core.alert_rules import BY_NAME, Severity
+from app.core.errors import Conflict, NotFound, StoreUnavailable
+from app.core.formats import NAME
+from app.monitoring import alerts
+from app.store.sql.alerts import Alert, AlertState
+from app.web.documents.sale import Page
+from app.web.http.paging import PageQuery, page_response
+from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import ADMIN, OPERATOR, author
+
+TAG = "Staff: alerts"
+
+
+class AlertsQuery(PageQuery, frozen=True):
+    """Which alerts: open or ended ones, of which room; none given: all."""
+
+    state: AlertState | None = None
+    room_id: Annotated[str, Meta(min_length=1, max_length=254, pattern=NAME)] | None = None
+
+
+class AlertDocument(msgspec.Struct, frozen=True):
+    """Something that is or was wrong."""
+
+    alert_id: str
+    rule: str
+    severity: Severity  # page: somebody gets up; ticket: somebody looks in the morning
+    room_id: str | None  # null: it concerns the whole installation
+    subject: str  # which worker, store or key, where there are several
+    text: str  # in plain words, with the figures as last seen
+    since: datetime  # when it began to be wrong
+    started_at: datetime  # when it had been so for long enough to be told
+    ended_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    runbook: str  # the part of docs/runbook.md, which the console has at /admin/runbook
+
+
+@endpoint(
+    "GET",
+    "/v1/alerts",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="alerts:read",
+    query=AlertsQuery,
+    answers={200: Page[AlertDocument]},
+    errors=(StoreUnavailable,),
+)
+async def list_alerts(request: Request, account: Account, query: AlertsQuery) -> Response:
+    """List alerts, newest first."""
+    found, total = await alerts.page(
+        request.app.stores, query.state, query.room_id, limit=query.per_page, offset=query.offset
+    )
+    return page_response(request, query, [_document(it) for it in found], total)
+
+
+@endpoint(
+    "POST",
+    "/v1/alerts/{alert_id}/acknowledge",
+    tag=TAG,
+    auth=ADMIN,
+    scope="alerts:write",
+    answers={200: AlertDocument},
+    errors=(NotFound, Conflict, StoreUnavailable),
+)
+async def acknowledge_alert(request: Request, account: Account) -> Response:
+    """Acknowledge an alert: somebody has seen it. A second time changes nothing."""
+    alert_id, by = int(request.params["alert_id"]), author(request, account)
+    return json_response(200, _document(await alerts.acknowledge(request.app.stores, alert_id, by=by)))
+
+
+def _document(it: Alert) -> AlertDocument:
+    rule = BY_NAME.get(it.rule)
+    return AlertDocument(
+        alert_id=str(it.alert_id),
+        rule=it.rule,
+        severity=it.severity,
+        room_id=it.room_id,
+        subject=it.subject,
+        text=it.text,
+        since=it.since,
+        started_at=it.started_at,
+        ended_at=it.ended_at,
+        acknowledged_by=it.acknowledged_by,
+        acknowledged_at=it.acknowledged_at,
+        runbook=rule.runbook if rule else "",
+    )

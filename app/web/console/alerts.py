@@ -1,0 +1,235 @@
+"""The console's pages of alerts: what is wrong, what was, and the rules; and the stream above every page."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from quart import Response
+
+from app.core import typed
+from app.core.alert_rules import RULES, Rule
+from app.core.alerts import Limit, Setting, Settings, limit_of
+from app.core.errors import Conflict, Refusal, RoomNotFound, ValidationFailed
+from app.core.formats import SLUG
+from app.core.formatting import number
+from app.core.model import RoomId
+from app.monitoring import alerts
+from app.monitoring.alert_board import AlertLine
+from app.store.sql.alerts import Alert
+from app.web.console.frame import console_form, console_page
+from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
+from app.web.console.staff import Alarms, Staff, alarms_of, signed_in
+from app.web.http.routes import Request
+from app.web.http.sse import server_sent
+from app.web.pages.form_fields import redirect_to
+from app.web.pages.render import html, respond
+
+SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out
+HERE = "/admin/alerts"
+_SLUG = re.compile(SLUG)
+
+
+class AlarmsDocument(msgspec.Struct, frozen=True):
+    """What stands above a page, as its script gets it. `urgent`: names of alerts nobody has acknowledged."""
+
+    html: str
+    unseen: int
+    urgent: list[str]
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """What the template of alarms needs of whoever looks."""
+
+    alarms: Alarms
+    zone: str
+
+
+class AlarmsPage(msgspec.Struct, frozen=True):
+    """The alarms by themselves."""
+
+    staff: Viewer
+
+
+class RuleLine(msgspec.Struct, frozen=True):
+    """A rule as it is set: its sentence around the number, and what may be set."""
+
+    rule: Rule
+    before: str
+    after: str
+    limit: Limit
+    value: str  # as it was typed
+    default: str  # what it is otherwise, in words
+    problem: str = ""
+
+
+class AlertsPage(msgspec.Struct, frozen=True):
+    """Open alerts, one page of those that were, and the rules for all sales or for one room."""
+
+    staff: Staff
+    opened: list[Alert]
+    ended: list[Alert]
+    total: int
+    number: int
+    more: bool
+    to_page: str
+    rules: list[RuleLine]
+    room_id: str
+    room_name: str
+    mailing: str  # from which severity on whoever looks gets e-mails; "": none
+    recipients: int
+    problem: str = ""
+
+    @property
+    def runbooks(self) -> dict[str, str]:
+        """The part of the runbook by rule; "" for a rule of another release."""
+        return defaultdict(str, {it.name: it.runbook for it in RULES})
+
+
+@console_page(HERE, section="Alerts")
+async def alert_list(request: Request, staff: Staff) -> Response:
+    """What is wrong, what was, and the rules."""
+    return await _page(request, staff)
+
+
+@console_page("/admin/alerts/now", section="Alerts")
+async def alarms_now(request: Request, staff: Staff) -> Response:
+    """What stands above every page, as JSON."""
+    body = _document(await request.app.alert_board.current(), staff)
+    return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@console_page("/admin/alerts/now/events", section="Alerts")
+async def alarms_stream(request: Request, staff: Staff) -> Response:
+    """The same whenever it changes, as a stream."""
+
+    async def documents() -> AsyncIterator[bytes]:
+        asked_at = time.monotonic()
+        async for lines in request.app.alert_board.watch():
+            if time.monotonic() - asked_at > SIGNED_IN_EVERY_S:
+                asked_at = time.monotonic()
+                if await signed_in(request) is None:
+                    return
+            yield _document(lines, staff)
+
+    stream: Any = server_sent("status", documents(), request.app.draining)
+    response = Response(stream, content_type="text/event-stream")
+    response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    response.timeout = None
+    return response
+
+
+@console_form("/admin/alerts/<alert_id>/acknowledge", section="Alerts", role="admin")
+async def acknowledge(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Somebody has seen it; back to the page where the button was."""
+    await alerts.acknowledge(request.app.stores, int(request.params["alert_id"]), by=staff.by)
+    await request.app.alert_board.outdated()
+    return redirect_to(_came_from(request))
+
+
+@console_form("/admin/alerts/rule", section="Alerts", role="admin")
+async def set_rule(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Set one rule, for all sales or for one room; or as it is otherwise."""
+    rule, room_id = form.get("rule", ""), form.get("room_id", "")
+    try:
+        await alerts.set_rule(request.app.stores, room_id, rule, _setting(form), by=staff.by)
+    except ValidationFailed as refusal:
+        return await _page(request, staff, form, refusal)
+    return redirect_to(f"{HERE}?room_id={room_id}#{rule}" if room_id else f"{HERE}#{rule}")
+
+
+@console_form("/admin/alerts/mailing", section="Alerts")
+async def set_mailing(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Choose whether to get e-mails of alerts."""
+    try:
+        await alerts.set_mailing(request.app.stores, form.get("severity", ""), by=staff.by)
+    except (Conflict, ValidationFailed) as refusal:
+        return await _page(request, staff, {}, refusal)
+    return redirect_to(f"{HERE}#mailing")
+
+
+def _setting(form: dict[str, str]) -> Setting | None:
+    """What a form sets; None for the default."""
+    if "default" in form:
+        return None
+    text = form.get("threshold", "")
+    threshold = typed.whole_number(text) if text else None
+    if text and threshold is None:
+        raise ValidationFailed("threshold", "must be a whole number")
+    return Setting("enabled" in form, threshold)
+
+
+def _came_from(request: Request) -> str:
+    """The page of ours whose button was pressed."""
+    at = urlsplit(request.header(b"referer") or "")
+    if not at.path.startswith("/admin") or at.path.startswith(HERE):
+        return HERE
+    return f"{at.path}?{at.query}" if at.query else at.path
+
+
+def _document(lines: tuple[AlertLine, ...], staff: Staff) -> bytes:
+    alarms = alarms_of(lines, staff.account.role)
+    unseen = [it for it in lines if not it.acknowledged_by]
+    urgent = [it.name for it in unseen if it.severity == "page"]
+    text = html("console/alarms.html", AlarmsPage(Viewer(alarms, staff.zone))).strip()
+    return msgspec.json.encode(AlarmsDocument(text, len(unseen), urgent))
+
+
+async def _page(
+    request: Request, staff: Staff, form: dict[str, str] | None = None, refusal: Refusal | None = None
+) -> Response:
+    stores, fields = request.app.stores, filters_of(request)
+    room_id = (form or fields).get("room_id", "")
+    room_name = await _name_of(request, room_id) if room_id else ""
+    number_ = page_number(fields)
+    ended, total = await alerts.page(
+        stores, "ended", room_id or None, limit=PER_PAGE, offset=(number_ - 1) * PER_PAGE
+    )
+    opened = [it for it in await alerts.opened(stores) if not room_id or it.room_id == room_id]
+    settings = await alerts.settings(stores)
+    typed_in = form if form and refusal else {}
+    document = AlertsPage(
+        staff,
+        opened,
+        ended,
+        total,
+        number_,
+        number_ * PER_PAGE < total,
+        to_page(request, fields) if request.method == "GET" else f"{HERE}?page=",
+        [_line(it, settings, room_id, typed_in, refusal) for it in RULES if it.of_room or not room_id],
+        room_id,
+        room_name,
+        await alerts.mailing(stores, staff.account.subject) or "",
+        await alerts.recipients(stores),
+        refusal.detail if refusal and "rule" not in (form or {}) else "",
+    )
+    return respond("console/alerts.html", document, refusal.status if refusal else 200)
+
+
+async def _name_of(request: Request, room_id: str) -> str:
+    if not _SLUG.match(room_id):
+        raise RoomNotFound
+    return (await request.app.status_board.current(RoomId(room_id))).room.settings.name
+
+
+def _line(
+    rule: Rule, settings: Settings, room_id: str, form: dict[str, str], refusal: Refusal | None
+) -> RuleLine:
+    limit = limit_of(settings, rule, room_id)
+    before, _, after = rule.says.partition("{n}")
+    mine = form.get("rule") == rule.name
+    value = form.get("threshold", "") if mine else str(limit.threshold)
+    others = limit_of({key: it for key, it in settings.items() if key != (room_id, rule.name)}, rule, room_id)
+    default = _in_words(rule, others)
+    return RuleLine(rule, before, after, limit, value, default, refusal.detail if mine and refusal else "")
+
+
+def _in_words(rule: Rule, limit: Limit) -> str:
+    if not limit.enabled:
+        return "off"
+    return f"{number(limit.threshold)} {rule.threshold.unit}" if rule.threshold else "on"

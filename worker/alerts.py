@@ -1,0 +1,33 @@
+"""Goes over the rules of alerts, every two seconds; one worker at a time does."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from app.monitoring import alerts
+from app.monitoring.alert_reading import Reader
+from app.monitoring.alerts import Watch
+from app.store.connections import STORE_AWAY
+from app.store.sql import alerts as stored
+from app.waiting_room import queue
+from worker.context import WorkerContext
+from worker.timing import repeat
+
+EVERY_S = 2.0
+
+
+async def watch_alerts(ctx: WorkerContext) -> None:
+    """Start and end alerts until the worker stops. What one that died remembered is gathered anew."""
+    queues = queue.open_queues(ctx.stores, ctx.settings)
+    watch = Watch(Reader(queues, ctx.settings))
+
+    async def once() -> bool:
+        await alerts.go_over_rules(ctx.stores, watch, ctx.worker_id)
+        return False
+
+    await repeat(ctx.stopping, "watch_alerts", once, EVERY_S)
+    with suppress(*STORE_AWAY):
+        await stored.leave_watch(ctx.stores.postgres, ctx.worker_id)
+
+
+LOOPS = (watch_alerts,)
