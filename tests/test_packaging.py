@@ -98,7 +98,7 @@ def names_of(node: ast.AST) -> list[str]:
         ("worker", (), ()),
         ("migrations", (), ()),
         ("load/simulate", (), ()),  # a command of the program
-        ("load", ("load",), ()),
+        ("load", ("load", "embedded"), ()),
         ("tests", ("load", "embedded", "otel", "test"), ()),
     ],
 )

@@ -132,6 +132,6 @@ class Asking:
 def _sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     """As the payment gateway does."""
     body: Any = prepared.body or b""
-    text = body if isinstance(body, str) else body.decode()
+    text = body if isinstance(body, str) else body.decode(errors="replace")
     prepared.headers.update(gateway_headers(text, f"msg_{next(_numbers)}"))
     return prepared

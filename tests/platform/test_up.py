@@ -22,7 +22,7 @@ from app.runtime.supervisor import ROLES_STOP_TIMEOUT_S, STORES_STOP_TIMEOUT_S, 
 from app.store.connections import REDIS_AWAY
 from tests.platform.outside import Up, fairgate, gone, up
 from tests.support.promtool import check_metrics
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 
 async def addresses(data: Path) -> dict[str, str]:
@@ -125,7 +125,7 @@ async def settings_are_read_again(running: Up) -> None:
         return running.log.read_text().count('"changed": ["security_contact"]') == 5
 
     await wait_until(all_have_read_it, "the supervisor and its four roles to read their settings again")
-    async with httpx.AsyncClient(base_url=running.url) as client:
+    async with httpx.AsyncClient(base_url=running.url, timeout=PATIENCE_S) as client:
         told_whom = await client.get("/.well-known/security.txt")
     assert told_whom.text.startswith("Contact: mailto:safe@example.org\n")
 

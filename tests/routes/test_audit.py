@@ -102,10 +102,12 @@ FORMS_ELSEWHERE = {
         "remove_knownuser",
         "push_config",
     ),  # test_console_sites.py
+    *("acknowledge", "set_rule", "set_mailing"),  # tests/routes/test_alerts.py
     *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }
 CHANGES_AGAIN = {"reset_room", "advance_room"}  # a second time, too
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
+ELSEWHERE |= {"acknowledge_alert"}  # test_alerts.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order"}  # test_api_keys.py, test_orders.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
 ELSEWHERE |= {"preview_gate"}  # it changes nothing: test_gate_preview.py

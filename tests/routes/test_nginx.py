@@ -26,7 +26,7 @@ from tests.support.listening import listening
 from tests.support.waiting import wait_until
 
 SHOP, BLOG, STRANGER = "https://shop.example", "https://blog.example", "https://evil.example"
-ENDLESS = {"/admin/rooms/<room_id>/events"}
+ENDLESS = {"/admin/rooms/<room_id>/events", "/admin/alerts/now/events"}
 MARK = "x-cache"
 BUSY = (502, 503, 504)
 NOT_READY = "/readyz"  # there is no worker

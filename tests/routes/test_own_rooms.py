@@ -242,13 +242,16 @@ async def test_a_reset_room_begins_anew_with_its_settings(web: Web, settings: Se
         assert (await rows(web, "shop"))[0] == "reset"
 
 
+OF_STAFF = {"events", "knownuser_rooms", "sites", "alerts", "alert_rules"}
+
+
 async def test_every_table_of_a_room_is_emptied_or_known_to_be_a_setting(web: Web) -> None:
     """A table that refers to rooms and is new has to be named in one of the two."""
     found = await web.app.stores.postgres.fetch(
         "SELECT conrelid::regclass::text AS name FROM pg_constraint "
         "WHERE contype = 'f' AND confrelid = 'rooms'::regclass"
     )
-    assert {it["name"] for it in found} == {*OF_VISITORS, "events", "knownuser_rooms", "sites"}
+    assert {it["name"] for it in found} == {*OF_VISITORS, *OF_STAFF}
 
 
 async def test_a_room_whose_tickets_were_reserved_is_not_reset(web: Web) -> None:

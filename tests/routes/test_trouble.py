@@ -168,4 +168,4 @@ async def test_ready_with_both_stores_and_a_worker(web: Web, worker: object) -> 
 
     await wait_until(ready, "readiness")
     told = (await web.get("/readyz", headers=ops())).json()
-    assert told == dict.fromkeys(("redis", "postgres", "worker", "loops"), "ok")
+    assert told == dict.fromkeys(("redis", "postgres", "worker", "loops", "process"), "ok")

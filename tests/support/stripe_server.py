@@ -24,7 +24,7 @@ class Stripe:
     """The server as a test sees it."""
 
     url: str
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(auth=(KEY, "")))
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(auth=(KEY, ""), timeout=PATIENCE_S))
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """An object of the API."""
@@ -53,11 +53,11 @@ class Stripe:
 
     def page(self, url: str) -> str:
         """The page of a session."""
-        return httpx.get(url).text
+        return httpx.get(url, timeout=PATIENCE_S).text
 
     def pay(self, url: str, number: str = "4242424242424242") -> httpx.Response:
         """What a buyer does on the page of a session."""
-        return httpx.post(url, data={"number": number})
+        return httpx.post(url, data={"number": number}, timeout=PATIENCE_S)
 
     def tell(self, url: str, secret: str) -> None:
         """Let its messages be sent there."""

@@ -29,11 +29,13 @@ async def load_keys(postgres: asyncpg.Pool) -> list[SigningKey]:
 
 
 async def ages_s(postgres: asyncpg.Pool) -> dict[str, float]:
-    """How old the key is that signs for each purpose."""
+    """How old the key is that signs for each purpose; of several algorithms the oldest."""
     rows = await postgres.fetch(
         """
-        SELECT purpose, extract(epoch FROM now() - max(created_at))::float8 AS age_s FROM signing_keys
-        WHERE retired_at IS NULL AND revoked_at IS NULL GROUP BY purpose
+        SELECT purpose, max(age_s) AS age_s FROM (
+            SELECT purpose, extract(epoch FROM now() - max(created_at))::float8 AS age_s FROM signing_keys
+            WHERE retired_at IS NULL AND revoked_at IS NULL GROUP BY purpose, algorithm
+        ) AS signing GROUP BY purpose
         """
     )
     return {row["purpose"]: row["age_s"] for row in rows}
