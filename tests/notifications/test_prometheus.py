@@ -123,11 +123,18 @@ async def test_trouble_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None
         with pytest.raises(Unusable, match="answered 400"):
             await ask(PrometheusSource(url=receiver.url, **QUERIES), private=True)
     monkeypatch.setattr(prometheus, "DEADLINE_S", 0.05)
-    silent = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
+    let_go = asyncio.Event()
+
+    async def silent_to(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await let_go.wait()
+        writer.close()
+
+    silent = await asyncio.start_server(silent_to, "127.0.0.1", 0)
     async with silent:
         url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
         with pytest.raises(Unusable, match="no answer within"):
             await ask(PrometheusSource(url=url, **QUERIES), private=True)
+        let_go.set()
 
 
 # --- in a room --------------------------------------------------------------------------------------------

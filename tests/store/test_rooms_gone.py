@@ -1,0 +1,17 @@
+"""What is of a room, by the tables that refer to it."""
+
+from __future__ import annotations
+
+from app.store.connections import Stores
+from app.store.sql.rooms_gone import OF_VISITORS
+
+OF_STAFF = {"events", "knownuser_rooms", "sites", "alerts", "alert_rules"}  # stay when a room is reset
+
+
+async def test_every_table_of_a_room_is_emptied_or_known_to_be_of_staff(stores: Stores) -> None:
+    """A table that refers to rooms and is new has to be named in one of the two."""
+    found = await stores.postgres.fetch(
+        "SELECT conrelid::regclass::text AS name FROM pg_constraint "
+        "WHERE contype = 'f' AND confrelid = 'rooms'::regclass"
+    )
+    assert {it["name"] for it in found} == {*OF_VISITORS, *OF_STAFF}
