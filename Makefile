@@ -54,9 +54,9 @@ collected: install
 # (cluster), whole installations started from outside (platform), the load generator and the benchmark (load), clients in
 # other languages (clients), every call asked in every way (contract) and by attackers (security), nine files that take long,
 # what is marked `chaos` or `slow`, and fourteen in fifteen of the simulated sales.
-WHOLE := browser chaos cluster platform load clients contract security $(TAKE_LONG:%=%.py)
 TAKE_LONG := reservations/test_checkout routes/test_accounts routes/test_broken_loops routes/test_nginx routes/test_postgres_failover \
   routes/test_returns routes/test_set_aside routes/test_sign_in routes/test_trouble
+WHOLE := browser chaos cluster platform load clients contract security $(TAKE_LONG:%=%.py)
 test-fast: install
 	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' $(WHOLE:%=--ignore tests/%) $(ARGS)
 
