@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from app.core.errors import ValidationFailed
 from app.payments.gateway import Charge
@@ -12,13 +13,16 @@ from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill
 
 
-class AtDoor:
-    """Every payment succeeds: no money moves here, so there is nothing to keep and nothing to refund."""
+@dataclass(frozen=True, slots=True)
+class PaidOutside:
+    """Every payment of one `method` succeeds. No money moves here: nothing to keep or refund."""
+
+    method: str
 
     def accept(self, attempt: Attempt) -> None:
         """Raise ValidationFailed for another way to pay."""
-        if attempt.method != "at_door":
-            raise ValidationFailed("payment.method", "must be at_door")
+        if attempt.method != self.method:
+            raise ValidationFailed("payment.method", f"must be {self.method}")
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
         """Done."""
@@ -36,6 +40,6 @@ class AtDoor:
 
 
 @asynccontextmanager
-async def open_at_door(_settings: Settings, _stores: Stores) -> AsyncIterator[AtDoor]:
+async def open_at_door(_settings: Settings, _stores: Stores) -> AsyncIterator[PaidOutside]:
     """The gateway of this process; nothing to close."""
-    yield AtDoor()
+    yield PaidOutside("at_door")
