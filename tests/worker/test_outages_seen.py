@@ -38,8 +38,11 @@ async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
             await joined(queues, 1)
             await until(queues, "the call", lambda now: now.called == 1)
 
+            called_ms = (await status(queues, ROOM))[1].now_ms
+
             async def ticked() -> bool:
-                return await client.hget(KEYS.meter, "sure_ms") is not None
+                """By the worker: the join has ticked the room already, and called."""
+                return int(await client.hget(KEYS.meter, "sure_ms") or 0) > called_ms
 
             await wait_until(ticked, "a tick")
             await wire.cut()
